@@ -96,16 +96,7 @@ def _reach(value: Any, path: list[str]) -> Iterator[bool]:
 
 BROUGHT_BACK: Mapping[str, Collection[str]] = _TABLES["brought back"]
 """By what is deleted: the members by which it is created again, dotted through structures and lists."""
-NOT_ITS_OWN: Mapping[str, Mapping[str, str]] = {
-    "Role": {
-        "Arn": "depends on account, path and name",
-        "RoleId": "a recreated role gets a new one; irsa warns before",
-        "CreateDate": "the date of its creation",
-        "RoleLastUsed": "a record of its use, which AWS alone writes",
-        "PermissionsBoundary.PermissionsBoundaryType": "AWS has only one",
-    },
-    "OpenIDConnectProvider": {"CreateDate": "the date of its creation"},
-}
+NOT_ITS_OWN: Mapping[str, Mapping[str, str]] = _TABLES["not its own"]
 """Members that no rollback brings back, each with the reason why nothing is lost by that."""
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timezone
+from importlib.resources import files
 from typing import Any
 
 from irsa_cli.aws.errors import call
@@ -14,16 +16,7 @@ from irsa_cli.core.values.shown import redacted
 
 EVENTS = 50
 """Events asked for, the most that CloudTrail gives at once."""
-HOMES = {
-    "aws": "us-east-1",
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-iso": "us-iso-east-1",
-    "aws-iso-b": "us-isob-east-1",
-    "aws-iso-e": "eu-isoe-west-1",
-    "aws-iso-f": "us-isof-south-1",
-    "aws-eusc": "eusc-de-east-1",
-}
+HOMES: Mapping[str, str] = json.loads((files(__package__) / "homes.json").read_text(encoding="utf-8"))
 """The region of each partition in which IAM's events are."""
 WRITES = 5
 """The most writes to one object that are shown, the newest."""

@@ -180,16 +180,7 @@ class Partition:
     """The region that signs calls to its global services, such as IAM."""
 
 
-_AWS = Partition("aws", "", "amazonaws.com", "us-east-1")
-_OTHERS = (
-    Partition("aws-cn", "cn-", "amazonaws.com.cn", "cn-north-1"),
-    Partition("aws-us-gov", "us-gov-", "amazonaws.com", "us-gov-west-1"),
-    Partition("aws-iso", "us-iso-", "c2s.ic.gov", "us-iso-east-1"),
-    Partition("aws-iso-b", "us-isob-", "sc2s.sgov.gov", "us-isob-east-1"),
-    Partition("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "eu-isoe-west-1"),
-    Partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov", "us-isof-south-1"),
-    Partition("aws-eusc", "eusc-", "amazonaws.eu", "eusc-de-east-1"),
-)
+_AWS, *_OTHERS = (Partition(**row) for row in table("partitions"))
 BY_NAME = {partition.name: partition for partition in (_AWS, *_OTHERS)}
 
 

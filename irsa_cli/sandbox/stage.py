@@ -17,6 +17,7 @@ from irsa_cli.sandbox.aws.trail import TokenExchange
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.issuers import IssuerProxy
+from irsa_cli.sandbox.kube.admission import Webhook
 from irsa_cli.sandbox.kube.api import KubeApi
 from irsa_cli.sandbox.kubefront import Access, KubeFront
 from irsa_cli.sandbox.model import (
@@ -170,14 +171,12 @@ class Sandbox:
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
         key, issuer = signing_key(len(self._own)), issuer_of(spec)
         cluster: Cluster
-        api = KubeApi(
-            issuer,
-            key,
-            lambda token: self._access.identify(cluster, token),
-            webhook_region=spec.region if spec.pod_webhook else "",
-            webhook_ca=self.ca_pem,
-            associated=lambda namespace, name: self.associated(cluster.arn, namespace, name),
+        webhook = Webhook(
+            spec.region if spec.pod_webhook else "",
+            self.ca_pem,
+            lambda namespace, name: self.associated(cluster.arn, namespace, name),
         )
+        api = KubeApi(issuer, key, lambda token: self._access.identify(cluster, token), webhook=webhook)
         server = Server(self._exchange, KubeFront(api), self._tls, name="kubernetes")
         cluster = Cluster(spec, server.url, self.ca_pem, issuer, api.jwks)
         self._own[cluster.arn] = _Own(api, server)

@@ -19,7 +19,7 @@ from typing import Any
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.transaction.journal import SEAL, VERSION, JournalError, bytes_of, refused
+from irsa_cli.transaction.journal import SEAL, VERSION, Journal, JournalError, bytes_of, refused
 from irsa_cli.transaction.private import NotPrivate, check_folder, is_sealed, open_own
 from irsa_cli.transaction.story import (
     ENDS,
@@ -59,6 +59,17 @@ def read(path: Path) -> Story:
     if not story.outcome and not rolls_back and _is_whole(story):
         story.outcome = "committed"
     return story
+
+
+@contextlib.contextmanager
+def reopened(path: Path, story: Story) -> Iterator[Journal]:
+    """The journal, to write on; raises `JournalError` if its process lives, or did when `story` was read."""
+    with contextlib.closing(Journal.reopen(path)) as journal:
+        if read(path) != story:
+            raise JournalError(
+                f"transaction {path.stem} has changed in the meantime", reason="run this again"
+            )
+        yield journal
 
 
 def last_sent(path: Path) -> float:

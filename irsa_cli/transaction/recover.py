@@ -15,7 +15,7 @@ from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Leftover, Listener, end_of
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.protocol import Fence, Handler, Identity
-from irsa_cli.transaction.reading import journals, last_sent, looks_finished, read
+from irsa_cli.transaction.reading import journals, last_sent, looks_finished, read, reopened
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS
 from irsa_cli.transaction.story import TAKES_BACK, About, Story
@@ -114,11 +114,7 @@ def roll_back(
     fence: Fence | None = None,
 ) -> list[Leftover]:
     """Roll back a transaction; returns the leftovers. Raises `JournalError` while its process lives."""
-    with contextlib.closing(Journal.reopen(path)) as journal:
-        if read(path) != story:
-            raise JournalError(
-                f"transaction {path.stem} has changed in the meantime", reason="run this again"
-            )
+    with reopened(path, story) as journal:
         stages = tracking.of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=fence)
         rollback.recall(stages, takes_back(story))

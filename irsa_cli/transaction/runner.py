@@ -18,7 +18,7 @@ from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Event, Listener, Report, Step, end_of, harmless
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run, carry_out
-from irsa_cli.transaction.reading import last_sent, read
+from irsa_cli.transaction.reading import last_sent, reopened
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Stages, Tracked, all_of, in_parallel
 from irsa_cli.transaction.story import UNFINISHED, Story
@@ -34,25 +34,23 @@ class Transaction:
         journal: Journal,
         run: Run,
         listen: Listener = lambda event: None,
-        *,
-        gate: Callable[[], None] | None = None,
         rollback_seconds: float = ROLLBACK_SECONDS,
-        ends_later: bool = False,
     ) -> None:
-        """`ends_later`: a plan that is carried out is not the end yet, `end` is."""
-        self._ends_later = ends_later
         self._journal = journal
         self._transaction = run.transaction
         self._listen = harmless(listen)
         self._stages = tracking.of_plan(plan)
         self._rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=run.fence)
-        self._runner = _Runner(self._stages, self._rollback, journal, run, listen, gate)
+        self._runner = _Runner(self._stages, self._rollback, journal, run, listen)
 
-    def execute(self) -> Report:
-        """Run the plan to its end or back to its beginning; never raises for a failed change."""
-        error = self._runner.execute()
+    def execute(self, gate: Callable[[], None] | None = None, *, ends_later: bool = False) -> Report:
+        """Run the plan to its end or back to its beginning; never raises for a failed change.
+
+        `ends_later`: a plan that is carried out is not the end yet, `end` is.
+        """
+        error = self._runner.execute(gate)
         if error is None:
-            if not self._ends_later:
+            if not ends_later:
                 _commit(self._journal)
             return tracking.report(self._stages, "committed", None, [])
         self._listen(Event(Step.ROLLBACK, error=error))
@@ -69,7 +67,7 @@ class Transaction:
                 self._rollback.note("done", step.index, changed=False, identity={})
 
     def end(self) -> Report:
-        """End a finished plan, and `ends_later`: roll back what was not released, except objects in use."""
+        """End a plan that `ends_later`: roll back what was not released, except objects in use."""
         steps = all_of(self._stages)
         leftovers = self._rollback.undo(self._stages, self._transaction)
         stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
@@ -88,11 +86,7 @@ def roll_forward(
     `irsa_cli.transaction.recover`'s business. `run` bears the transaction's own name, so that its marks are
     known again. Raises `JournalError` when its process still lives, or did when `story` was read.
     """
-    with contextlib.closing(Journal.reopen(path)) as journal:
-        if read(path) != story:
-            raise JournalError(
-                f"transaction {path.stem} has changed in the meantime", reason="run this again"
-            )
+    with reopened(path, story) as journal:
         stages = tracking.to_go_on(story.stages, last_sent(path))
         for step in all_of(stages):
             if step.earlier and step.noted and step.change.action == "create":
@@ -121,23 +115,21 @@ class _Runner:
         journal: Journal,
         run: Run,
         listen: Listener,
-        gate: Callable[[], None] | None = None,
     ) -> None:
         self._stages = stages
         self._rollback = rollback
         self._journal = journal
         self._run = run
         self._listen = harmless(listen)
-        self._gate = gate
         self._earlier = [step for step in all_of(stages) if step.earlier]
 
-    def execute(self) -> Exception | None:
+    def execute(self, gate: Callable[[], None] | None = None) -> Exception | None:
         """Go to the end of the last stage; returns why not, if not."""
         for number, stage in enumerate(self._stages, 1):
             is_last = number == len(self._stages)
             try:
-                if self._gate is not None and is_last:
-                    self._pass_gate(self._gate)
+                if gate is not None and is_last:
+                    self._pass_gate(gate)
                 self._run_stage(stage)
             except Exception as error:
                 return None if is_last and self._has_committed(stage) else error

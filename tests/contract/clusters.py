@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.wrappers import Request, Response
 
+from irsa_cli.sandbox.kube.admission import Webhook
 from irsa_cli.sandbox.kube.api import KubeApi
 from irsa_cli.sandbox.model import Identity, Rule
 from tests.support.controlplane import ControlPlane, Etcd
@@ -88,15 +89,8 @@ def simulated() -> Iterator[Cluster]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
     certificate = make_certificate()
-    api = KubeApi(
-        issuer,
-        key,
-        identify,
-        controllers=False,
-        webhook_region=REGION,
-        webhook_ca=certificate.certificate,
-        associated=associated,
-    )
+    webhook = Webhook(REGION, certificate.certificate, associated)
+    api = KubeApi(issuer, key, identify, controllers=False, webhook=webhook)
     with serve(api, certificate) as url:
         yield Cluster(url, certificate.certificate, issuer, api.set_rules, api.world)
 

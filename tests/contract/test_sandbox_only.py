@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.test import Client, TestResponse
 
+from irsa_cli.sandbox.kube.admission import Webhook
 from irsa_cli.sandbox.kube.api import KubeApi
 from irsa_cli.sandbox.model import Rule
 from tests.contract.clusters import identify, token_of
@@ -31,7 +32,7 @@ def signing_key() -> rsa.RSAPrivateKey:
 @pytest.fixture
 def api(signing_key: rsa.RSAPrivateKey) -> KubeApi:
     """A cluster of the sandbox, controllers and all."""
-    return KubeApi("https://oidc.example/id/A", signing_key, identify, webhook_region="eu-west-1")
+    return KubeApi("https://oidc.example/id/A", signing_key, identify, webhook=Webhook("eu-west-1"))
 
 
 @pytest.fixture

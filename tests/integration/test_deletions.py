@@ -236,7 +236,7 @@ def test_tags_of_aws_itself_are_not_written_again(scene: Scene) -> None:
     scene.apply(OWNER)
     change = scene.role
     assert change.before is not None
-    tags = {**change.before.tags, "aws:cloudformation:stack-name": "s"}  # type: ignore[union-attr]
+    tags = {**change.before.tags, "aws:cloudformation:stack-name": "s"}  # type: ignore[attr-defined]
     stacked = Change(Kind.ROLE, (ROLE,), type(change.before)(**{**vars(change.before), "tags": tags}), None)
     scene.iam.detach_role_policy(RoleName=ROLE, PolicyArn=S3_READ)
     scene.iam.delete_role_policy(RoleName=ROLE, PolicyName="p")

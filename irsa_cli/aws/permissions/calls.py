@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 
 import botocore.exceptions
@@ -27,22 +28,9 @@ from irsa_cli.core.values.errors import InvalidInput
 READING = re.compile(r"(Get|List|Describe|Head)[A-Z0-9]")
 """Names of operations that change nothing."""
 
-_IDENTITY = "it registers an identity"
-_KEYS = "it creates a key and a token"
-_EXCEPTIONS = {
-    ("cognito-identity", "GetId"): _IDENTITY,
-    ("cognito-identity", "GetOpenIdTokenForDeveloperIdentity"): _IDENTITY,
-    ("cognito-idp", "GetUserAttributeVerificationCode"): "it sends a message to the user",
-    ("inspector", "GetAssessmentReport"): "it starts a report",
-    ("iot", "DescribeEndpoint"): "it creates the account's endpoint if there is none",
-    ("payment-cryptography", "GetParametersForExport"): _KEYS,
-    ("payment-cryptography", "GetParametersForImport"): _KEYS,
-    ("redshift", "GetClusterCredentials"): "it can create a database user",
-    ("sagemaker", "GetScalingConfigurationRecommendation"): "it starts a job",
-    ("stepfunctions", "GetActivityTask"): "it claims a task that a worker is waiting for",
-    ("taxsettings", "GetTaxRegistrationDocument"): "it writes to a bucket",
-    ("xray", "GetSamplingTargets"): "it reports sampling results",
-}
+_EXCEPTIONS: Mapping[str, str] = json.loads(
+    (files(__package__) / "actions.json").read_text(encoding="utf-8")
+)["changing"]
 """Operations that change something according to their API reference."""
 _ALIASES = {"s3api": "s3"}
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
@@ -158,8 +146,8 @@ def why_not(operation: OperationModel) -> str:
     service = operation.service_model
     if not READING.match(operation.name):
         return "only read operations are tried (get, list, describe, head)"
-    if (service.service_name, operation.name) in _EXCEPTIONS:
-        return _EXCEPTIONS[service.service_name, operation.name]
+    if reason := _EXCEPTIONS.get(f"{service.service_name} {operation.name}"):
+        return reason
     if "none" in (operation.auth_type, service.signature_version) or service.signature_version == "bearer":
         return "it does not use the role's credentials, so it proves nothing about them"
     return ""

@@ -155,13 +155,7 @@ def demo() -> int:
 
 @contextmanager
 def _started(
-    clusters: tuple[str, ...],
-    region: str | None,
-    latency: float,
-    consistency: str,
-    lag: float,
-    seed: int,
-    world: str | None,
+    clusters: tuple[str, ...], region: str | None, world: str | None, **delays: Any
 ) -> Iterator[tuple[Sandbox, dict[str, str]]]:
     if world and (clusters or region):
         raise click.UsageError("--world has its own cluster, demo: leave out --cluster and --region")
@@ -170,7 +164,7 @@ def _started(
 
         names = clusters or (ClusterSpec().name,)
         specs = [_spec(ClusterSpec, text, region) for text in names]
-        sandbox = Sandbox(specs, latency=latency / 1000)
+        sandbox = Sandbox(specs, latency=delays["latency"] / 1000)
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
@@ -183,8 +177,8 @@ def _started(
             user = worlds.prepare(sandbox, world, environment)
         if worlds.OTHER_ACCOUNT not in {spec.account for spec in specs}:
             worlds.put_other_account(sandbox, home["account"])
-        if consistency == "replicas":
-            sandbox.replicate(lag, seed)
+        if delays["consistency"] == "replicas":
+            sandbox.replicate(delays["lag"], delays["seed"])
         yield sandbox, {**sandbox.env(**home, user=user), **own}
 
 

@@ -6,7 +6,9 @@ that change its kind, are read from the command line only. `irsa --help` imports
 
 from __future__ import annotations
 
+import json
 import os
+import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,64 +18,26 @@ import click
 from click.core import ParameterSource
 
 FILE, CHOSEN, PREFIX = ".irsa.yaml", "IRSA_CONFIG", "IRSA_"
-PERMITS = (
-    "yes", "force", "prune", "override", "update_trust", "update_target_trust", "allow_wide_trust",
-    "allow_boundary_removal", "no_permissions_boundary", "detach_policy_arn", "set_policy_arns",
-    "remove_inline_policy", "remove_tag", "role_only", "everything", "forward", "pass_env", "ignore_maker",
-    "in_pod",
-)  # fmt: skip
+_TABLES = json.loads(pkgutil.get_data(__package__, "options.json") or b"")
+PERMITS: Sequence[str] = _TABLES["permit"]
 """Options that permit to delete, loosen or adopt: a variable that is still set from another day must not."""
-_ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
+_ANOTHER_RUN: Sequence[str] = _TABLES["another run"]
 """Options that change the kind of a run."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
 """Options whose variable is only a default: it yields to files."""
-TARGET = (
-    "cluster", "region", "any_region", "profile", "assume_role", "issuer_url", "account", "kubeconfig",
-    "context",
-)  # fmt: skip
+TARGET: Sequence[str] = _TABLES["target"]
 """The options for a cluster and the caller."""
-_NEVER_OF: Mapping[str, tuple[str, ...]] = {
-    # A cluster changes its mode, and only flags replace the target of a run.
-    "recover": TARGET,
-    # Scripts read their output.
-    "token": ("output", "decode"),
-    "credentials": ("output",),
-}
-_NONE_OF = ("sandbox", "docs", "help", "version", "policies", "completion", "preflight")
+_NEVER_OF: Mapping[str, Sequence[str]] = {"recover": TARGET, **_TABLES["never of"]}
+"""A cluster changes `recover`'s mode, and only flags replace the target of a run. Scripts read others."""
+_NONE_OF: Sequence[str] = _TABLES["none of"]
 """Commands without AWS: their options have other meanings."""
-
-_CONTRADICT: Sequence[tuple[str, str]] = (
-    ("namespace", "everywhere"), ("name", "everywhere"), ("name", "selector"), ("quiet", "verbose"),
-    ("pod", "everywhere"), ("pod", "everything"), ("pod", "selector"), ("service_account", "role"),
-    ("keep_sa", "keep_role"), ("keep_sa", "role_only"), ("keep_role", "role_only"),
-    ("role_only", "verify"), ("role_only", "label"), ("role_only", "annotation"),
-    *(("attach_role_arn", name) for name in (
-        "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
-        "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern",
-    )),
-)  # fmt: skip
-_FILES_ONLY = ("clusters", "regions", "profile", "assume_role", "readers")
+_CONTRADICT: Sequence[Sequence[str]] = _TABLES["contradict"]
+_FILES_ONLY: Sequence[str] = _TABLES["files only"]
 """The options that contradict `audit --from`."""
-_NEEDS: Mapping[str, str] = {
-    "account": "issuer_url",
-    "detailed_exitcode": "dry_run",
-    "out": "dry_run",
-    "resource": "action",
-    "interval": "watch",
-    "min_age": "cluster",
-    "associate": "audience",
-    "image": "in_pod",
-}
+_NEEDS: Mapping[str, str] = _TABLES["need"]
 """Options that need another option; without it, their variables are ignored."""
 _STRENGTH = {ParameterSource.COMMANDLINE: 3, ParameterSource.ENVIRONMENT: 2, ParameterSource.DEFAULT_MAP: 1}
-PROJECT: Mapping[str, str] = {
-    "cluster": "cluster",
-    "region": "region",
-    "regions": "region",
-    "profile": "profile",
-    "namespace": "namespace",
-    "fail_on": "fail_on",
-}
+PROJECT: Mapping[str, str] = _TABLES["project"]
 """Options with a field in `.irsa.yaml`, and the attribute of the project."""
 
 

@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from irsa_cli.cli.options.common import (
-    assume_role_option,
-    listed,
-    profile_option,
-    quiet_option,
-    report_options,
-)
+from irsa_cli.cli.options import common
 from irsa_cli.cli.options.targets import readers_option
 from irsa_cli.cli.options.types import CLUSTER_NAME, Decorator, completed, group, many, many_filled, once
 from irsa_cli.cli.output.speaking import Speaking
@@ -36,7 +30,7 @@ class FailOn(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The lowest severity (None for none), and whether what is broken counts."""
-        words = listed([str(value)])
+        words = common.listed([str(value)])
         for word in words or ("",):
             if word not in (*LEVELS, BROKEN, NEVER) or (word == NEVER and len(words) > 1):
                 self.fail(f"'{word}' is none of {', '.join((*LEVELS, BROKEN))}, or never alone", param, ctx)
@@ -86,8 +80,8 @@ def risk_options(*more: str) -> Decorator:
             default="text",
             help="Output format. [default: text]",
         ),
-        report_options,
-        quiet_option,
+        common.report_options,
+        common.quiet_option,
     )
 
 
@@ -108,8 +102,8 @@ source_options = group(
         shell_complete=completed("regions"),
         help="Read the clusters of this AWS region (repeat). [default: as in the AWS CLI]",
     ),
-    profile_option,
-    assume_role_option,
+    common.profile_option,
+    common.assume_role_option,
     readers_option("Also read another account's IAM by this role (repeat)."),
     many(
         "--from",
@@ -139,5 +133,5 @@ def take_source(options: dict[str, Any]) -> AuditSource:
     found = {name: options.pop(name) for name in names}
     if files and any(found.values()):
         raise click.UsageError("--from reads files only: leave out --cluster, --region and other AWS options")
-    found["regions"] = listed(found["regions"])
+    found["regions"] = common.listed(found["regions"])
     return AuditSource(LiveSource(**found), files)

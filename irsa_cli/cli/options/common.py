@@ -11,23 +11,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.environment import state_dir
-from irsa_cli.cli.options.types import (
-    ACCOUNT_ID,
-    CLUSTER_NAME,
-    DURATION,
-    NAMESPACE,
-    ROLE_ARN,
-    Checked,
-    Decorator,
-    Duration,
-    completed,
-    group,
-    many,
-    once,
-    once_filled,
-    switch,
-    wrong_usage,
-)
+from irsa_cli.cli.options import types
 from irsa_cli.cli.output.confirming import Confirmation
 from irsa_cli.cli.output.forms import OutputForm
 from irsa_cli.cli.terminal.progress import Progress
@@ -56,92 +40,92 @@ def listed(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
 
 
-profile_option = once_filled(
+profile_option = types.once_filled(
     "-p",
     "--profile",
     metavar="PROFILE",
-    shell_complete=completed("profiles"),
+    shell_complete=types.completed("profiles"),
     help="Profile of the AWS configuration.",
 )
-assume_role_option = once("--assume-role", type=ROLE_ARN, help="Assume this role first.")
+assume_role_option = types.once("--assume-role", type=types.ROLE_ARN, help="Assume this role first.")
 
 
-def where_options(more: str = "", region: str = "") -> Decorator:
+def where_options(more: str = "", region: str = "") -> types.Decorator:
     """The cluster with its region, and the caller; the help of --cluster and --region ends with `more`."""
-    return group(
-        once(
+    return types.group(
+        types.once(
             "-c",
             "--cluster",
-            type=CLUSTER_NAME,
-            shell_complete=completed("clusters"),
+            type=types.CLUSTER_NAME,
+            shell_complete=types.completed("clusters"),
             help=f"Name of the EKS cluster{more}.",
         ),
-        once_filled(
+        types.once_filled(
             "-r",
             "--region",
             metavar="REGION",
-            shell_complete=completed("regions"),
+            shell_complete=types.completed("regions"),
             help=f"AWS region of the cluster{more}.{region}",
         ),
-        switch("--any-region", help="If the cluster is not in this region, search all regions."),
+        types.switch("--any-region", help="If the cluster is not in this region, search all regions."),
         profile_option,
         assume_role_option,
     )
 
 
-expect_options = group(
-    once(
+expect_options = types.group(
+    types.once(
         "--expect-account",
-        type=ACCOUNT_ID,
+        type=types.ACCOUNT_ID,
         help="Refuse to run (exit 4) unless the cluster is in this account.",
     ),
-    many(
+    types.many(
         "--expect-cluster-arn",
-        type=Checked("arn", "arn.check_cluster"),
+        type=types.Checked("arn", "arn.check_cluster"),
         help="Refuse to run (exit 4) unless this is the cluster (repeat for several).",
     ),
 )
 """Guards: the account and the clusters that are allowed."""
 
-cluster_options = group(
+cluster_options = types.group(
     where_options(region=" [default: as in the AWS CLI]"),
-    once(
+    types.once(
         "--issuer-url",
-        type=Checked("url", "issuer.check_issuer"),
+        type=types.Checked("url", "issuer.check_issuer"),
         help="Issuer URL of a cluster outside EKS.",
     ),
-    once("--account", type=ACCOUNT_ID, help="AWS account for --issuer-url."),
+    types.once("--account", type=types.ACCOUNT_ID, help="AWS account for --issuer-url."),
     expect_options,
 )
 """The cluster, and the AWS identity of the caller."""
 
-kube_options = group(
-    once(
+kube_options = types.group(
+    types.once(
         "--kubeconfig",
         type=click.Path(exists=True, dir_okay=False),
         help="Use this kubeconfig instead of the endpoint from EKS.",
     ),
-    once_filled("--context", metavar="NAME", help="Use this context of the kubeconfig."),
+    types.once_filled("--context", metavar="NAME", help="Use this context of the kubeconfig."),
 )
 
-out_option = once_filled(
+out_option = types.once_filled(
     "--out",
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="With --dry-run: save the plan, for irsa apply FILE.",
 )
 
-lock_namespace_option = once(
+lock_namespace_option = types.once(
     "--lock-namespace",
-    type=NAMESPACE,
+    type=types.NAMESPACE,
     envvar="IRSA_LOCK_NAMESPACE",
     help="Namespace of the locks, the same for all runs. [default: .irsa.yaml's, else default]",
 )
 
-lock_options = group(
-    once(
+lock_options = types.group(
+    types.once(
         "--lock-timeout",
-        type=Duration(zero=True),
+        type=types.Duration(zero=True),
         envvar="IRSA_LOCK_TIMEOUT",
         help="Time to wait for another run's lock. [default: .irsa.yaml's, else 60s]",
     ),
@@ -155,80 +139,87 @@ lock_options = group(
 )
 """The lock that lets one run at a time change a ServiceAccount and its role."""
 
-state_dir_option = once_filled(
+state_dir_option = types.once_filled(
     "--state-dir",
     type=click.Path(file_okay=False),
     envvar="IRSA_STATE_DIR",
     help="Directory for the journals of transactions. [default: the user's state directory]",
 )
 
-run_options = group(
-    switch("--dry-run", help="Show the plan; change nothing."),
+run_options = types.group(
+    types.switch("--dry-run", help="Show the plan; change nothing."),
     out_option,
-    switch("--detailed-exitcode", help="With --dry-run: exit 6 if there are changes."),
-    once("--timeout", type=DURATION, default=300.0, help="Stop and roll back after this time. [default: 5m]"),
-    once(
+    types.switch("--detailed-exitcode", help="With --dry-run: exit 6 if there are changes."),
+    types.once(
+        "--timeout",
+        type=types.DURATION,
+        default=300.0,
+        help="Stop and roll back after this time. [default: 5m]",
+    ),
+    types.once(
         "--rollback-timeout",
-        type=DURATION,
+        type=types.DURATION,
         default=60.0,
         help="Longest time for the rollback. [default: 60s]",
     ),
-    switch(
+    types.switch(
         "-y", "--yes", "--approve", "yes", help="Skip the confirmation prompt (also --approve, as in eksctl)."
     ),
     lock_options,
     state_dir_option,
 )
 
-no_headers_option = switch("--no-headers", help="Print tables without a header.")
+no_headers_option = types.switch("--no-headers", help="Print tables without a header.")
 
 
-def output_option(*forms: str) -> Decorator:
+def output_option(*forms: str) -> types.Decorator:
     """The output format: one of these, or a jsonpath into the JSON document."""
-    return once(
+    return types.once(
         "-o", "--output", type=OutputForm(forms), default="text", help="Output format. [default: text]"
     )
 
 
-def _speaking(*forms: str) -> Decorator:
-    return group(
+def _speaking(*forms: str) -> types.Decorator:
+    return types.group(
         output_option(*forms),
-        switch("-q", "--quiet", help="Print errors and the result only."),
-        switch("-v", "--verbose", help="Print each call to AWS and Kubernetes, and all values of plans."),
+        types.switch("-q", "--quiet", help="Print errors and the result only."),
+        types.switch(
+            "-v", "--verbose", help="Print each call to AWS and Kubernetes, and all values of plans."
+        ),
     )
 
 
 _FILE = click.Path(dir_okay=False)
 _FORMS = ("text", "json", "yaml", "name")
 
-report_options = group(
-    once(
+report_options = types.group(
+    types.once(
         "--max-length",
         type=click.IntRange(4_000),
         metavar="N",
         help="Most characters of -o markdown. [default: 65000, the limit of a comment]",
     ),
-    once_filled(
+    types.once_filled(
         "--output-file", type=_FILE, help="Append outputs for the next step (such as $GITHUB_OUTPUT)."
     ),
-    once_filled(
+    types.once_filled(
         "--summary-file", type=_FILE, help="Append the result as Markdown (such as $GITHUB_STEP_SUMMARY)."
     ),
-    once_filled("--json-file", type=_FILE, help="Also write the result to this file as JSON."),
+    types.once_filled("--json-file", type=_FILE, help="Also write the result to this file as JSON."),
 )
 """Files for the result, and the longest Markdown."""
 output_options = _speaking(*_FORMS)
-reported_output_options = group(_speaking(*_FORMS, "markdown", "github"), report_options)
+reported_output_options = types.group(_speaking(*_FORMS, "markdown", "github"), report_options)
 """The output of a command whose result pipelines also read."""
-writing_options = group(run_options, reported_output_options)
+writing_options = types.group(run_options, reported_output_options)
 """The run and the output of a command that writes."""
-quiet_option = switch("-q", "--quiet", help="Print errors and the result only.")
-calls_option = switch("-v", "--verbose", help="Print each call to AWS and Kubernetes.")
-allow_empty_option = switch("--allow-empty", help="Exit 0 if there is nothing to check.")
-allow_partial_option = switch("--allow-partial", help="Exit 0 if something relevant could not be read.")
-scope_options = group(allow_partial_option, allow_empty_option)
+quiet_option = types.switch("-q", "--quiet", help="Print errors and the result only.")
+calls_option = types.switch("-v", "--verbose", help="Print each call to AWS and Kubernetes.")
+allow_empty_option = types.switch("--allow-empty", help="Exit 0 if there is nothing to check.")
+allow_partial_option = types.switch("--allow-partial", help="Exit 0 if something relevant could not be read.")
+scope_options = types.group(allow_partial_option, allow_empty_option)
 """Options of commands that read: exit 0 instead of 1 or 7."""
-ignore_not_found_option = switch("--ignore-not-found", help="Exit 0 if NAME does not exist.")
+ignore_not_found_option = types.switch("--ignore-not-found", help="Exit 0 if NAME does not exist.")
 
 
 def take_allowance(options: dict[str, Any]) -> Allowance:
@@ -240,7 +231,7 @@ def take_lock_options(options: dict[str, Any]) -> LockOptions:
     """Take the options of `lock_options`; the defaults are those of `.irsa.yaml`."""
     from irsa_cli.usecases.command.project_settings import lock_options
 
-    with wrong_usage():
+    with types.wrong_usage():
         return lock_options(
             namespace=options.pop("lock_namespace"),
             timeout=options.pop("lock_timeout"),

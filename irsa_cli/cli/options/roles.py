@@ -8,19 +8,8 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.values import DOCUMENT
+from irsa_cli.cli.options import types
 from irsa_cli.cli.options.common import listed
-from irsa_cli.cli.options.types import (
-    Checked,
-    Decorator,
-    Duration,
-    completed,
-    group,
-    many,
-    many_filled,
-    once,
-    switch,
-    wrong_usage,
-)
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
@@ -28,10 +17,10 @@ from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.texts import read_text
 
-attach_policy_option = many_filled(
+attach_policy_option = types.many_filled(
     "--attach-policy-arn",
     metavar="ARN|NAME",
-    shell_complete=completed("managed policies"),
+    shell_complete=types.completed("managed policies"),
     help="Attach this managed policy, by ARN or name (repeat, or separate by commas).",
 )
 
@@ -46,13 +35,13 @@ class _PolicyFile(click.Path):
         return super().convert(value, param, ctx)
 
 
-def inline_policy_option(help_text: str) -> Decorator:
+def inline_policy_option(help_text: str) -> types.Decorator:
     """Policy documents in files."""
     kind = _PolicyFile(exists=True, dir_okay=False, allow_dash=True)
-    return many("--inline-policy", type=kind, metavar="FILE", help=help_text)
+    return types.many("--inline-policy", type=kind, metavar="FILE", help=help_text)
 
 
-allow_boundary_removal_option = switch(
+allow_boundary_removal_option = types.switch(
     "--allow-boundary-removal", help="Allow the removal of a role's permissions boundary."
 )
 
@@ -62,42 +51,42 @@ def _unless_never(context: click.Context, _parameter: click.Parameter, value: bo
     if value:
         from irsa_cli.usecases.command.project_settings import read_project
 
-        with wrong_usage():
+        with types.wrong_usage():
             project = read_project(Path.cwd())
         if project.never_wide_trust:
             raise click.UsageError(f"--allow-wide-trust: {project.place('allowWideTrust')} is never", context)
     return value
 
 
-allow_wide_trust_option = switch(
+allow_wide_trust_option = types.switch(
     "--allow-wide-trust",
     callback=_unless_never,
     help="Allow an overly broad trust policy, or trust in a powerful role.",
 )
 
-description_option = once(
-    "--description", type=Checked("text", "names.description"), help="Description of the role."
+description_option = types.once(
+    "--description", type=types.Checked("text", "names.description"), help="Description of the role."
 )
 
 
-def max_session_option(default: str) -> Decorator:
+def max_session_option(default: str) -> types.Decorator:
     """The role's longest session; `default` is added to the help."""
-    return once(
+    return types.once(
         "--max-session-duration",
-        type=Duration(within=("1h", "12h")),
+        type=types.Duration(within=("1h", "12h")),
         help=f"Longest session of the role, 1h to 12h.{default}",
     )
 
 
-pod_options = group(
+pod_options = types.group(
     click.option(
         "--sts-regional-endpoints/--no-sts-regional-endpoints",
         default=None,
         help="Use the regional (or the global) STS endpoint in pods.",
     ),
-    once(
+    types.once(
         "--token-expiration",
-        type=Duration(within=("10m", "24h")),
+        type=types.Duration(within=("10m", "24h")),
         help="Lifetime of the pods' tokens, 10m to 24h.",
     ),
 )
@@ -108,7 +97,7 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
     """The rules for permissions boundaries, from the environment and `.irsa.yaml`."""
     from irsa_cli.usecases.command.project_settings import boundary_rules
 
-    with wrong_usage():
+    with types.wrong_usage():
         return boundary_rules(may_remove=may_remove)
 
 
@@ -118,7 +107,7 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     if any(value.lstrip().startswith("{") for value in values):
         raise click.BadParameter(DOCUMENT, param_hint=flag)
     for text in policies:
-        with wrong_usage(flag):
+        with types.wrong_usage(flag):
             arn.check_policy_or_name(text)
     if len(policies) > policy.MANAGED_LIMIT:
         raise click.BadParameter(
@@ -134,7 +123,7 @@ def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     found: dict[str, Document] = {}
     for file in files:
         name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
-        with wrong_usage("--inline-policy"):
+        with types.wrong_usage("--inline-policy"):
             names.inline_policy(name)
             document = read_policy(read_text(file), file)
             if name in found and not policy.equal(found[name], document):

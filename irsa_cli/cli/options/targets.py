@@ -10,18 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import state_dir
+from irsa_cli.cli.options import types
 from irsa_cli.cli.options.common import cluster_options, kube_options
-from irsa_cli.cli.options.types import (
-    ACCOUNT_ID,
-    ROLE_ARN,
-    Checked,
-    Decorator,
-    group,
-    many,
-    once,
-    once_filled,
-    switch,
-)
 from irsa_cli.cli.terminal.screen import is_terminal
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
@@ -34,42 +24,44 @@ ROLE_TARGET = ("role_account", "role_assume_role", "role_profile")
 TARGET_WAY = ("target_assume_role", "target_profile")
 """The options of `target_way_options`, as attributes of a `Target`."""
 
-role_account_options = group(
-    once(
+role_account_options = types.group(
+    types.once(
         "--role-account",
-        type=ACCOUNT_ID,
+        type=types.ACCOUNT_ID,
         help="AWS account of the role and the OIDC provider. [default: the cluster's]",
     ),
-    once(
+    types.once(
         "--role-assume-role",
-        type=ROLE_ARN,
+        type=types.ROLE_ARN,
         help="Assume this role for the role's account; it sets --role-account.",
     ),
-    once_filled(
+    types.once_filled(
         "--role-profile", metavar="PROFILE", help="Profile of the AWS configuration for --role-account."
     ),
 )
 """The account of the roles and the OIDC provider, if it is not the cluster's."""
 
-target_way_options = group(
-    once(
-        "--target-assume-role", type=ROLE_ARN, help="Assume this role to read the target role's trust policy."
+target_way_options = types.group(
+    types.once(
+        "--target-assume-role",
+        type=types.ROLE_ARN,
+        help="Assume this role to read the target role's trust policy.",
     ),
-    once_filled(
+    types.once_filled(
         "--target-profile", metavar="PROFILE", help="Use this profile to read the target role's trust policy."
     ),
 )
 """The access to the account of a target role, to read its trust policy."""
 
-target_role_options = group(
-    once(
+target_role_options = types.group(
+    types.once(
         "--target-role",
-        type=Checked("arn", "arn.check_target"),
+        type=types.Checked("arn", "arn.check_target"),
         help="Allow the role to assume this role, usually of another account.",
     ),
-    once(
+    types.once(
         "--external-id",
-        type=Checked("id", "names.external_id"),
+        type=types.Checked("id", "names.external_id"),
         help="External ID that the target role requires.",
     ),
     click.option(
@@ -78,23 +70,25 @@ target_role_options = group(
         default=None,
         help="Allow the role to tag the target's sessions (sts:TagSession).",
     ),
-    switch("--update-target-trust", help="Add the missing statement to the target role's trust policy."),
-    once(
+    types.switch(
+        "--update-target-trust", help="Add the missing statement to the target role's trust policy."
+    ),
+    types.once(
         "--aws-config-map",
-        type=Checked("name", "names.config_map"),
+        type=types.Checked("name", "names.config_map"),
         help="Write the AWS configuration for the target role to this ConfigMap.",
     ),
     target_way_options,
 )
 """The role, usually of another account, that a ServiceAccount's role may assume."""
 
-reach_options = group(cluster_options, role_account_options, target_way_options, kube_options)
+reach_options = types.group(cluster_options, role_account_options, target_way_options, kube_options)
 """The cluster, the caller, and the other accounts that a command reads."""
 
 
-def readers_option(help_text: str) -> Decorator:
+def readers_option(help_text: str) -> types.Decorator:
     """The roles for reading IAM in other accounts."""
-    return many("--iam-assume-role", "readers", type=ROLE_ARN, help=help_text)
+    return types.many("--iam-assume-role", "readers", type=types.ROLE_ARN, help=help_text)
 
 
 def take_target_way(options: dict[str, Any]) -> dict[str, str | None]:

@@ -9,14 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from irsa_cli.core.audit.estate import (
-    AuditedAccount,
-    AuditedAssociation,
-    AuditedCluster,
-    Estate,
-    living_pods,
-    pod_security,
-)
+from irsa_cli.core.audit import estate
 from irsa_cli.core.inventory.bindings import BoundRole, policy_details, role_details
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.principals import NOT_GIVEN, RbacFiles
@@ -58,7 +51,7 @@ class _Gathered:
     unread: list[str] = field(default_factory=list)
 
 
-def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
+def estate_of(files: Iterable[AuditFile], now: datetime) -> estate.Estate:
     """Build the account; raise `InvalidInput` for an unknown document, or if there are no roles."""
     found = _Gathered()
     for file in files:
@@ -71,7 +64,7 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
     roles = list(_each(found, found.roles, _role))
     clusters = list(_clusters(found))
     accounts = frozenset(role.arn.split(":")[4] for role in roles)
-    return Estate(
+    return estate.Estate(
         roles=tuple(roles),
         policies=dict(item for item in _each(found, found.policies, policy_details) if item is not None),
         providers=_providers(found),
@@ -200,7 +193,7 @@ def _providers(found: _Gathered) -> dict[str, tuple[str, ...] | None] | None:
     }
 
 
-def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
+def _clusters(found: _Gathered) -> Iterator[estate.AuditedCluster]:
     for gathered in found.clusters.values():
         described, associations = gathered.described, gathered.associations
         if not described and associations is None and gathered.rbac.is_empty:
@@ -210,17 +203,17 @@ def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
         arn = str(described.get("arn", ""))
         parts = [*arn.split(":"), "", "", "", "", ""]
         name = str(described.get("name", "")) or gathered.name or "(without a name)"
-        yield AuditedCluster(
+        yield estate.AuditedCluster(
             name,
             _issuer(found, name, described),
             parts[3],
             parts[4],
             arn,
-            NOT_GIVEN if accounts is None else tuple(_of(found, accounts, AuditedAccount.read)),
+            NOT_GIVEN if accounts is None else tuple(_of(found, accounts, estate.AuditedAccount.read)),
             NOT_GIVEN if pods is None else _pods(found, pods),
             NOT_GIVEN if associations is None else _associations(found, associations),
             gathered.rbac.rbac,
-            NOT_GIVEN if namespaces is None else dict(_of(found, namespaces, pod_security)),
+            NOT_GIVEN if namespaces is None else dict(_of(found, namespaces, estate.pod_security)),
             gathered.rbac.access(_mode(described)),
         )
 
@@ -237,15 +230,15 @@ def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> It
 
 def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for one in _of(found, items, lambda item: living_pods([item])):
+    for one in _of(found, items, lambda item: estate.living_pods([item])):
         counts.update(one)
     return dict(counts)
 
 
-def _associations(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAssociation, ...]:
+def _associations(found: _Gathered, items: Iterable[Json]) -> tuple[estate.AuditedAssociation, ...]:
     """The described associations, and the others as listed (without roles)."""
-    known: dict[tuple[str, str], AuditedAssociation] = {}
-    for item in _of(found, items, AuditedAssociation.read):
+    known: dict[tuple[str, str], estate.AuditedAssociation] = {}
+    for item in _of(found, items, estate.AuditedAssociation.read):
         if item.role_arn or (item.namespace, item.name) not in known:
             known[item.namespace, item.name] = item
     return tuple(known.values())
@@ -261,7 +254,7 @@ def _issuer(found: _Gathered, name: str, described: Json) -> str:
         return ""
 
 
-def _regions(found: _Gathered, clusters: Iterable[AuditedCluster]) -> frozenset[str]:
+def _regions(found: _Gathered, clusters: Iterable[estate.AuditedCluster]) -> frozenset[str]:
     """The region whose clusters are all known: every listed cluster was described, in one region."""
     described = {item.name: item.region for item in clusters if item.region}
     regions = set(described.values())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, ClassVar
 
@@ -14,8 +14,8 @@ from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
-from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
+from irsa_cli.core.results.scope import AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.values.names import account_json
@@ -86,7 +86,7 @@ def _void(item: AuditIgnore, today: date) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RiskReport(ABC):
+class RiskReport(Reading):
     """A report of risks in an account or in files; with an `error` nothing was checked.
 
     `fail_on` is the severity for exit code 5, `fail_on_broken` adds rules about broken credentials. Without
@@ -97,9 +97,6 @@ class RiskReport(ABC):
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     fail_on: Severity | None = None
     fail_on_broken: bool = False
-    allow: Allowance = field(default_factory=Allowance)
-    error: Exception | None = None
-    signal: int = 0
     unread: tuple[IrsaError, ...] = ()
 
     @property
@@ -120,11 +117,6 @@ class RiskReport(ABC):
 
     @property
     @abstractmethod
-    def scope(self) -> AnswerScope:
-        """The parts that were checked and those that were not."""
-
-    @property
-    @abstractmethod
     def unchecked(self) -> tuple[str, ...]:
         """The parts that were not checked, a line each."""
 
@@ -134,13 +126,9 @@ class RiskReport(ABC):
         return (*self.unchecked, *self.selection.notes)
 
     @property
-    def exit_code(self) -> int:
-        """5 for a risk from `fail_on` on, else the scope's: 0 only if everything that matters was checked."""
-        if self.signal or self.error is not None:
-            return exit_code_of(self.error, self.signal)
-        if self.fails:
-            return ExitCode.UNVERIFIED
-        return self.allow.exit_code(self.scope)
+    def found_code(self) -> int:
+        """5 for a risk from `fail_on` on."""
+        return ExitCode.UNVERIFIED if self.fails else ExitCode.DONE
 
     @abstractmethod
     def envelope(self) -> Envelope:
@@ -177,14 +165,11 @@ class AuditReport(RiskReport):
         """The document that `-o json` and `-o yaml` print."""
         named = _arns(self.audit)
         paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
-        return Envelope(
-            DocumentKind.RISKS,
-            ReadOutcome.of(self.error),
-            self.exit_code,
+        return replace(
+            self.document(DocumentKind.RISKS),
             items=[risk_json(item, named) for item in self.selection.shown],
             summary=self.selection.summary,
             notes=self.notes,
-            errors=whole(self.error),
             facts={
                 **_source_json(self.audit),
                 "roles": len(self.audit.estate.roles) if self.audit else 0,
@@ -192,7 +177,6 @@ class AuditReport(RiskReport):
                 **paths,
                 **self._in_kubernetes(named),
             },
-            scope=self.scope,
         )
 
     def _in_kubernetes(self, arns: Arns) -> dict[str, Any]:
@@ -293,16 +277,13 @@ def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class WhoCanReport:
+class WhoCanReport(Reading):
     """The ServiceAccounts that can perform an action, or the error."""
 
     action: str
     resource: str = ""
     audit: Audit | None = None
     found: tuple[Can, ...] = ()
-    allow: Allowance = field(default_factory=Allowance)
-    error: Exception | None = None
-    signal: int = 0
 
     @property
     def scope(self) -> AnswerScope:
@@ -315,28 +296,19 @@ class WhoCanReport:
         """The parts that were not read."""
         return self.audit.unread if self.audit else ()
 
-    @property
-    def exit_code(self) -> int:
-        """0 for any answer, if all that it depends on was read."""
-        return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
-
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
         sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
-        return Envelope(
-            DocumentKind.ROLE_PATHS,
-            ReadOutcome.of(self.error),
-            self.exit_code,
+        return replace(
+            self.document(DocumentKind.ROLE_PATHS),
             items=[can_json(item, named) for item in self.found],
             summary={"sure": sure, "conditional": len(self.found) - sure},
             notes=self.notes,
-            errors=whole(self.error),
             facts={
                 **_source_json(self.audit),
                 "action": self.action,
                 "resource": self.resource or None,
             },
-            scope=self.scope,
         )
 
 

@@ -14,13 +14,8 @@ from yaml import MappingNode, Node, ScalarNode
 from irsa_cli.core.config.model import OtherCluster
 from irsa_cli.core.config.nodes import text_of
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import RULES
-from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
-    ROLE_ARN_ANNOTATION,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-)
 from irsa_cli.core.policies.conditions import operator_of
 from irsa_cli.core.policies.operators import COMPARISONS
 from irsa_cli.core.values import names
@@ -63,9 +58,9 @@ def _account_of(role: Any) -> str:
 
 
 _WEBHOOK = {
-    AUDIENCE_ANNOTATION: "audience",
-    STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
-    TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
+    states.AUDIENCE_ANNOTATION: "audience",
+    states.STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
+    states.TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
 }
 _WEBHOOK_FIELDS: Table = {
     "audience": ("audience", lambda reader, node: reader.text(node, names.audience)),
@@ -100,7 +95,7 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
         name, text = text_of(key), reader.text(value)
         if text is None:
             continue
-        if name == ROLE_ARN_ANNOTATION:
+        if name == states.ROLE_ARN_ANNOTATION:
             reader.problem(key, "irsa sets the role's ARN itself; for an existing role: attachRoleARN")
         elif name in _WEBHOOK:
             settings[_WEBHOOK[name]] = reader.checked(value, RULES[_WEBHOOK[name]], text)

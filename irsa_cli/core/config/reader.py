@@ -8,20 +8,7 @@ from typing import Any, TypeGuard, TypeVar
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from irsa_cli.core.config.nodes import (
-    BOOLEAN,
-    MAPPING,
-    MERGE,
-    NULL,
-    SEQUENCE,
-    is_plain,
-    is_unset,
-    json_number,
-    rendered,
-    text_of,
-    unquoted,
-    where,
-)
+from irsa_cli.core.config import nodes
 from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
@@ -44,16 +31,16 @@ def text_fields(*names: str, **others: str) -> Table:
     def read(attribute: str) -> Read:
         return lambda reader, node: reader.text(node, RULES[attribute]) or ""
 
-    attributes = others | {name: _attribute(name) for name in names}
+    attributes = others | {name: attribute_of(name) for name in names}
     return {name: (attribute, read(attribute)) for name, attribute in attributes.items()}
 
 
 def flag_fields(*names: str) -> Table:
     """Fields that are true or false."""
-    return {name: (_attribute(name), lambda reader, node: bool(reader.boolean(node))) for name in names}
+    return {name: (attribute_of(name), lambda reader, node: bool(reader.boolean(node))) for name in names}
 
 
-def _attribute(field: str) -> str:
+def attribute_of(field: str) -> str:
     """`expect_cluster_arn` for `expectClusterARN`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()
 
@@ -71,7 +58,7 @@ class Reader:
 
     def problem(self, node: Node, text: str) -> None:
         """Note what is wrong at this place."""
-        place = where(node.start_mark, self.source)
+        place = nodes.where(node.start_mark, self.source)
         line = f"{place}: {text if len(text) <= _LONGEST else text[:_LONGEST] + '...'}"
         if line not in self._noted:  # an alias is read at every place that names it
             self.problems.append(line)
@@ -80,7 +67,7 @@ class Reader:
 
     def has_problem(self, node: Node) -> bool:
         """Whether something was noted at this place."""
-        return where(node.start_mark, self.source) in self._places
+        return nodes.where(node.start_mark, self.source) in self._places
 
     def finish(self) -> None:
         """Raise `InvalidInput` with everything that was noted."""
@@ -91,7 +78,7 @@ class Reader:
 
     def line(self, node: Node) -> str:
         """File and line of a node."""
-        return where(node.start_mark, self.source).rpartition(":")[0]
+        return nodes.where(node.start_mark, self.source).rpartition(":")[0]
 
     def checked(self, node: Node, rule: Callable[[T], T], value: T | None) -> T | None:
         """The value, when the rule takes it."""
@@ -107,9 +94,9 @@ class Reader:
         """A string; whatever YAML takes for something else has to be quoted."""
         if not self._is_scalar(node, "a string"):
             return None
-        text = text_of(node)
-        taken_for = unquoted(node)
-        if taken_for and not (self.like_eksctl and is_plain(node)):
+        text = nodes.text_of(node)
+        taken_for = nodes.unquoted(node)
+        if taken_for and not (self.like_eksctl and nodes.is_plain(node)):
             self.problem(
                 node, f'{text} is {taken_for} in YAML, and a string is expected: quote it ("{text}")'
             )
@@ -129,12 +116,12 @@ class Reader:
 
     def boolean(self, node: Node) -> bool | None:
         """True or false."""
-        if self.like_eksctl and node.tag == NULL:
+        if self.like_eksctl and node.tag == nodes.NULL:
             return False
         if not self._is_scalar(node, "true or false"):
             return None
-        if node.tag != BOOLEAN:
-            self.problem(node, f"expected true or false, not '{text_of(node)}'")
+        if node.tag != nodes.BOOLEAN:
+            self.problem(node, f"expected true or false, not '{nodes.text_of(node)}'")
             return None
         return node.value.lower() in _TRUE
 
@@ -142,15 +129,15 @@ class Reader:
         """A number without a fraction, in decimal."""
         if not self._is_scalar(node, "a number"):
             return None
-        number = json_number(node)
+        number = nodes.json_number(node)
         if not isinstance(number, int):
-            self.problem(node, f"expected a whole number in decimal digits, not '{text_of(node)}'")
+            self.problem(node, f"expected a whole number in decimal digits, not '{nodes.text_of(node)}'")
             return None
         return self.checked(node, rule, number)
 
     def duration(self, node: Node, rule: Callable[[int], int]) -> int | None:
         """Whole seconds: a number, or a duration such as `5m`."""
-        text = text_of(node) if isinstance(node, ScalarNode) else ""
+        text = nodes.text_of(node) if isinstance(node, ScalarNode) else ""
         seconds = seconds_of(text) if text.endswith(("h", "m", "s")) else None
         if seconds is None or seconds != int(seconds):
             return self.whole_number(node, rule)
@@ -158,7 +145,7 @@ class Reader:
 
     def items(self, node: Node, what: str) -> list[Node]:
         """The elements of a list."""
-        if isinstance(node, SequenceNode) and node.tag == SEQUENCE:
+        if isinstance(node, SequenceNode) and node.tag == nodes.SEQUENCE:
             return list(node.value)
         self._unexpected(node, f"a list of {what}")
         return []
@@ -172,7 +159,7 @@ class Reader:
         """A mapping of strings, each pair and all together checked by the rule."""
         found = {}
         for key, value in self.pairs(node).values():
-            text, name = self.text(value), text_of(key)
+            text, name = self.text(value), nodes.text_of(key)
             if text is None:
                 continue
             try:
@@ -188,13 +175,13 @@ class Reader:
 
     def pairs(self, node: Node) -> dict[str, tuple[ScalarNode, Node]]:
         """The pairs of a mapping by key, with what is merged into it (`<<`); its own come first."""
-        if not isinstance(node, MappingNode) or node.tag != MAPPING:
+        if not isinstance(node, MappingNode) or node.tag != nodes.MAPPING:
             self._unexpected(node, "a mapping")
             return {}
         own: dict[str, tuple[ScalarNode, Node]] = {}
         merged: dict[str, tuple[ScalarNode, Node]] = {}
         for key, value in node.value:
-            if key.tag == MERGE:
+            if key.tag == nodes.MERGE:
                 for base in value.value if isinstance(value, SequenceNode) else [value]:
                     merged = {**self.pairs(base), **merged}
                 continue
@@ -219,35 +206,35 @@ class Reader:
         """The fields that say something: to eksctl, null and "" are no more than their absence."""
         if not self.like_eksctl:
             return fields
-        return {name: node for name, node in fields.items() if not is_unset(node)}
+        return {name: node for name, node in fields.items() if not nodes.is_unset(node)}
 
     def plain(self, node: Node) -> Any:
         """The value as plain JSON; notes values that JSON can't express."""
         if isinstance(node, MappingNode):
             return {text: self.plain(value) for text, (_, value) in self.pairs(node).items()}
-        if isinstance(node, SequenceNode) and node.tag == SEQUENCE:
+        if isinstance(node, SequenceNode) and node.tag == nodes.SEQUENCE:
             return [self.plain(item) for item in node.value]
         if not self._is_scalar(node, "a value"):
             return None
-        if node.tag == BOOLEAN and node.value.lower() in ("true", "false"):
+        if node.tag == nodes.BOOLEAN and node.value.lower() in ("true", "false"):
             return node.value.lower() == "true"
-        number = json_number(node)
+        number = nodes.json_number(node)
         return number if number is not None else self.text(node)
 
     def _is_scalar(self, node: Node, expected: str) -> TypeGuard[ScalarNode]:
-        if isinstance(node, ScalarNode) and node.tag != NULL:
+        if isinstance(node, ScalarNode) and node.tag != nodes.NULL:
             return True
         self._unexpected(node, expected)
         return False
 
     def _unexpected(self, node: Node, expected: str) -> None:
-        if node.tag == NULL:
+        if node.tag == nodes.NULL:
             self.problem(node, f"this is empty: expected {expected}, or leave it out")
             return
-        if unfilled := rendered(node):
+        if unfilled := nodes.rendered(node):
             self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first")
             return
-        found = {MAPPING: "a mapping", SEQUENCE: "a list"}.get(node.tag)
+        found = {nodes.MAPPING: "a mapping", nodes.SEQUENCE: "a list"}.get(node.tag)
         if found is None:
-            found = f"'{text_of(node)}'" if isinstance(node, ScalarNode) else f"the tag {node.tag}"
+            found = f"'{nodes.text_of(node)}'" if isinstance(node, ScalarNode) else f"the tag {node.tag}"
         self.problem(node, f"expected {expected}, not {found}")

@@ -8,15 +8,7 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
-from irsa_cli.core.config.entry_fields import (
-    ACCOUNT_FIELDS,
-    OF_A_CHAIN,
-    clusters,
-    conditions,
-    pod_settings,
-    subjects,
-    with_defaults,
-)
+from irsa_cli.core.config import entry_fields
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import BOOLEAN, NULL, is_unset
 from irsa_cli.core.config.policies import PolicyReader
@@ -53,8 +45,8 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """Where a field comes from, and whether it is about a new role, so that it contradicts `attachRoleARN`."""
 EKSCTL = tuple(name for name, traits in _FIELDS.items() if _EKSCTL in traits)
-OURS = (*(name for name, traits in _FIELDS.items() if _OWN in traits), *ACCOUNT_FIELDS)
-OF_A_NEW_ROLE = (*(name for name, traits in _FIELDS.items() if _NEW_ROLE in traits), *OF_A_CHAIN)
+OURS = (*(name for name, traits in _FIELDS.items() if _OWN in traits), *entry_fields.ACCOUNT_FIELDS)
+OF_A_NEW_ROLE = (*(name for name, traits in _FIELDS.items() if _NEW_ROLE in traits), *entry_fields.OF_A_CHAIN)
 UNSAID = ("inline", "subjects", "target_role")
 """Attributes that eksctl's file can't express; of inline policies, those with other names."""
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
@@ -123,7 +115,7 @@ def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> Binding | No
     found = Binding(namespace, name, cluster=defaults.cluster, region=defaults.region, unsaid=unsaid)
     if "labels" in fields:
         found = replace(found, labels=reader.text_map(fields["labels"], names.labels))
-    return replace(found, **pod_settings(reader, entry, fields.get("annotations")))
+    return replace(found, **entry_fields.pod_settings(reader, entry, fields.get("annotations")))
 
 
 def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding, defaults: Defaults) -> None:
@@ -157,8 +149,10 @@ def _role(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) ->
     if not found.attach_role_arn and "permissionsBoundary" not in fields:
         found = replace(found, permissions_boundary=defaults.boundary)
     found = _tags(reader, fields, found, defaults)
-    said = reader.said(fields, ACCOUNT_FIELDS)
-    found = replace(found, **with_defaults(said, defaults.accounts, chains=not found.attach_role_arn))
+    said = reader.said(fields, entry_fields.ACCOUNT_FIELDS)
+    found = replace(
+        found, **entry_fields.with_defaults(said, defaults.accounts, chains=not found.attach_role_arn)
+    )
     return _trust(reader, fields, found)
 
 
@@ -181,8 +175,8 @@ def _trust(reader: Reader, fields: Fields, found: Binding) -> Binding:
             f"'{pattern}' does not match {found.name}, so it could not assume its role",
         )
     table: Table = {
-        "subjects": ("subjects", lambda reader, node: subjects(reader, node, found.namespace)),
-        "clusters": ("clusters", clusters),
-        "trustConditions": ("conditions", conditions),
+        "subjects": ("subjects", lambda reader, node: entry_fields.subjects(reader, node, found.namespace)),
+        "clusters": ("clusters", entry_fields.clusters),
+        "trustConditions": ("conditions", entry_fields.conditions),
     }
     return replace(found, **reader.said(fields, table))

@@ -7,7 +7,7 @@ docs/reference/output.schema.json describes the JSON.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -16,15 +16,8 @@ from irsa_cli.core.doctor.clues.injection import has_pod_identity, opted_out
 from irsa_cli.core.doctor.commands import Makers, restarts
 from irsa_cli.core.doctor.facts import Subject
 from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV
+from irsa_cli.core.inventory import list_document
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
-from irsa_cli.core.inventory.list_document import (
-    account_json,
-    binding_json,
-    bindings_envelope,
-    policy_json,
-    role_json,
-    time_json,
-)
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
@@ -32,8 +25,8 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes
-from irsa_cli.core.results.envelope import Envelope, exit_code_of
-from irsa_cli.core.results.scope import Allowance, AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
+from irsa_cli.core.results.scope import AnswerScope, by_design, not_read, unanswered
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
@@ -136,8 +129,8 @@ class Policy:
     def to_json(self) -> dict[str, Any]:
         """The policy as `-o json` shows it."""
         if isinstance(self.document, Unreadable):
-            return policy_json(self.name, self.arn, unreadable=self.document.why)
-        return policy_json(self.name, self.arn, self.document)
+            return list_document.policy_json(self.name, self.arn, unreadable=self.document.why)
+        return list_document.policy_json(self.name, self.arn, self.document)
 
 
 @dataclass(frozen=True)
@@ -222,11 +215,11 @@ class Description:
         """The binding as an item of a `BindingList`."""
         account, injection = self.account, self.injection
         return {
-            **binding_json(self.binding),
+            **list_document.binding_json(self.binding),
             "serviceAccount": {
-                **account_json(self.binding),
+                **list_document.account_json(self.binding),
                 "uid": account.uid,
-                "annotated": time_json(account.annotated),
+                "annotated": list_document.time_json(account.annotated),
                 "annotations": dict(account.annotations),
                 "labels": dict(account.labels),
             },
@@ -241,7 +234,7 @@ class Description:
         }
 
     def _role_json(self) -> dict[str, Any]:
-        role, state = role_json(self.binding), self.state
+        role, state = list_document.role_json(self.binding), self.state
         policies = None if isinstance(self.policies, Unreadable) else self.policies
         return {
             **role,
@@ -269,7 +262,7 @@ def pod_json(item: PodIdentity) -> dict[str, Any]:
         "name": pod.name,
         "phase": pod.phase,
         "owner": pod.owner or None,
-        "created": time_json(pod.created),
+        "created": list_document.time_json(pod.created),
         "identity": item.identity.value,
         "needsRestart": item.needs_restart,
         "reason": item.reason or None,
@@ -277,18 +270,10 @@ def pod_json(item: PodIdentity) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Described:
+class Described(Reading):
     """A description or an error; neither if it does not exist and that is ignored."""
 
     found: Description | None = None
-    error: Exception | None = None
-    signal: int = 0
-    allow: Allowance = field(default_factory=Allowance)
-
-    @property
-    def exit_code(self) -> int:
-        """0 for any status, if everything could be read."""
-        return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
 
     @property
     def scope(self) -> AnswerScope:
@@ -306,13 +291,8 @@ class Described:
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        found = self.found
-        return bindings_envelope(
-            found.cluster if found else None,
-            [found.binding] if found else [],
-            [found.to_json()] if found else [],
-            found.notes if found else (),
-            self.error,
-            self.exit_code,
-            self.scope,
-        )
+        found, document = self.found, self.document(DocumentKind.BINDINGS)
+        if found is None:
+            return replace(document, summary=list_document.summary_of(()))
+        items, summary = [found.to_json()], list_document.summary_of([found.binding])
+        return replace(document, cluster=found.cluster, items=items, summary=summary, notes=found.notes)

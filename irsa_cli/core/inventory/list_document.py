@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
-from irsa_cli.core.results.scope import (
-    Allowance,
-    AnswerScope,
-    accounts_asked,
-    by_design,
-    not_read,
-    unanswered,
-)
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
+from irsa_cli.core.results.scope import AnswerScope, accounts_asked, by_design, not_read, unanswered
 from irsa_cli.core.results.verification import statement_json
-from irsa_cli.core.values.cluster import Cluster
 
 
 @dataclass(frozen=True)
-class BindingList:
+class BindingList(Reading):
     """The bindings, or the error."""
 
     found: Bindings | None = None
-    error: Exception | None = None
-    signal: int = 0
-    allow: Allowance = field(default_factory=Allowance)
 
     @property
     def items(self) -> tuple[ListedBinding, ...]:
@@ -41,11 +30,6 @@ class BindingList:
     def notes(self) -> tuple[str, ...]:
         """The parts that could not be read."""
         return self.found.notes if self.found else ()
-
-    @property
-    def exit_code(self) -> int:
-        """0 for any status, if there are bindings and all that they depend on was read."""
-        return exit_code_of(self.error, self.signal) or self.allow.exit_code(self.scope)
 
     @property
     def scope(self) -> AnswerScope:
@@ -71,40 +55,15 @@ class BindingList:
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return bindings_envelope(
-            self.found.cluster if self.found else None,
-            self.items,
-            [binding_json(item) for item in self.items],
-            self.notes,
-            self.error,
-            self.exit_code,
-            self.scope,
-        )
+        items = [binding_json(item) for item in self.items]
+        document = replace(self.document(DocumentKind.BINDINGS), items=items, summary=summary_of(self.items))
+        return replace(document, cluster=self.found.cluster if self.found else None, notes=self.notes)
 
 
-def bindings_envelope(
-    cluster: Cluster | None,
-    bindings: Sequence[ListedBinding],
-    items: Sequence[Mapping[str, Any]],
-    notes: Sequence[str],
-    error: Exception | None,
-    exit_code: int,
-    scope: AnswerScope | None = None,
-) -> Envelope:
-    """The document about bindings, shown as `items`."""
+def summary_of(bindings: Iterable[ListedBinding]) -> dict[str, int]:
+    """The numbers of bindings by status."""
     found = Counter(item.status for item in bindings)
-    summary = {status.value: found[status] for status in BindingStatus}
-    return Envelope(
-        DocumentKind.BINDINGS,
-        ReadOutcome.of(error),
-        exit_code,
-        cluster,
-        items,
-        summary,
-        notes,
-        whole(error),
-        scope=scope,
-    )
+    return {status.value: found[status] for status in BindingStatus}
 
 
 def binding_json(item: ListedBinding) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -172,10 +172,9 @@ class LintReport(RiskReport):
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return Envelope(
-            DocumentKind.RISKS,
-            ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
-            self.exit_code,
+        return replace(
+            self.document(DocumentKind.RISKS),
+            outcome=ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
             items=[risk_json(item, {}) for item in self.selection.shown],
             summary=self.selection.summary,
             notes=self.notes,
@@ -187,5 +186,4 @@ class LintReport(RiskReport):
                 ],
                 **hidden_json(self.selection, {}),
             },
-            scope=self.scope,
         )

@@ -63,7 +63,12 @@ CHAIN_ANNOTATIONS = (TARGET_ANNOTATION, EXTERNAL_ID_ANNOTATION, CONFIG_MAP_ANNOT
 
 
 @dataclass(frozen=True)
-class ProviderState:
+class State:
+    """The state of an object of one kind."""
+
+
+@dataclass(frozen=True)
+class ProviderState(State):
     """An IAM OIDC provider."""
 
     url: str
@@ -75,12 +80,12 @@ class ProviderState:
 
 
 @dataclass(frozen=True)
-class Present:
+class Present(State):
     """The state of what is either there or not: an attachment, a provider's audience."""
 
 
 @dataclass(frozen=True)
-class RoleState:
+class RoleState(State):
     """An IAM role without its policies; `max_session_duration` in seconds, tags without the transaction's."""
 
     path: str
@@ -94,21 +99,21 @@ class RoleState:
 
 
 @dataclass(frozen=True)
-class DocumentState:
+class DocumentState(State):
     """An inline policy, or one statement of a shared role's trust policy."""
 
     document: Document
 
 
 @dataclass(frozen=True)
-class NamespaceState:
+class NamespaceState(State):
     """A namespace that irsa makes."""
 
     labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class ConfigMapState:
+class ConfigMapState(State):
     """A ConfigMap of irsa's for one ServiceAccount (`namespace/name`).
 
     `transaction` is the run that created it and `uid` its own, for a deletion; empty for one that this
@@ -123,7 +128,7 @@ class ConfigMapState:
 
 
 @dataclass(frozen=True)
-class ServiceAccountState:
+class ServiceAccountState(State):
     """The part of a ServiceAccount that irsa manages; a value of None means that the key is not there.
 
     `uid` and `resource_version` are those of the object that was read, empty for one that irsa makes.
@@ -138,21 +143,21 @@ class ServiceAccountState:
 
 
 @dataclass(frozen=True)
-class OwnerState:
+class OwnerState(State):
     """The transaction in an object's mark; empty for the run of the change itself."""
 
     transaction: str
 
 
 @dataclass(frozen=True)
-class CommitState:
+class CommitState(State):
     """The value of a role's `irsa/commit` tag."""
 
     value: str
 
 
 @dataclass(frozen=True)
-class SettingsState:
+class SettingsState(State):
     """The settings that UpdateRole changes, both at once; `max_session_duration` in seconds."""
 
     description: str
@@ -160,14 +165,14 @@ class SettingsState:
 
 
 @dataclass(frozen=True)
-class BoundaryState:
+class BoundaryState(State):
     """The permissions boundary of a role: the ARN of a managed policy."""
 
     arn: str
 
 
 @dataclass(frozen=True)
-class TagsState:
+class TagsState(State):
     """Some tags of a role; a value of None means that the key is not there."""
 
     values: dict[str, str | None]
@@ -187,22 +192,6 @@ class TagsState:
         """
         put = {key.lower() for key in self.put}
         return [key for key, value in self.values.items() if value is None and key.lower() not in put]
-
-
-State = (
-    ProviderState
-    | Present
-    | RoleState
-    | DocumentState
-    | NamespaceState
-    | ConfigMapState
-    | ServiceAccountState
-    | OwnerState
-    | CommitState
-    | SettingsState
-    | BoundaryState
-    | TagsState
-)
 
 
 class Transition(Protocol):

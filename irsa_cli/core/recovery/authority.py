@@ -14,16 +14,15 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import OwnerState
 from irsa_cli.core.plan.traits import Proof
 
-GIVEN = {
-    "profile": "--profile",
-    "assume_role": "--assume-role",
-    "role_assume_role": "--role-assume-role",
-    "role_profile": "--role-profile",
-    "target_assume_role": "--target-assume-role",
-    "target_profile": "--target-profile",
-    "kubeconfig": "--kubeconfig",
-    "context": "--context",
-}
+_GIVEN = (
+    "profile",
+    "assume_role",
+    "role_assume_role",
+    "role_profile",
+    "target_assume_role",
+    "target_profile",
+)
+GIVEN = {name: f"--{name.replace('_', '-')}" for name in (*_GIVEN, "kubeconfig", "context")}
 """Options for the identity and the programs to reach a cluster: the user's to give, not the journal's."""
 
 

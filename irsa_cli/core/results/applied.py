@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change
@@ -148,14 +148,14 @@ class AppliedList:
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return results_envelope(
+        document = results_envelope(
             [item.result for item in self.items],
             exit_code=self.exit_code,
             items=[item.to_json() for item in self.items],
             all_begun=not self.pending,
-            notes=self.notices,
             facts={"notBegun": [item.to_json() for item in self.pending], "byCluster": self._by_cluster()},
         )
+        return replace(document, notes=self.notices)
 
 
 @dataclass(frozen=True)

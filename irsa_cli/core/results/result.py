@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -236,7 +236,6 @@ def results_envelope(
     exit_code: int,
     items: Sequence[Mapping[str, Any]] | None = None,
     all_begun: bool = True,
-    notes: Iterable[str] = (),
     facts: Mapping[str, Any] | None = None,
     cluster: Cluster | None = None,
 ) -> Envelope:
@@ -253,9 +252,8 @@ def results_envelope(
         cluster or common,
         [result.to_json() for result in results] if items is None else items,
         {kind.value: found[kind] for kind in Ended if found[kind]},
-        notes,
-        [ItemError(it.error, index) for index, it in enumerate(results) if it.error is not None],
-        facts or {},
+        errors=[ItemError(it.error, index) for index, it in enumerate(results) if it.error is not None],
+        facts=facts or {},
     )
 
 

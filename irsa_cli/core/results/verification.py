@@ -6,15 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, exit_code_of, whole
-from irsa_cli.core.results.scope import (
-    Allowance,
-    AnswerScope,
-    NotExamined,
-    accounts_asked,
-    by_design,
-    unanswered,
-)
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, Reading, whole
+from irsa_cli.core.results.scope import AnswerScope, NotExamined, accounts_asked, by_design, unanswered
 from irsa_cli.core.trust.evaluation import StatementVerdict
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
@@ -270,22 +263,19 @@ def unchecked(look: str) -> str:
 
 
 @dataclass(frozen=True)
-class VerificationReport:
+class VerificationReport(Reading):
     """The result for one ServiceAccount or (`many`) all; `look` checks the rest."""
 
     cluster: Cluster | None
     items: tuple[Verification, ...] = ()
     many: bool = False
     notes: tuple[str, ...] = ()
-    error: Exception | None = None
-    signal: int = 0
     seconds: float = field(default=0.0, compare=False)
     asked: tuple[str, str] = ("", "")
     look: str = ""
     accounts: int = 0
     """ServiceAccounts that were read, with or without a role."""
     selector: str = ""
-    allow: Allowance = field(default_factory=Allowance)
 
     @property
     def scope(self) -> AnswerScope:
@@ -327,13 +317,9 @@ class VerificationReport:
         return VerificationOutcome.VERIFIED if verified else _UNDETERMINED
 
     @property
-    def exit_code(self) -> int:
-        """The process's exit code: an error's own, else the worst outcome's."""
-        if self.signal or self.error is not None:
-            return exit_code_of(self.error, self.signal)
-        if self.scope.nothing:
-            return self.allow.exit_code(self.scope)
-        return self.outcome.exit_code
+    def found_code(self) -> int:
+        """The worst outcome's, if there is any."""
+        return ExitCode.DONE if self.scope.nothing else self.outcome.exit_code
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
-from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, Items, ec2_result
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, result_of
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of, table
 
 _CREATED = 1767225600
@@ -112,7 +112,7 @@ class Clusters:
         }
         if request.operation == "ListClusters":
             return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
-        parts = [part for part in (self.associations, self.access_entries) if request.operation in part.calls]
+        parts = [part for part in (self.associations, self.access_entries) if part.serves(request.operation)]
         if request.operation not in ("DescribeCluster", "ListAddons") and not parts:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
@@ -188,14 +188,14 @@ class Ec2:
         spec, vpc = cluster.spec, vpc_of(cluster.arn)
         number = f"vpce-{_hash(f'{spec.account}/{spec.region}/{vpc}')}"
         described = {
-            "vpcEndpointId": number,
-            "vpcEndpointType": "Interface",
-            "vpcId": vpc,
-            "serviceName": f"com.amazonaws.{spec.region}.sts",
-            "state": "available",
-            "policyDocument": json.dumps(policy or _OPEN),
-            "privateDnsEnabled": True,
-            "ownerId": spec.account,
+            "VpcEndpointId": number,
+            "VpcEndpointType": "Interface",
+            "VpcId": vpc,
+            "ServiceName": f"com.amazonaws.{spec.region}.sts",
+            "State": "available",
+            "PolicyDocument": json.dumps(policy or _OPEN),
+            "PrivateDnsEnabled": True,
+            "OwnerId": spec.account,
         }
         self._put("DescribeVpcEndpoints", spec, number, described)
 
@@ -203,12 +203,12 @@ class Ec2:
         """Create a node, or change it, by its private DNS name; `metadata`: whether IMDS is on."""
         number = f"i-{_hash(f'{spec.account}/{spec.region}/{name}')}"
         options = {
-            "state": "applied",
-            "httpTokens": "required",
-            "httpPutResponseHopLimit": hop_limit,
-            "httpEndpoint": "enabled" if metadata else "disabled",
+            "State": "applied",
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": hop_limit,
+            "HttpEndpoint": "enabled" if metadata else "disabled",
         }
-        described = {"instanceId": number, "privateDnsName": name, "metadataOptions": options}
+        described = {"InstanceId": number, "PrivateDnsName": name, "MetadataOptions": options}
         self._put("DescribeInstances", spec, number, described)
 
     def _put(self, operation: str, spec: ClusterSpec, number: str, described: dict[str, Any]) -> None:
@@ -220,23 +220,11 @@ class Ec2:
         if operation not in _FILTERS:
             raise AwsError("NotImplemented", f"The sandbox does not serve {operation} of EC2.", 501)
         described = [*self._described.get((operation, caller.account, request.region), {}).values()]
-        for name, values in _filters(request).items():
-            key = _FILTERS[operation].get(name)
+        for asked in request.parameters.get("Filters", []):
+            key = _FILTERS[operation].get(asked["Name"])
             if key is None:
-                raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
-            described = [item for item in described if item[key] in values]
+                raise AwsError("InvalidParameterValue", f"The filter '{asked['Name']}' is invalid")
+            described = [item for item in described if item[key] in asked["Values"]]
         if operation == "DescribeVpcEndpoints":
-            return ec2_result(operation, {"vpcEndpointSet": described})
-        found = [{"instancesSet": Items([item])} for item in described]
-        return ec2_result(operation, {"reservationSet": found})
-
-
-def _filters(request: AwsRequest) -> dict[str, list[str]]:
-    found = {}
-    number = 1
-    while f"Filter.{number}.Name" in request.params:
-        prefix = f"Filter.{number}.Value."
-        values = [value for key, value in request.params.items() if key.startswith(prefix)]
-        found[request.params[f"Filter.{number}.Name"]] = values
-        number += 1
-    return found
+            return result_of(request, {"VpcEndpoints": described})
+        return result_of(request, {"Reservations": [{"Instances": [item]} for item in described]})

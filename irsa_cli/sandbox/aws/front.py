@@ -204,7 +204,7 @@ def _iam_act(request: AwsRequest, account: Account) -> Act:
     resource, tags = _iam_resource(request, account)
     context = _tag_keys(tags)
     context |= {f"aws:requesttag/{k.lower()}": [v] for k, v in request.tags()}
-    keys = [key for key, _ in request.tags()] + request.members("TagKeys")
+    keys = [key for key, _ in request.tags()] + request.parameters.get("TagKeys", [])
     if keys:
         context["aws:tagkeys"] = keys
     if "PolicyArn" in request.params and request.operation in _WITH_POLICY_ARN:

@@ -16,9 +16,9 @@ import string
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
 from irsa_cli.sandbox.conditions import listed
@@ -42,11 +42,12 @@ class Entry:
     created: int = field(default_factory=lambda: int(time.time()))
 
 
+_Json = dict[str, Any]
+_Entries = dict[str, Entry]
+
+
 class _OfClusters(Generic[T]):
     """EKS's objects of all clusters, by the cluster's ARN. Safe to use from several threads."""
-
-    calls: ClassVar[Mapping[str, str]]
-    """By operation, the name of the method that answers it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,26 +58,23 @@ class _OfClusters(Generic[T]):
         with self._lock:
             self._of.clear()
 
+    def serves(self, operation: str) -> bool:
+        """Whether it answers this operation: it has a method that is called as the operation is."""
+        return hasattr(self, _method(operation))
+
     def answer(self, request: AwsRequest, spec: ClusterSpec, cluster_arn: str) -> Answer:
         """EKS's answer to an allowed call about a cluster that is there."""
-        method = getattr(self, self.calls[request.operation])
+        method = getattr(self, _method(request.operation))
         with self._lock:
             return Answer.of_json(method(request, spec, self._of.setdefault(cluster_arn, {})))
 
 
+def _method(operation: str) -> str:
+    return re.sub("([A-Z])", r"_\1", operation).lower()
+
+
 class AccessEntries(_OfClusters[Entry]):
     """The access entries of all clusters, by the cluster's ARN and the principal's."""
-
-    calls: ClassVar = {
-        "CreateAccessEntry": "_create",
-        "ListAccessEntries": "_list",
-        "DescribeAccessEntry": "_describe",
-        "DeleteAccessEntry": "_delete",
-        "DisassociateAccessPolicy": "_disassociate",
-        "UpdateAccessEntry": "_update",
-        "AssociateAccessPolicy": "_associate",
-        "ListAssociatedAccessPolicies": "_associated",
-    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +90,7 @@ class AccessEntries(_OfClusters[Entry]):
         with self._lock:
             return self._of.get(cluster_arn, {}).get(arn)
 
-    def _create(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _create_access_entry(self, request: AwsRequest, spec: ClusterSpec, there: _Entries) -> _Json:
         asked = request.json
         arn = asked.get("principalArn", "")
         if arn in there:
@@ -111,7 +109,7 @@ class AccessEntries(_OfClusters[Entry]):
         )
         return {"accessEntry": _shown(spec, arn, there[arn])}
 
-    def _update(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _update_access_entry(self, request: AwsRequest, spec: ClusterSpec, there: _Entries) -> _Json:
         arn, entry = _found(request, there)
         asked = request.json
         if entry.kind != "STANDARD":
@@ -122,25 +120,25 @@ class AccessEntries(_OfClusters[Entry]):
         entry.groups = tuple(asked.get("kubernetesGroups", entry.groups))
         return {"accessEntry": _shown(spec, arn, entry)}
 
-    def _disassociate(self, request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _disassociate_access_policy(self, request: AwsRequest, _: ClusterSpec, there: _Entries) -> _Json:
         policy = request.path.split("/access-policies/", 1)[1]
         if _found(request, there)[1].policies.pop(policy, None) is None:
             raise AwsError("ResourceNotFoundException", "The specified policyArn could not be found.", 404)
         return {}
 
-    def _list(self, request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _list_access_entries(self, request: AwsRequest, _: ClusterSpec, there: _Entries) -> _Json:
         page, more = _page(request, sorted(there))
         return {"accessEntries": page, **more}
 
-    def _describe(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _describe_access_entry(self, request: AwsRequest, spec: ClusterSpec, there: _Entries) -> _Json:
         arn, entry = _found(request, there)
         return {"accessEntry": _shown(spec, arn, entry)}
 
-    def _delete(self, request: AwsRequest, _: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _delete_access_entry(self, request: AwsRequest, _: ClusterSpec, there: _Entries) -> _Json:
         del there[_found(request, there)[0]]
         return {}
 
-    def _associate(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _associate_access_policy(self, request: AwsRequest, spec: ClusterSpec, there: _Entries) -> _Json:
         arn, entry = _found(request, there)
         asked = request.json
         policy = asked.get("policyArn", "")
@@ -151,13 +149,15 @@ class AccessEntries(_OfClusters[Entry]):
             "associatedAccessPolicy": _policy(policy, entry.policies[policy]),
         }
 
-    def _associated(self, request: AwsRequest, spec: ClusterSpec, there: dict[str, Entry]) -> dict[str, Any]:
+    def _list_associated_access_policies(
+        self, request: AwsRequest, spec: ClusterSpec, there: _Entries
+    ) -> _Json:
         arn, entry = _found(request, there)
         policies = [_policy(policy, scope) for policy, scope in sorted(entry.policies.items())]
         return {"clusterName": spec.name, "principalArn": arn, "associatedAccessPolicies": policies}
 
 
-def _found(request: AwsRequest, there: dict[str, Entry]) -> tuple[str, Entry]:
+def _found(request: AwsRequest, there: _Entries) -> tuple[str, Entry]:
     arn = request.path.split("/access-entries/", 1)[1].rstrip("/").partition("/access-policies")[0]
     if arn not in there:
         message = (
@@ -216,7 +216,7 @@ def _shown(spec: ClusterSpec, arn: str, entry: Entry) -> dict[str, Any]:
     }
 
 
-Association = dict[str, Any]
+Association = _Json
 _There = dict[str, Association]
 _SERVICE = "pods.eks.amazonaws.com"
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/[\x21-\x7e]+")
@@ -227,14 +227,6 @@ _OPTIONS = ("disableSessionTags", "targetRoleArn", "policy")
 
 class Associations(_OfClusters[Association]):
     """The associations of all clusters, by the cluster's ARN."""
-
-    calls: ClassVar = {
-        "CreatePodIdentityAssociation": "_create",
-        "ListPodIdentityAssociations": "_list",
-        "DescribePodIdentityAssociation": "_describe",
-        "UpdatePodIdentityAssociation": "_update",
-        "DeletePodIdentityAssociation": "_delete",
-    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -252,7 +244,9 @@ class Associations(_OfClusters[Association]):
         with self._lock:
             return any(_is_of(found, namespace, name) for found in self._of.get(cluster_arn, {}).values())
 
-    def _create(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
+    def _create_pod_identity_association(
+        self, request: AwsRequest, spec: ClusterSpec, there: _There
+    ) -> _Json:
         asked = request.json
         namespace, name, role = (asked.get(key, "") for key in ("namespace", "serviceAccount", "roleArn"))
         if not (namespace and name):
@@ -280,7 +274,9 @@ class Associations(_OfClusters[Association]):
         }
         return {"association": _set_options(there[number], asked)}
 
-    def _update(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
+    def _update_pod_identity_association(
+        self, request: AwsRequest, spec: ClusterSpec, there: _There
+    ) -> _Json:
         association = _found_association(request, there)
         asked = request.json
         if "roleArn" in asked:
@@ -305,7 +301,7 @@ class Associations(_OfClusters[Association]):
         if not any(_SERVICE in listed(s.get("Principal", {}).get("Service", [])) for s in statements):
             raise _bad_parameter("Trust policy of the role provided is invalid")
 
-    def _list(self, request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
+    def _list_pod_identity_associations(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
         query = request.query
         wanted = {key: query[key] for key in ("namespace", "serviceAccount") if key in query}
         found = {key: item for key, item in there.items() if wanted.items() <= item.items()}
@@ -313,10 +309,12 @@ class Associations(_OfClusters[Association]):
         summaries = [{key: found[number][key] for key in _SUMMARY} for number in page]
         return {"associations": summaries, **more}
 
-    def _describe(self, request: AwsRequest, _: ClusterSpec, there: _There) -> dict[str, Any]:
+    def _describe_pod_identity_association(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
         return {"association": _found_association(request, there)}
 
-    def _delete(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
+    def _delete_pod_identity_association(
+        self, request: AwsRequest, spec: ClusterSpec, there: _There
+    ) -> _Json:
         gone = there.pop(_found_association(request, there)["associationId"])
         self._deleted.append((time.monotonic(), _place(spec), gone))
         return {"association": gone}

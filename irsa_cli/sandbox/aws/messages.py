@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -88,54 +88,18 @@ def _xml_error(service: str, inner: str, status: int, request_id: str) -> str:
     )
 
 
-class Repeated(list[Any]):
-    """A list whose items are elements with the list's own name, as in maps."""
+def result_of(request: AwsRequest, result: Mapping[str, Any] | None = None) -> Answer:
+    """A successful answer of the protocols `query` and `ec2`."""
+    from moto.core.serialize import EC2Serializer, QuerySerializer, SerializationContext
 
+    class Serializer(EC2Serializer if request.service == "ec2" else QuerySerializer):  # type: ignore[misc]
+        def _serialize_type_timestamp(self, serialized: Any, value: datetime, shape: Any, key: str) -> None:
+            self._default_serialize(serialized, value.strftime("%Y-%m-%dT%H:%M:%SZ"), shape, key)
 
-class Items(list[Any]):
-    """A list within an element, whose items are `item` elements, as in EC2."""
-
-
-def xml_result(service: str, operation: str, result: dict[str, Any] | None = None) -> Answer:
-    """A successful answer of the `query` protocol."""
     request_id = str(uuid.uuid4())
-    inner = "" if result is None else _element(f"{operation}Result", result)
-    body = (
-        f'<{operation}Response xmlns="{NAMESPACES[service]}">{inner}'
-        f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
-    )
+    model = service_model(request.service).operation_model(request.operation)
+    body = Serializer(model, SerializationContext(request_id)).serialize(result or {})["body"]
     return Answer(200, body.encode(), {"Content-Type": "text/xml", "x-amzn-RequestId": request_id})
-
-
-def ec2_result(operation: str, result: dict[str, Any]) -> Answer:
-    """A successful answer of the `ec2` protocol, whose lists have items."""
-    inner = "".join(
-        f"<{tag}>{''.join(f'<item>{_content(item)}</item>' for item in items)}</{tag}>"
-        for tag, items in result.items()
-    )
-    name = f"{operation}Response"
-    head = f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>{uuid.uuid4()}</requestId>'
-    return Answer(200, f"{head}{inner}</{name}>".encode(), {"Content-Type": "text/xml"})
-
-
-def _element(tag: str, value: Any) -> str:
-    if isinstance(value, Repeated):
-        return "".join(_element(tag, item) for item in value)
-    return f"<{tag}>{_content(value)}</{tag}>"
-
-
-def _content(value: Any) -> str:
-    if isinstance(value, dict):
-        return "".join(_element(key, item) for key, item in value.items() if item is not None)
-    if isinstance(value, Items):
-        return "".join(_element("item", item) for item in value)
-    if isinstance(value, (list, tuple)):
-        return "".join(_element("member", item) for item in value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return escape(str(value))
 
 
 SERVICES = ("iam", "sts", "eks", "s3", "cloudtrail", "ec2")
@@ -215,20 +179,21 @@ class AwsRequest:
         found: dict[str, Any] = json.loads(self.body or b"{}")
         return found
 
-    def members(self, name: str) -> list[str]:
-        """A list parameter, such as ClientIDList, in its order."""
-        prefix = f"{name}.member."
-        found = {k[len(prefix) :]: v for k, v in self.params.items() if k.startswith(prefix)}
-        return [found[number] for number in sorted(filter(str.isdigit, found), key=int)]
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of IAM, STS and EC2 as botocore takes them, with lists and structures."""
+        from moto.core.parse import EC2QueryParser, QueryParser
 
-    def tags(self, name: str = "Tags") -> list[tuple[str, str]]:
-        """A list of tags, in its order, as pairs."""
-        count = sum(1 for k in self.params if k.startswith(f"{name}.member.") and k.endswith(".Key"))
-        base = f"{name}.member."
-        return [
-            (self.params.get(f"{base}{i}.Key", ""), self.params.get(f"{base}{i}.Value", ""))
-            for i in range(1, count + 1)
-        ]
+        model = service_model(self.service)
+        if self.operation not in model.operation_names:
+            return {}
+        parser = EC2QueryParser if self.service == "ec2" else QueryParser
+        said: Any = {"values": self.params}
+        return dict(parser(model.operation_model(self.operation)).parse(said))
+
+    def tags(self) -> list[tuple[str, str]]:
+        """The tags, in their order, as pairs."""
+        return [(tag.get("Key", ""), tag.get("Value", "")) for tag in self.parameters.get("Tags", [])]
 
 
 def read_request(incoming: Incoming) -> AwsRequest:
@@ -303,10 +268,10 @@ def _eks_routes() -> list[tuple[str, str, str]]:
 
 @cache
 def service_model(service: str) -> Any:
-    """Botocore's model of a service."""
-    from botocore.session import Session
+    """Moto's copy of botocore's model of a service."""
+    from moto.core.utils import get_service_model
 
-    return Session().get_service_model(service)
+    return get_service_model(service)
 
 
 def _s3_operation(method: str, path: str, query: Mapping[str, str]) -> str:

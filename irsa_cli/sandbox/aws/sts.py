@@ -20,7 +20,7 @@ from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.iam.account import Lag
 from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, check_parameters
-from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, validation_error, xml_result
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, result_of, validation_error
 from irsa_cli.sandbox.aws.trail import TokenExchange, Trail
 from irsa_cli.sandbox.enforce import Act, Who, admits, admitting, of_every_request, refusal
 from irsa_cli.sandbox.model import BY_NAME, Answer
@@ -72,13 +72,13 @@ class Sts:
             "Provider": provider.arn,
             **_assumed(session),
         }
-        return xml_result("sts", "AssumeRoleWithWebIdentity", result)
+        return result_of(request, result)
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
         """A signed call."""
         if request.operation == "GetCallerIdentity":
             identity = {"Arn": caller.arn, "UserId": caller.user_id, "Account": caller.account}
-            return xml_result("sts", "GetCallerIdentity", identity)
+            return result_of(request, identity)
         if request.operation == "AssumeRole":
             return self._assume_role(request, caller)
         message = f"Could not find operation {request.operation}: the sandbox does not serve it."
@@ -102,7 +102,7 @@ class Sts:
             session.tags.update(tags)
             session.transitive.update(transitive)
             _note_use(role, request.region)
-        return xml_result("sts", "AssumeRole", _assumed(session))
+        return result_of(request, _assumed(session))
 
     def _check_admission(self, role: Any, caller: Caller, act: Act) -> None:
         who = Who(aws=_names(caller))
@@ -166,7 +166,7 @@ def _session_tags(request: AwsRequest, caller: Caller) -> tuple[dict[str, str], 
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     """
-    pairs, handed_on = request.tags(), request.members("TransitiveTagKeys")
+    pairs, handed_on = request.tags(), request.parameters.get("TransitiveTagKeys", [])
     keys = {key.lower() for key, _ in pairs}
     inherited = caller.session.transitive if caller.session else set()
     why = ""

@@ -21,7 +21,7 @@ import copy
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind, containers_of
@@ -33,15 +33,25 @@ _API_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 _API_TOKEN = table("api token")
 
 
-class Admission:
-    """Changes and refuses new objects of one cluster. Without a region the cluster has no pod webhook."""
+class Webhook(NamedTuple):
+    """The pod webhook of a cluster: none without its region; `associated` as in `PodWebhook`."""
 
-    def __init__(
-        self, store: Store, region: str, ca_pem: str, associated: Callable[[str, str], bool]
-    ) -> None:
+    region: str = ""
+    ca_pem: str = ""
+    associated: Callable[[str, str], bool] = lambda _namespace, _name: False
+
+
+NO_WEBHOOK = Webhook()
+
+
+class Admission:
+    """Changes and refuses new objects of one cluster."""
+
+    def __init__(self, store: Store, webhook: Webhook) -> None:
         self._store = store
-        self._configuration = webhook_configuration(ca_pem=ca_pem)
-        self._webhook = PodWebhook(region, self._annotations, associated) if region else None
+        self._configuration = webhook_configuration(ca_pem=webhook.ca_pem)
+        own = PodWebhook(webhook.region, self._annotations, webhook.associated)
+        self._webhook = own if webhook.region else None
 
     def install(self) -> None:
         """Put the configuration of EKS's webhook into the cluster."""
@@ -205,7 +215,7 @@ class PodWebhook:
 
     region: str
     annotations: Callable[[str, str], Mapping[str, str] | None]
-    associated: Callable[[str, str], bool] = lambda _namespace, _name: False
+    associated: Callable[[str, str], bool]
 
     def mutate(self, pod: JsonObject, namespace: str) -> JsonObject:
         """The pod with what the webhook adds; the same as before when that is nothing."""

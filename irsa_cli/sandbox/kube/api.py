@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import authorizer, kinds, status, wire
-from irsa_cli.sandbox.kube.admission import Admission
+from irsa_cli.sandbox.kube.admission import NO_WEBHOOK, Admission, Webhook
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.lists import GROUPS, answer_discovery, answer_list
 from irsa_cli.sandbox.kube.schema import JsonObject
@@ -45,15 +45,12 @@ class KubeApi:
         authenticate: Callable[[str], Identity | None],
         *,
         controllers: bool = True,
-        webhook_region: str = "",
-        webhook_ca: str = "",
-        associated: Callable[[str, str], bool] = lambda _namespace, _name: False,
+        webhook: Webhook = NO_WEBHOOK,
     ) -> None:
-        """`webhook_region`: EKS's webhook, with this CA; `associated`: finds Pod Identity associations."""
         self._authenticate = authenticate
         self._authorizer = authorizer.Authorizer()
         self._store = Store(controllers=controllers)
-        self._admission = Admission(self._store, webhook_region, webhook_ca, associated)
+        self._admission = Admission(self._store, webhook)
         self._admission.install()
         self._tokens = TokenIssuer(issuer, signing_key)
 

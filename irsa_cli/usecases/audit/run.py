@@ -274,4 +274,5 @@ def ask_who_can(
     note = check_action(action)
     estate = source.read(log)
     found = Audit(replace(estate, unread=(*estate.unread, *filter(None, [note]))))
-    return WhoCanReport(action, resource, found, tuple(who_can(found.reach, action, resource)), allow)
+    able = tuple(who_can(found.reach, action, resource))
+    return WhoCanReport(action, resource, found, able, allow=allow)

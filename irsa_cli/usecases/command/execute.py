@@ -230,7 +230,9 @@ def execute(
     with hearing:
         _tell_of_place(settings)
         with closing(open_journal(plan, run, settings, context, gate)) as journal:
-            report = transaction_of(plan, connection, settings, journal, run, gate).execute()
+            report = transaction_of(plan, connection, settings, journal, run).execute(
+                None if gate is None else lambda: gate(run)
+            )
             run.forgettable = report.outcome == "rolled-back"
     result = result_of_report(report, connection.cluster, run.transaction, settings, context.way)
     if (ended := _ended.get()) is not None:
@@ -257,26 +259,11 @@ def open_journal(
 
 
 def transaction_of(
-    plan: Plan,
-    connection: Connection,
-    settings: Settings,
-    journal: Journal,
-    run: Run,
-    gate: Gate | None = None,
-    *,
-    ends_later: bool = False,
+    plan: Plan, connection: Connection, settings: Settings, journal: Journal, run: Run
 ) -> Transaction:
-    """The transaction of a plan on a cluster; `ends_later` as in `Transaction`."""
-    return Transaction(
-        plan,
-        handlers_of(connection),
-        journal,
-        run,
-        settings.listen,
-        gate=None if gate is None else lambda: gate(run),
-        rollback_seconds=settings.rollback_timeout,
-        ends_later=ends_later,
-    )
+    """The transaction of a plan on a cluster."""
+    found = handlers_of(connection)
+    return Transaction(plan, found, journal, run, settings.listen, settings.rollback_timeout)
 
 
 def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:

@@ -41,9 +41,9 @@ class SharedTransaction:
         # The empty last stage says that doing all of the plan is not yet the end.
         journal = execute.open_journal(Plan((*plan.stages, ())), run, settings, context)
         try:
-            transaction = execute.transaction_of(plan, connection, settings, journal, run, ends_later=True)
+            transaction = execute.transaction_of(plan, connection, settings, journal, run)
             with (settings.group or RunGroup()).holding(run):
-                report = transaction.execute()
+                report = transaction.execute(ends_later=True)
         except BaseException:
             journal.close()
             raise

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.config.project import Project
+from irsa_cli.core.config.reader import attribute_of
 from irsa_cli.core.values import limits
 from irsa_cli.usecases.command.project_settings import BOUNDARY, REQUIRE, caller_variable
 from irsa_cli.usecases.command.settings import LockOptions
@@ -42,18 +43,12 @@ class Setting:
         }
 
 
-_OPTIONS: Mapping[str, tuple[str, str, str | None]] = {
-    "cluster": ("IRSA_CLUSTER", "cluster", None),
-    "region": ("IRSA_REGION", "region", None),
-    "profile": ("IRSA_PROFILE", "profile", None),
-    "namespace": ("IRSA_NAMESPACE", "namespace", "default"),
-    "expectAccount": ("IRSA_EXPECT_ACCOUNT", "expect_account", None),
-    "expectClusterARN": ("IRSA_EXPECT_CLUSTER_ARN", "expect_cluster_arn", None),
-    "failOn": ("IRSA_FAIL_ON", "fail_on", None),
-    "permissionsBoundary": (BOUNDARY, "permissions_boundary", None),
-    "lockNamespace": ("IRSA_LOCK_NAMESPACE", "lock_namespace", LockOptions().namespace),
-}
-"""Settings that are a text: the variable, the project's attribute, and what holds without both."""
+_TEXTS = (
+    *("cluster", "region", "profile", "namespace", "expectAccount", "expectClusterARN", "failOn"),
+    *("permissionsBoundary", "lockNamespace"),
+)
+"""Settings that are a text."""
+_DEFAULTS = {"namespace": "default", "lockNamespace": LockOptions().namespace}
 _OF_THE_AWS_CLI = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION")}
 _ELSEWHERE: Mapping[str, tuple[str, float | str]] = {
     "callTimeout": (limits.VARIABLE, limits.DEFAULT_SECONDS),
@@ -72,7 +67,9 @@ def settings_in_force(
     given = {name: text.strip() for name, text in environment.items() if text.strip()}
     by_context = _of_context(given, project, context)
     reported = {BOUNDARY, REQUIRE, "IRSA_LOCK", "IRSA_LOCK_TIMEOUT"}
-    for name, (variable, attribute, default) in _OPTIONS.items():
+    for name in _TEXTS:
+        attribute = attribute_of(name)
+        variable = f"IRSA_{attribute.upper()}"
         reported.add(variable)
         counts = variable in options or variable == BOUNDARY
         if counts and variable in given:
@@ -89,7 +86,7 @@ def settings_in_force(
         else:
             found = next((item for item in _OF_THE_AWS_CLI.get(name, ()) if item in given), "")
             origin = Origin.ENVIRONMENT if found else Origin.DEFAULT
-            yield Setting(name, given.get(found, default), origin, found)
+            yield Setting(name, given.get(found, _DEFAULTS.get(name)), origin, found)
     yield from _of_locks(given, project)
     yield from _demands(given, project)
     for name, (variable, value) in _ELSEWHERE.items():

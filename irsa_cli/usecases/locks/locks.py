@@ -76,30 +76,23 @@ class Locks:
         when_needed: Iterable[Lock] = (),
         meanwhile: Iterable[Lock] = (),
         pause: Pause | None = None,
-        wait: bool = True,
-        ready: Hold | None = None,
     ) -> Iterator[Settings]:
         """The settings of a run that holds what is wanted, and takes more when its plan needs it.
 
         `when_needed`: what it takes as soon as its plan has a change at all. `meanwhile`: what it takes while
-        it reads anything. Locks that `settings` already hold are not taken again. Without `wait`, all are
-        released at the latest when the command has ended in this cluster. `ready` is held or to be held
-        already.
+        it reads anything. Locks that `settings` already hold are not taken again.
         """
         if self.taker is None:
             yield settings
             return
-        hold = ready or self._hold(self.taker, settings, when_needed, meanwhile, pause)
+        hold = self.hold(self.taker, settings, when_needed, meanwhile, pause)
         try:
             hold.take(wanted)
             yield replace(settings, hold=hold)
         finally:
-            if wait:
-                hold.release()
-            else:
-                self.releasing.submit(hold.release)
+            hold.release()
 
-    def _hold(
+    def hold(
         self,
         taker: Taker,
         settings: Settings,
@@ -107,6 +100,7 @@ class Locks:
         meanwhile: Iterable[Lock] = (),
         pause: Pause | None = None,
     ) -> Hold:
+        """The hold on the locks of one run: see `holding`."""
         return Hold(
             taker,
             self.registry,
@@ -127,7 +121,7 @@ class Locks:
 
         def make(lock: Lock) -> Hold:
             assert taker is not None
-            return self._hold(taker, settings, [lock], pause=found.pause)
+            return self.hold(taker, settings, [lock], pause=found.pause)
 
         found = LocksAhead(wanted if taker is not None else (), make, most, _pause(settings))
         return found
@@ -155,12 +149,11 @@ def locked(
     *,
     when_needed: Iterable[Lock] = (),
     meanwhile: Iterable[Lock] = (),
-    pause: Pause | None = None,
 ) -> Iterator[Settings]:
     """For a command with one transaction: see `Locks.holding`."""
     with (
         Locks.of(connection, settings, command) as locks,
-        locks.holding(settings, wanted, when_needed=when_needed, meanwhile=meanwhile, pause=pause) as held,
+        locks.holding(settings, wanted, when_needed=when_needed, meanwhile=meanwhile) as held,
     ):
         yield held
 
@@ -172,12 +165,18 @@ def when_needed(
     work: Callable[[Settings], T],
     ahead: LocksAhead | None = None,
 ) -> T:
-    """Do one of many, which takes its lock as soon as it has something to change, or has it `ahead`."""
-    if locks is None:
+    """Do one of many, which takes its lock as soon as it has something to change, or has it `ahead`.
+
+    The others don't wait until it is released: it is at the latest when the command ends in this cluster.
+    """
+    if locks is None or locks.taker is None:
         return work(settings)
     ready, pause = (ahead.of(lock), ahead.pause) if ahead is not None else (None, None)
-    with locks.holding(settings, when_needed=[lock], pause=pause, wait=False, ready=ready) as held:
-        return work(held)
+    hold = ready or locks.hold(locks.taker, settings, [lock], pause=pause)
+    try:
+        return work(replace(settings, hold=hold))
+    finally:
+        locks.releasing.submit(hold.release)
 
 
 def _takes_any(connection: Connection, settings: Settings) -> bool:

@@ -26,6 +26,7 @@ from irsa_cli import __version__
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.recovery.authority import GIVEN
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION, cluster_json
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
@@ -41,22 +42,7 @@ _OPEN = os.O_NONBLOCK | os.O_CLOEXEC
 Request = Any
 """The request of one of the commands in `irsa_cli.usecases.plans.reading`; each has its own class."""
 
-_OF_WHO_ASKS = (
-    "profile",
-    "assume_role",
-    "kubeconfig",
-    "context",
-    "role_assume_role",
-    "role_profile",
-    "target_assume_role",
-    "target_profile",
-    "tell_region",
-    "asks_caller",
-    "yields",
-    "meant",
-    "expect_account",
-    "expect_clusters",
-)
+_OF_WHO_ASKS = (*GIVEN, "tell_region", "asks_caller", "yields", "meant", "expect_account", "expect_clusters")
 
 
 @dataclass(frozen=True)

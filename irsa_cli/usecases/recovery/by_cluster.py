@@ -41,17 +41,24 @@ from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.events import Leftover
 from irsa_cli.transaction.reading import check_place, read, stories
-from irsa_cli.transaction.recover import is_running, record_found, roll_back, supersede, takes_back
+from irsa_cli.transaction.recover import is_running, record_found, supersede, takes_back
 from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, handlers_of
+from irsa_cli.usecases.command.execute import RunContext
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.locks import locked
+from irsa_cli.usecases.locks.locks import Locks
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.recovery.results import Approve, approve, back_result, backward_changes, planned
+from irsa_cli.usecases.recovery.results import (
+    Approve,
+    approve,
+    back_result,
+    backward_changes,
+    planned,
+    roll_back,
+)
 
 PARALLEL = 8
 
@@ -311,19 +318,14 @@ class _Recovery:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)
-        found = handlers_of(connection)
-        with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
+        with (
+            Locks.of(connection, self.settings, Command.RECOVER) as locks,
+            locks.holding(self.settings, wanted, pause=stop.pause) as settings,
+        ):
             path = self._journal(leftovers)
             story = read(path)
             with naming_caller(connection.caller):
-                kept = roll_back(
-                    path,
-                    story,
-                    found,
-                    settings.listen,
-                    rollback_seconds=settings.rollback_timeout,
-                    fence=settings.hold,
-                )
+                kept = roll_back(path, story, connection, settings)
         return story, kept
 
     def _journal(self, leftovers: Leftovers) -> Path:

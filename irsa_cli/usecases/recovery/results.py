@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind, not_again
@@ -13,9 +14,11 @@ from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Gone, IrsaError, Refused
 from irsa_cli.core.values.names import account_json
+from irsa_cli.transaction import recover
 from irsa_cli.transaction.events import Leftover
 from irsa_cli.transaction.story import Record, Story
-from irsa_cli.usecases.command.execute import left
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.execute import handlers_of, left
 from irsa_cli.usecases.command.settings import Settings
 
 Approve = Callable[[Sequence[Result]], bool]
@@ -49,6 +52,13 @@ def planned(
         changes=[ChangeResult(change, "planned") for change in changes],
         seconds=settings.seconds,
     )
+
+
+def roll_back(path: Path, story: Story, connection: Connection, settings: Settings) -> list[Leftover]:
+    """Roll back a transaction as its settings say; see `irsa_cli.transaction.recover`."""
+    found, seconds = handlers_of(connection), settings.rollback_timeout
+    listen, fence = settings.listen, settings.hold
+    return recover.roll_back(path, story, found, listen, rollback_seconds=seconds, fence=fence)
 
 
 def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, cluster: Cluster) -> Result:

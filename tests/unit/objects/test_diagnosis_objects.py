@@ -33,7 +33,9 @@ def test_values_of_variables_are_not_kept(env: dict[str, str]) -> None:
 
 
 def test_what_the_webhook_adds_is_seen() -> None:
-    webhook = admission.PodWebhook("eu-west-1", lambda *_: {"eks.amazonaws.com/role-arn": ROLE})
+    webhook = admission.PodWebhook(
+        "eu-west-1", lambda *_: {"eks.amazonaws.com/role-arn": ROLE}, lambda *_: False
+    )
     pod = body(containers=[{"name": "app"}], serviceAccountName="reader")
     before, after = parsing.pod(pod), parsing.pod(webhook.mutate(pod, "backend"))
     assert is_bare(before)

@@ -9,15 +9,13 @@ from pathlib import Path
 from tests.support.edited_program import ROOT, edited, put, run_in
 
 STATE = '''@dataclass(frozen=True)
-class NoteState:
+class NoteState(State):
     """A note."""
 
     text: str
 
 
-State = (
-    NoteState
-    | '''
+class Transition('''
 ROW = """    NOTE = Traits(
         value="Note",
         state=states.NoteState,
@@ -63,7 +61,7 @@ class NoteHandler(Unclaimed):
 '''
 EDITS: dict[str, Callable[[str], str]] = {
     "core/plan/kinds.py": lambda text: put(text, "    ROLE = _Iam(", ROW),
-    "core/plan/states.py": lambda text: put(text, "State = (\n    ", STATE),
+    "core/plan/states.py": lambda text: put(text, "class Transition(", STATE),
     "changes/__init__.py": lambda text: put(
         put(text, "        Kind.ROLE: ", "        Kind.NOTE: NoteHandler(iam),\n        Kind.ROLE: "),
         "from irsa_cli.changes.kubernetes",

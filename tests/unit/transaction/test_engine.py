@@ -65,11 +65,11 @@ class Stage:
     def execute(self) -> Report:
         with self.clock.ruling(), mock.patch.object(steps, "PARALLEL", 1):
             self.run.__init__("t1", self.seconds)  # type: ignore[misc]
-            listen = self.options.pop("listen", self.events.append)
+            gate, listen = self.options.pop("gate", None), self.options.pop("listen", self.events.append)
             transaction = Transaction(
                 self.plan, self.world.handlers, self.journal, self.run, listen, **self.options
             )
-            report = transaction.execute()
+            report = transaction.execute(gate)
             # Nothing more may happen after the run has told how it ended.
             self.clock.now += 1000.0
             self.world.arrive()
@@ -599,8 +599,8 @@ def test_a_plan_whose_end_comes_later_keeps_what_was_released_and_takes_back_the
     with tempfile.TemporaryDirectory() as name, mock.patch("os.fsync"), clock.ruling():
         journal = Journal.open(Path(name), "t1", Plan((*plan.stages, ())), {})
         run = Run("t1", 100.0)
-        transaction = Transaction(plan, world.handlers, journal, run, ends_later=True)
-        assert transaction.execute().outcome == "committed"
+        transaction = Transaction(plan, world.handlers, journal, run)
+        assert transaction.execute(ends_later=True).outcome == "committed"
         # Killed here, it is found, and all of it is to be taken back.
         story = read(journal.path)
         assert (story.finished, all(item.needs_undo for item in story.records)) == (False, True)
@@ -623,10 +623,8 @@ def test_what_somebody_needs_by_the_end_stays_and_what_can_not_be_taken_back_is_
         plan = Plan.of([Change(Kind.NAMESPACE, ("a",), None, NamespaceState())])
         world = before(plan, clock)
         with clock.ruling():
-            transaction = Transaction(
-                plan, world.handlers, MemoryJournal(), Run("t1", 100.0), ends_later=True
-            )
-            transaction.execute()
+            transaction = Transaction(plan, world.handlers, MemoryJournal(), Run("t1", 100.0))
+            transaction.execute(ends_later=True)
             world.stuck[Kind.NAMESPACE, ("a",)] = error
             report = transaction.end()
         assert (report.outcome, [item.error for item in report.leftovers]) == (outcome, [error])

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from irsa_cli import __version__
-from irsa_cli.core.results.envelope import error_json
+from irsa_cli.core.results.envelope import Reading, error_json
 from irsa_cli.core.values.shown import json_text, visible
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -60,9 +60,8 @@ def location(uri: str, name: str, region: Mapping[str, int] | None = None) -> di
 def sarif_text(
     rules: Iterable[dict[str, Any]],
     results: Iterable[dict[str, Any]],
+    report: Reading,
     *,
-    exit_code: int,
-    error: Exception | None,
     notes: Iterable[dict[str, Any]] = (),
     full_name: str = "",
     properties: dict[str, Any] | None = None,
@@ -76,8 +75,8 @@ def sarif_text(
         "rules": list(rules),
     }
     invocation: dict[str, Any] = {
-        "executionSuccessful": error is None,
-        "exitCode": int(exit_code),
+        "executionSuccessful": report.error is None,
+        "exitCode": int(report.exit_code),
         **({"toolExecutionNotifications": notifications} if notifications else {}),
         **({"properties": properties} if properties is not None else {}),
     }
@@ -85,6 +84,6 @@ def sarif_text(
         "tool": {"driver": driver},
         "invocations": [invocation],
         "results": list(results),
-        **({"properties": {"error": error_json(error)}} if error is not None else {}),
+        **({"properties": {"error": error_json(report.error)}} if report.error is not None else {}),
     }
     return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"

@@ -94,8 +94,7 @@ def as_sarif(report: RiskReport) -> str:
     return sarif_text(
         map(_rule, RULES.values()),
         results,
-        exit_code=report.exit_code,
-        error=report.error,
+        report,
         notes=[{"level": "warning", "message": {"text": visible(text)}} for text in report.notes],
         full_name=f"irsa audit {__version__}",
         properties={"summary": report.selection.summary, "scope": report.scope.to_json()},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
 
@@ -109,19 +111,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
         yield f"Verified: a token is exchanged for the role. {_sentence(unchecked(report.look))}"
 
 
-_RULES = {
-    "token": "The cluster issues a token for the ServiceAccount.",
-    "claims": "The token's claims and signature are what STS expects.",
-    "provider": "IAM has an OIDC provider for the issuer that accepts the audience.",
-    "trust": "A statement of the role's trust policy allows the token.",
-    "exchange": "STS issues the role's credentials for the token.",
-    "identity": "The credentials belong to the role.",
-    "chain": "The credentials can assume the further roles of the chain.",
-    "completeness": "The run that creates or deletes the role has ended.",
-    "pods": "No EKS Pod Identity association gives pods another role.",
-    "permission": "The role is allowed to do what was asked.",
-    "run": "The verification could start.",
-}
+_RULES: Mapping[str, str] = json.loads((files(__package__) / "steps.json").read_text(encoding="utf-8"))
 
 
 def junit(report: VerificationReport) -> str:
@@ -185,8 +175,7 @@ def sarif(report: VerificationReport) -> str:
     return sarif_text(
         [{"id": key, "shortDescription": {"text": text}} for key, text in _RULES.items()],
         results,
-        exit_code=report.exit_code,
-        error=report.error,
+        report,
         notes=[{"level": "note", "message": {"text": text}} for text in summary],
     )
 

@@ -29,8 +29,8 @@ from irsa_cli.sandbox.aws.messages import (
     AwsRequest,
     limit_exceeded,
     no_such_entity,
+    result_of,
     validation_error,
-    xml_result,
 )
 from irsa_cli.sandbox.model import Answer, table
 
@@ -106,7 +106,7 @@ def page_of(
 ) -> Answer:
     """The page of items that a call asks for, in the order of their keys, as the answer's `member`."""
     keys, more = page(request, sorted(found))
-    return xml_result("iam", request.operation, {member: [show(found[key]) for key in keys], **more})
+    return result_of(request, {member: [show(found[key]) for key in keys], **more})
 
 
 def _read_marker(marker: str) -> str:
@@ -121,9 +121,9 @@ def serve_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:
     if request.operation.startswith("Tag"):
         return add_tags(account, holder, request)
     if request.operation.startswith("Untag"):
-        unwanted = request.members("TagKeys")
+        unwanted = request.parameters.get("TagKeys", [])
         holder.tags = {key: tag for key, tag in holder.tags.items() if key not in unwanted}
-        return xml_result("iam", request.operation)
+        return result_of(request)
     return page_of(request, "Tags", holder.tags)
 
 
@@ -134,7 +134,7 @@ def add_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:
     if len({**holder.tags, **new}) > account.quotas["TagsQuota"]:
         raise limit_exceeded("The number of tags has reached the maximum limit.")
     holder.tags = {**holder.tags, **new}
-    return xml_result("iam", request.operation)
+    return result_of(request)
 
 
 def tags_of(holder: Any) -> list[dict[str, str]]:

@@ -22,7 +22,7 @@ from irsa_cli.sandbox.aws.iam import roles
 from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, page_of, serve_tags, tags_of
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
-from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, validation_error, xml_result
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, result_of, validation_error
 from irsa_cli.sandbox.conditions import Context, like, listed
 from irsa_cli.sandbox.enforce import Act, Powers, verdict
 from irsa_cli.sandbox.model import Answer
@@ -39,7 +39,7 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise validation_error("Invalid Open ID Connect Provider URL")
-    account.check_quota(f"{_CLIENT_IDS}Quota", len(request.members("ClientIDList")), _CLIENT_IDS)
+    account.check_quota(f"{_CLIENT_IDS}Quota", len(request.parameters.get("ClientIDList", [])), _CLIENT_IDS)
     _check_thumbprints(request)
     check_tags(request.tags(), any_case=False)
     arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{parts.netloc}{parts.path}"
@@ -47,12 +47,12 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
         raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
     count = len(account.iam.open_id_providers) + 1
     account.check_quota("OpenIdConnectProvidersQuota", count, "OpenIdConnectProvidersPerAccount")
-    thumbprints = request.members("ThumbprintList") or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324
-    provider = account.iam.create_open_id_connect_provider(
-        url, thumbprints, request.members("ClientIDList"), []
-    )
+    thumbprint = hashlib.sha1(parts.netloc.encode()).hexdigest()  # noqa: S324 - as IAM's
+    thumbprints = request.parameters.get("ThumbprintList") or [thumbprint]
+    audiences = request.parameters.get("ClientIDList", [])
+    provider = account.iam.create_open_id_connect_provider(url, thumbprints, audiences, [])
     add_tags(account, provider, request)
-    return xml_result("iam", request.operation, {"OpenIDConnectProviderArn": provider.arn})
+    return result_of(request, {"OpenIDConnectProviderArn": provider.arn})
 
 
 def get_provider(account: Account, request: AwsRequest) -> Answer:
@@ -65,7 +65,7 @@ def get_provider(account: Account, request: AwsRequest) -> Answer:
         "CreateDate": provider.create_date,
         "Tags": tags_of(provider),
     }
-    return xml_result("iam", request.operation, shown)
+    return result_of(request, shown)
 
 
 def delete_provider(account: Account, request: AwsRequest) -> None:
@@ -83,7 +83,7 @@ def add_client_id(account: Account, request: AwsRequest) -> Answer:
     if wanted not in provider.client_id_list:
         account.check_quota(f"{_CLIENT_IDS}Quota", len(provider.client_id_list) + 1, _CLIENT_IDS)
         provider.client_id_list = [*provider.client_id_list, wanted]
-    return xml_result("iam", "AddClientIDToOpenIDConnectProvider")
+    return result_of(request)
 
 
 def remove_client_id(account: Account, request: AwsRequest) -> Answer:
@@ -91,7 +91,7 @@ def remove_client_id(account: Account, request: AwsRequest) -> Answer:
     provider = existing_provider(account, request)
     unwanted = request.params.get("ClientID", "")
     provider.client_id_list = [c for c in provider.client_id_list if c != unwanted]
-    return xml_result("iam", "RemoveClientIDFromOpenIDConnectProvider")
+    return result_of(request)
 
 
 def update_thumbprint(account: Account, request: AwsRequest) -> None:
@@ -113,7 +113,7 @@ def _check_arn(request: AwsRequest) -> None:
 
 
 def _check_thumbprints(request: AwsRequest) -> None:
-    thumbprints = request.members("ThumbprintList")
+    thumbprints = request.parameters.get("ThumbprintList", [])
     if len(thumbprints) > _MOST_THUMBPRINTS:
         raise AwsError("InvalidInput", "Thumbprint list must contain fewer than 5 entries.")
     for thumbprint in thumbprints:
@@ -126,7 +126,7 @@ _OPERATION = "GetAccountAuthorizationDetails"
 
 def get_account_authorization_details(account: Account, request: AwsRequest) -> Answer:
     """A page of roles and policies. Pages stay in order when some go away between them; moto has none."""
-    filters = set(request.members("Filter"))
+    filters = set(request.parameters.get("Filter", []))
     if not filters or filters - {"Role", "LocalManagedPolicy", "AWSManagedPolicy"}:
         raise AwsError("NotImplemented", f"The sandbox serves {_OPERATION} without users and groups.", 501)
     every = account.iam.roles.values()
@@ -143,7 +143,7 @@ def get_account_authorization_details(account: Account, request: AwsRequest) -> 
         "Policies": [_policy(policies[key]) for key in keys if key in policies],
     }
     empty: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": []}
-    return xml_result("iam", _OPERATION, {**empty, **found, **more})
+    return result_of(request, {**empty, **found, **more})
 
 
 def _is_asked(policy: Any, filters: set[str], used: set[str]) -> bool:
@@ -208,25 +208,19 @@ def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
     if role is None:
         raise no_such_entity(f"The policy source {arn} cannot be found.")
     powers, context = powers_of(account.iam, role), _context(request)
-    resources = request.members("ResourceArns")
+    resources = request.parameters.get("ResourceArns", [])
     acts = [
         Act(action, resource, context)
-        for action in request.members("ActionNames")
+        for action in request.parameters.get("ActionNames", [])
         for resource in resources or ["*"]
     ]
     results = [_result(powers, act, specific=bool(resources)) for act in acts]
-    return xml_result("iam", "SimulatePrincipalPolicy", {"EvaluationResults": results, "IsTruncated": False})
+    return result_of(request, {"EvaluationResults": results, "IsTruncated": False})
 
 
 def _context(request: AwsRequest) -> Context:
-    found: dict[str, list[str]] = {}
-    number = 1
-    while f"ContextEntries.member.{number}.ContextKeyName" in request.params:
-        base = f"ContextEntries.member.{number}"
-        name = request.params[f"{base}.ContextKeyName"].lower()
-        found[name] = request.members(f"{base}.ContextKeyValues")
-        number += 1
-    return found
+    entries = request.parameters.get("ContextEntries", [])
+    return {entry["ContextKeyName"].lower(): entry.get("ContextKeyValues", []) for entry in entries}
 
 
 def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:

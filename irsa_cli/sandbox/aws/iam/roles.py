@@ -8,14 +8,7 @@ from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.iam import grammar
 from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page_of, tags_of
-from irsa_cli.sandbox.aws.messages import (
-    AwsError,
-    AwsRequest,
-    Repeated,
-    limit_exceeded,
-    no_such_entity,
-    xml_result,
-)
+from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, limit_exceeded, no_such_entity, result_of
 from irsa_cli.sandbox.model import Answer
 
 POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(?:aws|\d{12}):policy/[\x21-\x7e]+")
@@ -35,7 +28,7 @@ def create_role(account: Account, request: AwsRequest) -> Answer:
         return answer
     role = account.role(request)
     tags = {"Tags": role.tags} if role.tags else {}
-    return xml_result("iam", "CreateRole", {"Role": {**brief(role), **_boundary(role), **tags}})
+    return result_of(request, {"Role": {**brief(role), **_boundary(role), **tags}})
 
 
 def get_role(account: Account, request: AwsRequest) -> Answer:
@@ -43,7 +36,7 @@ def get_role(account: Account, request: AwsRequest) -> Answer:
     role = account.role(request)
     used = {"LastUsedDate": role.last_used, "Region": role.last_used_region}
     shown = {**_listed_role(role), **_boundary(role), "RoleLastUsed": used}
-    return xml_result("iam", "GetRole", {"Role": {**shown, **({"Tags": role.tags} if role.tags else {})}})
+    return result_of(request, {"Role": {**shown, **({"Tags": role.tags} if role.tags else {})}})
 
 
 def delete_role(account: Account, request: AwsRequest) -> Answer:
@@ -60,7 +53,7 @@ def update_role_description(account: Account, request: AwsRequest) -> Answer:
     role = account.role(request)
     role.description = request.params["Description"]
     shown = {**brief(role), "Description": role.description}
-    return xml_result("iam", "UpdateRoleDescription", {"Role": shown})
+    return result_of(request, {"Role": shown})
 
 
 def update_assume_role_policy(account: Account, request: AwsRequest) -> Answer:
@@ -68,7 +61,7 @@ def update_assume_role_policy(account: Account, request: AwsRequest) -> Answer:
     role = account.role(request)
     _check_trust(account, request.params.get("PolicyDocument", ""))
     role.assume_role_policy_document = request.params["PolicyDocument"]
-    return xml_result("iam", "UpdateAssumeRolePolicy")
+    return result_of(request)
 
 
 def update_role(account: Account, request: AwsRequest) -> Answer:
@@ -78,7 +71,7 @@ def update_role(account: Account, request: AwsRequest) -> Answer:
         role.description = request.params["Description"]
     if "MaxSessionDuration" in request.params:
         role.max_session_duration = int(request.params["MaxSessionDuration"])
-    return xml_result("iam", "UpdateRole", {})
+    return result_of(request)
 
 
 def put_role_permissions_boundary(account: Account, request: AwsRequest) -> None:
@@ -94,7 +87,7 @@ def attach_role_policy(account: Account, request: AwsRequest) -> Answer | None:
     role = account.role(request)
     account.policy(arn)
     if arn in role.managed_policies:
-        return xml_result("iam", "AttachRolePolicy")
+        return result_of(request)
     account.check_quota("AttachedPoliciesPerRoleQuota", len(role.managed_policies) + 1, "PoliciesPerRole")
     return None
 
@@ -117,7 +110,7 @@ def put_role_policy(account: Account, request: AwsRequest) -> Answer:
     if sum(map(grammar.without_space, [*others, document])) > quota:
         raise limit_exceeded(f"Maximum policy size of {quota} bytes exceeded for role {role.name}")
     role.put_policy(name, document)
-    return xml_result("iam", "PutRolePolicy")
+    return result_of(request)
 
 
 def existing_role_policy(account: Account, request: AwsRequest) -> None:
@@ -135,15 +128,15 @@ def tag_role(account: Account, request: AwsRequest) -> Answer:
     kept = [tag for tag in role.tags if tag["Key"].lower() not in names]
     account.check_quota("TagsQuota", len(kept) + len(new), "TagsPerResource")
     role.tags = kept + [{"Key": key, "Value": value} for key, value in new]
-    return xml_result("iam", "TagRole")
+    return result_of(request)
 
 
 def untag_role(account: Account, request: AwsRequest) -> Answer:
     """Removes tags; keys that are not there are ignored."""
     role = account.role(request)
-    names = {key.lower() for key in request.members("TagKeys")}
+    names = {key.lower() for key in request.parameters.get("TagKeys", [])}
     role.tags = [tag for tag in role.tags if tag["Key"].lower() not in names]
-    return xml_result("iam", "UntagRole")
+    return result_of(request)
 
 
 def list_roles(account: Account, request: AwsRequest) -> Answer:
@@ -240,14 +233,14 @@ def create_policy(account: Account, request: AwsRequest) -> Answer:
     policy.id = f"ANPA{policy.id[:17]}"
     add_tags(account, policy, request)
     with_tags = {"Tags": tags_of(policy)} if policy.tags else {}
-    return xml_result("iam", "CreatePolicy", {"Policy": {**_listed(account, policy), **with_tags}})
+    return result_of(request, {"Policy": {**_listed(account, policy), **with_tags}})
 
 
 def get_policy(account: Account, request: AwsRequest) -> Answer:
     """A managed policy with description and tags."""
     policy = existing_policy(account, request)
     more = {"Description": policy.description or None, "Tags": tags_of(policy)}
-    return xml_result("iam", "GetPolicy", {"Policy": {**_listed(account, policy), **more}})
+    return result_of(request, {"Policy": {**_listed(account, policy), **more}})
 
 
 def create_policy_version(account: Account, request: AwsRequest) -> Answer:
@@ -302,7 +295,7 @@ def list_policy_versions(account: Account, request: AwsRequest) -> Answer:
         }
         for version in reversed(policy.versions)
     ]
-    return xml_result("iam", "ListPolicyVersions", {"Versions": shown, "IsTruncated": False})
+    return result_of(request, {"Versions": shown, "IsTruncated": False})
 
 
 def list_policies(account: Account, request: AwsRequest) -> Answer:
@@ -348,16 +341,15 @@ def attach_user_policy(account: Account, request: AwsRequest) -> Answer | None:
     existing_policy(account, request)
     user = account.iam.users.get(request.params.get("UserName", ""))
     if user and request.params["PolicyArn"] in user.managed_policies:
-        return xml_result("iam", "AttachUserPolicy")
+        return result_of(request)
     return None
 
 
-def get_account_summary(account: Account, request: AwsRequest) -> Answer:  # noqa: ARG001 - as all others
+def get_account_summary(account: Account, request: AwsRequest) -> Answer:
     """Moto's counts with the quotas that are enforced here."""
     summary: dict[str, int] = account.iam.account_summary.summary_map
     enforced = {name: value for name, value in account.quotas.items() if name in summary}
-    entries = [{"key": key, "value": value} for key, value in {**summary, **enforced}.items()]
-    return xml_result("iam", "GetAccountSummary", {"SummaryMap": {"entry": Repeated(entries)}})
+    return result_of(request, {"SummaryMap": {**summary, **enforced}})
 
 
 def _check_document(account: Account, request: AwsRequest) -> None:
