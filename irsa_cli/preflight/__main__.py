@@ -136,7 +136,7 @@ def as_json(report: Conclusion) -> str:
     metadata.update({"cluster": None, "caller": None, "summary": {report.verdict: 1}, "notes": []})
     item = {"verdict": report.verdict, "sentence": report.sentence, "cause": report.cause, "next": report.do}
     item.update({"evidence": report.evidence, "notReached": report.not_reached})
-    document = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata}
+    document: Mapping[str, Any] = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata}
     return json.dumps({**document, "items": [item], "errors": []}, indent=2, ensure_ascii=False) + "\n"
 
 
