@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 import re
-from string import Template
 from typing import Any, Mapping
 
 _HOOK = "  annotations:\n    {0}/hook: {1}\n    {0}/hook-delete-policy: {2}\n"
-_ANNOTATIONS: Mapping[str, str] = {
+_HOOKS: Mapping[str, str] = {
     "init": "",
     "job": "",
     "helm-test": _HOOK.format("helm.sh", "test", "before-hook-creation"),
     "argo-presync": _HOOK.format("argocd.argoproj.io", "PreSync", "BeforeHookCreation"),
 }
-KINDS = tuple(_ANNOTATIONS)
+KINDS = tuple(_HOOKS)
 
 
 def manifest(given: Mapping[str, Any]) -> str:
@@ -29,6 +27,9 @@ def manifest(given: Mapping[str, Any]) -> str:
     args = ["preflight", "--wait", f"{given['wait'] or 60:g}s"]
     for name in ("expect_role", "expect_account", "sdk", "call"):
         args += [f"--{name.replace('_', '-')}", given[name]] if given.get(name) else []
+    import pkgutil
+    from string import Template
+
     texts = (pkgutil.get_data("irsa_cli.preflight", "manifests.yaml") or b"").decode()
     container, job, init = map(Template, texts.split("---\n"))
     lines = container.substitute(image=json.dumps(image), args=json.dumps(args)).rstrip("\n")
@@ -37,5 +38,4 @@ def manifest(given: Mapping[str, Any]) -> str:
         return init.substitute(container=lines)
     place = f"  namespace: {json.dumps(given['namespace'])}\n" if given["namespace"] else ""
     name = json.dumps(f"irsa-preflight-{account}"[: 255 if "{{" in account else 63].rstrip("-."))
-    place += _ANNOTATIONS[kind]
-    return job.substitute(name=name, place=place, account=json.dumps(account), container=lines)
+    return job.substitute(name=name, place=place + _HOOKS[kind], account=json.dumps(account), container=lines)

@@ -63,6 +63,7 @@ _NEEDS: Mapping[str, str] = {
     "min_age": "cluster",
     "associate": "audience",
     "image": "in_pod",
+    "wait": "in_pod",
 }
 """Options that need another option; without it, their variables are ignored."""
 _STRENGTH = {ParameterSource.COMMANDLINE: 3, ParameterSource.ENVIRONMENT: 2, ParameterSource.DEFAULT_MAP: 1}
