@@ -15,8 +15,6 @@ from irsa_cli.preflight.judge import EXIT_CODES, EXPECTED, UNKNOWN, WRONG, Concl
 from irsa_cli.preflight.manifests import KINDS, manifest
 from irsa_cli.preflight.sources import ORDERS
 
-SUMMARY = "Check the AWS identity of this pod."
-
 
 def duration(text: str) -> float:
     """Seconds, from a number with or without one of the units s, m, h."""
@@ -46,7 +44,7 @@ SHORT = {"--output": ["-o"], "--namespace": ["-n"]}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run preflight without the rest of irsa; returns the exit code."""
-    parser = argparse.ArgumentParser("irsa preflight", description=SUMMARY)
+    parser = argparse.ArgumentParser("irsa preflight", description="Check the AWS identity of this pod.")
     for flag, text, how in OPTIONS:
         parser.add_argument(*SHORT.get(flag, []), flag, help=text, **how)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -80,7 +78,7 @@ def check(given: Mapping[str, Any]) -> Conclusion:
     until, pause = time.monotonic() + given["wait"], 0.5
     role, account, sdk = (given[name] or "" for name in ("expect_role", "expect_account", "sdk"))
     while True:
-        report = judge(ThisPod(os.environ, given["timeout"]), role, account, sdk)
+        report = judge(ThisPod(os.environ, given["timeout"], sdk), role, account)
         left = until - time.monotonic()
         if not report.may_pass or left <= 0:
             return report
@@ -95,16 +93,16 @@ def _call(call: str, report: Conclusion) -> None:
     try:
         import boto3
 
-        session: Any = boto3.session.Session(region_name=report.evidence["region"])
-        client = session.client(service)
+        client: Any = boto3.client(service, region_name=report.evidence["region"])  # type: ignore[call-overload]
         getattr(client, operation.replace("-", "_"))()
     except Exception as error:
         report.verdict, report.cause = UNKNOWN, f"'{call}': {error}"
-        if not hasattr(error, "response"):
+        if hasattr(error, "response"):
+            report.verdict = WRONG
+            report.sentence = f"The role is the expected one, but AWS refuses '{call}'."
+            report.do = [f"AWS administrator: allow {service} {operation} in the policies of the role"]
+        else:
             report.not_reached.append(service)
-            return
-        report.verdict, report.sentence = WRONG, f"The role is the expected one, but AWS refuses '{call}'."
-        report.do = [f"AWS administrator: allow {service} {operation} in the policies of the role"]
 
 
 def as_text(report: Conclusion) -> str:
@@ -134,24 +132,11 @@ def _plain(value: Any) -> str:
 
 def as_json(report: Conclusion) -> str:
     """The report in the envelope of all commands of irsa."""
-    metadata = {
-        "command": "preflight",
-        "outcome": report.verdict,
-        "exitCode": EXIT_CODES[report.verdict],
-        "cluster": None,
-        "caller": None,
-        "summary": {report.verdict: 1},
-        "notes": [],
-    }
-    item = {
-        "verdict": report.verdict,
-        "sentence": report.sentence,
-        "cause": report.cause,
-        "next": report.do,
-        "evidence": report.evidence,
-        "notReached": report.not_reached,
-    }
-    document = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata}
+    metadata = {"command": "preflight", "outcome": report.verdict, "exitCode": EXIT_CODES[report.verdict]}
+    metadata.update({"cluster": None, "caller": None, "summary": {report.verdict: 1}, "notes": []})
+    item = {"verdict": report.verdict, "sentence": report.sentence, "cause": report.cause, "next": report.do}
+    item.update({"evidence": report.evidence, "notReached": report.not_reached})
+    document: Mapping[str, Any] = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata}
     return json.dumps({**document, "items": [item], "errors": []}, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -170,7 +155,7 @@ def zipapp() -> bytes:
         archive.writestr("irsa_cli/__init__.py", "")
         archive.writestr("__main__.py", run)
         for name in sorted(os.listdir(folder)):
-            if name.endswith(".py"):
+            if name.endswith((".py", ".yaml")):
                 archive.write(os.path.join(folder, name), "irsa_cli/preflight/" + name)
     return b"#!/usr/bin/env python3\n" + buffer.getvalue()
 

@@ -22,9 +22,10 @@ import urllib.parse
 import urllib.request
 from typing import Any, Callable, Mapping, Tuple
 
+from irsa_cli.preflight import sources
+
 MOST_BYTES = 1 << 20
 IMDS = "http://169.254.169.254"
-AGENT = "the credentials endpoint"
 SUFFIXES = (
     ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
@@ -56,13 +57,15 @@ class Failed(Exception):
 
 
 class ThisPod:
-    """A container: its environment, the calls that it can send, and the evidence that was found."""
+    """A container: its environment, the calls that its SDK can send, and the evidence that was found."""
 
-    def __init__(self, env: Mapping[str, str], seconds: float) -> None:
-        """`seconds` is the time limit of each call."""
-        self.env, self.seconds = env, seconds
-        self.direct = {"IMDS"}  # The services that no proxy of the environment is for.
-        self.region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
+    def __init__(self, env: Mapping[str, str], seconds: float, sdk: str = "") -> None:
+        """`seconds` is the time limit of each call, `sdk` '' for any."""
+        self.env, self.seconds, self.sdk = env, seconds, sdk
+        self.direct = ("IMDS", *sources.WITHOUT_PROXY.get(sdk, ()))
+        names = ("AWS_DEFAULT_REGION",) if sdk == "python" else ("AWS_REGION", "AWS_DEFAULT_REGION")
+        regions = [*map(env.get, names), sources.read_profile(env, sdk).settings.get("region")]
+        self.region = next(filter(None, regions), "")
         self.evidence: dict[str, Any] = {"sts": re.sub("//.*@", "//", self.sts)}
         self.evidence["region"] = self.region or None
 
@@ -119,7 +122,7 @@ class ThisPod:
 
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
         """
-        env, what = self.env, AGENT
+        env, what = self.env, sources.AGENT
         relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
         uri = "http://169.254.170.2" + relative if relative else env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         headers = {"Accept": "application/json"}
@@ -167,7 +170,7 @@ class ThisPod:
             raise Failed(what, "its URL has no host, or is not one of http or https")
         request = urllib.request.Request(url, body, dict(headers), method=method or None)  # noqa: S310
         imds = what == "IMDS"
-        direct = what in self.direct or urllib.request.proxy_bypass(parts.hostname)
+        direct = what.startswith(self.direct) or urllib.request.proxy_bypass(parts.hostname)
         proxy = "" if direct else urllib.request.getproxies().get(parts.scheme, "")
         handlers = [urllib.request.ProxyHandler({parts.scheme: proxy} if proxy else {}), _NoRedirect()]
         seconds = min(self.seconds, 1.0) if imds else self.seconds
@@ -214,9 +217,7 @@ def _in_time(send: Callable[[], tuple[int, str]], seconds: float) -> tuple[int, 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
-    if not ended:
-        raise TimeoutError
-    (result,) = ended
+    result = ended[0] if ended else TimeoutError()
     if isinstance(result, Exception):
         raise result
     return result
@@ -225,8 +226,8 @@ def _in_time(send: Callable[[], tuple[int, str]], seconds: float) -> tuple[int, 
 def _reason(error: Exception, host: str, proxy: str) -> tuple[str, str]:
     """Why a host was not reached, and who can change that."""
     inner = getattr(error, "reason", error)
-    through = f" (through the proxy {urllib.parse.urlsplit(proxy).hostname})" if proxy else ""
     first = f"the proxy {urllib.parse.urlsplit(proxy).hostname}" if proxy else host
+    through = f" (through {first})" if proxy else ""
     allow = f"network team: allow {host} for this pod (NetworkPolicy, security groups, NAT or VPC endpoint)"
     if proxy:
         allow = f"network team: allow {host} in the proxy, or add it to NO_PROXY"

@@ -14,7 +14,7 @@ import time
 from typing import Any, Mapping
 
 from irsa_cli.preflight import sources
-from irsa_cli.preflight.calls import AGENT, Credentials, Failed, ThisPod
+from irsa_cli.preflight.calls import Credentials, Failed, ThisPod
 
 EXPECTED, WRONG, UNKNOWN = "expected", "wrong", "unknown"
 EXIT_CODES: Mapping[str, int] = {EXPECTED: 0, WRONG: 5, UNKNOWN: 1}
@@ -44,11 +44,9 @@ def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
     return found
 
 
-def judge(pod: ThisPod, role: str, account: str, sdk: str) -> Conclusion:
-    """The verdict for a pod; expected role (ARN or name), account and SDK, '' for any."""
-    choices = [sources.choose(pod.env, name) for name in ([sdk] if sdk else sources.ORDERS)]
-    if sdk in sources.AGENT_WITHOUT_PROXY:
-        pod.direct.add(AGENT)
+def judge(pod: ThisPod, role: str, account: str) -> Conclusion:
+    """The verdict for a pod; expected role (ARN or name) and account, '' for any."""
+    choices = [sources.choose(pod.env, name) for name in ([pod.sdk] if pod.sdk else sources.ORDERS)]
     pod.evidence["source"] = {choice.sdk: choice.source for choice in choices}
     try:
         choice = _agreed(choices)
@@ -167,21 +165,15 @@ def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Conclusion:
     account = _role_of(role)[0] or "of the role"
     named = re.fullmatch(r"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)", str(subject))
     verify = f"irsa verify {named[2]} -n {named[1]} -c CLUSTER" if named else "compare the trust policy"
+    trust = f"no such role, or its trust policy does not allow {subject} with the audience {audience}"
+    lost = f"account {account} has no OIDC provider for {issuer} and the audience {audience} ({failed.why})"
+    annotation = "correct the ServiceAccount's annotation eks.amazonaws.com/role-arn"
     causes = {
-        "AccessDenied": (
-            f"no such role, or its trust policy does not allow {subject} with the audience {audience}",
-            f"AWS administrator: {verify}",
-        ),
-        "InvalidIdentityToken": (
-            f"account {account} has no OIDC provider for {issuer} and the audience {audience} ({failed.why})",
-            "AWS administrator: irsa associate-oidc -c CLUSTER",
-        ),
+        "AccessDenied": (trust, f"AWS administrator: {verify}"),
+        "InvalidIdentityToken": (lost, "AWS administrator: irsa associate-oidc -c CLUSTER"),
         "ExpiredTokenException": (failed.why, RENEW),
         "RegionDisabledException": (failed.why, "AWS administrator: enable STS in this region"),
-        "ValidationError": (
-            failed.why,
-            "cluster administrator: correct the ServiceAccount's annotation eks.amazonaws.com/role-arn",
-        ),
+        "ValidationError": (failed.why, f"cluster administrator: {annotation}"),
     }
     if failed.code not in causes:
         return _unknown("Whether this pod can assume its role is unknown.", failed)
@@ -234,9 +226,7 @@ def _compared(choice: sources.Choice, arn: str, expected: str, expected_account:
     cause = f"the SDK's first source is {choice.source}"
     facts = [("role", expected.rsplit("/", 1)[-1], role)]
     facts += [("account", value, account) for value in (expected_account, _role_of(expected)[0])]
-    other = [
-        f"{what} {got or 'none'} instead of {want}" for what, want, got in facts if want not in ("", got)
-    ]
+    other = [f"{what} {got or 'none'} instead of {want}" for what, want, got in facts if want and want != got]
     if other:
         do = f"{TEMPLATE} remove this source, or correct what you expect"
         if choice.source in (sources.WEB, sources.CONTAINER):

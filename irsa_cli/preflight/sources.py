@@ -1,12 +1,6 @@
 """Where the AWS SDKs look for credentials, and in which order: the first source that is there decides.
 
-The order is each SDK's own:
-Python: botocore/credentials.py, create_credential_resolver
-Go v2: config/resolve_credentials.go, resolveCredentialChain
-Java v2: auth/credentials/internal/DefaultCredentialsProvider
-JavaScript v3: packages/credential-provider-node/src/defaultProvider.ts
-.NET v4: https://docs.aws.amazon.com/sdk-for-net/latest/developer-guide/creds-assign.html
-Rust: https://docs.rs/aws-config/latest/aws_config/default_provider/credentials/
+The order is each SDK's own; tests/unit/preflight/test_orders.py names the files of their source code.
 """
 
 from __future__ import annotations
@@ -34,8 +28,9 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 }
 """By SDK, its sources in order."""
 
-AGENT_WITHOUT_PROXY = ("python", "java", "javascript")
-"""SDKs that ask EKS Pod Identity's agent without the environment's proxy."""
+AGENT, STS = "the credentials endpoint", "STS"
+WITHOUT_PROXY = {"python": [AGENT], "java": [AGENT], "javascript": [AGENT, STS]}
+"""By SDK, the services that it asks without the environment's proxy. JavaScript's reads no proxy at all."""
 
 _TOKEN = "web_identity_token_file"  # noqa: S105 - a name
 
@@ -48,8 +43,7 @@ class Profile:
         self.name, self.named = name, named
         self.settings: dict[str, str] = {}
         self.file = self.unreadable = ""
-        self.others = False  # Whether the files have any profile.
-        self.malformed = False  # Whether a file can be read, but not parsed.
+        self.others = self.malformed = False  # Whether the files have any profile, or can't be parsed.
 
     @property
     def source(self) -> str:
@@ -113,9 +107,8 @@ def choose(env: Mapping[str, str], sdk: str) -> Choice:
 def read_profile(env: Mapping[str, str], sdk: str) -> Profile:
     """The settings of the environment's profile, or of `default`, in the shared files."""
     names = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")[: 2 if sdk in ("python", "go") else 1]
-    given = [env[name] for name in (reversed(names) if sdk == "python" else names) if name in env]
-    # Only Python uses an empty name.
-    given = given if sdk == "python" else [name for name in given if name]
+    named = [env[name] for name in (reversed(names) if sdk == "python" else names) if name in env]
+    given = [name for name in named if name or sdk == "python"]  # Only Python uses an empty name.
     profile = Profile(given[0] if given else "default", bool(given))
     home = env.get("HOME") or os.path.expanduser("~")
     for variable, name, prefix in (

@@ -1,8 +1,8 @@
 """`irsa doctor --in-pod` on a real kube-apiserver: it accepts the Job, selects its pod, and deletes it.
 
 There is no Job controller, no kubelet and no garbage collector: the test creates the pod and writes its
-status. A log comes from a kubelet, so none is read here: the API server answers that it has none. What
-follows an answer is in tests/scenarios/test_doctor_in_pod.py.
+status. A log comes from a kubelet, so it is empty here, where no node has the pod. What follows an answer is
+in tests/scenarios/test_doctor_in_pod.py.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _pulling(working: Node, job: Json) -> None:
 
 
 PLAYS: dict[str, tuple[Play, str]] = {
-    "its log": (_ended, "kubernetes get pods/log"),
+    "its log": (_ended, "no answer of irsa preflight"),
     "its image": (_pulling, "its pod does not start: ImagePullBackOff"),
     "no controller": (lambda *_: None, "no answer in 5 s: its Job has no pod"),
 }

@@ -14,13 +14,12 @@ from unittest import mock
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.doctor import inside
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from irsa_cli.usecases.doctor import in_pod
 from tests.docs import staging
 from tests.scenarios.breaking import NAME
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.pod_running import CONTAINER, Node, Play, node, runs
+from tests.scenarios.pod_running import Node, Play, node, runs
 from tests.scenarios.preflight_pods import CLOSED, Scene, scene_of
 from tests.scenarios.preflighting import LocalAws, local_aws
 from tests.scenarios.reported.world import PODS_SERVICE
@@ -366,7 +365,3 @@ def _ran(work: Callable[[], Any]) -> Any:
 def test_a_command_line_that_starts_nothing(words: tuple[str, ...], sandbox: Sandbox) -> None:
     with mock.patch.dict(os.environ, sandbox.env()):
         assert run(["doctor", *words, "-c", "demo"]) == 2
-
-
-def test_the_container_is_that_of_the_manifest() -> None:
-    assert CONTAINER == inside.CONTAINER

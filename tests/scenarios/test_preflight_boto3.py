@@ -199,7 +199,7 @@ def test_preflight_says_what_boto3_does(
     env = environment(way, aws, tmp_path)
     only(env, monkeypatch)
     identity, how = by_boto3()
-    report = judge(ThisPod(env, 5), "", "", "python")
+    report = judge(ThisPod(env, 5, "python"), "", "")
     if report.verdict == UNKNOWN:
         # Only the SDK itself can do that: run a program, or assume a role with another profile.
         assert "only the SDK itself" in report.sentence, vars(report)
@@ -232,6 +232,11 @@ PLACES: Mapping[str, Mapping[str, str]] = {
     **{f"legacy in {region}": _legacy(region) for region in ("us-east-1", "ap-northeast-2", "ca-central-1")},
     "legacy and FIPS": {**_legacy("us-east-2"), "AWS_USE_FIPS_ENDPOINT": "true"},
     "no region": {"AWS_DEFAULT_REGION": "aws-global"},
+    "only AWS_REGION": {"AWS_REGION": "eu-west-1"},
+    "a file": {"AWS_CONFIG_FILE": "{config}"},
+    "a file and AWS_REGION": {"AWS_CONFIG_FILE": "{config}", "AWS_REGION": "eu-west-1"},
+    "a profile": {"AWS_CONFIG_FILE": "{config}", "AWS_PROFILE": "other"},
+    "a variable before a file": {"AWS_CONFIG_FILE": "{config}", "AWS_DEFAULT_REGION": "eu-west-2"},
     "older variable": {"AWS_DEFAULT_REGION": "eu-central-1"},
     "its own": {**_legacy("eu-west-1"), **OWN, "AWS_ENDPOINT_URL": "https://all.example"},
     "of all": {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "https://all.example"},
@@ -260,8 +265,12 @@ def endpoint_of_boto3() -> str:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_endpoint_of_sts_is_that_of_boto3(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_endpoint_of_sts_is_that_of_boto3(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = eu-north-1\n[profile other]\nregion = eu-south-1\n")
     files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    env = {**files, **PLACES[place]}
+    env = {name: value.format(config=config) for name, value in {**files, **PLACES[place]}.items()}
     only(env, monkeypatch)
-    assert ThisPod(env, 5).sts == endpoint_of_boto3()
+    assert ThisPod(env, 5, "python").sts == endpoint_of_boto3()

@@ -201,6 +201,22 @@ def test_a_proxy_that_refuses_a_tunnel(scene: Scene) -> None:
     assert "through the proxy 127.0.0.1" in said(item)
 
 
+@pytest.mark.parametrize(("sdk", "code"), [("python", 1), ("go", 1), ("javascript", 0)])
+def test_the_sdk_for_javascript_reads_no_proxy(scene: Scene, sdk: str, code: int) -> None:
+    env = {**scene.env, "HTTP_PROXY": CLOSED, "HTTPS_PROXY": CLOSED}
+    found, item = preflight(env, "--sdk", sdk)
+    assert (found, "the proxy 127.0.0.1 refuses" in said(item)) == (code, code == 1), item
+
+
+def test_the_region_that_boto3_does_not_read(scene: Scene) -> None:
+    """A template with AWS_REGION alone keeps EKS's webhook from setting AWS_DEFAULT_REGION."""
+    without = ("AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_STS")
+    env = {key: value for key, value in scene.env.items() if key not in without}
+    for sdk, endpoint in (("python", "sts.amazonaws.com"), ("go", "sts.eu-west-1.amazonaws.com")):
+        _, item = preflight({**env, "HTTPS_PROXY": CLOSED}, "--sdk", sdk)
+        assert item["evidence"]["sts"] == f"https://{endpoint}", item
+
+
 def test_a_password_of_a_proxy_is_not_shown(scene: Scene) -> None:
     proxy = CLOSED.replace("://", "://user:hunter2@")
     env = {**scene.env, "AWS_ENDPOINT_URL_STS": f"http://{NOWHERE}", "HTTP_PROXY": proxy}
