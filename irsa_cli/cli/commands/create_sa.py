@@ -70,6 +70,15 @@ if TYPE_CHECKING:
     metavar="PATTERN",
     help="Trust all ServiceAccounts of the namespace with matching names (* and ?).",
 )
+@switch("--pod-identity", help="Give pods the role by EKS Pod Identity instead of the annotation.")
+@once(
+    "--session-policy",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="With --pod-identity: limit the role's permissions by this policy.",
+)
+@switch("--disable-session-tags", help="With --pod-identity: add no session tags.")
+@switch("--create-service-account", help="With --pod-identity: create the ServiceAccount if it is missing.")
 @roles.allow_wide_trust_option
 @roles.pod_options
 @click.option(
@@ -133,6 +142,13 @@ def _request(options: dict[str, Any]) -> Request:
             subject_pattern=names.subject_pattern(options["subject_pattern"] or ""),
             target_tag_session=bool(options["target_tag_session"]),
             **same,
+            pod_identity=options["pod_identity"],
+            web_identity=not options["pod_identity"],
+            session_policy=next(
+                iter(roles.inline_policies(tuple(filter(None, [options["session_policy"]]))).values()), {}
+            ),
+            disable_session_tags=options["disable_session_tags"],
+            create_service_account=options["create_service_account"],
         )
     _check_policies(options)
     run = Options(**{name: options[name] for name in _OF_THE_RUN}, gated=options["verify"])

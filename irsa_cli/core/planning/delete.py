@@ -12,6 +12,7 @@ from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, marks_there
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import unreadable
@@ -72,6 +73,7 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
     else:
         for role in bound.own:
             _delete_role(role, work)
+        _delete_association(bound, work)
         _delete_chain(bound, work)
         if bound.used is not None:
             _take_out(bound, bound.used, work)
@@ -116,6 +118,21 @@ def _delete_role(role: NamedRole, work: Deletion) -> None:
         tool = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
         if maker != makers.UNKNOWN or isinstance(tool, likely_makers.Guess):
             work.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
+
+
+def _delete_association(bound: Bound, work: Deletion) -> None:
+    """The association that irsa created: no new pod gets the role by it, before the role is taken apart."""
+    found = bound.own_association
+    if found is not None:
+        state = replace(found.state, tags=dict(found.tags))
+        target = (bound.cluster.name, bound.namespace, bound.name)
+        work.stages[UNBINDING].append(Change(Kind.ASSOCIATION, target, state, None))
+    elif isinstance(bound.association, Association):
+        work.notes.append(
+            f"the EKS Pod Identity association {bound.association.id} stays: irsa did not create it"
+        )
+    elif bound.association is not None:
+        work.notes.append(f"EKS Pod Identity was not checked: {bound.association.why}")
 
 
 def _delete_chain(bound: Bound, work: Deletion) -> None:

@@ -12,6 +12,7 @@ from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, Curre
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle
 from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.planning import chaining, update_flags
 from irsa_cli.core.planning.update_flags import Flags
@@ -66,7 +67,7 @@ def check(desired: DesiredState, current: CurrentState) -> None:
 
 def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` when something that the desired state builds on is not there, or not as it must be."""
-    if desired.role_account == desired.cluster.home and not desired.associate:
+    if desired.uses_web_identity and desired.role_account == desired.cluster.home and not desired.associate:
         check_provider(desired.cluster, desired.audience, current.provider)
     if not current.namespace_exists and not desired.create_namespace and not desired.role_only:
         raise Refused(
@@ -121,6 +122,24 @@ def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Diffe
         )
     if current.service_account is not None and not desired.role_only:
         yield from _service_account_differences(desired, current.service_account)
+    if desired.association is not None and current.association is not None:
+        yield from _association_differences(desired.association, current.association)
+
+
+def _association_differences(wanted: states.AssociationState, there: Association) -> Iterator[Difference]:
+    if there.owner:
+        shown = f"owned by {there.owner}"
+        yield Difference(f"association {there.id}", shown, "created by irsa", aspect=Aspect.OWNER)
+        return
+    for word, has, wants, flag in (
+        ("role", there.role_arn, wanted.role_arn, ""),
+        ("target role", there.target_role_arn, wanted.target_role_arn, "--target-role"),
+        ("session policy", policy.dump(there.session_policy), policy.dump(wanted.session_policy), ""),
+        ("session tags", there.without_tags, wanted.without_session_tags, ""),
+    ):
+        if has != wants:
+            flags = (flag, str(wants)) if flag and wants else None
+            yield Difference(f"association {there.id}, {word}", str(has), str(wants), flags)
 
 
 def _role_differences(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.core.binding.spec import (
@@ -19,6 +20,7 @@ from irsa_cli.core.binding.spec import (
     PolicyVersions,
 )
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
@@ -60,16 +62,18 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
         policies = pool.submit(check_policies, connection, desired.policies, boundary)
-        if not desired.role_only:
+        needs_account = not desired.role_only or desired.creates_account
+        if needs_account:
             account = pool.submit(_service_account, connection, desired)
             rehearsal = pool.submit(_rehearse, connection, desired)
         target = pool.submit(target_of, connection, desired)
+        association = pool.submit(_association, connection, desired)
         config_maps = pool.submit(config_maps_of, connection, desired)
     found_role, unreadable = role.result()
     versions = policies.result()
-    found_account = _evidence(connection, desired, found_role) if desired.role_only else account.result()
+    found_account = account.result() if needs_account else _evidence(connection, desired, found_role)
     # A ServiceAccount that is there needs no permission to create one.
-    has_namespace = desired.role_only or found_account is not None or rehearsal.result()
+    has_namespace = not needs_account or found_account is not None or rehearsal.result()
     return CurrentState(
         provider=provider.result(),
         role=found_role,
@@ -81,10 +85,18 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         similar_roles=() if desired.role or found_role or unreadable else _similar_roles(connection, desired),
         trust_quota=_trust_quota(connection, desired, found_role),
         policies=versions,
+        association=association.result(),
         target=target.result(),
         former_targets=former_targets_of(connection, desired, found_role, found_account),
         config_maps=with_former(connection, desired, found_account, config_maps.result()),
     )
+
+
+def _association(connection: Connection, desired: DesiredState) -> Association | None:
+    if desired.association is None:
+        return None
+    names = (desired.cluster.name, desired.namespace, desired.name)
+    return bindings.association(connection.aws.client("eks"), *names, whole=True)
 
 
 def _bound_role(
@@ -106,7 +118,11 @@ def _bound_role(
 
 def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
     """Whether to read the ServiceAccount: it is desired, or it alone shows if the role is complete."""
-    return not desired.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
+    return (
+        not desired.role_only
+        or desired.creates_account
+        or (role is not None and not lifecycle.tells_itself(role.state.tags))
+    )
 
 
 def _evidence(
