@@ -147,6 +147,14 @@ class DesiredState(ServiceAccountRef, Options):
         return self.association is None or not self.role_only
 
     @property
+    def own_statement(self) -> Document:
+        """The statement of a trust policy that allows this ServiceAccount alone, in the way it is desired."""
+        if self.association is None:
+            return trust_policy.marked_statement(self.identity)
+        tagged = not self.association.without_session_tags
+        return pod_identity.statement(self.cluster, self.namespace, self.name, tagged=tagged)
+
+    @property
     def role_name(self) -> str:
         """The role's name without its path."""
         return self.role_arn.rsplit("/", 1)[-1]
@@ -331,7 +339,7 @@ def desired_state_of(
         labels=spec.labels,
         subject_pattern=spec.subject_pattern,
         role_only=spec.role_only or not spec.web_identity,
-        association=_association(spec, cluster, own_arn),
+        association=_association(spec, cluster, spec.attach_role_arn or own_arn),
         creates_account=spec.create_service_account,
         chain=chain,
         aws_config_map=spec.aws_config_map,
@@ -350,13 +358,12 @@ def _association(spec: BindingSpec, cluster: Cluster, role_arn: str) -> states.A
     """The association that is desired; raises `InvalidInput` for what EKS Pod Identity does not have."""
     if not spec.pod_identity:
         return None
-    if cluster.home != cluster.account:
+    if cluster.home != cluster.account or f"::{cluster.account}:" not in role_arn:
         raise InvalidInput(
             f"{spec}: a role for EKS Pod Identity is in the cluster's account {cluster.account}",
             reason="a role of another account is its target role (--target-role)",
         )
     for option, given in (
-        ("--attach-role-arn", spec.attach_role_arn),
         ("--role-only", spec.role_only),
         ("--subject-pattern", spec.subject_pattern),
         ("--external-id", spec.external_id),
@@ -427,9 +434,7 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleSta
     plain = trust_policy.policy_of(providers, spec.audience, (own,), {}) if spec.conditions else document
     if spec.pod_identity:
         kept = document["Statement"] if spec.web_identity else []
-        tagged = not spec.disable_session_tags
-        added = pod_identity.statement(cluster, spec.namespace, spec.name, tagged=tagged)
-        document = {**document, "Statement": [*kept, added]}
+        document = {**document, "Statement": [*kept, desired.own_statement]}
     if not desired.role_only and not trust_policy.admits(plain, desired.identity):
         raise InvalidInput(
             f"--subject-pattern '{spec.subject_pattern}' does not match {spec.name}",

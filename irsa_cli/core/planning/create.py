@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from irsa_cli.core.binding import attached_trust
+from irsa_cli.core.binding import attached_service, attached_trust
 from irsa_cli.core.binding.changes import RoleChanges, account_changes
 from irsa_cli.core.binding.ownership import is_annotated, is_incomplete, is_recorded
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
@@ -175,7 +175,10 @@ def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change
 def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if desired.role is not None or current.role is None:
         return []
-    wanted = attached_trust.judge(desired, current.role).added
+    if desired.association is None:
+        wanted = attached_trust.judge(desired, current.role).added
+    else:
+        wanted = attached_service.added(desired, current.role)
     if wanted is None:
         return []
     return [
@@ -247,7 +250,7 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
     objects: set[tuple[Kind, tuple[str, ...]]] = {(Kind.PROVIDER, (desired.identity.provider_arn,))}
     if desired.role is not None:
         objects.add((Kind.ROLE, (desired.role_name,)))
-    if not desired.role_only:
+    if not desired.role_only or desired.creates_account:
         objects |= {
             (Kind.NAMESPACE, (desired.namespace,)),
             (Kind.SERVICE_ACCOUNT, (desired.namespace, desired.name)),

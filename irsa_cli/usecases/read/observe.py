@@ -99,6 +99,22 @@ def _association(connection: Connection, desired: DesiredState) -> Association |
     return bindings.association(connection.aws.client("eks"), *names, whole=True)
 
 
+def external_id_notes(connection: Connection, desired: DesiredState) -> list[str]:
+    """The external ID that EKS sends to an association's target role: EKS chooses it."""
+    if desired.association is None or not desired.association.target_role_arn:
+        return []
+    try:
+        found = _association(connection, desired)
+    except ServiceError as error:
+        return [f"the external ID of the association could not be read: {error.code}"]
+    if found is None or not found.external_id:
+        return []
+    return [
+        f"EKS sends the external ID {found.external_id} to {found.target_role_arn}: its trust policy may"
+        " require it (sts:ExternalId)"
+    ]
+
+
 def _bound_role(
     connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
 ) -> CurrentRole | None:
@@ -137,9 +153,7 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
     """The account's quota, asked for only where IAM's default would not do."""
     if role is None or not desired.update_trust:
         return policy.TRUST_LIMIT
-    size = policy.size(
-        trust_policy.with_statement(role.state.trust, trust_policy.marked_statement(desired.identity))
-    )
+    size = policy.size(trust_policy.with_statement(role.state.trust, desired.own_statement))
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 

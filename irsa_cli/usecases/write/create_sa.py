@@ -34,7 +34,7 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     wanted = (*only_arns(spec.policies), spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
     connection = connect(
         request.target,
-        kube=not spec.role_only and (spec.web_identity or spec.create_service_account),
+        kube=not spec.role_only,
         log=log,
         check=lambda aws: check_partitions(wanted, aws),
     )

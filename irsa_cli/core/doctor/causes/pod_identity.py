@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.injection import AGENT, POD_IDENTITY_ENV, has_pod_identity, opted_out
-from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
+from irsa_cli.core.doctor.clues.pod_identity_trust import actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation
@@ -27,6 +27,7 @@ from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.pod_identity import SERVICE
 
 _FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
