@@ -267,6 +267,7 @@ _CHAIN = (
     *("--target-role", DATA, "--external-id", "abc", "--update-target-trust"),
     *("--aws-config-map", "aws", *_TARGET_WAY),
 )
+_POD_IDENTITY = ("--pod-identity", "--create-service-account", "--label", "team=a")
 _CREATE = ("create-sa", "app", "-n", NAMESPACE)
 _TWO = ("--attach-policy-arn", ",".join(MANAGED[:2]))
 _UPDATE = (
@@ -594,6 +595,22 @@ COMMANDS = {
             way=_AWAY,
         ),
         Command(
+            "create-pod-identity",
+            (*_CREATE, *_ONE, *_POD_IDENTITY),
+            (_namespace,),
+            like_others=True,
+            followers=("delete-sa", "recover-all"),
+        ),
+        Command(
+            "delete-pod-identity",
+            _DELETE,
+            (_namespace, _bound(*_ONE, *_POD_IDENTITY)),
+            deletes=True,
+            like_others=True,
+            followers=("recover-all",),
+            binding=(*_ONE, *_POD_IDENTITY),
+        ),
+        Command(
             "disassociate",
             ("disassociate-oidc",),
             (_own_provider,),
@@ -613,4 +630,4 @@ def is_write(call: Call) -> bool:
     """Whether the call changes something."""
     if call.service == "kubernetes":
         return call.operation.split()[0] != "GET" and not call.operation.endswith("/token")
-    return call.service == "iam" and not call.operation.startswith(("Get", "List"))
+    return call.service in ("iam", "eks") and not call.operation.startswith(("Get", "List", "Describe"))

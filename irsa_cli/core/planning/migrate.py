@@ -2,7 +2,7 @@
 
 `addition` puts the new way next to the old one and removes nothing: from then on a pod gets the role by
 whichever way it was started. `retirement` removes the old way of this cluster, and nothing of other
-clusters, other ServiceAccounts or other tools. What is there is read in `irsa_cli.usecases.write.migrate`.
+clusters, other ServiceAccounts or other tools. The use case reads what is there.
 """
 
 from __future__ import annotations
