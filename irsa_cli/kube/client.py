@@ -186,6 +186,10 @@ class Kube(Calls):
         }
         return _or_empty(lambda: self._list(f"list {resource}", methods[resource], namespace))
 
+    def nodes(self) -> list[Json]:
+        """All nodes of the cluster."""
+        return self._list("list nodes", self._core.list_node)
+
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
         """The events of a namespace, or of the cluster, with this reason."""
         everywhere, namespaced = self._core.list_event_for_all_namespaces, self._core.list_namespaced_event

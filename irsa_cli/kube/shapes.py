@@ -27,6 +27,7 @@ _MODELS = {
     "rolebindings": "V1RoleBinding",
     "clusterrolebindings": "V1ClusterRoleBinding",
     "events": "CoreV1Event",
+    "nodes": "V1Node",
     "mutatingwebhookconfigurations": "V1MutatingWebhookConfiguration",
     "networkpolicies": "V1NetworkPolicy",
     "cronjobs": "V1CronJob",

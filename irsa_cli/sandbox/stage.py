@@ -296,6 +296,10 @@ class Sandbox:
         """Let ListAddons name an add-on, until the next reset."""
         self._front.clusters.put_addon(self._cluster(cluster).arn, name)
 
+    def add_fargate_profile(self, cluster: str, name: str, *selectors: dict[str, Any]) -> None:
+        """Let EKS tell of a Fargate profile with these selectors, until the next reset."""
+        self._front.clusters.put_fargate_profile(self._cluster(cluster).arn, name, list(selectors))
+
     def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str, words: str = "") -> None:
         """Add an exchange of `subject` to CloudTrail that STS refused with `code`, and its message."""
         found = self._cluster(cluster)

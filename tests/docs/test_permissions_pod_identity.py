@@ -61,6 +61,7 @@ def caller(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _admit(sandbox: Sandbox, policy: dict[str, Any]) -> None:
+    sandbox.describe_cluster_as(staging.CLUSTER, computeConfig={"enabled": True})
     sandbox.add_user("ci", policy=policy)
     sandbox.grant(staging.CLUSTER, "ci", rules=[*staging.rules(), *staging.lock_rules()])
 

@@ -80,6 +80,11 @@ def _namespace(stage: FaultStage) -> None:
         stage.foreign.move_in(NAMESPACE)
 
 
+def _agent(stage: FaultStage) -> None:
+    """The add-on without which EKS Pod Identity is refused."""
+    stage.sandbox.add_addon(stage.cluster, "eks-pod-identity-agent")
+
+
 def _own_namespace(stage: FaultStage) -> None:
     """A namespace without anything foreign, of which all may be taken over."""
     stage.make_namespace(NAMESPACE)
@@ -597,14 +602,14 @@ COMMANDS = {
         Command(
             "create-pod-identity",
             (*_CREATE, *_ONE, *_POD_IDENTITY),
-            (_namespace,),
+            (_agent, _namespace),
             like_others=True,
             followers=("delete-sa", "recover-all"),
         ),
         Command(
             "delete-pod-identity",
             _DELETE,
-            (_namespace, _bound(*_ONE, *_POD_IDENTITY)),
+            (_agent, _namespace, _bound(*_ONE, *_POD_IDENTITY)),
             deletes=True,
             like_others=True,
             followers=("recover-all",),

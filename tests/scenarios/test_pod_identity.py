@@ -14,13 +14,15 @@ from tests.support.sandbox_clients import administrator
 from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
 
 NAME = "reader"
+AGENT = "eks-pod-identity-agent"
 POLICY = ("--attach-policy-arn", READ_ONLY)
 TARGET = "arn:aws:iam::444455556666:role/data"
 
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: associations are EKS' business."""
+    """A cluster with the agent; the sandbox's API is enough: associations are EKS' business."""
+    sandbox.add_addon("demo", AGENT)
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
@@ -208,10 +210,10 @@ def test_an_existing_role_that_trusts_the_service_stays_as_it_is(stage: Stage, n
         "Action": ["sts:AssumeRole", "sts:TagSession"],
     }
     arn = shared(stage, service)
-    before = stage.world()
+    before = stage.world()["roles"]
     ran = create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
     assert ran.code == 0, ran.err
-    assert stage.world() == before
+    assert stage.world()["roles"] == before
     assert there(stage, namespace)["roleArn"] == arn
 
 
@@ -261,3 +263,76 @@ def test_a_role_that_eks_does_not_know_yet(stage: Stage, namespace: str) -> None
     ran = create(stage, namespace, *POLICY)
     assert ran.code == 0, ran.err
     assert there(stage, namespace)
+
+
+@pytest.fixture
+def bare(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """A cluster without the agent."""
+    return sandbox_stage(sandbox, "demo", tmp_path)
+
+
+def node(stage: Stage, name: str, **labels: str) -> None:
+    """A node of the cluster."""
+    metadata = {"name": name, "labels": {key.replace("_", "/"): value for key, value in labels.items()}}
+    body = {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
+    assert stage.kube.create("/api/v1/nodes", body).status == 201
+
+
+def refused(stage: Stage, namespace: str) -> Ran:
+    """create-sa, which has to be refused before its first write."""
+    before = stage.world()
+    ran = create(stage, namespace, *POLICY)
+    assert ran.code == 4, ran.out + ran.err
+    assert stage.world() == before
+    return ran
+
+
+def test_without_the_agent_it_is_refused_with_the_command_that_installs_it(bare: Stage) -> None:
+    ran = refused(bare, "backend")
+    assert "has no EKS Pod Identity agent" in ran.err
+    command = next(line for line in ran.err.splitlines() if "create-addon" in line).removeprefix("Next:")
+    words = dict(zip(*[iter(command.split()[3:])] * 2, strict=True))
+    assert words["--addon-name"] == AGENT
+    eks(bare).create_addon(clusterName=words["--cluster-name"], addonName=words["--addon-name"])
+    assert create(bare, "backend", *POLICY).code == 0
+
+
+def test_the_agent_of_auto_mode_or_of_a_chart_is_found(bare: Stage) -> None:
+    bare.sandbox.describe_cluster_as("demo", computeConfig={"enabled": True})
+    assert create(bare, "backend", *POLICY).code == 0
+    bare.sandbox.describe_cluster_as("demo", computeConfig={"enabled": False})
+    image = f"602401143452.dkr.ecr.eu-west-1.amazonaws.com/eks/{AGENT}:v0.1"
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "mine"},
+        "spec": {"template": {"spec": {"containers": [{"name": "a", "image": image}]}}},
+    }
+    assert bare.kube.create("/apis/apps/v1/namespaces/kube-system/daemonsets", body).status == 201
+    assert create(bare, "other", *POLICY).code == 0
+
+
+def test_a_namespace_on_fargate_is_refused(stage: Stage) -> None:
+    stage.sandbox.add_fargate_profile("demo", "some", {"namespace": "back*", "labels": {"a": "b"}})
+    assert create(stage, "backend", *POLICY).code == 0
+    stage.sandbox.add_fargate_profile("demo", "all", {"namespace": "front*"})
+    assert "Fargate (profile all)" in refused(stage, "frontend").err
+
+
+def test_nodes_of_windows_only_are_refused(stage: Stage) -> None:
+    node(stage, "one", kubernetes_io="x", **{"kubernetes.io_os": "windows"})
+    assert "run Windows only" in refused(stage, "backend").err
+    node(stage, "two", **{"kubernetes.io_os": "linux"})
+    assert create(stage, "backend", *POLICY).code == 0
+
+
+def test_what_can_not_be_read_is_said_and_refuses_nothing(bare: Stage) -> None:
+    for operation in ("ListAddons", "ListFargateProfiles"):
+        bare.sandbox.faults.add(
+            Fault("eks", operation, kind="error", status=403, code="AccessDeniedException", times=None)
+        )
+    bare.sandbox.faults.add(Fault("kubernetes", "GET nodes", kind="error", status=403, times=None))
+    ran = create(bare, "backend", *POLICY)
+    assert ran.code == 0, ran.err
+    for what in ("the EKS Pod Identity agent", "the platform of the nodes", "the Fargate profiles"):
+        assert f"not checked: {what}" in ran.out + ran.err

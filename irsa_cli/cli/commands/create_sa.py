@@ -108,6 +108,7 @@ def command(**options: Any) -> int:
       irsa create-sa worker -c prod --inline-policy queue.json --dry-run
       irsa create-sa app -c prod --update-trust \
           --attach-role-arn arn:aws:iam::111122223333:role/shared
+      irsa create-sa worker -c prod --pod-identity --inline-policy queue.json
     """
     from irsa_cli.usecases.write.create_sa import create_sa
 
@@ -188,6 +189,13 @@ def _check_combinations(options: dict[str, Any]) -> None:
             raise click.UsageError(f"--{flag.replace('_', '-')} needs --target-role")
     if options["force"] and not options["update_trust"]:
         raise click.UsageError("--force needs --update-trust")
+    for flag in ("session_policy", "disable_session_tags", "create_service_account"):
+        if options[flag] and not options["pod_identity"]:
+            raise click.UsageError(f"--{flag.replace('_', '-')} needs --pod-identity")
+    for flag in ("verify", "associate", "audience", "subject_pattern", "role_only", "external_id"):
+        if options["pod_identity"] and options[flag]:
+            flag = "associate-oidc" if flag == "associate" else flag.replace("_", "-")
+            raise click.UsageError(f"--{flag} is for IRSA: not with --pod-identity")
     if options["role_only"]:
         for flag in filter(options.get, ("aws_config_map", "verify", "label", "annotation")):
             raise click.UsageError(

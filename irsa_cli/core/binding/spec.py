@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from irsa_cli.core.binding.serving import Serving
 from irsa_cli.core.marks.notes import with_marks
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
@@ -253,6 +254,8 @@ class CurrentState:
     """The ServiceAccount's current role, if that is not the desired one and can be read."""
     association: Association | None = None
     """The EKS Pod Identity association of the ServiceAccount, if one is desired."""
+    serving: Serving | None = None
+    """What the cluster has for EKS Pod Identity, if an association is to be created."""
     target: FoundTarget | None = None
     """The target role of the desired role."""
     former_targets: Mapping[str, FoundTarget] = field(default_factory=dict)

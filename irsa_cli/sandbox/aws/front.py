@@ -186,7 +186,7 @@ def _passing(request: AwsRequest, act: Act, account: Account) -> list[Act]:
 
 
 def _passing_to_pods(request: AwsRequest, act: Act, account: Account) -> list[Act]:
-    """Who associates a role passes it to EKS Pod Identity, and with tags, tags the association.
+    """EKS asks that the caller may pass the role to it, and may tag the association.
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
     """

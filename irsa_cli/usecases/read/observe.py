@@ -12,6 +12,7 @@ from dataclasses import replace
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.listing import list_roles
+from irsa_cli.core.binding.serving import Serving
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,
@@ -41,6 +42,7 @@ from irsa_cli.core.values.slips import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.readable import similar_namespaces, unless_denied
+from irsa_cli.usecases.read.serving import serving_of
 
 _SERVERS_OWN = (
     "uid",
@@ -67,7 +69,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
             account = pool.submit(_service_account, connection, desired)
             rehearsal = pool.submit(_rehearse, connection, desired)
         target = pool.submit(target_of, connection, desired)
-        association = pool.submit(_association, connection, desired)
+        association = pool.submit(association_of, connection, desired)
         config_maps = pool.submit(config_maps_of, connection, desired)
     found_role, unreadable = role.result()
     versions = policies.result()
@@ -85,18 +87,23 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         similar_roles=() if desired.role or found_role or unreadable else _similar_roles(connection, desired),
         trust_quota=_trust_quota(connection, desired, found_role),
         policies=versions,
-        association=association.result(),
+        association=association.result()[0],
+        serving=association.result()[1],
         target=target.result(),
         former_targets=former_targets_of(connection, desired, found_role, found_account),
         config_maps=with_former(connection, desired, found_account, config_maps.result()),
     )
 
 
-def _association(connection: Connection, desired: DesiredState) -> Association | None:
+def association_of(
+    connection: Connection, desired: DesiredState
+) -> tuple[Association | None, Serving | None]:
+    """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
-        return None
+        return None, None
     names = (desired.cluster.name, desired.namespace, desired.name)
-    return bindings.association(connection.aws.client("eks"), *names, whole=True)
+    found = bindings.association(connection.aws.client("eks"), *names, whole=True)
+    return found, serving_of(connection, desired.namespace) if found is None else None
 
 
 def external_id_notes(connection: Connection, desired: DesiredState) -> list[str]:
@@ -104,7 +111,7 @@ def external_id_notes(connection: Connection, desired: DesiredState) -> list[str
     if desired.association is None or not desired.association.target_role_arn:
         return []
     try:
-        found = _association(connection, desired)
+        found, _ = association_of(connection, desired)
     except ServiceError as error:
         return [f"the external ID of the association could not be read: {error.code}"]
     if found is None or not found.external_id:

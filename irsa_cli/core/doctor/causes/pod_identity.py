@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.injection import AGENT, POD_IDENTITY_ENV, has_pod_identity, opted_out
+from irsa_cli.core.binding.serving import AGENT
+from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
