@@ -92,21 +92,22 @@ def associations(
     }
 
 
-def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Association | None:
-    """The EKS Pod Identity association of a ServiceAccount with its role, None without one."""
+def association(
+    eks: EKSClient, cluster: str, namespace: str, name: str, *, whole: bool = False
+) -> Association | None:
+    """The EKS Pod Identity association of a ServiceAccount, None without one.
+
+    If it can't be described, only its id is known; with `whole` that raises `ServiceError`.
+    """
     found = associations(eks, cluster, namespace=namespace, name=name).get((namespace, name))
     if found is None:
         return None
     try:
-        whole = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
-    except ServiceError:
-        return found
-    described = whole["association"]
-    return Association(
-        found.id,
-        described.get("roleArn", ""),
-        described.get("createdAt"),
-        described.get("targetRoleArn", ""),
-        described.get("externalId", ""),
-        described.get("disableSessionTags", False),
-    )
+        answer = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
+    except ServiceError as error:
+        if not whole:
+            return found
+        if error.code == "ResourceNotFoundException":
+            return None
+        raise
+    return Association.read({**answer["association"], "associationId": found.id})

@@ -108,6 +108,11 @@ class RecentWrites:
             known = [(self._written[key], value) for key, value in shown.items() if key in self._written]
         return any(item.is_recent() and value in item.older for item, value in known)
 
+    def has_written(self, role: str) -> bool:
+        """Whether a recent write was about this role, or a part of it."""
+        with self._lock:
+            return any(item.is_recent() for key, item in self._written.items() if key[:2] == ("role", role))
+
     def created_role(self, name: str) -> str:
         """The RoleId of a role that was created here, '' for none."""
         with self._lock:

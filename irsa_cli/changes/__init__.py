@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from irsa_cli.changes.association import AssociationHandler
 from irsa_cli.changes.kubernetes import ConfigMapHandler, NamespaceHandler
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 from irsa_cli.changes.role import RoleHandler
@@ -17,13 +18,19 @@ from irsa_cli.core.plan.changes import Kind
 from irsa_cli.transaction.protocol import Handler
 
 if TYPE_CHECKING:
+    from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
 
     from irsa_cli.kube.client import Kube
 
 
-def handlers(iam: IAMClient, kube: Kube | None, iam_of: IamOf | None = None) -> Mapping[Kind, Handler]:
-    """The handler of each kind of change; without a cluster's API only IAM's; `iam_of`: of other accounts."""
+def handlers(
+    iam: IAMClient, kube: Kube | None, iam_of: IamOf | None = None, eks: EKSClient | None = None
+) -> Mapping[Kind, Handler]:
+    """The handler of each kind of change; without a cluster's API, or EKS's, those of the others only.
+
+    `iam_of` gives IAM of other accounts; without it all is in one.
+    """
     found: dict[Kind, Handler] = {
         Kind.PROVIDER: ProviderHandler(iam),
         Kind.AUDIENCE: AudienceHandler(iam),
@@ -39,6 +46,8 @@ def handlers(iam: IAMClient, kube: Kube | None, iam_of: IamOf | None = None) -> 
         Kind.TRUST_POLICY: TrustPolicyHandler(iam),
         Kind.TARGET_TRUST: TargetTrustHandler(iam_of or (lambda _: iam)),
     }
+    if eks is not None:
+        found[Kind.ASSOCIATION] = AssociationHandler(eks, iam)
     if kube is not None:
         found[Kind.NAMESPACE] = NamespaceHandler(kube)
         found[Kind.CONFIG_MAP] = ConfigMapHandler(kube)

@@ -150,6 +150,7 @@ def create_once(
     own: Callable[[S], Applied | None],
     run: Run,
     taken: Conflict,
+    exists: str = EXISTS,
 ) -> Applied:
     """Create what IAM makes once; where something is there by then, `own` says what it is to this run.
 
@@ -163,7 +164,7 @@ def create_once(
         except ServiceError as error:
             lost = lost or error.outcome is Outcome.UNKNOWN
             failure = error.knowing(outcome=Outcome.UNKNOWN if lost else error.outcome)
-            if error.code != EXISTS:
+            if error.code != exists:
                 raise failure from error
         with telling(failure.outcome):
             there = read()

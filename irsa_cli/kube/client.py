@@ -156,6 +156,10 @@ class Kube(Calls):
         """All objects of a kind that creates pods (`core.objects.kinds.KINDS`); none for an unknown kind."""
         return _or_empty(lambda: self._list(resource, namespace))
 
+    def nodes(self) -> list[Json]:
+        """All nodes of the cluster."""
+        return self._list("nodes")
+
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
         """The events of a namespace, or of the cluster, with this reason."""
         return self._list("events", namespace, fieldSelector=f"reason={reason}")

@@ -285,6 +285,10 @@ class Sandbox:
         """Let ListAddons name an add-on, until the next reset."""
         self._front.clusters.put_addon(self._cluster(cluster).arn, name)
 
+    def add_fargate_profile(self, cluster: str, name: str, *selectors: dict[str, Any]) -> None:
+        """Let EKS tell of a Fargate profile with these selectors, until the next reset."""
+        self._front.clusters.put_fargate_profile(self._cluster(cluster).arn, name, list(selectors))
+
     def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str, words: str = "") -> None:
         """Add an exchange of `subject` to CloudTrail that STS refused with `code`, and its message."""
         found = self._cluster(cluster)
@@ -312,7 +316,14 @@ class Sandbox:
             for cluster in self._clusters.values()
             if cluster.spec.account == account and cluster.partition == partition and cluster.arn in self._own
         }
-        return {**state, "kubernetes": kubernetes}
+        associations = self._front.clusters.associations
+        given = {
+            f"{cluster.spec.name}/{name}": found
+            for cluster in self._clusters.values()
+            if cluster.spec.account == account and cluster.partition == partition
+            for name, found in associations.world(cluster.arn).items()
+        }
+        return {**state, "associations": given, "kubernetes": kubernetes}
 
     def settle(self, timeout: float = 30.0, *, hurry: bool = False, gone: bool = False) -> None:
         """Wait until no call is under way, not even one that its client has given up.

@@ -80,6 +80,11 @@ def _namespace(stage: FaultStage) -> None:
         stage.foreign.move_in(NAMESPACE)
 
 
+def _agent(stage: FaultStage) -> None:
+    """The add-on without which EKS Pod Identity is refused."""
+    stage.sandbox.add_addon(stage.cluster, "eks-pod-identity-agent")
+
+
 def _own_namespace(stage: FaultStage) -> None:
     """A namespace without anything foreign, of which all may be taken over."""
     stage.make_namespace(NAMESPACE)
@@ -267,6 +272,7 @@ _CHAIN = (
     *("--target-role", DATA, "--external-id", "abc", "--update-target-trust"),
     *("--aws-config-map", "aws", *_TARGET_WAY),
 )
+_POD_IDENTITY = ("--pod-identity", "--create-service-account", "--label", "team=a")
 _CREATE = ("create-sa", "app", "-n", NAMESPACE)
 _TWO = ("--attach-policy-arn", ",".join(MANAGED[:2]))
 _UPDATE = (
@@ -594,6 +600,22 @@ COMMANDS = {
             way=_AWAY,
         ),
         Command(
+            "create-pod-identity",
+            (*_CREATE, *_ONE, *_POD_IDENTITY),
+            (_agent, _namespace),
+            like_others=True,
+            followers=("delete-sa", "recover-all"),
+        ),
+        Command(
+            "delete-pod-identity",
+            _DELETE,
+            (_agent, _namespace, _bound(*_ONE, *_POD_IDENTITY)),
+            deletes=True,
+            like_others=True,
+            followers=("recover-all",),
+            binding=(*_ONE, *_POD_IDENTITY),
+        ),
+        Command(
             "disassociate",
             ("disassociate-oidc",),
             (_own_provider,),
@@ -613,4 +635,4 @@ def is_write(call: Call) -> bool:
     """Whether the call changes something."""
     if call.service == "kubernetes":
         return call.operation.split()[0] != "GET" and not call.operation.endswith("/token")
-    return call.service == "iam" and not call.operation.startswith(("Get", "List"))
+    return call.service in ("iam", "eks") and not call.operation.startswith(("Get", "List", "Describe"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,6 +71,15 @@ if TYPE_CHECKING:
     metavar="PATTERN",
     help="Trust all ServiceAccounts of the namespace with matching names (* and ?).",
 )
+@switch("--pod-identity", help="Give pods the role by EKS Pod Identity instead of the annotation.")
+@once(
+    "--session-policy",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="With --pod-identity: limit the role's permissions by this policy.",
+)
+@switch("--disable-session-tags", help="With --pod-identity: add no session tags.")
+@switch("--create-service-account", help="With --pod-identity: create the ServiceAccount if it is missing.")
 @roles.allow_wide_trust_option
 @roles.pod_options
 @click.option(
@@ -99,6 +109,7 @@ def command(**options: Any) -> int:
       irsa create-sa worker -c prod --inline-policy queue.json --dry-run
       irsa create-sa app -c prod --update-trust \
           --attach-role-arn arn:aws:iam::111122223333:role/shared
+      irsa create-sa worker -c prod --pod-identity --inline-policy queue.json
     """
     from irsa_cli.usecases.write.create_sa import create_sa
 
@@ -133,6 +144,13 @@ def _request(options: dict[str, Any]) -> Request:
             subject_pattern=names.subject_pattern(options["subject_pattern"] or ""),
             target_tag_session=bool(options["target_tag_session"]),
             **same,
+            pod_identity=options["pod_identity"],
+            web_identity=not options["pod_identity"],
+            session_policy=next(
+                iter(roles.inline_policies(tuple(filter(None, [options["session_policy"]]))).values()), {}
+            ),
+            disable_session_tags=options["disable_session_tags"],
+            create_service_account=options["create_service_account"],
         )
     _check_policies(options)
     run = Options(**{name: options[name] for name in _OF_THE_RUN}, gated=options["verify"])
@@ -161,22 +179,34 @@ _OF_PERMISSIONS = (
 )
 
 
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "attach_role_arn": ("update_trust",),
+    "target_role": ("external_id", "target_tag_session", "update_target_trust", "aws_config_map"),
+    "update_trust": ("force",),
+    "pod_identity": ("session_policy", "disable_session_tags", "create_service_account"),
+}
+"""Options, and those that need them."""
+_OF_IRSA = ("verify", "associate", "audience", "subject_pattern", "role_only", "external_id")
+_OF_THE_SERVICE_ACCOUNT = ("aws_config_map", "verify", "label", "annotation")
+
+
+def _flag(option: str) -> str:
+    return "--associate-oidc" if option == "associate" else f"--{option.replace('_', '-')}"
+
+
 def _check_combinations(options: dict[str, Any]) -> None:
     if options["attach_role_arn"]:
-        for flag in filter(options.get, _OF_A_NEW_ROLE):
-            raise click.UsageError(f"--attach-role-arn and --{flag.replace('_', '-')} contradict each other")
-    elif options["update_trust"]:
-        raise click.UsageError("--update-trust needs --attach-role-arn")
-    for flag in ("external_id", "target_tag_session", "update_target_trust", "aws_config_map"):
-        if options[flag] and not options["target_role"]:
-            raise click.UsageError(f"--{flag.replace('_', '-')} needs --target-role")
-    if options["force"] and not options["update_trust"]:
-        raise click.UsageError("--force needs --update-trust")
+        for option in filter(options.get, _OF_A_NEW_ROLE):
+            raise click.UsageError(f"--attach-role-arn and {_flag(option)} contradict each other")
+    for needed, others in _NEEDED.items():
+        for option in () if options[needed] else filter(options.get, others):
+            raise click.UsageError(f"{_flag(option)} needs {_flag(needed)}")
+    if options["pod_identity"]:
+        for option in filter(options.get, _OF_IRSA):
+            raise click.UsageError(f"{_flag(option)} is for IRSA: not with --pod-identity")
     if options["role_only"]:
-        for flag in filter(options.get, ("aws_config_map", "verify", "label", "annotation")):
-            raise click.UsageError(
-                f"--{flag.replace('_', '-')} needs the ServiceAccount: not with --role-only"
-            )
+        for option in filter(options.get, _OF_THE_SERVICE_ACCOUNT):
+            raise click.UsageError(f"{_flag(option)} needs the ServiceAccount: not with --role-only")
     else:
         selecting.check_reachable(options)
 

@@ -130,7 +130,7 @@ def becoming(before: Document, after: Document) -> list[str]:
 
 def notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes on a role that is not refused: what can't be known, and what is bypassed."""
-    if desired.role is not None or current.role is None:
+    if desired.role is not None or current.role is None or desired.association is not None:
         return []
     found = judge(desired, current.role)
     said = []
@@ -150,7 +150,7 @@ def notes(desired: DesiredState, current: CurrentState) -> list[str]:
 
 def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
     """The facts of a result about a trust policy with bypassed restrictions; empty for all others."""
-    if desired.role is not None or current.role is None:
+    if desired.role is not None or current.role is None or desired.association is not None:
         return {}
     found = judge(desired, current.role)
     return {"trustPolicy": found.to_json()} if found.added is not None and found.voids else {}

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, ServiceAccountRef
 from irsa_cli.core.marks.notes import written, wrote
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
@@ -80,6 +82,17 @@ class Bound(ServiceAccountRef):
     """Its name, by the ServiceAccount's annotation, or else by irsa's marks on it."""
     config_map_unread: str = ""
     """Why one that only its marks tell of could not be looked for."""
+    association: Association | Unreadable | None = None
+    """Its EKS Pod Identity association, None without one."""
+
+    @property
+    def own_association(self) -> Association | None:
+        """Its association, if irsa created it, or took it over: it bears irsa's tags for it."""
+        found = self.association
+        if not isinstance(found, Association):
+            return None
+        marks = (found.tags.get(states.CLUSTER_TAG), found.tags.get(states.SERVICE_ACCOUNT_TAG))
+        return found if marks == (self.cluster.arn, self.full_name) else None
 
     @property
     def targets(self) -> list[tuple[Chain, FoundTarget]]:

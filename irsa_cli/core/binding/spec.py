@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from irsa_cli.core.binding.serving import Serving
 from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import pod_identity, trust_policy
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundConfigMap, FoundTarget, chain_annotations
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn
@@ -64,6 +66,15 @@ class BindingSpec:
     """Whether the role may tag the sessions of the target role."""
     aws_config_map: str = ""
     """The ConfigMap of the namespace that tells SDKs how to assume the target role."""
+    pod_identity: bool = False
+    """Whether an EKS Pod Identity association gives pods the role."""
+    web_identity: bool = True
+    """Whether the annotation gives pods the role (IRSA)."""
+    session_policy: Mapping[str, Any] = field(default_factory=dict)
+    """The policy that limits what pods may do with the role by Pod Identity."""
+    disable_session_tags: bool = False
+    create_service_account: bool = False
+    """With Pod Identity alone: whether the ServiceAccount is created if it is missing."""
     unsaid: tuple[str, ...] = field(default=(), compare=False)
     """Attributes that what it was read from has no word for."""
 
@@ -126,6 +137,23 @@ class DesiredState(ServiceAccountRef, Options):
     chain: Chain | None = None
     """The target that the role may assume."""
     aws_config_map: str = ""
+    association: states.AssociationState | None = None
+    """The EKS Pod Identity association that pods get the role by; None: by the annotation alone."""
+    creates_account: bool = False
+    """With `role_only`: whether the ServiceAccount is created, without a role, if it is missing."""
+
+    @property
+    def uses_web_identity(self) -> bool:
+        """Whether pods get the role by a token of the cluster, or somebody else sees to that."""
+        return self.association is None or not self.role_only
+
+    @property
+    def own_statement(self) -> Document:
+        """The statement of a trust policy that allows this ServiceAccount alone, in the way it is desired."""
+        if self.association is None:
+            return trust_policy.marked_statement(self.identity)
+        tagged = not self.association.without_session_tags
+        return pod_identity.statement(self.cluster, self.namespace, self.name, tagged=tagged)
 
     @property
     def role_name(self) -> str:
@@ -224,6 +252,10 @@ class CurrentState:
     role_unreadable: str = ""
     bound_role: CurrentRole | None = None
     """The ServiceAccount's current role, if that is not the desired one and can be read."""
+    association: Association | None = None
+    """The EKS Pod Identity association of the ServiceAccount, if one is desired."""
+    serving: Serving | None = None
+    """What the cluster has for EKS Pod Identity, if an association is to be created."""
     target: FoundTarget | None = None
     """The target role of the desired role."""
     former_targets: Mapping[str, FoundTarget] = field(default_factory=dict)
@@ -244,6 +276,7 @@ NOT_IN_DIGEST: Mapping[str, str] = {
     "subject_pattern": "the trust policy has it",
     "chain": "an inline policy and annotations have it",
     "aws_config_map": "an annotation has it",
+    "creates_account": "an existing ServiceAccount is not compared",
     "unsaid": "fields without a value create nothing",
     **dict.fromkeys(
         (item.name for item in fields(Options)), "permissions of the run do not change what it creates"
@@ -271,6 +304,7 @@ def digest(desired: DesiredState) -> str:
         "labels": dict(desired.labels),
         "audience": desired.audience,
         "roleOnly": desired.role_only,
+        **({} if desired.association is None else {"association": vars(desired.association)}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -307,7 +341,9 @@ def desired_state_of(
         annotations=annotations_of(spec, spec.attach_role_arn or own_arn),
         labels=spec.labels,
         subject_pattern=spec.subject_pattern,
-        role_only=spec.role_only,
+        role_only=spec.role_only or not spec.web_identity,
+        association=_association(spec, cluster, spec.attach_role_arn or own_arn),
+        creates_account=spec.create_service_account,
         chain=chain,
         aws_config_map=spec.aws_config_map,
         unsaid=frozenset((*spec.unsaid, *(name for name in _SETTINGS if getattr(spec, name) is None))),
@@ -319,6 +355,32 @@ def desired_state_of(
     trust_policy.check_size(desired.role_arn, role.trust, trust_quota)
     made = replace(desired, role=role)
     return replace(made, role=replace(role, tags={**role.tags, states.SPEC_HASH_TAG: digest(made)}))
+
+
+def _association(spec: BindingSpec, cluster: Cluster, role_arn: str) -> states.AssociationState | None:
+    """The association that is desired; raises `InvalidInput` for what EKS Pod Identity does not have."""
+    if not spec.pod_identity:
+        return None
+    if cluster.home != cluster.account or f"::{cluster.account}:" not in role_arn:
+        raise InvalidInput(
+            f"{spec}: a role for EKS Pod Identity is in the cluster's account {cluster.account}",
+            reason="a role of another account is its target role (--target-role)",
+        )
+    for option, given in (
+        ("--role-only", spec.role_only),
+        ("--subject-pattern", spec.subject_pattern),
+        ("--external-id", spec.external_id),
+        ("--aws-config-map", spec.aws_config_map),
+    ):
+        if given:
+            raise InvalidInput(f"{spec}: {option} is not for EKS Pod Identity")
+    return states.AssociationState(
+        role_arn,
+        spec.target_role,
+        dict(spec.session_policy),
+        spec.disable_session_tags,
+        {states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: str(spec)},
+    )
 
 
 def _chain(spec: BindingSpec, role_arn: str) -> Chain | None:
@@ -338,7 +400,8 @@ def _chain(spec: BindingSpec, role_arn: str) -> Chain | None:
         raise InvalidInput(f"{spec}: the target role must be another role")
     if spec.role_only and spec.aws_config_map:
         raise InvalidInput(f"{spec}: a ConfigMap requires a ServiceAccount, and the entry is role-only")
-    return Chain(role_arn, spec.target_role, spec.external_id, spec.target_tag_session)
+    tags = spec.target_tag_session or (spec.pod_identity and not spec.disable_session_tags)
+    return Chain(role_arn, spec.target_role, spec.external_id, tags)
 
 
 def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
@@ -346,6 +409,8 @@ def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
 
     https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
     """
+    if not spec.web_identity:
+        return {**spec.annotations}
     found: dict[str, str | None] = {
         states.ROLE_ARN_ANNOTATION: role_arn,
         # An audience that was left behind would make pods ask for tokens that the trust policy refuses.
@@ -370,7 +435,10 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleSta
     document = trust_policy.policy_of(providers, spec.audience, subjects, spec.conditions)
     # Whether the conditions hold is a matter of the request that a pod makes.
     plain = trust_policy.policy_of(providers, spec.audience, (own,), {}) if spec.conditions else document
-    if not spec.role_only and not trust_policy.admits(plain, desired.identity):
+    if spec.pod_identity:
+        kept = document["Statement"] if spec.web_identity else []
+        document = {**document, "Statement": [*kept, desired.own_statement]}
+    if not desired.role_only and not trust_policy.admits(plain, desired.identity):
         raise InvalidInput(
             f"--subject-pattern '{spec.subject_pattern}' does not match {spec.name}",
             reason="the ServiceAccount would get a role that it can't assume",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import TRANSACTION_TAG, AssociationState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.arn import Arn
 
@@ -42,9 +45,11 @@ class Role:
 
 @dataclass(frozen=True)
 class Association:
-    """An EKS Pod Identity association; `role_arn` is empty if it could not be read.
+    """An EKS Pod Identity association as EKS shows it; `role_arn` is '' if only its id is known.
 
-    The first role assumes `target_role_arn` with `external_id`; `without_tags`: sessions have no tags.
+    EKS assumes `target_role_arn` with the first role's credentials, and sends `external_id`. `without_tags`:
+    its sessions have no tags. `owner` is the ARN of the add-on that manages it, '' for none.
+    https://docs.aws.amazon.com/eks/latest/APIReference/API_PodIdentityAssociation.html
     """
 
     id: str
@@ -53,3 +58,38 @@ class Association:
     target_role_arn: str = ""
     external_id: str = ""
     without_tags: bool = False
+    session_policy: Document = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+
+    @classmethod
+    def read(cls, item: Mapping[str, Any]) -> Association:
+        """The association of EKS's JSON: from a list, which has no roles, or described."""
+        return cls(
+            str(item.get("associationId", "")),
+            item.get("roleArn", ""),
+            item.get("createdAt"),
+            item.get("targetRoleArn") or "",
+            item.get("externalId") or "",
+            bool(item.get("disableSessionTags")),
+            json.loads(item.get("policy") or "{}"),
+            item.get("tags") or {},
+            item.get("ownerArn") or "",
+        )
+
+    @property
+    def transaction(self) -> str:
+        """The run of irsa that created it, by its tag; '' for none."""
+        return self.tags.get(TRANSACTION_TAG, "")
+
+    @property
+    def state(self) -> AssociationState:
+        """The association as irsa plans one."""
+        tags = {key: value for key, value in self.tags.items() if key != TRANSACTION_TAG}
+        return AssociationState(
+            self.role_arn, self.target_role_arn, self.session_policy, self.without_tags, tags, self.id
+        )
+
+    def is_like(self, wanted: AssociationState) -> bool:
+        """Whether it gives pods the same credentials; its tags and its id are not compared."""
+        return replace(self.state, tags={}, association_id="") == replace(wanted, tags={}, association_id="")

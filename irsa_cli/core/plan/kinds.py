@@ -16,8 +16,10 @@ from irsa_cli.core.plan.traits import (
     Traits,
     annotated_roles,
     as_account,
+    as_association,
     as_stage_of_life,
     as_takeover,
+    associated_roles,
     by_issuer,
     by_name,
     by_path,
@@ -139,6 +141,19 @@ class Kind(str, Enum):
         recorded_by_role=True,
         described=by_name,
         shown_by="kubectl -n {first} get configmap {last} -o yaml",
+    )
+    ASSOCIATION = Traits(
+        "PodIdentityAssociation",
+        state=states.AssociationState,
+        target=("cluster", "namespace", "ServiceAccount"),
+        whole="",
+        service=Service.EKS,
+        proof=Proof.MARK,
+        roles=associated_roles,
+        waits_for_whole=True,
+        described=as_association,
+        shown_by="aws eks list-pod-identity-associations --cluster-name {0} --namespace {1}"
+        " --service-account {2}",
     )
     SERVICE_ACCOUNT = _Kubernetes(
         "ServiceAccount",

@@ -128,6 +128,22 @@ class ConfigMapState(State):
 
 
 @dataclass(frozen=True)
+class AssociationState(State):
+    """An EKS Pod Identity association: the role that EKS assumes for the ServiceAccount's pods.
+
+    `session_policy` limits the role's permissions, {} for none. `without_session_tags`: EKS adds no session
+    tags. `association_id` is EKS's, '' for one that this run creates; `tags` are without the run's mark.
+    """
+
+    role_arn: str
+    target_role_arn: str = ""
+    session_policy: Document = field(default_factory=dict)
+    without_session_tags: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+    association_id: str = ""
+
+
+@dataclass(frozen=True)
 class ServiceAccountState(State):
     """The part of a ServiceAccount that irsa manages; a value of None means that the key is not there.
 

@@ -15,6 +15,7 @@ from irsa_cli.core.plan.states import (
     DONE,
     ROLE_ARN_ANNOTATION,
     ROLE_MARK,
+    AssociationState,
     CommitState,
     ConfigMapState,
     OwnerState,
@@ -36,6 +37,8 @@ class Service(Enum):
 
     IAM = "IAM"
     """Writes are not compared with what is there, and show after a while only."""
+    EKS = "EKS"
+    """As IAM: EKS Pod Identity associations have no version, and a deleted one is shown for a while."""
     KUBERNETES = "Kubernetes"
     """The server compares each write with what its writer has seen, and shows it at once."""
 
@@ -51,7 +54,7 @@ class Service(Enum):
     @property
     def spreads(self) -> bool:
         """Whether a reading may show for a while what was there before a write that was confirmed."""
-        return self is Service.IAM
+        return self is not Service.KUBERNETES
 
 
 class Proof(Enum):
@@ -136,6 +139,12 @@ def annotated_roles(change: Transition) -> frozenset[str]:
     return frozenset(map(last_part, filter(None, arns)))
 
 
+def associated_roles(change: Transition) -> frozenset[str]:
+    """For an association: the roles that it gives before and after."""
+    states = (state for state in (change.before, change.after) if isinstance(state, AssociationState))
+    return frozenset(last_part(state.role_arn) for state in states)
+
+
 _PROVIDERS = "oidc-provider/"
 
 
@@ -153,6 +162,13 @@ def by_path(change: Transition) -> str:
 def by_issuer(change: Transition) -> str:
     """A provider, by its issuer."""
     return change.target[0].partition(_PROVIDERS)[2]
+
+
+def as_association(change: Transition) -> str:
+    """An association, by its ServiceAccount and the role that it gives."""
+    state = state_of(change)
+    role = last_part(state.role_arn) if isinstance(state, AssociationState) else ""
+    return f"{change.target[1]}/{change.target[2]} uses {role}"
 
 
 def as_takeover(change: Transition) -> str:

@@ -65,6 +65,7 @@ class Field:
 _FORMS = {
     "str": TEXT,
     "int": NUMBER,
+    "bool": FLAG,
     "list[str]": TEXTS,
     "dict[str, str]": TEXT_MAP,
     "dict[str, str | None]": GAPPED_MAP,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from irsa_cli.core.binding import attached_trust
+from irsa_cli.core.binding import attached_service, attached_trust
 from irsa_cli.core.binding.changes import RoleChanges, account_changes
 from irsa_cli.core.binding.ownership import is_annotated, is_incomplete, is_recorded
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
@@ -30,32 +30,37 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
         check(desired, current)
     else:
         check_preconditions(desired, current)
-    account = [] if desired.role_only else _service_account_changes(desired, current)
+    account = _account_changes(desired, current)
     early, last = (account[:-1], account[-1:]) if desired.gated else ([], account)
+    if desired.role_only:
+        early, last = account, []
     policies = _policy_changes(desired, current) if changes is None else list(changes.gains)
     losses = [] if changes is None else list(changes.losses)
     commit = _commit_changes(desired, current, last=not policies)
+    needs_account = not desired.role_only or desired.creates_account
     namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)
     first = [
         *_provider_changes(desired, current),
-        *([] if current.namespace_exists or desired.role_only else [namespace]),
+        *([namespace] if needs_account and not current.namespace_exists else []),
         *_role_changes(desired, current, last=not policies),
     ]
     second = [*policies, *_trust_changes(desired, current), *early]
     second += chaining.changes(desired, current)
-    if first or second or losses or commit or last:
+    given = _association_changes(desired, current)
+    if first or second or losses or given or commit or last:
         first += _owner_changes(desired, current)
-    *work, tail = (first, second, losses, commit, last) if last else (first, second, losses, commit)
-    stages = Plan.of(*work).stages
+    stages = (first, second, losses, given, commit, last) if last else (first, second, losses, given, commit)
+    *work, tail = stages
+    whole = Plan.of(*work).stages
     # A gate stands before the last stage, and so behind all that the token needs: where the annotation
     # is there already, that stage may be empty.
-    found = Plan((*stages, tuple(tail))) if tail or (desired.gated and stages) else Plan(stages)
+    found = Plan((*whole, tuple(tail))) if tail or (desired.gated and whole) else Plan(whole)
     trust_warnings.check_desired_state(desired, current, found)
     return found
 
 
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    if not desired.associate or desired.role_account != desired.cluster.home:
+    if not desired.associate or not desired.uses_web_identity or desired.role_account != desired.cluster.home:
         return []
     made_for = {states.SERVICE_ACCOUNT_TAG: desired.full_name}
     return provider_changes(desired.cluster, (desired.audience,), current.provider, tags=made_for)
@@ -170,7 +175,10 @@ def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change
 def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if desired.role is not None or current.role is None:
         return []
-    wanted = attached_trust.judge(desired, current.role).added
+    if desired.association is None:
+        wanted = attached_trust.judge(desired, current.role).added
+    else:
+        wanted = attached_service.added(desired, current.role)
     if wanted is None:
         return []
     return [
@@ -181,6 +189,28 @@ def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]
             states.DocumentState(wanted),
         )
     ]
+
+
+def _association_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    """The association, created or changed; one that is as desired stays."""
+    wanted, there = desired.association, current.association
+    if wanted is None or (there is not None and there.is_like(wanted)):
+        return []
+    target = (desired.cluster.name, desired.namespace, desired.name)
+    before = None if there is None else there.state
+    return [
+        Change(Kind.ASSOCIATION, target, before, replace(wanted, association_id=there.id if there else ""))
+    ]
+
+
+def _account_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    """Those of the ServiceAccount, if it is a part of what is desired."""
+    if not desired.role_only:
+        return _service_account_changes(desired, current)
+    if not desired.creates_account or current.service_account is not None:
+        return []
+    target = (desired.namespace, desired.name)
+    return [Change(Kind.SERVICE_ACCOUNT, target, None, desired.new_account)]
 
 
 def _service_account_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
@@ -220,12 +250,14 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
     objects: set[tuple[Kind, tuple[str, ...]]] = {(Kind.PROVIDER, (desired.identity.provider_arn,))}
     if desired.role is not None:
         objects.add((Kind.ROLE, (desired.role_name,)))
-    if not desired.role_only:
+    if not desired.role_only or desired.creates_account:
         objects |= {
             (Kind.NAMESPACE, (desired.namespace,)),
             (Kind.SERVICE_ACCOUNT, (desired.namespace, desired.name)),
             (Kind.CONFIG_MAP, (desired.namespace, desired.aws_config_map)),
         }
+    if desired.association is not None:
+        objects.add((Kind.ASSOCIATION, (desired.cluster.name, desired.namespace, desired.name)))
     if desired.chain is not None:
         objects.add((Kind.TARGET_TRUST, desired.chain.key))
     return change.object in objects

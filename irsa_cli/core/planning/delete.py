@@ -12,6 +12,7 @@ from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, marks_there
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import unreadable
@@ -19,6 +20,7 @@ from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import statement_removals
+from irsa_cli.core.trust.pod_identity import is_for
 
 OWN_ANNOTATIONS = (
     *states.WEBHOOK_ANNOTATIONS,
@@ -72,6 +74,7 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
     else:
         for role in bound.own:
             _delete_role(role, work)
+        _delete_association(bound, work)
         _delete_chain(bound, work)
         if bound.used is not None:
             _take_out(bound, bound.used, work)
@@ -118,6 +121,21 @@ def _delete_role(role: NamedRole, work: Deletion) -> None:
             work.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
 
 
+def _delete_association(bound: Bound, work: Deletion) -> None:
+    """The association that irsa created: no new pod gets the role by it, before the role is taken apart."""
+    found = bound.own_association
+    if found is not None:
+        state = replace(found.state, tags=dict(found.tags))
+        target = (bound.cluster.name, bound.namespace, bound.name)
+        work.stages[UNBINDING].append(Change(Kind.ASSOCIATION, target, state, None))
+    elif isinstance(bound.association, Association):
+        work.notes.append(
+            f"the EKS Pod Identity association {bound.association.id} stays: irsa did not create it"
+        )
+    elif bound.association is not None:
+        work.notes.append(f"EKS Pod Identity was not checked: {bound.association.why}")
+
+
 def _delete_chain(bound: Bound, work: Deletion) -> None:
     """Remove irsa's statement at the target, and the ConfigMap, before the annotations that name them."""
     if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
@@ -133,21 +151,32 @@ def _delete_chain(bound: Bound, work: Deletion) -> None:
 
 def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
     """Remove irsa's statement for a ServiceAccount from a role of others, before the annotation."""
-    statement = trust_policy.marked_for(role.state.trust, bound.identity)
-    if statement is None:
+    marked = trust_policy.marked_for(role.state.trust, bound.identity)
+    statements = [item for item in (marked, *pod_statements(bound, role)) if item is not None]
+    after = role.state.trust
+    for statement in statements:
+        after = trust_policy.without_statement(after, statement)
+    if not statements:
         work.notes.append(f"{role.arn} was not created by irsa and has no statement of irsa: it is unchanged")
-    elif not as_list(trust_policy.without_statement(role.state.trust, statement).get("Statement", [])):
+    elif not as_list(after.get("Statement", [])):
         work.notes.append(
             f"{role.arn} was not created by irsa and is unchanged: the statement for"
             f" {bound.identity.subject} is its only one, and IAM refuses a trust policy without statements"
         )
     else:
         target = (role.name, bound.identity.subject)
-        work.stages[COMMITS].append(
+        work.stages[COMMITS] += [
             Change(Kind.TRUST_STATEMENT, target, states.DocumentState(statement), None)
-        )
+            for statement in statements
+        ]
         work.lost.add(role.arn)
         work.notes.append(f"{role.arn} was not created by irsa: irsa keeps it and removes its own statement")
+
+
+def pod_statements(bound: Bound, role: NamedRole) -> list[Document]:
+    """The statements of a role that irsa writes for EKS Pod Identity and this ServiceAccount."""
+    there = as_list(role.state.trust.get("Statement", []))
+    return [item for item in there if is_for(item, bound.cluster, bound.namespace, bound.name)]
 
 
 def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:

@@ -12,12 +12,14 @@ from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION
 from irsa_cli.core.objects.kinds import Pod, Workload
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.planning.delete import Deletion, unannotate
+from irsa_cli.core.planning.delete import Deletion, pod_statements, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.pod_identity import SERVICE, is_for
 from irsa_cli.core.values.errors import Refused
 
 ROLE_ENV = variable("AWS_ROLE_ARN")
@@ -57,7 +59,8 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     waiting = list(_waiting(users.workloads, pods, bound, deletion))
     others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
     lost = [role for role in bound.own if role.arn in deletion.lost]
-    strangers = [text for role in lost for text in _strangers(bound, role, users.is_nobody)]
+    strangers = [text for role in lost for text in _users_by_pod_identity(bound, role)]
+    strangers += [text for role in lost for text in _strangers(bound, role, users.is_nobody)]
     if not pods and not waiting and not others and not strangers and not users.hidden:
         return
     trusted = [f"its trust policy also allows {text}" for text in dict.fromkeys(strangers)]
@@ -106,8 +109,9 @@ def check_known(changes: Iterable[Change]) -> None:
 def is_nothing(bound: Bound) -> bool:
     """Whether there is nothing that irsa has made: neither object, nor annotation, nor statement."""
     used = bound.used
-    added = used is not None and trust_policy.marked_for(used.state.trust, bound.identity) is not None
-    return not bound.own and not added and not has_marks(bound)
+    marked = used is not None and trust_policy.marked_for(used.state.trust, bound.identity) is not None
+    added = marked or (used is not None and bool(pod_statements(bound, used)))
+    return not bound.own and not added and not has_marks(bound) and bound.own_association is None
 
 
 def has_marks(bound: Bound) -> bool:
@@ -133,6 +137,16 @@ def _makers(bound: Bound) -> Iterator[str]:
         life = lifecycle.of(role.state.tags, named=role.arn == bound.annotation)
         if life.stage is Stage.INCOMPLETE:
             yield life.transaction
+
+
+def _users_by_pod_identity(bound: Bound, role: NamedRole) -> Iterator[str]:
+    """Associations that give a role to pods, and that the deletion does not delete, or that may be there."""
+    found = bound.association
+    if isinstance(found, Unreadable):
+        if trust_policy.trusts_service(role.state.trust, SERVICE):
+            yield "EKS Pod Identity, whose associations could not be read,"
+    elif found is not None and found is not bound.own_association and found.role_arn in (role.arn, ""):
+        yield f"association {found.id}"
 
 
 def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
@@ -162,6 +176,8 @@ def _strangers(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) 
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
         if not isinstance(item, dict) or item.get("Effect") != "Allow":
             continue
+        if is_for(item, bound.cluster, bound.namespace, bound.name):
+            continue  # Which associations there are, EKS tells.
         named = principal if isinstance(principal, dict) else {"everybody:": principal}
         for kind, values in named.items():
             others = (value for value in as_list(values) if value != own and not is_nobody(str(value)))

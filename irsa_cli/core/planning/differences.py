@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.binding import attached_trust
+from irsa_cli.core.binding import attached_service, attached_trust
 from irsa_cli.core.binding.ownership import check_whole, is_annotated, life_of
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle
 from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.planning import chaining, update_flags
 from irsa_cli.core.planning.update_flags import Flags
@@ -66,7 +67,7 @@ def check(desired: DesiredState, current: CurrentState) -> None:
 
 def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` when something that the desired state builds on is not there, or not as it must be."""
-    if desired.role_account == desired.cluster.home and not desired.associate:
+    if desired.uses_web_identity and desired.role_account == desired.cluster.home and not desired.associate:
         check_provider(desired.cluster, desired.audience, current.provider)
     if not current.namespace_exists and not desired.create_namespace and not desired.role_only:
         raise Refused(
@@ -77,6 +78,8 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             else (),
             next_steps=(f"kubectl create namespace {desired.namespace}",),
         )
+    if current.serving is not None:
+        current.serving.check(desired.cluster, desired.namespace)
     chaining.check(desired, current)
     if desired.role is None and current.role is None and not current.role_unreadable:
         attach = f"{desired.command('create-sa')} --attach-role-arn"
@@ -92,6 +95,12 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         )
     if desired.role is None and current.role is not None:
         check_whole(desired, current)
+        if desired.association is not None:
+            added = attached_service.check(desired, current.role)
+            if added is not None:
+                after = trust_policy.with_statement(current.role.state.trust, added)
+                trust_policy.check_size(desired.role_arn, after, current.trust_quota)
+            return
         found = attached_trust.check(desired, current.role)
         if found.added is not None:
             trust_policy.check_size(desired.role_arn, found.after, current.trust_quota)
@@ -121,6 +130,32 @@ def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Diffe
         )
     if current.service_account is not None and not desired.role_only:
         yield from _service_account_differences(desired, current.service_account)
+    if desired.association is not None and current.association is not None:
+        yield from _association_differences(desired.association, current.association)
+
+
+def _association_differences(wanted: states.AssociationState, there: Association) -> Iterator[Difference]:
+    if there.owner:
+        shown = f"owned by {there.owner}"
+        yield Difference(f"association {there.id}", shown, "created by irsa", aspect=Aspect.OWNER)
+        return
+    for word, has, wants, flag in (
+        ("role", there.role_arn, wanted.role_arn, ""),
+        ("target role", there.target_role_arn, wanted.target_role_arn, "--target-role"),
+        ("session policy", _dumped(there.session_policy), _dumped(wanted.session_policy), ""),
+        ("session tags", _tagged(there.without_tags), _tagged(wanted.without_session_tags), ""),
+    ):
+        if has != wants:
+            flags = (flag, wants) if flag and wants else None
+            yield Difference(f"association {there.id}, {word}", has or "none", wants or "none", flags)
+
+
+def _dumped(document: policy.Document) -> str:
+    return policy.dump(document) if document else ""
+
+
+def _tagged(without: bool) -> str:
+    return "disabled" if without else "enabled"
 
 
 def _role_differences(

@@ -293,3 +293,11 @@ def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
     if voided(document, before):
         return "the statement that allows it has more conditions, and irsa's statement would bypass them"
     return "its statement also allows others, and a new audience would lock them out"
+
+
+def trusts_service(document: Mapping[str, Any], service: str) -> bool:
+    """Whether a statement names a service of AWS, with whatever conditions."""
+    principals = (
+        item.get("Principal") for item in as_list(document.get("Statement", [])) if isinstance(item, dict)
+    )
+    return any(service in as_list(item.get("Service", [])) for item in principals if isinstance(item, dict))

@@ -1,8 +1,8 @@
 """The EKS clusters of the sandbox, what EKS answers about them, and what EC2 tells of their VPCs and nodes.
 
-EKS serves DescribeCluster, ListClusters, ListAddons; Pod Identity associations and access entries are in
-`identities`. EC2 serves DescribeVpcEndpoints and DescribeInstances. Everything else is refused with an error
-that says so.
+EKS serves DescribeCluster, ListClusters, ListAddons, CreateAddon, and what was said of Fargate profiles; Pod
+Identity associations and access entries are in `identities`. EC2 serves DescribeVpcEndpoints and
+DescribeInstances. Everything else is refused with an error that says so.
 
 Endpoints are those for STS in the VPCs of clusters; the sandbox's calls come through no VPC, so an endpoint's
 policy decides nothing here: it can only be read. Of a node, EC2 tells what lets pods reach its metadata.
@@ -71,6 +71,7 @@ class Clusters:
         self.access_entries = AccessEntries()
         self._said: dict[str, dict[str, Any]] = {}
         self._addons: dict[str, list[str]] = {}
+        self._fargate: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
     def add(self, cluster: Cluster) -> None:
         """Serve a cluster from now on."""
@@ -86,6 +87,7 @@ class Clusters:
         self.access_entries.reset()
         self._said.clear()
         self._addons.clear()
+        self._fargate.clear()
 
     def say(self, arn: str, fields: dict[str, Any]) -> None:
         """Let DescribeCluster say something else of a cluster, until the next reset."""
@@ -94,6 +96,10 @@ class Clusters:
     def put_addon(self, arn: str, name: str) -> None:
         """Let a cluster have an add-on, until the next reset."""
         self._addons.setdefault(arn, []).append(name)
+
+    def put_fargate_profile(self, arn: str, name: str, selectors: list[dict[str, Any]]) -> None:
+        """Let a cluster have a Fargate profile, until the next reset."""
+        self._fargate.setdefault(arn, {})[name] = selectors
 
     def with_issuer(self, issuer: str) -> Cluster | None:
         """The cluster whose tokens name `issuer`."""
@@ -113,7 +119,7 @@ class Clusters:
         if request.operation == "ListClusters":
             return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
         parts = [part for part in (self.associations, self.access_entries) if part.serves(request.operation)]
-        if request.operation not in ("DescribeCluster", "ListAddons") and not parts:
+        if request.operation not in _SERVED and not parts:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
         name = request.path.split("/")[2]
@@ -124,7 +130,31 @@ class Clusters:
             return parts[0].answer(request, cluster.spec, cluster.arn)
         if request.operation == "ListAddons":
             return Answer.of_json({"addons": sorted(self._addons.get(cluster.arn, []))})
+        if request.operation == "CreateAddon":
+            addon = str(request.json.get("addonName", ""))
+            self.put_addon(cluster.arn, addon)
+            return Answer.of_json({"addon": {"addonName": addon, "clusterName": name, "status": "ACTIVE"}})
+        if request.operation.endswith(("FargateProfile", "FargateProfiles")):
+            return self._fargate_answer(request, self._fargate.get(cluster.arn, {}))
         return Answer.of_json({"cluster": {**_description(cluster), **self._said.get(cluster.arn, {})}})
+
+    def _fargate_answer(self, request: AwsRequest, profiles: dict[str, list[dict[str, Any]]]) -> Answer:
+        if request.operation == "ListFargateProfiles":
+            return Answer.of_json({"fargateProfileNames": sorted(profiles)})
+        name = request.path.rstrip("/").rsplit("/", 1)[-1]
+        if name not in profiles:
+            message = f"No Fargate Profile found with name: {name}."
+            raise AwsError("ResourceNotFoundException", message, 404)
+        return Answer.of_json({"fargateProfile": {"fargateProfileName": name, "selectors": profiles[name]}})
+
+
+_SERVED = (
+    "CreateAddon",
+    "DescribeCluster",
+    "DescribeFargateProfile",
+    "ListAddons",
+    "ListFargateProfiles",
+)
 
 
 def _place(spec: ClusterSpec) -> tuple[str, str, str]:

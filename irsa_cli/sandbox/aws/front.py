@@ -151,6 +151,8 @@ def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
         tagging = _WITH_TAGS.get(request.operation) if request.tags() else None
         acts += [Act(tagging, act.resource, act.context)] if tagging else []
         acts += _passing(request, act, account)
+    if request.service == "eks" and request.operation.endswith("PodIdentityAssociation"):
+        acts += _passing_to_pods(request, act, account)
     return acts
 
 
@@ -162,6 +164,23 @@ def _passing(request: AwsRequest, act: Act, account: Account) -> list[Act]:
     resource, tags = _named(account.iam.roles.values(), base, request.params.get("RoleName", ""), None)
     context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": ["ec2.amazonaws.com"]}
     return [Act("iam:PassRole", resource, context)]
+
+
+def _passing_to_pods(request: AwsRequest, act: Act, account: Account) -> list[Act]:
+    """EKS asks that the caller may pass the role to it, and may tag the association.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
+    """
+    arn = request.json.get("roleArn", "")
+    if not arn:
+        return []
+    cluster = request.path.strip("/").split("/")[1]
+    place = f"arn:{account.partition}:eks:{request.region}:{account.number}:podidentityassociation/{cluster}"
+    tagging = [Act("eks:TagResource", f"{place}/*", act.context)] if request.json.get("tags") else []
+    base = f"arn:{account.partition}:iam::{account.number}:role"
+    _, tags = _named(account.iam.roles.values(), base, arn.rsplit("/", 1)[-1], None)
+    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": ["pods.eks.amazonaws.com"]}
+    return [*tagging, Act("iam:PassRole", arn, context)]
 
 
 def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:

@@ -3,8 +3,8 @@
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
 `irsa_cli.sandbox.kubefront` finds a caller's identity in Kubernetes by an entry; access
-policies have no effect. Nobody hands out the credentials of associations, and that the caller may pass
-the role (iam:PassRole) is not checked.
+policies have no effect. Nobody hands out the credentials of associations. That the caller may pass the role
+(iam:PassRole), `irsa_cli.sandbox.aws.front` checks.
 """
 
 from __future__ import annotations
@@ -243,6 +243,16 @@ class Associations(_OfClusters[Association]):
         """Whether a ServiceAccount of a cluster has an association."""
         with self._lock:
             return any(_is_of(found, namespace, name) for found in self._of.get(cluster_arn, {}).values())
+
+    def world(self, cluster_arn: str) -> dict[str, Association]:
+        """A cluster's associations by namespace and ServiceAccount, without their ids and dates."""
+        with self._lock:
+            return {
+                f"{found['namespace']}/{found['serviceAccount']}": {
+                    key: value for key, value in found.items() if key in ("roleArn", "tags", *_OPTIONS)
+                }
+                for found in self._of.get(cluster_arn, {}).values()
+            }
 
     def _create_pod_identity_association(
         self, request: AwsRequest, spec: ClusterSpec, there: _There

@@ -272,7 +272,7 @@ def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:
     from irsa_cli.changes.common import vanished
 
     kube = connection.kube if connection.asks_cluster else None
-    found = handlers(connection.iam, kube, connection.iam_of_target)
+    found = handlers(connection.iam, kube, connection.iam_of_target, connection.aws.client("eks"))
     return found if connection.gone is None else {**found, **vanished()}
 
 
@@ -330,5 +330,5 @@ def look_command(change: Change) -> str:
     """The command that shows a changed object; never one that deletes."""
     target = [shlex.quote(part) for part in change.target]
     role = shlex.quote(change.target[0].rsplit("/", 1)[-1])
-    command = change.kind.traits.shown_by.format(first=target[0], last=target[-1], target=role)
+    command = change.kind.traits.shown_by.format(*target, first=target[0], last=target[-1], target=role)
     return f"{command}  # check first: somebody else changed it"

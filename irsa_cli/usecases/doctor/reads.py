@@ -14,8 +14,9 @@ from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.sts import assume
+from irsa_cli.core.binding.serving import AGENT
 from irsa_cli.core.doctor import refusals
-from irsa_cli.core.doctor.clues.injection import AGENT, is_agent
+from irsa_cli.core.doctor.clues.injection import is_agent
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, TrailEvent, VpcEndpoint
 from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, selector
 from irsa_cli.core.marks.locks.names import Lock, LockScope

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
+from irsa_cli.aws.bindings import association
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
@@ -39,7 +41,7 @@ from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.readable import unless_denied
+from irsa_cli.usecases.read.readable import read, unless_denied
 
 PARALLEL = 8
 
@@ -74,9 +76,13 @@ class _Finder:
             wanted = dict.fromkeys((*self.candidates, default))
             roles = {name: pool.submit(self._read, name) for name in wanted}
             account = pool.submit(_account, self.connection, self.namespace, self.name) if kube else None
+            association = pool.submit(_association, self.connection, self.namespace, self.name)
         self.read = {name: future.result() for name, future in roles.items()}
-        found = account.result() if account else None
-        return self._with_roles(Bound(cluster, self.namespace, self.name, found))
+        found, given = account.result() if account else None, association.result()
+        if isinstance(given, Association) and given.role_arn:
+            name = given.role_arn.rsplit("/", 1)[-1]
+            self.read.setdefault(name, self._read(name))
+        return self._with_roles(Bound(cluster, self.namespace, self.name, found, association=given))
 
     def _read(self, name: str) -> CurrentRole | None:
         """A role, with its policies when it is the ServiceAccount's own."""
@@ -108,10 +114,17 @@ class _Finder:
         if annotated is None:
             # One whose trust policy has a statement that irsa has added for the ServiceAccount.
             marked = (r for r in others if trust_policy.marked_for(r.state.trust, bound.identity) is not None)
-            used = next(marked, None)
+            used = next(marked, None) or self._associated(bound, there, own)
         bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
-        tells = own or annotated is not None or bound.is_elsewhere
+        tells = own or annotated is not None or bound.is_elsewhere or bound.own_association is not None
         return bound if tells else self._searched(bound)
+
+    def _associated(self, bound: Bound, there: list[NamedRole], own: list[NamedRole]) -> NamedRole | None:
+        """The role of others that irsa's association gives the ServiceAccount."""
+        found = bound.own_association
+        if found is None:
+            return None
+        return next((role for role in there if role.arn == found.role_arn and role not in own), None)
 
     def _searched(self, bound: Bound) -> Bound:
         """With the ServiceAccount's own roles among all of the account, or why they can't be looked for."""
@@ -131,6 +144,13 @@ class _Finder:
             if role is not None
         ]
         return replace(bound, own=tuple(role for role in found if self._is_own(role)))
+
+
+def _association(connection: Connection, namespace: str, name: str) -> Association | Unreadable | None:
+    if connection.gone is not None or connection.target.issuer_url is not None:
+        return None  # Pod Identity is EKS's own, and its associations go with the cluster.
+    names = (connection.cluster.name, namespace, name)
+    return read(lambda: association(connection.aws.client("eks"), *names, whole=True))
 
 
 def _account(connection: Connection, namespace: str, name: str) -> CurrentServiceAccount | None:

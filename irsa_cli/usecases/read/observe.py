@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.listing import list_roles
+from irsa_cli.core.binding.serving import Serving
 from irsa_cli.core.binding.spec import (
     CurrentRole,
     CurrentServiceAccount,
@@ -19,6 +21,7 @@ from irsa_cli.core.binding.spec import (
     PolicyVersions,
 )
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
@@ -39,6 +42,7 @@ from irsa_cli.core.values.slips import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.readable import similar_namespaces, unless_denied
+from irsa_cli.usecases.read.serving import serving_of
 
 _SERVERS_OWN = (
     "uid",
@@ -60,16 +64,18 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
         policies = pool.submit(check_policies, connection, desired.policies, boundary)
-        if not desired.role_only:
+        needs_account = not desired.role_only or desired.creates_account
+        if needs_account:
             account = pool.submit(_service_account, connection, desired)
             rehearsal = pool.submit(_rehearse, connection, desired)
         target = pool.submit(target_of, connection, desired)
+        association = pool.submit(association_of, connection, desired)
         config_maps = pool.submit(config_maps_of, connection, desired)
     found_role, unreadable = role.result()
     versions = policies.result()
-    found_account = _evidence(connection, desired, found_role) if desired.role_only else account.result()
+    found_account = account.result() if needs_account else _evidence(connection, desired, found_role)
     # A ServiceAccount that is there needs no permission to create one.
-    has_namespace = desired.role_only or found_account is not None or rehearsal.result()
+    has_namespace = not needs_account or found_account is not None or rehearsal.result()
     return CurrentState(
         provider=provider.result(),
         role=found_role,
@@ -81,10 +87,39 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         similar_roles=() if desired.role or found_role or unreadable else _similar_roles(connection, desired),
         trust_quota=_trust_quota(connection, desired, found_role),
         policies=versions,
+        association=association.result()[0],
+        serving=association.result()[1],
         target=target.result(),
         former_targets=former_targets_of(connection, desired, found_role, found_account),
         config_maps=with_former(connection, desired, found_account, config_maps.result()),
     )
+
+
+def association_of(
+    connection: Connection, desired: DesiredState
+) -> tuple[Association | None, Serving | None]:
+    """The association, if one is desired; and if it is missing, what the cluster has for one."""
+    if desired.association is None:
+        return None, None
+    names = (desired.cluster.name, desired.namespace, desired.name)
+    found = bindings.association(connection.aws.client("eks"), *names, whole=True)
+    return found, serving_of(connection, desired.namespace) if found is None else None
+
+
+def external_id_notes(connection: Connection, desired: DesiredState) -> list[str]:
+    """The external ID that EKS sends to an association's target role: EKS chooses it."""
+    if desired.association is None or not desired.association.target_role_arn:
+        return []
+    try:
+        found, _ = association_of(connection, desired)
+    except ServiceError as error:
+        return [f"the external ID of the association could not be read: {error.code}"]
+    if found is None or not found.external_id:
+        return []
+    return [
+        f"EKS sends the external ID {found.external_id} to {found.target_role_arn}: its trust policy may"
+        " require it (sts:ExternalId)"
+    ]
 
 
 def _bound_role(
@@ -106,7 +141,11 @@ def _bound_role(
 
 def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
     """Whether to read the ServiceAccount: it is desired, or it alone shows if the role is complete."""
-    return not desired.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
+    return (
+        not desired.role_only
+        or desired.creates_account
+        or (role is not None and not lifecycle.tells_itself(role.state.tags))
+    )
 
 
 def _evidence(
@@ -121,9 +160,7 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
     """The account's quota, asked for only where IAM's default would not do."""
     if role is None or not desired.update_trust:
         return policy.TRUST_LIMIT
-    size = policy.size(
-        trust_policy.with_statement(role.state.trust, trust_policy.marked_statement(desired.identity))
-    )
+    size = policy.size(trust_policy.with_statement(role.state.trust, desired.own_statement))
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 

@@ -33,7 +33,10 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     spec = request.boundaries.bound(request.spec)
     wanted = (*only_arns(spec.policies), spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
     connection = connect(
-        request.target, kube=not spec.role_only, log=log, check=lambda aws: check_partitions(wanted, aws)
+        request.target,
+        kube=not spec.role_only,
+        log=log,
+        check=lambda aws: check_partitions(wanted, aws),
     )
     spec = replace(spec, policies=resolved(connection, spec.policies))
     desired = desired_state_of(spec, connection.cluster, request.options)

@@ -13,7 +13,7 @@ from typing import Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
-from irsa_cli.core.binding import attached_trust
+from irsa_cli.core.binding import attached_service, attached_trust
 from irsa_cli.core.binding.ownership import is_incomplete, life_of
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.binding.update_request import Update
@@ -40,7 +40,7 @@ from irsa_cli.usecases.command.execute import Gate, RunContext, perform
 from irsa_cli.usecases.command.retry import LookAgain, until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.observe import observe
+from irsa_cli.usecases.read.observe import external_id_notes, observe
 from irsa_cli.usecases.verification.gate import verify
 
 ABANDONED_SECONDS = 900.0
@@ -126,6 +126,8 @@ class Work:
             result.notes += [*left_behind(self.desired, current), *chaining.usage_notes(self.desired)]
             result.notes += managed_elsewhere(self.desired, current, todo)
             result.notes += trust_warnings.broad_permissions(self.desired, current, todo)
+        if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and self.desired.association is not None:
+            result.notes += external_id_notes(self.connection, self.desired)
         return result
 
     def _warnings(self, current: CurrentState, todo: Plan) -> tuple[Risk, ...]:
@@ -169,7 +171,7 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
     """The ServiceAccount and its role, for the result."""
     created = desired.role is not None and current.role is None and result.ended is Ended.COMMITTED
     account: dict[str, Any] | None = None
-    if not desired.role_only:
+    if not desired.role_only or desired.association is not None:
         account = {"namespace": desired.namespace, "name": desired.name}
     role = {"arn": desired.role_arn, "created": created}
     more = {**attached_trust.facts(desired, current), **chaining.facts(desired)}
@@ -178,7 +180,8 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
 
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about what could not be checked."""
-    notes = []
+    notes = [] if desired.association is None else attached_service.notes(desired, current)
+    notes += current.serving.notes if current.serving is not None else ()
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
     if desired.role_account != desired.cluster.home:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from irsa_cli.core.binding.serving import AGENT
 from irsa_cli.core.doctor.causes.pod_identity import association_of, runs_without
 from irsa_cli.core.doctor.clues.injection import (
-    AGENT,
     POD_IDENTITY_ENV,
     SKIP_CONTAINERS,
     SKIP_LABEL,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.injection import AGENT, POD_IDENTITY_ENV, has_pod_identity, opted_out
-from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
+from irsa_cli.core.binding.serving import AGENT
+from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, has_pod_identity, opted_out
+from irsa_cli.core.doctor.clues.pod_identity_trust import actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known
@@ -18,6 +19,7 @@ from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.trust_policy import with_statement
 
 _FARGATE = "eks.amazonaws.com/fargate-profile"

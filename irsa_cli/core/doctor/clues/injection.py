@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from irsa_cli.core.binding.serving import AGENT
 from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -24,7 +25,6 @@ from irsa_cli.core.trust.chain import KEY, PROFILE
 PREFIX = "eks.amazonaws.com"
 SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"
 SKIP_CONTAINERS = f"{PREFIX}/skip-containers"
-AGENT = "eks-pod-identity-agent"
 POD_IDENTITY_ENV = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 

@@ -1,55 +1,29 @@
-"""How a trust policy answers EKS Pod Identity, which assumes a role for a ServiceAccount's pods.
+"""How the trust policies of an EKS Pod Identity association's roles answer.
 
-https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
-https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.policies.operators import Truth
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import Context, PresentKey
-from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, names_role, said
+from irsa_cli.core.trust import pod_identity
+from irsa_cli.core.trust.assuming import Said, names_role, said
 from irsa_cli.core.values.arn import Arn
-
-SERVICE = "pods.eks.amazonaws.com"
 
 
 def _tags(facts: Facts, association: Association, prefix: str) -> Context:
-    if association.without_tags:
-        return {}
-    cluster, subject = facts.cluster, facts.named
-    tags: dict[str, tuple[str, ...] | PresentKey] = {
-        "eks-cluster-arn": (cluster.arn,),
-        "eks-cluster-name": (cluster.name,),
-        "kubernetes-namespace": (subject.namespace,),
-        "kubernetes-service-account": (subject.name,),
-        "kubernetes-pod-name": PresentKey(),
-        "kubernetes-pod-uid": PresentKey(),
-    }
-    return {**{f"{prefix}{key}": value for key, value in tags.items()}, "aws:tagkeys": tuple(tags)}
+    named = facts.named
+    untagged = association.without_tags
+    return {} if untagged else pod_identity.tags_of(facts.cluster, named.namespace, named.name, prefix)
 
 
 def said_to_service(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
     """How the trust policy of the association's role answers EKS Pod Identity."""
-    context: Context = {
-        "aws:sourceaccount": (facts.cluster.account,),
-        "aws:sourcearn": (facts.cluster.arn,),
-        "aws:sourceorgid": PresentKey(),
-        "aws:sourceorgpaths": PresentKey(),
-        "aws:principalisawsservice": ("true",),
-        "aws:principalservicename": (SERVICE,),
-        "aws:principalservicenameslist": PresentKey(),
-        "aws:securetransport": ("true",),
-        "aws:requestedregion": (facts.cluster.region,),
-        **_tags(facts, association, "aws:requesttag/"),
-    }
-    return tuple(said(document, is_service, context, action) for action in actions(association))
+    named, tagged = facts.named, not association.without_tags
+    return pod_identity.said_to_service(document, facts.cluster, named.namespace, named.name, tagged=tagged)
 
 
 def said_to_role(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
@@ -73,11 +47,4 @@ def said_to_role(document: Document, facts: Facts, association: Association) -> 
 
 def actions(association: Association) -> tuple[str, ...]:
     """The actions that must be allowed."""
-    return (ASSUME,) if association.without_tags else (ASSUME, TAG)
-
-
-def is_service(principal: Any) -> Truth:
-    """Whether a Principal element names EKS Pod Identity."""
-    if not isinstance(principal, dict):
-        return False  # "*" stands for accounts and users, not for AWS' services.
-    return SERVICE in as_list(principal.get("Service", []))
+    return pod_identity.actions(tagged=not association.without_tags)

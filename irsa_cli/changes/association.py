@@ -1,0 +1,167 @@
+"""EKS Pod Identity associations: created, changed and deleted only as they were read.
+
+EKS keeps one association for a ServiceAccount, without a version to compare, and still refuses a new one for
+some seconds after a deletion. An association bears the mark of the run that created it as a tag.
+https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.aws.bindings import association
+from irsa_cli.aws.errors import call
+from irsa_cli.aws.recent_writes import may_be_late, recent_writes
+from irsa_cli.changes.common import (
+    Settled,
+    conflict,
+    create_once,
+    expect,
+    gone,
+    not_ours,
+    read_until,
+    telling,
+)
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import TRANSACTION_TAG, AssociationState
+from irsa_cli.core.policies import policy
+from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.patience import persist
+from irsa_cli.transaction.protocol import Applied, Claim, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_iam import IAMClient
+
+IN_USE, NOT_FOUND, INVALID = (
+    "ResourceInUseException",
+    "ResourceNotFoundException",
+    "InvalidParameterException",
+)
+
+
+class AssociationHandler(Settled):
+    """Creates, changes and deletes an association; the target is `(cluster, namespace, ServiceAccount)`."""
+
+    def __init__(self, eks: EKSClient, iam: IAMClient) -> None:
+        self._eks, self._iam = eks, iam
+
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
+        if change.after is None:
+            return self._delete(change, claim)
+        desired = expect(AssociationState, change.after)
+        if change.before is not None:
+            return self._update(change, expect(AssociationState, change.before), desired)
+        if claim is not None and self._is_back(change, desired, run):
+            return Applied(changed=False)
+        return create_once(
+            lambda: self._create(change, desired, run),
+            lambda: self._read(change),
+            lambda found: _own(found, desired.tags.get(TRANSACTION_TAG, run.transaction)),
+            run,
+            conflict(change, "an association of that ServiceAccount was created"),
+            exists=IN_USE,
+        )
+
+    def _is_back(self, change: Change, desired: AssociationState, run: Run) -> bool:
+        """Whether an association is there whose deletion is rolled back: it was not deleted, or is again."""
+        found = read_until(lambda: self._read(change), lambda it: it is None or it.is_like(desired), run)
+        if found is not None and not found.is_like(desired):
+            raise conflict(change, f"association {found.id} is there instead")
+        return found is not None
+
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        found = self._read(change)
+        if change.after is None:
+            return Applied(changed=True) if found is None else None
+        if found is None or not found.is_like(expect(AssociationState, change.after)):
+            return None
+        return _own(found, transaction) if change.before is None else Applied(changed=True)
+
+    def _read(self, change: Change) -> Association | None:
+        return association(self._eks, *change.target, whole=True)
+
+    def _create(self, change: Change, desired: AssociationState, run: Run) -> Applied:
+        """Create it, with the same token each time: EKS answers a repeated request as it did the first."""
+        cluster, namespace, name = change.target
+        token = uuid.uuid5(uuid.NAMESPACE_OID, "\0".join((run.transaction, *change.target)))
+        asked: dict[str, Any] = {"targetRoleArn": desired.target_role_arn} if desired.target_role_arn else {}
+        asked |= {"policy": policy.dump(desired.session_policy)} if desired.session_policy else {}
+        asked |= {"disableSessionTags": True} if desired.without_session_tags else {}
+        answer = self._call_with_role(
+            "create_pod_identity_association",
+            desired.role_arn,
+            clusterName=cluster,
+            namespace=namespace,
+            serviceAccount=name,
+            clientRequestToken=str(token),
+            tags={TRANSACTION_TAG: run.transaction, **desired.tags},
+            **asked,
+        )
+        return Applied(changed=True, identity={"associationId": answer["association"]["associationId"]})
+
+    def _update(self, change: Change, before: AssociationState, desired: AssociationState) -> Applied:
+        found = self._read(change)
+        if found is not None and found.is_like(desired):
+            return Applied(changed=False)
+        if found is None or not found.is_like(before):
+            raise conflict(change, "it is gone" if found is None else f"association {found.id} is another")
+        limited = policy.dump(desired.session_policy) if desired.session_policy else ""
+        self._call_with_role(
+            "update_pod_identity_association",
+            desired.role_arn,
+            clusterName=change.target[0],
+            associationId=found.id,
+            targetRoleArn=desired.target_role_arn,
+            disableSessionTags=desired.without_session_tags,
+            policy=limited,
+        )
+        return Applied(changed=True)
+
+    def _call_with_role(self, method: str, role_arn: str, **asked: Any) -> Any:
+        """Call EKS about a role, again while EKS may not know yet what was written of the role in IAM.
+
+        https://github.com/hashicorp/terraform-provider-aws/issues/34711
+        """
+        written = recent_writes(self._iam).has_written(role_arn.rsplit("/", 1)[-1])
+
+        def ask() -> Any:
+            try:
+                return call(getattr(self._eks, method), roleArn=role_arn, **asked)
+            except ServiceError as error:
+                late = error.code == INVALID and (written or may_be_late())
+                raise error.knowing(transient=late or error.transient) from error
+
+        return persist(ask, writes=True)
+
+    def _delete(self, change: Change, claim: Claim | None) -> Applied:
+        before = expect(AssociationState, change.before)
+        wanted = (claim.identity.get("associationId") if claim else "") or before.association_id
+        with telling(Outcome.REFUSED):
+            found = self._read(change)
+        if found is None:
+            return Applied(changed=False)
+        if claim is not None and found.transaction != claim.transaction:
+            raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={found.transaction or 'none'}")
+        if (wanted and found.id != wanted) or not found.is_like(before):
+            raise conflict(change, f"association {found.id} is not the one that was there")
+        try:
+            call(
+                self._eks.delete_pod_identity_association,
+                clusterName=change.target[0],
+                associationId=found.id,
+            )
+        except ServiceError as error:
+            if error.code == NOT_FOUND:
+                return gone(error)
+            raise
+        return Applied(changed=True)
+
+
+def _own(found: Association, transaction: str) -> Applied | None:
+    """The association that is there, if this run created it."""
+    if found.transaction != transaction:
+        return None
+    return Applied(changed=True, identity={"associationId": found.id})

@@ -1,0 +1,91 @@
+"""The statement by which a role trusts EKS Pod Identity for one ServiceAccount of one cluster.
+
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.operators import Truth
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.web_identity import Context, PresentKey
+from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, said
+from irsa_cli.core.values.cluster import Cluster
+
+SERVICE = "pods.eks.amazonaws.com"
+ACTIONS = (ASSUME, TAG)
+
+
+def statement(cluster: Cluster, namespace: str, name: str, *, tagged: bool = True) -> Document:
+    """The statement: EKS alone, for this ServiceAccount of this cluster.
+
+    Without session tags (`tagged` is False) EKS sends no names, so only the cluster is compared.
+    """
+    tags = {
+        "eks-cluster-arn": cluster.arn,
+        "kubernetes-namespace": namespace,
+        "kubernetes-service-account": name,
+    }
+    names = {f"aws:RequestTag/{key}": value for key, value in tags.items()} if tagged else {}
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": SERVICE},
+        "Action": list(ACTIONS),
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": cluster.account, **names},
+            "ArnEquals": {"aws:SourceArn": cluster.arn},
+        },
+    }
+
+
+def is_for(found: object, cluster: Cluster, namespace: str, name: str) -> bool:
+    """Whether it is the statement that irsa writes for this ServiceAccount of this cluster."""
+    written = (statement(cluster, namespace, name, tagged=tagged) for tagged in (True, False))
+    return any(policy.equal({"Statement": [found]}, {"Statement": [item]}) for item in written)
+
+
+def said_to_service(
+    document: Document, cluster: Cluster, namespace: str, name: str, *, tagged: bool = True
+) -> tuple[Said, ...]:
+    """How a trust policy answers EKS Pod Identity for a ServiceAccount; `tagged`: with session tags."""
+    context: Context = {
+        "aws:sourceaccount": (cluster.account,),
+        "aws:sourcearn": (cluster.arn,),
+        "aws:sourceorgid": PresentKey(),
+        "aws:sourceorgpaths": PresentKey(),
+        "aws:principalisawsservice": ("true",),
+        "aws:principalservicename": (SERVICE,),
+        "aws:principalservicenameslist": PresentKey(),
+        "aws:securetransport": ("true",),
+        "aws:requestedregion": (cluster.region,),
+        **(tags_of(cluster, namespace, name, "aws:requesttag/") if tagged else {}),
+    }
+    return tuple(said(document, is_service, context, action) for action in actions(tagged=tagged))
+
+
+def tags_of(cluster: Cluster, namespace: str, name: str, prefix: str) -> Context:
+    """The session tags that EKS adds, as condition keys."""
+    tags: dict[str, tuple[str, ...] | PresentKey] = {
+        "eks-cluster-arn": (cluster.arn,),
+        "eks-cluster-name": (cluster.name,),
+        "kubernetes-namespace": (namespace,),
+        "kubernetes-service-account": (name,),
+        "kubernetes-pod-name": PresentKey(),
+        "kubernetes-pod-uid": PresentKey(),
+    }
+    return {**{f"{prefix}{key}": value for key, value in tags.items()}, "aws:tagkeys": tuple(tags)}
+
+
+def actions(*, tagged: bool) -> tuple[str, ...]:
+    """The actions that must be allowed."""
+    return ACTIONS if tagged else (ASSUME,)
+
+
+def is_service(principal: Any) -> Truth:
+    """Whether a Principal element names EKS Pod Identity."""
+    if not isinstance(principal, dict):
+        return False  # "*" stands for accounts and users, not for AWS' services.
+    return SERVICE in as_list(principal.get("Service", []))

@@ -1,0 +1,59 @@
+"""Read what a cluster has for EKS Pod Identity: its agent, the platforms of its nodes, Fargate profiles."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from irsa_cli.aws.diagnosis import addons
+from irsa_cli.aws.errors import call
+from irsa_cli.aws.paging import pages
+from irsa_cli.core.binding.serving import AGENT, Serving
+from irsa_cli.core.policies.operators import like
+from irsa_cli.kube.client import Json
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.readable import read
+
+
+def serving_of(connection: Connection, namespace: str) -> Serving:
+    """What a cluster has for pods of a namespace."""
+    with ThreadPoolExecutor(3) as pool:
+        agent = pool.submit(read, lambda: _has_agent(connection))
+        platforms = pool.submit(read, lambda: frozenset(map(_platform, connection.kube.nodes())))
+        profile = pool.submit(read, lambda: _profile(connection, namespace))
+    return Serving(agent.result(), platforms.result(), profile.result())
+
+
+def _has_agent(connection: Connection) -> bool:
+    """Whether the agent is built into the nodes (Auto Mode), an add-on, or a DaemonSet of kube-system."""
+    description = connection.description or {}
+    if description.get("computeConfig", {}).get("enabled"):
+        return True
+    if AGENT in addons(connection.aws.client("eks"), connection.cluster.name):
+        return True
+    return any(map(_is_agent, connection.kube.workloads("kube-system", "daemonsets")))
+
+
+def _is_agent(daemon_set: Json) -> bool:
+    template = daemon_set["spec"].get("template", {})
+    images = [item.get("image", "") for item in template.get("spec", {}).get("containers", [])]
+    return daemon_set["metadata"]["name"] == AGENT or any(f"/{AGENT}:" in f"/{image}" for image in images)
+
+
+def _platform(node: Json) -> str:
+    labels = node["metadata"].get("labels") or {}
+    if labels.get("eks.amazonaws.com/compute-type") == "fargate":
+        return "fargate"
+    return str(labels.get("kubernetes.io/os", "linux"))
+
+
+def _profile(connection: Connection, namespace: str) -> str:
+    """The Fargate profile that takes all pods of a namespace; one with labels may take some of them."""
+    eks, cluster = connection.aws.client("eks"), connection.cluster.name
+    listed = pages(eks.list_fargate_profiles, "nextToken", clusterName=cluster)
+    for name in (name for page in listed for name in page.get("fargateProfileNames", [])):
+        described: Any = call(eks.describe_fargate_profile, clusterName=cluster, fargateProfileName=name)
+        for selector in described["fargateProfile"].get("selectors", []):
+            if not selector.get("labels") and like(namespace, selector.get("namespace", "")):
+                return str(name)
+    return ""
