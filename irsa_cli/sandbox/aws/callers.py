@@ -40,6 +40,7 @@ _CODES = {
         "denied": "AccessDenied",
     },
     "eks": _JSON_CODES,
+    "eks-auth": _JSON_CODES,
     "cloudtrail": _JSON_CODES,
     "ec2": {"unknown": "AuthFailure", "expired": "RequestExpired", "denied": "UnauthorizedOperation"},
     "s3": {"unknown": "InvalidAccessKeyId", "unsigned": "AccessDenied"},
