@@ -10,7 +10,7 @@ from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, policies_of
-from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, is_service
+from irsa_cli.core.binding.pod_identity_trust import is_service
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
@@ -19,6 +19,7 @@ from irsa_cli.core.policies.statements import statements, tests_of_key, trusted_
 from irsa_cli.core.policies.web_identity import Context, PresentKey, WebIdentity
 from irsa_cli.core.trust.assuming import ASSUME, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE

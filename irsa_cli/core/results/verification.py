@@ -13,6 +13,7 @@ from irsa_cli.core.results.scope import (
     NotExamined,
     accounts_asked,
     by_design,
+    not_read,
     unanswered,
 )
 from irsa_cli.core.trust.evaluation import StatementVerdict
@@ -304,6 +305,7 @@ class VerificationReport:
                     NotExamined(f"{it.full_name}: {x}", matters=it.outcome is _UNDETERMINED)
                     for it, x in left_open
                 ),
+                *not_read(self.notes),
                 *by_design(*UNCHECKED),
             ),
             f"No ServiceAccount{asked} of {self.cluster_name} has a role annotation." if is_empty else "",

@@ -2,8 +2,7 @@
 
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
-What EKS sends for an association, and whether a trust policy allows that, is
-`irsa_cli.core.doctor.clues.pod_identity_trust`'s business.
+`irsa_cli.core.binding.pod_identity_trust` compares a trust policy with the request of EKS.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.cluster import Cluster
 
 SERVICE = "pods.eks.amazonaws.com"
+"""The principal of trust policies, and the audience of tokens."""
 ACTIONS = ("sts:AssumeRole", "sts:TagSession")
 
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from irsa_cli.core.doctor.causes.pod_identity import association_of, runs_without
 from irsa_cli.core.doctor.clues.injection import (
-    AGENT,
     POD_IDENTITY_ENV,
     SKIP_CONTAINERS,
     SKIP_LABEL,
@@ -49,6 +48,7 @@ from irsa_cli.core.doctor.subjects import (
     where,
 )
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 

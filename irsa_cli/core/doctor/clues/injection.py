@@ -24,7 +24,6 @@ from irsa_cli.core.trust.chain import KEY, PROFILE
 PREFIX = "eks.amazonaws.com"
 SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"
 SKIP_CONTAINERS = f"{PREFIX}/skip-containers"
-AGENT = "eks-pod-identity-agent"
 POD_IDENTITY_ENV = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
@@ -34,12 +33,6 @@ def webhooks_of(facts: Facts) -> tuple[Webhook, ...]:
     if not found:
         raise CannotTell("there is no pod identity webhook; see webhook-missing")
     return found
-
-
-def is_agent(pod: Pod) -> bool:
-    """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
-    name = pod.labels.get("app.kubernetes.io/name", "")
-    return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)
 
 
 def is_injected(pod: Pod) -> bool:

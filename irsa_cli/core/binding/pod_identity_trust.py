@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, names_role, said
+from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.names import Namespaced
 
-SERVICE = "pods.eks.amazonaws.com"
 
-
-def _tags(facts: Facts, association: Association, prefix: str) -> Context:
+def _tags(cluster: Cluster, subject: Namespaced, association: Association, prefix: str) -> Context:
     if association.without_tags:
         return {}
-    cluster, subject = facts.cluster, facts.named
     tags: dict[str, tuple[str, ...] | PresentKey] = {
         "eks-cluster-arn": (cluster.arn,),
         "eks-cluster-name": (cluster.name,),
@@ -35,24 +34,28 @@ def _tags(facts: Facts, association: Association, prefix: str) -> Context:
     return {**{f"{prefix}{key}": value for key, value in tags.items()}, "aws:tagkeys": tuple(tags)}
 
 
-def said_to_service(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
+def said_to_service(
+    document: Document, cluster: Cluster, subject: Namespaced, association: Association
+) -> tuple[Said, ...]:
     """How the trust policy of the association's role answers EKS Pod Identity."""
     context: Context = {
-        "aws:sourceaccount": (facts.cluster.account,),
-        "aws:sourcearn": (facts.cluster.arn,),
+        "aws:sourceaccount": (cluster.account,),
+        "aws:sourcearn": (cluster.arn,),
         "aws:sourceorgid": PresentKey(),
         "aws:sourceorgpaths": PresentKey(),
         "aws:principalisawsservice": ("true",),
         "aws:principalservicename": (SERVICE,),
         "aws:principalservicenameslist": PresentKey(),
         "aws:securetransport": ("true",),
-        "aws:requestedregion": (facts.cluster.region,),
-        **_tags(facts, association, "aws:requesttag/"),
+        "aws:requestedregion": (cluster.region,),
+        **_tags(cluster, subject, association, "aws:requesttag/"),
     }
     return tuple(said(document, is_service, context, action) for action in actions(association))
 
 
-def said_to_role(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
+def said_to_role(
+    document: Document, cluster: Cluster, subject: Namespaced, association: Association
+) -> tuple[Said, ...]:
     """How the trust policy of the target role answers the association's role."""
     arn = Arn.parse(association.role_arn)
     context: Context = {
@@ -62,9 +65,9 @@ def said_to_role(document: Document, facts: Facts, association: Association) -> 
         "aws:principalorgid": PresentKey(),
         "aws:principalorgpaths": PresentKey(),
         "aws:securetransport": ("true",),
-        "aws:requestedregion": (facts.cluster.region,),
-        **_tags(facts, association, "aws:requesttag/"),
-        **_tags(facts, association, "aws:principaltag/"),
+        "aws:requestedregion": (cluster.region,),
+        **_tags(cluster, subject, association, "aws:requesttag/"),
+        **_tags(cluster, subject, association, "aws:principaltag/"),
         **({"sts:externalid": (association.external_id,)} if association.external_id else {}),
     }
     names = names_role(arn, association.role_arn)
