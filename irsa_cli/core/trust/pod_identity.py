@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import does, principals, statements
 from irsa_cli.core.values.cluster import Cluster
 
 SERVICE = "pods.eks.amazonaws.com"
@@ -36,6 +37,20 @@ def statement(cluster: Cluster, namespace: str, name: str, *, tagged: bool = Tru
             "ArnEquals": {"aws:SourceArn": cluster.arn},
         },
     }
+
+
+def refused(document: object, *, tagged: bool) -> str:
+    """The action that no statement allows EKS, whatever its conditions; '' for none.
+
+    `tagged`: the association's sessions have tags.
+    """
+    items = [
+        item
+        for item in statements(document)
+        if item.get("Effect") == "Allow" and SERVICE in principals(item, "Service")
+    ]
+    needed = ACTIONS if tagged else ACTIONS[:1]
+    return next((action for action in needed if not any(does(item, action) for item in items)), "")
 
 
 def is_for(found: object, cluster: Cluster, namespace: str, name: str) -> bool:
