@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 def command(**options: Any) -> int:
     """List ServiceAccounts with IAM roles and their status.
 
-    The list has all ServiceAccounts with a role annotation, and roles that irsa manages without a
-    ServiceAccount. Each line shows the role, its creator and policies, and whether its trust policy allows
+    The list has all ServiceAccounts with a role annotation or an EKS Pod Identity association, and roles
+    that irsa manages without a ServiceAccount. Each line shows the role, its creator and policies, and whether its trust policy allows
     the ServiceAccount. A line also reports what could not be read. get-sa changes nothing.
 
     Examples:
