@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from irsa_cli.aws import bindings
 from irsa_cli.aws.bindings import provider_arns, unreadable
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import provider
@@ -38,22 +38,11 @@ def providers(iam: IAMClient) -> dict[str, tuple[str, ...] | None]:
 
 def associations(eks: EKSClient, cluster: str) -> tuple[AuditedAssociation, ...]:
     """All associations of a cluster with their roles: the list has none, so that each is asked for."""
-    listed = [
-        item
-        for page in pages(eks.list_pod_identity_associations, "nextToken", clusterName=cluster)
-        for item in page.get("associations", [])
-    ]
-
-    def described(item: Mapping[str, Any]) -> AuditedAssociation:
-        one = {"clusterName": cluster, "associationId": item["associationId"]}
-        try:
-            found = call(eks.describe_pod_identity_association, **one)
-        except ServiceError:
-            return AuditedAssociation.read(item)
-        return AuditedAssociation.read({**found["association"], **item})
-
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        return tuple(pool.map(described, listed))
+    found = bindings.described(eks, cluster, bindings.associations(eks, cluster))
+    return tuple(
+        AuditedAssociation(*names, item.id, item.role_arn, item.target_role_arn)
+        for names, item in found.items()
+    )
 
 
 def access_entries(eks: EKSClient, cluster: str) -> tuple[AccessEntry, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 T = TypeVar("T")
+PARALLEL = 8
 
 
 def provider_arns(iam: IAMClient) -> tuple[str, ...]:
@@ -84,12 +85,35 @@ def associations(
     eks: EKSClient, cluster: str, *, namespace: str = "", name: str = ""
 ) -> dict[tuple[str, str], Association]:
     """EKS Pod Identity associations by namespace and ServiceAccount; the role is not in the list."""
-    only = {"namespace": namespace, "serviceAccount": name} if name else {}
+    asked = {"namespace": namespace, "serviceAccount": name}
+    only = {key: text for key, text in asked.items() if text}
     return {
         (item["namespace"], item["serviceAccount"]): Association(item["associationId"])
         for page in pages(eks.list_pod_identity_associations, "nextToken", clusterName=cluster, **only)
         for item in page.get("associations", [])
     }
+
+
+def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
+    """The names of a cluster's EKS add-ons."""
+    listed = pages(eks.list_addons, "nextToken", clusterName=cluster)
+    return tuple(name for page in listed for name in page.get("addons", []))
+
+
+def described(
+    eks: EKSClient, cluster: str, listed: Mapping[tuple[str, str], Association]
+) -> dict[tuple[str, str], Association]:
+    """The listed associations with their roles; of one that can't be described only its id is known."""
+
+    def one(found: Association) -> Association:
+        try:
+            answer = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
+        except ServiceError:
+            return found
+        return Association.read({**answer["association"], "associationId": found.id})
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return dict(zip(listed, pool.map(one, listed.values()), strict=True))
 
 
 def association(

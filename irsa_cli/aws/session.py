@@ -125,7 +125,7 @@ class AwsSession:
     @overload
     def client(self, service: Literal["sts"]) -> STSClient: ...
     @overload
-    def client(self, service: Literal["cloudtrail", "ec2"]) -> Any: ...
+    def client(self, service: Literal["cloudtrail", "ec2", "eks-auth"]) -> Any: ...
     def client(self, service: str) -> Any:
         """The client of a service, created once. Getting an existing one waits for no other's creation."""
         return self._once(service, lambda: self._make(service))
@@ -195,7 +195,7 @@ class AwsSession:
         except botocore.exceptions.BotoCoreError as error:
             raise translate(error, service, "Client", "", self.account) from error
         except ValueError as error:
-            variable = f"AWS_ENDPOINT_URL_{service.upper()}"
+            variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
             raise IrsaError(
                 f"the endpoint URL of {service} is not valid",
                 reason=str(error),

@@ -16,9 +16,9 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-_CHECKED = ("iam", "sts", "eks", "ec2", "cloudtrail")
+_CHECKED = ("iam", "sts", "eks", "eks-auth", "ec2", "cloudtrail")
 """Others are called only to see whether a role may; what they answer is not read."""
-_STRICT = ("iam", "sts")
+_STRICT = ("iam", "sts", "eks-auth")
 """Services that always give what their models say is required."""
 _TABLES = json.loads((files(__package__) / "shapes.json").read_text(encoding="utf-8"))
 _NEEDED: Mapping[str, list[str]] = _TABLES["read"]

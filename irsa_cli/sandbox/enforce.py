@@ -107,12 +107,13 @@ def _names(statement: Mapping[str, Any], element: str, fits: Callable[[str], boo
 class Who:
     """The caller that wants to assume the role, as the principals of a policy name it.
 
-    `federated` is a provider's ARN. `aws` are all names of an AWS caller: its ARN, and those of its role
-    and account.
+    `federated` is a provider's ARN, `service` a service of AWS. `aws` are all names of an AWS caller: its
+    ARN, and those of its role and account.
     """
 
     federated: str = ""
     aws: tuple[str, ...] = ()
+    service: str = ""
 
 
 def of_every_request() -> dict[str, list[str]]:
@@ -161,7 +162,7 @@ def _named(statement: dict[str, Any], who: Who) -> set[str]:
 
 def _principals(principal: Any, who: Who) -> set[str]:
     if principal == "*":
-        return {"*"}
+        return {"*"} if not who.service else set()
     federated = {p for p in listed(principal.get("Federated", [])) if p == who.federated}
     aws = {p for p in listed(principal.get("AWS", [])) if who.aws and (p == "*" or p in who.aws)}
-    return federated | aws
+    return federated | aws | {p for p in listed(principal.get("Service", [])) if p == who.service}

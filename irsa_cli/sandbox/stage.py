@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
+from irsa_cli.sandbox.aws.eks_auth import PATH, Agent
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.trail import TokenExchange
 from irsa_cli.sandbox.control import Control
@@ -78,7 +79,10 @@ class Sandbox:
             self._token = secrets.token_urlsafe(24)
             self._aws = Server(self._exchange, self._front, control=Control(self, self._token))
             self._issuers = IssuerProxy(self._exchange, self._front.clusters, authority)
+            self._agent = Server(self._exchange, Agent(self._front.eks_auth), name="agent")
             self.url = self._aws.url
+            self.agent_url = f"{self._agent.url}{PATH}"
+            """Stands for http://169.254.170.23/v1/credentials, the EKS Pod Identity agent of all nodes."""
             self.control_url = f"{self.url}/_sandbox/{self._token}"
             self._exchange.latency = latency
         except BaseException:
@@ -88,6 +92,7 @@ class Sandbox:
     def __enter__(self) -> Sandbox:
         self._aws.start()
         self._issuers.start()
+        self._agent.start()
         self._front.cloud.open_account(DEFAULT_ACCOUNT, "aws")
         self._warming.start()
         try:
@@ -106,6 +111,7 @@ class Sandbox:
         self._exchange.reset(0.0)
         self._aws.stop()
         self._issuers.stop()
+        self._agent.stop()
         for own in self._own.values():
             own.server.stop()
         self._front.cloud.close()
@@ -267,7 +273,7 @@ class Sandbox:
 
     def associated(self, cluster: str, namespace: str, name: str) -> bool:
         """Whether a ServiceAccount has an EKS Pod Identity association."""
-        return self._front.clusters.associations.has(self._cluster(cluster).arn, namespace, name)
+        return self._front.clusters.associations.get(self._cluster(cluster).arn, namespace, name) is not None
 
     def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
         """Put a VPC endpoint for STS into a cluster's VPC, for EC2 to describe; no call goes through it."""

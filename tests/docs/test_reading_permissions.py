@@ -12,6 +12,8 @@ import pytest
 from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Rule, Sandbox
 from tests.docs import staging
+from tests.support.sandbox_clients import trust
+from tests.support.service_accounts import put_service_accounts
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 DOCUMENT = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}
@@ -48,7 +50,7 @@ Operation = Callable[[Caller], bool]
 def list_all(caller: Caller) -> bool:
     """get-sa says of all that they are all right, and nothing is left out."""
     found = caller.json("get-sa")["metadata"]
-    return found["exitCode"] == 0 and found["summary"]["ok"] == MANY and not found["notes"]
+    return found["exitCode"] == 0 and found["summary"]["ok"] == MANY + 1 and not found["notes"]
 
 
 def list_by_pages(caller: Caller) -> bool:
@@ -92,7 +94,9 @@ OPERATIONS: Sequence[Operation] = (
 ACTIONS: dict[str, Operation] = {
     "eks:DescribeAccessEntry": describe_in_kubernetes,
     "eks:DescribeCluster": list_all,
+    "eks:DescribePodIdentityAssociation": list_all,
     "eks:ListAccessEntries": describe_in_kubernetes,
+    "eks:ListAddons": list_all,
     "eks:ListAssociatedAccessPolicies": describe_in_kubernetes,
     "eks:ListPodIdentityAssociations": list_all,
     "iam:GetAccountAuthorizationDetails": list_by_pages,
@@ -120,6 +124,20 @@ VERBS: dict[tuple[str, str], Operation] = {
 """Which operation fails without a verb."""
 
 
+def associate(sandbox: Sandbox) -> None:
+    """A ServiceAccount with its role by EKS Pod Identity, in a cluster with the agent."""
+    document = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
+    made = staging.iam(sandbox).create_role(RoleName="given", AssumeRolePolicyDocument=document)
+    put_service_accounts(sandbox, staging.CLUSTER, "shop", {"paid": {}})
+    sandbox.add_addon(staging.CLUSTER, "eks-pod-identity-agent")
+    staging.client(sandbox, "eks").create_pod_identity_association(
+        clusterName=staging.CLUSTER,
+        namespace="shop",
+        serviceAccount="paid",
+        roleArn=made["Role"]["Arn"],
+    )
+
+
 @pytest.fixture
 def caller(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -130,6 +148,7 @@ def caller(
     staging.iam(sandbox).put_role_policy(
         RoleName="app-0", PolicyName="queue", PolicyDocument=json.dumps(DOCUMENT)
     )
+    associate(sandbox)
     for name, value in {**sandbox.env(user="viewer"), "IRSA_STATE_DIR": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     return Caller(sandbox, capsys)

@@ -48,7 +48,9 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
 
     The command gets the token and role of the ServiceAccount, in the same variables as a pod. It gets
     neither your own credentials nor variables that look like secrets. irsa renews the token while the
-    command runs, and removes it at the end. The exit code is that of the command, or 128 + N for signal N.
+    command runs, and removes it at the end. Without the annotation, it uses the ServiceAccount's EKS Pod
+    Identity association, and acts as the agent on a local port. The exit code is that of the command, or
+    128 + N for signal N.
 
     Examples:
       irsa exec s3-reader -n backend -c prod -- aws s3 ls

@@ -12,7 +12,7 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import DURATION, once, switch
-from irsa_cli.cli.output.screens.get_sa import SPARE, reason_of, steps, table, watch
+from irsa_cli.cli.output.screens.get_sa import SPARE, differ, reason_of, steps, table, watch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import narrowed, show_table
 from irsa_cli.cli.output.text import show_document, show_error
@@ -46,9 +46,10 @@ if TYPE_CHECKING:
 def command(**options: Any) -> int:
     """List ServiceAccounts with IAM roles and their status.
 
-    The list has all ServiceAccounts with a role annotation, and roles that irsa manages without a
-    ServiceAccount. Each line shows the role, its creator and policies, and whether its trust policy allows
-    the ServiceAccount. A line also reports what could not be read. get-sa changes nothing.
+    The list has all ServiceAccounts with a role annotation or an EKS Pod Identity association, and roles
+    that irsa manages without a ServiceAccount. Each line shows the role, its creator and policies, and
+    whether its trust policy allows the ServiceAccount. A line also reports what could not be read. get-sa
+    changes nothing.
 
     Examples:
       irsa get-sa -c prod
@@ -115,7 +116,7 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
         if found.found is not None and headers and not speaking.quiet:
             say(found.found.cluster.head, err=True)
         wide = speaking.output == "wide"
-        head, rows = narrowed(*table(found.items, wide=wide), () if wide else SPARE)
+        head, rows = narrowed(*table(found.items, wide=wide, by=differ(found.items)), () if wide else SPARE)
         show_table(head if headers else (), rows)
         for item in found.items:
             if not wide and (why := reason_of(item)):

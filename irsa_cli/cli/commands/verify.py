@@ -74,6 +74,9 @@ def command(**options: Any) -> int:
     OIDC provider and the trust policy. Then it exchanges the token at STS and checks the identity of the
     credentials. verify changes nothing.
 
+    Without the annotation, irsa verifies the ServiceAccount's EKS Pod Identity association: it asks EKS Auth
+    as the agent does, if you may call eks-auth:AssumeRoleForPodIdentity.
+
     Exit code 5: something is wrong. Exit code 1: nothing is wrong, but some steps could not run.
 
     Examples:

@@ -18,6 +18,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.statements import allowing, name_of, principals, trusted_providers
 from irsa_cli.core.results.scope import plural
+from irsa_cli.core.trust.pod_identity import refused
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
@@ -179,6 +180,12 @@ class Declared:
                 reason = f"is annotated with {account.role_arn}, but its association uses {other}"
                 found = self._risk(rules.SHADOWED, cluster, account, reason)
                 yield replace(found, evidence=(f"association {over.id}",))
+        for item in associations:
+            role = self.estate.roles_by_arn.get(item.role_arn)
+            if role is not None and (action := refused(role.trust, tagged=False)):
+                reason = f"has association {item.id}, but {role.arn} does not allow EKS {action}"
+                named = AuditedAccount(item.namespace, item.name, item.role_arn)
+                yield self._risk(rules.ASSOCIATION_REFUSED, cluster, named, reason)
         if known and cluster.accounts:
             yield from self._without(cluster, {*taken})
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-
-AGENT = "eks-pod-identity-agent"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
 from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.parsing import moment
@@ -99,14 +100,17 @@ class BindingStatus(str, Enum):
     """A role whose deletion did not finish."""
     ROLE_ONLY = "role-only"
     """A role created without a ServiceAccount on request, or whose ServiceAccount had the ARN before."""
+    NO_AGENT = "no-agent"
+    """An EKS Pod Identity association is right, but the cluster has no agent."""
 
 
 @dataclass(frozen=True)
 class ListedBinding(Namespaced):
-    """One ServiceAccount with its role; `account` is None if it does not exist or has no annotation.
+    """One ServiceAccount with its role; `account` is None if it does not exist, or has no role.
 
-    `role_arn` is the raw annotation, or the ARN of a role without a ServiceAccount. `reason` is '' if nothing
-    is wrong; `next_steps` finish an interrupted run; `wide` are the trust policy's risks.
+    `role_arn` is the raw annotation, else the ARN of the association's role, or of a role without a
+    ServiceAccount. `reason` is '' if nothing is wrong; `next_steps` finish an interrupted run; `wide` are the
+    trust policy's risks. `agent`: whether the EKS Pod Identity agent runs, None if nothing needs it.
     """
 
     namespace: str
@@ -119,6 +123,27 @@ class ListedBinding(Namespaced):
     explanation: Explanation | None = None
     next_steps: tuple[str, ...] = ()
     wide: tuple[Risk, ...] = ()
+    association: Association | Unreadable | None = None
+    agent: bool | Unreadable | None = None
+
+    @property
+    def new_pods(self) -> str:
+        """How a new pod gets its role; '' if it gets none, or that is unknown.
+
+        The webhook injects one of the two, and an association takes precedence over the annotation.
+        https://github.com/aws/amazon-eks-pod-identity-webhook (pkg/handler/handler.go)
+        """
+        if self.account is None or isinstance(self.association, Unreadable):
+            return ""
+        return "web-identity" if self.association is None else "pod-identity"
+
+    @property
+    def by(self) -> str:
+        """IRSA, EKS Pod Identity, or both."""
+        annotated = self.account is not None and annotation_of(self.account) is not None
+        if not isinstance(self.association, Association):
+            return ("irsa" if self.association is None else "unknown") if annotated else ""
+        return "both" if annotated else "pod-identity"
 
     @property
     def unread(self) -> str:
@@ -203,25 +228,26 @@ def binding_of(
     role: ReadRole,
     provider: ReadProvider,
     now: datetime | None = None,
-    taken_over: str = "",
+    association: Association | Unreadable | None = None,
+    agent: bool | Unreadable | None = None,
 ) -> ListedBinding:
     """Judge an annotated ServiceAccount by its role and by the provider in the role's account.
 
-    `now` is the time for trust policies, `taken_over` the other source of the pods' credentials. Role and
-    provider are ignored for an invalid annotation.
+    `now` is the time for trust policies; an `association` takes precedence. Role and provider are ignored for
+    an invalid annotation.
     """
     text = annotation_of(account) or ""
     arn = named_role(account)
 
     def judged(status: BindingStatus, reason: str, explanation: Explanation | None = None) -> ListedBinding:
         found = role if arn is not None else None
-        if taken_over:
+        if isinstance(association, Association):
             status = BindingStatus.POD_IDENTITY if status is BindingStatus.OK else status
-            reason = "; ".join(filter(None, (reason, taken_over)))
-        wide = _wide(cluster, found)
-        return ListedBinding(
-            account.namespace, account.name, text, status, reason, account, found, explanation, wide=wide
+            reason = "; ".join(filter(None, (reason, association.effect, NO_AGENT if agent is False else "")))
+        judged = ListedBinding(
+            account.namespace, account.name, text, status, reason, account, found, explanation
         )
+        return replace(judged, wide=wide(cluster, found), association=association, agent=agent)
 
     if arn is None:
         return judged(BindingStatus.BAD_ARN, f"{shown(text)} is not the ARN of a role")
@@ -236,8 +262,11 @@ def binding_of(
     life = lifecycle.of(role.tags, named=True, recorded=_is_annotated(role, account))
     if life.is_over:
         return judged(*_judgement(explanation, provider, identity), explanation)
-    found = judged(*_interrupted(life), explanation)
+    found = judged(*interrupted(life), explanation)
     return replace(found, next_steps=life.next_steps(cluster.options))
+
+
+NO_AGENT = "the cluster has no EKS Pod Identity agent, so pods get no credentials from it"
 
 
 def _is_annotated(role: BoundRole, account: ServiceAccount) -> bool:
@@ -246,7 +275,8 @@ def _is_annotated(role: BoundRole, account: ServiceAccount) -> bool:
     return not mine or wrote(account.annotations, ROLE_ARN_ANNOTATION)
 
 
-def _wide(cluster: Cluster, role: ReadRole) -> tuple[Risk, ...]:
+def wide(cluster: Cluster, role: ReadRole) -> tuple[Risk, ...]:
+    """The risks of a role's trust policy."""
     if not isinstance(role, BoundRole):
         return ()
     account = [*role.arn.split(":"), "", "", "", "", ""][4] or cluster.account
@@ -274,7 +304,8 @@ def _judgement(
 _INTERRUPTED = {Stage.INCOMPLETE: BindingStatus.INCOMPLETE, Stage.DELETING: BindingStatus.DELETING}
 
 
-def _interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
+def interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
+    """The status of a role whose run or deletion is not over."""
     return _INTERRUPTED[life.stage], life.why
 
 
@@ -289,15 +320,15 @@ def unbound(
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
     status, reason = _standing(role, life, full_name, accounts)
-    steps, wide = life.next_steps(cluster.options, granted), _wide(cluster, role)
-    return ListedBinding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=wide)
+    steps, risks = life.next_steps(cluster.options, granted), wide(cluster, role)
+    return ListedBinding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=risks)
 
 
 def _standing(
     role: BoundRole, life: Lifecycle, full_name: str, accounts: Mapping[str, ServiceAccount]
 ) -> tuple[BindingStatus, str]:
     if lifecycle.tells_itself(role.tags):
-        return (BindingStatus.ROLE_ONLY, "") if life.is_over else _interrupted(life)
+        return (BindingStatus.ROLE_ONLY, "") if life.is_over else interrupted(life)
     there = accounts.get(full_name)
     other = annotation_of(there) if there is not None else None
     why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")

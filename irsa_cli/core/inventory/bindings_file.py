@@ -64,6 +64,9 @@ def _entry(
     if not isinstance(role, BoundRole) or isinstance(inline, Unreadable) or role.hidden:
         yield f"# Left out: {visible(unread or 'there is no role to describe')}"
         return
+    if item.by == "pod-identity":
+        yield "# Left out: it has the role by EKS Pod Identity, not by an annotation"
+        return
     lines = _yaml([_fields(cluster, item, role, inline)])
     ours = role.is_of(cluster) and role.tags.get(states.SERVICE_ACCOUNT_TAG) == item.full_name
     whole = item.status is BindingStatus.ROLE_ONLY or item.account is not None

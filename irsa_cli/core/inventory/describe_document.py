@@ -55,17 +55,24 @@ class PodIdentity:
     needs_restart: bool | None = False
 
 
-def pods_of(account: ServiceAccount, pods: Iterable[Pod]) -> tuple[PodIdentity, ...]:
+def pods_of(
+    account: ServiceAccount, pods: Iterable[Pod], given: Association | Unreadable | None = None
+) -> tuple[PodIdentity, ...]:
     """The living pods of a ServiceAccount, out of all pods of its namespace."""
     subject = Subject(account.namespace, account.name, pods=tuple(pods))
     try:
-        return tuple(identity_of(pod, account) for pod in subject.users())
+        return tuple(identity_of(pod, account, given) for pod in subject.users())
     except CannotTell:
         return ()
 
 
-def identity_of(pod: Pod, account: ServiceAccount) -> PodIdentity:
-    """The identity of a pod by its environment and creation time."""
+def identity_of(
+    pod: Pod, account: ServiceAccount, given: Association | Unreadable | None = None
+) -> PodIdentity:
+    """The identity of a pod by its environment and creation time; `given` is the association.
+
+    If a container has the variables of both ways, SDKs take the web identity.
+    """
     roles = sorted({item.env[ROLE_ENV] or "" for item in pod.containers if ROLE_ENV in item.env})
     if roles == [annotation_of(account)]:
         lacking = next(filter(None, (_token_problem(pod, it, account) for it in pod.containers)), "")
@@ -79,7 +86,7 @@ def identity_of(pod: Pod, account: ServiceAccount) -> PodIdentity:
         return PodIdentity(pod, Identity.POD_IDENTITY, "it gets its credentials from EKS Pod Identity")
     if opted_out(pod):
         return PodIdentity(pod, Identity.OPTED_OUT, "an annotation tells the webhook to skip it")
-    return _bare(pod, account)
+    return _bare(pod, account, given)
 
 
 def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> str:
@@ -100,15 +107,17 @@ def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> s
     return ""
 
 
-def _bare(pod: Pod, account: ServiceAccount) -> PodIdentity:
-    annotated = account.annotated
-    if annotated is None or pod.created is None:
-        reason = "it has no role, and the time of the annotation is not known"
+def _bare(pod: Pod, account: ServiceAccount, given: Association | Unreadable | None) -> PodIdentity:
+    named, since = "annotation", account.annotated
+    if annotation_of(account) is None and isinstance(given, Association):
+        named, since = "association", given.created
+    if since is None or pod.created is None:
+        reason = f"it has no role, and the time of the {named} is not known"
         return PodIdentity(pod, Identity.NONE, reason, needs_restart=True)
     # Times have whole seconds: the order of two equal ones is not known.
-    if pod.created <= annotated:
-        return PodIdentity(pod, Identity.NONE, "it was started before the annotation", needs_restart=True)
-    reason = "it was started after the annotation but has no role: run irsa doctor to find the cause"
+    if pod.created <= since:
+        return PodIdentity(pod, Identity.NONE, f"it was started before the {named}", needs_restart=True)
+    reason = f"it was started after the {named} but has no role: run irsa doctor to find the cause"
     return PodIdentity(pod, Identity.NONE, reason, needs_restart=None)
 
 
@@ -171,7 +180,6 @@ class Description:
     policies: tuple[Policy, ...] | Unreadable = ()
     boundary: Policy | None = None
     pods: tuple[PodIdentity, ...] | Unreadable = ()
-    association: Association | Unreadable | None = None
     kubernetes: InKubernetes = field(default_factory=InKubernetes)
     target: DescribedTarget | None = None
     reach: Reach = PLAIN
@@ -195,7 +203,7 @@ class Description:
             "its policies": self.policies,
             "the pods": self.pods,
             "the OIDC provider": self.provider,
-            "an EKS Pod Identity association": self.association,
+            "an EKS Pod Identity association": self.binding.association,
         }
         hidden = [
             f"{part} can't be read: {it.why}" for part, it in parts.items() if isinstance(it, Unreadable)

@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
 from irsa_cli.core.results.scope import AnswerScope, accounts_asked, by_design, not_read, unanswered
@@ -79,7 +81,17 @@ def binding_json(item: ListedBinding) -> dict[str, Any]:
         "trust": [statement_json(verdict) for verdict in item.explanation.verdicts]
         if item.explanation
         else [],
+        # As in results: null for none, and missing if it could not be read.
+        **({} if isinstance(item.association, Unreadable) else {"podIdentity": _association_json(item)}),
+        "newPods": item.new_pods or None,
     }
+
+
+def _association_json(item: ListedBinding) -> dict[str, Any] | None:
+    """The association and whether the agent runs (null: not known)."""
+    if not isinstance(item.association, Association):
+        return None
+    return {**item.association.to_json(), "agent": item.agent if isinstance(item.agent, bool) else None}
 
 
 def account_json(item: ListedBinding) -> dict[str, Any]:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from irsa_cli.core.lint.found import Found, LintedAccount, LintedObject, LintedTrust, Unjudged, is_gap
+from irsa_cli.core.lint.found import (
+    Found,
+    LintedAccount,
+    LintedAssociation,
+    LintedObject,
+    LintedTrust,
+    Unjudged,
+    is_gap,
+)
+from irsa_cli.core.lint.from_aws import is_known
 from irsa_cli.core.lint.judging import refuses
 from irsa_cli.core.objects.kinds import KINDS, workload
 from irsa_cli.core.rbac.becoming import Becoming
@@ -24,8 +33,14 @@ from irsa_cli.core.rbac.objects import (
     role_of,
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
+from irsa_cli.core.trust.pod_identity import refused
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, some
-from irsa_cli.core.trust.rules.table import ACCOUNT_MISSING, ANNOTATED_REFUSED, BROAD_GROUP
+from irsa_cli.core.trust.rules.table import (
+    ACCOUNT_MISSING,
+    ANNOTATED_REFUSED,
+    ASSOCIATION_REFUSED,
+    BROAD_GROUP,
+)
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.slips import placeholder
 
@@ -47,6 +62,8 @@ def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
     for item in found:
         if isinstance(item, LintedAccount):
             yield from _refused(item, trusts)
+        elif isinstance(item, LintedAssociation):
+            yield from _untrusted(item, trusts)
     yield from _everybody(objects)
     if whole and not any(item.kind in _RENDERED for item in objects):
         there = {(it.namespace, it.name) for it in objects if it.kind == "ServiceAccount"}
@@ -56,17 +73,34 @@ def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
 
 
 def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
-    role = str(account.role)
-    gap = account.gaps.name(role) if is_gap(role) else ""
-    of_it = [it for it in trusts if _is_of(it, role) and (not gap or it.gaps is account.gaps)]
+    role, of_it = _role_of(account, trusts)
     known = account.namespace and account.name and not placeholder(account.namespace + account.name)
     subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
     if role and known and len(of_it) == 1 and refuses(of_it[0], subject):
         name = f"{account.namespace}/{account.name}"
         place = of_it[0].placed.place()
-        reason = f"is annotated with {gap or role}, whose trust policy ({place}) does not allow it"
+        reason = f"is annotated with {role}, whose trust policy ({place}) does not allow it"
         place = account.placed.place(account.path)
         yield risk(ANNOTATED_REFUSED, f"ServiceAccount {name}", reason, account=name, place=place)
+
+
+def _untrusted(item: LintedAssociation, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
+    role, of_it = _role_of(item, trusts)
+    if len(of_it) != 1 or not is_known(of_it[0].document):
+        return
+    if action := refused(of_it[0].document, tagged=item.tagged):
+        name, place = f"{item.namespace}/{item.name}", item.placed.place(item.path)
+        reason = f"uses {role}, whose trust policy ({of_it[0].placed.place()}) does not allow EKS {action}"
+        yield risk(ASSOCIATION_REFUSED, f"association of {name}", reason, account=name, place=place)
+
+
+def _role_of(
+    item: LintedAccount | LintedAssociation, trusts: Sequence[LintedTrust]
+) -> tuple[str, list[LintedTrust]]:
+    """Its role, as it is written, and the trust policies of that role."""
+    role = str(item.role)
+    gap = item.gaps.name(role) if is_gap(role) else ""
+    return gap or role, [it for it in trusts if _is_of(it, role) and (not gap or it.gaps is item.gaps)]
 
 
 def _is_of(trust: LintedTrust, role: str) -> bool:

@@ -276,6 +276,19 @@ class LintedAccount:
 
 
 @dataclass(frozen=True)
+class LintedAssociation:
+    """An EKS Pod Identity association; `path` leads to its role, `tagged`: its sessions have tags."""
+
+    placed: Placed
+    namespace: str
+    name: str
+    role: str
+    gaps: Gaps = field(default_factory=Gaps)
+    path: Path = ()
+    tagged: bool = True
+
+
+@dataclass(frozen=True)
 class LintedObject:
     """A Kubernetes object that other objects refer to: ServiceAccounts, workloads, RBAC."""
 
@@ -302,4 +315,4 @@ class Unjudged:
         return f"{self.place}: {whose}{self.text}"
 
 
-Found = LintedTrust | LintedAccount | LintedObject | Unjudged
+Found = LintedTrust | LintedAccount | LintedAssociation | LintedObject | Unjudged

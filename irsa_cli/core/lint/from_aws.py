@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from irsa_cli.core.lint.found import Gaps, LintedTrust, Path, Placed, has_gap, texts_of
+from irsa_cli.core.lint.found import Gaps, LintedAssociation, LintedTrust, Path, Placed, has_gap, texts_of
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.slips import placeholder
@@ -258,7 +258,7 @@ def dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in listed(value) if isinstance(item, dict)]
 
 
-_ROLE = "AWS::IAM::Role"
+_ROLE, _ASSOCIATION = "AWS::IAM::Role", "AWS::EKS::PodIdentityAssociation"
 
 
 def is_template(value: Mapping[str, Any]) -> bool:
@@ -271,22 +271,31 @@ def is_template(value: Mapping[str, Any]) -> bool:
     )
 
 
-def of_template(placed: Placed) -> Iterator[LintedTrust]:
-    """The trust policies of its roles."""
+def of_template(placed: Placed) -> Iterator[LintedTrust | LintedAssociation]:
+    """The trust policies of its roles, and its EKS Pod Identity associations."""
     gaps = Gaps()
     template = Template(placed.value, gaps)
     for name, item in template.resources.items():
         properties = item.get("Properties") if isinstance(item, dict) else None
+        if template.type_of(name) == _ASSOCIATION and isinstance(properties, dict):
+            there = placed.at("Resources", name, "Properties", subject=name)
+            yield _association(there, template.resolved(properties), gaps)
         if template.type_of(name) != _ROLE or not isinstance(properties, dict) or _DOCUMENT not in properties:
             continue
         document = template.resolved(properties[_DOCUMENT])
         found = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
         if (read := as_json(document)) is not None:
             found, document = found.inside(), read
-        names = [gaps.gap(name), template.resolved(properties.get("RoleName"))]
+        names = [gaps.gap(name), gaps.gap(f"{name}.Arn"), template.resolved(properties.get("RoleName"))]
         known_as = tuple(item for item in names if isinstance(item, str))
         much = _power_of_resource(template, properties, known_as)
         yield LintedTrust(found, document, gaps, much, known_as=known_as)
+
+
+def _association(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> LintedAssociation:
+    namespace, name, role = (str(value.get(key) or "") for key in ("Namespace", "ServiceAccount", "RoleArn"))
+    tagged = value.get("DisableSessionTags") in (None, False)
+    return LintedAssociation(placed, namespace, name, role, gaps, ("RoleArn",), tagged)
 
 
 def _power_of_resource(template: Template, properties: Mapping[str, Any], names: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from irsa_cli.core.lint.found import Found, Nodes, Placed, Unjudged
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD
-from irsa_cli.core.lint.from_terraform import ACCOUNTS, of_plan
+from irsa_cli.core.lint.from_terraform import ACCOUNTS, ASSOCIATION, of_plan
 from irsa_cli.core.lint.hcl import Block, Module
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.rules.providers import SUBJECT
@@ -38,7 +38,7 @@ def of_hcl(module: Module, named: Collection[str]) -> Iterator[Found]:
             data = module.document(block)
             if not any(item is data for item in used) and "sts:AssumeRole" in written:
                 changes.append(_named(module, block, kind, change={"after": data, "after_unknown": {}}))
-        elif kind.startswith("aws_iam_") or kind in ACCOUNTS:
+        elif kind.startswith("aws_iam_") or kind in (*ACCOUNTS, ASSOCIATION):
             resources += [_named(module, block, kind, values=each) for each in _instances(module, block)]
         elif kind == "module" and (created := _of_module(module, block)) is not None:
             resources += [_named(module, block, "aws_iam_role", values=each) for each in created]

@@ -9,8 +9,17 @@ from typing import Any
 from irsa_cli.core.config.documents import parse_document
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.service_accounts import ReadFile
-from irsa_cli.core.lint.found import Found, Gaps, LintedAccount, LintedObject, LintedTrust, Path, Placed
-from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, of_policy
+from irsa_cli.core.lint.found import (
+    Found,
+    Gaps,
+    LintedAccount,
+    LintedAssociation,
+    LintedObject,
+    LintedTrust,
+    Path,
+    Placed,
+)
+from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, listed, of_policy
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.rbac.objects import RBAC_GROUP
 from irsa_cli.core.trust import trust_policy
@@ -22,14 +31,23 @@ from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import host_path
 
 
-def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust]:
-    """The trust policies of its entries; raise `InvalidInput` as `irsa apply` does."""
+def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | LintedAssociation]:
+    """The trust policies and associations of its entries; raise `InvalidInput` as `irsa apply` does."""
     config = parse_document(placed.node, placed.source, read)
     path: tuple[str, ...] = ("iam", "serviceAccounts") if "iam" in placed.value else ("serviceAccounts",)
     for index, item in enumerate(config.bindings):
         if not item.attach_role_arn:
             entry = placed.at(*path, index, subject=f"ServiceAccount {item}")
             yield _trust(entry, config, item)
+    iam = placed.value.get("iam")
+    given = iam.get("podIdentityAssociations") if isinstance(iam, dict) else None
+    for index, entry_value in enumerate(listed(given)):
+        role = entry_value.get("roleARN") if isinstance(entry_value, dict) else None
+        if isinstance(role, str):  # Without it, the role is created with its trust policy.
+            there = placed.at("iam", "podIdentityAssociations", index)
+            space, name = (str(entry_value.get(key) or "") for key in ("namespace", "serviceAccountName"))
+            tagged = not entry_value.get("disableSessionTags")
+            yield LintedAssociation(there, space, name, role, path=("roleARN",), tagged=tagged)
 
 
 def _trust(entry: Placed, config: Config, item: Binding) -> LintedTrust:

@@ -16,6 +16,7 @@ from irsa_cli.core.lint.found import (
     Found,
     Gaps,
     LintedAccount,
+    LintedAssociation,
     LintedTrust,
     Path,
     Placed,
@@ -32,6 +33,7 @@ from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 ACCOUNTS = ("kubernetes_service_account", "kubernetes_service_account_v1")
+ASSOCIATION = "aws_eks_pod_identity_association"
 _WHOLE = "known after apply"
 
 
@@ -75,13 +77,16 @@ def of_terraform(placed: Placed) -> Iterator[Found]:
 def of_plan(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[Found]:
     """The trust policies and ServiceAccounts of a plan's value, with its gaps."""
     resources = list(_resources(value))
-    roles = _attached(value, resources, gaps)
+    references = _references(value, gaps)
+    roles = _attached(value, resources, references, gaps)
     unknown = _unknown(value)
     for item in resources:
         if item.type == "aws_iam_role":
             yield from _role(placed, item, roles, gaps)
         elif item.type in ACCOUNTS:
             yield from _account(placed, item, unknown.get(item.address, {}), gaps)
+        elif item.type == ASSOCIATION:
+            yield _association(placed, item, references.get(_INDEX.sub("", item.address), {}), gaps)
     yield from _deferred(placed, value, gaps)
 
 
@@ -116,7 +121,7 @@ def _unknown(value: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 _INDEX = re.compile(r"\[[^]]*\]")
-_REFERRING = ("role", "policy", "policy_arn")
+_REFERRING = ("role", "policy", "policy_arn", "role_arn")
 
 
 def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str]]:
@@ -149,8 +154,13 @@ def _label(reference: str) -> str:
     return f"{label[:-2]}name" if re.search(r"\baws_iam_role\.[^.]+\.id$", label) else label
 
 
-def _attached(value: Mapping[str, Any], resources: list[_Resource], gaps: Gaps) -> _Roles:
-    roles, references = _Roles(), _references(value, gaps)
+def _attached(
+    value: Mapping[str, Any],
+    resources: list[_Resource],
+    references: Mapping[str, Mapping[str, str]],
+    gaps: Gaps,
+) -> _Roles:
+    roles = _Roles()
     for change in dicts(value.get("resource_changes")):
         if change.get("type") == "aws_iam_policy_document" and (after := _part(change, "change", "after")):
             roles.policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
@@ -217,6 +227,17 @@ def _account(placed: Placed, item: _Resource, later: Mapping[str, Any], gaps: Ga
         elif annotations is None and later.get("metadata"):
             text = f"the annotations of ServiceAccount {namespace}/{name} are {_WHOLE}"
             yield Unjudged(where.place(), text, Severity.MEDIUM)
+
+
+def _association(
+    placed: Placed, item: _Resource, references: Mapping[str, str], gaps: Gaps
+) -> LintedAssociation:
+    values = item.values
+    role = str(values.get("role_arn") or references.get("role_arn", ""))
+    namespace, name = (str(values.get(key) or "") for key in ("namespace", "service_account"))
+    tagged = values.get("disable_session_tags") in (None, False)
+    where = placed.at(*item.path, subject=item.address)
+    return LintedAssociation(where, namespace, name, role, gaps, ("role_arn",), tagged)
 
 
 def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[LintedTrust]:

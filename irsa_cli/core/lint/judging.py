@@ -57,7 +57,7 @@ def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudge
         yield from _of_account(found)
     elif isinstance(found, LintedObject):
         yield from _of_object(found)
-    else:
+    elif isinstance(found, LintedTrust):
         yield from _of_trust(found, with_fixes=with_fixes)
 
 

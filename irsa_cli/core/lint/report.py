@@ -10,7 +10,15 @@ from typing import Any
 from irsa_cli.core.audit.report import RiskReport, hidden_json, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
-from irsa_cli.core.lint.found import Found, LintedAccount, LintedTrust, Placed, Unjudged, documents
+from irsa_cli.core.lint.found import (
+    Found,
+    LintedAccount,
+    LintedAssociation,
+    LintedTrust,
+    Placed,
+    Unjudged,
+    documents,
+)
 from irsa_cli.core.lint.from_aws import is_policy, is_roles, is_template, of_policy, of_roles, of_template
 from irsa_cli.core.lint.from_hcl import of_hcl
 from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_manifest
@@ -134,6 +142,8 @@ class LintReport(RiskReport):
         found = [each for file in self.files for each in file.found]
         judged = {"trust policy": LintedTrust, "ServiceAccount with a role": LintedAccount}
         counts = {what: sum(isinstance(each, kind) for each in found) for what, kind in judged.items()}
+        associations = sum(isinstance(each, LintedAssociation) for each in found)
+        counts |= {"EKS Pod Identity association": associations} if associations else {}
         return AnswerScope(
             question,
             {"file": len(self.files), **counts},

@@ -78,6 +78,31 @@ class Association:
         )
 
     @property
+    def last_role(self) -> str:
+        """The role whose credentials pods get; '' if it is not known."""
+        return self.target_role_arn or self.role_arn
+
+    @property
+    def effect(self) -> str:
+        """The effect on the pods of an annotated ServiceAccount: the webhook ignores the annotation."""
+        role = f", role {self.last_role}" if self.role_arn else ""
+        return f"pods get the credentials of EKS Pod Identity ({self.id}{role}), not the annotation's"
+
+    def to_json(self) -> dict[str, Any]:
+        """The association as `-o json` shows it; all but its id is null if EKS did not describe it."""
+        known = bool(self.role_arn)
+        return {
+            "association": self.id,
+            "role": {"arn": self.role_arn} if known else None,
+            "targetRole": {"arn": self.target_role_arn} if self.target_role_arn else None,
+            "externalID": self.external_id or None,
+            "sessionPolicy": bool(self.session_policy) if known else None,
+            "sessionTags": not self.without_tags if known else None,
+            "owner": self.owner or None,
+            "tags": dict(self.tags) if known else None,
+        }
+
+    @property
     def transaction(self) -> str:
         """The run of irsa that created it, by its tag; '' for none."""
         return self.tags.get(TRANSACTION_TAG, "")

@@ -83,6 +83,7 @@ def environment(
     empty_files: tuple[str, str],
     session_name: str,
     label: str,
+    agent: str = "",
     passed: Collection[str] = (),
 ) -> dict[str, str]:
     """The caller's environment with the pod's identity.
@@ -94,8 +95,8 @@ def environment(
     config, credentials = empty_files
     return {
         **kept,
-        **injection.environment(region, token_file),
-        "AWS_ROLE_SESSION_NAME": session_name,
+        **injection.environment(region, token_file, agent),
+        **({} if agent else {"AWS_ROLE_SESSION_NAME": session_name}),
         "AWS_CONFIG_FILE": config,
         "AWS_SHARED_CREDENTIALS_FILE": credentials,
         # The machine's own role must not replace the pod's.

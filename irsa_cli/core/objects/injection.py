@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.plan import states
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
@@ -21,6 +22,16 @@ MINIMUM_SECONDS = 600
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _INT64 = 2**63
+
+
+AGENT = "eks-pod-identity-agent"
+"""The add-on, and the name label of its pods."""
+
+
+def is_agent(pod: Pod) -> bool:
+    """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
+    name = pod.labels.get("app.kubernetes.io/name", "")
+    return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)
 
 
 @dataclass(frozen=True)
@@ -55,12 +66,17 @@ class Injection:
             notes={key: annotations[key] for key in states.CHAIN_ANNOTATIONS if key in annotations},
         )
 
-    def environment(self, region: str, token_file: str) -> dict[str, str]:
-        """The variables that the webhook adds to a container."""
+    def environment(self, region: str, token_file: str, agent: str = "") -> dict[str, str]:
+        """The variables that the webhook adds to a container; `agent` is the URL of EKS Pod Identity's."""
         regional = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if self.regional_sts else {}
+        identity = {"AWS_ROLE_ARN": self.role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": token_file}
+        if agent:
+            identity = {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": agent,
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token_file,
+            }
         return {
-            "AWS_ROLE_ARN": self.role_arn,
-            "AWS_WEB_IDENTITY_TOKEN_FILE": token_file,
+            **identity,
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             **regional,

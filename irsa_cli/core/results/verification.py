@@ -7,7 +7,14 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, Reading, whole
-from irsa_cli.core.results.scope import AnswerScope, NotExamined, accounts_asked, by_design, unanswered
+from irsa_cli.core.results.scope import (
+    AnswerScope,
+    NotExamined,
+    accounts_asked,
+    by_design,
+    not_read,
+    unanswered,
+)
 from irsa_cli.core.trust.evaluation import StatementVerdict
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
@@ -294,6 +301,7 @@ class VerificationReport(Reading):
                     NotExamined(f"{it.full_name}: {x}", matters=it.outcome is _UNDETERMINED)
                     for it, x in left_open
                 ),
+                *not_read(self.notes),
                 *by_design(*UNCHECKED),
             ),
             f"No ServiceAccount{asked} of {self.cluster_name} has a role annotation." if is_empty else "",

@@ -2,6 +2,7 @@
 
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+`irsa_cli.core.binding.pod_identity_trust` compares a trust policy with the request of EKS.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from typing import Any
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.statements import does, principals, statements
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, said
 from irsa_cli.core.values.cluster import Cluster
 
 SERVICE = "pods.eks.amazonaws.com"
+"""The principal of trust policies, and the audience of tokens."""
 ACTIONS = (ASSUME, TAG)
 
 
@@ -39,6 +42,20 @@ def statement(cluster: Cluster, namespace: str, name: str, *, tagged: bool = Tru
             "ArnEquals": {"aws:SourceArn": cluster.arn},
         },
     }
+
+
+def refused(document: object, *, tagged: bool) -> str:
+    """The action that no statement allows EKS, whatever its conditions; '' for none.
+
+    `tagged`: the association's sessions have tags.
+    """
+    items = [
+        item
+        for item in statements(document)
+        if item.get("Effect") == "Allow" and SERVICE in principals(item, "Service")
+    ]
+    needed = ACTIONS if tagged else ACTIONS[:1]
+    return next((action for action in needed if not any(does(item, action) for item in items)), "")
 
 
 def is_for(found: object, cluster: Cluster, namespace: str, name: str) -> bool:

@@ -1,7 +1,7 @@
 """The front of the sandbox's AWS: who calls, may they, and which service answers.
 
-This is the `Endpoint` that the server leads to. Services are iam, sts, eks, s3 and, for what there is to
-read, cloudtrail and ec2; there are no others.
+This is the `Endpoint` that the server leads to. Services are iam, sts, eks, eks-auth, s3 and, for what there
+is to read, cloudtrail and ec2; there are no others.
 
 A call in the language of policies: its action, the ARN of its resource, its condition keys.
 https://docs.aws.amazon.com/service-authorization/latest/reference/ lists them by service. Calls without
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from irsa_cli.sandbox.aws.callers import Caller, Callers, denied
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Clusters, Ec2
+from irsa_cli.sandbox.aws.eks_auth import EksAuth
 from irsa_cli.sandbox.aws.iam import calls
 from irsa_cli.sandbox.aws.iam.account import QUOTAS, Account, Lag
 from irsa_cli.sandbox.aws.iam.grammar import check_parameters
@@ -29,6 +30,7 @@ from irsa_cli.sandbox.model import Answer, table
 
 _THROTTLING = {
     "eks": AwsError("ThrottlingException", "Rate exceeded", 429),
+    "eks-auth": AwsError("ThrottlingException", "Rate exceeded", 429),
     "cloudtrail": AwsError("ThrottlingException", "Rate exceeded"),
     "ec2": AwsError("RequestLimitExceeded", "Request limit exceeded.", 503),
     "s3": AwsError("SlowDown", "Please reduce your request rate.", 503),
@@ -50,6 +52,13 @@ class Front:
         self.clusters.associations.role = self._role
         self.clusters.associations.lag = lambda: self.lag.seconds
         self._sts = Sts(cloud, self.callers, self.clusters, self.lag, self.trail)
+        self.eks_auth = EksAuth(cloud, self.callers, self.clusters, self.lag, self._sts)
+        self._services: dict[str, Clusters | EksAuth | Trail | Ec2] = {
+            "eks": self.clusters,
+            "eks-auth": self.eks_auth,
+            "cloudtrail": self.trail,
+            "ec2": self.ec2,
+        }
 
     def reset(self) -> None:
         """Back to empty accounts and default quotas. Clusters stay."""
@@ -115,12 +124,8 @@ class Front:
                 if answer.status < 400:
                     self.trail.record_write(request, caller)
                 return answer
-            if request.service == "eks":
-                return self.clusters.answer(request, caller)
-            if request.service == "cloudtrail":
-                return self.trail.answer(request, caller)
-            if request.service == "ec2":
-                return self.ec2.answer(request, caller)
+            if request.service in self._services:
+                return self._services[request.service].answer(request, caller)
             return self.cloud.forward(request, caller.account, caller.partition)
 
     def _authorize(self, request: AwsRequest, caller: Caller, account: Account) -> None:
@@ -184,7 +189,7 @@ def _passing_to_pods(request: AwsRequest, act: Act, account: Account) -> list[Ac
 
 
 def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
-    makers = {"iam": _iam_act, "eks": _eks_act, "s3": _s3_act}
+    makers = {"iam": _iam_act, "eks": _eks_act, "eks-auth": _eks_act, "s3": _s3_act}
     maker = makers.get(request.service)
     # CloudTrail's and EC2's calls that are served are about no resource.
     act = maker(request, account) if maker else Act(f"{request.service}:{request.operation}", "*")
@@ -285,7 +290,7 @@ def _eks_act(request: AwsRequest, account: Account) -> Act:
     _, name, what, number = [*request.path.strip("/").split("/"), "", "", ""][:4]
     place = f"{account.partition}:eks:{request.region}:{account.number}"
     if not name:
-        return Act(f"eks:{request.operation}", "*")
+        return Act(f"{request.service}:{request.operation}", "*")
     if what == "access-entries" and number:
         arn = request.path.split("/access-entries/", 1)[1].partition("/access-policies")[0]
         kind, _, principal = arn.rpartition(":")[2].partition("/")
@@ -293,7 +298,7 @@ def _eks_act(request: AwsRequest, account: Account) -> Act:
         return Act(f"eks:{request.operation}", f"arn:{place}:access-entry/{name}/{end}")
     kind = "podidentityassociation" if number else "cluster"
     where = f"arn:{place}:{kind}/{name}" + (f"/{number}" if number else "")
-    return Act(f"eks:{request.operation}", where)
+    return Act(f"{request.service}:{request.operation}", where)
 
 
 def _s3_act(request: AwsRequest, account: Account) -> Act:

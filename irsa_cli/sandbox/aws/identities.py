@@ -3,8 +3,8 @@
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
 `irsa_cli.sandbox.kubefront` finds a caller's identity in Kubernetes by an entry; access
-policies have no effect. Nobody hands out the credentials of associations. That the caller may pass the role
-(iam:PassRole), `irsa_cli.sandbox.aws.front` checks.
+policies have no effect. `eks_auth` gives pods the credentials of associations. That the caller may pass the
+role (iam:PassRole), `irsa_cli.sandbox.aws.front` checks.
 """
 
 from __future__ import annotations
@@ -239,10 +239,11 @@ class Associations(_OfClusters[Association]):
         super().reset()
         self._deleted.clear()
 
-    def has(self, cluster_arn: str, namespace: str, name: str) -> bool:
-        """Whether a ServiceAccount of a cluster has an association."""
+    def get(self, cluster_arn: str, namespace: str, name: str) -> Association | None:
+        """The association of a ServiceAccount of a cluster, None without one."""
         with self._lock:
-            return any(_is_of(found, namespace, name) for found in self._of.get(cluster_arn, {}).values())
+            there = self._of.get(cluster_arn, {}).values()
+            return next((dict(found) for found in there if _is_of(found, namespace, name)), None)
 
     def world(self, cluster_arn: str) -> dict[str, Association]:
         """A cluster's associations by namespace and ServiceAccount, without their ids and dates."""

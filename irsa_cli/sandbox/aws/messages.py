@@ -60,7 +60,7 @@ def malformed_policy(message: str) -> AwsError:
 def render_error(service: str, error: AwsError) -> Answer:
     """`error` as `service` says it."""
     request_id = str(uuid.uuid4())
-    if service == "eks":
+    if service in ("eks", "eks-auth"):
         body = json.dumps({"message": error.message}).encode()
         headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
     elif service == "cloudtrail":
@@ -102,7 +102,7 @@ def result_of(request: AwsRequest, result: Mapping[str, Any] | None = None) -> A
     return Answer(200, body.encode(), {"Content-Type": "text/xml", "x-amzn-RequestId": request_id})
 
 
-SERVICES = ("iam", "sts", "eks", "s3", "cloudtrail", "ec2")
+SERVICES = ("iam", "sts", "eks", "eks-auth", "s3", "cloudtrail", "ec2")
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
 _APPLICATION = re.compile(r"(?:^|\s)app/(\S+)")
@@ -158,7 +158,7 @@ class AwsRequest:
     @property
     def subject(self) -> str:
         """Its subject for the call log."""
-        if self.service in ("eks", "s3"):
+        if self.service in ("eks", "eks-auth", "s3"):
             return self.path.removeprefix("/clusters").strip("/")
         return next((self.params[name] for name in _SUBJECTS if name in self.params), "")
 
@@ -241,23 +241,25 @@ def _operation(
     service: str, method: str, target: str, query: Mapping[str, str], params: Mapping[str, str]
 ) -> str:
     path = unquote(urlsplit(target).path)
-    if service == "eks":
-        return _eks_operation(method, path)
+    if service in ("eks", "eks-auth"):
+        return _eks_operation(service, method, path)
     if service == "s3":
         return _s3_operation(method, path, query)
     return params.get("Action", "")
 
 
-def _eks_operation(method: str, path: str) -> str:
+def _eks_operation(service: str, method: str, path: str) -> str:
     place = "/" + "/".join(part for part in path.split("/") if part)
-    found = (name for verb, form, name in _eks_routes() if verb == method and re.fullmatch(form, place))
+    found = (
+        name for verb, form, name in _eks_routes(service) if verb == method and re.fullmatch(form, place)
+    )
     return next(found, f"{method} {path}")
 
 
 @cache
-def _eks_routes() -> list[tuple[str, str, str]]:
-    """Method, form of the path, and name of each operation of EKS. Only the names of ARNs have slashes."""
-    model = service_model("eks")
+def _eks_routes(service: str) -> list[tuple[str, str, str]]:
+    """Method, form of the path, and name of a service's operations. Only the names of ARNs have slashes."""
+    model = service_model(service)
     asked = {name: model.operation_model(name).http for name in model.operation_names}
     routes = []
     for name, http in asked.items():

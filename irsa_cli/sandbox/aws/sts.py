@@ -60,7 +60,7 @@ class Sts:
                 check_trust(role, token, provider, name)
                 longest = int(role.max_session_duration or 3600)
                 session = self._open(request, role, name, longest, provider.arn)
-                _note_use(role, region)
+                note_use(role, region)
                 audience = next(a for a in token.audiences if a in provider.client_id_list)
         except AwsError as error:
             self._trail.record(replace(exchange, code=error.code))
@@ -80,11 +80,12 @@ class Sts:
             identity = {"Arn": caller.arn, "UserId": caller.user_id, "Account": caller.account}
             return result_of(request, identity)
         if request.operation == "AssumeRole":
-            return self._assume_role(request, caller)
+            return result_of(request, _assumed(self.assume_role(request, caller)))
         message = f"Could not find operation {request.operation}: the sandbox does not serve it."
         raise AwsError("InvalidAction", message)
 
-    def _assume_role(self, request: AwsRequest, caller: Caller) -> Answer:
+    def assume_role(self, request: AwsRequest, caller: Caller) -> Session:
+        """New credentials of a role for an AWS caller."""
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         tags, transitive = _session_tags(request, caller)
         account, partition = _place(role_arn)
@@ -101,8 +102,8 @@ class Sts:
             session = self._open(request, role, name, int(role.max_session_duration or 3600), caller=caller)
             session.tags.update(tags)
             session.transitive.update(transitive)
-            _note_use(role, request.region)
-        return result_of(request, _assumed(session))
+            note_use(role, request.region)
+        return session
 
     def _check_admission(self, role: Any, caller: Caller, act: Act) -> None:
         who = Who(aws=_names(caller))
@@ -156,7 +157,7 @@ def _role(iam: Any, arn: str) -> Any:
     return next((role for role in iam.roles.values() if role.arn == arn), None)
 
 
-def _note_use(role: Any, region: str) -> None:
+def note_use(role: Any, region: str) -> None:
     """Update GetRole's RoleLastUsed. IAM itself does so hours later, for calls, not for credentials."""
     role.last_used, role.last_used_region = datetime.now(timezone.utc), region
 
@@ -204,7 +205,7 @@ _ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 
 def read_token(text: str, clusters: Clusters) -> Token:
     """The token, verified with the keys of the cluster that issued it; raises AwsError as STS does."""
-    claims = _claims(text)
+    claims = claims_of(text)
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or not isinstance(claims.get("sub"), str):
         raise _invalid("The ID Token provided is not a valid JWT: a required claim is missing")
@@ -220,7 +221,8 @@ def read_token(text: str, clusters: Clusters) -> Token:
     return Token(issuer, claims["sub"], audiences)
 
 
-def _claims(text: str) -> dict[str, Any]:
+def claims_of(text: str) -> dict[str, Any]:
+    """The claims of a token, unverified; raises AwsError for what is none."""
     try:
         payload = text.split(".")[1]
         claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -14,14 +14,13 @@ from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.sts import assume
-from irsa_cli.core.binding.serving import AGENT
 from irsa_cli.core.doctor import refusals
-from irsa_cli.core.doctor.clues.injection import is_agent
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, TrailEvent, VpcEndpoint
 from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, selector
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.injection import AGENT, is_agent
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
@@ -247,7 +246,7 @@ class DoctorReads:
     @_in_background
     def agent(self) -> bool:
         """Whether the cluster has the EKS Pod Identity agent: built in, as an add-on, or as `agents` pods."""
-        if needed(self.eks()).auto_mode or AGENT in aws.addons(self._eks_client, self._cluster.name):
+        if needed(self.eks()).auto_mode or AGENT in bindings.addons(self._eks_client, self._cluster.name):
             return True
         return bool(needed(self.agents()))
 

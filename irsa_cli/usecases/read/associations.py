@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from irsa_cli.aws import bindings
+from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.injection import AGENT, is_agent
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.shown import redacted
 from irsa_cli.usecases.read.readable import read
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Associations = dict[tuple[str, str], Association]
+Given = tuple[Associations | Unreadable, bool | Unreadable | None]
+"""Associations with their roles, and whether the agent runs; None if there are no associations."""
 
 LATE_SECONDS = 2.0
 """How long to wait for an answer when all else is done; once for a command, also for one about many."""
@@ -40,6 +45,25 @@ def associations(connection: Connection, namespace: str = "", name: str = "") ->
     return read(work)
 
 
+def described(connection: Connection, namespace: str = "", name: str = "") -> Given:
+    """The associations of a cluster, a namespace or a ServiceAccount, with their roles: one call each."""
+    listed = associations(connection, namespace, name)
+    if isinstance(listed, Unreadable) or not listed:
+        return listed, None
+    with ThreadPoolExecutor(1) as pool:
+        agent = pool.submit(read, lambda: runs_agent(connection))
+        found = bindings.described(connection.aws.client("eks"), connection.cluster.name, listed)
+        return found, agent.result()
+
+
+def runs_agent(connection: Connection) -> bool:
+    """Whether the cluster has the EKS Pod Identity agent: built in, as an add-on, or as pods."""
+    built_in = (connection.description or {}).get("computeConfig", {}).get("enabled")
+    if built_in or AGENT in bindings.addons(connection.aws.client("eks"), connection.cluster.name):
+        return True
+    return any(map(is_agent, map(parsing.pod, connection.kube.pods("kube-system"))))
+
+
 def association(connection: Connection, namespace: str, name: str) -> Association | Unreadable | None:
     """A ServiceAccount's association with its role, None without one; two calls if there is one."""
     cluster = connection.cluster.name
@@ -50,12 +74,6 @@ def association(connection: Connection, namespace: str, name: str) -> Associatio
         return bindings.association(connection.aws.client("eks"), cluster, namespace, name)
 
     return read(work)
-
-
-def taken_over(found: Association) -> str:
-    """The effect of an association on the pods."""
-    role = f", role {found.target_role_arn or found.role_arn}" if found.role_arn else ""
-    return f"pods get the credentials of EKS Pod Identity ({found.id}{role}), not the annotation's"
 
 
 def unread(found: Unreadable) -> str:
@@ -69,9 +87,9 @@ def note_of(found: Association | Unreadable | None, role_arn: str = "") -> list[
         return []
     if isinstance(found, Unreadable):
         return [unread(found)]
-    if role_arn and role_arn == (found.target_role_arn or found.role_arn):
+    if role_arn and role_arn == found.last_role:
         return [f"pods get this role by EKS Pod Identity ({found.id}); the annotation is not used"]
-    return [taken_over(found)]
+    return [found.effect]
 
 
 class Question:
@@ -98,8 +116,8 @@ class Question:
         if not isinstance(found, Unreadable) or self._is_first():
             result.notes += note_of(found, role_arn)
         if isinstance(found, Association):
-            role = found.target_role_arn or found.role_arn
-            fact = {"association": found.id, "role": {"arn": role} if role else None}
+            role = {"arn": found.last_role} if found.last_role else None
+            fact = {"association": found.id, "role": role}
             result.facts = {**result.facts, "podIdentity": fact}
         elif not isinstance(found, Unreadable):
             result.facts = {**result.facts, "podIdentity": None}

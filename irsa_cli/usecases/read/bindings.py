@@ -20,19 +20,22 @@ from irsa_cli.aws import details, listing
 from irsa_cli.aws.listing import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
+from irsa_cli.core.inventory.associated import associated
 from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, SPEC_HASH_TAG
 from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.policies.statements import names_provider
+from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.associations import Associations, associations, taken_over
+from irsa_cli.usecases.read.associations import Associations, described
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 
@@ -75,11 +78,10 @@ def read_bindings(
         own = {
             account: pool.submit(read, partial(_own_roles, connection, scope, account)) for account in where
         }
-        one = (scope.namespace, scope.name) if scope.namespace and scope.name else ("", "")
-        others = pool.submit(associations, connection, *one)
+        given = pool.submit(described, connection, scope.namespace, scope.name)
         accounts = read_accounts(connection, scope)
         found = {account: roles.result() for account, roles in own.items()}
-        return _bindings(connection, scope, reads, accounts, found, others.result())
+        return _bindings(connection, scope, reads, accounts, found, *given.result())
 
 
 def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceAccount]:
@@ -170,48 +172,74 @@ def _bindings(
     reads: Reads,
     accounts: list[ServiceAccount],
     own: dict[str, list[ListedRole] | Unreadable],
-    others: Associations | Unreadable,
+    given: Associations | Unreadable,
+    agent: bool | Unreadable | None,
 ) -> bindings.Bindings:
     cluster = connection.cluster
-    bound = [account for account in accounts if bindings.annotation_of(account) is not None]
+    pairs = _pairs(scope, accounts, given)
     listed = {account: [] if isinstance(roles, Unreadable) else roles for account, roles in own.items()}
     wanted = {account: {role.name for role in found} for account, found in listed.items()}
-    for arn in filter(None, map(bindings.named_role, bound)):
+    arns = {names: _role_of(pair) for names, pair in pairs.items()}
+    for arn in filter(None, arns.values()):
         wanted.setdefault(arn.account, set()).add(arn.name)
     roles, providers = _by_account(reads, wanted)
 
-    def judged(account: ServiceAccount) -> bindings.ListedBinding:
-        arn = bindings.named_role(account)
-        if arn is None:
-            return bindings.binding_of(cluster, account, None, None)
-        role, provider = roles[arn.account][arn.name], providers[arn.account]
-        found = None if isinstance(others, Unreadable) else others.get((account.namespace, account.name))
-        over = taken_over(found) if found else ""
-        return bindings.binding_of(cluster, account, role, provider, datetime.now(timezone.utc), over)
+    def judged(names: tuple[str, str]) -> bindings.ListedBinding:
+        (account, association), arn = pairs[names], arns[names]
+        role, provider = (roles[arn.account][arn.name], providers[arn.account]) if arn else (None, None)
+        if account is not None and bindings.annotation_of(account) is not None:
+            now = datetime.now(timezone.utc)
+            return bindings.binding_of(cluster, account, role, provider, now, association, agent)
+        return associated(cluster, names, account, association, role, agent)
 
-    used = {bindings.annotation_of(account) for account in bound}
-    by_name = {f"{account.namespace}/{account.name}": account for account in accounts}
+    found = [judged(names) for names in pairs]
+    used = {item.role_arn for item in found}
+    full_names = {account.full_name: account for account in accounts}
     alone = [
-        roles[account][role.name]
-        for account, found in listed.items()
-        for role in found
-        if role.arn not in used
+        roles[account][role.name] for account, its in listed.items() for role in its if role.arn not in used
     ]
     orphans = [
-        bindings.unbound(cluster, role, by_name, granted(cluster, role))
+        bindings.unbound(cluster, role, full_names, granted(cluster, role))
         for role in alone
         if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
-    why = others.why if isinstance(others, Unreadable) and bound else ""
+    why = given.why if isinstance(given, Unreadable) and accounts else ""
     notes = [f"EKS Pod Identity associations were not checked: {why}"] if why else []
     notes += _unlisted(own, cluster)
     unreadable = (item for item in alone if isinstance(item, Unreadable))
     notes += [f"can't read a role that no ServiceAccount uses: {item.why}" for item in unreadable]
-    items = bindings.in_order([*map(judged, bound), *in_scope])
+    items = bindings.in_order([*found, *in_scope])
     looked_at = len(accounts), sum(map(len, wanted.values()))
     return bindings.Bindings(
         cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace, scope.selector
+    )
+
+
+_Pair = tuple[ServiceAccount | None, Association | Unreadable | None]
+
+
+def _pairs(
+    scope: BindingsScope, accounts: list[ServiceAccount], given: Associations | Unreadable
+) -> dict[tuple[str, str], _Pair]:
+    """The ServiceAccounts with an annotation, an association or both, by namespace and name."""
+    there = {(account.namespace, account.name): account for account in accounts}
+    known, unread = (None, given) if isinstance(given, Unreadable) else (given, None)
+    names = [key for key, account in there.items() if bindings.annotation_of(account) is not None]
+    # Labels are those of a ServiceAccount: one that is missing has none.
+    names += [key for key in known or () if key in there or not scope.selector]
+    return {key: (there.get(key), known.get(key) if known is not None else unread) for key in names}
+
+
+def _role_of(pair: _Pair) -> Arn | None:
+    """The role of the annotation, else of the association; None if it is invalid or unknown."""
+    account, association = pair
+    if account is not None and bindings.annotation_of(account) is not None:
+        return bindings.named_role(account)
+    return (
+        Arn.parse(association.role_arn)
+        if isinstance(association, Association) and association.role_arn
+        else None
     )
 
 

@@ -11,18 +11,22 @@ import shlex
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.credentials import Lifetime, session_name
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import jwt
+from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
 from irsa_cli.core.values.names import Namespaced
 from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.command.caller import reach_of
+from irsa_cli.usecases.read.associations import association, unread
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.credentials import RoleCredentials
@@ -63,6 +67,21 @@ class NamedServiceAccount(Namespaced):
     def settings_with_role(self) -> Injection:
         """As `settings`; raises `Refused` when there is no role in them, or something that is none."""
         return self.with_role(self.settings())
+
+    def identity(self) -> tuple[Injection, Association | None]:
+        """The settings by its annotation, or else by its EKS Pod Identity association; raises `Refused`."""
+        return self.given(self.settings())
+
+    def given(self, found: Injection) -> tuple[Injection, Association | None]:
+        """The same with known settings."""
+        given = association(self.connection, self.namespace, self.name) if not found.role_arn else None
+        if isinstance(given, Association) and given.role_arn:
+            return replace(found, role_arn=given.last_role, audience=SERVICE), given
+        try:
+            return self.with_role(found), None
+        except Refused as error:
+            why = (unread(given),) if isinstance(given, Unreadable) else ()
+            raise error.but(details=(*error.details, *why)) from error
 
     def with_role(self, found: Injection) -> Injection:
         """Its settings; raises `Refused` when there is no role in them, or something that is none."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from irsa_cli.aws.diagnosis import addons
+from irsa_cli.aws.bindings import addons
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.binding.serving import AGENT, Serving
+from irsa_cli.core.binding.serving import Serving
+from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.policies.operators import like
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection

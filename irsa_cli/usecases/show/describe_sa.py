@@ -13,7 +13,15 @@ from irsa_cli.aws.iam import managed_policy
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.doctor.commands import Makers, makers_of
 from irsa_cli.core.doctor.refusals import RESOURCES, Maker, maker
-from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
+from irsa_cli.core.inventory.associated import associated
+from irsa_cli.core.inventory.bindings import (
+    ListedBinding,
+    ReadProvider,
+    ReadRole,
+    annotation_of,
+    binding_of,
+    named_role,
+)
 from irsa_cli.core.inventory.describe_document import (
     DescribedTarget,
     Description,
@@ -38,7 +46,7 @@ from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.read.associations import association, taken_over
+from irsa_cli.usecases.read.associations import Given, described, unread
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
@@ -86,22 +94,17 @@ class _Describing:
         pods = self.pool.submit(read, lambda: tuple(map(parsing.pod, kube.pods(namespace))))
         rbac = self.pool.submit(read_rbac, kube)
         access = self.pool.submit(read_access, self.connection)
-        others = self.pool.submit(association, self.connection, namespace, self.request.name)
-        account = self._account()
+        given = self.pool.submit(described, self.connection, namespace, self.request.name)
+        account = self._account(given)
         if account is None:
             return None
-        if (arn := named_role(account)) is not None:
-            found = self._with_role(account, arn, others)
-        else:
-            cluster = self.connection.cluster
-            found = Description(cluster, account, binding_of(cluster, account, None, None))
-        all_pods = pods.result()
-        own = () if isinstance(all_pods, Unreadable) else pods_of(account, all_pods)
+        found = self._with_role(account, given)
+        all_pods, association = pods.result(), found.binding.association
+        own = () if isinstance(all_pods, Unreadable) else pods_of(account, all_pods, association)
         return replace(
             found,
             pods=all_pods if isinstance(all_pods, Unreadable) else own,
             makers=self._makers(own),
-            association=others.result(),
             kubernetes=self._in_kubernetes(rbac.result(), access.result(), all_pods),
             target=self._target(account),
             reach=reach_of(self.request.target),
@@ -146,11 +149,14 @@ class _Describing:
             alive = sum(pod.is_alive and pod.service_account == name for pod in pods)
         return in_kubernetes(becoming_of(rbac, access), access, namespace, name, alive)
 
-    def _account(self) -> ServiceAccount | None:
+    def _account(self, given: Future[Given]) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name
         body = self.connection.kube.service_account(namespace, name)
         account = None if body is None else parsing.service_account(body)
         if account is not None and annotation_of(account) is not None:
+            return account
+        found, _ = given.result()
+        if account is not None and not isinstance(found, Unreadable) and found:
             return account
         if not self.request.ignore_not_found:
             named = NamedServiceAccount(self.connection, namespace, name)
@@ -159,23 +165,27 @@ class _Describing:
                     raise named.missing()
                 named.settings_with_role()
             except Refused as error:
+                if isinstance(found, Unreadable):
+                    error = error.but(details=(*error.details, unread(found)))
                 raise naming_roles(error, self.connection, namespace, name) from error
         return None
 
-    def _with_role(
-        self, account: ServiceAccount, arn: Arn, others: Future[Association | Unreadable | None]
-    ) -> Description:
+    def _with_role(self, account: ServiceAccount, given: Future[Given]) -> Description:
+        cluster, arn = self.connection.cluster, named_role(account)
+        if annotation_of(account) is None:
+            theirs = _theirs(account, given)
+            text = theirs.role_arn if isinstance(theirs, Association) else ""
+            arn = Arn.parse(text) if text else None
+        if arn is None:
+            return Description(cluster, account, self._judged(account, None, None, given))
+        wanted = arn
         self.reads.provider(arn.account)
-        attached = self._begin(lambda: reading.attached_policies(self.reads.iam(arn.account), arn.name))
-        inline = self._begin(lambda: reading.inline_policy_names(self.reads.iam(arn.account), arn.name))
-        role = read(lambda: find_role(self.reads.iam(arn.account), arn.name))
-        provider: ReadProvider = read(lambda: self.reads.provider(arn.account).result())
+        attached = self._begin(lambda: reading.attached_policies(self.reads.iam(wanted.account), wanted.name))
+        inline = self._begin(lambda: reading.inline_policy_names(self.reads.iam(wanted.account), wanted.name))
+        role = read(lambda: find_role(self.reads.iam(wanted.account), wanted.name))
+        provider: ReadProvider = read(lambda: self.reads.provider(wanted.account).result())
         names = _both(attached.result(), inline.result())
-        cluster = self.connection.cluster
-        theirs = others.result()
-        over = taken_over(theirs) if isinstance(theirs, Association) else ""
-        now = datetime.now(timezone.utc)
-        binding = binding_of(cluster, account, _bound(role, names), provider, now, over)
+        binding = self._judged(account, _bound(role, names), provider, given)
         found = Description(cluster, account, binding, provider)
         if not isinstance(role, FoundRole):
             return found
@@ -184,6 +194,14 @@ class _Describing:
         if boundary:
             found = replace(found, boundary=Policy(boundary.rsplit("/", 1)[-1], boundary))
         return self._with_documents(found, arn) if self.request.documents else found
+
+    def _judged(
+        self, account: ServiceAccount, role: ReadRole, provider: ReadProvider, given: Future[Given]
+    ) -> ListedBinding:
+        cluster, theirs, agent = self.connection.cluster, _theirs(account, given), given.result()[1]
+        if annotation_of(account) is None:
+            return associated(cluster, (account.namespace, account.name), account, theirs, role, agent)
+        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc), theirs, agent)
 
     def _begin(self, work: Callable[[], Iterable[str]]) -> Future[Names]:
         return self.pool.submit(read, work)
@@ -204,6 +222,11 @@ class _Describing:
             return reading.inline_policy(iam, arn.name, policy.name)
 
         return replace(policy, document=read(work))
+
+
+def _theirs(account: ServiceAccount, given: Future[Given]) -> Association | Unreadable | None:
+    found, _ = given.result()
+    return found if isinstance(found, Unreadable) else found.get((account.namespace, account.name))
 
 
 def _both(attached: Names, inline: Names) -> tuple[list[str], list[str]] | Unreadable:

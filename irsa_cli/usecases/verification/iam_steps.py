@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
+STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
 
 
 def step(name: Name, sent: str, *checks: Check, advice: tuple[str, ...] = ()) -> VerificationStep:
@@ -116,7 +117,7 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> V
         text = f"role {arn} does not exist; the ARN of role {parsed.name} is {real}"
         return step(Name.TRUST, sent, Check("role", FAILED, text))
     explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
-    status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]
+    status = STATUS[explanation.answer]
     lines = (Check("trust policy", status, line) for line in explanation.text)
     return VerificationStep(
         Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts
@@ -125,7 +126,6 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> V
 
 _TAGS = {"irsa": "verify"}
 """A session tag, for a role that needs sts:TagSession."""
-_STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Link:
         known = None if isinstance(boundary, Unreadable) else boundary
         policies: Policies = role.policies
         said = self.chain.allowed(policies, boundary=known, has_boundary=bool(role.boundary))
-        return tuple(Check("permission", _STATUS[item.answer], item.why, needed=False) for item in said)
+        return tuple(Check("permission", STATUS[item.answer], item.why, needed=False) for item in said)
 
     def _trust(self) -> tuple[Check, ...]:
         target, arn = self.target, self.chain.target_arn
@@ -174,7 +174,7 @@ class Link:
         if target.trust is None:
             return (Check("role", StepStatus.FAILED, f"role {arn} does not exist"),)
         said = self.chain.judge(target.trust)
-        status = _STATUS[answer_of(said)]
+        status = STATUS[answer_of(said)]
         why = "; ".join(f"{item.action}: {item.why}" for item in said if item.why)
         text = f"the trust policy of {arn} allows the role" if status is StepStatus.OK else why
         return (Check("trust policy", status, text, needed=False),)

@@ -21,7 +21,7 @@ from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.usecases.read.associations import note_of, taken_over
+from irsa_cli.usecases.read.associations import note_of
 from irsa_cli.usecases.verification.iam_steps import (
     FAILED,
     NOT_CHECKED,
@@ -149,13 +149,12 @@ def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tu
 
 
 def exchange(
-    result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: VerificationStep
+    result: Exchange | IrsaError, sent: str, session: str, trusted: VerificationStep
 ) -> VerificationStep:
-    """Whether STS issues credentials.
+    """Whether STS, or EKS Auth, issues credentials.
 
     If the trust policy (step `trusted`) checks the session name, the result says nothing about pods.
     """
-    sent = f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {session}"
     by_session = Explanation(trusted.statements).depends_on(SESSION_NAME)
     if not isinstance(result, IrsaError):
         until = f"valid until {result.credentials.expires:%H:%M:%S} UTC"
@@ -219,7 +218,7 @@ def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) ->
     if not isinstance(others, Association) or not pods_differ(others, arn):
         return ()
     sent = f"ListPodIdentityAssociations of {cluster.name}"
-    check = Check("credentials", FAILED, taken_over(others))
+    check = Check("credentials", FAILED, others.effect)
     if not others.role_arn:
         text = f"pods use EKS Pod Identity ({others.id}); EKS did not return its role"
         check = Check("credentials", NOT_CHECKED, text)
@@ -235,7 +234,7 @@ def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterat
 
 def pods_differ(others: Association, arn: str) -> bool:
     """Whether an association gives pods another role."""
-    return arn != (others.target_role_arn or others.role_arn)
+    return arn != others.last_role
 
 
 _DENIALS = {

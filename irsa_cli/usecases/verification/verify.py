@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from irsa_cli.aws.eks_auth import exchange_for_pod
 from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results import verification
@@ -26,17 +28,17 @@ from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.read.associations import runs_agent, unread
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.readable import check_namespace
+from irsa_cli.usecases.read.readable import check_namespace, read
 from irsa_cli.usecases.read.reads import WORKERS, Reads
-from irsa_cli.usecases.verification import iam_steps, steps
+from irsa_cli.usecases.verification import iam_steps, pod_steps, steps
 from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt, unreadable_step
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.objects.credentials import RoleCredentials
-    from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.kube.client import Json, TokenAnswer
 
 
@@ -107,6 +109,7 @@ def verify_accounts(
             options = looking_options(request)
             verifier = Verifier(connection, reads, request.wanted, options, many)
             accounts, items = _many(verifier, request) if many else (1, (_one(verifier, request),))
+            listed = reads.associations().result() if many and accounts else None
     except IrsaError as error:
         return verification.VerificationReport(cluster, many=many, error=error)
     where = f"-n {request.namespace}" if request.namespace else ""
@@ -119,6 +122,7 @@ def verify_accounts(
         look=look,
         accounts=accounts,
         selector=request.selector,
+        notes=(unread(listed),) if isinstance(listed, Unreadable) else (),
     )
 
 
@@ -133,11 +137,11 @@ def _one(verifier: Verifier, request: Request) -> verification.Verification:
     with ThreadPoolExecutor(1) as pool:
         pod = pool.submit(_pod, verifier.connection, request)
         try:
-            injection = account.settings_with_role()
+            injection, given = account.identity()
         except Refused as error:
             raise naming_roles(error, verifier.connection, request.namespace, request.name) from error
     wanted = replace(verifier.wanted, pod=pod.result())
-    return replace(verifier, wanted=wanted).verify(request.namespace, request.name, injection)
+    return replace(verifier, wanted=wanted).verify(request.namespace, request.name, injection, given)
 
 
 def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
@@ -169,7 +173,14 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
         if request.namespace:
             check_namespace(verifier.connection, request.namespace)
         accounts = listing.result()
-    annotated = [item for item in accounts if ROLE_ARN_ANNOTATION in _annotations(item)]
+    listed = verifier.reads.associations().result()
+    given = {} if isinstance(listed, Unreadable) else listed
+    annotated = [
+        item
+        for item in accounts
+        if ROLE_ARN_ANNOTATION in _annotations(item)
+        or (item["metadata"]["namespace"], item["metadata"]["name"]) in given
+    ]
     count = Count("ServiceAccounts", len(annotated))
 
     def one(item: Json) -> verification.Verification:
@@ -188,10 +199,12 @@ def _annotations(item: Json) -> dict[str, str]:
 
 def _of_list(verifier: Verifier, item: Json) -> verification.Verification:
     namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
-    injection = Injection.read(_annotations(item))
+    injection, given = Injection.read(_annotations(item)), None
     try:
+        if not injection.annotated:
+            injection, given = NamedServiceAccount(verifier.connection, namespace, name).given(injection)
         role_arn(injection.role_arn)
-        return verifier.verify(namespace, name, injection)
+        return verifier.verify(namespace, name, injection, given)
     except InvalidInput as error:
         wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
         return verification.Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
@@ -210,8 +223,10 @@ class Verifier:
     """The options by which `irsa doctor` looks at the same."""
     many: bool = False
 
-    def verify(self, namespace: str, name: str, injection: Injection) -> verification.Verification:
-        """Go through the steps for a ServiceAccount whose annotations name a role."""
+    def verify(
+        self, namespace: str, name: str, injection: Injection, given: Association | None = None
+    ) -> verification.Verification:
+        """Go through the steps for a ServiceAccount; `given` is its association if it has no annotation."""
         started, reads, cluster = monotonic(), self.reads, self.connection.cluster
         audience, arn = self.wanted.audience or injection.audience, injection.role_arn
         reach, subject = reach_of(self.connection.target), names.subject(namespace, name)
@@ -220,23 +235,31 @@ class Verifier:
         answer = attempt(
             lambda: self.connection.kube.token_request(namespace, name, audience, pod=self.wanted.pod)
         )
-        exchanged = attempt(lambda: self._exchange(arn, answer))
+        exchanged = attempt(lambda: self._exchange(arn, answer, given))
         after, permissions = self._after(arn, exchanged, self._target(arn, injection))
         pod = self.wanted.pod[0] if self.wanted.pod else ""
         identity = steps.identity_of(
             cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
         )
-        others = self._association(namespace, name)
-        trusted = iam_steps.trust(role, arn, identity)
-        endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
+        others = self._association(namespace, name) if given is None else None
+        if given is None:
+            trusted = iam_steps.trust(role, arn, identity)
+            at_aws: Iterable[verification.VerificationStep] = (
+                iam_steps.provider(reads.provider(account), cluster, account, audience, reach),
+                trusted,
+                steps.exchange(exchanged, self._sent(arn), SESSION_NAME, trusted),
+            )
+        else:
+            first, named = reads.role(given.role_arn), NamedServiceAccount(self.connection, namespace, name)
+            agent = read(lambda: runs_agent(self.connection))
+            steps_of = pod_steps.at_aws(first, exchanged, given, cluster, named, bound=bool(pod))
+            at_aws = (*steps_of, *pod_steps.missing_agent(agent))
         found = (
             steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
             steps.claims(answer, cluster, subject, audience, reads.public_keys(), reads.cluster_keys()),
-            iam_steps.provider(reads.provider(account), cluster, account, audience, reach),
-            trusted,
-            steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
+            *at_aws,
             *after,
-            *steps.completeness(role, arn, reach, subject, annotated=injection.by_irsa),
+            *steps.completeness(role, arn, reach, subject, annotated=injection.by_irsa or given is not None),
             *steps.pods(others, arn, cluster),
         )
         return verification.agreed(
@@ -253,6 +276,10 @@ class Verifier:
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )
         )
+
+    def _sent(self, arn: str) -> str:
+        endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
+        return f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {SESSION_NAME}"
 
     def _target(self, arn: str, injection: Injection) -> Link | UnreadableNote | None:
         try:
@@ -286,9 +313,11 @@ class Verifier:
         last = wanted.chain[-1] if wanted.chain else arn
         return self.reads.simulations(last, wanted.actions, wanted.resources, federated=not wanted.chain)
 
-    def _exchange(self, arn: str, answer: TokenAnswer | IrsaError) -> Exchange:
+    def _exchange(self, arn: str, answer: TokenAnswer | IrsaError, given: Association | None) -> Exchange:
         if isinstance(answer, IrsaError):
             raise IrsaError("there is no token")
+        if given is not None:
+            return exchange_for_pod(self.connection.aws, self.connection.cluster.name, answer.token)
         return exchange_once(self.connection.aws, arn, answer.token)
 
     def _after(
@@ -305,7 +334,8 @@ class Verifier:
         if (simulations := self._simulations(arn)) is not None:
             permissions += steps.simulated(attempt(simulations.result), self.wanted.actions)
         permissions += [steps.called(item, answer) for item, answer in zip(calls, answers, strict=True)]
-        return [steps.whose(whose.result(), arn, SESSION_NAME), *links], permissions
+        session = SESSION_NAME if isinstance(exchanged, IrsaError) else exchanged.role_session
+        return [steps.whose(whose.result(), arn, session.rsplit("/", 1)[-1]), *links], permissions
 
     def _chain(
         self, current: RoleCredentials | IrsaError, target: Link | UnreadableNote | None

@@ -11,6 +11,7 @@ from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
 from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
 from irsa_cli.core.inventory.describe_document import Description, Identity, Policy
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
@@ -38,6 +39,7 @@ def lines(found: Description) -> Iterator[str]:
             yield "Warnings"
         yield from _rows(item.severity.value, (item.sentence, item.suggestion, item.explained_by))
     yield from _target(found)
+    yield from _pod_identity(found)
     yield from _pods(found)
     yield "In Kubernetes"
     yield from (f"  {line}" for line in may_lines(found.kubernetes))
@@ -71,7 +73,8 @@ def _account(found: Description) -> Iterator[str]:
     yield _row("annotated", _time(account.annotated))
     yield from _rows("annotations", _pairs(account.annotations))
     yield from _rows("labels", _pairs(account.labels))
-    yield _row("token", f"for {injection.audience}, {injection.token_seconds} s")
+    if found.binding.by != "pod-identity":
+        yield _row("token", f"for {injection.audience}, {injection.token_seconds} s")
 
 
 def _role(found: Description) -> Iterator[str]:
@@ -107,6 +110,29 @@ def _target(found: Description) -> Iterator[str]:
     yield from _rows("AWS config", target.config.splitlines())
 
 
+_AGENT = {True: "runs", False: "missing"}
+_NEW = {"web-identity": "IRSA", "pod-identity": "EKS Pod Identity"}
+
+
+def _pod_identity(found: Description) -> Iterator[str]:
+    binding, given = found.binding, found.binding.association
+    if not isinstance(given, Association):
+        return
+    yield "EKS Pod Identity"
+    yield _row("association", given.id)
+    yield _row("role", given.role_arn or _UNREAD)
+    if given.target_role_arn:
+        yield _row("target role", f"{given.target_role_arn}, external ID {given.external_id}")
+    yield _row("session", f"tags {'off' if given.without_tags else 'on'}")
+    if given.session_policy:
+        yield _row("", "limited by a session policy")
+    if given.owner:
+        yield _row("owner", given.owner)
+    yield from _rows("tags", _pairs(given.tags))
+    yield _row("agent", _UNREAD if isinstance(binding.agent, Unreadable) else _AGENT[bool(binding.agent)])
+    yield _row("new pods", f"use {_NEW[binding.new_pods]}")
+
+
 def _policies(name: str, policies: tuple[Policy, ...]) -> Iterator[str]:
     if not policies:
         yield _row(name, _NONE)
@@ -119,6 +145,8 @@ def _policies(name: str, policies: tuple[Policy, ...]) -> Iterator[str]:
 
 
 def _trust(found: Description) -> Iterator[str]:
+    if found.binding.by == "pod-identity":
+        return
     yield "Trust"
     provider = found.provider
     if isinstance(provider, ProviderState):
@@ -159,6 +187,8 @@ def _pods(found: Description) -> Iterator[str]:
     width = max((len(item.pod.name) for item in found.pods), default=0)
     for item in found.pods:
         state = "has the role" if item.identity is Identity.CURRENT else item.reason
+        if found.binding.by == "both" and item.identity is Identity.CURRENT:
+            state = "has the role by IRSA"
         yield f"  {item.pod.name:<{width}}  {state}"
     if found.restart:
         yield "To restart the pods:"

@@ -18,11 +18,12 @@ from irsa_cli.core.trust.rules.rule import in_one_line
 from irsa_cli.core.values.shown import visible
 
 NOTHING = "-"
-_HEAD = ("NAMESPACE", "NAME", "ROLE", "OWNER", "POLICIES", "AGE", "STATUS")
+_HEAD = ("NAMESPACE", "NAME", "ROLE", "BY", "OWNER", "POLICIES", "AGE", "STATUS")
 SPARE = ("POLICIES", "OWNER", "AGE")
 """Columns that a terminal with little room does not show, the first first."""
 _WIDE = (
-    "NAMESPACE", "NAME", "ROLE", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE", "STATUS",
+    "NAMESPACE", "NAME", "ROLE", "BY", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE",
+    "STATUS",
 )  # fmt: skip
 _NAMED = 2
 """Policies listed in the narrow table; of more, the number is shown."""
@@ -35,16 +36,25 @@ _COLOURS = {
 
 
 def table(
-    bindings: Iterable[ListedBinding], *, wide: bool, reasons: bool = False
+    bindings: Sequence[ListedBinding], *, wide: bool, by: bool, reasons: bool = False
 ) -> tuple[Sequence[str], list[list[str]]]:
-    """The head and the safe cells of the rows; the status has its colour and, if `wide`, its reason."""
-    now, head, rows = datetime.now(timezone.utc), _WIDE if wide else _HEAD, []
+    """The head and the safe cells of the rows; the status has its colour and, if `wide`, its reason.
+
+    `by`: with the column BY.
+    """
+    now, rows = datetime.now(timezone.utc), []
+    head = [name for name in (_WIDE if wide else _HEAD) if by or name != "BY"]
     for item in bindings:
         found = _cells(item, now, wide=wide)
         status = click.style(item.status.value, fg=_COLOURS.get(item.status, "red"))
         why = [visible(reason_of(item))] if wide or reasons else []
         rows.append([*(visible(found[name]) for name in head[:-1]), ": ".join(filter(None, (status, *why)))])
     return head, rows
+
+
+def differ(bindings: Iterable[ListedBinding]) -> bool:
+    """Whether some have their role otherwise than by IRSA, so that the column BY is worth its room."""
+    return any(item.by not in ("irsa", "") for item in bindings)
 
 
 def reason_of(item: ListedBinding) -> str:
@@ -77,6 +87,7 @@ def _cells(item: ListedBinding, now: datetime, *, wide: bool) -> dict[str, str]:
         "NAMESPACE": item.namespace or NOTHING,
         "NAME": item.name or NOTHING,
         "ROLE": found.name if found and not wide else "".join(visible(word).split()) or NOTHING,
+        "BY": item.by or NOTHING,
         "OWNER": item.owner,
         "ROLE-BY": item.role_maker,
         "SA-BY": item.account_maker if item.account else NOTHING,
@@ -92,8 +103,8 @@ Rows = dict[tuple[str, str, str], tuple[object, list[str]]]
 """The document and the row of each binding, by namespace, name and role."""
 
 
-def _rows(items: Sequence[ListedBinding], *, wide: bool) -> Rows:
-    _, rows = table(items, wide=wide, reasons=True)
+def _rows(items: Sequence[ListedBinding], *, wide: bool, by: bool) -> Rows:
+    _, rows = table(items, wide=wide, by=by, reasons=True)
     keys = ((item.namespace, item.name, item.role_arn) for item in items)
     return dict(zip(keys, zip(map(binding_json, items), rows, strict=True), strict=True))
 
@@ -115,7 +126,8 @@ def watch(
     wait: Callable[[float], object] = time.sleep,
 ) -> NoReturn:
     """Print changes after `first` until a signal; a failed read is reported once and repeated."""
-    before, failed = _rows(first.items, wide=wide), ""
+    by = differ(first.items)
+    before, failed = _rows(first.items, wide=wide, by=by), ""
     while True:
         wait(seconds)
         found = read()
@@ -127,6 +139,6 @@ def watch(
             failed = str(found.error)
             continue
         failed = ""
-        now = _rows(found.items, wide=wide)
+        now = _rows(found.items, wide=wide, by=by)
         show_table((), _changed(before, now))
         before = now

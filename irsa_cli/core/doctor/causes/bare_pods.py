@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from irsa_cli.core.binding.serving import AGENT
 from irsa_cli.core.doctor.causes.pod_identity import association_of, runs_without
 from irsa_cli.core.doctor.clues.injection import (
     POD_IDENTITY_ENV,
@@ -39,6 +38,7 @@ from irsa_cli.core.doctor.subjects import (
     where,
 )
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.binding.serving import AGENT
+from irsa_cli.core.binding.pod_identity_trust import actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, has_pod_identity, opted_out
-from irsa_cli.core.doctor.clues.pod_identity_trust import actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names, starts
 from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies.policy import Document
@@ -45,13 +45,14 @@ def _trust(facts: Facts) -> Judgement:
             fix=eks(facts, "list-pod-identity-associations"),
             role=association.role_arn,
         )
-    said = said_to_service(role.trust, facts, association)
+    said = said_to_service(role.trust, facts.cluster, facts.named, association)
     return _judged(facts, role, said, _admit(facts, association, role))
 
 
 def serves_pod_identity(facts: Facts, association: Association, role: Role) -> bool:
     """Whether a role's trust policy is known to allow EKS Pod Identity what it needs for the association."""
-    return all(item.answer is Answer.YES for item in said_to_service(role.trust, facts, association))
+    said = said_to_service(role.trust, facts.cluster, facts.named, association)
+    return all(item.answer is Answer.YES for item in said)
 
 
 def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
@@ -108,7 +109,7 @@ def _target(facts: Facts) -> Judgement:
     }
     if association.external_id:
         wanted["Condition"] = {"StringEquals": {"sts:ExternalId": association.external_id}}
-    said = said_to_role(role.trust, facts, association)
+    said = said_to_role(role.trust, facts.cluster, facts.named, association)
     fix = rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
     return _judged(facts, role, said, fix)
 

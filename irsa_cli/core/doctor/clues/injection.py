@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from irsa_cli.core.binding.serving import AGENT
 from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
@@ -34,12 +33,6 @@ def webhooks_of(facts: Facts) -> tuple[Webhook, ...]:
     if not found:
         raise CannotTell("there is no pod identity webhook; see webhook-missing")
     return found
-
-
-def is_agent(pod: Pod) -> bool:
-    """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
-    name = pod.labels.get("app.kubernetes.io/name", "")
-    return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)
 
 
 def is_injected(pod: Pod) -> bool:

@@ -5,28 +5,32 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust import pod_identity
 from irsa_cli.core.trust.assuming import Said, names_role, said
 from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.names import Namespaced
 
 
-def _tags(facts: Facts, association: Association, prefix: str) -> Context:
-    named = facts.named
+def _tags(cluster: Cluster, subject: Namespaced, association: Association, prefix: str) -> Context:
     untagged = association.without_tags
-    return {} if untagged else pod_identity.tags_of(facts.cluster, named.namespace, named.name, prefix)
+    return {} if untagged else pod_identity.tags_of(cluster, subject.namespace, subject.name, prefix)
 
 
-def said_to_service(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
+def said_to_service(
+    document: Document, cluster: Cluster, subject: Namespaced, association: Association
+) -> tuple[Said, ...]:
     """How the trust policy of the association's role answers EKS Pod Identity."""
-    named, tagged = facts.named, not association.without_tags
-    return pod_identity.said_to_service(document, facts.cluster, named.namespace, named.name, tagged=tagged)
+    tagged = not association.without_tags
+    return pod_identity.said_to_service(document, cluster, subject.namespace, subject.name, tagged=tagged)
 
 
-def said_to_role(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
+def said_to_role(
+    document: Document, cluster: Cluster, subject: Namespaced, association: Association
+) -> tuple[Said, ...]:
     """How the trust policy of the target role answers the association's role."""
     arn = Arn.parse(association.role_arn)
     context: Context = {
@@ -36,9 +40,9 @@ def said_to_role(document: Document, facts: Facts, association: Association) -> 
         "aws:principalorgid": PresentKey(),
         "aws:principalorgpaths": PresentKey(),
         "aws:securetransport": ("true",),
-        "aws:requestedregion": (facts.cluster.region,),
-        **_tags(facts, association, "aws:requesttag/"),
-        **_tags(facts, association, "aws:principaltag/"),
+        "aws:requestedregion": (cluster.region,),
+        **_tags(cluster, subject, association, "aws:requesttag/"),
+        **_tags(cluster, subject, association, "aws:principaltag/"),
         **({"sts:externalid": (association.external_id,)} if association.external_id else {}),
     }
     names = names_role(arn, association.role_arn)
