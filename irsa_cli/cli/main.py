@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "disassociate-oidc": "Delete the IAM OIDC provider of a cluster.",
     "update-sa": "Change a ServiceAccount's role, policies or annotations.",
     "adopt": "Adopt a role created by another tool.",
+    "migrate": "Move ServiceAccounts between IRSA and Pod Identity.",
     "verify": "Verify that a ServiceAccount can assume its role.",
     "doctor": "Find out why a ServiceAccount cannot use its role.",
     "preflight": "Check the AWS identity of this pod.",
@@ -57,7 +58,8 @@ COMMANDS: dict[str, str] = {
 }
 GROUPS: dict[str, list[str]] = {
     "Create and change": [
-        "associate-oidc", "create-sa", "update-sa", "adopt", "delete-sa", "disassociate-oidc",
+        "associate-oidc", "create-sa", "update-sa", "adopt", "migrate", "delete-sa",
+        "disassociate-oidc",
     ],
     "Read and audit": ["get-sa", "describe-sa", "policies", "audit", "who-can", "lint"],
     "Verify and debug": ["verify", "doctor", "preflight", "exec", "token", "credentials"],

@@ -21,6 +21,8 @@ from irsa_cli.kube.contents import Contents, read_contents
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
 
 MERGE_PATCH = "application/merge-patch+json"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+"""The annotation of a pod template that `kubectl rollout restart` sets."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,17 @@ class Kube(Calls):
             "statefulsets": apps.list_namespaced_stateful_set,
         }
         return _or_empty(lambda: self._list(f"list {resource}", methods[resource], namespace))
+
+    def restart(self, namespace: str, kind: str, name: str, time: str) -> None:
+        """Have a workload's pods replaced, as `kubectl rollout restart` does; `kind` is one of ROLLED."""
+        apps = kubernetes.client.AppsV1Api(self._patching.api_client)
+        methods = {
+            "DaemonSet": apps.patch_namespaced_daemon_set,
+            "Deployment": apps.patch_namespaced_deployment,
+            "StatefulSet": apps.patch_namespaced_stateful_set,
+        }
+        patch = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: time}}}}}
+        self._call(f"patch {kind.lower()}s", methods[kind], name, namespace, patch)
 
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
         """The events of a namespace, or of the cluster, with this reason."""

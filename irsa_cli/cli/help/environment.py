@@ -20,6 +20,7 @@ PERMITS = (
     "yes", "force", "prune", "override", "update_trust", "update_target_trust", "allow_wide_trust",
     "allow_boundary_removal", "no_permissions_boundary", "detach_policy_arn", "set_policy_arns",
     "remove_inline_policy", "remove_tag", "role_only", "everything", "forward", "pass_env", "ignore_maker",
+    "restart", "finish", "others",
 )  # fmt: skip
 """Options that permit to delete, loosen or adopt: a variable that is still set from another day must not."""
 _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
