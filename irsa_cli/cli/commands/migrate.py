@@ -17,7 +17,7 @@ from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.values.shown import visible
 
-WAYS = ("irsa", "pod-identity")
+WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
 
 
 @click.command("migrate", cls=HelpedCommand)
@@ -28,7 +28,7 @@ WAYS = ("irsa", "pod-identity")
     type=Checked("name", "names.service_account"),
     shell_complete=completed("accounts"),
 )
-@once("--to", type=click.Choice(WAYS), required=True, help="How new pods are to get the role.")
+@once("--to", type=click.Choice([*WAYS]), required=True, help="How new pods are to get the role.")
 @selecting.namespace_option("Namespace of the ServiceAccounts. [default: default]")
 @switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
 @switch("--finish", help="Remove the old way, if no running pod uses it.")
@@ -40,7 +40,7 @@ WAYS = ("irsa", "pod-identity")
 def command(**options: Any) -> int:
     """Move ServiceAccounts between IRSA and Pod Identity.
 
-    irsa adds the new way beside the old one: a statement in the role's trust policy, and the association
+    irsa adds the new way next to the old one: a statement in the role's trust policy, and the association
     or the annotation. Each ServiceAccount is one transaction. Running pods keep working; nothing restarts
     without --restart, and the old way stays until --finish. To go back, use the other value of --to.
 
@@ -96,7 +96,10 @@ def _show_status(done: AppliedList) -> None:
     for item in done.items:
         found = item.result.facts.get("migration")
         if found:
-            pods = (f"{len(found['pods'][way])} by {way}" for way in WAYS if found["pods"][way])
-            rows.append([item.name, " and ".join(found["ways"]) or "none", ", ".join(pods) or "none"])
+            pods = (
+                f"{len(found['pods'][way])} by {text}" for way, text in WAYS.items() if found["pods"][way]
+            )
+            ways = " and ".join(WAYS[way] for way in found["ways"])
+            rows.append([item.name, ways or "none", ", ".join(pods) or "none"])
     if rows:
         show_table(("SERVICEACCOUNT", "ROLE BY", "RUNNING PODS"), [[*map(visible, row)] for row in rows])

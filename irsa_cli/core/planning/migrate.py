@@ -1,8 +1,8 @@
 """The plans that move a ServiceAccount between IRSA and EKS Pod Identity; pure.
 
-`addition` puts the new way next to the old one and removes nothing: from then on a pod gets the role by
-whichever way it was started. `retirement` removes the old way of this cluster, and nothing of other
-clusters, other ServiceAccounts or other tools. What is there is read in `irsa_cli.usecases.write.migrate`.
+`addition` adds the new way next to the old one and removes nothing. `retirement` removes the old way of this
+cluster, and nothing of other clusters, other ServiceAccounts or other tools. `irsa_cli.usecases.write.migrate`
+reads the current state.
 """
 
 from __future__ import annotations
@@ -34,11 +34,16 @@ SHOWN = 10
 """How many pods are named at most."""
 
 
-class Way(str, Enum):
+class Way(Enum):
     """How pods get a role; the value is what `--to` takes."""
 
     IRSA = "irsa"
     POD_IDENTITY = "pod-identity"
+
+    @property
+    def title(self) -> str:
+        """Its name in texts."""
+        return "IRSA" if self is Way.IRSA else "Pod Identity"
 
     @property
     def other(self) -> Way:
@@ -213,13 +218,13 @@ def retirement(
     pair = ways.pair
     if not ways.has(to):
         raise Refused(
-            f"{pair.full_name} does not get its role by {to.value} yet", next_steps=(_command(to, pair),)
+            f"{pair.full_name} does not get its role by {to.title} yet", next_steps=(_command(to, pair),)
         )
     left = ways.pods.get(to.other, ())
     if left and not (restarts and to is Way.IRSA):
         restart = "--restart" if to is Way.POD_IDENTITY else "--finish --restart"
         raise Refused(
-            f"{len(left)} running pods of {pair.full_name} still use {to.other.value}",
+            f"{len(left)} running pods of {pair.full_name} still use {to.other.title}",
             details=[pod.name for pod in left[:SHOWN]],
             next_steps=(f"{_command(to, pair)} {restart}",),
         )
@@ -326,7 +331,7 @@ _DRIVERS = {
 def warnings(
     to: Way, ways: Ways, policies: Mapping[str, Document] | Unreadable, drivers: Iterable[str]
 ) -> list[str]:
-    """What may behave differently by the new way; raises `Refused` where pods would lose permissions.
+    """Differences that pods may notice; raises `Refused` if they would lose permissions.
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
     """
@@ -346,7 +351,7 @@ def warnings(
                         " --tags K=V",),
         )  # fmt: skip
     found += [
-        f"{name} compares the session's name ({key}), which is another one by {to.value}"
+        f"{name} compares the session's name ({key}), which differs with {to.title}"
         for name, text in texts.items()
         for key in _SESSION_NAME
         if key in text

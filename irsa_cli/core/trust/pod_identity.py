@@ -2,8 +2,7 @@
 
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
-What EKS sends for an association, and whether a trust policy allows that, is
-`irsa_cli.core.doctor.clues.pod_identity_trust`'s business.
+`irsa_cli.core.doctor.clues.pod_identity_trust` judges whether a trust policy allows what EKS sends.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`irsa migrate`: ServiceAccounts move between IRSA and EKS Pod Identity, one transaction each.
 
-What to change is decided in `irsa_cli.core.planning.migrate`. The state is in IAM, EKS and the cluster
+`irsa_cli.core.planning.migrate` plans the changes. The state is in IAM, EKS and the cluster
 only, so another run, on any machine, continues, finishes or goes back.
 """
 
@@ -153,9 +153,9 @@ class _Moving:
         first = request.restart and request.to is Way.POD_IDENTITY and request.finish
         if first and not settings.dry_run:
             self._restart(settings)
-        told = f"{request.to.value}{' finish' if request.finish else ''}"
+        asked = f"{request.to.value}{' finish' if request.finish else ''}"
         title = f"{request.namespace}/{self.name}"
-        context = RunContext.of(Command.MIGRATE, self.connection, title, request=told)
+        context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
         earlier = earlier_runs(settings, context)
         result = until_settled(lambda: self._attempt(settings, context), settings)
         supersede_if_well(earlier, result, settings)
@@ -167,7 +167,7 @@ class _Moving:
         return result
 
     def report(self, _settings: Settings) -> Result:
-        """What is there; nothing is written."""
+        """Report the current state; write nothing."""
         with naming_caller(self.connection.caller):
             ways = self._read()
             notes = [*self._warnings(ways), *self._evidence()]
@@ -210,11 +210,11 @@ class _Moving:
 
     def _plan(self, ways: Ways) -> tuple[Plan, list[str]]:
         request = self.request
-        told = self._warnings(ways)
+        warnings = self._warnings(ways)
         if not request.finish:
-            return planning.addition(request.to, ways), told
+            return planning.addition(request.to, ways), warnings
         plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
-        return plan, [*told, *kept, *self._evidence()]
+        return plan, [*warnings, *kept, *self._evidence()]
 
     def _warnings(self, ways: Ways) -> list[str]:
         name = ways.role_arn.rsplit("/", 1)[-1]
@@ -235,7 +235,7 @@ class _Moving:
         return [f"last use of IRSA, by CloudTrail (some minutes late): {last}"]
 
     def _next(self, request: Request) -> list[str]:
-        """What is left to do, as commands."""
+        """The next command, if there is one."""
         ways = self.ways
         assert ways is not None
         old = ways.pods.get(request.to.other, ())
@@ -246,15 +246,15 @@ class _Moving:
                 f" To delete it and restart the pods: {command} --finish --restart"
             ]
         if old and not request.restart:
-            return [f"{len(old)} running pods use {request.to.other.value} until they restart: {command}"
+            return [f"{len(old)} running pods use {request.to.other.title} until they restart: {command}"
                     " --restart"]  # fmt: skip
-        return [] if request.finish else [f"to remove {request.to.other.value}: {command} --finish"]
+        return [] if request.finish else [f"to remove {request.to.other.title}: {command} --finish"]
 
     def _restart(self, settings: Settings) -> None:
         """Restart the workloads whose pods use the old way, one at a time; raises `IrsaError` to stop."""
         ways = self._read()
         if not ways.has(self.request.to):
-            raise Refused(f"{ways.pair.full_name} does not get its role by {self.request.to.value} yet")
+            raise Refused(f"{ways.pair.full_name} does not get its role by {self.request.to.title} yet")
         owners = dict.fromkeys(map(owner_of, ways.pods[self.request.to.other]))
         if owners:
             self._await_webhook(settings)
@@ -283,7 +283,7 @@ class _Moving:
                 return
             if waited >= HEEDED:
                 raise IrsaError(
-                    f"new pods of {self.request.namespace}/{self.name} do not get {to.value}",
+                    f"new pods of {self.request.namespace}/{self.name} do not get {to.title}",
                     reason=f"a pod created as a dry run had no variables of it for {HEEDED:.0f} s",
                     next_steps=(f"irsa doctor {self.name} -n {self.request.namespace}"
                                 f" {self.connection.cluster.options}",),
@@ -302,7 +302,7 @@ class _Moving:
             wrong = next((pod.name for pod in new if planning.ways_of(pod) != {to}), "")
             if wrong:
                 raise IrsaError(
-                    f"pod {wrong} of {kind} {name} did not get {to.value}",
+                    f"pod {wrong} of {kind} {name} did not get {to.title}",
                     reason="no other workload was restarted",
                     next_steps=(f"irsa doctor pod/{wrong} -n {self.request.namespace}"
                                 f" {self.connection.cluster.options}",),
