@@ -50,7 +50,7 @@ def command(**options: Any) -> int:
       irsa migrate --to pod-identity s3-reader -n backend -c prod --finish
       irsa migrate --to irsa -n backend -c prod --status
     """
-    from irsa_cli.core.planning.migrate import Way
+    from irsa_cli.core.planning.migrate import IdentitySource
     from irsa_cli.usecases.write.migrate import Request, migrate
 
     speaking = Speaking.take(options)
@@ -58,7 +58,7 @@ def command(**options: Any) -> int:
     _check(options)
     target = targets.take_target(options, by_profile=True)
     same = {name: options[name] for name in ("names", "restart", "finish", "others", "status")}
-    request = Request(target, Way(options["to"]), options["namespace"], **same)
+    request = Request(target, IdentitySource(options["to"]), options["namespace"], **same)
     status = request.status
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.

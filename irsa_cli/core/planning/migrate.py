@@ -1,8 +1,8 @@
 """The plans that move a ServiceAccount between IRSA and EKS Pod Identity; pure.
 
-`addition` adds the new way next to the old one and removes nothing. `retirement` removes the old way of this
-cluster, and nothing of other clusters, other ServiceAccounts or other tools. `irsa_cli.usecases.write.migrate`
-reads the current state.
+`addition` adds the new way next to the old one and removes nothing. `retirement` removes the old way of
+this cluster, and nothing of other clusters, other ServiceAccounts or other tools.
+`irsa_cli.usecases.write.migrate` reads the current state.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SHOWN = 10
 """How many pods are named at most."""
 
 
-class Way(Enum):
+class IdentitySource(Enum):
     """How pods get a role; the value is what `--to` takes."""
 
     IRSA = "irsa"
@@ -43,12 +43,12 @@ class Way(Enum):
     @property
     def title(self) -> str:
         """Its name in texts."""
-        return "IRSA" if self is Way.IRSA else "Pod Identity"
+        return "IRSA" if self is IdentitySource.IRSA else "Pod Identity"
 
     @property
-    def other(self) -> Way:
+    def other(self) -> IdentitySource:
         """The way that is left."""
-        return Way.IRSA if self is Way.POD_IDENTITY else Way.POD_IDENTITY
+        return IdentitySource.IRSA if self is IdentitySource.POD_IDENTITY else IdentitySource.POD_IDENTITY
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Ways:
 
     pair: Pairing
     association: Association | None
-    pods: Mapping[Way, Sequence[Pod]] = field(default_factory=dict)
+    pods: Mapping[IdentitySource, Sequence[Pod]] = field(default_factory=dict)
 
     @property
     def role_arn(self) -> str:
@@ -101,18 +101,18 @@ class Ways:
     def _trust(self) -> Document:
         return self.pair.role.state.trust if self.pair.role is not None else {}
 
-    def has(self, way: Way) -> bool:
+    def has(self, way: IdentitySource) -> bool:
         """Whether new pods can get the role this way: both ends are there."""
-        if way is Way.POD_IDENTITY:
+        if way is IdentitySource.POD_IDENTITY:
             given = self.association is not None and self.association.role_arn == self.role_arn
             return given and trust_policy.trusts_service(self._trust, pod_identity.SERVICE)
         identity = self.pair.identity(self.pair.audience)
         return self.pair.is_annotated and trust_policy.admits(self._trust, identity)
 
 
-def addition(to: Way, ways: Ways) -> Plan:
+def addition(to: IdentitySource, ways: Ways) -> Plan:
     """The changes after which pods get the role both ways; empty if they do already. Raises `Refused`."""
-    return _add_association(ways) if to is Way.POD_IDENTITY else _add_annotation(ways)
+    return _add_association(ways) if to is IdentitySource.POD_IDENTITY else _add_annotation(ways)
 
 
 def _statement(ways: Ways, wanted: Document) -> list[Change]:
@@ -208,7 +208,7 @@ def _unmarked(change: Change) -> Change:
 
 
 def retirement(
-    to: Way, ways: Ways, *, others: bool = False, restarts: bool = False
+    to: IdentitySource, ways: Ways, *, others: bool = False, restarts: bool = False
 ) -> tuple[Plan, list[str]]:
     """The changes that remove the old way, and what stays and why. Raises `Refused`.
 
@@ -221,20 +221,20 @@ def retirement(
             f"{pair.full_name} does not get its role by {to.title} yet", next_steps=(_command(to, pair),)
         )
     left = ways.pods.get(to.other, ())
-    if left and not (restarts and to is Way.IRSA):
-        restart = "--restart" if to is Way.POD_IDENTITY else "--finish --restart"
+    if left and not (restarts and to is IdentitySource.IRSA):
+        restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
         raise Refused(
             f"{len(left)} running pods of {pair.full_name} still use {to.other.title}",
             details=[pod.name for pod in left[:SHOWN]],
             next_steps=(f"{_command(to, pair)} {restart}",),
         )
-    if to is Way.POD_IDENTITY:
+    if to is IdentitySource.POD_IDENTITY:
         return _retire_annotation(ways, others)
     _check_limits(ways)
     return _retire_association(ways, others)
 
 
-def _command(to: Way, pair: Pairing) -> str:
+def _command(to: IdentitySource, pair: Pairing) -> str:
     return pair.command(f"migrate --to {to.value}")
 
 
@@ -291,22 +291,22 @@ def _without(ways: Ways, unwanted: Sequence[Document], notes: list[str]) -> list
     ]
 
 
-def by_way(pods: Iterable[Pod]) -> dict[Way, list[Pod]]:
+def by_way(pods: Iterable[Pod]) -> dict[IdentitySource, list[Pod]]:
     """The living pods by the way that gives them credentials; one may have containers of both."""
-    found: dict[Way, list[Pod]] = {Way.IRSA: [], Way.POD_IDENTITY: []}
+    found: dict[IdentitySource, list[Pod]] = {IdentitySource.IRSA: [], IdentitySource.POD_IDENTITY: []}
     for pod in pods:
         for way in ways_of(pod) if pod.is_alive else ():
             found[way].append(pod)
     return found
 
 
-def ways_of(pod: Pod) -> set[Way]:
+def ways_of(pod: Pod) -> set[IdentitySource]:
     """The ways of a pod's containers."""
     tokens = [item.env.is_set(TOKEN_FILE) for item in pod.containers]
     agents = [item.env.is_set(CREDENTIALS_URI) for item in pod.containers]
-    found = {Way.IRSA} if any(tokens) else set()
+    found = {IdentitySource.IRSA} if any(tokens) else set()
     by_agent = any(agent and not token for token, agent in zip(tokens, agents, strict=True))
-    return found | ({Way.POD_IDENTITY} if by_agent else set())
+    return found | ({IdentitySource.POD_IDENTITY} if by_agent else set())
 
 
 _SESSION_NAME = ("aws:userid", "sts:rolesessionname")
@@ -329,7 +329,7 @@ _DRIVERS = {
 
 
 def warnings(
-    to: Way, ways: Ways, policies: Mapping[str, Document] | Unreadable, drivers: Iterable[str]
+    to: IdentitySource, ways: Ways, policies: Mapping[str, Document] | Unreadable, drivers: Iterable[str]
 ) -> list[str]:
     """Differences that pods may notice; raises `Refused` if they would lose permissions.
 
@@ -343,7 +343,7 @@ def warnings(
     trust = ways.pair.role.state.trust if ways.pair.role is not None else {}
     texts = {name: json.dumps(item).lower() for name, item in {**policies, "the trust policy": trust}.items()}
     tagged = [name for name in policies if any(key in texts[name] for key in _SESSION_TAGS)]
-    if to is Way.IRSA and tagged:
+    if to is IdentitySource.IRSA and tagged:
         raise Refused(
             f"{', '.join(tagged)} of {ways.role_arn} compares session tags",
             reason="only EKS Pod Identity sets them: with IRSA such a condition does not hold",
@@ -356,16 +356,16 @@ def warnings(
         for key in _SESSION_NAME
         if key in text
     ]
-    if to is Way.POD_IDENTITY:
+    if to is IdentitySource.POD_IDENTITY:
         found += [f"pods mount volumes of {it}: {_DRIVERS[it]}" for it in sorted({*drivers} & {*_DRIVERS})]
     return found
 
 
-def as_json(to: Way, ways: Ways) -> dict[str, Any]:
+def as_json(to: IdentitySource, ways: Ways) -> dict[str, Any]:
     """The part of a result that is about the migration."""
     return {
         "to": to.value,
-        "ways": [way.value for way in Way if ways.has(way)],
+        "ways": [way.value for way in IdentitySource if ways.has(way)],
         "association": ways.association.id if ways.association is not None else None,
-        "pods": {way.value: [pod.name for pod in ways.pods.get(way, ())] for way in Way},
+        "pods": {way.value: [pod.name for pod in ways.pods.get(way, ())] for way in IdentitySource},
     }

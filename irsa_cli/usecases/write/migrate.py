@@ -23,7 +23,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.migrate import Way, Ways
+from irsa_cli.core.planning.migrate import IdentitySource, Ways
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values import doing
@@ -60,7 +60,7 @@ class Request:
     """
 
     target: Target
-    to: Way
+    to: IdentitySource
     namespace: str
     names: tuple[str, ...] = ()
     restart: bool = False
@@ -150,7 +150,7 @@ class _Moving:
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
         request = self.request
-        first = request.restart and request.to is Way.POD_IDENTITY and request.finish
+        first = request.restart and request.to is IdentitySource.POD_IDENTITY and request.finish
         if first and not settings.dry_run:
             self._restart(settings)
         asked = f"{request.to.value}{' finish' if request.finish else ''}"
@@ -240,7 +240,7 @@ class _Moving:
         assert ways is not None
         old = ways.pods.get(request.to.other, ())
         command = ways.pair.command(f"migrate --to {request.to.value}")
-        if request.to is Way.IRSA and not request.finish:
+        if request.to is IdentitySource.IRSA and not request.finish:
             return [
                 "new pods get Pod Identity as long as there is an association."
                 f" To delete it and restart the pods: {command} --finish --restart"

@@ -22,7 +22,7 @@ from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
-from irsa_cli.core.planning.migrate import Way, Ways, addition
+from irsa_cli.core.planning.migrate import IdentitySource, Ways, addition
 from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.transaction.protocol import Run
@@ -201,7 +201,7 @@ class _Updating:
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
             ways = Ways(pair, self.association)
-            found = Plan((*filter(None, found.stages), *addition(Way.POD_IDENTITY, ways).stages))
+            found = Plan((*filter(None, found.stages), *addition(IdentitySource.POD_IDENTITY, ways).stages))
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
             planning.check_pair(pair, found)
