@@ -323,7 +323,14 @@ class Sandbox:
             for cluster in self._clusters.values()
             if cluster.spec.account == account and cluster.partition == partition and cluster.arn in self._own
         }
-        return {**state, "kubernetes": kubernetes}
+        associations = self._front.clusters.associations
+        given = {
+            f"{cluster.spec.name}/{name}": found
+            for cluster in self._clusters.values()
+            if cluster.spec.account == account and cluster.partition == partition
+            for name, found in associations.world(cluster.arn).items()
+        }
+        return {**state, "associations": given, "kubernetes": kubernetes}
 
     def settle(self, timeout: float = 30.0, *, hurry: bool = False, gone: bool = False) -> None:
         """Wait until no call is under way, not even one that its client has given up.

@@ -153,6 +153,8 @@ def essence(world: Json, before: Json) -> Json:
         _blank(thing["tags"])
         if thing["tags"].get(COMMIT) == "done":
             del thing["tags"][COMMIT]
+    for association in found.get("associations", {}).values():
+        _blank(association["tags"])
     for namespace in found["kubernetes"]["namespaces"].values():
         _blank(namespace["annotations"])
     for config_map in found["kubernetes"].get("configmaps", {}).values():
@@ -177,6 +179,8 @@ def objects(world: Json, other: Json) -> Iterator[tuple[Object, Any]]:
         yield from _provider(arn, provider, whole=arn not in other["oidc_providers"])
     for arn, policy in world["policies"].items():
         yield ("Policy", arn), policy
+    for name, association in world.get("associations", {}).items():
+        yield ("PodIdentityAssociation", name), association
     kubernetes, others = world["kubernetes"], other["kubernetes"]
     for name, namespace in kubernetes["namespaces"].items():
         yield from _namespace(name, namespace, whole=name not in others["namespaces"])

@@ -3,8 +3,8 @@
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
 `irsa_cli.sandbox.kubefront` finds a caller's identity in Kubernetes by an entry; access
-policies have no effect. Nobody hands out the credentials of associations, and that the caller may pass
-the role (iam:PassRole) is not checked.
+policies have no effect. Nobody hands out the credentials of associations. That the caller may pass the role
+(iam:PassRole), `irsa_cli.sandbox.aws.front` checks.
 """
 
 from __future__ import annotations
@@ -251,6 +251,16 @@ class Associations(_OfClusters[Association]):
         """Whether a ServiceAccount of a cluster has an association."""
         with self._lock:
             return any(_is_of(found, namespace, name) for found in self._of.get(cluster_arn, {}).values())
+
+    def world(self, cluster_arn: str) -> dict[str, Association]:
+        """What a cluster's associations say, by namespace and ServiceAccount, without what EKS chooses."""
+        with self._lock:
+            return {
+                f"{found['namespace']}/{found['serviceAccount']}": {
+                    key: value for key, value in found.items() if key in ("roleArn", "tags", *_OPTIONS)
+                }
+                for found in self._of.get(cluster_arn, {}).values()
+            }
 
     def _create(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> dict[str, Any]:
         asked = request.json
