@@ -366,6 +366,5 @@ def as_json(to: IdentitySource, ways: Ways) -> dict[str, Any]:
     return {
         "to": to.value,
         "ways": [way.value for way in IdentitySource if ways.has(way)],
-        "association": ways.association.id if ways.association is not None else None,
         "pods": {way.value: [pod.name for pod in ways.pods.get(way, ())] for way in IdentitySource},
     }

@@ -149,21 +149,27 @@ class _Moving:
 
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
-        request = self.request
-        first = request.restart and request.to is IdentitySource.POD_IDENTITY and request.finish
-        if first and not settings.dry_run:
-            self._restart(settings)
+        request, title = self.request, f"{self.request.namespace}/{self.name}"
+        restarts = request.restart and not settings.dry_run
+        # With an association, new pods get Pod Identity: for IRSA it goes before they restart.
+        if restarts and request.finish and request.to is IdentitySource.POD_IDENTITY:
+            result = self._restarted(Result(Ended.UNCHANGED), settings)
+            if result.error is not None:
+                return result
+            restarts = False
         asked = f"{request.to.value}{' finish' if request.finish else ''}"
-        title = f"{request.namespace}/{self.name}"
         context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
         earlier = earlier_runs(settings, context)
         result = until_settled(lambda: self._attempt(settings, context), settings)
         supersede_if_well(earlier, result, settings)
-        if request.restart and not first and result.error is None and not settings.dry_run:
-            try:
-                self._restart(settings)
-            except IrsaError as error:
-                result = replace(result, ended=Ended.UNFINISHED, error=error)
+        return self._restarted(result, settings) if restarts and result.error is None else result
+
+    def _restarted(self, result: Result, settings: Settings) -> Result:
+        """The result after the restarts; workloads that were restarted stay so if a later step fails."""
+        try:
+            self._restart(settings)
+        except IrsaError as error:
+            return replace(result, ended=Ended.UNFINISHED, error=error)
         return result
 
     def report(self, _settings: Settings) -> Result:
@@ -196,16 +202,13 @@ class _Moving:
         return [item for item in found if item["spec"].get("serviceAccountName", "default") == self.name]
 
     def _attempt(self, settings: Settings, context: RunContext) -> Result:
-        request = self.request
         with naming_caller(self.connection.caller):
             ways = self._read()
             plan, notes = self._plan(ways)
         result = perform(plan, self.connection, settings, context, seen=[ways.pair])
         if result.error is None:
-            result.notes += notes
-            if result.ended is not Ended.PLANNED:
-                self._read()
-                result.notes += self._next(request)
+            # Nothing more is read: what fails after the transaction must not hide how that ended.
+            result.notes += [*notes, *(self._next(ways) if result.ended is not Ended.PLANNED else ())]
         return result
 
     def _plan(self, ways: Ways) -> tuple[Plan, list[str]]:
@@ -234,10 +237,9 @@ class _Moving:
         last = "none in 90 days" if used is None else f"{used.time.isoformat(timespec='seconds')}"
         return [f"last use of IRSA, by CloudTrail (some minutes late): {last}"]
 
-    def _next(self, request: Request) -> list[str]:
+    def _next(self, ways: Ways) -> list[str]:
         """The next command, if there is one."""
-        ways = self.ways
-        assert ways is not None
+        request = self.request
         old = ways.pods.get(request.to.other, ())
         command = ways.pair.command(f"migrate --to {request.to.value}")
         if request.to is IdentitySource.IRSA and not request.finish:
