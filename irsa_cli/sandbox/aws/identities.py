@@ -253,7 +253,7 @@ class Associations(_OfClusters[Association]):
             return any(_is_of(found, namespace, name) for found in self._of.get(cluster_arn, {}).values())
 
     def world(self, cluster_arn: str) -> dict[str, Association]:
-        """What a cluster's associations say, by namespace and ServiceAccount, without what EKS chooses."""
+        """A cluster's associations by namespace and ServiceAccount, without what EKS chooses."""
         with self._lock:
             return {
                 f"{found['namespace']}/{found['serviceAccount']}": {
