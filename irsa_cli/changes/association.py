@@ -66,7 +66,7 @@ class AssociationHandler(Settled):
         )
 
     def _is_back(self, change: Change, desired: AssociationState, run: Run) -> bool:
-        """Whether an association is there whose deletion is rolled back: it was not deleted, or is again."""
+        """Whether an association whose deletion is rolled back is there: never deleted, or again."""
         found = read_until(lambda: self._read(change), lambda it: it is None or it.is_like(desired), run)
         if found is not None and not found.is_like(desired):
             raise conflict(change, f"association {found.id} is there instead")

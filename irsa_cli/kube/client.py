@@ -16,6 +16,8 @@ from irsa_cli.kube.contents import Contents, read_contents
 
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
 
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+"""The annotation of a pod template that `kubectl rollout restart` sets."""
 _WITH_PODS = {"propagationPolicy": "Background"}
 
 
@@ -159,6 +161,11 @@ class Kube(Calls):
     def nodes(self) -> list[Json]:
         """All nodes of the cluster."""
         return self._list("nodes")
+
+    def restart(self, namespace: str, kind: str, name: str, time: str) -> None:
+        """Have a workload's pods replaced, as `kubectl rollout restart` does; `kind` is one of ROLLED."""
+        patch = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: time}}}}}
+        self._call(f"patch {kind.lower()}s", namespace, name, body=patch)
 
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
         """The events of a namespace, or of the cluster, with this reason."""

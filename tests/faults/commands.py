@@ -190,6 +190,17 @@ def _saved(*arguments: str) -> Callable[[FaultStage], None]:
     return step
 
 
+def _migrated(*steps: str) -> Callable[[FaultStage], None]:
+    """A step that migrates the binding; its journals are none of the broken run's."""
+
+    def step(stage: FaultStage) -> None:
+        for arguments in steps:
+            stage.run_to_the_end((*_MIGRATE, *arguments.split()))
+        _lose_the_journal(stage)
+
+    return step
+
+
 def _bare_account(stage: FaultStage) -> None:
     stage.make_account(
         NAMESPACE, "app", labels={"app.kubernetes.io/managed-by": "Helm"}, annotations={"a": "b"}
@@ -281,6 +292,7 @@ _UPDATE = (
     *("--inline-policy", "queue.json", "--permissions-boundary", READ_ONLY),
     *("--tags", "team=b", "--remove-tag", "old", "--description", "new", "--label", "team=b"),
 )
+_MIGRATE = ("migrate", "app", "-n", NAMESPACE, "--to")
 _ADOPT = ("adopt", "app", "-n", NAMESPACE)
 _ONE = ("--attach-policy-arn", READ_ONLY)
 _QUEUE = (*_TWO, "--inline-policy", "queue.json")
@@ -366,6 +378,48 @@ COMMANDS = {
             marked=False,
             like_others=True,
             followers=("delete-sa", "adopt", "recover-all"),
+            makes=False,
+        ),
+        Command(
+            "migrate-to-pod-identity",
+            (*_MIGRATE, "pod-identity"),
+            (_provider, _namespace, _bare_account, _bound(*_ONE)),
+            marked=False,
+            like_others=True,
+            followers=("recover-all",),
+            makes=False,
+        ),
+        Command(
+            "migrate-finish",
+            (*_MIGRATE, "pod-identity", "--finish"),
+            (_provider, _namespace, _bare_account, _bound(*_ONE), _migrated("pod-identity")),
+            marked=False,
+            like_others=True,
+            followers=("recover-all",),
+            makes=False,
+        ),
+        Command(
+            "migrate-to-irsa",
+            (*_MIGRATE, "irsa"),
+            (
+                _provider,
+                _namespace,
+                _bare_account,
+                _bound(*_ONE),
+                _migrated("pod-identity", "pod-identity --finish"),
+            ),
+            marked=False,
+            like_others=True,
+            followers=("recover-all",),
+            makes=False,
+        ),
+        Command(
+            "migrate-back",
+            (*_MIGRATE, "irsa", "--finish"),
+            (_provider, _namespace, _bare_account, _bound(*_ONE), _migrated("pod-identity")),
+            marked=False,
+            like_others=True,
+            followers=("recover-all",),
             makes=False,
         ),
         Command(

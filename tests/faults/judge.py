@@ -131,6 +131,7 @@ def _is_named(kind: str, name: str, left: Sequence[str]) -> bool:
     trust = kind == "TrustStatement"
     return any(
         item == text
+        or (kind == "RoleCommit" and item == f"RoleTags {name}")
         or (trust and (item == f"TrustPolicy {name}" or item.startswith(f"{text}/")))
         or (trust and item.startswith("TargetTrustStatement ") and f":role/{name}/" in item)
         for item in left

@@ -59,6 +59,7 @@ from irsa_cli.core.values import names
 @once("--audience", type=AUDIENCE, help="Change the audience of the tokens and the trust policy.")
 @switch("--associate-oidc", "associate", help="With --audience: add it to the cluster's OIDC provider.")
 @roles.pod_options
+@once("--also", type=click.Choice(["pod-identity"]), help="Also give pods the role by EKS Pod Identity.")
 @switch("--verify", help="Verify at STS that the token is accepted, before changing the ServiceAccount.")
 @common.writing_options
 def command(**options: Any) -> int:
@@ -127,6 +128,7 @@ def _update(options: dict[str, Any]) -> Update:
         target_role=_target_role(options),
         external_id=_or_removed(options, "external_id"),
         aws_config_map=_or_removed(options, "aws_config_map"),
+        also_pod_identity=options["also"] is not None,
         **{name: options[name] for name in _SAME},
     )
 

@@ -27,7 +27,8 @@ _LONGEST_INDENT = 6
 _NO_BREAK = "\0"
 _COMMANDS = (
     r"irsa (?:[a-z]+-[a-z]+|adopt|apply|audit|config|delete|diff|docs|doctor|exec|help|history|init|lint|show"
-    r"|policies|recover|sandbox|token|unlock|verify)\b|aws [a-z0-9-]+ [a-z]+-|(?:kubectl|eksctl|terraform) "
+    r"|migrate|policies|recover|sandbox|token|unlock|verify)\b|aws [a-z0-9-]+ [a-z]+-"
+    r"|(?:kubectl|eksctl|terraform) "
 )
 _UNBROKEN = re.compile(
     rf"(?:(?<=\()|(?<=: )|(?<=  )|^)(?:{_COMMANDS})(?:(?! +# |\)).)*|\b\d[\d.]* (?=(?:ms|s|min|h)\b)"

@@ -46,6 +46,8 @@ class Update:
     aws_config_map: str | None = None
     update_target_trust: bool = False
     """Whether the statement that the target's trust policy lacks is added to it."""
+    also_pod_identity: bool = False
+    """Whether pods also get the role by EKS Pod Identity."""
 
     @property
     def concerns_chain(self) -> bool:

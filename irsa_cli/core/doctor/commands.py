@@ -21,7 +21,7 @@ from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.kinds import ROLLED, ROLLOUT, Pod, owner_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.operators import like
@@ -35,25 +35,10 @@ from irsa_cli.core.values.shown import shown, unspaced
 
 Makers = Mapping[str, Maker]
 """The workloads of a namespace that were read, by `Kind/name`."""
-ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
-"""The kinds that `kubectl rollout restart` supports."""
-ROLLOUT = "Rollout"
-"""Of Argo Rollouts, which marks its pods itself: their ReplicaSet does not say its group."""
-_HASHES = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": ROLLOUT}
 _REPLACED = ("ReplicaSet", "ReplicationController")
 """The kinds that recreate a deleted pod but do not roll out changes."""
 _MOST = 5
 """The most workloads in one fix."""
-
-
-def owner_of(pod: Pod) -> tuple[str, str]:
-    """Kind and name of the pod's owner, '' without one; for a ReplicaSet, its Deployment or Rollout."""
-    kind, _, name = pod.owner.partition("/")
-    for label, root in _HASHES.items():
-        end = f"-{pod.labels.get(label)}"
-        if kind == "ReplicaSet" and label in pod.labels and name.endswith(end):
-            return root, name.removesuffix(end)
-    return kind, name
 
 
 def makers_of(pods: Iterable[Pod], read: Callable[[str], tuple[Maker, ...] | Unreadable]) -> Makers:

@@ -164,6 +164,11 @@ KINDS: Mapping[str, str] = {
 BUILT_IN = ("", "apps", "batch", "extensions")
 """The API groups of these kinds."""
 _ENDED = ("Complete", "Failed")
+ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
+"""The kinds that `kubectl rollout restart` supports."""
+ROLLOUT = "Rollout"
+"""Of Argo Rollouts, which marks its pods itself: their ReplicaSet does not say its group."""
+_HASHES = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": ROLLOUT}
 
 
 @dataclass(frozen=True)
@@ -202,3 +207,13 @@ def workload(kind: str, body: Json) -> Workload:
         ended=kind == "Job"
         and any(item.get("type") in _ENDED and item.get("status") == "True" for item in conditions),
     )
+
+
+def owner_of(pod: Pod) -> tuple[str, str]:
+    """Kind and name of the pod's owner, '' without one; for a ReplicaSet, its Deployment or Rollout."""
+    kind, _, name = pod.owner.partition("/")
+    for label, root in _HASHES.items():
+        end = f"-{pod.labels.get(label)}"
+        if kind == "ReplicaSet" and label in pod.labels and name.endswith(end):
+            return root, name.removesuffix(end)
+    return kind, name

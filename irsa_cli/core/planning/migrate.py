@@ -1,38 +1,54 @@
 """The plans that move a ServiceAccount between IRSA and EKS Pod Identity; pure.
 
-`addition` puts the new way next to the old one and removes nothing: from then on a pod gets the role by
-whichever way it was started. `retirement` removes the old way of this cluster, and nothing of other
-clusters, other ServiceAccounts or other tools. The use case reads what is there.
+`addition` adds the new way next to the old one and removes nothing. `retirement` removes the old way of
+this cluster, and nothing of other clusters, other ServiceAccounts or other tools.
+`irsa_cli.usecases.write.migrate` reads the current state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 from irsa_cli.core.binding.changes import account_changes
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks.notes import with_marks, wrote
+from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.differences import check_provider
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import pod_identity, trust_policy
 from irsa_cli.core.values.errors import Refused
 
+TOKEN_FILE, CREDENTIALS_URI = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+"""The variables of each way; of both, SDKs take the token."""
+THEIRS_TAG, THEIRS = "irsa/annotated-by", "others"
+"""The tag of an association whose ServiceAccount had an annotation that irsa did not write."""
+SHOWN = 10
+"""How many pods are named at most."""
 
-class Way(str, Enum):
+
+class IdentitySource(Enum):
     """How pods get a role; the value is what `--to` takes."""
 
     IRSA = "irsa"
     POD_IDENTITY = "pod-identity"
 
     @property
-    def other(self) -> Way:
+    def title(self) -> str:
+        """Its name in texts."""
+        return "IRSA" if self is IdentitySource.IRSA else "Pod Identity"
+
+    @property
+    def other(self) -> IdentitySource:
         """The way that is left."""
-        return Way.IRSA if self is Way.POD_IDENTITY else Way.POD_IDENTITY
+        return IdentitySource.IRSA if self is IdentitySource.POD_IDENTITY else IdentitySource.POD_IDENTITY
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,7 @@ class Ways:
 
     pair: Pairing
     association: Association | None
-    pods: dict[Way, tuple[str, ...]]
+    pods: Mapping[IdentitySource, Sequence[Pod]] = field(default_factory=dict)
 
     @property
     def role_arn(self) -> str:
@@ -52,37 +68,51 @@ class Ways:
         return self.pair.role_arn or (self.association.role_arn if self.association else "")
 
     @property
-    def subject_statements(self) -> list[Document]:
-        """The statements in irsa's form that trust the cluster's tokens for this ServiceAccount."""
+    def is_own_role(self) -> bool:
+        """Whether irsa created the role, or took it over, for this ServiceAccount."""
+        tags = self.pair.role.state.tags if self.pair.role is not None else {}
+        wanted = (self.pair.cluster.arn, self.pair.full_name)
+        return (tags.get(states.CLUSTER_TAG), tags.get(states.SERVICE_ACCOUNT_TAG)) == wanted
+
+    def subject_statements(self, *, others: bool) -> list[Document]:
+        """The statements that trust the cluster's tokens for this ServiceAccount alone.
+
+        Those that irsa wrote: all on its own role, and those with its mark elsewhere. `others`: all.
+        """
         identity = self.pair.identity(self.pair.audience)
-        found = trust_policy.marked_for(self._trust, identity)
-        plain = trust_policy.found(self._trust, trust_policy.statement(identity))
-        return [item for item in (found, plain) if item is not None]
+        marked = trust_policy.marked_for(self._trust, identity)
+        plain = trust_policy.statement(identity)
+        found = trust_policy.found(self._trust, plain)
+        if found is None and trust_policy.contains(self._trust, plain):
+            found = plain  # With other subjects in one statement.
+        kept = [marked, found if (self.is_own_role or others) and found != marked else None]
+        return [item for item in kept if item is not None]
 
     @property
     def pod_statements(self) -> list[Document]:
         """The statements that irsa writes for EKS Pod Identity and this ServiceAccount."""
         names = (self.pair.cluster, self.pair.namespace, self.pair.name)
-        return [
-            item for item in as_list(self._trust.get("Statement", [])) if pod_identity.is_for(item, *names)
-        ]
+        tagged = self.association is None or not self.association.without_tags
+        wanted = pod_identity.statement(*names, tagged=tagged)
+        found = trust_policy.found(self._trust, wanted)
+        return [] if found is None or "Sid" in found else [found]
 
     @property
     def _trust(self) -> Document:
         return self.pair.role.state.trust if self.pair.role is not None else {}
 
-    def has(self, way: Way) -> bool:
+    def has(self, way: IdentitySource) -> bool:
         """Whether new pods can get the role this way: both ends are there."""
-        if way is Way.POD_IDENTITY:
+        if way is IdentitySource.POD_IDENTITY:
             given = self.association is not None and self.association.role_arn == self.role_arn
             return given and trust_policy.trusts_service(self._trust, pod_identity.SERVICE)
         identity = self.pair.identity(self.pair.audience)
-        return bool(self.pair.role_arn) and trust_policy.admits(self._trust, identity)
+        return self.pair.is_annotated and trust_policy.admits(self._trust, identity)
 
 
-def addition(to: Way, ways: Ways) -> Plan:
+def addition(to: IdentitySource, ways: Ways) -> Plan:
     """The changes after which pods get the role both ways; empty if they do already. Raises `Refused`."""
-    return _add_association(ways) if to is Way.POD_IDENTITY else _add_annotation(ways)
+    return _add_association(ways) if to is IdentitySource.POD_IDENTITY else _add_annotation(ways)
 
 
 def _statement(ways: Ways, wanted: Document) -> list[Change]:
@@ -94,108 +124,247 @@ def _add_association(ways: Ways) -> Plan:
     pair, there = ways.pair, ways.association
     cluster = pair.cluster
     if there is not None and (there.role_arn != ways.role_arn or there.owner):
-        owner = f", owned by {there.owner}" if there.owner else ""
+        owner = f", and {there.owner} owns it" if there.owner else ""
         raise Refused(
-            f"{pair.full_name} has the association {there.id} with another role",
-            reason=f"it gives {there.role_arn}{owner}, and the annotation names {ways.role_arn}",
+            f"{pair.full_name} has an association with another role",
+            reason=f"{there.id} gives {there.role_arn}, the annotation {ways.role_arn}{owner}",
             next_steps=(f"aws eks delete-pod-identity-association --cluster-name {cluster.name}"
                         f" --association-id {there.id}",),
         )  # fmt: skip
     if ways.role_arn.split(":")[4] != cluster.account:
         raise Refused(
             f"role {ways.role_arn} is not in the cluster's account {cluster.account}",
-            reason="EKS Pod Identity assumes roles of that account only",
-            next_steps=("create a role there, and name this one as its target role (--target-role)",),
+            reason="EKS Pod Identity assumes only roles of that account",
+            next_steps=(f"{pair.command('create-sa')} --pod-identity --target-role {ways.role_arn}",),
+        )
+    noted = pair.account.annotations
+    if states.TARGET_ANNOTATION in noted:
+        raise Refused(
+            f"pods of {pair.full_name} assume the target role {noted[states.TARGET_ANNOTATION]}",
+            reason="they do so with the token of IRSA, which pods with Pod Identity do not get",
+            next_steps=(f"{pair.command('update-sa')} --remove-target-role",),
         )
     wanted = pod_identity.statement(cluster, pair.namespace, pair.name)
     # A statement of somebody else may allow it: judged by whoever reads, it is not counted on.
     first = [] if ways.pod_statements else _statement(ways, wanted)
     marks = {states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: pair.full_name}
+    if states.ROLE_ARN_ANNOTATION in noted and not wrote(noted, states.ROLE_ARN_ANNOTATION):
+        marks[THEIRS_TAG] = THEIRS
     state = states.AssociationState(ways.role_arn, tags=marks)
-    target = (cluster.name, pair.namespace, pair.name)
-    return Plan.of(first, [] if there is not None else [Change(Kind.ASSOCIATION, target, None, state)])
+    return Plan.of(first, [] if there is not None else [Change(Kind.ASSOCIATION, _target(pair), None, state)])
+
+
+def _target(pair: Pairing) -> tuple[str, str, str]:
+    return pair.cluster.name, pair.namespace, pair.name
 
 
 def _add_annotation(ways: Ways) -> Plan:
-    pair = ways.pair
+    pair, given = ways.pair, ways.association
     there = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
-    if there not in (None, ways.role_arn):
+    if there not in (None, ways.role_arn) or (given is not None and given.role_arn != ways.role_arn):
         raise Refused(
-            f"{pair.full_name} names another role than its association gives",
-            reason=f"the annotation is {there}, the association gives {ways.role_arn}",
+            f"{pair.full_name} has an association with another role than its annotation",
+            reason=f"the annotation is {there}, the association gives {given.role_arn if given else ''}",
             next_steps=(pair.command("doctor"),),
         )
+    _check_limits(ways)
     check_provider(pair.cluster, pair.audience, pair.provider)
-    identity = replace(pair, named_role=ways.role_arn).identity(pair.audience)
-    own = pair.role is not None and pair.role.state.tags.get(states.SERVICE_ACCOUNT_TAG) == pair.full_name
-    wanted = trust_policy.statement(identity) if own else trust_policy.marked_statement(identity)
+    identity = pair.identity(pair.audience)
+    theirs = given is not None and given.tags.get(THEIRS_TAG) == THEIRS
+    plain = ways.is_own_role or theirs
+    wanted = trust_policy.statement(identity) if plain else trust_policy.marked_statement(identity)
     trusted = pair.role is not None and trust_policy.admits(pair.role.state.trust, identity)
-    annotations = with_marks({states.ROLE_ARN_ANNOTATION: ways.role_arn})
-    target = (pair.namespace, pair.name)
-    account = [] if there else account_changes(target, pair.account, annotations, {})
+    account: list[Change] = []
+    if not there:
+        annotations: dict[str, str | None] = {states.ROLE_ARN_ANNOTATION: ways.role_arn}
+        account = account_changes((pair.namespace, pair.name), pair.account, annotations, {})
+    if theirs:
+        account = [_unmarked(change) for change in account]
     return Plan.of([] if trusted else _statement(ways, wanted), account)
 
 
-def retirement(to: Way, ways: Ways, *, others: bool = False) -> tuple[Plan, list[str]]:
+def _check_limits(ways: Ways) -> None:
+    pair, given = ways.pair, ways.association
+    if given is not None and (given.session_policy or given.target_role_arn):
+        what = "a target role" if given.target_role_arn else "a session policy"
+        raise Refused(
+            f"the association {given.id} of {pair.full_name} has {what}",
+            reason="IRSA has no such setting: pods would get other permissions",
+            next_steps=(f"aws eks update-pod-identity-association --cluster-name {pair.cluster.name}"
+                        f" --association-id {given.id}  # removes it",),
+        )  # fmt: skip
+
+
+def _unmarked(change: Change) -> Change:
+    """The change of a ServiceAccount without irsa's mark: the annotation is as it was, somebody else's."""
+    before, after = change.before, change.after
+    assert isinstance(before, states.ServiceAccountState)
+    assert isinstance(after, states.ServiceAccountState)
+    one, other = (
+        replace(state, annotations={k: v for k, v in state.annotations.items() if k != states.ROLE_MARK})
+        for state in (before, after)
+    )
+    return replace(change, before=one, after=other)
+
+
+def retirement(
+    to: IdentitySource, ways: Ways, *, others: bool = False, restarts: bool = False
+) -> tuple[Plan, list[str]]:
     """The changes that remove the old way, and what stays and why. Raises `Refused`.
 
-    `others`: also what irsa did not write goes.
+    `others`: also what irsa did not write goes. `restarts`: pods are restarted right after it. New pods
+    get Pod Identity as long as there is an association, so for IRSA it goes before they restart.
     """
     pair = ways.pair
     if not ways.has(to):
         raise Refused(
-            f"{pair.full_name} does not get its role by {to.value} yet",
-            next_steps=(
-                f"irsa migrate --to {to.value} {pair.name} -n {pair.namespace} {pair.cluster.options}",
-            ),
+            f"{pair.full_name} does not get its role by {to.title} yet", next_steps=(_command(to, pair),)
         )
     left = ways.pods.get(to.other, ())
-    if left:
+    if left and not (restarts and to is IdentitySource.IRSA):
+        restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
         raise Refused(
-            f"{len(left)} running pods of {pair.full_name} still use {to.other.value}",
-            details=left[:10],
-            next_steps=(f"restart them: irsa migrate --to {to.value} {pair.name} -n {pair.namespace}"
-                        f" {pair.cluster.options} --restart",),
-        )  # fmt: skip
-    return _retire_annotation(ways, others) if to is Way.POD_IDENTITY else _retire_association(ways, others)
+            f"{len(left)} running pods of {pair.full_name} still use {to.other.title}",
+            details=[pod.name for pod in left[:SHOWN]],
+            next_steps=(f"{_command(to, pair)} {restart}",),
+        )
+    if to is IdentitySource.POD_IDENTITY:
+        return _retire_annotation(ways, others)
+    _check_limits(ways)
+    return _retire_association(ways, others)
+
+
+def _command(to: IdentitySource, pair: Pairing) -> str:
+    return pair.command(f"migrate --to {to.value}")
 
 
 def _retire_annotation(ways: Ways, others: bool) -> tuple[Plan, list[str]]:
+    """Only the role's annotation goes: without it, the webhook's others say nothing."""
     pair, notes = ways.pair, list[str]()
     there = pair.account.annotations
     gone: dict[str, str | None] = {}
     if states.ROLE_ARN_ANNOTATION in there:
-        if others or wrote(there, states.ROLE_ARN_ANNOTATION):
-            keys = (*states.WEBHOOK_ANNOTATIONS, *states.MARKS.values())
-            gone = {key: None for key in keys if key in there}
-        else:
-            notes.append(
-                f"the annotation of {pair.full_name} stays: irsa did not write it (--include-managed)"
-            )
+        if not others and not wrote(there, states.ROLE_ARN_ANNOTATION):
+            return Plan(()), [
+                "the annotation and its trust statement stay: irsa did not write them (--include-managed)"
+            ]
+        gone = {key: None for key in (states.ROLE_ARN_ANNOTATION, states.ROLE_MARK) if key in there}
     account = account_changes((pair.namespace, pair.name), pair.account, gone, {})
-    return Plan.of(account, _without(ways, ways.subject_statements, notes)), notes
+    statements = _without(ways, ways.subject_statements(others=others), notes)
+    return Plan.of(_commit(ways, states.DONE), account, statements), notes
+
+
+def _commit(ways: Ways, after: str | None) -> list[Change]:
+    """A role that no annotation of irsa's names says itself that it is complete."""
+    tags = ways.pair.role.state.tags if ways.pair.role is not None and ways.is_own_role else {}
+    before = tags.get(states.COMMIT_TAG)
+    if states.TRANSACTION_TAG not in tags or before == after:
+        return []
+    one, other = (states.TagsState({states.COMMIT_TAG: text}) for text in (before, after))
+    return [Change(Kind.ROLE_TAGS, (ways.role_arn.rsplit("/", 1)[-1],), one, other)]
 
 
 def _retire_association(ways: Ways, others: bool) -> tuple[Plan, list[str]]:
     pair, there, notes = ways.pair, ways.association, list[str]()
-    if there is None:
-        return Plan.of(_without(ways, ways.pod_statements, notes)), notes
-    ours = there.tags.get(states.SERVICE_ACCOUNT_TAG) == pair.full_name
-    if there.owner or not (ours or others):
-        notes.append(f"the association {there.id} stays: irsa did not create it (--include-managed)")
-        return Plan(()), notes
-    target = (pair.cluster.name, pair.namespace, pair.name)
-    state = replace(there.state, tags=dict(there.tags))
-    statements = _without(ways, ways.pod_statements, notes)
-    return Plan.of([Change(Kind.ASSOCIATION, target, state, None)], statements), notes
+    gone: list[Change] = []
+    if there is not None:
+        ours = there.tags.get(states.SERVICE_ACCOUNT_TAG) == pair.full_name
+        if there.owner or not (ours or others):
+            why = f"{there.owner} owns it" if there.owner else "irsa did not create it (--include-managed)"
+            return Plan(()), [f"the association {there.id} stays: {why}"]
+        state = replace(there.state, tags=dict(there.tags))
+        gone = [Change(Kind.ASSOCIATION, _target(pair), state, None)]
+    # irsa's annotation says by now that the role is complete.
+    marked = wrote(pair.account.annotations, states.ROLE_ARN_ANNOTATION)
+    commit = _commit(ways, None) if marked else []
+    return Plan.of(gone, [*_without(ways, ways.pod_statements, notes), *commit]), notes
 
 
 def _without(ways: Ways, unwanted: Sequence[Document], notes: list[str]) -> list[Change]:
-    """The removal of statements, unless a trust policy without any would be left."""
+    """The removal of statements; a note if there are none."""
     role = ways.role_arn.rsplit("/", 1)[-1]
     subject = ways.pair.identity(ways.pair.audience).subject
     if not unwanted:
-        notes.append(f"the trust policy of {role} has no statement of irsa for {subject}: it stays as it is")
+        notes.append(f"the trust policy of {role} stays: it has no statement of irsa for {subject} alone")
     return [
         Change(Kind.TRUST_STATEMENT, (role, subject), states.DocumentState(item), None) for item in unwanted
     ]
+
+
+def by_way(pods: Iterable[Pod]) -> dict[IdentitySource, list[Pod]]:
+    """The living pods by the way that gives them credentials; one may have containers of both."""
+    found: dict[IdentitySource, list[Pod]] = {IdentitySource.IRSA: [], IdentitySource.POD_IDENTITY: []}
+    for pod in pods:
+        for way in ways_of(pod) if pod.is_alive else ():
+            found[way].append(pod)
+    return found
+
+
+def ways_of(pod: Pod) -> set[IdentitySource]:
+    """The ways of a pod's containers."""
+    tokens = [item.env.is_set(TOKEN_FILE) for item in pod.containers]
+    agents = [item.env.is_set(CREDENTIALS_URI) for item in pod.containers]
+    found = {IdentitySource.IRSA} if any(tokens) else set()
+    by_agent = any(agent and not token for token, agent in zip(tokens, agents, strict=True))
+    return found | ({IdentitySource.POD_IDENTITY} if by_agent else set())
+
+
+_SESSION_NAME = ("aws:userid", "sts:rolesessionname")
+_SESSION_TAGS = tuple(
+    f"aws:principaltag/{key}"
+    for key in (
+        "eks-cluster-arn",
+        "eks-cluster-name",
+        "kubernetes-namespace",
+        "kubernetes-pod-name",
+        "kubernetes-pod-uid",
+        "kubernetes-service-account",
+    )
+)
+_DRIVERS = {
+    "secrets-store.csi.k8s.io": "set usePodIdentity in its SecretProviderClass",
+    "s3.csi.aws.com": "its authenticationSource: pod needs a version of the driver that knows Pod Identity",
+}
+"""CSI drivers that get credentials in place of the pods that mount their volumes."""
+
+
+def warnings(
+    to: IdentitySource, ways: Ways, policies: Mapping[str, Document] | Unreadable, drivers: Iterable[str]
+) -> list[str]:
+    """Differences that pods may notice; raises `Refused` if they would lose permissions.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+    """
+    if isinstance(policies, Unreadable):
+        found = [f"irsa did not check the role's policies: {policies.why}"]
+        policies = {}
+    else:
+        found = []
+    trust = ways.pair.role.state.trust if ways.pair.role is not None else {}
+    texts = {name: json.dumps(item).lower() for name, item in {**policies, "the trust policy": trust}.items()}
+    tagged = [name for name in policies if any(key in texts[name] for key in _SESSION_TAGS)]
+    if to is IdentitySource.IRSA and tagged:
+        raise Refused(
+            f"{', '.join(tagged)} of {ways.role_arn} compares session tags",
+            reason="only EKS Pod Identity sets them: with IRSA such a condition does not hold",
+            next_steps=(f"compare aws:PrincipalTag with tags of the role: {ways.pair.command('update-sa')}"
+                        " --tags K=V",),
+        )  # fmt: skip
+    found += [
+        f"{name} compares the session's name ({key}), which differs with {to.title}"
+        for name, text in texts.items()
+        for key in _SESSION_NAME
+        if key in text
+    ]
+    if to is IdentitySource.POD_IDENTITY:
+        found += [f"pods mount volumes of {it}: {_DRIVERS[it]}" for it in sorted({*drivers} & {*_DRIVERS})]
+    return found
+
+
+def as_json(to: IdentitySource, ways: Ways) -> dict[str, Any]:
+    """The part of a result that is about the migration."""
+    return {
+        "to": to.value,
+        "ways": [way.value for way in IdentitySource if ways.has(way)],
+        "pods": {way.value: [pod.name for pod in ways.pods.get(way, ())] for way in IdentitySource},
+    }

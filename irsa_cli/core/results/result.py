@@ -34,6 +34,7 @@ class Command(str, Enum):
     UPDATE_SA = "update-sa"
     DELETE_SA = "delete-sa"
     ADOPT = "adopt"
+    MIGRATE = "migrate"
     ASSOCIATE_OIDC = "associate-oidc"
     DISASSOCIATE_OIDC = "disassociate-oidc"
     APPLY = "apply"

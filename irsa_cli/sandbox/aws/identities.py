@@ -246,7 +246,7 @@ class Associations(_OfClusters[Association]):
             return next((dict(found) for found in there if _is_of(found, namespace, name)), None)
 
     def world(self, cluster_arn: str) -> dict[str, Association]:
-        """A cluster's associations by namespace and ServiceAccount, without their ids and dates."""
+        """A cluster's associations by namespace and ServiceAccount, without what EKS chooses."""
         with self._lock:
             return {
                 f"{found['namespace']}/{found['serviceAccount']}": {

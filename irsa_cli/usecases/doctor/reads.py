@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,6 +30,7 @@ from irsa_cli.core.values.names import subject
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.readable import needed, read
 from irsa_cli.usecases.read.reads import Reads
+from irsa_cli.usecases.read.users_of_pods import probe
 
 if TYPE_CHECKING:
     from irsa_cli.core.trust.jwt import Keys
@@ -38,16 +38,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 WORKERS = 24
-_PROBE = "irsa-doctor"
-# Fits into namespaces with the strictest Pod Security Standard, with quotas and with limits.
-# https://kubernetes.io/docs/concepts/security/pod-security-standards/
-_CONTAINER_SECURITY = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "runAsNonRoot": True,
-    "runAsUser": 65534,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 
 def _in_background(
@@ -146,7 +136,7 @@ class DoctorReads:
     @_in_background
     def probe(self, namespace: str, name: str) -> Pod:
         """A dry-run pod that uses the ServiceAccount."""
-        return parsing.pod(self._kube.create_pod(namespace, _probe(namespace, name), dry_run=True))
+        return parsing.pod(self._kube.create_pod(namespace, probe(namespace, name), dry_run=True))
 
     @_in_background
     def lock(self, namespace: str, name: str) -> SeenLock | None:
@@ -315,24 +305,3 @@ def _ids(keys: Keys) -> frozenset[str]:
     from irsa_cli.core.trust.jwt import key_ids
 
     return frozenset(key_ids(keys))
-
-
-def _probe(namespace: str, name: str) -> dict[str, Any]:
-    resources = {"cpu": "1m", "memory": "1Mi"}
-    container = {
-        "name": _PROBE,
-        "image": "registry.k8s.io/pause:3.10",
-        "securityContext": _CONTAINER_SECURITY,
-        "resources": {"requests": resources, "limits": resources},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"namespace": namespace, "name": f"{_PROBE}-{secrets.token_hex(4)}"},
-        "spec": {
-            "serviceAccountName": name,
-            "automountServiceAccountToken": False,
-            "restartPolicy": "Never",
-            "containers": [container],
-        },
-    }

@@ -42,7 +42,15 @@ from irsa_cli.usecases.files.targets import Request as ApplyRequest
 from irsa_cli.usecases.files.targets import Tell
 from irsa_cli.usecases.plans import saved_plan
 from irsa_cli.usecases.texts import read_text
-from irsa_cli.usecases.write import adopt, associate_oidc, create_sa, delete_sa, disassociate_oidc, update_sa
+from irsa_cli.usecases.write import (
+    adopt,
+    associate_oidc,
+    create_sa,
+    delete_sa,
+    disassociate_oidc,
+    migrate,
+    update_sa,
+)
 
 LARGEST = 64 * 2**20
 """Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
@@ -74,6 +82,7 @@ COMMANDS: dict[str, PlannedCommand] = {
     "delete-sa": PlannedCommand(delete_sa.Request, _one(delete_sa.delete_sa)),
     "adopt": PlannedCommand(adopt.Request, _one(adopt.adopt)),
     "adopt --all": PlannedCommand(adopt.Several, adopt.adopt_several, of_many=True),
+    "migrate": PlannedCommand(migrate.Request, migrate.migrate, of_many=True),
     "associate-oidc": PlannedCommand(associate_oidc.Request, _one(associate_oidc.associate_oidc)),
     "disassociate-oidc": PlannedCommand(disassociate_oidc.Request, _one(disassociate_oidc.disassociate_oidc)),
     "apply": PlannedCommand(ApplyRequest, apply.apply, of_many=True),

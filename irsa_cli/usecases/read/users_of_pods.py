@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.objects.kinds import KINDS
@@ -25,6 +26,17 @@ _SHORT = {
     "serviceaccounts": "",
     "": "",
     POD: POD,
+}
+
+_PROBE = "irsa-doctor"
+# Fits into namespaces with the strictest Pod Security Standard, with quotas and with limits.
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65534,
+    "seccompProfile": {"type": "RuntimeDefault"},
 }
 
 
@@ -53,3 +65,25 @@ def _pod_spec(body: dict[str, Any]) -> dict[str, Any]:
     spec = (spec.get("jobTemplate") or {}).get("spec") or spec
     found: dict[str, Any] = (spec.get("template") or {}).get("spec") or spec
     return found
+
+
+def probe(namespace: str, name: str) -> dict[str, Any]:
+    """A pod of a ServiceAccount, to be created as a dry run: it shows what the webhook gives to new pods."""
+    resources = {"cpu": "1m", "memory": "1Mi"}
+    container = {
+        "name": _PROBE,
+        "image": "registry.k8s.io/pause:3.10",
+        "securityContext": _CONTAINER_SECURITY,
+        "resources": {"requests": resources, "limits": resources},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": namespace, "name": f"{_PROBE}-{secrets.token_hex(4)}"},
+        "spec": {
+            "serviceAccountName": name,
+            "automountServiceAccountToken": False,
+            "restartPolicy": "Never",
+            "containers": [container],
+        },
+    }

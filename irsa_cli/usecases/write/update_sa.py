@@ -11,15 +11,18 @@ from time import sleep
 from typing import Any
 
 from irsa_cli.aws import iam
+from irsa_cli.aws.bindings import association
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
 from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
+from irsa_cli.core.planning.migrate import IdentitySource, Ways, addition
 from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.transaction.protocol import Run
@@ -80,7 +83,7 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 def _update(connection: Connection, request: Request, settings: Settings) -> Result:
     account = f"{request.namespace}/{request.name}"
     context = RunContext.of(Command.UPDATE_SA, connection, account, request=_digest(request.update))
-    earlier = _earlier(settings, context)
+    earlier = earlier_runs(settings, context)
     updating = _Updating(connection, request, settings, context)
     asked = Question(connection, request.namespace, request.name)
     result = until_settled(updating.attempt, settings)
@@ -94,7 +97,7 @@ def _digest(update: Update) -> str:
     return hashlib.sha256(json.dumps(asdict(update), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _earlier(settings: Settings, context: RunContext) -> list[Path]:
+def earlier_runs(settings: Settings, context: RunContext) -> list[Path]:
     """Journals of interrupted runs with the same request; others are reported."""
     same: list[Path] = []
     for path in interrupted_runs(settings.state_dir, context.about):
@@ -124,6 +127,7 @@ class _Updating:
     there: planning.FoundChain | None = None
     """The current targets and ConfigMaps, before and after the update."""
     chain_notes: list[str] = field(default_factory=list)
+    association: Association | None = None
 
     def attempt(self) -> Result:
         """One attempt."""
@@ -154,6 +158,9 @@ class _Updating:
             exist = pool.submit(observe.check_policies, connection, policies, boundary)
             pair, accounts = read_pairing(connection, request.namespace, request.name)
         check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
+        if request.update.also_pod_identity:
+            names = (connection.cluster.name, request.namespace, request.name)
+            self.association = association(connection.aws.client("eks"), *names, whole=True)
         self.versions = exist.result()
         if self.settings.keeps_plan and pair.role is not None:
             # Reviewers of the plan see policies that stay as well.
@@ -192,6 +199,9 @@ class _Updating:
             found = planning.with_chain(found, chain, there, pair, adds=adds, gated=gated)
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
+        if update.also_pod_identity:
+            ways = Ways(pair, self.association)
+            found = Plan((*filter(None, found.stages), *addition(IdentitySource.POD_IDENTITY, ways).stages))
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
             planning.check_pair(pair, found)

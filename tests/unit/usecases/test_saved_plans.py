@@ -17,6 +17,7 @@ from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import Selection
 from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.planning.migrate import IdentitySource
 from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
@@ -36,7 +37,15 @@ from irsa_cli.usecases.plans.saved_plan import (
     plan_of,
     save,
 )
-from irsa_cli.usecases.write import adopt, associate_oidc, create_sa, delete_sa, disassociate_oidc, update_sa
+from irsa_cli.usecases.write import (
+    adopt,
+    associate_oidc,
+    create_sa,
+    delete_sa,
+    disassociate_oidc,
+    migrate,
+    update_sa,
+)
 from tests.unit.config.test_config_properties import entry
 from tests.unit.plan import strategies as some
 
@@ -90,6 +99,10 @@ REQUESTS: dict[str, tuple[Any, Any]] = {
         PLAIN,
     ),
     "adopt": (adopt.Request(WHO, "backend", "app", "role"), PLAIN),
+    "migrate": (
+        migrate.Request(WHO, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
+        migrate.Request(PLAIN, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
+    ),
     "adopt --all": (adopt.Several(WHO, ("backend/app", "web/app")), PLAIN),
     "associate-oidc": (associate_oidc.Request(WHO, ("a", "b"), ("ab" * 20,), {"k": "v"}), PLAIN),
     "disassociate-oidc": (disassociate_oidc.Request(WHO, force=True), PLAIN),

@@ -16,14 +16,12 @@ from irsa_cli.core.doctor.clues.usage import (
     strays,
 )
 from irsa_cli.core.doctor.commands import (
-    ROLLED,
     admit,
     commented,
     create,
     edit,
     make,
     of_account,
-    owner_of,
     restart,
     set_account,
 )
@@ -31,7 +29,7 @@ from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.finding import Judgement, check_of, comment, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
+from irsa_cli.core.objects.kinds import ROLLED, Pod, ServiceAccount, owner_of
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import slips

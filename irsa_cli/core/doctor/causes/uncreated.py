@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
-from irsa_cli.core.doctor.commands import ROLLED, of_account, set_account, template
+from irsa_cli.core.doctor.commands import of_account, set_account, template
 from irsa_cli.core.doctor.facts import Facts, known
 from irsa_cli.core.doctor.finding import Judgement, check_of, comment, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
+from irsa_cli.core.objects.kinds import ROLLED, RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.values.cluster import Reach
 

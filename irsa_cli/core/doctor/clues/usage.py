@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
-from irsa_cli.core.doctor.commands import owner_of
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
 from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import reader_of
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount, owner_of
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump

@@ -1,0 +1,105 @@
+"""`irsa migrate`: its options and output; the work is in `irsa_cli.usecases.write.migrate`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options.types import Checked, completed, once, switch
+from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.values.shown import visible
+
+WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
+
+
+@click.command("migrate", cls=HelpedCommand)
+@click.argument(
+    "names",
+    metavar="[NAME]...",
+    nargs=-1,
+    type=Checked("name", "names.service_account"),
+    shell_complete=completed("accounts"),
+)
+@once("--to", type=click.Choice([*WAYS]), required=True, help="How new pods are to get the role.")
+@selecting.namespace_option("Namespace of the ServiceAccounts. [default: default]")
+@switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
+@switch("--finish", help="Remove the old way, if no running pod uses it.")
+@switch("--include-managed", "others", help="With --finish: also remove what irsa did not create.")
+@switch("--status", help="Show how each ServiceAccount and its pods get the role.")
+@common.cluster_options
+@common.kube_options
+@common.writing_options
+def command(**options: Any) -> int:
+    """Move ServiceAccounts between IRSA and Pod Identity.
+
+    irsa adds the new way next to the old one: a statement in the role's trust policy, and the association
+    or the annotation. Each ServiceAccount is one transaction. Running pods keep working; nothing restarts
+    without --restart, and the old way stays until --finish. To go back, use the other value of --to.
+
+    Examples:
+      irsa migrate --to pod-identity s3-reader -n backend -c prod --dry-run
+      irsa migrate --to pod-identity s3-reader -n backend -c prod --restart
+      irsa migrate --to pod-identity s3-reader -n backend -c prod --finish
+      irsa migrate --to irsa -n backend -c prod --status
+    """
+    from irsa_cli.core.planning.migrate import IdentitySource
+    from irsa_cli.usecases.write.migrate import Request, migrate
+
+    speaking = Speaking.take(options)
+    settings, detailed = common.take_settings(options, speaking.progress)
+    _check(options)
+    target = targets.take_target(options, by_profile=True)
+    same = {name: options[name] for name in ("names", "restart", "finish", "others", "status")}
+    request = Request(target, IdentitySource(options["to"]), options["namespace"], **same)
+    status = request.status
+    if not speaking.verbose:
+        settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
+    silent = settings.dry_run or status
+
+    def work() -> AppliedList:
+        tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
+        return migrate(request, settings, speaking.progress.wire, tell)
+
+    done = outcome_of(work, speaking)
+    done.detailed = detailed
+    if status and isinstance(done, AppliedList) and speaking.output == "text":
+        _show_status(done)
+    save = plan_saver(options, "migrate", request)
+    return finish_applied(done, speaking, dry_run=silent, save=save)
+
+
+def _check(options: dict[str, Any]) -> None:
+    selecting.check_reachable(options)
+    if options["others"] and not options["finish"]:
+        raise click.UsageError("--include-managed needs --finish")
+    if options["to"] == "irsa" and options["restart"] and not options["finish"]:
+        raise click.UsageError(
+            "--restart needs --finish: new pods get Pod Identity as long as there is an association"
+        )
+    if options["status"] and (options["restart"] or options["finish"]):
+        raise click.UsageError("--status contradicts --restart and --finish: it changes nothing")
+    if options["issuer_url"]:
+        raise click.UsageError("--issuer-url: only EKS has Pod Identity")
+
+
+def _show_status(done: AppliedList) -> None:
+    """A table of what there is, and of the pods by the way they got their identity."""
+    rows = []
+    for item in done.items:
+        found = item.result.facts.get("migration")
+        if found:
+            pods = (
+                f"{len(found['pods'][way])} by {text}" for way, text in WAYS.items() if found["pods"][way]
+            )
+            ways = " and ".join(WAYS[way] for way in found["ways"])
+            rows.append([item.name, ways or "none", ", ".join(pods) or "none"])
+    if rows:
+        show_table(("SERVICEACCOUNT", "ROLE BY", "RUNNING PODS"), [[*map(visible, row)] for row in rows])

@@ -1,0 +1,330 @@
+"""`irsa migrate`: ServiceAccounts move between IRSA and EKS Pod Identity, one transaction each.
+
+`irsa_cli.core.planning.migrate` plans the changes. The state is in IAM, EKS and the cluster
+only, so another run, on any machine, continues, finishes or goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
+
+from irsa_cli.aws import bindings
+from irsa_cli.aws.diagnosis import web_identity_events
+from irsa_cli.core.binding.ownership import check_account, check_over, check_there
+from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.kinds import ROLLED, Pod, owner_of
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.planning import migrate as planning
+from irsa_cli.core.planning.migrate import IdentitySource, Ways
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
+from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.values import doing
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.names import subject
+from irsa_cli.kube.client import Json
+from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
+from irsa_cli.usecases.command.parallel import attempt, warning
+from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.read.associations import associations
+from irsa_cli.usecases.read.identity import NamedServiceAccount
+from irsa_cli.usecases.read.lookup import read_provider, with_role
+from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read.readable import check_namespace, read
+from irsa_cli.usecases.read.users_of_pods import probe
+from irsa_cli.usecases.write.update_sa import earlier_runs
+
+POLL = 0.5
+"""Seconds between two looks at pods that are replaced."""
+HEEDED = 60.0
+"""The longest wait for the webhook to heed an association: EKS says "several seconds"."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The request; without `names`, all ServiceAccounts of the namespace that get a role.
+
+    `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write.
+    """
+
+    target: Target
+    to: IdentitySource
+    namespace: str
+    names: tuple[str, ...] = ()
+    restart: bool = False
+    finish: bool = False
+    others: bool = False
+    status: bool = False
+
+
+def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
+    """Migrate the ServiceAccounts one after another, or only report; one that is refused stops no other."""
+    connection = connect(request.target, kube=True, log=log)
+    connection.announce(settings.note)
+    with naming_caller(connection.caller):
+        names = request.names or _names(connection, request.namespace)
+    done, stop = AppliedList(), RunGroup()
+    settings = replace(settings, dry_run=settings.dry_run or request.status)
+    taking = Locks.of(connection, settings, Command.MIGRATE)
+    with taking as locks, stoppable(stop, warning(settings, forward=False)):
+        for name in names:
+            title = f"{request.namespace}/{name}"
+            if stop.number:
+                done.pending.append(NotBegun(connection.cluster, title))
+                continue
+            moving = _Moving(connection, request, name, stop)
+            work = moving.report if request.status else moving.run
+            result = attempt("", partial(locks.run, work, settings, [moving.lock], stop.pause))
+            item = Item(connection.cluster.name, title, moving.described(result))
+            done.items.append(item)
+            tell(item)
+            stop.number = stop.number or result.signal
+    done.signal, done.seconds = stop.number, settings.seconds
+    return done
+
+
+def _names(connection: Connection, namespace: str) -> list[str]:
+    """The ServiceAccounts of a namespace that get a role, either way."""
+    check_namespace(connection, namespace)
+    given = associations(connection)
+    if isinstance(given, Unreadable):
+        raise IrsaError(f"the associations of {connection.cluster.name} can't be read", reason=given.why)
+    found = []
+    for body in connection.kube.service_accounts(namespace):
+        metadata = body["metadata"]
+        annotated = ROLE_ARN_ANNOTATION in (metadata.get("annotations") or {})
+        if annotated or (namespace, metadata["name"]) in given:
+            found.append(str(metadata["name"]))
+    return sorted(found)
+
+
+def read_ways(connection: Connection, namespace: str, name: str) -> Ways:
+    """A ServiceAccount with its role and its association; raises `Refused` if irsa must not change them."""
+    eks = connection.aws.client("eks")
+    with ThreadPoolExecutor(2) as pool:
+        provider = pool.submit(read_provider, connection)
+        given = pool.submit(bindings.association, eks, connection.cluster.name, namespace, name, whole=True)
+        body = connection.kube.service_account(namespace, name)
+    account, association = NamedServiceAccount(connection, namespace, name), given.result()
+    if body is None:
+        raise account.missing()
+    pair = Pairing(connection.cluster, namespace, name, current_account(body), provider=provider.result())
+    if not pair.role_arn and association is not None:
+        pair = replace(pair, named_role=association.role_arn)
+    if not pair.role_arn:
+        raise Refused(f"{namespace}/{name} has no role", next_steps=(pair.command("create-sa"),))
+    check_account(pair)
+    pair = with_role(connection, pair)
+    state = check_there(pair)
+    check_over(pair, state)
+    return Ways(pair, association)
+
+
+@dataclass
+class _Moving:
+    """One ServiceAccount of the command; `ways` is what was last read of it."""
+
+    connection: Connection
+    request: Request
+    name: str
+    stop: RunGroup
+    ways: Ways | None = None
+
+    @property
+    def lock(self) -> Lock:
+        """The lock of the ServiceAccount."""
+        return binding_lock(self.request.namespace, self.name)
+
+    def run(self, settings: Settings) -> Result:
+        """Add, restart and finish, as far as requested; each step can be repeated."""
+        request, title = self.request, f"{self.request.namespace}/{self.name}"
+        restarts = request.restart and not settings.dry_run
+        # With an association, new pods get Pod Identity: for IRSA it goes before they restart.
+        if restarts and request.finish and request.to is IdentitySource.POD_IDENTITY:
+            result = self._restarted(Result(Ended.UNCHANGED), settings)
+            if result.error is not None:
+                return result
+            restarts = False
+        asked = f"{request.to.value}{' finish' if request.finish else ''}"
+        context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
+        earlier = earlier_runs(settings, context)
+        result = until_settled(lambda: self._attempt(settings, context), settings)
+        supersede_if_well(earlier, result, settings)
+        return self._restarted(result, settings) if restarts and result.error is None else result
+
+    def _restarted(self, result: Result, settings: Settings) -> Result:
+        """The result after the restarts; workloads that were restarted stay so if a later step fails."""
+        try:
+            self._restart(settings)
+        except IrsaError as error:
+            return replace(result, ended=Ended.UNFINISHED, error=error)
+        return result
+
+    def report(self, _settings: Settings) -> Result:
+        """Report the current state; write nothing."""
+        with naming_caller(self.connection.caller):
+            ways = self._read()
+            notes = [*self._warnings(ways), *self._evidence()]
+        return Result(Ended.UNCHANGED, notes=notes)
+
+    def described(self, result: Result) -> Result:
+        """The result with the cluster, and what is known of the ServiceAccount."""
+        facts: dict[str, object] = {
+            "serviceAccount": {"namespace": self.request.namespace, "name": self.name}
+        }
+        if self.ways is not None:
+            facts["role"] = {"arn": self.ways.role_arn, "created": False}
+            facts["migration"] = planning.as_json(self.request.to, self.ways)
+        return replace(result, cluster=self.connection.cluster, facts=facts)
+
+    def _read(self) -> Ways:
+        namespace = self.request.namespace
+        with ThreadPoolExecutor(1) as pool:
+            pods = pool.submit(self._pods)
+            ways = read_ways(self.connection, namespace, self.name)
+        self.ways = replace(ways, pods=planning.by_way(map(parsing.pod, pods.result())))
+        return self.ways
+
+    def _pods(self) -> list[Json]:
+        found = self.connection.kube.pods(self.request.namespace)
+        return [item for item in found if item["spec"].get("serviceAccountName", "default") == self.name]
+
+    def _attempt(self, settings: Settings, context: RunContext) -> Result:
+        with naming_caller(self.connection.caller):
+            ways = self._read()
+            plan, notes = self._plan(ways)
+        result = perform(plan, self.connection, settings, context, seen=[ways.pair])
+        if result.error is None:
+            # Nothing more is read: what fails after the transaction must not hide how that ended.
+            result.notes += [*notes, *(self._next(ways) if result.ended is not Ended.PLANNED else ())]
+        return result
+
+    def _plan(self, ways: Ways) -> tuple[Plan, list[str]]:
+        request = self.request
+        warnings = self._warnings(ways)
+        if not request.finish:
+            return planning.addition(request.to, ways), warnings
+        plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
+        return plan, [*warnings, *kept, *self._evidence()]
+
+    def _warnings(self, ways: Ways) -> list[str]:
+        name = ways.role_arn.rsplit("/", 1)[-1]
+        role = read(lambda: bindings.role(self.connection.iam, name))
+        policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
+        volumes = [volume for body in self._pods() for volume in body["spec"].get("volumes") or []]
+        drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
+        return planning.warnings(self.request.to, ways, policies, drivers)
+
+    def _evidence(self) -> list[str]:
+        """The last exchange of a token that CloudTrail knows of: evidence that IRSA is used, or is not."""
+        name = subject(self.request.namespace, self.name)
+        found = read(lambda: web_identity_events(self.connection.aws.client("cloudtrail"), name))
+        if isinstance(found, Unreadable):
+            return [f"irsa did not check CloudTrail for the use of IRSA: {found.why}"]
+        used = next((event for event in found if not event.own and not event.error), None)
+        last = "none in 90 days" if used is None else f"{used.time.isoformat(timespec='seconds')}"
+        return [f"last use of IRSA, by CloudTrail (some minutes late): {last}"]
+
+    def _next(self, ways: Ways) -> list[str]:
+        """The next command, if there is one."""
+        request = self.request
+        old = ways.pods.get(request.to.other, ())
+        command = ways.pair.command(f"migrate --to {request.to.value}")
+        if request.to is IdentitySource.IRSA and not request.finish:
+            return [
+                "new pods get Pod Identity as long as there is an association."
+                f" To delete it and restart the pods: {command} --finish --restart"
+            ]
+        if old and not request.restart:
+            return [f"{len(old)} running pods use {request.to.other.title} until they restart: {command}"
+                    " --restart"]  # fmt: skip
+        return [] if request.finish else [f"to remove {request.to.other.title}: {command} --finish"]
+
+    def _restart(self, settings: Settings) -> None:
+        """Restart the workloads whose pods use the old way, one at a time; raises `IrsaError` to stop."""
+        ways = self._read()
+        if not ways.has(self.request.to):
+            raise Refused(f"{ways.pair.full_name} does not get its role by {self.request.to.title} yet")
+        owners = dict.fromkeys(map(owner_of, ways.pods[self.request.to.other]))
+        if owners:
+            self._await_webhook(settings)
+        kept = [f"{kind} {name}".strip() for kind, name in owners if kind not in ROLLED]
+        for kind, name in owners:
+            if kind in ROLLED:
+                settings.note(f"Restarting {kind} {self.request.namespace}/{name}")
+                before = self._living(kind, name)
+                time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+                self.connection.kube.restart(self.request.namespace, kind, name, time)
+                self._await_pods(settings, kind, name, before)
+        if kept:
+            raise IrsaError(
+                f"pods of {', '.join(kept)} were not restarted",
+                reason="nothing recreates them in a rollout",
+                next_steps=("restart them yourself, then run this again",),
+            )
+
+    def _await_webhook(self, settings: Settings) -> None:
+        """Wait until a new pod would get the identity: a pod that is only created as a dry run shows it."""
+        body = probe(self.request.namespace, self.name)
+        to, waited = self.request.to, 0.0
+        while True:
+            found = parsing.pod(self.connection.kube.create_pod(self.request.namespace, body))
+            if planning.ways_of(found) == {to}:
+                return
+            if waited >= HEEDED:
+                raise IrsaError(
+                    f"new pods of {self.request.namespace}/{self.name} do not get {to.title}",
+                    reason=f"a pod created as a dry run had no variables of it for {HEEDED:.0f} s",
+                    next_steps=(f"irsa doctor {self.name} -n {self.request.namespace}"
+                                f" {self.connection.cluster.options}",),
+                )  # fmt: skip
+            waited += self._wait(settings, "the webhook to use the new way")
+
+    def _await_pods(self, settings: Settings, kind: str, name: str, before: Iterable[str]) -> None:
+        """Wait until all pods of a workload are new and ready; one without the new way stops all.
+
+        `before` are the uids of those that were there before the restart.
+        """
+        to = self.request.to
+        while True:
+            pods = self._living(kind, name)
+            new = [pod for uid, pod in pods.items() if uid not in before]
+            wrong = next((pod.name for pod in new if planning.ways_of(pod) != {to}), "")
+            if wrong:
+                raise IrsaError(
+                    f"pod {wrong} of {kind} {name} did not get {to.title}",
+                    reason="no other workload was restarted",
+                    next_steps=(f"irsa doctor pod/{wrong} -n {self.request.namespace}"
+                                f" {self.connection.cluster.options}",),
+                )  # fmt: skip
+            if new and len(new) == len(pods) and all(pod.ready is not False for pod in new):
+                return
+            self._wait(settings, f"the new pods of {kind} {name}")
+
+    def _living(self, kind: str, name: str) -> dict[str, Pod]:
+        found = {body["metadata"]["uid"]: parsing.pod(body) for body in self._pods()}
+        return {uid: pod for uid, pod in found.items() if pod.is_alive and owner_of(pod) == (kind, name)}
+
+    def _wait(self, settings: Settings, what: str) -> float:
+        left = settings.timeout - settings.spent
+        if left <= 0 or self.stop.number:
+            raise IrsaError(
+                f"stopped while waiting for {what}",
+                reason="interrupted" if self.stop.number else f"--timeout {settings.timeout:.0f}s is over",
+                next_steps=("run the same command again: it continues",),
+            )
+        doing.waiting(what, settings.spent, settings.timeout)
+        self.stop.pause(POLL)
+        return POLL

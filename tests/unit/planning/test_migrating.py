@@ -1,0 +1,244 @@
+"""The plans of `irsa migrate`: there and back is the identity, whoever made it and whatever else is there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.planning.migrate import (
+    CREDENTIALS_URI,
+    TOKEN_FILE,
+    IdentitySource,
+    Ways,
+    addition,
+    by_way,
+    retirement,
+    warnings,
+    ways_of,
+)
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Refused
+from tests.support.thoroughness import examples
+
+IRSA, POD_IDENTITY = IdentitySource.IRSA, IdentitySource.POD_IDENTITY
+ACCOUNT = "111122223333"
+ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/AAAA"
+CLUSTER = Cluster(
+    "demo", f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/demo", "eu-west-1", "aws", ACCOUNT, ISSUER
+)
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/AAAA"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
+NAME = "backend/app"
+IDENTITY = WebIdentity(PROVIDER, ISSUER, "system:serviceaccount:backend:app", "sts.amazonaws.com")
+OTHERS: list[Document] = [
+    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole"]},
+    pod_identity.statement(CLUSTER, "backend", "other"),
+    pod_identity.statement(replace(CLUSTER, arn=f"{CLUSTER.arn}2"), "backend", "app"),
+    trust_policy.statement(replace(IDENTITY, provider_arn=f"{PROVIDER}B", issuer=f"{ISSUER}B")),
+    {"Sid": "Github", "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+     "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"},
+     "Condition": {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:a/b:*"}}},
+]  # fmt: skip
+MATE = trust_policy.statement(replace(IDENTITY, subject="system:serviceaccount:backend:mate"))
+"""For another ServiceAccount, in irsa's own form: subjects may share one statement of it."""
+MORE = st.dictionaries(
+    st.sampled_from(["meta.helm.sh/release-name", "eks.amazonaws.com/token-expiration", "note"]),
+    st.sampled_from(["900", "x"]),
+)
+
+
+def ways_with(
+    statements: list[Document], annotations: dict[str, str], association: Association | None, *, own: bool
+) -> Ways:
+    tags = {states.CLUSTER_TAG: CLUSTER.arn, states.SERVICE_ACCOUNT_TAG: NAME, states.TRANSACTION_TAG: "t"}
+    if states.ROLE_ARN_ANNOTATION not in annotations:
+        tags[states.COMMIT_TAG] = states.DONE
+    role = states.RoleState(
+        path="/", trust={"Version": "2012-10-17", "Statement": statements}, tags=tags if own else {}
+    )
+    account = CurrentServiceAccount("uid", "1", annotations, {})
+    provider = states.ProviderState(url=ISSUER, audiences=["sts.amazonaws.com"])
+    named = "" if states.ROLE_ARN_ANNOTATION in annotations else ROLE
+    pair = Pairing(CLUSTER, "backend", "app", account, CurrentRole(role), provider, named)
+    return Ways(pair, association)
+
+
+@st.composite
+def bindings(draw: st.DrawFn, source: IdentitySource) -> Ways:
+    """A binding of somebody's, among statements and annotations of others."""
+    maker = draw(st.sampled_from(["irsa", "attached", "hand"]))
+    before, after = (
+        draw(st.lists(st.sampled_from([*OTHERS, MATE]), unique_by=repr, max_size=3)) for _ in range(2)
+    )
+    after = [item for item in after if item not in before]
+    annotations = draw(MORE)
+    if source is POD_IDENTITY:
+        own = maker == "irsa"
+        statement = pod_identity.statement(CLUSTER, "backend", "app")
+        tags = {states.CLUSTER_TAG: CLUSTER.arn, states.SERVICE_ACCOUNT_TAG: NAME}
+        association = Association("a-1", ROLE, tags=tags)
+        return ways_with([*before, statement, *after], annotations, association, own=own)
+    write = trust_policy.marked_statement if maker == "attached" else trust_policy.statement
+    annotations = {**annotations, states.ROLE_ARN_ANNOTATION: ROLE}
+    if maker != "hand":
+        annotations[states.ROLE_MARK] = ROLE
+    return ways_with([*before, write(IDENTITY), *after], annotations, None, own=maker == "irsa")
+
+
+def applied(ways: Ways, plan: Plan) -> Ways:
+    """The state after the plan, as the handlers make it."""
+    for change in plan:
+        ways = _applied(ways, change)
+    arn = ways.pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
+    return replace(ways, pair=replace(ways.pair, named_role="" if arn else ROLE))
+
+
+def _applied(ways: Ways, change: Change) -> Ways:
+    pair, before, after = ways.pair, change.before, change.after
+    assert pair.role is not None
+    if change.kind is Kind.ASSOCIATION:
+        if after is None:
+            return replace(ways, association=None)
+        assert isinstance(after, states.AssociationState)
+        return replace(ways, association=Association("a-2", after.role_arn, tags=after.tags))
+    if isinstance(after, states.ServiceAccountState):
+        merged = {**pair.account.annotations, **after.annotations}
+        kept = {key: text for key, text in merged.items() if text is not None}
+        return replace(ways, pair=replace(pair, account=replace(pair.account, annotations=kept)))
+    state = pair.role.state
+    if isinstance(after, states.TagsState):
+        tags = {key: text for key, text in {**state.tags, **after.values}.items() if text is not None}
+        state = replace(state, tags=tags)
+    elif isinstance(after, states.DocumentState):
+        state = replace(state, trust=trust_policy.with_statement(state.trust, after.document))
+    else:
+        assert isinstance(before, states.DocumentState)
+        state = replace(state, trust=trust_policy.without_statement(state.trust, before.document))
+    return replace(ways, pair=replace(pair, role=replace(pair.role, state=state)))
+
+
+def shown(ways: Ways) -> object:
+    """All of it but the order of statements, and the id of the association."""
+    assert ways.pair.role is not None
+    state, given = ways.pair.role.state, ways.association
+    statements = sorted(
+        json.dumps(item, sort_keys=True) for found in state.trust["Statement"] for item in alone(found)
+    )
+    tags = None if given is None else (given.role_arn, dict(given.tags))
+    return statements, dict(state.tags), dict(ways.pair.account.annotations), tags
+
+
+def alone(statement: Document) -> list[Document]:
+    """The statement for each of its subjects alone."""
+    found = trust_policy.read_statement(statement)
+    if found is None:
+        return [statement]
+    return [replace(found, subjects=(subject,)).document for subject in found.subjects]
+
+
+def foreign(ways: Ways) -> list[Document]:
+    assert ways.pair.role is not None
+    return [item for item in as_list(ways.pair.role.state.trust["Statement"]) if item in OTHERS]
+
+
+@pytest.mark.parametrize("source", [IRSA, POD_IDENTITY])
+@given(data=st.data(), finish=st.booleans())
+@settings(max_examples=examples(200))
+def test_there_and_back_is_the_identity(data: st.DataObject, source: IdentitySource, finish: bool) -> None:
+    start = data.draw(bindings(source))
+    to, ways = source.other, start
+    plan = addition(to, ways)
+    assert all(change.before is None or change.kind is Kind.SERVICE_ACCOUNT for change in plan)
+    ways = applied(ways, plan)
+    assert ways.has(to)
+    assert foreign(ways) == foreign(start)
+    assert not len(addition(to, ways))
+    if finish:
+        ways = applied(ways, retirement(to, ways, others=True)[0])
+        assert ways.has(to)
+        assert not ways.has(source)
+        assert foreign(ways) == foreign(start)
+        assert not len(retirement(to, ways, others=True)[0])
+        ways = applied(ways, addition(source, ways))
+    ways = applied(ways, retirement(source, ways)[0])
+    assert foreign(ways) == foreign(start)
+    assert shown(ways) == shown(start)
+
+
+@given(data=st.data())
+@settings(max_examples=examples(100))
+def test_the_inverse_of_a_plan_is_what_was_before(data: st.DataObject) -> None:
+    source = data.draw(st.sampled_from([IRSA, POD_IDENTITY]))
+    start = data.draw(bindings(source))
+    plan = addition(source.other, start)
+    both = applied(start, plan)
+    assert shown(applied(both, plan.inverse)) == shown(start)
+
+
+def test_what_others_wrote_stays_unless_it_is_named() -> None:
+    start = ways_with([trust_policy.statement(IDENTITY)], {states.ROLE_ARN_ANNOTATION: ROLE}, None, own=False)
+    both = applied(start, addition(POD_IDENTITY, start))
+    plan, notes = retirement(POD_IDENTITY, both)
+    assert not len(plan)
+    assert "--include-managed" in notes[0]
+    assert len(retirement(POD_IDENTITY, both, others=True)[0]) == 2
+
+
+def test_an_association_of_an_add_on_is_never_removed() -> None:
+    given_by = Association("a-1", ROLE, owner="arn:aws:eks:eu-west-1:111122223333:addon/demo/x")
+    statements = [trust_policy.statement(IDENTITY), pod_identity.statement(CLUSTER, "backend", "app")]
+    ways = ways_with(statements, {states.ROLE_ARN_ANNOTATION: ROLE}, given_by, own=True)
+    plan, notes = retirement(IRSA, ways, others=True)
+    assert not len(plan)
+    assert "owns it" in notes[0]
+    with pytest.raises(Refused):
+        addition(POD_IDENTITY, ways)
+
+
+def pod(*names: str, phase: str = "Running") -> Pod:
+    return Pod("backend", "app-1", phase=phase, containers=(
+        Container("main", env=Environment(dict.fromkeys(names, "/x"))),
+    ))  # fmt: skip
+
+
+def test_of_both_variables_sdks_take_the_token() -> None:
+    assert ways_of(pod(TOKEN_FILE)) == {IRSA}
+    assert ways_of(pod(CREDENTIALS_URI)) == {POD_IDENTITY}
+    assert ways_of(pod(CREDENTIALS_URI, TOKEN_FILE)) == {IRSA}
+    assert ways_of(pod()) == set()
+    assert by_way([pod(TOKEN_FILE, phase="Succeeded")]) == {IRSA: [], POD_IDENTITY: []}
+
+
+@pytest.mark.parametrize("to", [IRSA, POD_IDENTITY])
+def test_nothing_is_removed_that_running_pods_use(to: IdentitySource) -> None:
+    annotations = {states.ROLE_ARN_ANNOTATION: ROLE, states.ROLE_MARK: ROLE}
+    start = ways_with([trust_policy.statement(IDENTITY)], annotations, None, own=True)
+    used = pod(TOKEN_FILE if to is POD_IDENTITY else CREDENTIALS_URI)
+    both = replace(applied(start, addition(POD_IDENTITY, start)), pods={to.other: [used]})
+    with pytest.raises(Refused, match="still use"):
+        retirement(to, both)
+    if to is IRSA:
+        assert len(retirement(to, both, restarts=True)[0]) == 2
+
+
+def test_policies_that_are_not_known_are_named() -> None:
+    start = ways_with([], {states.ROLE_ARN_ANNOTATION: ROLE}, None, own=False)
+    assert warnings(POD_IDENTITY, start, Unreadable("denied"), []) == [
+        "irsa did not check the role's policies: denied"
+    ]
