@@ -10,21 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.shapes import OddAnswer
-from irsa_cli.aws.trail import EVENTS
-from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, TrailEvent, VpcEndpoint
+from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, VpcEndpoint
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.credentials import is_own
-from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.shown import redacted
 
 if TYPE_CHECKING:
     pass
 
 T = TypeVar("T")
-EXCHANGE = "AssumeRoleWithWebIdentity"
 _UNTOLD = Unreadable("IAM did not tell the documents of all its policies")
 FILTERED = 200
 """Values of one filter, the most that EC2 takes."""
@@ -38,43 +33,6 @@ def eks_facts(found: Mapping[str, Any]) -> EksFacts:
         vpc=found.get("resourcesVpcConfig", {}).get("vpcId", ""),
         auto_mode=bool(found.get("computeConfig", {}).get("enabled")),
     )
-
-
-def web_identity_events(cloudtrail: Any, subject: str) -> tuple[TrailEvent, ...]:
-    """The newest exchanges of tokens that STS saw of a subject, newest first; those of 90 days at most.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
-    """
-    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
-    found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
-    events = [_event(item) for item in found if item.get("EventName") == EXCHANGE]
-    known = [event for event in events if event is not None]
-    return tuple(sorted(known, key=lambda event: event.time, reverse=True))
-
-
-def _event(item: dict[str, Any]) -> TrailEvent | None:
-    """An event, None for a record that can't be read: what it tells is not known."""
-    try:
-        record = json.loads(item["CloudTrailEvent"])
-    except (ValueError, RecursionError):
-        return None
-    asked = (record.get("requestParameters") or {}) if isinstance(record, dict) else None
-    if not isinstance(asked, dict):
-        return None
-    seconds = asked.get("durationSeconds")
-    return TrailEvent(
-        time=moment(record.get("eventTime")) or item["EventTime"],
-        role_arn=_text(asked.get("roleArn")),
-        error=_text(record.get("errorCode")),
-        message=redacted(_text(record.get("errorMessage"))),
-        seconds=seconds if isinstance(seconds, int) else None,
-        own=is_own(_text(asked.get("roleSessionName")), _text(record.get("userAgent"))),
-        region=_text(record.get("awsRegion")),
-    )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def whole_roles(roles: Iterable[BoundRole], policies: Mapping[str, Document]) -> dict[str, Role]:

@@ -1,4 +1,4 @@
-"""Recent writes to a role, by CloudTrail. Reading only."""
+"""Events of CloudTrail: recent writes to a role, and exchanges of tokens. Reading only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.objects.credentials import AGENT
+from irsa_cli.core.objects.aws import TrailEvent
+from irsa_cli.core.objects.credentials import AGENT, is_own
+from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.results.applied import Changed
 from irsa_cli.core.values.shown import redacted
 
@@ -18,6 +20,7 @@ EVENTS = 50
 """Events asked for, the most that CloudTrail gives at once."""
 HOMES: Mapping[str, str] = json.loads((files(__package__) / "homes.json").read_text(encoding="utf-8"))
 """The region of each partition in which IAM's events are."""
+EXCHANGE = "AssumeRoleWithWebIdentity"
 WRITES = 5
 """The most writes to one object that are shown, the newest."""
 
@@ -46,3 +49,40 @@ def _write_of(name: str, item: dict[str, Any]) -> Changed | None:
         return None
     time = item["EventTime"].astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Changed(name, str(item.get("EventName", "")), time, redacted(str(who)), redacted(agent))
+
+
+def web_identity_events(cloudtrail: Any, subject: str) -> tuple[TrailEvent, ...]:
+    """The newest exchanges of tokens that STS saw of a subject, newest first; those of 90 days at most.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
+    """
+    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
+    found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
+    events = [_event(item) for item in found if item.get("EventName") == EXCHANGE]
+    known = [event for event in events if event is not None]
+    return tuple(sorted(known, key=lambda event: event.time, reverse=True))
+
+
+def _event(item: dict[str, Any]) -> TrailEvent | None:
+    """An event, None for a record that can't be read: what it tells is not known."""
+    try:
+        record = json.loads(item["CloudTrailEvent"])
+    except (ValueError, RecursionError):
+        return None
+    asked = (record.get("requestParameters") or {}) if isinstance(record, dict) else None
+    if not isinstance(asked, dict):
+        return None
+    seconds = asked.get("durationSeconds")
+    return TrailEvent(
+        time=moment(record.get("eventTime")) or item["EventTime"],
+        role_arn=_text(asked.get("roleArn")),
+        error=_text(record.get("errorCode")),
+        message=redacted(_text(record.get("errorMessage"))),
+        seconds=seconds if isinstance(seconds, int) else None,
+        own=is_own(_text(asked.get("roleSessionName")), _text(record.get("userAgent"))),
+        region=_text(record.get("awsRegion")),
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.core.doctor.facts import EksFacts, Facts, NodeMetadata, Subject, TrailEvent, VpcEndpoint
-from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.doctor.facts import EksFacts, Facts, NodeMetadata, Subject, VpcEndpoint
+from irsa_cli.core.objects.aws import Role, TrailEvent
 from irsa_cli.core.objects.kinds import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan.states import ProviderState

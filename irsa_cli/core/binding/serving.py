@@ -16,7 +16,7 @@ from irsa_cli.core.values.errors import Refused
 
 @dataclass(frozen=True)
 class Serving:
-    """What a cluster has for EKS Pod Identity.
+    """The means of a cluster for EKS Pod Identity.
 
     `platforms` are those of its nodes (`linux`, `windows`, `fargate`), none without nodes; `profile` is the
     Fargate profile that takes all pods of the namespace, '' for none.
@@ -55,7 +55,7 @@ class Serving:
 
     @property
     def notes(self) -> Iterator[str]:
-        """What was not checked, and why."""
+        """The checks that were not possible, and why."""
         for what, found in (
             ("the EKS Pod Identity agent", self.agent),
             ("the platform of the nodes", self.platforms),

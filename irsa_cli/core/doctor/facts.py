@@ -10,7 +10,7 @@ from typing import TypeVar
 from irsa_cli.core.doctor.inside import PodAnswer
 from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.marks.locks.lease import SeenLock
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
@@ -78,22 +78,6 @@ class OtherAssociation(Namespaced):
     name: str
     association: Association | Unreadable | None
     role: Role | Unreadable | None = Unreadable("EKS did not return the association's role")
-
-
-@dataclass(frozen=True)
-class TrailEvent:
-    """An AssumeRoleWithWebIdentity in CloudTrail. `error` is empty on success; `seconds` were requested.
-
-    `own`: by irsa or under `irsa exec`, not by the application. `region` is where STS was called.
-    """
-
-    time: datetime
-    role_arn: str
-    error: str = ""
-    message: str = ""
-    seconds: int | None = None
-    own: bool = False
-    region: str = ""
 
 
 @dataclass(frozen=True)

@@ -118,3 +118,19 @@ class Association:
     def is_like(self, wanted: AssociationState) -> bool:
         """Whether it gives pods the same credentials; its tags and its id are not compared."""
         return replace(self.state, tags={}, association_id="") == replace(wanted, tags={}, association_id="")
+
+
+@dataclass(frozen=True)
+class TrailEvent:
+    """An AssumeRoleWithWebIdentity in CloudTrail. `error` is empty on success; `seconds` were requested.
+
+    `own`: by irsa or under `irsa exec`, not by the application. `region` is where STS was called.
+    """
+
+    time: datetime
+    role_arn: str
+    error: str = ""
+    message: str = ""
+    seconds: int | None = None
+    own: bool = False
+    region: str = ""

@@ -13,10 +13,10 @@ from irsa_cli.core.doctor.causes.cluster import node_names
 from irsa_cli.core.doctor.clues.usage import Names, Seen, namesakes
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
-from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
+from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

@@ -8,17 +8,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from irsa_cli.aws import bindings, details
+from irsa_cli.aws import bindings, details, trail
 from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor import refusals
-from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, TrailEvent, VpcEndpoint
+from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcEndpoint
 from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, selector
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.injection import AGENT, is_agent
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -259,7 +259,7 @@ class DoctorReads:
     @_in_background
     def events(self, namespace: str, name: str, account: str) -> tuple[TrailEvent, ...]:
         """The STS calls of the ServiceAccount, from CloudTrail in the role's account."""
-        return aws.web_identity_events(self._cloudtrail(account), subject(namespace, name))
+        return trail.web_identity_events(self._cloudtrail(account), subject(namespace, name))
 
     def _cloudtrail(self, account: str) -> Any:
         session, own = self._connection.aws, self._connection.session_of(account)

@@ -17,7 +17,7 @@ from irsa_cli.usecases.read.readable import read
 
 
 def serving_of(connection: Connection, namespace: str) -> Serving:
-    """What a cluster has for pods of a namespace."""
+    """The means of a cluster for pods of a namespace."""
     with ThreadPoolExecutor(3) as pool:
         agent = pool.submit(read, lambda: _has_agent(connection))
         platforms = pool.submit(read, lambda: frozenset(map(_platform, connection.kube.nodes())))

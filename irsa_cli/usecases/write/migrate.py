@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.diagnosis import web_identity_events
+from irsa_cli.aws.trail import web_identity_events
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.locks.names import Lock

@@ -17,7 +17,7 @@ from irsa_cli.core.doctor.clues.exchanges import (
 )
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, restart
-from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
+from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     audience_of,
@@ -27,6 +27,7 @@ from irsa_cli.core.doctor.subjects import (
     provider_there,
     role_account,
 )
+from irsa_cli.core.objects.aws import TrailEvent
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.variables import variable

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from irsa_cli.core.doctor.facts import Facts, TrailEvent
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected
+from irsa_cli.core.objects.aws import TrailEvent
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 
