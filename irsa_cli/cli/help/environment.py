@@ -22,7 +22,7 @@ PERMITS = (
     "remove_inline_policy", "remove_tag", "role_only", "everything", "forward", "pass_env", "ignore_maker",
     "in_pod",
 )  # fmt: skip
-"""Options that permit to delete, loosen, adopt or start a pod: a variable that is still set from another day must not."""
+"""Options that permit to delete, loosen, adopt or start pods: a variable set on another day must not."""
 _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
 """Options that change the kind of a run."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
