@@ -92,7 +92,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path of its URL. Raises `ValueError` without a name where it would be about all objects."""
+        """The path of its URL. Raises `ValueError` if it would be about all objects for want of a name."""
         at = self.attributes
         if not (self.name or self.address or at["verb"] in ("list", "create")):
             raise ValueError(f"{self.operation} needs a name")
