@@ -22,7 +22,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.aws": (2799, 20),
     "irsa_cli.changes": (1753, 10),
     "irsa_cli.cli": (385, 3),
-    "irsa_cli.cli.commands": (3364, 35),
+    "irsa_cli.cli.commands": (3365, 35),
     "irsa_cli.cli.help": (846, 6),
     "irsa_cli.cli.options": (1145, 8),
     "irsa_cli.cli.output": (3602, 27),
