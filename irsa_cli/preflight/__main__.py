@@ -134,14 +134,8 @@ def as_json(report: Conclusion) -> str:
     """The report in the envelope of all commands of irsa."""
     metadata = {"command": "preflight", "outcome": report.verdict, "exitCode": EXIT_CODES[report.verdict]}
     metadata.update({"cluster": None, "caller": None, "summary": {report.verdict: 1}, "notes": []})
-    item: Mapping[str, Any] = {
-        "verdict": report.verdict,
-        "sentence": report.sentence,
-        "cause": report.cause,
-        "next": report.do,
-        "evidence": report.evidence,
-        "notReached": report.not_reached,
-    }
+    item: dict[str, Any] = {"verdict": report.verdict, "sentence": report.sentence, "cause": report.cause}
+    item.update(next=report.do, evidence=report.evidence, notReached=report.not_reached)
     document: Mapping[str, Any] = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata}
     return json.dumps({**document, "items": [item], "errors": []}, indent=2, ensure_ascii=False) + "\n"
 

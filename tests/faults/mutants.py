@@ -61,8 +61,8 @@ def _what_is_left_is_not_named() -> None:
 
     whole = Transaction.execute
 
-    def execute(self: Any) -> Any:
-        report = whole(self)
+    def execute(self: Any, *gate: Any, **end: Any) -> Any:
+        report = whole(self, *gate, **end)
         report.outcome, report.leftovers = "rolled-back", []
         return report
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.types import Decorator, group, once, switch
+from irsa_cli.cli.options.types import Decorator, group, once, once_filled, switch
 from irsa_cli.preflight.__main__ import OPTIONS, SHORT, run
 
 
@@ -16,7 +16,8 @@ def _option(flag: str, text: str, how: dict[str, Any]) -> Decorator:
         return switch(flag, help=text)
     if "choices" in how:
         how["type"] = click.Choice(how.pop("choices"))
-    return once(*SHORT.get(flag, []), flag, help=text, **how)
+    option = once if "type" in how else once_filled
+    return option(*SHORT.get(flag, []), flag, help=text, **how)
 
 
 @click.command("preflight", cls=HelpedCommand)

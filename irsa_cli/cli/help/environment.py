@@ -20,7 +20,7 @@ from click.core import ParameterSource
 FILE, CHOSEN, PREFIX = ".irsa.yaml", "IRSA_CONFIG", "IRSA_"
 _TABLES = json.loads(pkgutil.get_data(__package__, "options.json") or b"")
 PERMITS: Sequence[str] = _TABLES["permit"]
-"""Options that permit to delete, loosen or adopt: a variable that is still set from another day must not."""
+"""Options that permit to delete, loosen, adopt or start pods: a variable set on another day must not."""
 _ANOTHER_RUN: Sequence[str] = _TABLES["another run"]
 """Options that change the kind of a run."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
