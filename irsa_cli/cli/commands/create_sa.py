@@ -189,13 +189,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
             raise click.UsageError(f"--{flag.replace('_', '-')} needs --target-role")
     if options["force"] and not options["update_trust"]:
         raise click.UsageError("--force needs --update-trust")
-    for flag in ("session_policy", "disable_session_tags", "create_service_account"):
-        if options[flag] and not options["pod_identity"]:
-            raise click.UsageError(f"--{flag.replace('_', '-')} needs --pod-identity")
-    for flag in ("verify", "associate", "audience", "subject_pattern", "role_only", "external_id"):
-        if options["pod_identity"] and options[flag]:
-            flag = "associate-oidc" if flag == "associate" else flag.replace("_", "-")
-            raise click.UsageError(f"--{flag} is for IRSA: not with --pod-identity")
+    _check_pod_identity(options)
     if options["role_only"]:
         for flag in filter(options.get, ("aws_config_map", "verify", "label", "annotation")):
             raise click.UsageError(
@@ -203,6 +197,16 @@ def _check_combinations(options: dict[str, Any]) -> None:
             )
     else:
         selecting.check_reachable(options)
+
+
+def _check_pod_identity(options: dict[str, Any]) -> None:
+    for flag in ("session_policy", "disable_session_tags", "create_service_account"):
+        if options[flag] and not options["pod_identity"]:
+            raise click.UsageError(f"--{flag.replace('_', '-')} needs --pod-identity")
+    for flag in ("verify", "associate", "audience", "subject_pattern", "role_only", "external_id"):
+        if options["pod_identity"] and options[flag]:
+            flag = "associate-oidc" if flag == "associate" else flag.replace("_", "-")
+            raise click.UsageError(f"--{flag} is for IRSA: not with --pod-identity")
 
 
 def _check_policies(options: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ AGENT = "eks-pod-identity-agent"
 
 @dataclass(frozen=True)
 class Serving:
-    """What a cluster has for EKS Pod Identity.
+    """The facts of a cluster that decide about EKS Pod Identity.
 
     `platforms` are those of its nodes (`linux`, `windows`, `fargate`), none without nodes; `profile` is the
     Fargate profile that takes all pods of the namespace, '' for none.
@@ -56,7 +56,7 @@ class Serving:
 
     @property
     def notes(self) -> Iterator[str]:
-        """What was not checked, and why."""
+        """The checks that were not possible, and why."""
         for what, found in (
             ("the EKS Pod Identity agent", self.agent),
             ("the platform of the nodes", self.platforms),
