@@ -21,7 +21,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.shown import redacted
 
 if TYPE_CHECKING:
-    from mypy_boto3_eks import EKSClient
+    pass
 
 T = TypeVar("T")
 EXCHANGE = "AssumeRoleWithWebIdentity"
@@ -38,12 +38,6 @@ def eks_facts(found: Mapping[str, Any]) -> EksFacts:
         vpc=found.get("resourcesVpcConfig", {}).get("vpcId", ""),
         auto_mode=bool(found.get("computeConfig", {}).get("enabled")),
     )
-
-
-def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
-    """The names of a cluster's EKS add-ons."""
-    listed = pages(eks.list_addons, "nextToken", clusterName=cluster)
-    return tuple(name for page in listed for name in page.get("addons", []))
 
 
 def web_identity_events(cloudtrail: Any, subject: str) -> tuple[TrailEvent, ...]:

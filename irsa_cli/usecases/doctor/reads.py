@@ -247,7 +247,7 @@ class DoctorReads:
     @_in_background
     def agent(self) -> bool:
         """Whether the cluster has the EKS Pod Identity agent: built in, as an add-on, or as `agents` pods."""
-        if needed(self.eks()).auto_mode or AGENT in aws.addons(self._eks_client, self._cluster.name):
+        if needed(self.eks()).auto_mode or AGENT in bindings.addons(self._eks_client, self._cluster.name):
             return True
         return bool(needed(self.agents()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from irsa_cli.aws.diagnosis import addons
+from irsa_cli.aws.bindings import addons
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.binding.serving import AGENT, Serving
