@@ -336,3 +336,16 @@ def test_what_can_not_be_read_is_said_and_refuses_nothing(bare: Stage) -> None:
     assert ran.code == 0, ran.err
     for what in ("the EKS Pod Identity agent", "the platform of the nodes", "the Fargate profiles"):
         assert f"not checked: {what}" in ran.out + ran.err
+
+
+def test_a_saved_plan_is_carried_out_and_is_stale_afterwards(stage: Stage, namespace: str) -> None:
+    plan = str(stage.folder / "plan.json")
+    planned = create(stage, namespace, *POLICY, "--dry-run", "--out", plan)
+    assert planned.code == 0, planned.err
+    assert association(stage, namespace) is None
+    applied = stage.irsa("apply", plan, "--yes")
+    assert applied.code == 0, applied.err
+    assert there(stage, namespace)["roleArn"].endswith(role_of(stage, namespace)["arn"].rsplit("/", 1)[-1])
+    before = stage.world()
+    stage.irsa("apply", plan, "--yes")
+    assert stage.world() == before

@@ -16,7 +16,7 @@ from irsa_cli.core.values.errors import Refused
 
 @dataclass(frozen=True)
 class Serving:
-    """The means of a cluster for EKS Pod Identity.
+    """The facts of a cluster that decide about EKS Pod Identity.
 
     `platforms` are those of its nodes (`linux`, `windows`, `fargate`), none without nodes; `profile` is the
     Fargate profile that takes all pods of the namespace, '' for none.

@@ -255,7 +255,7 @@ class CurrentState:
     association: Association | None = None
     """The EKS Pod Identity association of the ServiceAccount, if one is desired."""
     serving: Serving | None = None
-    """The cluster's means for EKS Pod Identity, if an association has to be created."""
+    """The cluster's facts about EKS Pod Identity, if it has no association for the ServiceAccount."""
     target: FoundTarget | None = None
     """The target role of the desired role."""
     former_targets: Mapping[str, FoundTarget] = field(default_factory=dict)

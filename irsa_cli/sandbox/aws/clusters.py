@@ -1,6 +1,6 @@
 """The EKS clusters of the sandbox, what EKS answers about them, and what EC2 tells of their VPCs and nodes.
 
-EKS serves DescribeCluster, ListClusters, ListAddons, CreateAddon, and the Fargate profiles of a test; Pod
+EKS serves DescribeCluster, ListClusters, ListAddons, CreateAddon, and added Fargate profiles; Pod
 Identity associations and access entries are in `identities`. EC2 serves DescribeVpcEndpoints and
 DescribeInstances. Everything else is refused with an error that says so.
 

@@ -156,7 +156,7 @@ def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
         tagging = _WITH_TAGS.get(request.operation) if request.tags() else None
         acts += [Act(tagging, act.resource, act.context)] if tagging else []
         acts += _passing(request, act, account)
-    if request.service == "eks" and request.operation.endswith("PodIdentityAssociation"):
+    if request.operation in ("CreatePodIdentityAssociation", "UpdatePodIdentityAssociation"):
         acts += _passing_to_pods(request, act, account)
     return acts
 

@@ -17,7 +17,7 @@ from irsa_cli.usecases.read.readable import read
 
 
 def serving_of(connection: Connection, namespace: str) -> Serving:
-    """The means of a cluster for pods of a namespace."""
+    """The facts of a cluster that decide about EKS Pod Identity for a namespace."""
     with ThreadPoolExecutor(3) as pool:
         agent = pool.submit(read, lambda: _has_agent(connection))
         platforms = pool.submit(read, lambda: frozenset(map(_platform, connection.kube.nodes())))

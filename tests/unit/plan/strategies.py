@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
+    AssociationState,
     BoundaryState,
     CommitState,
     ConfigMapState,
@@ -134,6 +135,15 @@ STATES: dict[Kind, st.SearchStrategy[State]] = {
     Kind.TARGET_TRUST: st.builds(DocumentState, document=statements()),
     Kind.CONFIG_MAP: st.builds(
         ConfigMapState, data=string_maps, service_account=texts, transaction=st.text(ALNUM, max_size=8)
+    ),
+    Kind.ASSOCIATION: st.builds(
+        AssociationState,
+        role_arn=texts,
+        target_role_arn=texts,
+        session_policy=statements(),
+        without_session_tags=st.booleans(),
+        tags=string_maps,
+        association_id=st.text(ALNUM, max_size=8),
     ),
     Kind.ROLE_OWNER: st.builds(OwnerState, transaction=st.text(ALNUM, max_size=8)),
     Kind.ROLE_SETTINGS: st.builds(

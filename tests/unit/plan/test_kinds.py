@@ -100,12 +100,15 @@ def test_a_row_is_sound(kind: Kind) -> None:
         assert traits.service is kind.whole.traits.service
     if traits.service is Service.KUBERNETES:
         assert traits.shown_by.startswith("kubectl ")
+    elif traits.service is Service.EKS:
+        assert traits.shown_by.startswith("aws eks list-")
     else:
         assert traits.shown_by.startswith("aws iam get-") or traits.shown_by.startswith("aws iam list-")
     assert {field for _, field, _, _ in string.Formatter().parse(traits.shown_by) if field} <= {
         "first",
         "last",
         "target",
+        *map(str, range(len(traits.target))),
     }
     assert len(written_fields(traits.state)) == len(fields(traits.state))
 
@@ -118,5 +121,6 @@ def test_a_change_of_each_kind_can_be_named(change: Change) -> None:
 
 def test_each_kind_has_a_handler_where_its_service_can_be_reached() -> None:
     iam = cast("Any", SimpleNamespace())
-    assert set(handlers(iam, iam)) == set(Kind)
+    assert set(handlers(iam, iam, eks=iam)) == set(Kind)
+    assert set(Kind) - set(handlers(iam, iam)) == {Kind.ASSOCIATION}
     assert {kind.traits.service for kind in handlers(iam, None)} == {Service.IAM}
