@@ -87,7 +87,7 @@ def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:
                     place = body["metadata"].get("namespace")
                     path = f"{RBAC}/namespaces/{place}" if place else RBAC
                     assert kube.create(f"{path}/{kind.lower()}s", body).status == 201
-    for name, given in (("w31", "other"), ("by-association", "w21-free")):
+    for name, given in (("w31", "other"), ("by-association", "w21-free"), ("w33", "w33")):
         eks.create_pod_identity_association(
             clusterName="shop-prod", namespace="prod", serviceAccount=name, roleArn=arn_of(given)
         )

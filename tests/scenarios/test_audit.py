@@ -91,7 +91,7 @@ def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandb
     assert found(ran.json) == expected()
     scope = ran.metadata["scope"]
     assert scope["complete"]
-    assert {"what": "role", "count": 134} in scope["examined"]
+    assert {"what": "role", "count": 135} in scope["examined"]
     assert {item["why"] for item in scope["notExamined"]} == {"by-design"}
     assert ran.metadata["notes"] == []
     (item,) = [item for item in ran.json["items"] if item["id"] == "powerful-service-account"]
@@ -129,7 +129,7 @@ def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
     assert lines[-3] == "To explain a finding: irsa audit --explain no-subject (evidence and fixes: -v)"
     words = [line.split()[0] for line in lines[:-3]]
     assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
-    assert "in 134 roles, 4 clusters, 137 ServiceAccounts" in lines[-2]
+    assert "in 135 roles, 4 clusters, 137 ServiceAccounts" in lines[-2]
     assert lines[-1].startswith("Not checked: service and resource control policies, ")
     told = irsa("audit", "--role", arn_of("w8"), "-v").out
     assert "    statement 1 allows prod/by-association" in told
@@ -299,7 +299,7 @@ def test_explaining_asks_nobody(irsa: Irsa, account: Sandbox) -> None:
 def test_no_finding_is_said_of_what_was_asked_only(irsa: Irsa) -> None:
     ran = irsa("audit", "--role", arn_of("w8"), "--min-severity", "critical")
     (line,) = [line for line in ran.out.splitlines() if line.startswith("no findings")]
-    assert line.startswith(f"no findings for {arn_of('w8')} in 134 roles, ")
+    assert line.startswith(f"no findings for {arn_of('w8')} in 135 roles, ")
     assert line.endswith(" below --min-severity)")
 
 
@@ -328,7 +328,7 @@ def test_who_can(irsa: Irsa, account: Sandbox) -> None:
     text = irsa("who-can", "s3:DeleteBucket", "arn:aws:s3:::b").out
     *_, answer, scope = text.splitlines()
     assert answer.endswith("ServiceAccounts can perform s3:DeleteBucket on arn:aws:s3:::b, in 1 way.")
-    assert scope.startswith("Checked: 134 roles, 4 clusters, ")
+    assert scope.startswith("Checked: 135 roles, 4 clusters, ")
     assert irsa("who-can", "s3:*").code == 2
     assert client(account, "iam") is not None
 

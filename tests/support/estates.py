@@ -240,6 +240,7 @@ def planted() -> Iterator[Planted]:
     yield plant(
         "w32", admits("shop-prod", f"{SA}prod:w32"), breaks="reads-all-data=medium", attached=(READ_ALL,)
     )
+    yield plant("w33", {**PODS, "Action": "sts:TagSession"}, breaks="association-refused=low")
     yield plant("w31", admits("shop-prod", f"{SA}prod:w31"), breaks="shadowed-by-pod-identity=low")
 
 
@@ -302,6 +303,7 @@ def account_with_risks(tight: int = 100) -> Estate:
     associations = (
         AuditedAssociation("prod", "w31", "a-1", arn_of("other")),
         AuditedAssociation("prod", "by-association", "a-2", arn_of("w21-free")),
+        AuditedAssociation("prod", "w33", "a-3", arn_of("w33")),
     )
     production = cluster(
         "shop-prod",

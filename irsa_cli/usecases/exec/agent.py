@@ -25,7 +25,7 @@ PATH = "/v1/credentials"
 def agent(exchange: Callable[[str], RoleCredentials]) -> Iterator[str]:
     """Serve credentials on a free port of 127.0.0.1; gives the URL. `exchange` takes the caller's token."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class AgentHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             token = self.headers.get("Authorization", "")
             if self.path != PATH or not token:
@@ -54,7 +54,7 @@ def agent(exchange: Callable[[str], RoleCredentials]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Log nothing: the command owns the terminal."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), AgentHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}{PATH}"

@@ -57,7 +57,7 @@ class Ready:
 
     def credentials(self, token: str) -> RoleCredentials:
         """The credentials that EKS gives for a token, as it does to the agent; raises `ServiceError`."""
-        from irsa_cli.aws.eks_auth import exchange_for_pod
+        from irsa_cli.aws.sts import exchange_for_pod
 
         connection = self.account.connection
         return exchange_for_pod(connection.aws, connection.cluster.name, token).credentials
