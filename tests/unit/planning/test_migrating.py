@@ -73,7 +73,7 @@ def ways_with(
         path="/", trust={"Version": "2012-10-17", "Statement": statements}, tags=tags if own else {}
     )
     account = CurrentServiceAccount("uid", "1", annotations, {})
-    provider = states.ProviderState(url=ISSUER, audiences=("sts.amazonaws.com",))
+    provider = states.ProviderState(url=ISSUER, audiences=["sts.amazonaws.com"])
     named = "" if states.ROLE_ARN_ANNOTATION in annotations else ROLE
     pair = Pairing(CLUSTER, "backend", "app", account, CurrentRole(role), provider, named)
     return Ways(pair, association)
