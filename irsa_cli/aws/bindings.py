@@ -135,9 +135,3 @@ def association(
             return None
         raise
     return Association.read({**answer["association"], "associationId": found.id})
-
-
-def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
-    """The names of a cluster's EKS add-ons."""
-    listed = pages(eks.list_addons, "nextToken", clusterName=cluster)
-    return tuple(name for page in listed for name in page.get("addons", []))

@@ -35,6 +35,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "irsa delete": (PROVIDER, "irsa apply -f cluster.yaml -q"),
     "irsa delete-sa": (*BOUND, APP),
     "irsa disassociate-oidc": (PROVIDER,),
+    "irsa migrate": BOUND,
     "irsa update-sa": (*BOUND, APP, WORKER),
     "irsa verify": BOUND,
     "irsa doctor": BOUND,

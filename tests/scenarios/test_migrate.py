@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -452,6 +453,18 @@ def test_status_writes_nothing_at_any_time(stage: Stage, namespace: str) -> None
         assert world(stage) == before
         assert not stage.leases()
         _step(stage, namespace, step)
+
+
+def test_the_last_use_of_irsa_is_told(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    arn = stage.role_of(namespace, NAME)["arn"]
+    subject = f"system:serviceaccount:{namespace}:{NAME}"
+    stage.sandbox.note_exchange(stage.cluster, subject, arn, "AccessDenied")
+    told = migrate(stage, "pod-identity", NAME, "-n", namespace, "--status").err
+    assert "(some minutes late): none in 90 days" in told
+    stage.sandbox.note_exchange(stage.cluster, subject, arn, "")
+    told = migrate(stage, "pod-identity", NAME, "-n", namespace, "--status").err
+    assert re.search(r"\(some minutes late\): \d{4}-\d\d-\d\dT", told), told
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(stage: Stage, namespace: str) -> None:

@@ -28,7 +28,7 @@ WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
     type=Checked("name", "names.service_account"),
     shell_complete=completed("accounts"),
 )
-@once("--to", type=click.Choice([*WAYS]), required=True, help="How new pods are to get the role.")
+@once("--to", type=click.Choice([*WAYS]), required=True, help="The way that new pods get the role.")
 @selecting.namespace_option("Namespace of the ServiceAccounts. [default: default]")
 @switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
 @switch("--finish", help="Remove the old way, if no running pod uses it.")
@@ -42,7 +42,7 @@ def command(**options: Any) -> int:
 
     irsa adds the new way next to the old one: a statement in the role's trust policy, and the association
     or the annotation. Each ServiceAccount is one transaction. Running pods keep working; nothing restarts
-    without --restart, and the old way stays until --finish. To go back, use the other value of --to.
+    without --restart, and the old way stays until --finish. To go back, migrate to the other way.
 
     Examples:
       irsa migrate --to pod-identity s3-reader -n backend -c prod --dry-run

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.trail import web_identity_events
+from irsa_cli.aws.trail import last_exchange
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.locks.names import Lock
@@ -230,11 +230,10 @@ class _Moving:
     def _evidence(self) -> list[str]:
         """The last exchange of a token that CloudTrail knows of: evidence that IRSA is used, or is not."""
         name = subject(self.request.namespace, self.name)
-        found = read(lambda: web_identity_events(self.connection.aws.client("cloudtrail"), name))
+        found = read(lambda: last_exchange(self.connection.aws, name))
         if isinstance(found, Unreadable):
             return [f"irsa did not check CloudTrail for the use of IRSA: {found.why}"]
-        used = next((event for event in found if not event.own and not event.error), None)
-        last = "none in 90 days" if used is None else f"{used.time.isoformat(timespec='seconds')}"
+        last = "none in 90 days" if found is None else found.isoformat(timespec="seconds")
         return [f"last use of IRSA, by CloudTrail (some minutes late): {last}"]
 
     def _next(self, ways: Ways) -> list[str]:
