@@ -14,7 +14,7 @@ from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.aws.shapes import unknown
-from irsa_cli.core.binding.spec import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
 from irsa_cli.core.trust.rules.power import power

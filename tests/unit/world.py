@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 from irsa_cli.core.binding.attached_trust import becoming
-from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
+from irsa_cli.core.binding.current import CurrentRole, CurrentState
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import pod_identity, trust_policy
 from irsa_cli.core.trust.assuming import Said, lacking

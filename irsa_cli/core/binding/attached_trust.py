@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
+from irsa_cli.core.binding.current import CurrentRole, CurrentState
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import makers
 from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.trust import trust_policy

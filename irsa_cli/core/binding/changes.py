@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks.notes import with_marks
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind

@@ -1,19 +1,22 @@
-"""The current state of one ServiceAccount and its roles, for the commands that change or delete them.
+"""The current state of one ServiceAccount and its roles, before a run creates, changes or deletes them.
 
-Pure. It is read in `irsa_cli.usecases.read.lookup`. The current state for a run that creates a binding
-is in `irsa_cli.core.binding.spec`.
+Pure. It is read in `irsa_cli.usecases.read`; `irsa_cli.core.binding.spec` has the desired state.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, ServiceAccountRef
+from irsa_cli.core.binding.serving import Serving
+from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.marks.notes import written, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
@@ -21,6 +24,84 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path, subject
+
+
+@dataclass(frozen=True)
+class CurrentRole:
+    """An existing role with its policies. `state.tags` include irsa's tags."""
+
+    state: states.RoleState
+    attached: frozenset[str] = frozenset()
+    inline: Mapping[str, Document] = field(default_factory=dict)
+    role_id: str = field(default="", compare=False)
+    """Its unique id in IAM; another role of the same name has another one. '' if it was not read."""
+    power: str = field(default="", compare=False)
+    """Why its policies are powerful, or why that is not known; asked before irsa lets somebody assume it."""
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The ARNs of its managed policies, and the names of its inline ones."""
+        return (*sorted(self.attached), *sorted(self.inline))
+
+
+@dataclass(frozen=True)
+class CurrentServiceAccount:
+    """A ServiceAccount that exists. `manifest` is the whole object, without what the API server adds."""
+
+    uid: str
+    resource_version: str
+    annotations: Mapping[str, str]
+    labels: Mapping[str, str]
+    manifest: Document = field(default_factory=dict)
+    managers: tuple[str, ...] = field(default=(), compare=False)
+    """Its writers according to its managedFields."""
+
+
+@dataclass(frozen=True)
+class PolicyVersions:
+    """Id and version in force of each policy of the account, by ARN; AWS changes its own as it likes."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Mapping[str, str | None]) -> PolicyVersions:
+        """Of all that were asked for; None is the version of one that may not be read."""
+        own = {arn: version for arn, version in found.items() if ":iam::aws:" not in arn}
+        return cls({arn: version or "unreadable" for arn, version in own.items()})
+
+
+@dataclass(frozen=True)
+class CurrentState:
+    """The current state. `role_unreadable` is why somebody else's role could not be read.
+
+    With `role_only` the ServiceAccount is no part of the desired state, only evidence: None where the
+    cluster is not asked.
+    """
+
+    provider: states.ProviderState | None
+    role: CurrentRole | None
+    service_account: CurrentServiceAccount | None
+    namespace_exists: bool = True
+    similar_namespaces: tuple[str, ...] = ()
+    similar_roles: tuple[str, ...] = ()
+    """Similar names if it does not exist, as far as they can be listed."""
+    role_unreadable: str = ""
+    bound_role: CurrentRole | None = None
+    """The ServiceAccount's current role, if that is not the desired one and can be read."""
+    association: Association | None = None
+    """The EKS Pod Identity association of the ServiceAccount, if one is desired."""
+    serving: Serving | None = None
+    """The cluster's facts about EKS Pod Identity, if it has no association for the ServiceAccount."""
+    target: FoundTarget | None = None
+    """The target role of the desired role."""
+    former_targets: Mapping[str, FoundTarget] = field(default_factory=dict)
+    """Other current target roles, by ARN."""
+    config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
+    """By name: the ConfigMap that is desired, and the one that the ServiceAccount had before."""
+    trust_quota: int = policy.TRUST_LIMIT
+    """Characters that the account allows a trust policy, without white space."""
+    policies: PolicyVersions = field(default_factory=PolicyVersions, compare=False)
+    """The policies for the role."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from irsa_cli.core.binding.spec import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.states import TRANSACTION_TAG, RoleState
 from irsa_cli.core.policies.policy import as_list

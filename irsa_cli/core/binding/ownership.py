@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle

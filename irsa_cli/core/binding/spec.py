@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from irsa_cli.core.binding.serving import Serving
 from irsa_cli.core.marks.notes import with_marks
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.core.trust import pod_identity, trust_policy
-from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundConfigMap, FoundTarget, chain_annotations
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain, chain_annotations
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -188,84 +186,6 @@ class DesiredState(ServiceAccountRef, Options):
         return states.ServiceAccountState(
             annotations={**annotations}, labels={states.MANAGED_BY_LABEL: "irsa", **labels}
         )
-
-
-@dataclass(frozen=True)
-class CurrentRole:
-    """An existing role with its policies. `state.tags` include irsa's tags."""
-
-    state: states.RoleState
-    attached: frozenset[str] = frozenset()
-    inline: Mapping[str, Document] = field(default_factory=dict)
-    role_id: str = field(default="", compare=False)
-    """Its unique id in IAM; another role of the same name has another one. '' if it was not read."""
-    power: str = field(default="", compare=False)
-    """Why its policies are powerful, or why that is not known; asked before irsa lets somebody assume it."""
-
-    @property
-    def policies(self) -> tuple[str, ...]:
-        """The ARNs of its managed policies, and the names of its inline ones."""
-        return (*sorted(self.attached), *sorted(self.inline))
-
-
-@dataclass(frozen=True)
-class CurrentServiceAccount:
-    """A ServiceAccount that exists. `manifest` is the whole object, without what the API server adds."""
-
-    uid: str
-    resource_version: str
-    annotations: Mapping[str, str]
-    labels: Mapping[str, str]
-    manifest: Document = field(default_factory=dict)
-    managers: tuple[str, ...] = field(default=(), compare=False)
-    """Its writers according to its managedFields."""
-
-
-@dataclass(frozen=True)
-class PolicyVersions:
-    """Id and version in force of each policy of the account, by ARN; AWS changes its own as it likes."""
-
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, found: Mapping[str, str | None]) -> PolicyVersions:
-        """Of all that were asked for; None is the version of one that may not be read."""
-        own = {arn: version for arn, version in found.items() if ":iam::aws:" not in arn}
-        return cls({arn: version or "unreadable" for arn, version in own.items()})
-
-
-@dataclass(frozen=True)
-class CurrentState:
-    """The current state. `role_unreadable` is why somebody else's role could not be read.
-
-    With `role_only` the ServiceAccount is no part of the desired state, only evidence: None where the
-    cluster is not asked.
-    """
-
-    provider: states.ProviderState | None
-    role: CurrentRole | None
-    service_account: CurrentServiceAccount | None
-    namespace_exists: bool = True
-    similar_namespaces: tuple[str, ...] = ()
-    similar_roles: tuple[str, ...] = ()
-    """Similar names if it does not exist, as far as they can be listed."""
-    role_unreadable: str = ""
-    bound_role: CurrentRole | None = None
-    """The ServiceAccount's current role, if that is not the desired one and can be read."""
-    association: Association | None = None
-    """The EKS Pod Identity association of the ServiceAccount, if one is desired."""
-    serving: Serving | None = None
-    """The cluster's facts about EKS Pod Identity, if it has no association for the ServiceAccount."""
-    target: FoundTarget | None = None
-    """The target role of the desired role."""
-    former_targets: Mapping[str, FoundTarget] = field(default_factory=dict)
-    """Other current target roles, by ARN."""
-    config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
-    """By name: the ConfigMap that is desired, and the one that the ServiceAccount had before."""
-    trust_quota: int = policy.TRUST_LIMIT
-    """Characters that the account allows a trust policy, without white space."""
-    policies: PolicyVersions = field(default_factory=PolicyVersions, compare=False)
-    """The policies for the role."""
 
 
 NOT_IN_DIGEST: Mapping[str, str] = {

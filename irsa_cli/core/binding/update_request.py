@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, ServiceAccountRef
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document

@@ -8,6 +8,7 @@ from typing import Any
 
 from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.changes import account_changes
+from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.ownership import (
     Belongs,
     belonging,
@@ -18,7 +19,6 @@ from irsa_cli.core.binding.ownership import (
     tags_of,
     theirs,
 )
-from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan import states

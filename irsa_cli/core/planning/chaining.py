@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import TARGET_ANNOTATION, ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
+from irsa_cli.core.binding.current import CurrentRole, CurrentState
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState
 from irsa_cli.core.policies.policy import Document

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.changes import RoleChanges, account_changes, role_changes
-from irsa_cli.core.binding.spec import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.update_request import Edits, Pairing, Update
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
+from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.trail import writes_to
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Plan, side_by_side
 from irsa_cli.core.planning.converge import trust_notes
 from irsa_cli.core.planning.trust_warnings import of_desired_state

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan

@@ -13,15 +13,8 @@ from functools import cached_property
 from typing import TypeVar
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.current import NamedRole
-from irsa_cli.core.binding.spec import (
-    BindingSpec,
-    CurrentRole,
-    CurrentServiceAccount,
-    DesiredState,
-    Options,
-    desired_state_of,
-)
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import names

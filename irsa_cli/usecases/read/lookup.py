@@ -15,8 +15,7 @@ from dataclasses import dataclass, field, replace
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.bindings import association
-from irsa_cli.core.binding.current import Bound, NamedRole
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.current import Bound, CurrentRole, CurrentServiceAccount, NamedRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection

@@ -12,14 +12,9 @@ from dataclasses import replace
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.listing import list_roles
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
 from irsa_cli.core.binding.serving import Serving
-from irsa_cli.core.binding.spec import (
-    CurrentRole,
-    CurrentServiceAccount,
-    CurrentState,
-    DesiredState,
-    PolicyVersions,
-)
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable

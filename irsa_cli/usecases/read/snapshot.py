@@ -15,13 +15,8 @@ from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core.binding.spec import (
-    CurrentRole,
-    CurrentServiceAccount,
-    CurrentState,
-    DesiredState,
-    PolicyVersions,
-)
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState

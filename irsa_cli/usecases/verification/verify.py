@@ -249,10 +249,7 @@ class Verifier:
                 steps.exchange(exchanged, self._sent(arn), SESSION_NAME, trusted),
             )
         else:
-            first, named = reads.role(given.role_arn), NamedServiceAccount(self.connection, namespace, name)
-            agent = read(lambda: runs_agent(self.connection))
-            steps_of = pod_steps.at_aws(first, exchanged, given, cluster, named, bound=bool(pod))
-            at_aws = (*steps_of, *pod_steps.missing_agent(agent))
+            at_aws = self._by_association(given, namespace, name, exchanged)
         found = (
             steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
             steps.claims(answer, cluster, subject, audience, reads.public_keys(), reads.cluster_keys()),
@@ -275,6 +272,14 @@ class Verifier:
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )
         )
+
+    def _by_association(
+        self, given: Association, namespace: str, name: str, exchanged: Any
+    ) -> Iterator[verification.VerificationStep]:
+        first, bound = self.reads.role(given.role_arn), bool(self.wanted.pod)
+        named = NamedServiceAccount(self.connection, namespace, name)
+        yield from pod_steps.at_aws(first, exchanged, given, self.connection.cluster, named, bound=bound)
+        yield from pod_steps.missing_agent(read(lambda: runs_agent(self.connection)))
 
     def _sent(self, arn: str) -> str:
         endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url

@@ -13,8 +13,9 @@ from typing import Any
 from irsa_cli.aws import iam
 from irsa_cli.aws.bindings import association
 from irsa_cli.core.binding.boundaries import BoundaryRules
+from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
-from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable

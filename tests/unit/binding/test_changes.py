@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.changes import RUN_TAGS, RoleChanges, removal, role_changes
-from irsa_cli.core.binding.spec import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Refused

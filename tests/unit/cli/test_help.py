@@ -139,7 +139,17 @@ def test_each_option_is_under_one_heading(command: click.Command, context: click
         if isinstance(option, click.Option) and not option.hidden:
             assert len(re.findall(rf"(?m)^  (?:-\S+, )*{option.opts[-1]}\b(?!-)", said)) == 1, option.name
     headings = re.findall(r"(?m)^(\w[\w ]*):$", said.partition("Examples:")[0])
-    order = ["Options", "Role", "ServiceAccount", "Files", "Cluster", "Other accounts", "Run", "Output"]
+    order = [
+        "Options",
+        "Role",
+        "EKS Pod Identity",
+        "ServiceAccount",
+        "Files",
+        "Cluster",
+        "Other accounts",
+        "Run",
+        "Output",
+    ]
     assert headings == [heading for heading in order if heading in headings]
 
 

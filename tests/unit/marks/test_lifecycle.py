@@ -28,8 +28,8 @@ RUN = "20260601T115900000Z-00000001"
 MADE = {**OURS, TRANSACTION_TAG: RUN}
 OPTIONS = "-c demo -r eu-west-1"
 PACKAGE = Path(irsa_cli.__file__).parent
-WRITERS = ("changes", "core/marks/lifecycle.py")
-"""Where the tag is compared with what is to be written, and where it is read."""
+WRITERS = ("changes", "core/marks/lifecycle.py", "core/plan/states.py")
+"""Where the tag is compared with what is to be written, where it is read, and a planned change of it."""
 
 
 @pytest.mark.parametrize(

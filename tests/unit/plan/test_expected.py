@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.expected import PlannedWork, as_planned, seen_of
 from irsa_cli.core.plan.states import Present, ProviderState, RoleState

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState, digest
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.spec import DesiredState, digest
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,

@@ -154,7 +154,7 @@ def test_what_says_nothing_about_the_world_is_passed_over(tmp_path: Path, case: 
 
 NEWER = {
     "version": (set_in("version", to=2), "version 2 of the journal"),
-    "kind": (set_in("plan", 0, 1, "kind", to="PodIdentityAssociation"), "'PodIdentityAssociation'"),
+    "kind": (set_in("plan", 0, 1, "kind", to="AccessEntry"), "'AccessEntry'"),
     "field": (set_in("plan", 1, 0, "after", "session_policy", to="x"), "'session_policy'"),
     "change": (set_in("plan", 1, 0, "condition", to={"if": "absent"}), "'condition'"),
     "step": (lambda header: None, "'paused'"),

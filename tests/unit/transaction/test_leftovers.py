@@ -34,7 +34,7 @@ def test_what_somebody_else_has_changed_is_to_be_looked_at(plan: Plan) -> None:
         words = command.replace(change.target[0], "").replace(change.target[-1], "")
         assert comment
         assert not DESTROYS.search(words), found.repair
-        assert re.match(r"(aws iam (get|list)|kubectl (-n \S+ )?get) ?", command), command
+        assert re.match(r"(aws (iam|eks) (get|list)|kubectl (-n \S+ )?get) ?", command), command
         assert not found.in_use
 
 
