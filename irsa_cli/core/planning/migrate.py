@@ -128,9 +128,8 @@ def _add_association(ways: Ways) -> Plan:
         raise Refused(
             f"{pair.full_name} has an association with another role",
             reason=f"{there.id} gives {there.role_arn}, the annotation {ways.role_arn}{owner}",
-            next_steps=(f"aws eks delete-pod-identity-association --cluster-name {cluster.name}"
-                        f" --association-id {there.id}",),
-        )  # fmt: skip
+            next_steps=(f"{pair.command('describe-sa')}  # shows both",),
+        )
     if ways.role_arn.split(":")[4] != cluster.account:
         raise Refused(
             f"role {ways.role_arn} is not in the cluster's account {cluster.account}",
@@ -190,9 +189,8 @@ def _check_limits(ways: Ways) -> None:
         raise Refused(
             f"the association {given.id} of {pair.full_name} has {what}",
             reason="IRSA has no such setting: pods would get other permissions",
-            next_steps=(f"aws eks update-pod-identity-association --cluster-name {pair.cluster.name}"
-                        f" --association-id {given.id}  # removes it",),
-        )  # fmt: skip
+            next_steps=(f"{pair.command('describe-sa')}  # shows it",),
+        )
 
 
 def _unmarked(change: Change) -> Change:
