@@ -50,8 +50,8 @@ def _together(*names: str) -> dict[str, Any]:
 
 BOTH = ("foreign-roles-policy", "reading-policy", "audit-policy", "cluster-account-policy")
 MADE_OF = {
-    "unbounded": ("iam-policy", "change-policy", *BOTH),
-    "bounded": ("iam-policy-bounded", "change-policy-bounded", *BOTH),
+    "unbounded": ("iam-policy", "change-policy", "pod-identity-policy", *BOTH),
+    "bounded": ("iam-policy-bounded", "change-policy-bounded", "pod-identity-policy", *BOTH),
     "other-account": ("role-account-policy", "target-policy"),
 }
 VARIANTS = {name: _together(*files) for name, files in MADE_OF.items()}
