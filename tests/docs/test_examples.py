@@ -177,6 +177,7 @@ def codes(line: str) -> tuple[int, ...]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_run(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
     shell = prepared(name, sandbox, tmp_path)
+    sandbox.add_addon("demo", "eks-pod-identity-agent")
     for example in examples(COMMANDS[name]):
         line = runnable(shell, example)
         if any(mark in line for mark in ENDLESS):
