@@ -37,7 +37,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.marks": (898, 7),
     "irsa_cli.core.objects": (1022, 9),
     "irsa_cli.core.plan": (1271, 8),
-    "irsa_cli.core.planning": (2945, 12),
+    "irsa_cli.core.planning": (2943, 12),
     "irsa_cli.core.policies": (1521, 9),
     "irsa_cli.core.rbac": (1179, 6),
     "irsa_cli.core.recovery": (850, 6),
