@@ -122,10 +122,15 @@ def whole(world: Json) -> list[str]:
     account = world["kubernetes"]["serviceaccounts"].get(APP)
     if account is None:
         return ["there is no ServiceAccount"]
-    arn = account["annotations"].get(ROLE_ARN)
+    given = [item for name, item in world.get("associations", {}).items() if name.endswith(APP)]
+    # With an association, the annotation does not count.
+    arn = given[0]["roleArn"] if given else account["annotations"].get(ROLE_ARN)
     role = next((role for role in world["roles"].values() if role["arn"] == arn), None)
     if role is None:
         return [f"its role is {arn}"]
+    if given:
+        trusted = "pods.eks.amazonaws.com" in json.dumps(role["trust"])
+        return [] if trusted else ["the role does not trust EKS Pod Identity"]
     provider = PROVIDER.replace(ACCOUNT, role["arn"].split(":")[4])  # In the account of the role.
     found = []
     context = {
