@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.paging import pages
@@ -15,9 +15,6 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 _UNTOLD = Unreadable("IAM did not tell the documents of all its policies")

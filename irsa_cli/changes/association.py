@@ -50,7 +50,7 @@ class AssociationHandler(Settled):
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
-            return self._delete(change, claim)
+            return self._delete(change, run, claim)
         desired = expect(AssociationState, change.after)
         if change.before is not None:
             return self._update(change, expect(AssociationState, change.before), desired)
@@ -136,11 +136,12 @@ class AssociationHandler(Settled):
 
         return persist(ask, writes=True)
 
-    def _delete(self, change: Change, claim: Claim | None) -> Applied:
+    def _delete(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         before = expect(AssociationState, change.before)
         wanted = (claim.identity.get("associationId") if claim else "") or before.association_id
         with telling(Outcome.REFUSED):
-            found = self._read(change)
+            # A late read must not hide an association that is still there.
+            found = read_until(lambda: self._read(change), lambda it: it is not None, run)
         if found is None:
             return Applied(changed=False)
         if claim is not None and found.transaction != claim.transaction:

@@ -31,7 +31,9 @@ def check(desired: DesiredState, role: CurrentRole) -> Document | None:
     after = before if wanted is None else trust_policy.with_statement(before, wanted)
     refused = tuple(lacking(_answers(desired, after), Answer.NO))
     if refused:
-        missing = f"this statement is missing: {json.dumps(desired.own_statement)}"
+        # Without irsa's mark: whoever adds it themselves keeps it.
+        shown = {key: value for key, value in desired.own_statement.items() if key != "Sid"}
+        missing = f"this statement is missing: {json.dumps(shown)}"
         raise Refused(
             f"the trust policy of {desired.role_arn} does not allow EKS Pod Identity for {desired.full_name}",
             reason="EKS would refuse the association, or pods would get no credentials",

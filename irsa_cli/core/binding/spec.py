@@ -147,11 +147,11 @@ class DesiredState(ServiceAccountRef, Options):
 
     @property
     def own_statement(self) -> Document:
-        """The statement of a trust policy that allows this ServiceAccount alone, in the way it is desired."""
+        """The statement for this ServiceAccount alone that irsa adds to a role of somebody else."""
         if self.association is None:
             return trust_policy.marked_statement(self.identity)
         tagged = not self.association.without_session_tags
-        return pod_identity.statement(self.cluster, self.namespace, self.name, tagged=tagged)
+        return pod_identity.marked_statement(self.cluster, self.namespace, self.name, tagged=tagged)
 
     @property
     def role_name(self) -> str:
@@ -357,7 +357,9 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleSta
     plain = trust_policy.policy_of(providers, spec.audience, (own,), {}) if spec.conditions else document
     if spec.pod_identity:
         kept = document["Statement"] if spec.web_identity else []
-        document = {**document, "Statement": [*kept, desired.own_statement]}
+        tagged = not spec.disable_session_tags
+        given = pod_identity.statement(cluster, spec.namespace, spec.name, tagged=tagged)
+        document = {**document, "Statement": [*kept, given]}
     if not desired.role_only and not trust_policy.admits(plain, desired.identity):
         raise InvalidInput(
             f"--subject-pattern '{spec.subject_pattern}' does not match {spec.name}",

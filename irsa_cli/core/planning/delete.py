@@ -19,7 +19,7 @@ from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import statement_removals
-from irsa_cli.core.trust.pod_identity import is_for
+from irsa_cli.core.trust.pod_identity import written
 
 OWN_ANNOTATIONS = (
     *states.WEBHOOK_ANNOTATIONS,
@@ -173,9 +173,8 @@ def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
 
 
 def pod_statements(bound: Bound, role: NamedRole) -> list[Document]:
-    """The statements of a role that irsa writes for EKS Pod Identity and this ServiceAccount."""
-    there = as_list(role.state.trust.get("Statement", []))
-    return [item for item in there if is_for(item, bound.cluster, bound.namespace, bound.name)]
+    """The statements that irsa added to a role of somebody else for EKS Pod Identity."""
+    return written(role.state.trust, bound.cluster, bound.namespace, bound.name, marked=True)
 
 
 def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:

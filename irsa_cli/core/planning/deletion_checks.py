@@ -18,7 +18,7 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.planning.delete import Deletion, pod_statements, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.pod_identity import SERVICE, is_for
+from irsa_cli.core.trust.pod_identity import SERVICE, written
 from irsa_cli.core.values.errors import Refused
 
 ROLE_ENV = variable("AWS_ROLE_ARN")
@@ -171,11 +171,13 @@ def _waiting(
 def _strangers(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
+    names = (bound.cluster, bound.namespace, bound.name)
+    given = [item for mark in (True, False) for item in written(role.state.trust, *names, marked=mark)]
     for item in as_list(role.state.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
         if not isinstance(item, dict) or item.get("Effect") != "Allow":
             continue
-        if is_for(item, bound.cluster, bound.namespace, bound.name):
+        if item in given:
             continue  # Which associations there are, EKS tells.
         named = principal if isinstance(principal, dict) else {"everybody:": principal}
         for kind, values in named.items():

@@ -90,12 +90,13 @@ class Ways:
 
     @property
     def pod_statements(self) -> list[Document]:
-        """The statements that irsa writes for EKS Pod Identity and this ServiceAccount."""
+        """The statements that irsa wrote for EKS Pod Identity: with its mark, but on its own role."""
+        return self.in_that_form(marked=not self.is_own_role)
+
+    def in_that_form(self, *, marked: bool) -> list[Document]:
+        """The statements in irsa's form for EKS Pod Identity. Without its mark, they can be of others."""
         names = (self.pair.cluster, self.pair.namespace, self.pair.name)
-        tagged = self.association is None or not self.association.without_tags
-        wanted = pod_identity.statement(*names, tagged=tagged)
-        found = trust_policy.found(self._trust, wanted)
-        return [] if found is None or "Sid" in found else [found]
+        return pod_identity.written(self._trust, *names, marked=marked)
 
     @property
     def _trust(self) -> Document:
@@ -143,9 +144,10 @@ def _add_association(ways: Ways) -> Plan:
             reason="they do so with the token of IRSA, which pods with Pod Identity do not get",
             next_steps=(f"{pair.command('update-sa')} --remove-target-role",),
         )
-    wanted = pod_identity.statement(cluster, pair.namespace, pair.name)
-    # A statement of somebody else may allow it: judged by whoever reads, it is not counted on.
-    first = [] if ways.pod_statements else _statement(ways, wanted)
+    form = pod_identity.statement if ways.is_own_role else pod_identity.marked_statement
+    # The same statement of somebody else is enough, and stays when irsa's goes.
+    there_already = ways.in_that_form(marked=False) or ways.in_that_form(marked=True)
+    first = [] if there_already else _statement(ways, form(cluster, pair.namespace, pair.name))
     marks = {states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: pair.full_name}
     if states.ROLE_ARN_ANNOTATION in noted and not wrote(noted, states.ROLE_ARN_ANNOTATION):
         marks[THEIRS_TAG] = THEIRS

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from irsa_cli.core.policies import policy
@@ -15,6 +16,7 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import does, principals, statements
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, said
+from irsa_cli.core.trust.trust_policy import MARK
 from irsa_cli.core.values.cluster import Cluster
 
 SERVICE = "pods.eks.amazonaws.com"
@@ -44,6 +46,25 @@ def statement(cluster: Cluster, namespace: str, name: str, *, tagged: bool = Tru
     }
 
 
+def marked_statement(cluster: Cluster, namespace: str, name: str, *, tagged: bool = True) -> Document:
+    """The same for a role of somebody else: with the Sid by which irsa recognizes its own statement."""
+    names = "\0".join((cluster.arn, namespace, name)).encode()
+    mark = f"{MARK}{hashlib.sha256(names).hexdigest()[:16]}"
+    return {"Sid": mark, **statement(cluster, namespace, name, tagged=tagged)}
+
+
+def written(
+    document: Document, cluster: Cluster, namespace: str, name: str, *, marked: bool
+) -> list[Document]:
+    """The statements of irsa in a trust policy for this ServiceAccount of this cluster.
+
+    `marked`: only those with its mark. On a role of somebody else, one without is somebody else's.
+    """
+    form = marked_statement if marked else statement
+    wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for tagged in (True, False)]
+    return [item for item in as_list(document.get("Statement", [])) if policy.normalized(item) in wanted]
+
+
 def refused(document: object, *, tagged: bool) -> str:
     """The action that no statement allows EKS, whatever its conditions; '' for none.
 
@@ -56,12 +77,6 @@ def refused(document: object, *, tagged: bool) -> str:
     ]
     needed = ACTIONS if tagged else ACTIONS[:1]
     return next((action for action in needed if not any(does(item, action) for item in items)), "")
-
-
-def is_for(found: object, cluster: Cluster, namespace: str, name: str) -> bool:
-    """Whether it is the statement that irsa writes for this ServiceAccount of this cluster."""
-    written = (statement(cluster, namespace, name, tagged=tagged) for tagged in (True, False))
-    return any(policy.equal({"Statement": [found]}, {"Statement": [item]}) for item in written)
 
 
 def said_to_service(

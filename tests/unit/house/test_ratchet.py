@@ -19,8 +19,8 @@ SLACK = 60
 ROOMS: dict[str, tuple[int, int]] = {
     # room: lines, modules
     "irsa_cli": (63, 2),
-    "irsa_cli.aws": (2846, 20),
-    "irsa_cli.changes": (1930, 11),
+    "irsa_cli.aws": (2843, 20),
+    "irsa_cli.changes": (1931, 11),
     "irsa_cli.cli": (385, 3),
     "irsa_cli.cli.commands": (3508, 36),
     "irsa_cli.cli.help": (846, 6),
@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.cli.terminal": (461, 5),
     "irsa_cli.core": (4, 1),
     "irsa_cli.core.audit": (2573, 12),
-    "irsa_cli.core.binding": (1639, 12),
+    "irsa_cli.core.binding": (1643, 12),
     "irsa_cli.core.config": (1801, 10),
     "irsa_cli.core.doctor": (6324, 34),
     "irsa_cli.core.inventory": (1105, 6),
@@ -37,12 +37,12 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.marks": (898, 7),
     "irsa_cli.core.objects": (1022, 9),
     "irsa_cli.core.plan": (1271, 8),
-    "irsa_cli.core.planning": (2943, 12),
+    "irsa_cli.core.planning": (2946, 12),
     "irsa_cli.core.policies": (1521, 9),
     "irsa_cli.core.rbac": (1179, 6),
     "irsa_cli.core.recovery": (850, 6),
     "irsa_cli.core.results": (1215, 7),
-    "irsa_cli.core.trust": (3332, 17),
+    "irsa_cli.core.trust": (3353, 17),
     "irsa_cli.core.values": (1542, 13),
     "irsa_cli.kube": (1349, 7),
     "irsa_cli.preflight": (859, 6),
@@ -66,7 +66,7 @@ ROOMS: dict[str, tuple[int, int]] = {
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 29_600
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 24_300
+USE_CASE = 24_350
 """Lines that the use case of `create-sa` alone can reach."""
 
 

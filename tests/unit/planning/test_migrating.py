@@ -90,7 +90,8 @@ def bindings(draw: st.DrawFn, source: IdentitySource) -> Ways:
     annotations = draw(MORE)
     if source is POD_IDENTITY:
         own = maker == "irsa"
-        statement = pod_identity.statement(CLUSTER, "backend", "app")
+        form = pod_identity.marked_statement if maker == "attached" else pod_identity.statement
+        statement = form(CLUSTER, "backend", "app")
         tags = {states.CLUSTER_TAG: CLUSTER.arn, states.SERVICE_ACCOUNT_TAG: NAME}
         association = Association("a-1", ROLE, tags=tags)
         return ways_with([*before, statement, *after], annotations, association, own=own)
@@ -242,3 +243,18 @@ def test_policies_that_are_not_known_are_named() -> None:
     assert warnings(POD_IDENTITY, start, Unreadable("denied"), []) == [
         "irsa did not check the role's policies: denied"
     ]
+
+
+def test_the_same_statement_of_somebody_else_stays() -> None:
+    theirs = pod_identity.statement(CLUSTER, "backend", "app")
+    annotations = {states.ROLE_ARN_ANNOTATION: ROLE, states.ROLE_MARK: ROLE}
+    start = ways_with([trust_policy.marked_statement(IDENTITY), theirs], annotations, None, own=False)
+    both = applied(start, addition(POD_IDENTITY, start))
+    plan, _ = retirement(IRSA, both)
+    assert shown(applied(both, plan)) == shown(start)
+    assert both.pair.role is not None
+    marked = pod_identity.marked_statement(CLUSTER, "backend", "app")
+    added = trust_policy.with_statement(both.pair.role.state.trust, marked)
+    assert (
+        trust_policy.without_statement(added, marked)["Statement"] == both.pair.role.state.trust["Statement"]
+    )
