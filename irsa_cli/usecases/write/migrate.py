@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.trail import last_exchange
+from irsa_cli.aws.trail import EVENTS, last_exchange
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.locks.names import Lock
@@ -233,8 +233,9 @@ class _Moving:
         found = read(lambda: last_exchange(self.connection.aws, name))
         if isinstance(found, Unreadable):
             return [f"irsa did not check CloudTrail for the use of IRSA: {found.why}"]
-        last = "none in 90 days" if found is None else found.isoformat(timespec="seconds")
-        return [f"last use of IRSA, by CloudTrail (some minutes late): {last}"]
+        last = f"none in the newest {EVENTS} events" if found is None else found.isoformat(timespec="seconds")
+        where = f"CloudTrail in {self.connection.cluster.region} (some minutes late)"
+        return [f"last use of IRSA, by {where}: {last}"]
 
     def _next(self, ways: Ways) -> list[str]:
         """The next command, if there is one."""

@@ -61,7 +61,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.recovery": (1069, 6),
     "irsa_cli.usecases.show": (325, 3),
     "irsa_cli.usecases.verification": (1109, 6),
-    "irsa_cli.usecases.write": (1810, 9),
+    "irsa_cli.usecases.write": (1811, 9),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 29_600
