@@ -11,7 +11,7 @@ LATE ?= 300
 JOBS ?= 8
 SEED ?= 1
 # Tests wait more than they compute.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)')
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 1) + 1)')
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
