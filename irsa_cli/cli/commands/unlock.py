@@ -18,7 +18,7 @@ from irsa_cli.cli.output.text import error_lines, next_lines, show, show_documen
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.cli.terminal.wording import say
-from irsa_cli.core.marks.locks.lease import SeenLock
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.locks import LockList, Removal, Unlocked
 from irsa_cli.core.results.result import Result

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from irsa_cli.core.doctor.inside import PodAnswer
 from irsa_cli.core.doctor.refusals import Maker
-from irsa_cli.core.marks.locks.lease import SeenLock
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have

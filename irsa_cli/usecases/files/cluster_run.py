@@ -19,8 +19,8 @@ from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.transaction.reading import stories
-from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.earlier import supersede
+from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, connect

@@ -31,8 +31,7 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.arn import check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
-from irsa_cli.transaction.reading import unfinished
-from irsa_cli.transaction.recover import is_running
+from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.project_settings import boundary_rules, read_project

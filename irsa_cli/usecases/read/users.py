@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from irsa_cli.core.binding.current import Bound
-from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock
+from irsa_cli.core.marks.locks.lease import LeaseState
 from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import KINDS, workload
 from irsa_cli.core.objects.unreadable import Unreadable

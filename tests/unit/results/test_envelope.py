@@ -34,7 +34,8 @@ from irsa_cli.core.results.result import (
     Result,
     TransactionScope,
 )
-from irsa_cli.core.results.verification import Name, StepStatus, VerificationOutcome
+from irsa_cli.core.results.steps import Name, StepStatus
+from irsa_cli.core.results.verification import VerificationOutcome
 from irsa_cli.core.trust.evaluation import Failure
 from irsa_cli.core.trust.rules.rule import Area, Severity
 from irsa_cli.core.values import errors

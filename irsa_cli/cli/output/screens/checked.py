@@ -14,8 +14,8 @@ from irsa_cli.core.audit.report import RiskReport
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.results.scope import plural
+from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.results.verification import (
-    StepStatus,
     Verification,
     VerificationOutcome,
     VerificationReport,

@@ -14,10 +14,9 @@ from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, locati
 from irsa_cli.cli.output.text import show_document, warnings
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.scope import plural
+from irsa_cli.core.results.steps import Name, StepStatus
 from irsa_cli.core.results.verification import (
     DECIDING,
-    Name,
-    StepStatus,
     Verification,
     VerificationOutcome,
     VerificationReport,
