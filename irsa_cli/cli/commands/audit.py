@@ -98,7 +98,7 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
         baseline=Path(baseline) if baseline else None,
         with_fixes=with_fixes,
         fail_on_broken=broken,
-        allow=common.take_allowance(options),
+        allow=audits.take_allowance(options),
     )
 
 

@@ -55,7 +55,7 @@ def command(**options: Any) -> int:
         baseline=Path(baseline) if baseline else None,
         with_fixes=audits.wants_fixes(speaking),
         fail_on_broken=broken,
-        allow=common.take_allowance(options),
+        allow=audits.take_allowance(options),
     )
     try:  # `run_reading` would import the clients of AWS.
         report = lint(request)

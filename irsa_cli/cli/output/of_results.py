@@ -13,10 +13,9 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.heads import caller_name, moment
+from irsa_cli.core.values.heads import caller_name, moment, plural
 
 WORDS = {
     Ended.COMMITTED: "done",

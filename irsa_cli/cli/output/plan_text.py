@@ -17,7 +17,7 @@ from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.result import Result
-from irsa_cli.core.results.scope import plural
+from irsa_cli.core.values.heads import plural
 from irsa_cli.core.values.shown import visible
 
 OWN_PREFIX = "irsa/"

@@ -16,9 +16,9 @@ from irsa_cli.cli.terminal.screen import is_unicode
 from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.heads import plural
 from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar
 
@@ -14,8 +14,8 @@ from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
-from irsa_cli.core.results.scope import AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.values.names import account_json
@@ -165,8 +165,8 @@ class AuditReport(RiskReport):
         """The document that `-o json` and `-o yaml` print."""
         named = _arns(self.audit)
         paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
-        return replace(
-            self.document(DocumentKind.RISKS),
+        return self.document(
+            DocumentKind.RISKS,
             items=[risk_json(item, named) for item in self.selection.shown],
             summary=self.selection.summary,
             notes=self.notes,
@@ -299,8 +299,8 @@ class WhoCanReport(Reading):
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
         sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
-        return replace(
-            self.document(DocumentKind.ROLE_PATHS),
+        return self.document(
+            DocumentKind.ROLE_PATHS,
             items=[can_json(item, named) for item in self.found],
             summary={"sure": sure, "conditional": len(self.found) - sure},
             notes=self.notes,

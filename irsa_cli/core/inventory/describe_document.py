@@ -7,7 +7,7 @@ docs/reference/output.schema.json describes the JSON.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -25,8 +25,8 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
-from irsa_cli.core.results.scope import AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
@@ -299,8 +299,13 @@ class Described(Reading):
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        found, document = self.found, self.document(DocumentKind.BINDINGS)
+        found = self.found
         if found is None:
-            return replace(document, summary=list_document.summary_of(()))
-        items, summary = [found.to_json()], list_document.summary_of([found.binding])
-        return replace(document, cluster=found.cluster, items=items, summary=summary, notes=found.notes)
+            return self.document(DocumentKind.BINDINGS, summary=list_document.summary_of(()))
+        return self.document(
+            DocumentKind.BINDINGS,
+            cluster=found.cluster,
+            items=[found.to_json()],
+            summary=list_document.summary_of([found.binding]),
+            notes=found.notes,
+        )

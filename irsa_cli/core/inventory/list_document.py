@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,8 +12,8 @@ from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole,
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
-from irsa_cli.core.results.scope import AnswerScope, accounts_asked, by_design, not_read, unanswered
+from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.scope import AnswerScope, Reading, accounts_asked, by_design, not_read, unanswered
 from irsa_cli.core.results.steps import statement_json
 
 
@@ -57,9 +57,13 @@ class BindingList(Reading):
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        items = [binding_json(item) for item in self.items]
-        document = replace(self.document(DocumentKind.BINDINGS), items=items, summary=summary_of(self.items))
-        return replace(document, cluster=self.found.cluster if self.found else None, notes=self.notes)
+        return self.document(
+            DocumentKind.BINDINGS,
+            cluster=self.found.cluster if self.found else None,
+            items=[binding_json(item) for item in self.items],
+            summary=summary_of(self.items),
+            notes=self.notes,
+        )
 
 
 def summary_of(bindings: Iterable[ListedBinding]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -182,8 +182,8 @@ class LintReport(RiskReport):
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return replace(
-            self.document(DocumentKind.RISKS),
+        return self.document(
+            DocumentKind.RISKS,
             outcome=ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
             items=[risk_json(item, {}) for item in self.selection.shown],
             summary=self.selection.summary,

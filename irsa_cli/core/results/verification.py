@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, Reading, whole
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, whole
 from irsa_cli.core.results.scope import (
     AnswerScope,
     NotExamined,
+    Reading,
     accounts_asked,
     by_design,
     not_read,
@@ -241,14 +242,12 @@ class VerificationReport(Reading):
         errors = [
             ItemError(item.error, index) for index, item in enumerate(self.items) if item.error is not None
         ]
-        return Envelope(
+        return self.document(
             DocumentKind.VERIFICATIONS,
-            self.outcome,
-            self.exit_code,
-            self.cluster,
-            [item.to_json() for item in self.items],
-            {outcome.value: self.count(outcome) for outcome in VerificationOutcome},
-            self.notes,
-            (*whole(self.error), *errors),
-            scope=self.scope,
+            outcome=self.outcome,
+            cluster=self.cluster,
+            items=[item.to_json() for item in self.items],
+            summary={outcome.value: self.count(outcome) for outcome in VerificationOutcome},
+            notes=self.notes,
+            errors=(*whole(self.error), *errors),
         )

@@ -1,4 +1,4 @@
-"""The head of plans, questions, reports and pages: where, as whom and when."""
+"""Parts of texts: the head of a plan or report (where, as whom and when), and numbers of things."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def caller_name(arn: str) -> str:
 def moment(at: datetime | None) -> str:
     """A time to the minute; '' if it is unknown."""
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else ""
+
+
+def plural(number: int, what: str) -> str:
+    """Count a noun: `1 policy`, `2 policies`, `2 ServiceAccounts with a role`."""
+    if number == 1:
+        return f"1 {what}"
+    noun, apart, rest = what.partition(" with ")
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{number} {many}{apart}{rest}"

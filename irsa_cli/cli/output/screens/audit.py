@@ -14,9 +14,8 @@ from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity, some
-from irsa_cli.core.values.heads import head, moment
+from irsa_cli.core.values.heads import head, moment, plural
 from irsa_cli.core.values.shown import visible
 
 _COLOURS = {

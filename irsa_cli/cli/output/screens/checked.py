@@ -13,7 +13,6 @@ from irsa_cli.cli.output.text import error_lines, next_lines
 from irsa_cli.core.audit.report import RiskReport
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.results.verification import (
     Verification,
@@ -22,6 +21,7 @@ from irsa_cli.core.results.verification import (
     unchecked,
 )
 from irsa_cli.core.trust.rules.rule import Risk, Severity
+from irsa_cli.core.values.heads import plural
 
 _OUTCOMES = {
     VerificationOutcome.VERIFIED: (Rank.GOOD, None),

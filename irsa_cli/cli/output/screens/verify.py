@@ -13,7 +13,6 @@ import click
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.text import show_document, warnings
 from irsa_cli.cli.terminal.wording import say
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.results.steps import Name, StepStatus
 from irsa_cli.core.results.verification import (
     DECIDING,
@@ -22,6 +21,7 @@ from irsa_cli.core.results.verification import (
     VerificationReport,
     unchecked,
 )
+from irsa_cli.core.values.heads import plural
 from irsa_cli.core.values.shown import visible
 
 TITLES = {
