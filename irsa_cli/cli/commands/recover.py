@@ -19,9 +19,10 @@ from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
 from irsa_cli.cli.output import confirming
 from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.of_results import name_of, of_applied, of_result
+from irsa_cli.cli.output.of_results import name_of, of_result
 from irsa_cli.cli.output.reports.files import FILES
 from irsa_cli.cli.output.reports.model import PipelineReport
+from irsa_cli.cli.output.screens.applied import of_applied
 from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries, show_stories
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show

@@ -12,6 +12,7 @@ from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.results.envelope import Envelope, cluster_json
 from irsa_cli.core.results.result import (
     SHARED_PARTS,
+    DryRunLine,
     Ended,
     Result,
     TransactionScope,
@@ -100,6 +101,16 @@ class AppliedList:
             failed = [code for code in codes if code not in (ExitCode.DONE, ExitCode.PENDING)]
             codes = failed or codes
         return worst(codes)
+
+    @property
+    def lines(self) -> Sequence[DryRunLine]:
+        """The lines of its plan."""
+        return [DryRunLine(item.name, item.result, item.where, item.place) for item in self.items]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether some were not planned."""
+        return bool(self.pending or self.signal)
 
     @property
     def summary(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.expected import PlannedWork
@@ -147,6 +147,25 @@ class Left:
     """Left on purpose: another run needs it."""
 
 
+class DryRunLine(NamedTuple):
+    """A line of a plan that can be saved: a ServiceAccount or a shared part; see `Item`."""
+
+    name: str
+    result: Result
+    where: str = ""
+    place: str = ""
+
+
+class DryRun(Protocol):
+    """One result, or those of many; `is_stopped`: some were not planned."""
+
+    @property
+    def lines(self) -> Sequence[DryRunLine]: ...
+
+    @property
+    def is_stopped(self) -> bool: ...
+
+
 @dataclass
 class Result:
     """The result; `facts` depend on the command."""
@@ -183,6 +202,13 @@ class Result:
         if self.ended is Ended.PLANNED:
             return ExitCode.PENDING if self.detailed else ExitCode.DONE
         return exit_code_of(self.error)
+
+    is_stopped = False
+
+    @property
+    def lines(self) -> Sequence[DryRunLine]:
+        """The only line of its plan."""
+        return [DryRunLine(self.planned.service_account if self.planned else "", self)]
 
     @property
     def scope(self) -> TransactionScope:
