@@ -40,7 +40,6 @@ class FailOn(click.ParamType):  # type: ignore[type-arg]
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The words that begin so."""
         words = (*LEVELS, BROKEN, NEVER)
         return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 

@@ -34,7 +34,6 @@ _DOCUMENTS = {"trust": "trust policy", "document": "policy"}
 
 
 def of_result(result: Result, title: str) -> PipelineReport:
-    """The report of a command about one transaction."""
     text = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
     verdict = plan_verdict([result]) if result.ended is Ended.PLANNED else WORDS[result.ended]
     entry = entry_of(name_of(result) or title, result)
@@ -76,7 +75,6 @@ def name_of(result: Result) -> str:
 
 
 def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
-    """Warnings about broad trust policies."""
     return [
         Line(risk.warning, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings
     ]

@@ -49,7 +49,6 @@ class Speaking:
 
     @cached_property
     def progress(self) -> Progress:
-        """The progress display of this run."""
         return Progress(quiet=self.quiet, verbose=self.verbose)
 
 

@@ -233,7 +233,6 @@ def warnings(risks: Iterable[Risk], indent: str = "") -> Iterator[str]:
 
 
 def error_lines(error: Exception) -> Iterator[str]:
-    """The error and its details."""
     if not isinstance(error, IrsaError):
         said = redacted(f"{type(error).__name__}: {error}")
         yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
@@ -248,7 +247,6 @@ def error_lines(error: Exception) -> Iterator[str]:
 
 
 def next_lines(error: Exception) -> Iterator[str]:
-    """The next steps."""
     steps = error.next_steps if isinstance(error, IrsaError) else ()
     if len(steps) == 1 and not _TO_COPY.match(steps[0]):
         yield visible(f"Next: {steps[0]}")

@@ -201,17 +201,14 @@ class Audit:
 
     @cached_property
     def in_cluster(self) -> InCluster:
-        """The judge of rights in clusters."""
         return InCluster(self.estate, self.reach, self.trusts)
 
     @cached_property
     def trusts(self) -> Trusts:
-        """The judge of trust policies."""
         return Trusts(self.estate)
 
     @cached_property
     def powerful(self) -> Powerful:
-        """The judge of pod roles' permissions."""
         return Powerful(self.estate, self.reach, self.trusts)
 
     @cached_property

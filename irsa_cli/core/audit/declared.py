@@ -317,7 +317,6 @@ class Drift:
     unused_days: int = UNUSED_DAYS
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all providers and roles."""
         for arn in sorted(self.estate.providers or ()):
             if self._is_orphan(arn):
                 reason = f"belongs to no cluster in {self._where}"

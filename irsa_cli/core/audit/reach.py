@@ -38,7 +38,6 @@ class SubjectIndex:
 
     @classmethod
     def of(cls, accounts: Iterable[AuditedAccount]) -> SubjectIndex:
-        """Create the index."""
         found = {item.subject: item for item in accounts}
         return cls(found, tuple(sorted(found)), frozenset(found))
 

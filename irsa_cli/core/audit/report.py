@@ -35,7 +35,6 @@ class RiskSelection:
     below: int = 0
 
     def count(self, severity: Severity) -> int:
-        """The number of shown risks of a severity."""
         return sum(item.severity is severity for item in self.shown)
 
     @property
@@ -146,23 +145,19 @@ class AuditReport(RiskReport):
 
     @property
     def about(self) -> str:
-        """The role or ServiceAccount of the scope, '' for all."""
         return self.audit.scope.role or self.audit.scope.account if self.audit else ""
 
     @property
     def scope(self) -> AnswerScope:
-        """The roles, clusters and objects that were checked and those that were not."""
         about = f" for {self.about}" if self.about else ""
         question = f"Which ServiceAccounts can assume which roles, and what are the risks{about}?"
         return scope_of(question, self, gaps_matter=self.fail_on is not None or self.fail_on_broken)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
-        """The parts that were not read, a line each."""
         return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         named = _arns(self.audit)
         paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
         return self.document(
@@ -228,7 +223,6 @@ def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
 
 
 def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
-    """A risk as an item of a `RiskList`."""
     return {
         **item.to_json(),
         "fingerprint": fingerprint(item),
@@ -260,7 +254,6 @@ def _place_json(place: FilePlace | None) -> dict[str, Any] | None:
 
 
 def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
-    """A path to a role as an item of a `RolePathList`."""
     return {
         "role": {"arn": path.role},
         "cluster": _cluster_json(path.way.cluster, arns),
@@ -287,17 +280,14 @@ class WhoCanReport(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        """The roles, clusters and objects that were checked and those that were not."""
         on = f" on {self.resource}" if self.resource else ""
         return scope_of(f"Which ServiceAccounts have roles whose policies allow {self.action}{on}?", self)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The parts that were not read."""
         return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
         return self.document(
             DocumentKind.ROLE_PATHS,
@@ -313,7 +303,6 @@ class WhoCanReport(Reading):
 
 
 def can_json(item: Can, arns: Arns) -> dict[str, Any]:
-    """The ServiceAccounts of one path as an item of a `RolePathList`."""
     return {
         **path_json(item.path, arns),
         "allowedBy": item.allowed.by,

@@ -32,7 +32,6 @@ class Trusts:
     _powers: dict[str, Power] = field(default_factory=dict)
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all roles."""
         for role in self.estate.roles:
             if size_of(role) <= LARGEST:
                 yield from self.of(role)
@@ -55,7 +54,6 @@ class Trusts:
         )
 
     def of(self, role: BoundRole) -> tuple[Risk, ...]:
-        """The risks of one role."""
         if not (found := judge(role.trust, self.context(role))):
             return ()
         much = self.power(role)

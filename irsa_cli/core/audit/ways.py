@@ -73,7 +73,6 @@ class RolePath:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """All roles in order."""
         return (self.way.role, *(hop.target for hop in self.hops))
 
     @property

@@ -136,7 +136,6 @@ class Policy:
     document: Document | Unreadable | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The policy as `-o json` shows it."""
         if isinstance(self.document, Unreadable):
             return list_document.policy_json(self.name, self.arn, unreadable=self.document.why)
         return list_document.policy_json(self.name, self.arn, self.document)
@@ -153,7 +152,6 @@ class DescribedTarget:
     checks: tuple[tuple[str, str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The target as `-o json` shows it."""
         return {
             "roleARN": self.role_arn,
             "externalID": self.external_id or None,
@@ -187,12 +185,10 @@ class Description:
 
     @property
     def injection(self) -> Injection:
-        """The webhook's injection for new pods."""
         return Injection.read(self.account.annotations)
 
     @property
     def restart(self) -> tuple[str, ...]:
-        """The commands that restart pods that need it."""
         pods = () if isinstance(self.pods, Unreadable) else self.pods
         return restart_commands(self.reach, pods, self.makers)
 
@@ -220,7 +216,6 @@ class Description:
         return tuple(dict.fromkeys(hidden))
 
     def to_json(self) -> dict[str, Any]:
-        """The binding as an item of a `BindingList`."""
         account, injection = self.account, self.injection
         return {
             **list_document.binding_json(self.binding),
@@ -264,7 +259,6 @@ class Description:
 
 
 def pod_json(item: PodIdentity) -> dict[str, Any]:
-    """A pod as `-o json` shows it."""
     pod = item.pod
     return {
         "name": pod.name,
@@ -285,7 +279,6 @@ class Described(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        """The parts that were described and those that were not checked."""
         question, found = "What role does the ServiceAccount have, and do its pods have it?", self.found
         if found is None:  # Maybe a missing name was ignored.
             missing = self.error is None and not self.signal
@@ -298,7 +291,6 @@ class Described(Reading):
         )
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         found = self.found
         if found is None:
             return self.document(DocumentKind.BINDINGS, summary=list_document.summary_of(()))

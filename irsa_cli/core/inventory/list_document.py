@@ -25,7 +25,6 @@ class BindingList(Reading):
 
     @property
     def items(self) -> tuple[ListedBinding, ...]:
-        """The bindings."""
         return self.found.items if self.found else ()
 
     @property
@@ -35,7 +34,6 @@ class BindingList(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        """The parts that were listed and those that were not checked."""
         question, found = "Which ServiceAccounts have an IAM role, and what is its status?", self.found
         if found is None:
             return unanswered(question, self.error)
@@ -52,11 +50,9 @@ class BindingList(Reading):
         )
 
     def count(self, status: BindingStatus) -> int:
-        """The number of bindings with a status."""
         return sum(item.status is status for item in self.items)
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         return self.document(
             DocumentKind.BINDINGS,
             cluster=self.found.cluster if self.found else None,
@@ -73,7 +69,6 @@ def summary_of(bindings: Iterable[ListedBinding]) -> dict[str, int]:
 
 
 def binding_json(item: ListedBinding) -> dict[str, Any]:
-    """A binding as `-o json` shows it."""
     return {
         "serviceAccount": account_json(item),
         "role": role_json(item),

@@ -99,7 +99,6 @@ class Nodes:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The lines of the text."""
         return self.text.split("\n")
 
     def pairs(self, node: MappingNode) -> dict[str, tuple[Node, Node]]:

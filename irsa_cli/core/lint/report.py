@@ -135,7 +135,6 @@ class LintReport(RiskReport):
 
     @property
     def scope(self) -> AnswerScope:
-        """The objects that were checked and those that were not."""
         question = "Which risks would these files create?"
         if self.error is not None:
             return unanswered(question, self.error)
@@ -181,7 +180,6 @@ class LintReport(RiskReport):
         return self.unread[0].exit_code
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         return self.document(
             DocumentKind.RISKS,
             outcome=ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),

@@ -184,7 +184,6 @@ class Workload:
 
     @property
     def full_name(self) -> str:
-        """Kind and name."""
         return f"{self.kind}/{self.name}"
 
     @property

@@ -43,7 +43,6 @@ def allowing(document: Mapping[str, Any]) -> Iterator[tuple[int, Statement]]:
 
 
 def actions_of(item: Statement) -> tuple[str, ...]:
-    """The patterns of its actions."""
     return tuple(map(str, as_list(item.get("Action", []))))
 
 

@@ -32,13 +32,11 @@ class Recoveries:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code: the worst of all."""
         codes = [int(item.exit_code) for item in self.items]
         codes += [int(ExitCode.REFUSED)] if any(item.young for item in self.skipped) else []
         return worst([*codes, *([128 + self.signal] if self.signal else [])])
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         skipped = [{"transaction": item.transaction, "why": item.why} for item in self.skipped]
         return results_envelope(
             self.items,
@@ -81,7 +79,6 @@ class Found:
         return ""
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         return Envelope(
             DocumentKind.LEFTOVERS,
             ReadOutcome.OK,

@@ -46,7 +46,6 @@ class ReadOutcome(str, Enum):
 
     @classmethod
     def of(cls, error: Exception | None) -> ReadOutcome:
-        """The outcome with this error, or without one."""
         if error is None:
             return cls.OK
         return cls.REFUSED if isinstance(error, Refused) else cls.FAILED
@@ -60,7 +59,6 @@ class ItemError:
     item: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """One of `errors`."""
         return {**error_json(self.error), "item": self.item}
 
 
@@ -118,7 +116,6 @@ def exit_code_of(error: Exception | None, signal: int = 0) -> int:
 
 
 def cluster_json(cluster: Cluster | None) -> dict[str, str] | None:
-    """A cluster as JSON, null if it is unknown."""
     if cluster is None:
         return None
     return {
@@ -132,7 +129,6 @@ def cluster_json(cluster: Cluster | None) -> dict[str, str] | None:
 
 
 def error_json(error: Exception) -> dict[str, Any]:
-    """An error as `-o json` shows it."""
     if not isinstance(error, IrsaError):
         return {
             "code": "InternalError",

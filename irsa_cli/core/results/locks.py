@@ -24,7 +24,6 @@ class LockList:
     exit_code = ExitCode.DONE
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         return Envelope(
             DocumentKind.LOCKS,
             ReadOutcome.OK,
@@ -61,11 +60,9 @@ class Unlocked:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code."""
         return exit_code_of(self.error, self.signal)
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         return Envelope(
             DocumentKind.LOCKS,
             ReadOutcome.of(self.error),

@@ -109,7 +109,6 @@ class ChangeResult:
         return self.change.kind.traits.proof is not Proof.IS_MARK or self.state in ("failed", "left")
 
     def to_json(self) -> dict[str, Any]:
-        """The change as `-o json` shows it."""
         return {
             "kind": self.change.kind.value,
             "action": self.change.action,
@@ -192,7 +191,6 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code."""
         if self.ended is Ended.INCOMPLETE:
             return ExitCode.INCOMPLETE
         if self.signal:
@@ -212,7 +210,6 @@ class Result:
 
     @property
     def scope(self) -> TransactionScope:
-        """Its scope."""
         return TransactionScope.CLUSTER if "provider" in self.facts else TransactionScope.BINDING
 
     @property

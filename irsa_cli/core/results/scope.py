@@ -37,7 +37,6 @@ class NotExamined:
     matters: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """One of `scope.notExamined`."""
         return {"what": self.text, "why": self.why.value, "couldChangeAnswer": self.matters}
 
 
@@ -93,7 +92,6 @@ class AnswerScope:
         return " ".join(filter(None, (self.checked, self.nothing, self.left_out)))
 
     def to_json(self) -> dict[str, Any]:
-        """The `scope` of a document's metadata."""
         return {
             "question": self.question,
             "complete": self.is_complete,
@@ -103,7 +101,6 @@ class AnswerScope:
 
 
 def unanswered(question: str, error: Exception | None) -> AnswerScope:
-    """The scope of a question without an answer."""
     return AnswerScope(question, not_examined=not_read([str(error or "the command was interrupted")]))
 
 

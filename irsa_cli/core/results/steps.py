@@ -44,7 +44,6 @@ class Check:
     needed: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """The check as `-o json` shows it."""
         return {"what": self.what, "status": self.status.value, "text": self.text}
 
 
@@ -68,7 +67,6 @@ class VerificationStep:
         return StepStatus.OK if made and not open_ones else StepStatus.NOT_CHECKED
 
     def to_json(self) -> dict[str, Any]:
-        """The step as `-o json` shows it."""
         return {
             "name": self.name.value,
             "status": self.status.value,
@@ -80,7 +78,6 @@ class VerificationStep:
 
 
 def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
-    """The meaning of a trust statement for a token, as JSON."""
     failure = verdict.failure
     return {
         "index": verdict.index,

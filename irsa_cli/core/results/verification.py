@@ -34,7 +34,6 @@ class Permission:
     resource: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The permission as `-o json` shows it."""
         return {
             "kind": self.kind,
             "what": self.what,
@@ -55,7 +54,6 @@ class VerificationOutcome(str, Enum):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code for it."""
         return {
             VerificationOutcome.VERIFIED: ExitCode.DONE,
             VerificationOutcome.FAILED: ExitCode.UNVERIFIED,
@@ -137,7 +135,6 @@ class Verification(Namespaced):
         return next((f"{p.what}: {p.text}" for p in self.permissions if p.status is status), "")
 
     def to_json(self) -> dict[str, Any]:
-        """The part of the document that is about this ServiceAccount."""
         return {
             "outcome": self.outcome.value,
             "serviceAccount": {"namespace": self.namespace, "name": self.name},
@@ -221,7 +218,6 @@ class VerificationReport(Reading):
         return self.cluster.name if self.cluster else self.asked[0]
 
     def count(self, outcome: VerificationOutcome) -> int:
-        """How many ended so."""
         return sum(item.outcome is outcome for item in self.items)
 
     @property
@@ -234,11 +230,9 @@ class VerificationReport(Reading):
 
     @property
     def found_code(self) -> int:
-        """The worst outcome's, if there is any."""
         return ExitCode.DONE if self.scope.nothing else self.outcome.exit_code
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         errors = [
             ItemError(item.error, index) for index, item in enumerate(self.items) if item.error is not None
         ]

@@ -124,7 +124,6 @@ class _Place:
 
     @property
     def item(self) -> Document:
-        """The statement itself."""
         found: Document = self.items[self.index]
         return found
 

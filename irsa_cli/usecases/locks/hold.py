@@ -44,7 +44,6 @@ class Registry:
             return self._owners.setdefault(lock, owner) is owner
 
     def note(self, held: HeldLock) -> None:
-        """It is held."""
         with self._mutex:
             self._held[held.lock] = held
 
@@ -56,7 +55,6 @@ class Registry:
                 self._held.pop(lock, None)
 
     def held(self) -> list[HeldLock]:
-        """All that is held."""
         with self._mutex:
             return list(self._held.values())
 
@@ -93,18 +91,15 @@ class Hold:
 
     @property
     def holder(self) -> str:
-        """See `HeldLocks`."""
         return self.taker.identity
 
     # Taking
 
     @property
     def is_begun(self) -> bool:
-        """See `HeldLocks`."""
         return bool((self.held and not self._ahead) or self.meanwhile)
 
     def busy(self) -> frozenset[str]:
-        """See `HeldLocks`."""
         return self.taker.held_by_others()
 
     def take_meanwhile(self) -> None:

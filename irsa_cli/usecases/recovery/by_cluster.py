@@ -285,7 +285,6 @@ class _Recovery:
         self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
 
     def plan(self, leftovers: Leftovers) -> Result:
-        """The plan for one run's leftovers."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         own = self._own_journal(leftovers)
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.

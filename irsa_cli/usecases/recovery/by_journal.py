@@ -189,7 +189,6 @@ class _Work:
         return results.forward_changes(story) if self.request.forward else results.backward_changes(story)
 
     def plan(self, story: Story) -> Result:
-        """The plan of the recovery."""
         self.announce(results.cluster_of(story))
         changes = self._changes(story)
         result = results.planned(story.transaction, changes, results.facts_of(story), self.settings)

@@ -152,7 +152,6 @@ def path_line(path: RolePath) -> str:
 
 
 def who_can_lines(report: WhoCanReport) -> Iterator[str]:
-    """The text of who-can."""
     yield from _head(report.audit)
     for item in report.found:
         on = ", ".join(item.allowed.resources[:SHOWN]) or "unknown resources"
@@ -196,7 +195,6 @@ def explanation(rule: Rule) -> Iterator[str]:
 
 
 def rule_json(rule: Rule) -> dict[str, Any]:
-    """A rule as an item of a `RuleList`."""
     return {
         "id": rule.id,
         "severity": rule.severity.value,

@@ -45,7 +45,6 @@ _WIDTH = 13
 
 
 def show(report: VerificationReport, output: str) -> None:
-    """Print the report in this form."""
     if output in _FORMS:
         click.echo(_FORMS[output](report), nl=False)
     elif output == "text":

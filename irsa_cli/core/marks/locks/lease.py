@@ -73,7 +73,6 @@ class Holder:
 
 
 def run_of(identity: str) -> str:
-    """The run that an identity names."""
     return identity.partition("_")[0]
 
 

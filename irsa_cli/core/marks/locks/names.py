@@ -54,7 +54,6 @@ class Lock:
 
     @property
     def words(self) -> str:
-        """Its description for people."""
         return f"{_WORDS[self.scope]} {self.subject}"
 
     @property

@@ -66,7 +66,6 @@ class SeenLock:
         return f"held until {moment} unless it is renewed"
 
     def to_json(self) -> dict[str, Any]:
-        """As `-o json` shows it."""
         state, notes = self.state, self.state.annotations
         return {
             "lease": state.name,
