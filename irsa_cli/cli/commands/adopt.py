@@ -22,8 +22,7 @@ from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.heads import plural
-from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.shown import plural, visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions

@@ -12,8 +12,8 @@ import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import types
-from irsa_cli.cli.output.confirming import Confirmation
 from irsa_cli.cli.output.forms import OutputForm
+from irsa_cli.cli.output.plan_text import Confirmation
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.usecases.command.settings import LockOptions, Settings
 

@@ -14,7 +14,7 @@ from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.heads import caller_name, moment
+from irsa_cli.core.values.shown import caller_name, moment
 
 WORDS = {
     Ended.COMMITTED: "done",

@@ -18,8 +18,7 @@ from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.core.values.heads import plural
-from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
+from irsa_cli.core.values.shown import json_text, plural, redacted, visible, yaml_text
 
 
 class EndedCommand(Protocol):

@@ -21,7 +21,7 @@ from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, Rule, risk, some
-from irsa_cli.core.values.heads import plural
+from irsa_cli.core.values.shown import plural
 
 _GIVING = (rules.ADMITTED_NOT_ANNOTATED, rules.SUBJECT_GONE, rules.CHANGED, rules.UNUSED)
 """The rules whose risks let someone assume a role, besides those about trust policies."""

@@ -26,8 +26,8 @@ from irsa_cli.core.trust.rules.width import Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.heads import plural
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.shown import plural
 
 Chain = tuple[Hop, ...]
 

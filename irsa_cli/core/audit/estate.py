@@ -16,7 +16,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
+from irsa_cli.core.trust.rules.judge import KnownCluster, stage_of
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.names import Namespaced
 

@@ -1,15 +1,19 @@
-"""The documents of audit and who-can, and the selection of risks by severity, acceptance and baseline."""
+"""The documents of audit and who-can, and the selection of risks by severity, acceptance and baseline.
+
+A baseline knows a risk by a fingerprint.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, ClassVar
 
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.baseline import fingerprint, is_known
 from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
@@ -17,7 +21,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
-from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 from irsa_cli.core.values.names import account_json
 
 
@@ -309,3 +313,52 @@ def can_json(item: Can, arns: Arns) -> dict[str, Any]:
         "resources": list(item.allowed.resources),
         "if": list(item.conditions),
     }
+
+
+def fingerprint(risk: Risk) -> str:
+    """The fingerprint of a risk: its rule, place, severity and pattern."""
+    return _hashed(*_place_of(risk), risk.severity.value, risk.pattern)
+
+
+def _place_of(risk: Risk) -> tuple[str, ...]:
+    place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
+    # Line numbers change.
+    return place if risk.place is None else (*place, risk.place.file, risk.place.subject)
+
+
+def _hashed(*parts: str) -> str:
+    # A name in foreign JSON can contain half of a character.
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def is_known(risk: Risk, baseline: Collection[str]) -> bool:
+    """Whether a baseline has the risk with the same or a higher severity.
+
+    Fingerprints of irsa 0.1.0 have no severity: compare the item's, or else the rule's.
+    """
+    old = _hashed(*_place_of(risk))
+    for level in ORDER[ORDER.index(risk.severity) :]:
+        own = [_entry(old, None)] if level is risk.rule.severity else []
+        known = (fingerprint(replace(risk, severity=level)), _entry(old, level.value), *own)
+        if any(text in baseline for text in known):
+            return True
+    return False
+
+
+def _entry(mark: str, severity: object) -> str:
+    """An item of a baseline whose fingerprint has no severity."""
+    return f"{mark} {severity}"
+
+
+def read_baseline(text: str, source: str) -> frozenset[str]:
+    """Read the fingerprints in an audit's JSON; raise `InvalidInput` for another document."""
+    try:
+        document = json.loads(text)
+        if document["kind"] != "RiskList":
+            raise TypeError
+        marks = [(str(item["fingerprint"]), item.get("severity")) for item in document["items"]]
+        return frozenset(text for mark, level in marks for text in (mark, _entry(mark, level)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InvalidInput(
+            f"{source} is not a baseline", reason="expected the output of irsa audit -o json"
+        ) from None

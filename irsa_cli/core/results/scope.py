@@ -13,7 +13,7 @@ from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.values.errors import ExitCode
-from irsa_cli.core.values.heads import plural
+from irsa_cli.core.values.shown import plural
 
 
 class WhyNot(str, Enum):

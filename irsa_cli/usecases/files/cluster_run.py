@@ -12,7 +12,7 @@ from pathlib import Path
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import Binding
-from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge, trust_notes
 from irsa_cli.core.planning.create import satisfies

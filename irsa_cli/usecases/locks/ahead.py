@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from types import TracebackType
 
-from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.marks.locks import Lock
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.hold import Hold, Pause
 from irsa_cli.usecases.locks.locks import Locks, T, pause_of

@@ -12,8 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import uniform
 
-from irsa_cli.core.marks.locks.lease import LeaseState
-from irsa_cli.core.marks.locks.names import Lock, is_all_new
+from irsa_cli.core.marks.locks import LeaseState, Lock, is_all_new
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.limits import boot_seconds

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from irsa_cli.core.marks.locks.lease import Timing, Writer, cluster_label
-from irsa_cli.core.marks.locks.names import Lock, LockScope, locks_of
+from irsa_cli.core.marks.locks import Lock, LockScope, Timing, Writer, cluster_label, locks_of
 from irsa_cli.core.results.result import Command
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.patience import current

@@ -17,22 +17,25 @@ from pathlib import Path
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.listing import ListedRole
-from irsa_cli.core.marks.locks.names import recovery_locks
+from irsa_cli.core.marks.locks import recovery_locks
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import (
+    Found,
     Leftovers,
+    Recoveries,
     SeenAccount,
     SeenConfigMap,
     SeenLeftovers,
     SeenNamespace,
     SeenProvider,
     SeenRole,
+    Skipped,
+    spared_text,
 )
-from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, spared_text
 from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.marks.locks.names import recovery_locks
+from irsa_cli.core.marks.locks import recovery_locks
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import GIVEN, recover_command
-from irsa_cli.core.recovery.report import Recoveries, Skipped
+from irsa_cli.core.recovery.leftovers import Recoveries, Skipped
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused

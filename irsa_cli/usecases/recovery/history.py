@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from irsa_cli.core.marks.locks.lease import run_of
+from irsa_cli.core.marks.locks import run_of
 from irsa_cli.transaction import recover
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.story import Story

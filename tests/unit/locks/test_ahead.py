@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import Lock, LockScope
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.usecases.command.retry import LookAgain
 from irsa_cli.usecases.locks.ahead import LocksAhead

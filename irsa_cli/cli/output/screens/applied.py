@@ -14,8 +14,7 @@ from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.heads import plural
-from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.shown import plural, visible
 
 NAME_WIDTH = 39
 

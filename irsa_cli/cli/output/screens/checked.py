@@ -21,7 +21,7 @@ from irsa_cli.core.results.verification import (
     unchecked,
 )
 from irsa_cli.core.trust.rules.rule import Risk, Severity
-from irsa_cli.core.values.heads import plural
+from irsa_cli.core.values.shown import plural
 
 _OUTCOMES = {
     VerificationOutcome.VERIFIED: (Rank.GOOD, None),

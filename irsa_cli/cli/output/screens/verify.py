@@ -21,8 +21,7 @@ from irsa_cli.core.results.verification import (
     VerificationReport,
     unchecked,
 )
-from irsa_cli.core.values.heads import plural
-from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.shown import plural, visible
 
 TITLES = {
     Name.TOKEN: "1 Token",
