@@ -221,7 +221,7 @@ def _show_failure(
         output = output or (found if found in _FORMS else "")
     if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
-    from irsa_cli.cli.output.speaking import show_failure
+    from irsa_cli.cli.output.failures import show_failure
     from irsa_cli.core.values.errors import IrsaError
 
     try:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options.common import take_settings
-from irsa_cli.cli.output.of_results import report_of
+from irsa_cli.cli.output.of_results import of_result
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import show
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import Unshown
 from irsa_cli.cli.terminal.wording import say
-from irsa_cli.core.results.applied import AppliedList
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import DryRun, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.signals import telling_first
@@ -69,7 +68,7 @@ def run_writing(
         show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         plan_saver(options, name, request)(result)
 
-    return deliver(result, report_of, speaking, shown, only_shows=result.ended is Ended.PLANNED)
+    return deliver(result, of_result, speaking, shown, only_shows=result.ended is Ended.PLANNED)
 
 
 def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
@@ -113,7 +112,7 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
     """A function that saves the plan to the file of `--out`; an incomplete plan is reported, not saved."""
     out = options.get("out")
 
-    def save(done: Result | AppliedList) -> None:
+    def save(done: DryRun) -> None:
         from irsa_cli.usecases.plans.saved_plan import plan_of, save
 
         if not out:

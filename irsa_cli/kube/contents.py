@@ -95,7 +95,7 @@ def _list(get: Get, kind: Listable, namespace: str) -> list[_Found] | str:
 class Get(Protocol):
     """`Calls.get`."""
 
-    def __call__(self, operation: str, path: str, *, accept: str = ..., **query: str) -> Json: ...  # noqa: D102
+    def __call__(self, operation: str, path: str, *, accept: str = ..., **query: str) -> Json: ...
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ JSON lines, readable by the user only, never holding a token or a credential. Th
 header with the plan; each later line is one event. A last line that is torn (the machine went down)
 counts as not written.
 
-How a journal is read is in `irsa_cli.transaction.reading`, the folder of all of them in
-`irsa_cli.transaction.reading`, how a change is written in `irsa_cli.core.plan.written`.
+How a journal is read is in `irsa_cli.transaction.reading`, how a change is written in
+`irsa_cli.core.plan.written`.
 """
 
 from __future__ import annotations

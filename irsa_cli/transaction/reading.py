@@ -18,7 +18,6 @@ from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
-from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.journal import SEAL, VERSION, Journal, JournalError, bytes_of, refused
 from irsa_cli.transaction.private import NotPrivate, check_folder, is_sealed, open_own
 from irsa_cli.transaction.story import (
@@ -239,16 +238,6 @@ def check_place(folder: Path) -> None:
         raise refused(error) from error
 
 
-def find(folder: Path, transaction: str) -> Path:
-    """The path of a transaction's journal; raises `InvalidInput` when there is none."""
-    path = folder / f"{transaction}.jsonl"
-    if not is_transaction(transaction) or not path.is_file():
-        raise InvalidInput(
-            f"no transaction {transaction} in {folder}", next_steps=("irsa recover  # lists them",)
-        )
-    return path
-
-
 def journals(folder: Path) -> list[Path]:
     """The journals of this machine, oldest first."""
     return sorted(folder.glob("*.jsonl"))
@@ -276,32 +265,3 @@ def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
                 path.unlink()
         except (JournalError, OSError):
             continue
-
-
-def stories(folder: Path) -> Iterator[tuple[Path, Story]]:
-    """The journals that can be read, oldest first."""
-    for path in journals(folder):
-        with contextlib.suppress(JournalError):
-            yield path, read(path)
-
-
-def unreadable(folder: Path) -> dict[str, JournalError]:
-    """The transactions whose journals can't be read, oldest first, and why."""
-    found = {}
-    for path in journals(folder):
-        try:
-            read(path)
-        except JournalError as error:
-            if not never_began(path):
-                found[path.stem] = error
-    return found
-
-
-def unfinished(folder: Path) -> list[tuple[Path, Story]]:
-    """The transactions of this machine that neither committed nor were rolled back, oldest first."""
-    return [(path, story) for path, story in stories(folder) if not story.finished]
-
-
-def history(folder: Path) -> list[Story]:
-    """All transactions of this machine, oldest first."""
-    return [story for _, story in stories(folder)]

@@ -1,80 +1,27 @@
-"""Finishing transactions whose process is gone by a rollback; `irsa_cli.transaction.runner` can continue."""
+"""Transactions whose process is gone: finding them, and rolling them back.
+
+`irsa_cli.transaction.runner` can continue them.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.recovery.authority import recover_command
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Leftover, Listener, end_of
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.protocol import Fence, Handler, Identity
-from irsa_cli.transaction.reading import journals, last_sent, looks_finished, read, reopened
+from irsa_cli.transaction.reading import journals, last_sent, never_began, read, reopened
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS
-from irsa_cli.transaction.story import TAKES_BACK, About, Story
-
-
-def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:
-    """The unfinished transactions for this command (or `also`) and ServiceAccount with a dead process."""
-    found = []
-    for path in journals(folder):
-        with contextlib.suppress(JournalError, OSError):
-            if not looks_finished(path) and _is_of(read(path), about, also):
-                Journal.reopen(path).close()
-                found.append(path)
-    return found
-
-
-def _is_of(story: Story, about: About, also: Collection[str]) -> bool:
-    wanted = [about, *(about._replace(command=command) for command in also)]
-    return not story.finished and story.about in wanted
-
-
-Covers = Callable[[Story, Change], bool]
-"""Whether what a change of a story is about is as a later run asked for it, and is not to be rolled back."""
-
-
-def everything(_story: Story, _change: Change) -> bool:
-    """A later run that asked for the same as the earlier one has left nothing of it."""
-    return True
-
-
-def leaves(story: Story, covers: Covers) -> bool:
-    """Whether something has to be rolled back all the same."""
-    return any(item.needs_undo and not covers(story, item.change) for item in story.records)
-
-
-def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
-    """Note that a later run has completed the work of these; returns those that stay unfinished."""
-    others = []
-    for path in paths:
-        with contextlib.suppress(JournalError), contextlib.closing(Journal.reopen(path)) as journal:
-            story = read(path)
-            if leaves(story, covers):
-                others.append(path)
-                _release(journal, story, covers)
-            elif not story.finished:
-                journal.event("outcome", outcome="superseded")
-    return others
-
-
-def _release(journal: Journal, story: Story, covers: Covers) -> None:
-    """Note that what a later run counts on is not this transaction's any more."""
-    for index, record in enumerate(story.records):
-        if record.needs_undo and covers(story, record.change):
-            journal.event("done", index, changed=False, identity={})
-
-
-def command_of(path: Path) -> str:
-    """The command that recovers a transaction, as its journal tells how it was reached."""
-    return recover_command(path.stem, read(path).to_paste)
+from irsa_cli.transaction.story import TAKES_BACK, Story, is_transaction
 
 
 def is_running(path: Path) -> bool:
@@ -193,3 +140,42 @@ def _may_have_ended(story: Story) -> bool:
     last = story.stages[-1] if story.stages else []
     begun = all(item.change.after is None and item.needs_undo for item in last)
     return begun and any(item.change.kind.traits.recreated for item in last)
+
+
+def find(folder: Path, transaction: str) -> Path:
+    """The path of a transaction's journal; raises `InvalidInput` when there is none."""
+    path = folder / f"{transaction}.jsonl"
+    if not is_transaction(transaction) or not path.is_file():
+        raise InvalidInput(
+            f"no transaction {transaction} in {folder}", next_steps=("irsa recover  # lists them",)
+        )
+    return path
+
+
+def stories(folder: Path) -> Iterator[tuple[Path, Story]]:
+    """The journals that can be read, oldest first."""
+    for path in journals(folder):
+        with contextlib.suppress(JournalError):
+            yield path, read(path)
+
+
+def unreadable(folder: Path) -> dict[str, JournalError]:
+    """The transactions whose journals can't be read, oldest first, and why."""
+    found = {}
+    for path in journals(folder):
+        try:
+            read(path)
+        except JournalError as error:
+            if not never_began(path):
+                found[path.stem] = error
+    return found
+
+
+def unfinished(folder: Path) -> list[tuple[Path, Story]]:
+    """The transactions of this machine that neither committed nor were rolled back, oldest first."""
+    return [(path, story) for path, story in stories(folder) if not story.finished]
+
+
+def history(folder: Path) -> list[Story]:
+    """All transactions of this machine, oldest first."""
+    return [story for _, story in stories(folder)]

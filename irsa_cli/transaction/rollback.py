@@ -54,7 +54,6 @@ class Rollback:
         self._started: Run | None = None
 
     def handler(self, change: Change) -> Handler:
-        """The handler of a change's kind."""
         return self._handlers[change.kind]
 
     def note(self, event: str, index: int | None = None, **facts: Any) -> None:

@@ -38,7 +38,6 @@ class Tracked:
 
     @property
     def change(self) -> Change:
-        """The change itself."""
         return self.record.change
 
     @property
@@ -159,13 +158,10 @@ class Turn:
 
     @property
     def remaining(self) -> float:
-        """See `irsa_cli.core.values.patience.Patience`."""
         return self.run.remaining - self.reserve
 
     def pause(self, seconds: float) -> None:
-        """See `irsa_cli.core.values.patience.Patience`."""
         self.run.pause(seconds)
 
     def assure(self) -> None:
-        """See `irsa_cli.core.values.patience.Patience`."""
         self.run.assure()

@@ -136,7 +136,6 @@ class Story:
 
     @property
     def scope(self) -> TransactionScope:
-        """The scope of its transaction."""
         name = self.context.get("serviceAccount")
         return TransactionScope.CLUSTER if name is None else scope_of(name)
 
@@ -160,7 +159,6 @@ class Story:
         return {**self.target, "kubeconfig": "YOUR-KUBECONFIG"}
 
     def to_json(self) -> dict[str, Any]:
-        """The transaction as an item of a `TransactionList`."""
         return {
             "transaction": self.transaction,
             "scope": self.scope.value,

@@ -6,7 +6,7 @@ The sandbox has neither; what both have, RBAC, is in the tests of the clients.
 import pytest
 
 from irsa_cli.changes.kubernetes import NamespaceHandler
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import Lock, LockScope
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import NamespaceState
 from irsa_cli.core.values.errors import Conflict, ServiceError

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.marks.locks.lease import Holder, LeaseState, SeenLock, Timing, Writer
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import Holder, LeaseState, Lock, LockScope, Timing, Writer
+from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.sandbox.model import Rule
 from tests.contract.clusters import Cluster
 from tests.contract.statuses import assert_refused, causes

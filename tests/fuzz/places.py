@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.marks.locks.lease import selector
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import Lock, LockScope, selector
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.sandbox.kube.kinds import KINDS
 from irsa_cli.usecases.plans.saved_plan import digest_of

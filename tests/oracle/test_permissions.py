@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.policies.permissions import Allowed, allowed
+from irsa_cli.core.policies.statements import Allowed, allowed
 from irsa_cli.sandbox.enforce import Act, Powers, refusal
 from tests.oracle.oracle import ALLOWED, verdicts
 

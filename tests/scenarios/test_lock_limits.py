@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.core.marks.locks.lease import Timing
+from irsa_cli.core.marks.locks import Timing
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.reading import read
 from irsa_cli.usecases.command.execute import SAME_AGAIN

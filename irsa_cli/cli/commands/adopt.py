@@ -11,9 +11,10 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
-from irsa_cli.cli.output.of_results import facts_of, name_of, of_applied, of_result
+from irsa_cli.cli.output.of_results import facts_of, name_of, of_result
 from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.output.reports.model import PipelineReport
+from irsa_cli.cli.output.screens.applied import of_applied
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.output.text import messages, show, show_document
@@ -21,8 +22,7 @@ from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.results.scope import plural
-from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.shown import plural, visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions

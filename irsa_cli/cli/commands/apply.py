@@ -15,7 +15,7 @@ from irsa_cli.cli.commands.show import read_plan
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, roles, targets
 from irsa_cli.cli.options.types import POLICY_ARN, group, once, switch
-from irsa_cli.cli.output.confirming import demand_yes
+from irsa_cli.cli.output.plan_text import demand_yes
 from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver

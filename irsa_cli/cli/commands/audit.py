@@ -98,14 +98,13 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
         baseline=Path(baseline) if baseline else None,
         with_fixes=with_fixes,
         fail_on_broken=broken,
-        allow=common.take_allowance(options),
+        allow=audits.take_allowance(options),
     )
 
 
 def _show(report: AuditReport, speaking: Speaking) -> None:
     from irsa_cli.cli.output.audit_page import as_html
-    from irsa_cli.cli.output.screens.audit import lines
-    from irsa_cli.cli.output.screens.audit_reports import show_report
+    from irsa_cli.cli.output.screens.audit import lines, show_report
 
     form = speaking.output
     text = lines(report, evidence=speaking.verbose) if report.audit else ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import audits, common, selecting, targets
 from irsa_cli.cli.options.types import DURATION, once, switch
 from irsa_cli.cli.output.screens.get_sa import SPARE, differ, reason_of, steps, table, watch
 from irsa_cli.cli.output.speaking import Speaking
@@ -63,7 +63,7 @@ def command(**options: Any) -> int:
         raise click.UsageError("--watch needs -o text or -o wide")
     if options["interval"] is not None and not options["watch"]:
         raise click.UsageError("--interval needs --watch")
-    request, allow = _request(options), common.take_allowance(options)
+    request, allow = _request(options), audits.take_allowance(options)
     allow = replace(allow, empty=allow.empty or request.ignore_not_found)
     found = replace(_get(request, speaking), allow=allow)
     if not options["watch"] or found.error is not None or found.signal:

@@ -39,8 +39,7 @@ def command(**options: Any) -> int:
       irsa lint cdk.out/ -o sarif > lint.sarif
       irsa lint . --baseline baseline.json --fail-on medium
     """
-    from irsa_cli.cli.output.screens.audit import risk_lines
-    from irsa_cli.cli.output.screens.audit_reports import show_report
+    from irsa_cli.cli.output.screens.audit import risk_lines, show_report
     from irsa_cli.cli.output.screens.checked import of_risks
     from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request, lint
@@ -55,7 +54,7 @@ def command(**options: Any) -> int:
         baseline=Path(baseline) if baseline else None,
         with_fixes=audits.wants_fixes(speaking),
         fail_on_broken=broken,
-        allow=common.take_allowance(options),
+        allow=audits.take_allowance(options),
     )
     try:  # `run_reading` would import the clients of AWS.
         report = lint(request)

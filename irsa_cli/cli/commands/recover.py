@@ -17,11 +17,12 @@ from irsa_cli.cli.help.environment import form_of, is_flag, state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
-from irsa_cli.cli.output import confirming
+from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.of_results import name_of, of_applied, of_result
+from irsa_cli.cli.output.of_results import name_of, of_result
 from irsa_cli.cli.output.reports.files import FILES
 from irsa_cli.cli.output.reports.model import PipelineReport
+from irsa_cli.cli.output.screens.applied import of_applied
 from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries, show_stories
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import show
@@ -29,7 +30,7 @@ from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
-from irsa_cli.core.recovery.report import Found, Recoveries
+from irsa_cli.core.recovery.leftovers import Found, Recoveries
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result, worst
 from irsa_cli.usecases.command.settings import Settings

@@ -32,9 +32,11 @@ def command(**options: Any) -> int:
       irsa show plan.json
       irsa show plan.json -o markdown > comment.md
     """
+    from irsa_cli.usecases.plans.reading import shown
+
     plan = read_plan(options["plan_file"])
     speaking = Speaking.take(options)
-    done = plan.shown()
+    done = shown(plan)
     done.detailed = options["detailed_exitcode"]
     if not speaking.quiet:
         say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)

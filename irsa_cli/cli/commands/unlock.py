@@ -12,15 +12,14 @@ from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import filled, switch
-from irsa_cli.cli.output import confirming
+from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.cli.terminal.wording import say
-from irsa_cli.core.marks.locks.lease import SeenLock
 from irsa_cli.core.results.envelope import DocumentKind, failed
-from irsa_cli.core.results.locks import LockList, Removal, Unlocked
+from irsa_cli.core.results.locks import LockList, Removal, SeenLock, Unlocked
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.shown import visible
 

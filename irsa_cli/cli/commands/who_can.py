@@ -46,7 +46,7 @@ def command(**options: Any) -> int:
         pattern = "give one action, without wildcards" if "*" in action else "example: s3:GetObject"
         wrong = f"'{action}' is not SERVICE:ACTION ({pattern})"
         raise click.BadParameter(wrong, param_hint="SERVICE:ACTION")
-    source, allow = audits.take_source(options), common.take_allowance(options)
+    source, allow = audits.take_source(options), audits.take_allowance(options)
     failed = partial(WhoCanReport, action, resource)
     report = run_reading(
         lambda progress: ask_who_can(source, action, resource, progress.wire, allow), speaking, failed

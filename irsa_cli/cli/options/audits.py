@@ -12,6 +12,7 @@ from irsa_cli.cli.options import common
 from irsa_cli.cli.options.targets import readers_option
 from irsa_cli.cli.options.types import CLUSTER_NAME, Decorator, completed, group, many, many_filled, once
 from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.trust.rules.rule import Severity
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ class FailOn(click.ParamType):  # type: ignore[type-arg]
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The words that begin so."""
         words = (*LEVELS, BROKEN, NEVER)
         return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
@@ -135,3 +135,8 @@ def take_source(options: dict[str, Any]) -> AuditSource:
         raise click.UsageError("--from reads files only: leave out --cluster, --region and other AWS options")
     found["regions"] = common.listed(found["regions"])
     return AuditSource(LiveSource(**found), files)
+
+
+def take_allowance(options: dict[str, Any]) -> Allowance:
+    """Take the options of `scope_options`."""
+    return Allowance(options.pop("allow_partial"), options.pop("allow_empty"))

@@ -12,10 +12,9 @@ import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import types
-from irsa_cli.cli.output.confirming import Confirmation
 from irsa_cli.cli.output.forms import OutputForm
+from irsa_cli.cli.output.plan_text import Confirmation
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.core.results.scope import Allowance
 from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 
@@ -220,11 +219,6 @@ allow_partial_option = types.switch("--allow-partial", help="Exit 0 if something
 scope_options = types.group(allow_partial_option, allow_empty_option)
 """Options of commands that read: exit 0 instead of 1 or 7."""
 ignore_not_found_option = types.switch("--ignore-not-found", help="Exit 0 if NAME does not exist.")
-
-
-def take_allowance(options: dict[str, Any]) -> Allowance:
-    """Take the options of `scope_options`."""
-    return Allowance(options.pop("allow_partial"), options.pop("allow_empty"))
 
 
 def take_lock_options(options: dict[str, Any]) -> LockOptions:

@@ -65,7 +65,6 @@ binding_options = group(name_argument(required=True), namespace_option())
 
 
 def all_namespaces_option(help_text: str) -> Decorator:
-    """All namespaces."""
     return switch("-A", "--all-namespaces", "everywhere", help=help_text)
 
 

@@ -167,7 +167,6 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         self._within = within
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read the duration."""
         total = seconds_of(str(value))
         if total is None:
             self.fail(f"'{value}' is not a duration (examples: 90s, 25m, 1h30m)", param, ctx)

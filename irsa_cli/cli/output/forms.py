@@ -33,18 +33,15 @@ class OutputForm(click.ParamType):  # type: ignore[type-arg]
         self.forms = tuple(forms)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """The metavar in `--help`."""
         return f"[{'|'.join(self.forms)}|jsonpath=EXPR]"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The forms that begin with this text."""
         forms = (*self.forms, JSONPATH)
         return [CompletionItem(form) for form in forms if form.startswith(incomplete)]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form; a wrong one is a usage error."""
         text = str(value)
         if text in self.forms:
             return text
@@ -109,7 +106,6 @@ class Path:
             raise BadTemplate(f"'{text}' is not a jsonpath: {why} (example: {{.items[*].status}})") from error
 
     def values(self, document: Any) -> list[Any]:
-        """The values that it finds."""
         if self._whole:
             return [document]
         return list(self._found.findall(document)) if isinstance(document, dict | list) else []

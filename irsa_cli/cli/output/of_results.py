@@ -11,12 +11,10 @@ from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, Pipe
 from irsa_cli.cli.output.text import messages, text_lines
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
-from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.heads import caller_name, moment
+from irsa_cli.core.values.shown import caller_name, moment
 
 WORDS = {
     Ended.COMMITTED: "done",
@@ -30,40 +28,21 @@ WORDS = {
 }
 
 
-def counted(done: AppliedList) -> str:
-    """How many ServiceAccounts have which outcome, then everything else; '' if there are none."""
-    parts = [(number, WORDS[Ended(ended)]) for ended, number in done.summary.items()]
-    parts += [(len(done.pending), "not started")] if done.pending else []
-    accounts = plural(sum(number for number, _ in parts), "ServiceAccount")
-    if len(parts) == 1:
-        accounts += f" {parts[0][1]}"
-    elif parts:
-        accounts += f": {', '.join(f'{number} {word}' for number, word in parts)}"
-    apart = (f"{name} {WORDS[ended]}" for name, ends in done.apart.items() for ended in ends)
-    return "; ".join([*([accounts] if parts else []), *apart])
-
-
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 _RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED}
 _DOCUMENTS = {"trust": "trust policy", "document": "policy"}
 
 
-def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
-    """The report of a command that writes, or of its plan."""
-    return of_result(found, title) if isinstance(found, Result) else of_applied(found, title)
-
-
 def of_result(result: Result, title: str) -> PipelineReport:
-    """The report of a command about one transaction."""
     text = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
-    verdict = _plan_verdict([result]) if result.ended is Ended.PLANNED else WORDS[result.ended]
-    entry = _entry(name_of(result) or title, result)
+    verdict = plan_verdict([result]) if result.ended is Ended.PLANNED else WORDS[result.ended]
+    entry = entry_of(name_of(result) or title, result)
     has_more = entry.message or entry.lines
     notes = [*result.notes, *([text] if text and result.error is None else [])]
     return PipelineReport(
         title,
         verdict,
-        _is_good(result),
+        is_good(result),
         int(result.exit_code),
         facts_of(result.cluster, transaction=result.transaction),
         (entry,) if has_more else (),
@@ -71,31 +50,7 @@ def of_result(result: Result, title: str) -> PipelineReport:
     )
 
 
-def of_applied(done: AppliedList, title: str) -> PipelineReport:
-    """The report of a command about many ServiceAccounts, in the order of the files."""
-    clusters = {item.result.cluster.arn: item.result.cluster for item in done.items if item.result.cluster}
-    eventful = [
-        item for item in done.items if item.result.ended is not Ended.UNCHANGED or item.result.warnings
-    ]
-    planned = [item.result for item in done.items if item.result.ended is Ended.PLANNED]
-    plan = f". {_plan_verdict(planned)}" if planned else ""
-    unchanged = len(done.items) - len(eventful)
-    return PipelineReport(
-        title,
-        f"{counted(done) or 'nothing to do'}{plan}",
-        all(_is_good(item.result) for item in done.items) and not done.pending,
-        int(done.exit_code),
-        facts_of(*clusters.values()),
-        (
-            *(_entry(item.title, item.result, _place(item.where)) for item in eventful),
-            *(Entry(item.title, "not started", Rank.FAILED, level=Level.ERROR) for item in done.pending),
-        ),
-        (f"{unchanged} unchanged",) if unchanged else (),
-        (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
-    )
-
-
-def _plan_verdict(results: Sequence[Result]) -> str:
+def plan_verdict(results: Sequence[Result]) -> str:
     changes = [change.change for result in results for change in result.changes]
     return totals(changes, whole=False).removesuffix(".").removesuffix(" (-v shows them)")
 
@@ -120,30 +75,21 @@ def name_of(result: Result) -> str:
 
 
 def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
-    """Warnings about broad trust policies."""
     return [
         Line(risk.warning, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings
     ]
 
 
-def _place(where: str) -> SourcePlace | None:
-    """A place FILE:LINE of a configuration file."""
-    file, _, line = where.rpartition(":")
-    return (
-        SourcePlace(file, int(line)) if file and line.isdecimal() else SourcePlace(where) if where else None
-    )
-
-
-def _is_good(result: Result) -> bool:
+def is_good(result: Result) -> bool:
     """Whether it succeeded: a rollback without an error was wanted."""
     return result.ended in GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
 
 
-def _entry(title: str, result: Result, place: SourcePlace | None = None) -> Entry:
+def entry_of(title: str, result: Result, place: SourcePlace | None = None) -> Entry:
     # Without irsa's own marks, as in a text.
     lines = [_line(item) for item in result.changes if item.is_public and not is_mark(item.change)]
     lines += warning_lines(result.warnings)
-    bad = not _is_good(result)
+    bad = not is_good(result)
     ranks = [line.rank for line in lines]
     rank = min([*ranks, Rank.GOOD])
     if bad:

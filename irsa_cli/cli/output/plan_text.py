@@ -1,24 +1,32 @@
-"""A plan as text; irsa's own marks (owners, digests, the commit tag) are counted, `-v` shows them."""
+"""A plan as text, and the question before something is deleted.
+
+irsa's own marks (owners, digests, the commit tag) are counted, `-v` shows them. On a terminal irsa asks,
+unless `--yes` is given; without one, `delete-sa` and `disassociate-oidc` run as kubectl does, the others need
+`--yes`.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from irsa_cli.cli.terminal.progress import KIND_WIDTH
+from irsa_cli.cli.terminal.progress import KIND_WIDTH, Progress
 from irsa_cli.cli.terminal.wording import mark
-from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.changes import Change, not_again
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.result import Result
-from irsa_cli.core.results.scope import plural
-from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.errors import NotConfirmed
+from irsa_cli.core.values.shown import plural, visible
 
 OWN_PREFIX = "irsa/"
 _DOCUMENTS = ("trust", "document")
@@ -126,3 +134,60 @@ def _value(label: str, old: Any, new: Any) -> Iterator[str]:
             yield visible(f"{label}: {shown[1]}")
     elif shown[0] != shown[1]:
         yield visible(f"{label}: {shown[0]} -> {'not there' if shown[1] in ('', None) else shown[1]}")
+
+
+QUESTION = "Delete this?"
+
+
+def can_ask() -> bool:
+    """Whether there is a person to ask: some CI systems have a terminal without one."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+
+
+def demand_yes(options: Mapping[str, Any], what: str) -> None:
+    """Raise `UsageError` for a command that deletes many, without `--yes` and without a terminal."""
+    if not (options["yes"] or options["dry_run"] or can_ask()):
+        raise click.UsageError(f"{what} needs a terminal to confirm: add --yes, or --dry-run to see the plan")
+
+
+class Confirmation:
+    """Asks about deletions; a yes holds for the objects shown. For several threads."""
+
+    def __init__(self, progress: Progress, *, yes: bool, dry_run: bool) -> None:
+        self._progress = progress
+        self.asks = not (yes or dry_run) and can_ask()
+        """Whether somebody is asked; else everything counts as confirmed."""
+        self._named = False
+        self._shown: frozenset[object] = frozenset()
+        self._lock = threading.Lock()
+
+    def of_plan(self, changes: Iterable[Change], place: str) -> bool:
+        """Ask about a plan that deletes whole objects; raises `NotConfirmed` if a later plan deletes more."""
+        found = list(changes)
+        whole = [item for item in found if item.after is None and item.kind.is_whole]
+        deleted = frozenset(item.object for item in whole)
+        with self._lock:
+            if not self.asks or self._named or deleted <= self._shown:
+                return True
+            if self._shown:
+                more = [item for item in found if item.object in deleted - self._shown]
+                raise NotConfirmed(
+                    "nothing is deleted",
+                    reason="there is more to delete now than you confirmed",
+                    details=[line.strip() for line in change_lines(more)],
+                    next_steps=("run the same command again: it asks about all of it",),
+                )
+            notes = [visible(f"Note: {note}") for note in not_again(found)]
+            question = f"Delete {visible(whole[-1].description)} in {place}?"
+            agreed = self._progress.ask([*change_lines(found), *notes, totals(found)], question)
+            self._shown = deleted if agreed else self._shown
+            return agreed
+
+    def of_names(self, heading: str, names: Sequence[str]) -> bool:
+        """Whether all of these may be deleted, with their parts."""
+        with self._lock:
+            if not self.asks or not names:
+                return True
+            lines = [heading, *(f"  - {visible(name)}" for name in names)]
+            self._named = self._progress.ask(lines, QUESTION)
+            return self._named

@@ -16,10 +16,9 @@ from irsa_cli.cli.terminal.screen import is_unicode
 from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.core.values.shown import json_text, redacted, visible, yaml_text
+from irsa_cli.core.values.shown import json_text, plural, redacted, visible, yaml_text
 
 
 class EndedCommand(Protocol):
@@ -233,7 +232,6 @@ def warnings(risks: Iterable[Risk], indent: str = "") -> Iterator[str]:
 
 
 def error_lines(error: Exception) -> Iterator[str]:
-    """The error and its details."""
     if not isinstance(error, IrsaError):
         said = redacted(f"{type(error).__name__}: {error}")
         yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
@@ -248,7 +246,6 @@ def error_lines(error: Exception) -> Iterator[str]:
 
 
 def next_lines(error: Exception) -> Iterator[str]:
-    """The next steps."""
     steps = error.next_steps if isinstance(error, IrsaError) else ()
     if len(steps) == 1 and not _TO_COPY.match(steps[0]):
         yield visible(f"Next: {steps[0]}")

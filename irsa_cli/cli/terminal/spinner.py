@@ -33,15 +33,12 @@ class Spinner:
         )
 
     def start(self) -> None:
-        """Show it."""
         self._live.start(refresh=True)
 
     def stop(self) -> None:
-        """Remove it."""
         self._live.stop()
 
     def update(self, text: str) -> None:
-        """Change its text."""
         self._text = text
 
     def _drawn(self) -> Turning:

@@ -19,9 +19,9 @@ from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_
 from irsa_cli.core.rbac.evaluation import MASTERS
 from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, Rule, risk, some
+from irsa_cli.core.values.shown import plural
 
 _GIVING = (rules.ADMITTED_NOT_ANNOTATED, rules.SUBJECT_GONE, rules.CHANGED, rules.UNUSED)
 """The rules whose risks let someone assume a role, besides those about trust policies."""
@@ -201,17 +201,14 @@ class Audit:
 
     @cached_property
     def in_cluster(self) -> InCluster:
-        """The judge of rights in clusters."""
         return InCluster(self.estate, self.reach, self.trusts)
 
     @cached_property
     def trusts(self) -> Trusts:
-        """The judge of trust policies."""
         return Trusts(self.estate)
 
     @cached_property
     def powerful(self) -> Powerful:
-        """The judge of pod roles' permissions."""
         return Powerful(self.estate, self.reach, self.trusts)
 
     @cached_property

@@ -17,7 +17,6 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.statements import allowing, name_of, principals, trusted_providers
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.pod_identity import refused
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
@@ -28,6 +27,7 @@ from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.shown import plural
 
 Chain = tuple[Hop, ...]
 
@@ -317,7 +317,6 @@ class Drift:
     unused_days: int = UNUSED_DAYS
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all providers and roles."""
         for arn in sorted(self.estate.providers or ()):
             if self._is_orphan(arn):
                 reason = f"belongs to no cluster in {self._where}"

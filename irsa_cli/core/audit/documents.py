@@ -13,10 +13,10 @@ from irsa_cli.core.audit import estate
 from irsa_cli.core.inventory.bindings import BoundRole, policy_details, role_details
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.principals import NOT_GIVEN, RbacFiles
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer
+from irsa_cli.core.values.shown import plural
 
 T = TypeVar("T")
 Json = Mapping[str, Any]

@@ -16,7 +16,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
+from irsa_cli.core.trust.rules.judge import KnownCluster, stage_of
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.names import Namespaced
 
@@ -32,7 +32,6 @@ class AuditedAccount(Namespaced):
 
     @property
     def subject(self) -> str:
-        """The subject of its tokens."""
         return f"system:serviceaccount:{self.namespace}:{self.name}"
 
     @classmethod
@@ -103,7 +102,6 @@ class AuditedCluster:
 
     @property
     def known(self) -> KnownCluster:
-        """The cluster as a value of the rules."""
         return KnownCluster(self.name, stage_of(self.name))
 
 
@@ -132,9 +130,7 @@ class Estate:
 
     @cached_property
     def roles_by_arn(self) -> Mapping[str, BoundRole]:
-        """The roles by ARN."""
         return {role.arn: role for role in self.roles}
 
     def cluster_of(self, provider: str) -> AuditedCluster | None:
-        """The cluster of a provider (ARN)."""
         return self.by_issuer.get(provider.partition("oidc-provider/")[2])

@@ -36,7 +36,6 @@ class Picture:
     account: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The picture as the page reads it."""
         accounts, crowds, policies = _Numbered(), _Numbered(), _Numbered()
         numbers = {arn: number for number, arn in enumerate(self.roles)}
         ways = []
@@ -159,7 +158,6 @@ class Picture:
 
 
 def picture_of(audit: Audit, risks: Collection[Risk], paths: Iterable[RolePath] | None) -> Picture:
-    """The picture of the audit's scope."""
     scope = audit.scope
     if not (scope.account or scope.role):
         return Picture(audit, risks)

@@ -13,8 +13,14 @@ from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, policies_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.policies.permissions import ANY, Allowed, allowed
-from irsa_cli.core.policies.statements import statements, tests_of_key, trusted_providers
+from irsa_cli.core.policies.statements import (
+    ANY,
+    Allowed,
+    allowed,
+    statements,
+    tests_of_key,
+    trusted_providers,
+)
 from irsa_cli.core.policies.web_identity import Context, PresentKey, WebIdentity
 from irsa_cli.core.trust.assuming import ASSUME, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
@@ -38,7 +44,6 @@ class SubjectIndex:
 
     @classmethod
     def of(cls, accounts: Iterable[AuditedAccount]) -> SubjectIndex:
-        """Create the index."""
         found = {item.subject: item for item in accounts}
         return cls(found, tuple(sorted(found)), frozenset(found))
 

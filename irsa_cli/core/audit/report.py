@@ -1,7 +1,12 @@
-"""The documents of audit and who-can, and the selection of risks by severity, acceptance and baseline."""
+"""The documents of audit and who-can, and the selection of risks by severity, acceptance and baseline.
+
+A baseline knows a risk by a fingerprint.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,15 +14,14 @@ from datetime import date
 from typing import Any, ClassVar
 
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.baseline import fingerprint, is_known
 from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
-from irsa_cli.core.results.scope import AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
-from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 from irsa_cli.core.values.names import account_json
 
 
@@ -35,7 +39,6 @@ class RiskSelection:
     below: int = 0
 
     def count(self, severity: Severity) -> int:
-        """The number of shown risks of a severity."""
         return sum(item.severity is severity for item in self.shown)
 
     @property
@@ -146,27 +149,23 @@ class AuditReport(RiskReport):
 
     @property
     def about(self) -> str:
-        """The role or ServiceAccount of the scope, '' for all."""
         return self.audit.scope.role or self.audit.scope.account if self.audit else ""
 
     @property
     def scope(self) -> AnswerScope:
-        """The roles, clusters and objects that were checked and those that were not."""
         about = f" for {self.about}" if self.about else ""
         question = f"Which ServiceAccounts can assume which roles, and what are the risks{about}?"
         return scope_of(question, self, gaps_matter=self.fail_on is not None or self.fail_on_broken)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
-        """The parts that were not read, a line each."""
         return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         named = _arns(self.audit)
         paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
-        return replace(
-            self.document(DocumentKind.RISKS),
+        return self.document(
+            DocumentKind.RISKS,
             items=[risk_json(item, named) for item in self.selection.shown],
             summary=self.selection.summary,
             notes=self.notes,
@@ -228,7 +227,6 @@ def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
 
 
 def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
-    """A risk as an item of a `RiskList`."""
     return {
         **item.to_json(),
         "fingerprint": fingerprint(item),
@@ -260,7 +258,6 @@ def _place_json(place: FilePlace | None) -> dict[str, Any] | None:
 
 
 def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
-    """A path to a role as an item of a `RolePathList`."""
     return {
         "role": {"arn": path.role},
         "cluster": _cluster_json(path.way.cluster, arns),
@@ -287,20 +284,17 @@ class WhoCanReport(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        """The roles, clusters and objects that were checked and those that were not."""
         on = f" on {self.resource}" if self.resource else ""
         return scope_of(f"Which ServiceAccounts have roles whose policies allow {self.action}{on}?", self)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The parts that were not read."""
         return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
-        return replace(
-            self.document(DocumentKind.ROLE_PATHS),
+        return self.document(
+            DocumentKind.ROLE_PATHS,
             items=[can_json(item, named) for item in self.found],
             summary={"sure": sure, "conditional": len(self.found) - sure},
             notes=self.notes,
@@ -313,10 +307,58 @@ class WhoCanReport(Reading):
 
 
 def can_json(item: Can, arns: Arns) -> dict[str, Any]:
-    """The ServiceAccounts of one path as an item of a `RolePathList`."""
     return {
         **path_json(item.path, arns),
         "allowedBy": item.allowed.by,
         "resources": list(item.allowed.resources),
         "if": list(item.conditions),
     }
+
+
+def fingerprint(risk: Risk) -> str:
+    """The fingerprint of a risk: its rule, place, severity and pattern."""
+    return _hashed(*_place_of(risk), risk.severity.value, risk.pattern)
+
+
+def _place_of(risk: Risk) -> tuple[str, ...]:
+    place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
+    # Line numbers change.
+    return place if risk.place is None else (*place, risk.place.file, risk.place.subject)
+
+
+def _hashed(*parts: str) -> str:
+    # A name in foreign JSON can contain half of a character.
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def is_known(risk: Risk, baseline: Collection[str]) -> bool:
+    """Whether a baseline has the risk with the same or a higher severity.
+
+    Fingerprints of irsa 0.1.0 have no severity: compare the item's, or else the rule's.
+    """
+    old = _hashed(*_place_of(risk))
+    for level in ORDER[ORDER.index(risk.severity) :]:
+        own = [_entry(old, None)] if level is risk.rule.severity else []
+        known = (fingerprint(replace(risk, severity=level)), _entry(old, level.value), *own)
+        if any(text in baseline for text in known):
+            return True
+    return False
+
+
+def _entry(mark: str, severity: object) -> str:
+    """An item of a baseline whose fingerprint has no severity."""
+    return f"{mark} {severity}"
+
+
+def read_baseline(text: str, source: str) -> frozenset[str]:
+    """Read the fingerprints in an audit's JSON; raise `InvalidInput` for another document."""
+    try:
+        document = json.loads(text)
+        if document["kind"] != "RiskList":
+            raise TypeError
+        marks = [(str(item["fingerprint"]), item.get("severity")) for item in document["items"]]
+        return frozenset(text for mark, level in marks for text in (mark, _entry(mark, level)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InvalidInput(
+            f"{source} is not a baseline", reason="expected the output of irsa audit -o json"
+        ) from None

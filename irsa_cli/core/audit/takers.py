@@ -17,7 +17,7 @@ from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.policies.permissions import Allowed
+from irsa_cli.core.policies.statements import Allowed
 from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, Act, Becoming
 from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject

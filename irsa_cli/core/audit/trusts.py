@@ -16,9 +16,8 @@ from irsa_cli.core.policies.statements import allowing, principals, trusted_prov
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected_together
 from irsa_cli.core.trust.rules import table as rules
-from irsa_cli.core.trust.rules.judge import LARGEST, judge
+from irsa_cli.core.trust.rules.judge import LARGEST, KnownCluster, TrustContext, cluster_providers, judge
 from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
-from irsa_cli.core.trust.rules.providers import KnownCluster, TrustContext, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Rule, some
 from irsa_cli.core.values.names import subject
 
@@ -32,7 +31,6 @@ class Trusts:
     _powers: dict[str, Power] = field(default_factory=dict)
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all roles."""
         for role in self.estate.roles:
             if size_of(role) <= LARGEST:
                 yield from self.of(role)
@@ -55,7 +53,6 @@ class Trusts:
         )
 
     def of(self, role: BoundRole) -> tuple[Risk, ...]:
-        """The risks of one role."""
         if not (found := judge(role.trust, self.context(role))):
             return ()
         much = self.power(role)

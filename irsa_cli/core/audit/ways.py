@@ -14,8 +14,7 @@ from functools import cached_property
 
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.policies.permissions import Policies, allowed
-from irsa_cli.core.policies.statements import allowing, does, name_of, principals
+from irsa_cli.core.policies.statements import Policies, allowed, allowing, does, name_of, principals
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
@@ -73,7 +72,6 @@ class RolePath:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """All roles in order."""
         return (self.way.role, *(hop.target for hop in self.hops))
 
     @property

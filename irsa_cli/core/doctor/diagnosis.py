@@ -183,8 +183,7 @@ class Diagnosis:
             {verdict.value: found[verdict.value] for verdict in _VERDICTS},
             self.notes,
             whole(self.error),
-            {"complete": self.error is None and self.is_complete},
-            self.scope,
+            {"scope": self.scope.to_json(), "complete": self.error is None and self.is_complete},
         )
 
     def _cluster_json(self) -> dict[str, Any]:

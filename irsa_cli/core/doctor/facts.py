@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from irsa_cli.core.doctor.inside import PodAnswer
 from irsa_cli.core.doctor.refusals import Maker
-from irsa_cli.core.marks.locks.lease import SeenLock
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 from irsa_cli.core.values.errors import InvalidInput

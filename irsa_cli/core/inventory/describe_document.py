@@ -7,7 +7,7 @@ docs/reference/output.schema.json describes the JSON.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -25,8 +25,8 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
-from irsa_cli.core.results.scope import AnswerScope, by_design, not_read, unanswered
+from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 
 
@@ -136,7 +136,6 @@ class Policy:
     document: Document | Unreadable | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The policy as `-o json` shows it."""
         if isinstance(self.document, Unreadable):
             return list_document.policy_json(self.name, self.arn, unreadable=self.document.why)
         return list_document.policy_json(self.name, self.arn, self.document)
@@ -153,7 +152,6 @@ class DescribedTarget:
     checks: tuple[tuple[str, str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The target as `-o json` shows it."""
         return {
             "roleARN": self.role_arn,
             "externalID": self.external_id or None,
@@ -187,12 +185,10 @@ class Description:
 
     @property
     def injection(self) -> Injection:
-        """The webhook's injection for new pods."""
         return Injection.read(self.account.annotations)
 
     @property
     def restart(self) -> tuple[str, ...]:
-        """The commands that restart pods that need it."""
         pods = () if isinstance(self.pods, Unreadable) else self.pods
         return restart_commands(self.reach, pods, self.makers)
 
@@ -220,7 +216,6 @@ class Description:
         return tuple(dict.fromkeys(hidden))
 
     def to_json(self) -> dict[str, Any]:
-        """The binding as an item of a `BindingList`."""
         account, injection = self.account, self.injection
         return {
             **list_document.binding_json(self.binding),
@@ -264,7 +259,6 @@ class Description:
 
 
 def pod_json(item: PodIdentity) -> dict[str, Any]:
-    """A pod as `-o json` shows it."""
     pod = item.pod
     return {
         "name": pod.name,
@@ -285,7 +279,6 @@ class Described(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        """The parts that were described and those that were not checked."""
         question, found = "What role does the ServiceAccount have, and do its pods have it?", self.found
         if found is None:  # Maybe a missing name was ignored.
             missing = self.error is None and not self.signal
@@ -298,9 +291,13 @@ class Described(Reading):
         )
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
-        found, document = self.found, self.document(DocumentKind.BINDINGS)
+        found = self.found
         if found is None:
-            return replace(document, summary=list_document.summary_of(()))
-        items, summary = [found.to_json()], list_document.summary_of([found.binding])
-        return replace(document, cluster=found.cluster, items=items, summary=summary, notes=found.notes)
+            return self.document(DocumentKind.BINDINGS, summary=list_document.summary_of(()))
+        return self.document(
+            DocumentKind.BINDINGS,
+            cluster=found.cluster,
+            items=[found.to_json()],
+            summary=list_document.summary_of([found.binding]),
+            notes=found.notes,
+        )

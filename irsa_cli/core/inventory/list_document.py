@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,9 +12,9 @@ from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole,
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, Reading
-from irsa_cli.core.results.scope import AnswerScope, accounts_asked, by_design, not_read, unanswered
-from irsa_cli.core.results.verification import statement_json
+from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.scope import AnswerScope, Reading, accounts_asked, by_design, not_read, unanswered
+from irsa_cli.core.results.steps import statement_json
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class BindingList(Reading):
 
     @property
     def items(self) -> tuple[ListedBinding, ...]:
-        """The bindings."""
         return self.found.items if self.found else ()
 
     @property
@@ -35,7 +34,6 @@ class BindingList(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        """The parts that were listed and those that were not checked."""
         question, found = "Which ServiceAccounts have an IAM role, and what is its status?", self.found
         if found is None:
             return unanswered(question, self.error)
@@ -52,14 +50,16 @@ class BindingList(Reading):
         )
 
     def count(self, status: BindingStatus) -> int:
-        """The number of bindings with a status."""
         return sum(item.status is status for item in self.items)
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
-        items = [binding_json(item) for item in self.items]
-        document = replace(self.document(DocumentKind.BINDINGS), items=items, summary=summary_of(self.items))
-        return replace(document, cluster=self.found.cluster if self.found else None, notes=self.notes)
+        return self.document(
+            DocumentKind.BINDINGS,
+            cluster=self.found.cluster if self.found else None,
+            items=[binding_json(item) for item in self.items],
+            summary=summary_of(self.items),
+            notes=self.notes,
+        )
 
 
 def summary_of(bindings: Iterable[ListedBinding]) -> dict[str, int]:
@@ -69,7 +69,6 @@ def summary_of(bindings: Iterable[ListedBinding]) -> dict[str, int]:
 
 
 def binding_json(item: ListedBinding) -> dict[str, Any]:
-    """A binding as `-o json` shows it."""
     return {
         "serviceAccount": account_json(item),
         "role": role_json(item),

@@ -11,7 +11,7 @@ from irsa_cli.core.lint.from_aws import PROVIDER_HEAD
 from irsa_cli.core.lint.from_terraform import ACCOUNTS, ASSOCIATION, of_plan
 from irsa_cli.core.lint.hcl import Block, Module
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.trust.rules.providers import SUBJECT
+from irsa_cli.core.trust.rules.judge import SUBJECT
 from irsa_cli.core.trust.rules.rule import FilePlace, Severity
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 

@@ -23,8 +23,8 @@ from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, listed, of_polic
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.rbac.objects import RBAC_GROUP
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.rules.judge import KnownCluster, stage_of
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.providers import KnownCluster, stage_of
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.rules.table import DEFAULT_ACCOUNT, NAME_THEM, SEVERAL_STAGES
 from irsa_cli.core.values import names

@@ -27,8 +27,8 @@ from irsa_cli.core.lint.found import (
 from irsa_cli.core.lint.from_aws import as_json, dicts, listed
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.trust.rules.judge import SUBJECT
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.providers import SUBJECT
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 

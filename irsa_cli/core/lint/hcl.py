@@ -153,7 +153,6 @@ class Module:
         return ScalarNode("", value, mark, style="|" if own else "")
 
     def value(self, source: Source, tree: Tree, names: Names) -> Any:
-        """The value of an expression."""
         make = _FORMS.get(tree.data)
         found = make(self, source, tree, names) if make else None
         if isinstance(found, dict | list):

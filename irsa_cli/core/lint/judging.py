@@ -34,8 +34,7 @@ from irsa_cli.core.policies.statements import (
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
 from irsa_cli.core.trust.rules import table as rules
-from irsa_cli.core.trust.rules.judge import LARGEST, judge
-from irsa_cli.core.trust.rules.providers import SUBJECT, TrustContext, cluster_providers
+from irsa_cli.core.trust.rules.judge import LARGEST, SUBJECT, TrustContext, cluster_providers, judge
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
 from irsa_cli.core.trust.rules.width import Look
 from irsa_cli.core.values.arn import check_role

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -135,7 +135,6 @@ class LintReport(RiskReport):
 
     @property
     def scope(self) -> AnswerScope:
-        """The objects that were checked and those that were not."""
         question = "Which risks would these files create?"
         if self.error is not None:
             return unanswered(question, self.error)
@@ -181,9 +180,8 @@ class LintReport(RiskReport):
         return self.unread[0].exit_code
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
-        return replace(
-            self.document(DocumentKind.RISKS),
+        return self.document(
+            DocumentKind.RISKS,
             outcome=ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
             items=[risk_json(item, {}) for item in self.selection.shown],
             summary=self.selection.summary,

@@ -39,7 +39,6 @@ class Role:
 
     @property
     def account(self) -> str:
-        """The account that it lives in."""
         return Arn.parse(self.arn).account
 
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.plan import states
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
@@ -26,12 +25,6 @@ _INT64 = 2**63
 
 AGENT = "eks-pod-identity-agent"
 """The add-on, and the name label of its pods."""
-
-
-def is_agent(pod: Pod) -> bool:
-    """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
-    name = pod.labels.get("app.kubernetes.io/name", "")
-    return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)
 
 
 @dataclass(frozen=True)

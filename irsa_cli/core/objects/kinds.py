@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.values.names import Namespaced
 
@@ -183,7 +184,6 @@ class Workload:
 
     @property
     def full_name(self) -> str:
-        """Kind and name."""
         return f"{self.kind}/{self.name}"
 
     @property
@@ -217,3 +217,9 @@ def owner_of(pod: Pod) -> tuple[str, str]:
         if kind == "ReplicaSet" and label in pod.labels and name.endswith(end):
             return root, name.removesuffix(end)
     return kind, name
+
+
+def is_agent(pod: Pod) -> bool:
+    """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
+    name = pod.labels.get("app.kubernetes.io/name", "")
+    return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)

@@ -41,7 +41,6 @@ def moment(text: Any) -> datetime | None:
 
 
 def service_account(body: Json) -> ServiceAccount:
-    """A ServiceAccount."""
     metadata = body["metadata"]
     return ServiceAccount(
         namespace=metadata["namespace"],
@@ -73,7 +72,6 @@ def _fields(entry: Json) -> Json:
 
 
 def pod(body: Json) -> Pod:
-    """A pod."""
     metadata, spec = body["metadata"], body["spec"]
     security = spec.get("securityContext") or {}
     return Pod(

@@ -11,9 +11,8 @@ from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.rules.judge import judge
+from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.providers import TrustContext
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
 from irsa_cli.core.values.errors import Refused
 

@@ -26,7 +26,7 @@ from irsa_cli.core.trust.chain import (
     chain_of_policies,
     statement_removals,
 )
-from irsa_cli.core.trust.rules.providers import TrustContext
+from irsa_cli.core.trust.rules.judge import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.trust_policy import audience_replacement, with_replaced
 from irsa_cli.core.values.errors import Refused

@@ -36,7 +36,6 @@ def _no_constant(text: str) -> None:
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is JSON at all."""
     try:
         json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):

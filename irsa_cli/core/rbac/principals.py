@@ -30,8 +30,8 @@ from irsa_cli.core.rbac.objects import (
     rbac_objects,
     rule_of,
 )
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.shown import plural
 
 ACCESS_POLICY = "AccessPolicy"
 _TABLE = json.loads((files(__package__) / "access_policies.json").read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.results.envelope import Envelope, cluster_json
 from irsa_cli.core.results.result import (
     SHARED_PARTS,
+    DryRunLine,
     Ended,
     Result,
     TransactionScope,
@@ -48,7 +49,6 @@ class Item:
         return scope_of(self.name) is TransactionScope.BINDING
 
     def to_json(self) -> dict[str, Any]:
-        """The item as `-o json` shows it."""
         found = self.result.to_json()
         account = found["serviceAccount"] or account_json(self.name)
         scope = scope_of(self.name).value
@@ -65,11 +65,9 @@ class NotBegun:
 
     @property
     def title(self) -> str:
-        """Its unique name within the run."""
         return f"{self.place} {self.name}".strip()
 
     def to_json(self) -> dict[str, Any]:
-        """One of `notBegun`."""
         return {"cluster": cluster_json(self.cluster), "serviceAccount": account_json(self.name)}
 
 
@@ -91,7 +89,6 @@ class AppliedList:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code: the worst of all."""
         codes = codes_of([item.result for item in self.items])
         if self.signal and self.pending:
             codes.append(128 + self.signal)  # A signal that kept nothing from being done is no outcome.
@@ -100,6 +97,16 @@ class AppliedList:
             failed = [code for code in codes if code not in (ExitCode.DONE, ExitCode.PENDING)]
             codes = failed or codes
         return worst(codes)
+
+    @property
+    def lines(self) -> Sequence[DryRunLine]:
+        """The lines of its plan."""
+        return [DryRunLine(item.name, item.result, item.where, item.place) for item in self.items]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether some were not planned."""
+        return bool(self.pending or self.signal)
 
     @property
     def summary(self) -> dict[str, int]:
@@ -147,7 +154,6 @@ class AppliedList:
             yield waiting.place, waiting.cluster, waiting.cluster.name, NOT_BEGUN
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         document = results_envelope(
             [item.result for item in self.items],
             exit_code=self.exit_code,
@@ -173,7 +179,6 @@ class Changed:
         return f"{self.what}: {self.operation} by {self.who} at {self.time}{agent}"
 
     def to_json(self) -> dict[str, str]:
-        """One of `changedBy`."""
         return {
             "object": self.what,
             "operation": self.operation,

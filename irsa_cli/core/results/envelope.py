@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.results.scope import Allowance, AnswerScope
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError, Refused, ServiceError
 from irsa_cli.core.values.shown import redacted
@@ -48,7 +46,6 @@ class ReadOutcome(str, Enum):
 
     @classmethod
     def of(cls, error: Exception | None) -> ReadOutcome:
-        """The outcome with this error, or without one."""
         if error is None:
             return cls.OK
         return cls.REFUSED if isinstance(error, Refused) else cls.FAILED
@@ -62,7 +59,6 @@ class ItemError:
     item: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """One of `errors`."""
         return {**error_json(self.error), "item": self.item}
 
 
@@ -79,7 +75,6 @@ class Envelope:
     notes: Iterable[str] = ()
     errors: Sequence[ItemError] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    scope: AnswerScope | None = None
 
     def to_json(self, command: str = "") -> dict[str, Any]:
         """The document; `command` is the user's, without `irsa`."""
@@ -94,7 +89,6 @@ class Envelope:
                 "caller": self.cluster.caller or None if self.cluster else None,
                 "summary": dict(self.summary),
                 "notes": list(self.notes),
-                **({} if self.scope is None else {"scope": self.scope.to_json()}),
                 **self.facts,
             },
             "items": [dict(item) for item in self.items],
@@ -121,39 +115,7 @@ def exit_code_of(error: Exception | None, signal: int = 0) -> int:
     return error.exit_code if isinstance(error, IrsaError) else ExitCode.FAILED
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading(ABC):
-    """The report of a command that only reads; with an `error` or a `signal` it did not come to its end."""
-
-    error: Exception | None = None
-    signal: int = 0
-    allow: Allowance = field(default_factory=Allowance)
-
-    @property
-    @abstractmethod
-    def scope(self) -> AnswerScope:
-        """The parts that were examined and those that were not."""
-
-    @property
-    def found_code(self) -> int:
-        """The exit code for what was found."""
-        return ExitCode.DONE
-
-    @property
-    def exit_code(self) -> int:
-        """A failure's, else that of what was found, else the scope's: 0 only if all that matters was read."""
-        if self.signal or self.error is not None:
-            return exit_code_of(self.error, self.signal)
-        return self.found_code or self.allow.exit_code(self.scope)
-
-    def document(self, kind: DocumentKind) -> Envelope:
-        """The document that `-o json` and `-o yaml` print, without what was found."""
-        outcome, errors = ReadOutcome.of(self.error), whole(self.error)
-        return Envelope(kind, outcome, self.exit_code, errors=errors, scope=self.scope)
-
-
 def cluster_json(cluster: Cluster | None) -> dict[str, str] | None:
-    """A cluster as JSON, null if it is unknown."""
     if cluster is None:
         return None
     return {
@@ -167,7 +129,6 @@ def cluster_json(cluster: Cluster | None) -> dict[str, str] | None:
 
 
 def error_json(error: Exception) -> dict[str, Any]:
-    """An error as `-o json` shows it."""
     if not isinstance(error, IrsaError):
         return {
             "code": "InternalError",

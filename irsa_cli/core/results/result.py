@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.expected import PlannedWork
@@ -109,7 +109,6 @@ class ChangeResult:
         return self.change.kind.traits.proof is not Proof.IS_MARK or self.state in ("failed", "left")
 
     def to_json(self) -> dict[str, Any]:
-        """The change as `-o json` shows it."""
         return {
             "kind": self.change.kind.value,
             "action": self.change.action,
@@ -147,6 +146,25 @@ class Left:
     """Left on purpose: another run needs it."""
 
 
+class DryRunLine(NamedTuple):
+    """A line of a plan that can be saved: a ServiceAccount or a shared part; see `Item`."""
+
+    name: str
+    result: Result
+    where: str = ""
+    place: str = ""
+
+
+class DryRun(Protocol):
+    """One result, or those of many; `is_stopped`: some were not planned."""
+
+    @property
+    def lines(self) -> Sequence[DryRunLine]: ...
+
+    @property
+    def is_stopped(self) -> bool: ...
+
+
 @dataclass
 class Result:
     """The result; `facts` depend on the command."""
@@ -173,7 +191,6 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code."""
         if self.ended is Ended.INCOMPLETE:
             return ExitCode.INCOMPLETE
         if self.signal:
@@ -184,9 +201,15 @@ class Result:
             return ExitCode.PENDING if self.detailed else ExitCode.DONE
         return exit_code_of(self.error)
 
+    is_stopped = False
+
+    @property
+    def lines(self) -> Sequence[DryRunLine]:
+        """The only line of its plan."""
+        return [DryRunLine(self.planned.service_account if self.planned else "", self)]
+
     @property
     def scope(self) -> TransactionScope:
-        """Its scope."""
         return TransactionScope.CLUSTER if "provider" in self.facts else TransactionScope.BINDING
 
     @property

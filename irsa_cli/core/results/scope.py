@@ -1,13 +1,19 @@
-"""The scope of an answer: the question, what was examined, and what was not and why."""
+"""Reports of commands that only read, and the scope of their answers.
+
+A scope is the question, what was examined, and what was not and why.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.shown import plural
 
 
 class WhyNot(str, Enum):
@@ -31,7 +37,6 @@ class NotExamined:
     matters: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """One of `scope.notExamined`."""
         return {"what": self.text, "why": self.why.value, "couldChangeAnswer": self.matters}
 
 
@@ -87,7 +92,6 @@ class AnswerScope:
         return " ".join(filter(None, (self.checked, self.nothing, self.left_out)))
 
     def to_json(self) -> dict[str, Any]:
-        """The `scope` of a document's metadata."""
         return {
             "question": self.question,
             "complete": self.is_complete,
@@ -97,7 +101,6 @@ class AnswerScope:
 
 
 def unanswered(question: str, error: Exception | None) -> AnswerScope:
-    """The scope of a question without an answer."""
     return AnswerScope(question, not_examined=not_read([str(error or "the command was interrupted")]))
 
 
@@ -121,10 +124,35 @@ def accounts_asked(namespace: str = "", selector: str = "") -> str:
     return f"{labels} in namespace {namespace}" if namespace else labels
 
 
-def plural(number: int, what: str) -> str:
-    """Count a noun: `1 policy`, `2 policies`, `2 ServiceAccounts with a role`."""
-    if number == 1:
-        return f"1 {what}"
-    noun, apart, rest = what.partition(" with ")
-    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
-    return f"{number} {many}{apart}{rest}"
+@dataclass(frozen=True, kw_only=True)
+class Reading(ABC):
+    """The report of a command that only reads; with an `error` or a `signal` it did not come to its end."""
+
+    error: Exception | None = None
+    signal: int = 0
+    allow: Allowance = field(default_factory=Allowance)
+
+    @property
+    @abstractmethod
+    def scope(self) -> AnswerScope:
+        """The parts that were examined and those that were not."""
+
+    @property
+    def found_code(self) -> int:
+        """The exit code for what was found."""
+        return ExitCode.DONE
+
+    @property
+    def exit_code(self) -> int:
+        """A failure's, else that of what was found, else the scope's: 0 only if all that matters was read."""
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
+        return self.found_code or self.allow.exit_code(self.scope)
+
+    def document(
+        self, kind: DocumentKind, *, facts: Mapping[str, Any] | None = None, **more: Any
+    ) -> Envelope:
+        """The document that `-o json` and `-o yaml` print, with these `facts`, and `more` of its fields."""
+        given = {"outcome": ReadOutcome.of(self.error), "errors": whole(self.error), **more}
+        facts = {"scope": self.scope.to_json(), **(facts or {})}
+        return Envelope(kind, exit_code=self.exit_code, facts=facts, **given)

@@ -6,113 +6,21 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, Reading, whole
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, whole
 from irsa_cli.core.results.scope import (
     AnswerScope,
     NotExamined,
+    Reading,
     accounts_asked,
     by_design,
     not_read,
     unanswered,
 )
-from irsa_cli.core.trust.evaluation import StatementVerdict
+from irsa_cli.core.results.steps import Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.values.names import Namespaced
-
-
-class StepStatus(str, Enum):
-    """A verdict; OK only after a check."""
-
-    OK = "ok"
-    FAILED = "failed"
-    NOT_CHECKED = "not-checked"
-
-
-class Name(str, Enum):
-    """The steps, in the order of a pod's SDK, STS and IAM."""
-
-    TOKEN = "token"  # noqa: S105 - the name of a step
-    CLAIMS = "claims"
-    PROVIDER = "provider"
-    TRUST = "trust"
-    EXCHANGE = "exchange"
-    IDENTITY = "identity"
-    CHAIN = "chain"
-    """A further role that the application assumes; not one of the six."""
-    COMPLETENESS = "completeness"
-    """Whether the run that creates or deletes the role has ended: only if not. Not one of the six."""
-    PODS = "pods"
-    """Another source of the pods' credentials, if there is one. Not one of the six."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check and its verdict; `needed`: the step needs it to be OK."""
-
-    what: str
-    status: StepStatus
-    text: str
-    needed: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """The check as `-o json` shows it."""
-        return {"what": self.what, "status": self.status.value, "text": self.text}
-
-
-@dataclass(frozen=True)
-class VerificationStep:
-    """One step: the request, its checks, and `advice` if one failed."""
-
-    name: Name
-    sent: str
-    checks: tuple[Check, ...]
-    advice: tuple[str, ...] = ()
-    statements: tuple[StatementVerdict, ...] = ()
-
-    @property
-    def status(self) -> StepStatus:
-        """Failed if a check failed; not checked if a needed one, or all, could not run."""
-        if any(check.status is StepStatus.FAILED for check in self.checks):
-            return StepStatus.FAILED
-        made = [check for check in self.checks if check.status is StepStatus.OK]
-        open_ones = [c for c in self.checks if c.needed and c.status is StepStatus.NOT_CHECKED]
-        return StepStatus.OK if made and not open_ones else StepStatus.NOT_CHECKED
-
-    def to_json(self) -> dict[str, Any]:
-        """The step as `-o json` shows it."""
-        return {
-            "name": self.name.value,
-            "status": self.status.value,
-            "sent": self.sent,
-            "checks": [check.to_json() for check in self.checks],
-            "statements": [statement_json(item) for item in self.statements],
-            "advice": list(self.advice),
-        }
-
-
-def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
-    """The meaning of a trust statement for a token, as JSON."""
-    failure = verdict.failure
-    return {
-        "index": verdict.index,
-        "sid": verdict.sid or None,
-        "effect": verdict.effect,
-        "applies": verdict.applies,
-        "failure": None
-        if failure is None
-        else {
-            "part": failure.part,
-            "operator": failure.operator or None,
-            "key": failure.key or None,
-            "wanted": list(failure.wanted),
-            "got": None if failure.got is None else list(failure.got),
-            "unknown": failure.unknown,
-            "excluding": failure.excluding,
-        },
-        "because": list(verdict.because),
-    }
 
 
 @dataclass(frozen=True)
@@ -126,7 +34,6 @@ class Permission:
     resource: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The permission as `-o json` shows it."""
         return {
             "kind": self.kind,
             "what": self.what,
@@ -147,7 +54,6 @@ class VerificationOutcome(str, Enum):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code for it."""
         return {
             VerificationOutcome.VERIFIED: ExitCode.DONE,
             VerificationOutcome.FAILED: ExitCode.UNVERIFIED,
@@ -229,7 +135,6 @@ class Verification(Namespaced):
         return next((f"{p.what}: {p.text}" for p in self.permissions if p.status is status), "")
 
     def to_json(self) -> dict[str, Any]:
-        """The part of the document that is about this ServiceAccount."""
         return {
             "outcome": self.outcome.value,
             "serviceAccount": {"namespace": self.namespace, "name": self.name},
@@ -313,7 +218,6 @@ class VerificationReport(Reading):
         return self.cluster.name if self.cluster else self.asked[0]
 
     def count(self, outcome: VerificationOutcome) -> int:
-        """How many ended so."""
         return sum(item.outcome is outcome for item in self.items)
 
     @property
@@ -326,22 +230,18 @@ class VerificationReport(Reading):
 
     @property
     def found_code(self) -> int:
-        """The worst outcome's, if there is any."""
         return ExitCode.DONE if self.scope.nothing else self.outcome.exit_code
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         errors = [
             ItemError(item.error, index) for index, item in enumerate(self.items) if item.error is not None
         ]
-        return Envelope(
+        return self.document(
             DocumentKind.VERIFICATIONS,
-            self.outcome,
-            self.exit_code,
-            self.cluster,
-            [item.to_json() for item in self.items],
-            {outcome.value: self.count(outcome) for outcome in VerificationOutcome},
-            self.notes,
-            (*whole(self.error), *errors),
-            scope=self.scope,
+            outcome=self.outcome,
+            cluster=self.cluster,
+            items=[item.to_json() for item in self.items],
+            summary={outcome.value: self.count(outcome) for outcome in VerificationOutcome},
+            notes=self.notes,
+            errors=(*whole(self.error), *errors),
         )

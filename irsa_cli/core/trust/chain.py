@@ -20,8 +20,8 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.rules import check, noted
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import Truth
-from irsa_cli.core.policies.permissions import Policies, allowed
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.statements import Policies, allowed
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, context_of_session, names_role, said

@@ -17,8 +17,7 @@ from irsa_cli.core.policies.statements import principals, tests_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules import table as rules
-from irsa_cli.core.trust.rules.judge import POD_IDENTITY, judge
-from irsa_cli.core.trust.rules.providers import TrustContext
+from irsa_cli.core.trust.rules.judge import POD_IDENTITY, TrustContext, judge
 from irsa_cli.core.trust.rules.rule import Risk, Rule
 from irsa_cli.core.trust.rules.table import DEAD_ISSUER, SUBJECT_GONE
 from irsa_cli.core.values.issuer import issuer_of
@@ -124,7 +123,6 @@ class _Place:
 
     @property
     def item(self) -> Document:
-        """The statement itself."""
         found: Document = self.items[self.index]
         return found
 

@@ -46,7 +46,6 @@ class Failure:
 
     @property
     def text(self) -> str:
-        """The failure for people."""
         wanted = _listed(self.wanted)
         if self.part == "Effect":
             return f"Effect: the policy has {wanted}, which is neither Allow nor Deny"

@@ -167,3 +167,35 @@ def _times(claims: Mapping[str, Any], now: float) -> TokenClaim:
             "exp", left, f"it is valid in {early:.0f} s: the clocks of the cluster and this machine differ"
         )
     return TokenClaim("exp", left)
+
+
+OLDEST = 24 * 3600.0
+"""Seconds after which a token is renewed however long it lives."""
+
+
+SHARE = 0.8
+"""The part of its lifetime after which a token is renewed."""
+
+
+JITTER = 10.0
+"""By up to so many seconds it is renewed earlier, so that many don't come at once."""
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """When a token was given and when it expires, in Unix seconds by this machine's clock."""
+
+    issued: float
+    expires: float
+
+    def renew_at(self, jitter: float) -> float:
+        """The time of renewal: at 80 % of the lifetime or after a day, less the jitter (0 to 10 s).
+
+        https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#launch-a-pod-using-service-account-token-projection
+        """
+        age = min(SHARE * (self.expires - self.issued), OLDEST)
+        return self.issued + max(age - jitter, 0.0)
+
+    def is_due(self, now: float, jitter: float) -> bool:
+        """Whether to renew now; also if the clock was set back."""
+        return now >= self.renew_at(jitter) or now < self.issued

@@ -32,7 +32,6 @@ class Restriction:
 
     @property
     def text(self) -> str:
-        """The restriction for people."""
         values = " or ".join(f"'{value}'" for value in self.values) or "nothing"
         return f"{self.statement} allows it only if {self.operator} {self.key} matches {values}"
 

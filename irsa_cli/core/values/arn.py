@@ -134,14 +134,12 @@ def check_target(text: str) -> str:
 
 
 def check_partition(text: str) -> str:
-    """Check the form of a partition's name."""
     if not re.fullmatch(r"aws(-[a-z]+)*", text, re.ASCII):
         raise InvalidInput(f"'{text}' is not a partition", reason="expected aws, aws-cn, aws-us-gov, ...")
     return text
 
 
 def check_cluster(text: str) -> str:
-    """Check the form of a cluster's ARN."""
     if not _CLUSTER.fullmatch(text):
         raise InvalidInput(
             f"'{text}' is not the ARN of a cluster",

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from irsa_cli.core.values.heads import caller_name, head
+from irsa_cli.core.values.shown import caller_name, head
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,6 @@ class Namespaced:
 
     @property
     def full_name(self) -> str:
-        """Namespace and name."""
         return f"{self.namespace}/{self.name}"
 
 

@@ -76,7 +76,6 @@ class CommandPatience:
 
     @property
     def remaining(self) -> float:
-        """See `Patience.remaining`."""
         return self._until - time.monotonic()
 
     def extend(self, seconds: float) -> None:
@@ -88,7 +87,6 @@ class CommandPatience:
         self._stop.set()
 
     def pause(self, seconds: float) -> None:
-        """See `Patience.pause`."""
         if self._stop.wait(max(0.0, seconds)):
             raise Stopped("interrupted", code="Interrupted")
 

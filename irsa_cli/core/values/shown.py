@@ -1,4 +1,4 @@
-"""Texts of others as they may be shown: no secret in them, on one line, and no character that does something.
+"""Texts as they may be shown: those of others, and parts of irsa's own (heads, numbers of things).
 
 A service, or a proxy in front of it, may repeat in its answer what it was sent: a token, a key, a signature.
 Annotations, tags and error texts are written by others: none may forge a line, move the cursor, or be a
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 
 LONGEST = 2000
@@ -92,3 +93,27 @@ def shown(text: str) -> str:
 def unspaced(text: str) -> str:
     """The text without white space and invisible characters."""
     return "".join(char for char in text if char.isprintable() and char != " ")
+
+
+def head(*places: str, caller: str = "", at: datetime | None = None) -> str:
+    """The head in one line, without its unknown parts; `caller` is an ARN."""
+    return visible(" · ".join(filter(None, (*places, caller_name(caller), moment(at)))))
+
+
+def caller_name(arn: str) -> str:
+    """A caller without its account: `user/NAME`, or `role/NAME/SESSION` for an assumed role."""
+    return arn.rpartition(":")[2].replace("assumed-role/", "role/", 1)
+
+
+def moment(at: datetime | None) -> str:
+    """A time to the minute; '' if it is unknown."""
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else ""
+
+
+def plural(number: int, what: str) -> str:
+    """Count a noun: `1 policy`, `2 policies`, `2 ServiceAccounts with a role`."""
+    if number == 1:
+        return f"1 {what}"
+    noun, apart, rest = what.partition(" with ")
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{number} {many}{apart}{rest}"

@@ -11,10 +11,9 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.audit.baseline import read_baseline
 from irsa_cli.core.audit.documents import AuditFile, estate_of
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.audit.report import RiskSelection, select
+from irsa_cli.core.audit.report import RiskSelection, read_baseline, select
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError

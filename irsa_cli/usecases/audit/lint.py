@@ -16,9 +16,9 @@ from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.lint.judging import judged
 from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file, read_module
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.core.values.shown import plural
 from irsa_cli.usecases.audit.files import RiskRequest
 from irsa_cli.usecases.texts import STDIN, files_in, read_text
 

@@ -15,14 +15,14 @@ from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor import refusals
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcEndpoint
-from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, selector
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope, selector
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
-from irsa_cli.core.objects.injection import AGENT, is_agent
-from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
+from irsa_cli.core.objects.injection import AGENT
+from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook, is_agent
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.trust.chain import KEY
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from irsa_cli.core.objects.credentials import JITTER
+from irsa_cli.core.trust.jwt import JITTER
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.read.identity import Token
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import Binding
-from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge, trust_notes
 from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.transaction.reading import stories
-from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.earlier import supersede
+from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, connect
@@ -33,8 +33,8 @@ from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_ca
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
 from irsa_cli.usecases.files.groundwork import SharedParts, SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
-from irsa_cli.usecases.locks.hold import LocksAhead
-from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
+from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
@@ -237,7 +237,7 @@ class ClusterRun:
             return nullcontext()
         new = [item for item in desired_states if snapshot.is_unlisted(item)]
         wanted = [binding_lock(item.namespace, item.name) for item in new]
-        return self.locks.ahead(self.settings, wanted, most)
+        return take_ahead(self.locks, self.settings, wanted, most)
 
     def _stopped(self) -> bool:
         return self.settings.group is not None and self.settings.group.number != 0

@@ -1,22 +1,18 @@
 """The locks of a run: taken in one order, more when its plan is known, all released at its end.
 
-`LocksAhead` takes the locks of coming work during the work before it: only free ones.
-While one of the works waits, this run keeps no lock that it does not use yet, so that no two runs wait for
-each other. One lock by itself is in `irsa_cli.usecases.locks.taking`.
+One lock by itself is in `irsa_cli.usecases.locks.taking`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import uniform
-from types import TracebackType
 
-from irsa_cli.core.marks.locks.lease import LeaseState
-from irsa_cli.core.marks.locks.names import Lock, is_all_new
+from irsa_cli.core.marks.locks import LeaseState, Lock, is_all_new
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.limits import boot_seconds
@@ -47,7 +43,6 @@ class Registry:
             return self._owners.setdefault(lock, owner) is owner
 
     def note(self, held: HeldLock) -> None:
-        """It is held."""
         with self._mutex:
             self._held[held.lock] = held
 
@@ -59,7 +54,6 @@ class Registry:
                 self._held.pop(lock, None)
 
     def held(self) -> list[HeldLock]:
-        """All that is held."""
         with self._mutex:
             return list(self._held.values())
 
@@ -96,18 +90,15 @@ class Hold:
 
     @property
     def holder(self) -> str:
-        """See `HeldLocks`."""
         return self.taker.identity
 
     # Taking
 
     @property
     def is_begun(self) -> bool:
-        """See `HeldLocks`."""
         return bool((self.held and not self._ahead) or self.meanwhile)
 
     def busy(self) -> frozenset[str]:
-        """See `HeldLocks`."""
         return self.taker.held_by_others()
 
     def take_meanwhile(self) -> None:
@@ -275,65 +266,3 @@ class Hold:
                 f"Note: the lock of {held.lock.words} could not be released ({error});"
                 f" it expires in {seconds:.0f} s."
             )
-
-
-class LocksAhead:
-    """The locks of many works, in the order in which these begin. For a `with` block; for several threads.
-
-    `make` makes what holds one lock. Of `most` works at the same time, as many locks are taken ahead.
-    """
-
-    def __init__(self, wanted: Sequence[Lock], make: Callable[[Lock], Hold], most: int, pause: Pause) -> None:
-        self._wanted = frozenset(wanted)
-        self._waiting = list(reversed(wanted))
-        self._make = make
-        self._most = most
-        self._pause = pause
-        self._pool = ThreadPoolExecutor(most)
-        self._mutex = threading.Lock()
-        self._taken: dict[Lock, tuple[Hold, Future[None]]] = {}
-
-    def __enter__(self) -> LocksAhead:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._give_up()
-        self._pool.shutdown()
-
-    def of(self, lock: Lock) -> Hold | None:
-        """The hold of a work that begins now, if its lock was free; None for a lock of another work."""
-        if lock not in self._wanted:
-            return None
-        with self._mutex:
-            while self._waiting and (lock not in self._taken or len(self._taken) <= self._most):
-                self._begin(self._waiting.pop())
-            found = self._taken.pop(lock, None)
-        if found is None:
-            return None
-        hold, taking = found
-        taking.result()
-        return hold
-
-    def pause(self, seconds: float) -> None:
-        """Wait for a lock, as the run does it."""
-        self._give_up()
-        self._pause(seconds)
-
-    def _begin(self, lock: Lock) -> None:
-        hold = self._make(lock)
-        self._taken[lock] = hold, self._pool.submit(hold.take_ahead)
-
-    def _give_up(self) -> None:
-        """Give back what no work has yet, and take no more."""
-        with self._mutex:
-            self._waiting.clear()
-            taken, self._taken = list(self._taken.values()), {}
-        for hold, taking in taken:
-            self._pool.submit(_give_back, hold, taking)
-
-
-def _give_back(hold: Hold, taking: Future[None]) -> None:
-    wait([taking])
-    hold.release()

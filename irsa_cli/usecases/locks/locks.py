@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from irsa_cli.core.marks.locks.lease import Timing, Writer, cluster_label
-from irsa_cli.core.marks.locks.names import Lock, LockScope, locks_of
+from irsa_cli.core.marks.locks import Lock, LockScope, Timing, Writer, cluster_label, locks_of
 from irsa_cli.core.results.result import Command
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.patience import current
@@ -17,7 +16,7 @@ from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import late_signal
-from irsa_cli.usecases.locks.hold import Hold, LocksAhead, Pause, Registry
+from irsa_cli.usecases.locks.hold import Hold, Pause, Registry
 from irsa_cli.usecases.locks.presence import Presence, this_holder
 from irsa_cli.usecases.locks.taking import LockRenewal, Taker
 
@@ -108,23 +107,12 @@ class Locks:
             lambda changes: locks_of(changes, self.connection.cluster),
             self.connection.cluster.name,
             settings.lock.timeout,
-            pause or _pause(settings),
+            pause or pause_of(settings),
             settings.note,
             late=frozenset(when_needed),
             meanwhile=frozenset(meanwhile),
             around=settings.hold if isinstance(settings.hold, Hold) else None,
         )
-
-    def ahead(self, settings: Settings, wanted: Sequence[Lock], most: int) -> LocksAhead:
-        """Take these early, for the work that needs them in this order, of which `most` run at once."""
-        taker = self.taker
-
-        def make(lock: Lock) -> Hold:
-            assert taker is not None
-            return self.hold(taker, settings, [lock], pause=found.pause)
-
-        found = LocksAhead(wanted if taker is not None else (), make, most, _pause(settings))
-        return found
 
     def _begin(self) -> None:
         """The steps before the first lock is taken."""
@@ -158,27 +146,6 @@ def locked(
         yield held
 
 
-def when_needed(
-    locks: Locks | None,
-    settings: Settings,
-    lock: Lock,
-    work: Callable[[Settings], T],
-    ahead: LocksAhead | None = None,
-) -> T:
-    """Do one of many, which takes its lock as soon as it has something to change, or has it `ahead`.
-
-    The others don't wait until it is released: it is at the latest when the command ends in this cluster.
-    """
-    if locks is None or locks.taker is None:
-        return work(settings)
-    ready, pause = (ahead.of(lock), ahead.pause) if ahead is not None else (None, None)
-    hold = ready or locks.hold(locks.taker, settings, [lock], pause=pause)
-    try:
-        return work(replace(settings, hold=hold))
-    finally:
-        locks.releasing.submit(hold.release)
-
-
 def _takes_any(connection: Connection, settings: Settings) -> bool:
     if settings.dry_run or not settings.lock.enabled:
         return False
@@ -187,7 +154,7 @@ def _takes_any(connection: Connection, settings: Settings) -> bool:
     return connection.asks_cluster
 
 
-def _pause(settings: Settings) -> Callable[[float], None]:
+def pause_of(settings: Settings) -> Callable[[float], None]:
     """How a run waits for a lock: a signal ends that at once, as nothing is written."""
     if settings.group is not None:
         return settings.group.pause

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from irsa_cli.core.marks.locks.lease import HOST, Holder, LeaseState
+from irsa_cli.core.marks.locks import HOST, Holder, LeaseState
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.private import check_itself, make_folder, open_own
 from irsa_cli.transaction.story import is_plain, new_transaction_id

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from irsa_cli.core.marks.locks import lease
-from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.marks import locks as lease
+from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
 from irsa_cli.core.values.limits import boot_seconds

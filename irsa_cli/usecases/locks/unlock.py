@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock, of_holder, selector
-from irsa_cli.core.results.locks import LockList, Removal, Unlocked
+from irsa_cli.core.marks.locks import LeaseState, selector
+from irsa_cli.core.results.locks import LockList, Removal, SeenLock, Unlocked, of_holder
 from irsa_cli.core.values.errors import IrsaError, Outcome, Refused, ServiceError
 from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.core.values.patience import current

@@ -25,14 +25,13 @@ from irsa_cli.core.plan.expected import PlannedWork, as_planned
 from irsa_cli.core.plan.rules import check
 from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.recovery.authority import recover_command
-from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.arn import check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
-from irsa_cli.transaction.reading import unfinished
-from irsa_cli.transaction.recover import is_running
+from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.project_settings import boundary_rules, read_project
@@ -56,6 +55,18 @@ LARGEST = 64 * 2**20
 """Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
 
 Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedList"]
+
+
+def shown(plan: saved_plan.SavedPlan) -> AppliedList:
+    """The plan as its dry run has shown it."""
+    return AppliedList([_shown(item) for item in plan.items])
+
+
+def _shown(item: saved_plan.PlannedItem) -> Item:
+    changes = [ChangeResult(change, "planned") for change in item.work.plan]
+    ended = Ended.PLANNED if changes else Ended.UNCHANGED
+    result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work)
+    return Item(item.cluster.name, item.name, result, item.where, item.place)
 
 
 class UnreadableRequest(ValueError):

@@ -27,9 +27,8 @@ from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.recovery.authority import GIVEN
-from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION, cluster_json
-from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.results.result import DryRun, DryRunLine, Ended
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.command.connect import Target
@@ -71,10 +70,6 @@ class SavedPlan:
     def works(self) -> list[PlannedWork]:
         """The planned work, transaction by transaction."""
         return [item.work for item in self.items]
-
-    def shown(self) -> AppliedList:
-        """The plan as its dry run has shown it."""
-        return AppliedList([_shown(item) for item in self.items])
 
     def to_json(self) -> dict[str, Any]:
         """The file's content."""
@@ -145,12 +140,11 @@ def _exactly(value: Any, wanted: Any) -> Any:
     return value
 
 
-def plan_of(command: str, request: Request, done: Result | AppliedList) -> SavedPlan:
+def plan_of(command: str, request: Request, done: DryRun) -> SavedPlan:
     """The plan of a dry run; raises `IrsaError` if it is not complete."""
-    found = _items(done)
+    found = done.lines
     broken = next((item for item in found if item.result.ended not in (Ended.PLANNED, Ended.UNCHANGED)), None)
-    stopped = isinstance(done, AppliedList) and bool(done.pending or done.signal)
-    if broken is not None or stopped:
+    if broken is not None or done.is_stopped:
         why = "it was stopped" if broken is None else "a part of it failed"
         raise IrsaError("no plan was saved", reason=f"the dry run is not complete: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -158,7 +152,7 @@ def plan_of(command: str, request: Request, done: Result | AppliedList) -> Saved
     return replace(plan, digest=digest_of(plan.to_json()))
 
 
-def _placed(request: Request, found: Iterable[Item]) -> Request:
+def _placed(request: Request, found: Iterable[DryRunLine]) -> Request:
     """The request with the region of the planning run, if it is known."""
     regions = {item.result.cluster.region for item in found if item.result.cluster is not None}
     unnamed = regions - {config.region for config in getattr(request, "configs", ())} or regions
@@ -167,25 +161,11 @@ def _placed(request: Request, found: Iterable[Item]) -> Request:
     return replace(request, target=replace(request.target, region=unnamed.pop()))
 
 
-def _items(done: Result | AppliedList) -> list[Item]:
-    if isinstance(done, AppliedList):
-        return done.items
-    name = done.planned.service_account if done.planned else ""
-    return [Item(done.cluster.name if done.cluster else "", name, done)]
-
-
-def _planned(item: Item) -> PlannedItem:
+def _planned(item: DryRunLine) -> PlannedItem:
     cluster = item.result.cluster
     assert cluster is not None, "a dry run that came to its end knows its cluster"
     work = item.result.planned or PlannedWork(cluster.arn, "", item.name)
     return PlannedItem(item.name, cluster, work, item.where, item.place)
-
-
-def _shown(item: PlannedItem) -> Item:
-    changes = [ChangeResult(change, "planned") for change in item.work.plan]
-    ended = Ended.PLANNED if changes else Ended.UNCHANGED
-    result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work)
-    return Item(item.cluster.name, item.name, result, item.where, item.place)
 
 
 def _item_to_json(item: PlannedItem) -> dict[str, Any]:

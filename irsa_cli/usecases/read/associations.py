@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from irsa_cli.aws import bindings
-from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import AGENT, is_agent
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.shown import redacted
 from irsa_cli.usecases.read.readable import read
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Associations = dict[tuple[str, str], Association]
-Given = tuple[Associations | Unreadable, bool | Unreadable | None]
-"""Associations with their roles, and whether the agent runs; None if there are no associations."""
 
 LATE_SECONDS = 2.0
 """How long to wait for an answer when all else is done; once for a command, also for one about many."""
@@ -43,25 +38,6 @@ def associations(connection: Connection, namespace: str = "", name: str = "") ->
         return bindings.associations(connection.aws.client("eks"), cluster, namespace=namespace, name=name)
 
     return read(work)
-
-
-def described(connection: Connection, namespace: str = "", name: str = "") -> Given:
-    """The associations of a cluster, a namespace or a ServiceAccount, with their roles: one call each."""
-    listed = associations(connection, namespace, name)
-    if isinstance(listed, Unreadable) or not listed:
-        return listed, None
-    with ThreadPoolExecutor(1) as pool:
-        agent = pool.submit(read, lambda: runs_agent(connection))
-        found = bindings.described(connection.aws.client("eks"), connection.cluster.name, listed)
-        return found, agent.result()
-
-
-def runs_agent(connection: Connection) -> bool:
-    """Whether the cluster has the EKS Pod Identity agent: built in, as an add-on, or as pods."""
-    built_in = (connection.description or {}).get("computeConfig", {}).get("enabled")
-    if built_in or AGENT in bindings.addons(connection.aws.client("eks"), connection.cluster.name):
-        return True
-    return any(map(is_agent, map(parsing.pod, connection.kube.pods("kube-system"))))
 
 
 def association(connection: Connection, namespace: str, name: str) -> Association | Unreadable | None:

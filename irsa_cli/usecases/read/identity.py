@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.credentials import Lifetime, session_name
+from irsa_cli.core.objects.credentials import session_name
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import jwt
+from irsa_cli.core.trust.jwt import Lifetime
 from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified

@@ -9,8 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from irsa_cli.core.binding.current import Bound
-from irsa_cli.core.marks.locks.lease import LeaseState, SeenLock
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import KINDS, workload
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -18,6 +17,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
 from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
+from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import RefusedJournal

@@ -17,31 +17,35 @@ from pathlib import Path
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.listing import ListedRole
-from irsa_cli.core.marks.locks.names import recovery_locks
+from irsa_cli.core.marks.locks import recovery_locks
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import (
+    Found,
     Leftovers,
+    Recoveries,
     SeenAccount,
     SeenConfigMap,
     SeenLeftovers,
     SeenNamespace,
     SeenProvider,
     SeenRole,
+    Skipped,
+    spared_text,
 )
-from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, spared_text
 from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
+from irsa_cli.transaction.earlier import supersede
 from irsa_cli.transaction.events import Leftover
-from irsa_cli.transaction.reading import check_place, read, stories
-from irsa_cli.transaction.recover import is_running, record_found, supersede, takes_back
+from irsa_cli.transaction.reading import check_place, read
+from irsa_cli.transaction.recover import is_running, record_found, stories, takes_back
 from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -284,7 +288,6 @@ class _Recovery:
         self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
 
     def plan(self, leftovers: Leftovers) -> Result:
-        """The plan for one run's leftovers."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         own = self._own_journal(leftovers)
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.

@@ -10,19 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.marks.locks.names import recovery_locks
+from irsa_cli.core.marks.locks import recovery_locks
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import GIVEN, recover_command
-from irsa_cli.core.recovery.report import Recoveries, Skipped
+from irsa_cli.core.recovery.leftovers import Recoveries, Skipped
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction import recover as recovery
+from irsa_cli.transaction.earlier import Covers, interrupted_runs, supersede
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.reading import find, read, unfinished, unreadable
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import find, unfinished, unreadable
 from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import TAKES_BACK, Story
 from irsa_cli.usecases.command.caller import TARGET_KEYS, naming_caller, with_caller
@@ -187,7 +189,6 @@ class _Work:
         return results.forward_changes(story) if self.request.forward else results.backward_changes(story)
 
     def plan(self, story: Story) -> Result:
-        """The plan of the recovery."""
         self.announce(results.cluster_of(story))
         changes = self._changes(story)
         result = results.planned(story.transaction, changes, results.facts_of(story), self.settings)
@@ -261,13 +262,13 @@ class _Work:
                 result = results.back_result(story, leftovers, story.transaction, connection.cluster)
         committed = result.ended is Ended.COMMITTED
         if committed and story.about is not None:
-            recovery.supersede(recovery.interrupted_runs(self.settings.state_dir, story.about), _like(story))
+            supersede(interrupted_runs(self.settings.state_dir, story.about), _like(story))
         result.cluster, result.facts = connection.cluster, results.facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result
 
 
-def _like(story: Story) -> recovery.Covers:
+def _like(story: Story) -> Covers:
     """Leftovers of others after the end of this transaction: none of its own objects."""
     objects = {record.change.object for record in story.records}
     request = story.context.get("request")

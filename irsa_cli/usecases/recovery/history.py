@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from irsa_cli.core.marks.locks.lease import run_of
-from irsa_cli.transaction import reading as journals
+from irsa_cli.core.marks.locks import run_of
+from irsa_cli.transaction import recover
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.locks.presence import is_alive
 
@@ -39,14 +38,14 @@ class Journals:
 
 def all_of(folder: Path) -> Journals:
     """All transactions of this machine."""
-    found = journals.history(folder)
-    return Journals(found, journals.unreadable(folder), _locks(folder, found))
+    found = recover.history(folder)
+    return Journals(found, recover.unreadable(folder), _locks(folder, found))
 
 
 def unfinished_of(folder: Path) -> Journals:
     """Those that are neither committed nor rolled back."""
-    found = [story for _, story in journals.unfinished(folder)]
-    return Journals(found, journals.unreadable(folder), _locks(folder, found))
+    found = [story for _, story in recover.unfinished(folder)]
+    return Journals(found, recover.unreadable(folder), _locks(folder, found))
 
 
 def _locks(folder: Path, stories: Iterable[Story]) -> dict[str, RunLock]:
@@ -64,6 +63,6 @@ def _lock(folder: Path, story: Story) -> RunLock | None:
     if alive is not True:
         return RunLock.RELEASED if alive is None else RunLock.INTERRUPTED
     try:
-        return RunLock.HELD if is_running(folder / f"{story.transaction}.jsonl") else RunLock.RELEASED
+        return RunLock.HELD if recover.is_running(folder / f"{story.transaction}.jsonl") else RunLock.RELEASED
     except JournalError:
         return None

@@ -15,7 +15,7 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, region_called
-from irsa_cli.core.results.verification import StepStatus
+from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.trust.chain import Chain
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits

@@ -14,9 +14,9 @@ from irsa_cli.aws.sts import assume
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote
-from irsa_cli.core.policies.permissions import Policies
+from irsa_cli.core.policies.statements import Policies
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.results.verification import Check, Name, StepStatus, VerificationStep
+from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values.arn import iam_arn, role_arn

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.core.binding.pod_identity_trust import said_to_service
 from irsa_cli.core.inventory.bindings import NO_AGENT
-from irsa_cli.core.results.verification import Check, Name, VerificationStep
+from irsa_cli.core.results.steps import Check, Name, VerificationStep
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.verification import steps
 from irsa_cli.usecases.verification.iam_steps import FAILED, STATUS, attempt, open_check, step

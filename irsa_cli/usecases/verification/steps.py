@@ -12,7 +12,8 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
-from irsa_cli.core.results.verification import Check, Name, Permission, VerificationStep
+from irsa_cli.core.results.steps import Check, Name, VerificationStep
+from irsa_cli.core.results.verification import Permission
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.evaluation import Explanation
 from irsa_cli.core.trust.jwt import Claims, read

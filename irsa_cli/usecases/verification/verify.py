@@ -19,6 +19,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results import verification
+from irsa_cli.core.results.steps import VerificationStep
 from irsa_cli.core.trust.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
@@ -27,8 +28,9 @@ from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.read.associations import runs_agent, unread
+from irsa_cli.usecases.read.associations import unread
 from irsa_cli.usecases.read.bindings import naming_roles
+from irsa_cli.usecases.read.described_associations import runs_agent
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.readable import check_namespace, read
 from irsa_cli.usecases.read.reads import WORKERS, Reads
@@ -243,7 +245,7 @@ class Verifier:
         others = self._association(namespace, name) if given is None else None
         if given is None:
             trusted = iam_steps.trust(role, arn, identity)
-            at_aws: Iterable[verification.VerificationStep] = (
+            at_aws: Iterable[VerificationStep] = (
                 iam_steps.provider(reads.provider(account), cluster, account, audience, reach),
                 trusted,
                 steps.exchange(exchanged, self._sent(arn), SESSION_NAME, trusted),
@@ -275,7 +277,7 @@ class Verifier:
 
     def _by_association(
         self, given: Association, namespace: str, name: str, exchanged: Any
-    ) -> Iterator[verification.VerificationStep]:
+    ) -> Iterator[VerificationStep]:
         first, bound = self.reads.role(given.role_arn), bool(self.wanted.pod)
         named = NamedServiceAccount(self.connection, namespace, name)
         yield from pod_steps.at_aws(first, exchanged, given, self.connection.cluster, named, bound=bound)
@@ -326,7 +328,7 @@ class Verifier:
 
     def _after(
         self, arn: str, exchanged: Exchange | IrsaError, target: Link | UnreadableNote | None
-    ) -> tuple[list[verification.VerificationStep], list[verification.Permission]]:
+    ) -> tuple[list[VerificationStep], list[verification.Permission]]:
         """Use the credentials: ask for their identity, assume further roles, call AWS."""
         aws, calls = self.connection.aws, self.wanted.calls
         first = exchanged if isinstance(exchanged, IrsaError) else exchanged.credentials
@@ -343,13 +345,13 @@ class Verifier:
 
     def _chain(
         self, current: RoleCredentials | IrsaError, target: Link | UnreadableNote | None
-    ) -> tuple[list[verification.VerificationStep], RoleCredentials | IrsaError]:
+    ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
 
         def sts(credentials: RoleCredentials | IrsaError) -> Any:
             return self.connection.aws.client_of("sts", _held(credentials))
 
-        found: list[verification.VerificationStep] = []
+        found: list[VerificationStep] = []
         if isinstance(target, UnreadableNote):
             current = target
             found.append(unreadable_step(target))

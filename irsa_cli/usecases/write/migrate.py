@@ -16,7 +16,7 @@ from irsa_cli.aws import bindings
 from irsa_cli.aws.trail import EVENTS, last_exchange
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import ROLLED, Pod, owner_of
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.baseline import fingerprint, read_baseline
-from irsa_cli.core.audit.report import risk_json, select
+from irsa_cli.core.audit.report import fingerprint, read_baseline, risk_json, select
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
 from tests.support.estates import ADMIN, SA, account, admits, cluster, estate, role
 

@@ -6,9 +6,9 @@ import pytest
 
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.marks.locks.lease import Holder, LeaseState, SeenLock, Timing, Writer
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import Holder, LeaseState, Lock, LockScope, Timing, Writer
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.results.locks import SeenLock
 from tests.unit.current import NOW, around, working
 
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import Lock, LockScope
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.usecases.command.retry import LookAgain
-from irsa_cli.usecases.locks.hold import Hold, LocksAhead, Registry
+from irsa_cli.usecases.locks.ahead import LocksAhead
+from irsa_cli.usecases.locks.hold import Hold, Registry
 from tests.support.memory.cloud import MemoryCloud
 from tests.unit.locks.test_hold import CREATION, DELETION, Table, table
 

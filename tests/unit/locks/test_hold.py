@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer
-from irsa_cli.core.marks.locks.names import Lock, LockScope, is_all_new
+from irsa_cli.core.marks.locks import Holder, LeaseState, Lock, LockScope, Timing, Writer, is_all_new
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     ROLE_ARN_ANNOTATION,

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from irsa_cli.core.marks.locks.lease import Holder, LeaseState, SeenLock, Timing, Writer, renewed
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import Holder, LeaseState, Lock, LockScope, Timing, Writer, renewed
+from irsa_cli.core.results.locks import SeenLock
 
 LOCK = Lock(LockScope.BINDING, "backend/app")
 NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=timezone.utc)

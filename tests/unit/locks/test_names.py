@@ -5,8 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.marks.locks.lease import cluster_label
-from irsa_cli.core.marks.locks.names import Lock, LockScope, locks_of, recovery_locks, shared_locks
+from irsa_cli.core.marks.locks import Lock, LockScope, cluster_label, locks_of, recovery_locks, shared_locks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     SERVICE_ACCOUNT_TAG,

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.marks.locks.lease import Holder, Timing, Writer, cluster_label
-from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks import Holder, Lock, LockScope, Timing, Writer, cluster_label
 from irsa_cli.usecases.locks import unlock as unlocking
 from irsa_cli.usecases.locks.presence import Presence
 from tests.support.memory.cloud import CLUSTER

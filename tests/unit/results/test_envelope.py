@@ -20,7 +20,7 @@ from irsa_cli.core.doctor.finding import Group, Verdict
 from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.inventory.describe_document import Identity
 from irsa_cli.core.plan.kinds import Kind
-from irsa_cli.core.recovery.report import Recoveries, Skipped
+from irsa_cli.core.recovery.leftovers import Recoveries, Skipped
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.envelope import DocumentKind, ReadOutcome, failed
 from irsa_cli.core.results.locks import Removal
@@ -34,7 +34,8 @@ from irsa_cli.core.results.result import (
     Result,
     TransactionScope,
 )
-from irsa_cli.core.results.verification import Name, StepStatus, VerificationOutcome
+from irsa_cli.core.results.steps import Name, StepStatus
+from irsa_cli.core.results.verification import VerificationOutcome
 from irsa_cli.core.trust.evaluation import Failure
 from irsa_cli.core.trust.rules.rule import Area, Severity
 from irsa_cli.core.values import errors

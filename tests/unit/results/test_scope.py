@@ -3,19 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.screens.audit_reports import as_junit
+from irsa_cli.cli.output.screens.audit import as_junit
 from irsa_cli.cli.output.screens.checked import of_risks
 from irsa_cli.core.lint.report import LintReport
-from irsa_cli.core.results.scope import (
-    Allowance,
-    AnswerScope,
-    NotExamined,
-    WhyNot,
-    by_design,
-    plural,
-    unanswered,
-)
+from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, WhyNot, by_design, unanswered
 from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.shown import plural
 
 LEFT_OUT = st.builds(NotExamined, st.text(min_size=1), st.sampled_from(WhyNot), st.booleans())
 SCOPES = st.builds(

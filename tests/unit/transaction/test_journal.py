@@ -19,7 +19,8 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import NamespaceState, Present
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.reading import find, journals, prune, read, unfinished, unreadable
+from irsa_cli.transaction.reading import journals, prune, read
+from irsa_cli.transaction.recover import find, unfinished, unreadable
 from irsa_cli.transaction.story import Record, Story, new_transaction_id
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some

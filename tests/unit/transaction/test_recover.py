@@ -19,8 +19,8 @@ from irsa_cli.core.plan.states import NamespaceState
 from irsa_cli.transaction import steps
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.reading import read, unfinished
-from irsa_cli.transaction.recover import roll_back
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import roll_back, unfinished
 from irsa_cli.transaction.runner import Transaction
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.rules import table
-from irsa_cli.core.trust.rules.judge import judge
-from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.providers import (
+from irsa_cli.core.trust.rules.judge import (
     KnownCluster,
     TrustContext,
     can_be_had,
     cluster_providers,
+    judge,
     stage_of,
 )
+from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Area, Rule
 from irsa_cli.core.trust.rules.table import EXAMPLES, RULES, TRUST_RULES
 from tests.support.ran import schema

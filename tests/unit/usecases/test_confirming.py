@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from irsa_cli.cli.output.confirming import Confirmation
+from irsa_cli.cli.output.plan_text import Confirmation
 from irsa_cli.cli.terminal.progress import Progress
 from tests.support.memory.playing import Play
 from tests.unit.usecases.commands import FILE, ONE, READER, S3, applied, bound, provider
@@ -47,7 +47,7 @@ class Person:
 def person(play: Play, monkeypatch: pytest.MonkeyPatch) -> Person:
     """Somebody at the terminal who says yes once, and is not to be asked again."""
     found = Person(play)
-    monkeypatch.setattr("irsa_cli.cli.output.confirming.can_ask", lambda: True)
+    monkeypatch.setattr("irsa_cli.cli.output.plan_text.can_ask", lambda: True)
     monkeypatch.setattr("irsa_cli.cli.terminal.progress.Progress.ask", lambda _, *given: found.ask(*given))
     return found
 

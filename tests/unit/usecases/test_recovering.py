@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.plan.states import TRANSACTION_TAG
-from irsa_cli.core.recovery.report import Recoveries
+from irsa_cli.core.recovery.leftovers import Recoveries
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.recovery import by_journal

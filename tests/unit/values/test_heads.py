@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.heads import caller_name, head
+from irsa_cli.core.values.shown import caller_name, head
 
 DEPLOYER = "arn:aws:sts::444455556666:assumed-role/deployer/irsa"
 ADMIN = "arn:aws:iam::111122223333:user/admin"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.aws.permissions.simulation import Caller, Simulated, action, resource, simulate
-from irsa_cli.core.results.verification import StepStatus
+from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.verification.steps import simulated
 

@@ -14,15 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.cli.output.screens.verify import junit, sarif
+from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.results.verification import (
-    Check,
-    Name,
     Permission,
-    StepStatus,
     Verification,
     VerificationOutcome,
     VerificationReport,
-    VerificationStep,
     agreed,
 )
 from irsa_cli.core.values.cluster import Cluster

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from irsa_cli.cli.output.reports.escaping import command, shortened
 from irsa_cli.cli.output.reports.model import Level, PipelineReport, SourcePlace
-from irsa_cli.core.results.scope import plural
+from irsa_cli.core.values.shown import plural
 
 SHOWN = 10
 """Annotations of one level that GitHub shows of a step."""

@@ -31,7 +31,6 @@ class ReportFiles:
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether there is any file."""
         return bool(self.output_file or self.summary_file or self.json_file)
 
     def write(self, document: Mapping[str, Any], markdown: Callable[[int], str]) -> Iterator[OSError]:

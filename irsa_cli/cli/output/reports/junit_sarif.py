@@ -8,7 +8,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from irsa_cli import __version__
-from irsa_cli.core.results.envelope import Reading, error_json
+from irsa_cli.core.results.envelope import error_json
+from irsa_cli.core.results.scope import Reading
 from irsa_cli.core.values.shown import json_text, visible
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

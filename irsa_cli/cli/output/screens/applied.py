@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import click
 
-from irsa_cli.cli.output.of_results import GOOD, WORDS, counted, report_of
+from irsa_cli.cli.output.of_results import GOOD, WORDS, entry_of, facts_of, is_good, of_result, plan_verdict
 from irsa_cli.cli.output.plan_text import change_lines, totals
+from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank, SourcePlace
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.results.scope import plural
-from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.shown import plural, visible
 
 NAME_WIDTH = 39
 
@@ -106,3 +106,53 @@ def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
             yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"
     if done.pending:
         yield f"Not started: {', '.join(item.title for item in done.pending)}"
+
+
+def counted(done: AppliedList) -> str:
+    """How many ServiceAccounts have which outcome, then everything else; '' if there are none."""
+    parts = [(number, WORDS[Ended(ended)]) for ended, number in done.summary.items()]
+    parts += [(len(done.pending), "not started")] if done.pending else []
+    accounts = plural(sum(number for number, _ in parts), "ServiceAccount")
+    if len(parts) == 1:
+        accounts += f" {parts[0][1]}"
+    elif parts:
+        accounts += f": {', '.join(f'{number} {word}' for number, word in parts)}"
+    apart = (f"{name} {WORDS[ended]}" for name, ends in done.apart.items() for ended in ends)
+    return "; ".join([*([accounts] if parts else []), *apart])
+
+
+def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
+    """The report of a command that writes, or of its plan."""
+    return of_result(found, title) if isinstance(found, Result) else of_applied(found, title)
+
+
+def of_applied(done: AppliedList, title: str) -> PipelineReport:
+    """The report of a command about many ServiceAccounts, in the order of the files."""
+    clusters = {item.result.cluster.arn: item.result.cluster for item in done.items if item.result.cluster}
+    eventful = [
+        item for item in done.items if item.result.ended is not Ended.UNCHANGED or item.result.warnings
+    ]
+    planned = [item.result for item in done.items if item.result.ended is Ended.PLANNED]
+    plan = f". {plan_verdict(planned)}" if planned else ""
+    unchanged = len(done.items) - len(eventful)
+    return PipelineReport(
+        title,
+        f"{counted(done) or 'nothing to do'}{plan}",
+        all(is_good(item.result) for item in done.items) and not done.pending,
+        int(done.exit_code),
+        facts_of(*clusters.values()),
+        (
+            *(entry_of(item.title, item.result, _place(item.where)) for item in eventful),
+            *(Entry(item.title, "not started", Rank.FAILED, level=Level.ERROR) for item in done.pending),
+        ),
+        (f"{unchanged} unchanged",) if unchanged else (),
+        (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
+    )
+
+
+def _place(where: str) -> SourcePlace | None:
+    """A place FILE:LINE of a configuration file."""
+    file, _, line = where.rpartition(":")
+    return (
+        SourcePlace(file, int(line)) if file and line.isdecimal() else SourcePlace(where) if where else None
+    )

@@ -13,15 +13,15 @@ from irsa_cli.cli.output.text import error_lines, next_lines
 from irsa_cli.core.audit.report import RiskReport
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.results.scope import plural
+from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.results.verification import (
-    StepStatus,
     Verification,
     VerificationOutcome,
     VerificationReport,
     unchecked,
 )
 from irsa_cli.core.trust.rules.rule import Risk, Severity
+from irsa_cli.core.values.shown import plural
 
 _OUTCOMES = {
     VerificationOutcome.VERIFIED: (Rank.GOOD, None),

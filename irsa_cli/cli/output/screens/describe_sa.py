@@ -22,7 +22,6 @@ _UNREAD = "not readable"
 
 
 def lines(found: Description) -> Iterator[str]:
-    """The description line by line."""
     binding = found.binding
     yield found.cluster.head
     good = binding.status is BindingStatus.OK

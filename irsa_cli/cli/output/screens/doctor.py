@@ -8,8 +8,7 @@ from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed
-from irsa_cli.core.results.scope import plural
-from irsa_cli.core.values.shown import shown, unspaced, visible
+from irsa_cli.core.values.shown import plural, shown, unspaced, visible
 
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
 _WIDTH = 10

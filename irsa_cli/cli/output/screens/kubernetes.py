@@ -8,8 +8,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes, KubePermission
 from irsa_cli.core.rbac.objects import RbacRule
 from irsa_cli.core.rbac.principals import Principal
-from irsa_cli.core.results.scope import plural
-from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.shown import plural, visible
 
 SHOWN = 3
 """Rules, rights and principals listed per line."""

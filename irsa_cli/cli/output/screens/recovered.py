@@ -22,8 +22,7 @@ from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.core.recovery.leftovers import Leftovers
-    from irsa_cli.core.recovery.report import Found, Recoveries
+    from irsa_cli.core.recovery.leftovers import Found, Leftovers, Recoveries
     from irsa_cli.usecases.recovery.history import Journals, Story
 
 _WORDS = {**WORDS, Ended.PLANNED: "nothing was changed (dry run)", Ended.UNCHANGED: "nothing to do"}

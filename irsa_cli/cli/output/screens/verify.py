@@ -13,17 +13,15 @@ import click
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.text import show_document, warnings
 from irsa_cli.cli.terminal.wording import say
-from irsa_cli.core.results.scope import plural
+from irsa_cli.core.results.steps import Name, StepStatus
 from irsa_cli.core.results.verification import (
     DECIDING,
-    Name,
-    StepStatus,
     Verification,
     VerificationOutcome,
     VerificationReport,
     unchecked,
 )
-from irsa_cli.core.values.shown import visible
+from irsa_cli.core.values.shown import plural, visible
 
 TITLES = {
     Name.TOKEN: "1 Token",
@@ -46,7 +44,6 @@ _WIDTH = 13
 
 
 def show(report: VerificationReport, output: str) -> None:
-    """Print the report in this form."""
     if output in _FORMS:
         click.echo(_FORMS[output](report), nl=False)
     elif output == "text":

@@ -120,7 +120,6 @@ class PowerGrant:
 
     @property
     def denies(self) -> bool:
-        """Whether it is a Deny."""
         return self.item.get("Effect") == "Deny"
 
     @property
@@ -218,7 +217,6 @@ class RolePower:
 
     @property
     def power(self) -> Power:
-        """How powerful it is."""
         held = frozenset().union(*(grant.actions for _, grant in self._grants if not grant.denies))
         if not held:
             return Power()

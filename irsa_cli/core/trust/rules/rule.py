@@ -138,7 +138,6 @@ class Risk:
         return "; to fix: ".join(self.warned)
 
     def to_json(self) -> dict[str, Any]:
-        """The risk as `-o json` shows it among warnings."""
         return {
             "id": self.rule.id,
             "severity": self.severity.value,

@@ -169,7 +169,6 @@ class Look:
 
     @cached_property
     def statements(self) -> list[Statement]:
-        """All statements of the document."""
         return statements(self.document)
 
     @cached_property

@@ -1,1 +1,0 @@
-"""Locks by which one run at a time changes a binding, as values: locked objects, contents of Leases."""
