@@ -95,7 +95,7 @@ def _list(get: Get, kind: Listable, namespace: str) -> list[_Found] | str:
 class Get(Protocol):
     """`Calls.get`."""
 
-    def __call__(self, operation: str, path: str, *, accept: str = ..., **query: str) -> Json: ...  # noqa: D102
+    def __call__(self, operation: str, path: str, *, accept: str = ..., **query: str) -> Json: ...
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,6 @@ class Listable:
         return f"{self.kind.lower()}.{self.group}" if self.group else self.kind.lower()
 
     def path(self, namespace: str) -> str:
-        """Where its objects in a namespace are listed."""
         base = f"/apis/{self.group}" if self.group else "/api"
         return f"{base}/{self.version}/namespaces/{namespace}/{self.resource}"
 

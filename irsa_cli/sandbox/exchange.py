@@ -263,12 +263,10 @@ class Faults:
             return tuple(self._struck)
 
     def add(self, fault: Fault) -> None:
-        """Arm `fault`."""
         with self._lock:
             self._armed.append(_Armed(fault, fault.skip, fault.times))
 
     def clear(self) -> None:
-        """Disarm all."""
         with self._lock:
             self._armed.clear()
             self._struck.clear()

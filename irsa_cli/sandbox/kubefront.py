@@ -42,7 +42,6 @@ class KubeFront:
         return Label("kubernetes", operation, _subject(route, request.body), caller)
 
     def answer(self, request: Incoming) -> Answer:
-        """The application's answer."""
         try:
             code, headers, body = call_app(self._app, request)
         except Exception as error:
@@ -52,11 +51,9 @@ class KubeFront:
         return Answer(code, body, kept, _reason(code, body))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
-        """A `Status` with `code` as its reason."""
         return Answer.of_json(ApiError(status, code, message).body(), status, code)
 
     def throttled(self, service: str) -> Answer:
-        """The answer of priority and fairness."""
         answer = self.failure(service, "TooManyRequests", "too many requests, please try again later", 429)
         answer.headers["Retry-After"] = "1"
         return answer

@@ -272,7 +272,6 @@ class Sandbox:
             self._own[found.arn].api.set_rules(name, rules)
 
     def associated(self, cluster: str, namespace: str, name: str) -> bool:
-        """Whether a ServiceAccount has an EKS Pod Identity association."""
         return self._front.clusters.associations.get(self._cluster(cluster).arn, namespace, name) is not None
 
     def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
@@ -302,7 +301,6 @@ class Sandbox:
         self._front.trail.record(TokenExchange(token, role_arn, found.spec.region, code=code, words=words))
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
-        """The answer to a TokenReview by the cluster's API server."""
         return self._access.review(self._cluster(cluster), body)
 
     def _cluster(self, name: str) -> Cluster:

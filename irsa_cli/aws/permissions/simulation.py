@@ -47,7 +47,6 @@ class Simulated:
 
     @property
     def allowed(self) -> bool:
-        """Whether the policies allow it."""
         return self.decision == "allowed"
 
 

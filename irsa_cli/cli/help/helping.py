@@ -38,7 +38,6 @@ def _is_short(command: click.Command, context: click.Context) -> bool:
 
 
 def whole_help(command: click.Command, context: click.Context) -> str:
-    """The help of a command with all its options."""
     context.meta[_ALL] = True
     return command.get_help(context)
 
@@ -97,7 +96,6 @@ class HelpedCommand(AsCalled):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Read the command line, with the defaults of `.irsa.yaml`."""
         with ExitStack() as chosen:
             chosen.enter_context(chosen_file(self, args))
             if not extra.get("resilient_parsing") and not {"-h", "--help", "--help-all"} & set(args):
@@ -131,7 +129,6 @@ class HelpedCommand(AsCalled):
         return left
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, those of the command itself first."""
         for heading, options in option_headings(self, ctx).items():
             _write_options(options, heading, ctx, formatter)
 
@@ -162,7 +159,6 @@ class HelpedGroup(AsCalled, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or suggest close names."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

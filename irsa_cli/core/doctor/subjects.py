@@ -21,7 +21,6 @@ TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
 
 
 def annotations_of(subject: Subject | None) -> Mapping[str, str]:
-    """The ServiceAccount's annotations as far as they are known."""
     account = subject.account if subject else None
     return account.annotations if isinstance(account, ServiceAccount) else {}
 
@@ -35,7 +34,6 @@ def audience_of(facts: Facts, subject: Subject | None) -> str:
 
 
 def argument(arguments: Iterable[str], flag: str) -> str:
-    """The value of a flag on a command line, '' when it isn't there."""
     items = list(arguments)
     for number, item in enumerate(items):
         if item.startswith(f"{flag}="):
@@ -84,7 +82,6 @@ def home_identity(facts: Facts, subject: Subject) -> WebIdentity:
 
 
 def quota_of(facts: Facts, name: str, default: int) -> int:
-    """A quota of the account by its name in GetAccountSummary, else `default`."""
     quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
     return int(quotas.get(name, default))
 
@@ -100,7 +97,6 @@ def is_bare(pod: Pod) -> bool:
 
 
 def injected_users(subject: Subject) -> list[tuple[Pod, Container]]:
-    """The containers that have a web identity."""
     found = [(pod, item) for pod in subject.users() for item in pod.containers if injected(item)]
     if not found:
         raise CannotTell(f"no container of {subject.full_name} has a web identity")
@@ -108,17 +104,14 @@ def injected_users(subject: Subject) -> list[tuple[Pod, Container]]:
 
 
 def where(found: Iterable[tuple[Pod, Container]]) -> str:
-    """Pods and containers for people, at most five."""
     return listed(f"{pod.name} (container {container.name})" for pod, container in found)
 
 
 def pod_names(pods: Iterable[Pod]) -> str:
-    """Pods for people, at most five."""
     return listed(pod.name for pod in pods)
 
 
 def starts(pods: Iterable[Pod]) -> str:
-    """When pods were created, for people, at most five."""
     return listed(pod.created.isoformat() for pod in pods if pod.created)
 
 

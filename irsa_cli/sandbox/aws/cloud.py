@@ -58,7 +58,6 @@ class Cloud:
         return sorted(self._opened)
 
     def iam(self, account: str, partition: str) -> Any:
-        """Moto's IAM of an account, an `IAMBackend`."""
         from moto.iam.models import iam_backends
 
         return iam_backends[account][partition]
@@ -90,7 +89,6 @@ class Cloud:
             iam.managed_policies[policy.arn] = policy
 
     def add_user(self, account: str, partition: str, name: str, policy: dict[str, Any] | None = None) -> None:
-        """Create an IAM user with an access key, and with this inline policy."""
         from moto.iam.models import AccessKey
 
         with self.lock:
@@ -133,7 +131,6 @@ class Cloud:
             iam.roles[number] = role
 
     def principal(self, arn: str) -> Any:
-        """The user or role of an ARN, an object of moto's; None if there is none."""
         match = _PRINCIPAL.fullmatch(arn)
         if match is None or match.group(2, 1) not in self.accounts():
             return None
@@ -154,7 +151,6 @@ class Cloud:
                     role.assume_role_policy_document = json.dumps(document)
 
     def add_bucket(self, account: str, partition: str, name: str) -> None:
-        """Create an empty S3 bucket."""
         from moto.s3.models import s3_backends
 
         with self.lock:
@@ -171,7 +167,6 @@ class Cloud:
                 s3_backends[account][partition].create_bucket(name, BY_NAME[partition].home)
 
     def forward(self, request: AwsRequest, account: str, partition: str) -> Answer:
-        """Moto's answer to `request` of that account."""
         with self.lock:
             if request.service == "s3":
                 self._ensure_demo_buckets(account, partition)

@@ -73,12 +73,10 @@ class Front:
             self.quotas.update(QUOTAS)
 
     def label(self, request: Incoming) -> Label:
-        """Service, operation, subject and caller of a call."""
         read = read_request(request)
         return Label(read.service, read.operation, read.subject, read.caller)
 
     def answer(self, request: Incoming) -> Answer:
-        """The answer, which may be a refusal."""
         read = read_request(request)
         try:
             return self._answer(read)
@@ -89,15 +87,12 @@ class Front:
             return render_error(read.service, AwsError("InternalFailure", repr(error), 500))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
-        """An error in the shape of `service`."""
         return render_error(service, AwsError(code, message, status))
 
     def throttled(self, service: str) -> Answer:
-        """A service's answer to too many calls."""
         return render_error(service, _THROTTLING.get(service, AwsError("Throttling", "Rate exceeded")))
 
     def identify(self, request: Incoming) -> Caller:
-        """The signer of a call to STS; raises AwsError for an invalid signature."""
         with self.cloud.lock:
             return self.callers.authenticate(read_request(request))
 

@@ -40,7 +40,6 @@ class Sts:
     _trail: Trail
 
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
-        """The unsigned call."""
         check_parameters("sts", request.operation, request.params)
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         account, partition = _place(role_arn)
@@ -75,7 +74,6 @@ class Sts:
         return result_of(request, result)
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        """A signed call."""
         if request.operation == "GetCallerIdentity":
             identity = {"Arn": caller.arn, "UserId": caller.user_id, "Account": caller.account}
             return result_of(request, identity)
@@ -85,7 +83,6 @@ class Sts:
         raise AwsError("InvalidAction", message)
 
     def assume_role(self, request: AwsRequest, caller: Caller) -> Session:
-        """New credentials of a role for an AWS caller."""
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         tags, transitive = _session_tags(request, caller)
         account, partition = _place(role_arn)

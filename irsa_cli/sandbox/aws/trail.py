@@ -66,7 +66,6 @@ class Trail:
         self._events: list[_Event] = []
 
     def reset(self) -> None:
-        """Forget all events."""
         with self._lock:
             self._events.clear()
 
@@ -146,7 +145,6 @@ class Trail:
             self._events.append(_Event(place, now.timestamp(), listed))
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        """CloudTrail's answer to a call that is allowed."""
         if request.operation != "LookupEvents":
             message = f"The sandbox does not serve {request.operation} of CloudTrail."
             raise AwsError("NotImplemented", message, 501)

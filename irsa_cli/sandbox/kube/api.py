@@ -55,7 +55,6 @@ class KubeApi:
         self._tokens = TokenIssuer(issuer, signing_key)
 
     def jwks(self) -> JsonObject:
-        """Return the public keys that this cluster's tokens verify with."""
         return self._tokens.jwks()
 
     def set_rules(self, username: str, rules: Sequence[Rule]) -> None:
@@ -68,7 +67,6 @@ class KubeApi:
             self._store.create(kinds.BY_NAME[body["kind"]], body["metadata"].get("namespace", ""), body)
 
     def reset(self) -> None:
-        """Back to a new cluster: no objects of users, no rules. Issuer and keys stay."""
         self._authorizer.reset()
         self._store.reset()
         self._admission.install()

@@ -80,17 +80,14 @@ class Authorizer:
         self._rules: dict[str, tuple[Rule, ...]] = {}
 
     def set_rules(self, username: str, rules: Sequence[Rule]) -> None:
-        """From now on `username` may do what `rules` say and nothing else."""
         with self._lock:
             self._rules[username] = tuple(rules)
 
     def reset(self) -> None:
-        """Forget all rules."""
         with self._lock:
             self._rules.clear()
 
     def allows(self, who: Identity, route: Route) -> bool:
-        """Whether `who` may do what `route` asks."""
         if "system:masters" in who.groups:
             return True
         if not route.resource:

@@ -166,27 +166,22 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """As in bodies: group and version, which is v1 for all."""
         return f"{self.group}/v1" if self.group else "v1"
 
     @property
     def singular(self) -> str:
-        """As kubectl's users say it."""
         return self.kind.lower()
 
     @property
     def resource(self) -> str:
-        """Its name in paths."""
         return f"{self.singular}s"
 
     def fill_in(self, obj: JsonObject) -> None:
-        """Set the defaults."""
         _set_defaults(obj, self.defaults)
         if self.kind in _FILL_IN:
             _FILL_IN[self.kind](obj)
 
     def problems(self, obj: JsonObject) -> list[status.FieldError]:
-        """Errors of an object beyond its metadata."""
         return _PROBLEMS[self.kind](obj) if self.kind in _PROBLEMS else []
 
 

@@ -122,7 +122,6 @@ class Store:
             return str(self._version), items
 
     def get(self, kind: Kind, namespace: str, name: str) -> JsonObject:
-        """One object; 404."""
         with self._lock:
             found = self._objects[kind].get((namespace, name))
             if found is None:

@@ -70,11 +70,9 @@ class TokenIssuer:
         return jws.serialize_compact(header, payload, self._key, algorithms=["RS256"]), now + seconds
 
     def jwks(self) -> JsonObject:
-        """Return the JSON Web Key Set with the public key."""
         return {"keys": [dict(self._key.as_dict(private=False))]}
 
     def discovery(self) -> JsonObject:
-        """Return the OpenID provider's metadata."""
         return {
             "issuer": self.issuer,
             "jwks_uri": f"{self.issuer}/keys",

@@ -141,7 +141,6 @@ def identity_of(
 
 
 def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
-    """The risks of a broad trust policy; none if it is unreadable."""
     state = attempt(found.result)
     if state is None or isinstance(state, IrsaError):
         return ()
@@ -186,7 +185,6 @@ def whose(result: str | IrsaError, arn: str, session: str) -> VerificationStep:
 
 
 def chained(result: str | IrsaError, arn: str) -> VerificationStep:
-    """Whether the credentials become a further role (role chaining)."""
     sent = f"AssumeRole {arn} with the previous credentials"
     if not isinstance(result, IrsaError):
         return step(Name.CHAIN, sent, Check("credentials", OK, result))
@@ -233,7 +231,6 @@ def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterat
 
 
 def pods_differ(others: Association, arn: str) -> bool:
-    """Whether an association gives pods another role."""
     return arn != others.last_role
 
 
@@ -244,7 +241,6 @@ _DENIALS = {
 
 
 def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:
-    """The results of IAM's simulation; one with missing context values is unknown."""
     kind = "simulation"
     if isinstance(results, IrsaError):
         text = open_check("", results).text
@@ -263,7 +259,6 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
 
 
 def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
-    """The result of a real call."""
     if not isinstance(result, IrsaError):
         return Permission("call", wanted.text, OK, f"succeeded: {result}")
     if isinstance(result, ServiceError) and 400 <= result.status < 500 and not result.transient:

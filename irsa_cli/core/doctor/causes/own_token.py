@@ -103,7 +103,6 @@ def stands_before_region(container: Container, variable: str) -> bool:
 
 
 def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
-    """The volume that a file of the container is in."""
     fitting = [
         name for name, mount in container.mounts.items() if f"{file}/".startswith(f"{mount.rstrip('/')}/")
     ]
@@ -112,7 +111,6 @@ def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
 
 
 def roles_named(subject: Subject) -> list[str]:
-    """The ARNs of the roles that such containers name."""
     return list(dict.fromkeys(item.role for item in own_tokens(subject) if is_role(item.role)))
 
 

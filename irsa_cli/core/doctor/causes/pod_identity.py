@@ -177,7 +177,6 @@ def _older(facts: Facts) -> Judgement:
 
 
 def runs_without(pod: Pod) -> bool:
-    """Whether a pod runs on Fargate or Windows, without EKS Pod Identity."""
     return _FARGATE in pod.labels or pod.os == "windows"
 
 

@@ -154,5 +154,4 @@ def _quota(facts: Facts) -> Judgement:
 
 
 def trust_limit(facts: Facts) -> int:
-    """How many characters the account allows a trust policy."""
     return quota_of(facts, "AssumeRolePolicySizeQuota", policy.TRUST_LIMIT)

@@ -19,7 +19,6 @@ NO_WORDS = "An unknown error occurred"
 
 
 def calls(facts: Facts) -> tuple[TrailEvent, ...]:
-    """The application's calls, the newest one first."""
     return tuple(event for event in have(facts.named.events) if not event.own)
 
 
@@ -55,7 +54,6 @@ def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
 
 
 def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
-    """The pods that are old enough for their calls to be in CloudTrail."""
     return [pod for pod in pods if pod.created is not None and facts.now - pod.created > DELAY]
 
 
@@ -67,6 +65,5 @@ def why_no_call(facts: Facts, otherwise: str) -> str:
 
 
 def in_words(event: TrailEvent) -> str:
-    """The answer of STS and its time."""
     said = "" if event.message in ("", NO_WORDS) else f": {event.message}"
     return f"{event.error}{said} at {event.time.isoformat()}"

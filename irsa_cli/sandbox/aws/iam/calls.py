@@ -69,7 +69,6 @@ def get_provider(account: Account, request: AwsRequest) -> Answer:
 
 
 def delete_provider(account: Account, request: AwsRequest) -> None:
-    """The provider has to be there."""
     _check_arn(request)
     arn = request.params.get("OpenIDConnectProviderArn", "")
     if arn not in account.iam.open_id_providers:
@@ -101,7 +100,6 @@ def update_thumbprint(account: Account, request: AwsRequest) -> None:
 
 
 def existing_provider(account: Account, request: AwsRequest) -> Any:
-    """The provider, which has to be there."""
     _check_arn(request)
     return account.provider(request)
 
@@ -202,7 +200,6 @@ def _profile(profile: Any) -> dict[str, Any]:
 
 
 def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
-    """Each action with each resource."""
     arn = request.params.get("PolicySourceArn", "")
     role = next((role for role in account.iam.roles.values() if role.arn == arn), None)
     if role is None:
@@ -326,7 +323,6 @@ they are, or they would write over what is hidden."""
 
 
 def execute(account: Account, request: AwsRequest) -> Answer:
-    """IAM's answer to an allowed call whose parameters are in shape."""
     place = (account.number, account.partition)
     reads = request.operation.startswith(_STALE_READS)
     stale = reads or request.operation.startswith(_STALE_WRITES)
