@@ -8,11 +8,13 @@ known. If the documentation is silent, the caller is denied.
 
 from __future__ import annotations
 
+import glob
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from fnmatch import fnmatchcase
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
@@ -30,18 +32,16 @@ class _Wanted:
     text: str
     variables: Context | None = None
 
-    def symbols(self) -> list[tuple[str, bool]] | None:
-        """Each character, and whether it may be a wildcard; None: it names a variable without a value."""
-        found: list[tuple[str, bool]] = []
-        at = 0
-        for variable in _VARIABLE.finditer(self.text) if self.variables is not None else ():
-            value = self._value(variable[1])
-            if value is None:
-                return None
-            found += [(char, True) for char in self.text[at : variable.start()]]
-            found += [(char, False) for char in value]
-            at = variable.end()
-        return found + [(char, True) for char in self.text[at:]]
+    def filled(self, *, pattern: bool = False) -> str | None:
+        """The text with the values of its variables, or such a pattern of `fnmatch`; None if one has none."""
+        parts: list[str] = _VARIABLE.split(self.text) if self.variables is not None else [self.text]
+        values = [value for name in parts[1::2] if (value := self._value(name)) is not None]
+        if len(values) < len(parts[1::2]):
+            return None
+        if pattern:
+            parts[::2] = [text.replace("[", "[[]") for text in parts[::2]]
+        parts[1::2] = map(glob.escape, values) if pattern else values
+        return "".join(parts)
 
     def _value(self, name: str) -> str | None:
         if name in ("*", "?", "$"):
@@ -66,50 +66,25 @@ class _Wanted:
         return [_Wanted(part, self.variables) for part in found]
 
 
-def like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
-    """Whether `value` matches a pattern of `*` (any characters) and `?` (any one)."""
+def like(pattern: str, value: str, variables: Context | None = None, *, ignore_case: bool = False) -> bool:
+    """Whether `value` matches a pattern of `*`, `?` and, for values of `variables`, `${...}`."""
     if ignore_case:
         pattern, value = pattern.lower(), value.lower()
-    return _matches([(char, True) for char in pattern], value)
-
-
-def resembles(pattern: str, value: str, variables: Context | None = None) -> bool:
-    """Whether `value` matches a pattern of `*`, `?` and, for values of `variables`, `${...}`."""
     return _string_like(value, _Wanted(pattern, variables))
 
 
-def _matches(symbols: Sequence[tuple[str, bool]], value: str) -> bool:
-    """Go through both, and at a mismatch let the last star swallow one character more."""
-    at = here = 0
-    star, swallowed = -1, 0
-    while here < len(value):
-        char, wild = symbols[at] if at < len(symbols) else ("", False)
-        if wild and char == "*":
-            star, swallowed = at, here
-            at += 1
-        elif char == value[here] or (wild and char == "?"):
-            at, here = at + 1, here + 1
-        elif star >= 0:
-            swallowed += 1
-            at, here = star + 1, swallowed
-        else:
-            return False
-    return all(symbol == ("*", True) for symbol in symbols[at:])
-
-
 def _string_like(value: str, wanted: _Wanted) -> bool:
-    symbols = wanted.symbols()
-    return symbols is not None and _matches(symbols, value)
+    pattern = wanted.filled(pattern=True)
+    return pattern is not None and fnmatchcase(value, pattern)
 
 
 def _equal(value: str, wanted: _Wanted) -> bool:
-    symbols = wanted.symbols()
-    return symbols is not None and "".join(char for char, _ in symbols) == value
+    return value == wanted.filled()
 
 
 def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
-    symbols = wanted.symbols()
-    return symbols is not None and "".join(char for char, _ in symbols).lower() == value.lower()
+    text = wanted.filled()
+    return text is not None and value.lower() == text.lower()
 
 
 def _arn_like(value: str, wanted: _Wanted) -> bool:

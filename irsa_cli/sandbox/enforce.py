@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from irsa_cli.sandbox.conditions import Context, holds, like, listed, resembles
+from irsa_cli.sandbox.conditions import Context, holds, like, listed
 from irsa_cli.sandbox.model import table
 
 Document = Mapping[str, Any]
@@ -78,7 +78,7 @@ def _fits(statement: Mapping[str, Any], act: Act, *, variables: bool, wary: bool
     if not _acts(statement, act.action):
         return False
     source = act.context if variables else None
-    if not _names(statement, "Resource", lambda pattern: resembles(pattern, act.resource, source)):
+    if not _names(statement, "Resource", lambda pattern: like(pattern, act.resource, source)):
         return False
     conditions = statement.get("Condition", {})
     if wary and not all(_is_known(key, act) for keys in conditions.values() for key in keys):

@@ -237,14 +237,10 @@ def _expected(request: AwsRequest, signature: Signature, secret: str) -> str:
     kind = kinds[2 * (request.service == "s3") + signature.presigned]
     auth = kind(Credentials(signature.access_key, secret), signature.service, signature.region)
     headers = {name: request.headers.get(name, "") for name in signature.signed_headers}
-    url = f"http://{request.headers.get('host', '')}{request.target}"
-    mirror = AWSRequest(method=request.method, url=_unsigned_url(url), headers=headers, data=request.body)
+    parts = urlsplit(f"http://{request.headers.get('host', '')}{request.target}")
+    query = [item for item in parts.query.split("&") if not item.startswith("X-Amz-Signature=")]
+    url = parts._replace(query="&".join(query)).geturl()
+    mirror = AWSRequest(method=request.method, url=url, headers=headers, data=request.body)
     mirror.context["timestamp"] = signature.date
     text = auth.string_to_sign(mirror, auth.canonical_request(mirror))
     return str(auth.signature(text, mirror))
-
-
-def _unsigned_url(url: str) -> str:
-    parts = urlsplit(url)
-    kept = [item for item in parts.query.split("&") if not item.startswith("X-Amz-Signature=")]
-    return parts._replace(query="&".join(kept)).geturl()

@@ -63,7 +63,7 @@ class Clusters:
     """All clusters, by account, region and name."""
 
     def __init__(self) -> None:
-        self._by_place: dict[tuple[str, str, str], Cluster] = {}
+        self._by_arn: dict[str, Cluster] = {}
         self.associations = Associations()
         self.access_entries = AccessEntries()
         self._said: dict[str, dict[str, Any]] = {}
@@ -71,10 +71,13 @@ class Clusters:
         self._fargate: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
     def add(self, cluster: Cluster) -> None:
-        self._by_place[_place(cluster.spec)] = cluster
+        self._by_arn[cluster.arn] = cluster
 
     def remove(self, spec: ClusterSpec) -> None:
-        del self._by_place[_place(spec)]
+        del self._by_arn[cluster_arn(spec)]
+
+    def all(self) -> list[Cluster]:
+        return [*self._by_arn.values()]
 
     def reset(self) -> None:
         """Forget all but the clusters themselves."""
@@ -95,17 +98,14 @@ class Clusters:
         self._fargate.setdefault(arn, {})[name] = selectors
 
     def with_issuer(self, issuer: str) -> Cluster | None:
-        return next((c for c in self._by_place.values() if c.issuer == issuer), None)
+        return next((c for c in self._by_arn.values() if c.issuer == issuer), None)
 
     def issuer_hosts(self) -> set[str]:
-        return {urlsplit(cluster.issuer).netloc for cluster in self._by_place.values()}
+        return {urlsplit(cluster.issuer).netloc for cluster in self._by_arn.values()}
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        mine = {
-            name: cluster
-            for (account, region, name), cluster in self._by_place.items()
-            if (account, region) == (caller.account, request.region)
-        }
+        place = (caller.account, request.region)
+        mine = {c.spec.name: c for c in self.all() if (c.spec.account, c.spec.region) == place}
         if request.operation == "ListClusters":
             return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
         parts = [part for part in (self.associations, self.access_entries) if part.serves(request.operation)]
@@ -138,17 +138,7 @@ class Clusters:
         return Answer.of_json({"fargateProfile": {"fargateProfileName": name, "selectors": profiles[name]}})
 
 
-_SERVED = (
-    "CreateAddon",
-    "DescribeCluster",
-    "DescribeFargateProfile",
-    "ListAddons",
-    "ListFargateProfiles",
-)
-
-
-def _place(spec: ClusterSpec) -> tuple[str, str, str]:
-    return spec.account, spec.region, spec.name
+_SERVED = ("CreateAddon", "DescribeCluster", "DescribeFargateProfile", "ListAddons", "ListFargateProfiles")
 
 
 def _description(cluster: Cluster) -> dict[str, Any]:

@@ -11,6 +11,7 @@ the sandbox does not know are left out: only a policy about `*` allows them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -150,20 +151,19 @@ def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
     if request.service == "iam":
         tagging = _WITH_TAGS.get(request.operation) if request.tags() else None
         acts += [Act(tagging, act.resource, act.context)] if tagging else []
-        acts += _passing(request, act, account)
+        if request.operation == "AddRoleToInstanceProfile":
+            acts.append(_passed(request.params.get("RoleName", ""), "ec2.amazonaws.com", act, account))
     if request.operation in ("CreatePodIdentityAssociation", "UpdatePodIdentityAssociation"):
         acts += _passing_to_pods(request, act, account)
     return acts
 
 
-def _passing(request: AwsRequest, act: Act, account: Account) -> list[Act]:
-    """Giving a role to an instance profile is passing it to EC2."""
-    if request.operation != "AddRoleToInstanceProfile":
-        return []
+def _passed(role: str, service: str, act: Act, account: Account) -> Act:
+    """That a call passes a role, by its name, to a service."""
     base = f"arn:{account.partition}:iam::{account.number}:role"
-    resource, tags = _named(account.iam.roles.values(), base, request.params.get("RoleName", ""), None)
-    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": ["ec2.amazonaws.com"]}
-    return [Act("iam:PassRole", resource, context)]
+    resource, tags = _named(account.iam.roles.values(), base, role, None)
+    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": [service]}
+    return Act("iam:PassRole", resource, context)
 
 
 def _passing_to_pods(request: AwsRequest, act: Act, account: Account) -> list[Act]:
@@ -177,10 +177,8 @@ def _passing_to_pods(request: AwsRequest, act: Act, account: Account) -> list[Ac
     cluster = request.path.strip("/").split("/")[1]
     place = f"arn:{account.partition}:eks:{request.region}:{account.number}:podidentityassociation/{cluster}"
     tagging = [Act("eks:TagResource", f"{place}/*", act.context)] if request.json.get("tags") else []
-    base = f"arn:{account.partition}:iam::{account.number}:role"
-    _, tags = _named(account.iam.roles.values(), base, arn.rsplit("/", 1)[-1], None)
-    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": ["pods.eks.amazonaws.com"]}
-    return [*tagging, Act("iam:PassRole", arn, context)]
+    passing = _passed(arn.rsplit("/", 1)[-1], "pods.eks.amazonaws.com", act, account)
+    return [*tagging, replace(passing, resource=arn)]
 
 
 def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
@@ -228,7 +226,9 @@ def _iam_act(request: AwsRequest, account: Account) -> Act:
         context["aws:tagkeys"] = keys
     if "PolicyArn" in request.params and request.operation in _WITH_POLICY_ARN:
         context["iam:policyarn"] = [request.params["PolicyArn"]]
-    boundary = request.params.get("PermissionsBoundary") or _boundary_of(request, account)
+    role = None if request.operation.startswith("Create") else account.role_or_none(request)
+    # Of users moto keeps none.
+    boundary = request.params.get("PermissionsBoundary") or (role and role.permissions_boundary_arn)
     if boundary and request.operation in _BOUNDED:
         context["iam:permissionsboundary"] = [boundary]
     return Act(f"iam:{request.operation}", resource, context)
@@ -267,14 +267,6 @@ def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, d
     if found is None or path is not None:
         return f"{base}{path or '/'}{name}", {}
     return found.arn, _pairs(found.tags or [])
-
-
-def _boundary_of(request: AwsRequest, account: Account) -> str | None:
-    if request.operation.startswith("Create"):
-        return None
-    # Of users moto keeps none.
-    role = account.role_or_none(request)
-    return role.permissions_boundary_arn if role else None
 
 
 def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:

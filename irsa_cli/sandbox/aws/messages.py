@@ -197,8 +197,12 @@ def read_request(incoming: Incoming) -> AwsRequest:
         params.update(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     signature = _read_signature(headers, query)
     service = signature.service if signature else _unsigned_service(target, params)
-    operation = _operation(service, method, target, query, params)
-    if service == "cloudtrail":
+    path, operation = unquote(urlsplit(target).path), params.get("Action", "")
+    if service in ("eks", "eks-auth"):
+        operation = _eks_operation(service, method, path)
+    elif service == "s3":
+        operation = _s3_operation(method, path, query)
+    elif service == "cloudtrail":
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
     return AwsRequest(method, target, headers, body, params, signature, service, operation)
 
@@ -227,17 +231,6 @@ def _unsigned_service(target: str, params: Mapping[str, str]) -> str:
     if "Action" in params:
         return _UNSIGNED.get(params["Action"], "iam" if params.get("Version") == "2010-05-08" else "sts")
     return "eks" if urlsplit(target).path.startswith("/clusters") else "s3"
-
-
-def _operation(
-    service: str, method: str, target: str, query: Mapping[str, str], params: Mapping[str, str]
-) -> str:
-    path = unquote(urlsplit(target).path)
-    if service in ("eks", "eks-auth"):
-        return _eks_operation(service, method, path)
-    if service == "s3":
-        return _s3_operation(method, path, query)
-    return params.get("Action", "")
 
 
 def _eks_operation(service: str, method: str, path: str) -> str:

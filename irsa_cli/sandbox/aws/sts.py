@@ -103,7 +103,8 @@ class Sts:
         return session
 
     def _check_admission(self, role: Any, caller: Caller, act: Act) -> None:
-        who = Who(aws=_names(caller))
+        root = f"arn:{caller.partition}:iam::{caller.account}:root"
+        who = Who(aws=tuple(filter(None, (caller.arn, caller.role_arn, caller.account, root))))
         document = role.assume_role_policy_document if role else None
         by = admitting(document, act.action, who, act.context) if document else None
         own = (caller.arn, caller.role_arn)
@@ -138,11 +139,6 @@ class Sts:
             check_identity_policy(policy)
         limit = json.loads(policy) if policy else None
         return self._callers.open_session(role, name, int(seconds), limit, provider)
-
-
-def _names(caller: Caller) -> tuple[str, ...]:
-    root = f"arn:{caller.partition}:iam::{caller.account}:root"
-    return tuple(filter(None, (caller.arn, caller.role_arn, caller.account, root)))
 
 
 def _place(role_arn: str) -> tuple[str, str]:

@@ -137,18 +137,16 @@ def review_access(authorizer: Authorizer, who: Identity, asked: JsonObject) -> J
         field = "resourceAttributes" if resource is None else "nonResourceAttributes"
         error = status.invalid_value(f"spec.{field}", spec.get(field), "ask about exactly one thing")
         raise status.invalid("", "", [error], group="authorization.k8s.io")
-    allowed = authorizer.allows(who, _route(resource or {}, path or {}))
+    if path:
+        route = Route(path.get("verb", ""), path.get("path", ""))
+    else:
+        keys = ("group", "resource", "subresource", "namespace", "name")
+        asked_of: dict[str, str] = resource or {}
+        route = Route(asked_of.get("verb", ""), "", **{key: asked_of.get(key, "") for key in keys})
     return {
         "kind": "SelfSubjectAccessReview",
         "apiVersion": "authorization.k8s.io/v1",
         "metadata": {},
         "spec": spec,
-        "status": {"allowed": allowed},
+        "status": {"allowed": authorizer.allows(who, route)},
     }
-
-
-def _route(resource: dict[str, str], path: dict[str, str]) -> Route:
-    if path:
-        return Route(path.get("verb", ""), path.get("path", ""))
-    keys = ("group", "resource", "subresource", "namespace", "name")
-    return Route(resource.get("verb", ""), "", **{key: resource.get(key, "") for key in keys})

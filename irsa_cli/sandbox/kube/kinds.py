@@ -137,6 +137,11 @@ def grace_of(pod: JsonObject, desired: int | None) -> int:
 _RBAC = "rbac.authorization.k8s.io"
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _WEBHOOK = table("webhook defaults")
+_WEBHOOK_NEEDS = {
+    "sideEffects": "must specify one of None, NoneOnDryRun",
+    "clientConfig": "exactly one of url or service is required",
+    "admissionReviewVersions": "must specify one of v1, v1beta1",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,23 +265,9 @@ def _webhook_problems(configuration: JsonObject) -> list[status.FieldError]:
             why = "should be a domain with at least three segments separated by dots"
             errors.append(status.invalid_value(f"{field}.name", name, why))
         client = webhook.get("clientConfig", {})
-        errors += [
-            status.required_value(f"{field}.{part}", why)
-            for part, why, given in (
-                ("sideEffects", "must specify one of None, NoneOnDryRun", webhook.get("sideEffects")),
-                (
-                    "clientConfig",
-                    "exactly one of url or service is required",
-                    ("url" in client) != ("service" in client),
-                ),
-                (
-                    "admissionReviewVersions",
-                    "must specify one of v1, v1beta1",
-                    webhook.get("admissionReviewVersions"),
-                ),
-            )
-            if not given
-        ]
+        given = {**webhook, "clientConfig": ("url" in client) != ("service" in client)}
+        needed = (part for part in _WEBHOOK_NEEDS if not given.get(part))
+        errors += [status.required_value(f"{field}.{part}", _WEBHOOK_NEEDS[part]) for part in needed]
     return errors
 
 

@@ -23,7 +23,7 @@ from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, page_of, s
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, result_of, validation_error
-from irsa_cli.sandbox.conditions import Context, like, listed
+from irsa_cli.sandbox.conditions import like, listed
 from irsa_cli.sandbox.enforce import Act, Powers, verdict
 from irsa_cli.sandbox.model import Answer
 
@@ -204,7 +204,9 @@ def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
     role = next((role for role in account.iam.roles.values() if role.arn == arn), None)
     if role is None:
         raise no_such_entity(f"The policy source {arn} cannot be found.")
-    powers, context = powers_of(account.iam, role), _context(request)
+    entries = request.parameters.get("ContextEntries", [])
+    context = {entry["ContextKeyName"].lower(): entry.get("ContextKeyValues", []) for entry in entries}
+    powers = powers_of(account.iam, role)
     resources = request.parameters.get("ResourceArns", [])
     acts = [
         Act(action, resource, context)
@@ -213,11 +215,6 @@ def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
     ]
     results = [_result(powers, act, specific=bool(resources)) for act in acts]
     return result_of(request, {"EvaluationResults": results, "IsTruncated": False})
-
-
-def _context(request: AwsRequest) -> Context:
-    entries = request.parameters.get("ContextEntries", [])
-    return {entry["ContextKeyName"].lower(): entry.get("ContextKeyValues", []) for entry in entries}
 
 
 def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
