@@ -11,17 +11,17 @@ https://kubernetes.io/docs/concepts/workloads/controllers/
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known
-from irsa_cli.core.doctor.finding import comment
+from irsa_cli.core.doctor.finding import Judgement, comment, problem
 from irsa_cli.core.doctor.refusals import Maker
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, pod_names, where
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import ROLLED, ROLLOUT, Pod, owner_of
+from irsa_cli.core.objects.kinds import ROLLED, ROLLOUT, Container, Pod, owner_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.operators import like
@@ -102,6 +102,23 @@ def edit(facts: Facts, pod: Pod) -> str:
     more = [restart(facts, [pod])] if kind in _REPLACED else []
     notes = map(comment, filter(None, (_held(facts.makers, kind, name), *more)))
     return "\n".join((template(facts.reach, pod.namespace, kind, name, facts.makers), *notes))
+
+
+def by_template(
+    facts: Facts, found: Sequence[tuple[Pod, Container]], text: str, /, **evidence: str
+) -> Judgement:
+    """A problem of containers that a change of the first one's template solves."""
+    return problem(text, fix=edit(facts, found[0][0]), containers=where(found), **evidence)
+
+
+def by_restart(facts: Facts, pods: Sequence[Pod], text: str, /, **evidence: str) -> Judgement:
+    """A problem of pods that new ones do not have."""
+    return problem(text, fix=restart(facts, pods), pods=pod_names(pods), **evidence)
+
+
+def by_annotation(facts: Facts, role: str, text: str, /, **evidence: str) -> Judgement:
+    """A problem that another role in the annotation solves."""
+    return problem(text, fix=annotate_and_restart(facts, role), **evidence)
 
 
 def set_account(facts: Facts, namespace: str, kind: str, name: str) -> str:

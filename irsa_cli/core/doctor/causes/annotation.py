@@ -9,7 +9,14 @@ from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, wri
 from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming
 from irsa_cli.core.doctor.clues.usage import idle
-from irsa_cli.core.doctor.commands import annotate_and_restart, make, of_account, restart, unannotate
+from irsa_cli.core.doctor.commands import (
+    annotate_and_restart,
+    by_annotation,
+    make,
+    of_account,
+    restart,
+    unannotate,
+)
 from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, suspect
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
@@ -91,12 +98,9 @@ def _place(facts: Facts) -> Judgement:
         raise CannotTell("no pod has the annotation; see annotation-missing")
     if isinstance(subject.association, Association):
         return ok(BY_ASSOCIATION)
-    return problem(
-        "the pod webhook reads only the ServiceAccount's annotation",
-        fix=annotate_and_restart(facts, pods[0].annotations[ROLE_ARN_ANNOTATION]),
-        annotated=f"pod {pod_names(pods)}",
-        expected=f"ServiceAccount {subject.full_name}",
-    )
+    text = "the pod webhook reads only the ServiceAccount's annotation"
+    said = {"annotated": f"pod {pod_names(pods)}", "expected": f"ServiceAccount {subject.full_name}"}
+    return by_annotation(facts, pods[0].annotations[ROLE_ARN_ANNOTATION], text, **said)
 
 
 def _was_annotated(subject: Subject) -> tuple[str, str]:
@@ -125,12 +129,8 @@ def _removed(facts: Facts) -> Judgement:
     if isinstance(subject.association, Unreadable):
         return _may_be_associated(subject.association, earlier=f"{role} ({origin})")
     manager = account.labels.get(MANAGED_BY_LABEL, "")
-    return problem(
-        "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else ""),
-        fix=annotate_and_restart(facts, role),
-        annotation="none",
-        earlier=f"{role} ({origin})",
-    )
+    text = "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else "")
+    return by_annotation(facts, role, text, annotation="none", earlier=f"{role} ({origin})")
 
 
 @check_of("annotation-missing")

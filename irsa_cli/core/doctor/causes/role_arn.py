@@ -7,7 +7,14 @@ import shlex
 
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
-from irsa_cli.core.doctor.commands import admit, annotate_and_restart, commented, make, proposed
+from irsa_cli.core.doctor.commands import (
+    admit,
+    annotate_and_restart,
+    by_annotation,
+    commented,
+    make,
+    proposed,
+)
 from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem
 from irsa_cli.core.doctor.subjects import listed
@@ -26,12 +33,8 @@ def _whitespace(facts: Facts) -> Judgement:
         return ok("the ARN has no stray characters")
     if not is_role(clean):
         raise CannotTell("it is not a role ARN without its stray characters either; see annotation-arn")
-    return problem(
-        "STS uses the value with every character",
-        fix=annotate_and_restart(facts, clean),
-        annotation=shown(value),
-        expected=clean,
-    )
+    text = "STS uses the value with every character"
+    return by_annotation(facts, clean, text, annotation=shown(value), expected=clean)
 
 
 def _clean(value: str) -> str:
@@ -85,12 +88,8 @@ def _partition(facts: Facts) -> Judgement:
         return ok("the role is in the cluster's partition", partition=arn.partition)
     right = Arn(facts.cluster.partition, "iam", "", arn.account, arn.resource)
     there = only_one(facts) or (subject.role if isinstance(subject.role, Role) else None)
-    return problem(
-        "credentials never work across partitions",
-        fix=annotate_and_restart(facts, str(right) if there is None else there.arn),
-        annotation=str(arn),
-        cluster=facts.cluster.partition,
-    )
+    role, text = str(right) if there is None else there.arn, "credentials never work across partitions"
+    return by_annotation(facts, role, text, annotation=str(arn), cluster=facts.cluster.partition)
 
 
 @check_of("annotation-account")
@@ -107,12 +106,8 @@ def _account(facts: Facts) -> Judgement:
         have(subject.role)
         have(subject.provider)
         return ok("no role in the cluster's account fits better", account=arn.account)
-    return problem(
-        "a role of this name in the cluster's account trusts the ServiceAccount",
-        fix=annotate_and_restart(facts, same[0]),
-        annotation=str(arn),
-        role=same[0],
-    )
+    text = "a role of this name in the cluster's account trusts the ServiceAccount"
+    return by_annotation(facts, same[0], text, annotation=str(arn), role=same[0])
 
 
 @check_of("role-missing")
@@ -153,12 +148,8 @@ def _path(facts: Facts) -> Judgement:
         raise CannotTell(f"there is no role {arn.name}")
     if role.arn == str(arn):
         return ok("the ARN matches the role's exactly")
-    return problem(
-        "STS compares the whole ARN, including path and case",
-        fix=annotate_and_restart(facts, role.arn),
-        annotation=str(arn),
-        role=role.arn,
-    )
+    text = "STS compares the whole ARN, including path and case"
+    return by_annotation(facts, role.arn, text, annotation=str(arn), role=role.arn)
 
 
 @check_of("annotation-other-role")

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from irsa_cli.core.doctor.causes.environment import cli_version
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
-from irsa_cli.core.doctor.commands import edit
+from irsa_cli.core.doctor.commands import by_template
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, suspect, unknown
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -96,15 +96,10 @@ def _endpoint(facts: Facts) -> Judgement:
     if found:
         variable, address = _endpoint_of(found[0][1])
         host = _host(address or "")
-        wrong = variable == _URL and host
-        return problem(
-            "the endpoint applies to every service without its own, including STS"
-            if wrong
-            else "the value for the STS endpoint is not a URL",
-            fix=edit(facts, found[0][0]),
-            containers=where(found),
-            endpoint=host or f"{variable} has no host",
-        )
+        text = "the value for the STS endpoint is not a URL"
+        if variable == _URL and host:
+            text = "the endpoint applies to every service without its own, including STS"
+        return by_template(facts, found, text, endpoint=host or f"{variable} has no host")
     hidden = given(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
     own = hidden or given(facts, lambda item: _leads(item) is _Endpoint.OWN)
     if not own:
@@ -188,12 +183,8 @@ def _proxy(facts: Facts) -> Judgement:
     sure = [(pod, item) for pod, item in found if _proxied(item)]
     if not sure:
         return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=where(found))
-    return problem(
-        f"HTTP_PROXY is set, and NO_PROXY does not include {_AGENT}",
-        fix=edit(facts, sure[0][0]),
-        containers=where(sure),
-        no_proxy=no_proxy(sure[0][1]) or "none",
-    )
+    text = f"HTTP_PROXY is set, and NO_PROXY does not include {_AGENT}"
+    return by_template(facts, sure, text, no_proxy=no_proxy(sure[0][1]) or "none")
 
 
 def _proxied(container: Container) -> bool | None:
@@ -220,13 +211,8 @@ def _sdk(facts: Facts) -> Judgement:
     versions = [(pod, item, cli_version(item)) for pod, item in found]
     old = [(pod, item) for pod, item, it in versions if it and it[1] < _CLI_SINCE.get(it[0], 0)]
     if old:
-        return problem(
-            "this AWS CLI does not support EKS Pod Identity",
-            fix=edit(facts, old[0][0]),
-            containers=where(old),
-            image=old[0][1].image,
-            needed=">= 1.30.0 or 2.15.0",
-        )
+        text = "this AWS CLI does not support EKS Pod Identity"
+        return by_template(facts, old, text, image=old[0][1].image, needed=">= 1.30.0 or 2.15.0")
     hidden = [item.image for _, item, version in versions if version is None]
     if hidden:
         return hint(

@@ -48,21 +48,16 @@ def _check(identifier: str, facts: Facts) -> Judgement:
         return ok("another role fits better; see annotation-other-role")
     found = flaws_of(facts)
     mine = [flaw for flaw in found if flaw.cause == identifier]
+    if not mine and found:
+        others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
+        return ok(f"the trust policy has another problem; see {others}")
     if not mine:
-        return _not_this(facts, role, found)
+        return ok("; ".join(explain(role.trust, identity_of(facts, facts.named), now=facts.now).text))
     flaw = mine[0]
     evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
     if flaw.unknown:
         return unknown(flaw.text, **evidence)
     return problem(flaw.text, fix=_fix(facts, role, flaw), role=role.arn, **evidence)
-
-
-def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
-    if found:
-        others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
-        return ok(f"the trust policy has another problem; see {others}")
-    explanation = explain(role.trust, identity_of(facts, facts.named), now=facts.now)
-    return ok("; ".join(explanation.text))
 
 
 def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
