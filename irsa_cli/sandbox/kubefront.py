@@ -19,7 +19,7 @@ from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.identities import Entry
 from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.exchange import Incoming, Label, call_app
-from irsa_cli.sandbox.kube.authorizer import parse_route
+from irsa_cli.sandbox.kube.access import parse_route
 from irsa_cli.sandbox.kube.status import ApiError
 from irsa_cli.sandbox.model import Answer, Identity, table
 

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,20 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.environment import TARGET, chosen_file, project_defaults, settle
-from irsa_cli.cli.help.tables import read_table
+
+
+def read_table(file: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """The tables of a file by name: each line has a key, and its words; lines of one key are one."""
+    tables: dict[str, dict[str, list[str]]] = {}
+    text = pkgutil.get_data(__package__, file) or b""  # Also out of an archive; `files` takes longer.
+    for line in text.decode().splitlines():
+        key, colon, words = line.partition(": ")
+        if line.startswith("["):
+            table = tables.setdefault(line.strip("[]"), {})
+        elif colon and tables:
+            table.setdefault(key, []).extend(words.split())
+    return tables
+
 
 _TABLES = read_table("options.txt")
 _HEADINGS, _COMMON = _TABLES["headings"], _TABLES["common"]

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
-from irsa_cli.sandbox.conditions import listed
+from irsa_cli.sandbox.enforce import listed
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
 
 T = TypeVar("T")

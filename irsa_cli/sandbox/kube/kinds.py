@@ -1,7 +1,7 @@
 """The kinds of objects that the API serves: names, fields, defaults and checks, one value for each kind.
 
 The table is kinds.yaml. Some are objects like any other and no more: a Lease that has expired is nobody's
-lock here, who may do what is set in the sandbox (`authorizer`) and not read from roles and bindings, and
+lock here, who may do what is set in the sandbox (`access`) and not read from roles and bindings, and
 nothing runs pods: they stay Pending until somebody writes another status. `admission` changes new pods.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/

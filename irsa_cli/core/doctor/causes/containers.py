@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
-from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.commands import by_template, edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
@@ -18,6 +17,7 @@ from irsa_cli.core.doctor.subjects import (
     audience_of,
     injected,
     injected_users,
+    is_admitted,
     listed,
     where,
 )

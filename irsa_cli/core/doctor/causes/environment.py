@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.commands import annotate, by_template
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, suspect, unknown
-from irsa_cli.core.doctor.subjects import TOKEN_ENV, injected_users, listed, where
+from irsa_cli.core.doctor.subjects import TOKEN_ENV, injected_users, is_admitted, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable

@@ -23,8 +23,7 @@ from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, page_of, s
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, result_of, validation_error
-from irsa_cli.sandbox.conditions import like, listed
-from irsa_cli.sandbox.enforce import Act, Powers, verdict
+from irsa_cli.sandbox.enforce import Act, Powers, like, listed, verdict
 from irsa_cli.sandbox.model import Answer
 
 _THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
