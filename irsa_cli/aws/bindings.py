@@ -23,7 +23,6 @@ PARALLEL = 8
 
 
 def provider_arns(iam: IAMClient) -> tuple[str, ...]:
-    """The ARNs of the account's OIDC providers; IAM gives all of them at once."""
     found = call(iam.list_open_id_connect_providers)["OpenIDConnectProviderList"]
     return tuple(item["Arn"] for item in found)
 
@@ -95,7 +94,6 @@ def associations(
 
 
 def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
-    """The names of a cluster's EKS add-ons."""
     listed = pages(eks.list_addons, "nextToken", clusterName=cluster)
     return tuple(name for page in listed for name in page.get("addons", []))
 

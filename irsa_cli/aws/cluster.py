@@ -36,7 +36,6 @@ _AT_ONCE = 16
 
 
 def cluster_names(eks: EKSClient) -> tuple[str, ...]:
-    """The names of all clusters of the client's region."""
     return tuple(name for page in pages(eks.list_clusters, "nextToken") for name in page["clusters"])
 
 

@@ -32,7 +32,6 @@ T = TypeVar("T")
 
 
 def or_none(read: Callable[[], T]) -> T | None:
-    """The result of `read`; None if IAM has no such object."""
     try:
         return read()
     except ServiceError as error:
@@ -130,25 +129,21 @@ def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
-    """The ARNs of a role's managed policies."""
     found = pages(iam.list_attached_role_policies, "Marker", RoleName=role)
     return frozenset(item["PolicyArn"] for page in found for item in page["AttachedPolicies"])
 
 
 def inline_policy_names(iam: IAMClient, role: str) -> list[str]:
-    """The names of a role's inline policies."""
     found = pages(iam.list_role_policies, "Marker", RoleName=role)
     return [name for page in found for name in page["PolicyNames"]]
 
 
 def inline_policy(iam: IAMClient, role: str, name: str) -> Document | None:
-    """An inline policy's document, None when there is none of that name."""
     answer = or_none(lambda: call(iam.get_role_policy, RoleName=role, PolicyName=name))
     return None if answer is None else cast("Document", answer["PolicyDocument"])
 
 
 def inline_policies(iam: IAMClient, role: str) -> dict[str, Document]:
-    """All inline policies of a role."""
     names = inline_policy_names(iam, role)
     if not names:
         return {}
@@ -158,7 +153,6 @@ def inline_policies(iam: IAMClient, role: str) -> dict[str, Document]:
 
 
 def managed_policy(iam: IAMClient, arn: str) -> Document:
-    """The document of a managed policy, in its default version."""
     version = call(iam.get_policy, PolicyArn=arn)["Policy"]["DefaultVersionId"]
     found = call(iam.get_policy_version, PolicyArn=arn, VersionId=version)["PolicyVersion"]
     return cast("Document", found["Document"])
@@ -196,12 +190,10 @@ def trust_quota(iam: IAMClient) -> int:
 
 
 def quotas(iam: IAMClient) -> dict[str, int]:
-    """The account's quotas and counts, by the names that GetAccountSummary gives them."""
     return {str(name): value for name, value in call(iam.get_account_summary)["SummaryMap"].items()}
 
 
 def allowed_quotas(iam: IAMClient) -> dict[str, int]:
-    """The quotas; none if the caller may not ask."""
     try:
         return quotas(iam)
     except ServiceError as error:

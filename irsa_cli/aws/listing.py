@@ -97,7 +97,6 @@ def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:
 
 
 def find_role(iam: IAMClient, name: str) -> FoundRole | None:
-    """A role with tags and use, None when it doesn't exist."""
     role = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
     if role is None:
         return None

@@ -164,7 +164,6 @@ _OF_CLIENTS: WeakKeyDictionary[Any, RecentWrites] = WeakKeyDictionary()
 
 
 def recent_writes(client: Any) -> RecentWrites:
-    """The recent writes through a client of IAM."""
     return _OF_CLIENTS.setdefault(client, RecentWrites())
 
 

@@ -109,7 +109,6 @@ class AwsSession:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """The regions of its partition."""
         return regions_of(self._session, self.partition)
 
     def moved_to(self, region: str) -> AwsSession:
@@ -154,7 +153,6 @@ class AwsSession:
 
     @property
     def configured_region(self) -> str:
-        """The region in the profile, '' for none."""
         return str(self._session._session.get_scoped_config().get("region") or "")
 
     def partition_of(self, region: str) -> str:
@@ -266,7 +264,6 @@ class _Bounded:
         return AWSResponse(answer.url, answer.status_code, answer.headers, read)
 
     def close(self) -> None:
-        """Close its connections."""
         self._session.close()
 
 

@@ -187,7 +187,6 @@ class Calls:
         )
 
     def _list(self, resource: str, namespace: str | None = None, **query: str) -> list[Json]:
-        """All objects of a namespace, or (None) of the cluster."""
         return self._dated_list(Request(f"list {resource}", namespace or "", query=query)).items
 
     def _dated_list(self, request: Request) -> DatedList:
@@ -230,7 +229,6 @@ def _items(answer: Json) -> list[Json]:
 
 
 def or_none(read: Callable[[], T]) -> T | None:
-    """The result of `read`, None if it raises that there is no such object."""
     try:
         return read()
     except ServiceError as error:

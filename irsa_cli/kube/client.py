@@ -38,15 +38,12 @@ class Kube(Calls):
     """
 
     def namespace(self, name: str) -> Json | None:
-        """A namespace."""
         return self._read("namespaces", "", name)
 
     def namespaces(self) -> list[Json]:
-        """All namespaces."""
         return self._list("namespaces")
 
     def create_namespace(self, body: Json, *, dry_run: bool = False) -> Json:
-        """POST a namespace."""
         return self._create("namespaces", "", body, dry_run=dry_run)
 
     def delete_namespace(self, name: str, *, uid: str, resource_version: str) -> None:
@@ -58,16 +55,13 @@ class Kube(Calls):
         return read_contents(self.get, namespace)
 
     def service_account(self, namespace: str, name: str) -> Json | None:
-        """A ServiceAccount."""
         return self._read("serviceaccounts", namespace, name)
 
     def service_accounts(self, namespace: str | None = None, selector: str = "") -> list[Json]:
-        """The ServiceAccounts of a namespace, or of the cluster: all, or those of a label selector."""
         wanted = {"labelSelector": selector} if selector else {}
         return self._list("serviceaccounts", namespace, **wanted)
 
     def create_service_account(self, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
-        """POST a ServiceAccount."""
         return self._create("serviceaccounts", namespace, body, dry_run=dry_run)
 
     def patch_service_account(self, namespace: str, name: str, patch: Json) -> Json:
@@ -110,19 +104,15 @@ class Kube(Calls):
         return TokenAnswer(str(status["token"]), expires.replace(tzinfo=timezone.utc))
 
     def config_map(self, namespace: str, name: str) -> Json | None:
-        """A ConfigMap."""
         return self._read("configmaps", namespace, name)
 
     def config_maps(self, namespace: str, selector: str) -> list[Json]:
-        """The ConfigMaps of a namespace that have these labels."""
         return self._list("configmaps", namespace, labelSelector=selector)
 
     def create_config_map(self, namespace: str, body: Json) -> Json:
-        """POST a ConfigMap."""
         return self._create("configmaps", namespace, body)
 
     def patch_config_map(self, namespace: str, name: str, patch: Json) -> Json:
-        """Merge-patch a ConfigMap."""
         return self._call("patch configmaps", namespace, name, body=patch)
 
     def delete_config_map(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
@@ -130,11 +120,9 @@ class Kube(Calls):
         self._call("delete configmaps", namespace, name, body=_exactly(uid, resource_version))
 
     def pod(self, namespace: str, name: str) -> Json | None:
-        """A pod."""
         return self._read("pods", namespace, name)
 
     def pods(self, namespace: str | None = None, selector: str = "") -> list[Json]:
-        """The pods of a namespace, or of the cluster: all, or those of a label selector."""
         return self._list("pods", namespace, **({"labelSelector": selector} if selector else {}))
 
     def pod_log(self, namespace: str, name: str, container: str, most_bytes: int) -> str:
@@ -143,7 +131,6 @@ class Kube(Calls):
         return str(self._call(READ_LOG, namespace, name, query=wanted)["log"])
 
     def create_job(self, namespace: str, body: Json) -> Json:
-        """POST a Job."""
         return self._create("jobs", namespace, body)
 
     def delete_job(self, namespace: str, name: str) -> None:
@@ -159,7 +146,6 @@ class Kube(Calls):
         return _or_empty(lambda: self._list(resource, namespace))
 
     def nodes(self) -> list[Json]:
-        """All nodes of the cluster."""
         return self._list("nodes")
 
     def restart(self, namespace: str, kind: str, name: str, time: str) -> None:
@@ -168,11 +154,9 @@ class Kube(Calls):
         self._call(f"patch {kind.lower()}s", namespace, name, body=patch)
 
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
-        """The events of a namespace, or of the cluster, with this reason."""
         return self._list("events", namespace, fieldSelector=f"reason={reason}")
 
     def mutating_webhooks(self) -> list[Json]:
-        """All MutatingWebhookConfigurations."""
         return self._list("mutatingwebhookconfigurations")
 
     def network_policies(self, namespace: str | None = None) -> list[Json]:
@@ -201,7 +185,6 @@ class Kube(Calls):
         return or_none(lambda: self._dated(Request("get leases", namespace, name)))
 
     def leases(self, namespace: str, selector: str) -> list[Json]:
-        """All Leases of a namespace whose labels fit, in all pages."""
         return self.dated_leases(namespace, selector).items
 
     def dated_leases(self, namespace: str, selector: str) -> DatedList:

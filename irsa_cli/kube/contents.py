@@ -118,7 +118,6 @@ class Listable:
         return f"{self.kind.lower()}.{self.group}" if self.group else self.kind.lower()
 
     def path(self, namespace: str) -> str:
-        """Where its objects in a namespace are listed."""
         base = f"/apis/{self.group}" if self.group else "/api"
         return f"{base}/{self.version}/namespaces/{namespace}/{self.resource}"
 

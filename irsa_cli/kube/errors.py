@@ -49,7 +49,6 @@ _UNREACHED = "check the way to the cluster's endpoint (private endpoint, VPN, NO
 
 
 def translate(error: Exception, operation: str) -> ServiceError:
-    """Return the error for a failed attempt of a call."""
     if isinstance(error, ApiException) and error.status:
         return _answered(error, operation)
     if certificate_refused(error):
@@ -98,7 +97,6 @@ def _error(operation: str, **facts: Any) -> ServiceError:
 
 
 def _words(error: BaseException) -> str:
-    """Describe a failure without the reprs of Python libraries."""
     if type(error).__module__.startswith("irsa_cli."):
         return str(error)
     causes = list(causes_of(error))
@@ -150,7 +148,6 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
 
 
 def endless(operation: str) -> ServiceError:
-    """Return the error for a list without an end."""
     return ServiceError(
         f"kubernetes {operation} can't be read to its end",
         code="EndlessList",

@@ -106,7 +106,6 @@ def _call(call: str, report: Conclusion) -> None:
 
 
 def as_text(report: Conclusion) -> str:
-    """The report for a person: the sentence first."""
     mark = {EXPECTED: "✓", WRONG: "✗", UNKNOWN: "?"}[report.verdict]
     facts = [("because", report.cause), *(("to do", step) for step in report.do)]
     facts += [(_words(key), _plain(value)) for key, value in report.evidence.items()]
@@ -131,7 +130,6 @@ def _plain(value: Any) -> str:
 
 
 def as_json(report: Conclusion) -> str:
-    """The report in the envelope of all commands of irsa."""
     metadata = {"command": "preflight", "outcome": report.verdict, "exitCode": EXIT_CODES[report.verdict]}
     metadata.update({"cluster": None, "caller": None, "summary": {report.verdict: 1}, "notes": []})
     item: dict[str, Any] = {"verdict": report.verdict, "sentence": report.sentence, "cause": report.cause}

@@ -1,21 +1,242 @@
-"""Evaluate policies: identity policies, with AWS's words for a refusal, and the trust policies of roles.
+"""Evaluate policies as IAM does: identity policies, with its words for a refusal, and trust policies.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-Resource policies, service control policies and session tags are not modelled. Of a condition key that the
-sandbox knows nothing of, the worst is assumed: what allows by it allows nothing, what denies by it denies.
-A trust policy is taken to be grammatical; `aws.iam.grammar` sees to that when it is written.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+Written apart from irsa's own evaluation, which is tested against this one. Resource policies, service control
+policies and session tags are not modelled. Of a condition key that the sandbox knows nothing of, and of what
+is not documented, the worst is assumed: what allows by it allows nothing, what denies by it denies. A trust
+policy is taken to be grammatical; `aws.iam.grammar` sees to that when it is written.
 """
 
 from __future__ import annotations
 
+import glob
+import ipaddress
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from fnmatch import fnmatchcase
+from operator import eq, ge, gt, le, lt
 from typing import Any, Literal
 
-from irsa_cli.sandbox.conditions import Context, holds, like, listed, resembles
 from irsa_cli.sandbox.model import table
+
+Context = Mapping[str, Sequence[str]]
+"""The values of condition keys in this request; names in lower case, absent where the request has none."""
+
+_Test = Callable[[str, "_Wanted"], bool]
+_VARIABLE = re.compile(r"\$\{(.*?)\}", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A value in a policy. `variables`: where `${...}` takes its values from; None: it is plain text."""
+
+    text: str
+    variables: Context | None = None
+
+    def filled(self, *, pattern: bool = False) -> str | None:
+        """The text with the values of its variables, or such a pattern of `fnmatch`; None if one has none."""
+        parts: list[str] = _VARIABLE.split(self.text) if self.variables is not None else [self.text]
+        values = [value for name in parts[1::2] if (value := self._value(name)) is not None]
+        if len(values) < len(parts[1::2]):
+            return None
+        if pattern:
+            parts[::2] = [text.replace("[", "[[]") for text in parts[::2]]
+        parts[1::2] = map(glob.escape, values) if pattern else values
+        return "".join(parts)
+
+    def _value(self, name: str) -> str | None:
+        if name in ("*", "?", "$"):
+            return name
+        key, comma, default = name.partition(",")
+        values = (self.variables or {}).get(key.strip().lower())
+        if values:
+            return values[0] if len(values) == 1 else None
+        return default.strip().removeprefix("'").removesuffix("'") if comma else None
+
+    def parts(self) -> list[_Wanted]:
+        """The components of an ARN; a variable's name may hold colons."""
+        found, depth = [""], 0
+        for position, char in enumerate(self.text):
+            if self.variables is not None and self.text.startswith("${", position):
+                depth += 1
+            depth -= char == "}" and depth > 0
+            if char == ":" and not depth and len(found) < 6:
+                found.append("")
+            else:
+                found[-1] += char
+        return [_Wanted(part, self.variables) for part in found]
+
+
+def like(pattern: str, value: str, variables: Context | None = None, *, ignore_case: bool = False) -> bool:
+    """Whether `value` matches a pattern of `*`, `?` and, for values of `variables`, `${...}`."""
+    if ignore_case:
+        pattern, value = pattern.lower(), value.lower()
+    return _string_like(value, _Wanted(pattern, variables))
+
+
+def _string_like(value: str, wanted: _Wanted) -> bool:
+    pattern = wanted.filled(pattern=True)
+    return pattern is not None and fnmatchcase(value, pattern)
+
+
+def _equal(value: str, wanted: _Wanted) -> bool:
+    return value == wanted.filled()
+
+
+def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
+    text = wanted.filled()
+    return text is not None and value.lower() == text.lower()
+
+
+def _arn_like(value: str, wanted: _Wanted) -> bool:
+    patterns, parts = wanted.parts(), value.split(":", 5)
+    return len(patterns) == len(parts) and all(map(_string_like, parts, patterns))
+
+
+def _same_bool(value: str, wanted: _Wanted) -> bool:
+    return value.lower() == wanted.text.lower() and value.lower() in ("true", "false")
+
+
+def _in_network(value: str, wanted: _Wanted) -> bool:
+    try:
+        return ipaddress.ip_address(value) in ipaddress.ip_network(wanted.text, strict=False)
+    except ValueError:
+        return False
+
+
+def _instant(text: str) -> float:
+    """Seconds since the epoch, of a date in ISO 8601 or of such a number."""
+    for form in ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"):
+        try:
+            found = datetime.strptime(text, form)
+        except ValueError:
+            continue
+        return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
+    return float(text)
+
+
+def _ordered(read: Callable[[str], float], compare: Callable[[float, float], bool]) -> _Test:
+    def test(value: str, wanted: _Wanted) -> bool:
+        try:
+            return compare(read(value), read(wanted.text))
+        except ValueError:
+            return False
+
+    return test
+
+
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    "Equals": eq,
+    "LessThan": lt,
+    "LessThanEquals": le,
+    "GreaterThan": gt,
+    "GreaterThanEquals": ge,
+}
+_POSITIVE: dict[str, _Test] = {
+    "StringEquals": _equal,
+    "StringEqualsIgnoreCase": _equal_ignoring_case,
+    "StringLike": _string_like,
+    "ArnEquals": _arn_like,
+    "ArnLike": _arn_like,
+    "Bool": _same_bool,
+    "BinaryEquals": lambda *_: False,  # No key here is binary.
+    "IpAddress": _in_network,
+    **{f"Numeric{name}": _ordered(float, order) for name, order in _ORDERS.items()},
+    **{f"Date{name}": _ordered(_instant, order) for name, order in _ORDERS.items()},
+}
+_NEGATIVE: dict[str, _Test] = {
+    "StringNotEquals": _equal,
+    "StringNotEqualsIgnoreCase": _equal_ignoring_case,
+    "StringNotLike": _string_like,
+    "ArnNotEquals": _arn_like,
+    "ArnNotLike": _arn_like,
+    "NotIpAddress": _in_network,
+    "NumericNotEquals": _ordered(float, eq),
+    "DateNotEquals": _ordered(_instant, eq),
+}
+_OF_ARNS = frozenset({"ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"})
+"""Of these, it is not documented what they say to a value that is no ARN."""
+
+
+def _taken_apart(operator: str) -> tuple[str, str, bool]:
+    quantifier, colon, name = operator.rpartition(":")
+    bare = name[: -len("IfExists")] if name.endswith("IfExists") else name
+    return quantifier + colon, bare, bare != name
+
+
+def is_operator(name: str) -> bool:
+    """Whether IAM knows a condition operator of this name; it tells upper from lower case in them."""
+    quantifier, bare, _ = _taken_apart(name)
+    known = bare in _POSITIVE or bare in _NEGATIVE
+    return name == "Null" or (known and quantifier in ("", "ForAnyValue:", "ForAllValues:"))
+
+
+def holds(
+    block: Mapping[str, Mapping[str, Any]], context: Context, *, variables: bool = False, denies: bool = False
+) -> bool:
+    """Whether every operator of a Condition block, for every key, is satisfied.
+
+    `variables`: whether `${...}` in its values is replaced, as in policies of version 2012-10-17. `denies`:
+    whether the statement is a Deny. Undocumented behaviour counts against the caller: it does not fulfil the
+    condition of an Allow, and fulfils the one of a Deny.
+    """
+    source = context if variables else None
+    return all(
+        _holds_for(
+            operator,
+            context.get(key.lower()),
+            [_Wanted(_text(v), source) for v in listed(wanted)],
+            denies=denies,
+        )
+        for operator, keys in block.items()
+        for key, wanted in keys.items()
+    )
+
+
+def _holds_for(operator: str, values: Sequence[str] | None, wanted: list[_Wanted], *, denies: bool) -> bool:
+    if operator == "Null":
+        return str(values is None).lower() in [item.text.lower() for item in wanted]
+    if not is_operator(operator):
+        return False
+    quantifier, name, if_exists = _taken_apart(operator)
+    if values is None and if_exists:
+        # With ForAnyValue, the documentation says nothing of it.
+        return denies if quantifier == "ForAnyValue:" else True
+    if name in _OF_ARNS and any(not value.startswith("arn:") for value in values or ()):
+        return denies
+    verdicts = list(_verdicts(name, values or (), wanted))
+    if quantifier == "ForAnyValue:":
+        return any(verdict for value, verdict in verdicts if value)
+    if quantifier == "ForAllValues:":
+        return all(verdict for value, verdict in verdicts if value)
+    # That a key with several values needs a quantifier is documented; what happens without one isn't.
+    if len(verdicts) > 1:
+        return denies
+    # A negated operator is satisfied by a key that is not there.
+    return verdicts[0][1] if verdicts else name in _NEGATIVE
+
+
+def _verdicts(name: str, values: Sequence[str], wanted: list[_Wanted]) -> Iterator[tuple[str, bool]]:
+    """Each value of the key, with what a single comparison of it says."""
+    test = _NEGATIVE.get(name) or _POSITIVE[name]
+    for value in values:
+        hit = any(test(value, item) for item in wanted)
+        yield value, hit != (name in _NEGATIVE)
+
+
+def listed(value: Any) -> list[Any]:
+    """A value that may stand without a list, as one."""
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 Document = Mapping[str, Any]
 Verdict = Literal["allow", "deny", "silent"]
@@ -78,7 +299,7 @@ def _fits(statement: Mapping[str, Any], act: Act, *, variables: bool, wary: bool
     if not _acts(statement, act.action):
         return False
     source = act.context if variables else None
-    if not _names(statement, "Resource", lambda pattern: resembles(pattern, act.resource, source)):
+    if not _names(statement, "Resource", lambda pattern: like(pattern, act.resource, source)):
         return False
     conditions = statement.get("Condition", {})
     if wary and not all(_is_known(key, act) for keys in conditions.values() for key in keys):

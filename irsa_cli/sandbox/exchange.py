@@ -72,13 +72,6 @@ class Incoming:
     body: bytes
 
 
-@dataclass
-class _Era:
-    """The time between two resets; calls of an era that is over leave no trace."""
-
-    over: bool = False
-
-
 class Exchange:
     """Carries calls to endpoints. `latency` is in seconds and added to each call.
 
@@ -96,13 +89,14 @@ class Exchange:
         self._connections = 0
         self._hurrying = False
         self._held: set[threading.Event] = set()
-        self._era = _Era()
+        self._reset = threading.Event()
+        """Set by the next reset; calls that began before leave no trace."""
 
     def reset(self, latency: float) -> None:
         """Forget faults and calls. Calls that are held by a fault are dropped, never executed."""
         with self._changed:
-            self._era.over = True
-            self._era = _Era()
+            self._reset.set()
+            self._reset = threading.Event()
             self._release()
         self.faults.clear()
         self.calls.clear()
@@ -152,40 +146,28 @@ class Exchange:
         label = endpoint.label(request)
         with self._changed:
             self._pending += 1
-            era = self._era
+            over = self._reset
         try:
             if self.latency:
                 self._hold(self.latency)
             if self.listen is not None:
                 self.listen(label)
-            text = f"{label.subject}\n{_text(request)}"
-            fault = self.faults.strike(label.service, label.operation, text, label.caller)
-            delivery = self._break(fault, endpoint, request, label, era)
-            self._log(label, delivery, started, era)
+            sent = f"{request.target}\n{request.body.decode(errors='replace')}"
+            text, about = f"{label.subject}\n{sent}\n{unquote_plus(sent)}", (label.service, label.operation)
+            fault = self.faults.strike(*about, text, label.caller)
+            delivery = self._break(fault, endpoint, request, label, over)
+            status = delivery.answer.status if delivery.ending in ("whole", "cut", "dripping") else 0
+            code, ended = delivery.answer.error_code, time.monotonic()
+            if not over.is_set():
+                self.calls.append(Call(*about, label.subject, status, code, started, ended, label.caller))
         finally:
             with self._changed:
                 self._pending -= 1
                 self._changed.notify_all()
         return delivery
 
-    def _log(self, label: Label, delivery: Delivery, started: float, era: _Era) -> None:
-        answer = delivery.answer
-        status = answer.status if delivery.ending in ("whole", "cut", "dripping") else 0
-        call = Call(
-            label.service,
-            label.operation,
-            label.subject,
-            status,
-            answer.error_code,
-            started,
-            time.monotonic(),
-            label.caller,
-        )
-        if not era.over:
-            self.calls.append(call)
-
     def _break(
-        self, fault: Fault | None, endpoint: Endpoint, request: Incoming, label: Label, era: _Era
+        self, fault: Fault | None, endpoint: Endpoint, request: Incoming, label: Label, over: threading.Event
     ) -> Delivery:
         execute: Callable[[], Answer] = lambda: endpoint.answer(request)  # noqa: E731 - a name for the deed
         if fault is None:
@@ -194,7 +176,7 @@ class Exchange:
             fault.run()
         if fault.kind in ("hang", "late"):
             self._hold(fault.seconds)
-            return Delivery(execute() if fault.kind == "late" and not era.over else Answer(0), "closed")
+            return Delivery(execute() if fault.kind == "late" and not over.is_set() else Answer(0), "closed")
         if fault.kind in ("error-after", "answer-after"):
             execute()
         if fault.kind in ("error", "error-after", "throttle", "status"):
@@ -230,11 +212,6 @@ def _damaged(fault: Fault, answer: Answer) -> Delivery:
     return Delivery(answer, _ENDINGS.get(fault.kind, "whole"), fault.seconds)
 
 
-def _text(request: Incoming) -> str:
-    raw = f"{request.target}\n{request.body.decode(errors='replace')}"
-    return f"{raw}\n{unquote_plus(raw)}"
-
-
 @dataclass
 class _Armed:
     fault: Fault
@@ -263,12 +240,10 @@ class Faults:
             return tuple(self._struck)
 
     def add(self, fault: Fault) -> None:
-        """Arm `fault`."""
         with self._lock:
             self._armed.append(_Armed(fault, fault.skip, fault.times))
 
     def clear(self) -> None:
-        """Disarm all."""
         with self._lock:
             self._armed.clear()
             self._struck.clear()

@@ -92,12 +92,10 @@ class IssuerProxy:
             connection.context = self._contexts[host]
 
     def start(self) -> None:
-        """Answer from now on."""
         self._server.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Close both ports."""
         if self._thread.ident is not None:
             self._listener.shutdown()
             self._thread.join()

@@ -14,13 +14,12 @@ from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.clusters import Cluster
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.identities import Entry
 from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.exchange import Incoming, Label, call_app
-from irsa_cli.sandbox.kube.authorizer import Route, parse_route
+from irsa_cli.sandbox.kube.access import parse_route
 from irsa_cli.sandbox.kube.status import ApiError
 from irsa_cli.sandbox.model import Answer, Identity, table
 
@@ -39,10 +38,11 @@ class KubeFront:
         route = parse_route(request.method, unquote(urlsplit(request.target).path))
         operation = f"{request.method} {route.full_resource or route.path}"
         caller = access_key(request.headers.get("authorization", ""))
-        return Label("kubernetes", operation, _subject(route, request.body), caller)
+        name = route.name or _name_in(request.body)
+        inside = route.namespace and route.resource != "namespaces"
+        return Label("kubernetes", operation, f"{route.namespace}/{name}" if inside else name, caller)
 
     def answer(self, request: Incoming) -> Answer:
-        """The application's answer."""
         try:
             code, headers, body = call_app(self._app, request)
         except Exception as error:
@@ -52,21 +52,12 @@ class KubeFront:
         return Answer(code, body, kept, _reason(code, body))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
-        """A `Status` with `code` as its reason."""
         return Answer.of_json(ApiError(status, code, message).body(), status, code)
 
     def throttled(self, service: str) -> Answer:
-        """The answer of priority and fairness."""
         answer = self.failure(service, "TooManyRequests", "too many requests, please try again later", 429)
         answer.headers["Retry-After"] = "1"
         return answer
-
-
-def _subject(route: Route, body: bytes) -> str:
-    name = route.name or _name_in(body)
-    if route.resource == "namespaces":
-        return name
-    return f"{route.namespace}/{name}" if route.namespace else name
 
 
 def _name_in(body: bytes) -> str:
@@ -109,15 +100,10 @@ class Access:
         entry = self._front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
         if entry and entry.principal in ("", caller.user_id.partition(":")[0]):
             return Identity(entry.username, entry.groups, caller.arn)
-        if self._is_admin(cluster, caller):
-            return Identity(caller.arn, ("system:masters",), caller.arn)
-        return None
-
-    def _is_admin(self, cluster: Cluster, caller: Caller) -> bool:
-        if (caller.account, caller.partition) != (cluster.spec.account, cluster.partition):
-            return False
+        at_home = (caller.account, caller.partition) == (cluster.spec.account, cluster.partition)
         with self._front.cloud.lock:
-            return self._front.callers.is_admin(caller)
+            is_admin = at_home and self._front.callers.is_admin(caller)
+        return Identity(caller.arn, ("system:masters",), caller.arn) if is_admin else None
 
     def review(self, cluster: Cluster, body: bytes) -> Answer:
         """The answer of an authentication webhook to a TokenReview."""

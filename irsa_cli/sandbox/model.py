@@ -53,7 +53,6 @@ class Answer:
 
     @classmethod
     def of_json(cls, value: Any, status: int = 200, error_code: str = "") -> Answer:
-        """An answer in JSON."""
         return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json"}, error_code)
 
 

@@ -54,11 +54,9 @@ class Server:
         self.url = f"{scheme}://{HOST}:{self._listener.server_port}"
 
     def start(self) -> None:
-        """Answer from now on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port and all connections."""
         if self._thread.ident is not None:
             self._listener.shutdown()
             self._thread.join()

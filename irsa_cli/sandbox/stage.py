@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
-from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
+from irsa_cli.sandbox.aws.clusters import Cluster, cluster_arn, issuer_of
 from irsa_cli.sandbox.aws.eks_auth import PATH, Agent
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.trail import TokenExchange
@@ -68,7 +68,6 @@ class Sandbox:
             self._tls = authority.context()
             self.ca_pem = authority.pem
             """The CA of all ports with TLS."""
-            self._clusters: dict[tuple[str, str, str], Cluster] = {}
             self._own: dict[str, _Own] = {}
             self._users: dict[tuple[str, str], dict[str, Any] | None] = {}
             self._given = tuple(clusters)
@@ -99,14 +98,11 @@ class Sandbox:
             for spec in self._given:
                 self.add_cluster(spec)
         except BaseException:
-            self._stop()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
         self._warming.join()
         self._exchange.reset(0.0)
         self._aws.stop()
@@ -158,8 +154,7 @@ class Sandbox:
 
     def add_cluster(self, spec: ClusterSpec) -> None:
         """Create an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
-        place = (spec.account, spec.region, spec.name)
-        if place in self._clusters:
+        if any(found.arn == cluster_arn(spec) for found in self._front.clusters.all()):
             raise ValueError(f"cluster {spec.name} exists")
         self._open_account(spec.account, spec.region)
         external = spec.external
@@ -167,12 +162,15 @@ class Sandbox:
             cluster = Cluster(spec, external.endpoint, external.ca_pem, external.issuer, external.jwks)
         else:
             cluster = self._start_cluster(spec)
-        self._clusters[place] = cluster
         self._front.clusters.add(cluster)
 
     def remove_cluster(self, name: str) -> None:
         """Delete a cluster that was added: EKS forgets it, IAM does not."""
-        self._remove_cluster(self._cluster(name))
+        cluster = self._cluster(name)
+        self._front.clusters.remove(cluster.spec)
+        own = self._own.pop(cluster.arn, None)
+        if own:
+            own.server.stop()
 
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
         key, issuer = signing_key(len(self._own)), issuer_of(spec)
@@ -272,7 +270,6 @@ class Sandbox:
             self._own[found.arn].api.set_rules(name, rules)
 
     def associated(self, cluster: str, namespace: str, name: str) -> bool:
-        """Whether a ServiceAccount has an EKS Pod Identity association."""
         return self._front.clusters.associations.get(self._cluster(cluster).arn, namespace, name) is not None
 
     def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
@@ -302,11 +299,10 @@ class Sandbox:
         self._front.trail.record(TokenExchange(token, role_arn, found.spec.region, code=code, words=words))
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
-        """The answer to a TokenReview by the cluster's API server."""
         return self._access.review(self._cluster(cluster), body)
 
     def _cluster(self, name: str) -> Cluster:
-        for cluster in self._clusters.values():
+        for cluster in self._front.clusters.all():
             if name in (cluster.spec.name, cluster.arn):
                 return cluster
         raise KeyError(name)
@@ -317,17 +313,13 @@ class Sandbox:
         cloud = self._front.cloud
         with cloud.lock:
             state = iam_world(cloud.iam(account, partition))
-        kubernetes = {
-            cluster.spec.name: self._own[cluster.arn].api.world()
-            for cluster in self._clusters.values()
-            if cluster.spec.account == account and cluster.partition == partition and cluster.arn in self._own
-        }
-        associations = self._front.clusters.associations
+        clusters = self._front.clusters
+        mine = [it for it in clusters.all() if (it.spec.account, it.partition) == (account, partition)]
+        kubernetes = {it.spec.name: self._own[it.arn].api.world() for it in mine if it.arn in self._own}
         given = {
             f"{cluster.spec.name}/{name}": found
-            for cluster in self._clusters.values()
-            if cluster.spec.account == account and cluster.partition == partition
-            for name, found in associations.world(cluster.arn).items()
+            for cluster in mine
+            for name, found in clusters.associations.world(cluster.arn).items()
         }
         return {**state, "associations": given, "kubernetes": kubernetes}
 
@@ -343,18 +335,10 @@ class Sandbox:
     def reset(self) -> None:
         """Back to the state after start. Calls that faults hold back are dropped."""
         self._exchange.reset(self._latency)
-        for cluster in list(self._clusters.values()):
+        for cluster in self._front.clusters.all():
             if cluster.spec not in self._given:
-                self._remove_cluster(cluster)
+                self.remove_cluster(cluster.arn)
         for own in self._own.values():
             own.api.reset()
         self._users.clear()
         self._front.reset()
-
-    def _remove_cluster(self, cluster: Cluster) -> None:
-        spec = cluster.spec
-        del self._clusters[spec.account, spec.region, spec.name]
-        self._front.clusters.remove(spec)
-        own = self._own.pop(cluster.arn, None)
-        if own:
-            own.server.stop()

@@ -25,7 +25,6 @@ OTHER_ACCOUNT = "222222222222"
 
 
 def names() -> list[str]:
-    """All worlds."""
     return re.findall(r"^([a-z][\w-]*):", FILE.read_text(encoding="utf-8"), re.MULTILINE)
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are next to the package
-from irsa_cli.core.doctor.causes.variables import DATE, SOURCES, VARIABLES  # noqa: E402
+from irsa_cli.core.doctor.causes.settings import DATE, SOURCES, VARIABLES  # noqa: E402
 from irsa_cli.core.doctor.diagnosis import judge  # noqa: E402
 from irsa_cli.core.doctor.finding import Verdict  # noqa: E402
 from tests.scenarios.breaks import BREAKS, ELSEWHERE  # noqa: E402

@@ -42,7 +42,6 @@ PROJECT: Mapping[str, str] = _TABLES["project"]
 
 
 def variable_of(command: str, option: click.Parameter) -> str:
-    """The variable of an option of a command, or ''."""
     name = option.name or ""
     if not isinstance(option, click.Option) or option.hidden or command.split(" ")[0] in _NONE_OF:
         return ""
@@ -55,7 +54,6 @@ def variable_of(command: str, option: click.Parameter) -> str:
 
 
 def name_variables(name: str, command: click.Command) -> click.Command:
-    """Set the variable of each option of a command."""
     for option in command.params:
         if found := variable_of(name, option):
             option.envvar = found
@@ -128,7 +126,6 @@ def settle(context: click.Context) -> None:
 
 
 def is_flag(name: str) -> bool:
-    """Whether the value of an option is from the command line."""
     context = click.get_current_context(silent=True)
     return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,20 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.environment import TARGET, chosen_file, project_defaults, settle
-from irsa_cli.cli.help.tables import read_table
+
+
+def read_table(file: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """The tables of a file by name: each line has a key, and its words; lines of one key are one."""
+    tables: dict[str, dict[str, list[str]]] = {}
+    text = pkgutil.get_data(__package__, file) or b""  # Also out of an archive; `files` takes longer.
+    for line in text.decode().splitlines():
+        key, colon, words = line.partition(": ")
+        if line.startswith("["):
+            table = tables.setdefault(line.strip("[]"), {})
+        elif colon and tables:
+            table.setdefault(key, []).extend(words.split())
+    return tables
+
 
 _TABLES = read_table("options.txt")
 _HEADINGS, _COMMON = _TABLES["headings"], _TABLES["common"]
@@ -38,7 +52,6 @@ def _is_short(command: click.Command, context: click.Context) -> bool:
 
 
 def whole_help(command: click.Command, context: click.Context) -> str:
-    """The help of a command with all its options."""
     context.meta[_ALL] = True
     return command.get_help(context)
 
@@ -97,7 +110,6 @@ class HelpedCommand(AsCalled):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Read the command line, with the defaults of `.irsa.yaml`."""
         with ExitStack() as chosen:
             chosen.enter_context(chosen_file(self, args))
             if not extra.get("resilient_parsing") and not {"-h", "--help", "--help-all"} & set(args):
@@ -131,7 +143,6 @@ class HelpedCommand(AsCalled):
         return left
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, those of the command itself first."""
         for heading, options in option_headings(self, ctx).items():
             _write_options(options, heading, ctx, formatter)
 
@@ -162,7 +173,6 @@ class HelpedGroup(AsCalled, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or suggest close names."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 
 import click
 
-from irsa_cli.cli.help.tables import meanings, read_table
+from irsa_cli.cli.help.helping import read_table
 
-WORDS = {name: meanings(table) for name, table in read_table("words.txt").items()}
+
+def _meanings(table: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The meanings of each word of a table: its keys."""
+    found: dict[str, list[str]] = {}
+    for key, words in table.items():
+        for word in words:
+            found.setdefault(word, []).append(key)
+    return found
+
+
+WORDS = {name: _meanings(table) for name, table in read_table("words.txt").items()}
 """The words of other tools and their meanings in irsa, by kind."""
 VERBS, COMMANDS, KINDS, SERVICES = (
     {word: found[0] for word, found in WORDS[name].items()}

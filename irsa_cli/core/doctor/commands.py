@@ -11,17 +11,17 @@ https://kubernetes.io/docs/concepts/workloads/controllers/
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known
-from irsa_cli.core.doctor.finding import comment
+from irsa_cli.core.doctor.finding import Judgement, comment, problem
 from irsa_cli.core.doctor.refusals import Maker
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of
+from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, pod_names, where
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import ROLLED, ROLLOUT, Pod, owner_of
+from irsa_cli.core.objects.kinds import ROLLED, ROLLOUT, Container, Pod, owner_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.operators import like
@@ -42,7 +42,6 @@ _MOST = 5
 
 
 def makers_of(pods: Iterable[Pod], read: Callable[[str], tuple[Maker, ...] | Unreadable]) -> Makers:
-    """The owners of pods, of the kinds that `read` knows; unreadable ones are left out."""
     kinds = sorted({owner_of(pod)[0] for pod in pods} & {*ROLLED, "Job"})
     found = (item for item in map(read, kinds) if not isinstance(item, Unreadable))
     return {f"{maker.kind}/{maker.name}": maker for item in found for maker in item}
@@ -95,7 +94,6 @@ def _lost(pod: Pod) -> str:
 
 
 def edit(facts: Facts, pod: Pod) -> str:
-    """The command that edits the owner of a pod, or shows the pod."""
     kind, name = owner_of(pod)
     if not kind:
         text = f"a running pod cannot be changed: fix the manifest of pod {pod.name} and recreate the pod"
@@ -106,14 +104,29 @@ def edit(facts: Facts, pod: Pod) -> str:
     return "\n".join((template(facts.reach, pod.namespace, kind, name, facts.makers), *notes))
 
 
+def by_template(
+    facts: Facts, found: Sequence[tuple[Pod, Container]], text: str, /, **evidence: str
+) -> Judgement:
+    """A problem of containers that a change of the first one's template solves."""
+    return problem(text, fix=edit(facts, found[0][0]), containers=where(found), **evidence)
+
+
+def by_restart(facts: Facts, pods: Sequence[Pod], text: str, /, **evidence: str) -> Judgement:
+    """A problem of pods that new ones do not have."""
+    return problem(text, fix=restart(facts, pods), pods=pod_names(pods), **evidence)
+
+
+def by_annotation(facts: Facts, role: str, text: str, /, **evidence: str) -> Judgement:
+    """A problem that another role in the annotation solves."""
+    return problem(text, fix=annotate_and_restart(facts, role), **evidence)
+
+
 def set_account(facts: Facts, namespace: str, kind: str, name: str) -> str:
-    """The command that gives the pods of a workload the identity of the ServiceAccount."""
     what = f"{kind.lower()} {shlex.quote(name)} {shlex.quote(facts.named.name)}"
     return facts.reach.kubectl(f"set serviceaccount {what}", namespace)
 
 
 def template(reach: Reach, namespace: str, kind: str, name: str, makers: Makers) -> str:
-    """The command that edits a pod template; comments if it cannot be changed there."""
     maker = makers.get(f"{kind}/{name}")
     if maker is not None and maker.owner and maker.owner != f"{kind}/{name}" and kind == "Job":
         kind, _, name = maker.owner.partition("/")
@@ -173,7 +186,6 @@ def _roles(subject: Subject) -> Iterator[Role]:
 
 
 def is_made_for(facts: Facts, subject: Subject, role: Role) -> bool:
-    """Whether irsa's tags say that it is the ServiceAccount's."""
     said = role.tags.get(CLUSTER_TAG), role.tags.get(SERVICE_ACCOUNT_TAG)
     return said == (facts.cluster.arn, subject.full_name)
 
@@ -200,7 +212,6 @@ def _texts(value: Any) -> list[str]:
 
 
 def webhook_shown(facts: Facts, configuration: str) -> str:
-    """The command that shows the configuration of a webhook."""
     name = shlex.quote(configuration)
     return facts.reach.kubectl(f"get mutatingwebhookconfiguration {name} -o yaml")
 
@@ -212,7 +223,6 @@ def annotate(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION) -> str:
 
 
 def unannotate(facts: Facts, key: str) -> str:
-    """The command that takes an annotation off the ServiceAccount."""
     return _annotation(facts, shlex.quote(f"{key}-"))
 
 
@@ -230,7 +240,6 @@ def annotate_and_restart(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATIO
 
 
 def asks_for(pod: Pod, role: str) -> bool:
-    """Whether a container of the pod has this role."""
     return any(item.env.get(ROLE_ENV) == role for item in pod.containers)
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause
-from irsa_cli.core.doctor.causes.inside import INSIDE
-from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
+from irsa_cli.core.doctor.causes.answers import INSIDE
+from irsa_cli.core.doctor.causes.role import TRUST_CAUSES
 from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
@@ -73,12 +73,10 @@ class Examined(Namespaced):
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """The problems, the most probable cause first."""
         return having(self.findings, Verdict.PROBLEM)
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the whole."""
         return _verdict(self.findings, self.undecided)
 
 
@@ -161,13 +159,11 @@ class Diagnosis:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on everything."""
         if self.problems:
             return Verdict.PROBLEM
         return Verdict.OK if self.error is None and self.is_complete else Verdict.UNKNOWN
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         items = [self._cluster_json(), *map(_account_json, self.accounts)]
         if self.account is not None:
             items = [{**_account_json(self.account), "findings": [*map(finding_json, self.findings)]}]
@@ -199,7 +195,6 @@ def _verdict(findings: Iterable[Finding], undecided: tuple[Finding, ...]) -> Ver
 
 
 def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:
-    """The findings with this verdict."""
     return tuple(item for item in findings if item.verdict is verdict)
 
 
@@ -257,7 +252,6 @@ def _place(item: Finding) -> tuple[int, int, int]:
 
 
 def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
-    """The ServiceAccount that the facts are about, with what was found of it."""
     subject, account = facts.named, facts.named.account
     return Examined(
         subject.namespace,
@@ -270,7 +264,6 @@ def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
-    """A finding as `-o json` shows it."""
     judgement = finding.judgement
     return {
         "id": finding.cause.id,
@@ -299,7 +292,6 @@ def _account_json(account: Examined) -> dict[str, Any]:
 
 
 def causes_envelope(causes: Iterable[Cause]) -> Envelope:
-    """The document that `--explain` prints with `-o json` and `-o yaml`."""
     return Envelope(DocumentKind.CAUSES, ReadOutcome.OK, items=[_cause_json(item) for item in causes])
 
 

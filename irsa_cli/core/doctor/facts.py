@@ -152,7 +152,6 @@ class Subject(Namespaced):
         return value
 
     def role_arn(self) -> Arn:
-        """The role's ARN in the annotation, if it is valid."""
         value = self.effective_annotation()
         try:
             return role_arn(value)
@@ -160,7 +159,6 @@ class Subject(Namespaced):
             raise CannotTell(f"{shown(value)} is not a role ARN") from None
 
     def annotated_role(self) -> Role:
-        """The role with exactly the annotation's ARN."""
         arn = self.role_arn()
         role = have(self.role)
         if role is None:
@@ -170,7 +168,6 @@ class Subject(Namespaced):
         return role
 
     def users(self) -> tuple[Pod, ...]:
-        """The live pods that use the ServiceAccount."""
         have(self.pods)
         pods = self.known_users()
         if not pods:

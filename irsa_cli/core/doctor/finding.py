@@ -35,7 +35,6 @@ class Proposal(str, Enum):
 
     @property
     def label(self) -> str:
-        """The label in front of the commands."""
         return _LABELS.get(self, "to fix")
 
 
@@ -124,12 +123,10 @@ class Judgement:
 
     @property
     def proposal(self) -> Proposal | None:
-        """The kind of its fix, None without one."""
         return kind_of(self.fix) if self.fix else None
 
 
 def ok(text: str, **evidence: str) -> Judgement:
-    """Nothing wrong here."""
     return Judgement(Verdict.OK, text, _pairs(evidence))
 
 
@@ -206,7 +203,6 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict."""
         return self.judgement.verdict
 
 

@@ -33,7 +33,6 @@ class PodAnswer:
 
 
 def answer_in(log: str) -> PodAnswer:
-    """The answer in a pod's log; raises `IrsaError` for anything else."""
     try:
         document = json.loads(log)
         (item,) = document["items"]

@@ -84,7 +84,6 @@ def _is_after(one: datetime | None, other: datetime | None) -> bool:
 
 
 def maker(kind: str, body: Json) -> Maker:
-    """An object of one of the kinds that make pods."""
     found = workload(kind, body)
     wanted, there = (0, 0) if found.ended else _counts(kind, body)
     status = body.get("status") or {}
@@ -141,7 +140,6 @@ def _number(body: Json, key: str, default: int = 0) -> int:
 def refused(
     failed: Iterable[CreationFailure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
 ) -> tuple[RefusedPod, ...]:
-    """The workloads of one namespace that miss pods, from `failed` failures and `makers` by kind."""
     found = (_refused(item, makers.get(item.kind, ())) for item in failed)
     return tuple(item for item in found if item is not None)
 

@@ -1,11 +1,16 @@
-"""Facts that several checks need: annotation, role, token, pods; `CannotTell` if they don't exist."""
+"""Facts that several checks need: annotation, role, token, pods, and the exchanges that CloudTrail shows.
+
+Of these, irsa's own are left out, and those under `irsa exec`. `CannotTell` if something does not exist.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.objects.aws import TrailEvent
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -21,7 +26,6 @@ TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
 
 
 def annotations_of(subject: Subject | None) -> Mapping[str, str]:
-    """The ServiceAccount's annotations as far as they are known."""
     account = subject.account if subject else None
     return account.annotations if isinstance(account, ServiceAccount) else {}
 
@@ -35,7 +39,6 @@ def audience_of(facts: Facts, subject: Subject | None) -> str:
 
 
 def argument(arguments: Iterable[str], flag: str) -> str:
-    """The value of a flag on a command line, '' when it isn't there."""
     items = list(arguments)
     for number, item in enumerate(items):
         if item.startswith(f"{flag}="):
@@ -84,7 +87,6 @@ def home_identity(facts: Facts, subject: Subject) -> WebIdentity:
 
 
 def quota_of(facts: Facts, name: str, default: int) -> int:
-    """A quota of the account by its name in GetAccountSummary, else `default`."""
     quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
     return int(quotas.get(name, default))
 
@@ -100,7 +102,6 @@ def is_bare(pod: Pod) -> bool:
 
 
 def injected_users(subject: Subject) -> list[tuple[Pod, Container]]:
-    """The containers that have a web identity."""
     found = [(pod, item) for pod in subject.users() for item in pod.containers if injected(item)]
     if not found:
         raise CannotTell(f"no container of {subject.full_name} has a web identity")
@@ -108,17 +109,14 @@ def injected_users(subject: Subject) -> list[tuple[Pod, Container]]:
 
 
 def where(found: Iterable[tuple[Pod, Container]]) -> str:
-    """Pods and containers for people, at most five."""
     return listed(f"{pod.name} (container {container.name})" for pod, container in found)
 
 
 def pod_names(pods: Iterable[Pod]) -> str:
-    """Pods for people, at most five."""
     return listed(pod.name for pod in pods)
 
 
 def starts(pods: Iterable[Pod]) -> str:
-    """When pods were created, for people, at most five."""
     return listed(pod.created.isoformat() for pod in pods if pod.created)
 
 
@@ -127,3 +125,61 @@ def listed(items: Iterable[str], limit: int = 5) -> str:
     found = list(dict.fromkeys(items))
     more = f" and {len(found) - limit} more" if len(found) > limit else ""
     return ", ".join(found[:limit]) + more
+
+
+DELAY = timedelta(minutes=15)
+"""For how long an event may not be in CloudTrail yet, by its documentation."""
+EARLY = "CloudTrail shows no call to STS yet, and can be 15 minutes late"
+NO_WORDS = "An unknown error occurred"
+"""CloudTrail usually has this instead of the error message."""
+
+
+def calls(facts: Facts) -> tuple[TrailEvent, ...]:
+    return tuple(event for event in have(facts.named.events) if not event.own)
+
+
+def newest(facts: Facts) -> TrailEvent:
+    """The newest of them; raises `CannotTell` without any."""
+    events = calls(facts)
+    if not events:
+        more = " except irsa's own" if have(facts.named.events) else ""
+        raise CannotTell(why_no_call(facts, f"CloudTrail has no STS call by this ServiceAccount{more}"))
+    return max(events, key=lambda event: event.time)
+
+
+def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
+    """The newest call for each role since the oldest of these pods was created."""
+    since = min((pod.created for pod in pods if pod.created is not None), default=None)
+    found: dict[str, TrailEvent] = {}
+    for event in sorted(calls(facts), key=lambda event: event.time, reverse=True):
+        if since is None or event.time >= since:
+            found.setdefault(event.role_arn, event)
+    return found
+
+
+def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
+    """Whether STS accepted the newest call for each role of these pods."""
+    mine = tuple(pods)
+    roles = {item.env.get(ROLE_ENV) for pod in mine for item in pod.containers} - {None}
+    try:
+        found = newest_by_role(facts, mine)
+    except CannotTell:
+        return False
+    asked = [event for role, event in found.items() if role in roles]
+    return bool(asked) and not any(event.error for event in asked)
+
+
+def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
+    return [pod for pod in pods if pod.created is not None and facts.now - pod.created > DELAY]
+
+
+def why_no_call(facts: Facts, otherwise: str) -> str:
+    """Why CloudTrail has nothing: if all pods with an identity are young, it is too early for all checks."""
+    pods = [pod for pod in facts.named.known_users() if any(map(injected, pod.containers))]
+    early = pods and facts.named.events == () and not run_long_enough(facts, pods)
+    return EARLY if early else otherwise
+
+
+def in_words(event: TrailEvent) -> str:
+    said = "" if event.message in ("", NO_WORDS) else f": {event.message}"
+    return f"{event.error}{said} at {event.time.isoformat()}"

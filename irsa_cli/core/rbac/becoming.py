@@ -88,7 +88,6 @@ class AccountTaker:
 
     @property
     def is_part(self) -> bool:
-        """Whether it is a component of Kubernetes or EKS."""
         return self.binding.own
 
 
@@ -295,7 +294,6 @@ class KubePermission:
     grant: Grant
 
     def to_json(self) -> dict[str, Any]:
-        """The permission as `-o json` shows it."""
         binding, rules = self.grant.binding, self.grant.rules
         known = isinstance(rules, tuple)
         return {
@@ -316,7 +314,6 @@ class InKubernetes:
     unread: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The rights as `-o json` shows them."""
         return {
             "permissions": [item.to_json() for item in self.permissions],
             "whoMayBecome": [taker_json(taker, principals) for taker, principals in self.takers],
@@ -346,7 +343,6 @@ def becoming_of(
 
 
 def taker_json(taker: AccountTaker, principals: tuple[Principal, ...]) -> dict[str, Any]:
-    """A subject that can act as it, as `-o json` shows it."""
     role = taker.binding.role
     return {
         "subject": taker.subject.to_json(),

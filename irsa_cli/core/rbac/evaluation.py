@@ -50,7 +50,6 @@ class Requester:
 
     @property
     def subjects(self) -> tuple[RbacSubject, ...]:
-        """The user and groups as subjects of bindings."""
         return (RbacSubject("User", self.user), *(RbacSubject("Group", name) for name in self.groups))
 
 
@@ -103,20 +102,17 @@ class RbacIndex:
 
     @cached_property
     def everywhere(self) -> tuple[RbacBinding, ...]:
-        """The bindings that apply to the whole cluster."""
         found = self.objects.cluster_role_bindings
         policies = (item for item in self.policies if not item.namespace)
         return (*(() if isinstance(found, Unreadable) else found), *policies, SUPERUSERS)
 
     @cached_property
     def bindings(self) -> tuple[RbacBinding, ...]:
-        """All bindings."""
         limited, named = (item for item in self.policies if item.namespace), self.objects.role_bindings
         return (*self.everywhere, *limited, *(() if isinstance(named, Unreadable) else named))
 
     @cached_property
     def by_subject(self) -> Mapping[RbacSubject, tuple[RbacBinding, ...]]:
-        """The bindings of each subject."""
         found: dict[RbacSubject, list[RbacBinding]] = {}
         for binding in self.bindings:
             for subject in dict.fromkeys(binding.subjects):
@@ -157,7 +153,6 @@ class RbacIndex:
                     yield Grant(binding, self.rules_of(binding.role))
 
     def allows(self, who: Requester, request: KubeRequest) -> bool:
-        """Whether a request is allowed by the rules that were read."""
         here = (item for item in self.grants_of(who) if self.holds_in(item.binding, request.namespace))
         known = (item.rules for item in here if not isinstance(item.rules, Unreadable))
         return any(matches(rule, request) for rules in known for rule in rules or ())

@@ -31,7 +31,6 @@ class RbacRule:
     urls: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The rule as `-o json` shows it: Kubernetes' own fields."""
         return {
             "verbs": list(self.verbs),
             "apiGroups": list(self.groups),
@@ -82,7 +81,6 @@ class RbacSubject:
         return f"ServiceAccount {self.account}" if self.account else f"{self.kind} {self.name}"
 
     def to_json(self) -> dict[str, Any]:
-        """The subject as `-o json` shows it."""
         if not self.account:
             return {"kind": self.kind, "namespace": None, "name": self.name}
         namespace, _, name = self.account.partition("/")
@@ -90,7 +88,6 @@ class RbacSubject:
 
 
 def account_subject(namespace: str, name: str) -> RbacSubject:
-    """A ServiceAccount as a subject."""
     return RbacSubject("User", f"{ACCOUNT_USER}{namespace}:{name}")
 
 
@@ -112,7 +109,6 @@ class RbacBinding:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
     def to_json(self) -> dict[str, Any]:
-        """The binding as `-o json` shows it."""
         return {"kind": self.kind, "namespace": self.namespace or None, "name": self.name}
 
 
@@ -142,7 +138,6 @@ class RbacObjects:
 
 
 def role_of(body: Json, kind: str) -> RbacRole:
-    """Read a Role or ClusterRole."""
     metadata = body["metadata"]
     namespace = str(metadata.get("namespace") or "") if kind == "Role" else ""
     rules = tuple(rule_of(item) for item in body.get("rules") or ())
@@ -150,7 +145,6 @@ def role_of(body: Json, kind: str) -> RbacRole:
 
 
 def rule_of(item: Json) -> RbacRule:
-    """Read a rule of a role."""
     return RbacRule(
         _texts(item, "verbs"),
         _texts(item, "apiGroups"),
@@ -168,7 +162,6 @@ def _texts(item: Json, key: str) -> tuple[str, ...]:
 
 
 def binding_of(body: Json, kind: str) -> RbacBinding:
-    """Read a RoleBinding or ClusterRoleBinding."""
     metadata, ref = body["metadata"], body["roleRef"]
     namespace = str(metadata["namespace"]) if kind == "RoleBinding" else ""
     role_kind = str(ref["kind"])

@@ -41,7 +41,6 @@ EVERYTHING = _RULES["AmazonEKSClusterAdminPolicy"]
 
 
 def policy_rules(name: str) -> tuple[RbacRule, ...] | Unreadable:
-    """The rules of an access policy by name; `Unreadable` for an unknown one."""
     found = _RULES.get(name)
     return Unreadable(f"irsa does not know the access policy {name}") if found is None else found
 
@@ -60,7 +59,6 @@ class EntryPolicy:
 
     @classmethod
     def read(cls, item: Any) -> EntryPolicy:
-        """Read EKS's JSON."""
         scope = item["accessScope"]
         limited = scope.get("type") == "namespace"
         namespaces = tuple(map(str, as_list(scope.get("namespaces") or []))) if limited else ()
@@ -96,7 +94,6 @@ class Principal:
     by: str
 
     def to_json(self) -> dict[str, str]:
-        """The principal as `-o json` shows it."""
         return {"arn": self.arn, "by": self.by}
 
 
@@ -161,7 +158,6 @@ class ClusterAccess:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The parts that were not read, a line each."""
         parts = {"the EKS access entries were": self.entries, f"the ConfigMap {AWS_AUTH} was": self.aws_auth}
         lines = [f"{name} not read: {it.why}" for name, it in parts.items() if isinstance(it, Unreadable)]
         why = dict.fromkeys(entry.hidden for entry in self._all if entry.hidden)
@@ -256,7 +252,6 @@ class RbacFiles:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was found."""
         return not (self.objects or self.entries or self.policies or self.listed or self.config_map)
 
     def take_objects(self, items: Iterable[Json], kinds: Iterable[str]) -> None:
@@ -294,7 +289,6 @@ class RbacFiles:
 
     @property
     def rbac(self) -> RbacObjects:
-        """Roles and bindings."""
         return rbac_objects({kind: self.objects.get(kind, NOT_GIVEN) for kind in RBAC_KINDS})
 
     def access(self, mode: str) -> ClusterAccess:

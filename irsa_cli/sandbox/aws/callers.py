@@ -67,12 +67,10 @@ class Session:
 
     @property
     def role_name(self) -> str:
-        """The role's name, without its path."""
         return self.role_arn.rsplit("/", 1)[-1]
 
     @property
     def arn(self) -> str:
-        """The ARN of the session."""
         return f"arn:{self.partition}:sts::{self.account}:assumed-role/{self.role_name}/{self.name}"
 
 
@@ -106,13 +104,11 @@ class Callers:
         self._sessions: dict[str, Session] = {}
 
     def reset(self) -> None:
-        """Forget temporary credentials."""
         self._sessions.clear()
 
     def open_session(
         self, role: Any, name: str, seconds: int, policy: dict[str, Any] | None = None, provider: str = ""
     ) -> Session:
-        """New temporary credentials for a role of moto's."""
         session = Session(
             access_key="ASIA" + "".join(secrets.choice(_UPPER) for _ in range(16)),
             secret=secrets.token_urlsafe(30),
@@ -172,7 +168,6 @@ class Callers:
         raise _unknown(request.service)
 
     def powers(self, caller: Caller) -> Powers:
-        """The policies that bound a caller, as they are now."""
         iam = self._cloud.iam(caller.account, caller.partition)
         if not caller.session:
             user = iam.users[caller.name]
@@ -181,20 +176,17 @@ class Callers:
         return powers_of(iam, iam.roles[caller.session.role_id], caller.session.policy)
 
     def is_admin(self, caller: Caller) -> bool:
-        """Whether AdministratorAccess is attached to the user or role."""
         iam = self._cloud.iam(caller.account, caller.partition)
         holder = iam.roles[caller.session.role_id] if caller.session else iam.users[caller.name]
         return f"arn:{caller.partition}:iam::aws:policy/AdministratorAccess" in holder.managed_policies
 
 
 def denied(caller: Caller, act: Act, why: str, service: str) -> AwsError:
-    """AWS's words to a caller for an act that is not allowed."""
     message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
     return _refused("denied", service, f"{message} {why}".strip())
 
 
 def powers_of(iam: Any, role: Any, session: dict[str, Any] | None = None) -> Powers:
-    """The policies that bound sessions of a role of moto's."""
     boundary = iam.managed_policies.get(role.permissions_boundary_arn)
     return Powers(_documents(role), _default_document(boundary) if boundary else None, session)
 
@@ -245,14 +237,10 @@ def _expected(request: AwsRequest, signature: Signature, secret: str) -> str:
     kind = kinds[2 * (request.service == "s3") + signature.presigned]
     auth = kind(Credentials(signature.access_key, secret), signature.service, signature.region)
     headers = {name: request.headers.get(name, "") for name in signature.signed_headers}
-    url = f"http://{request.headers.get('host', '')}{request.target}"
-    mirror = AWSRequest(method=request.method, url=_unsigned_url(url), headers=headers, data=request.body)
+    parts = urlsplit(f"http://{request.headers.get('host', '')}{request.target}")
+    query = [item for item in parts.query.split("&") if not item.startswith("X-Amz-Signature=")]
+    url = parts._replace(query="&".join(query)).geturl()
+    mirror = AWSRequest(method=request.method, url=url, headers=headers, data=request.body)
     mirror.context["timestamp"] = signature.date
     text = auth.string_to_sign(mirror, auth.canonical_request(mirror))
     return str(auth.signature(text, mirror))
-
-
-def _unsigned_url(url: str) -> str:
-    parts = urlsplit(url)
-    kept = [item for item in parts.query.split("&") if not item.startswith("X-Amz-Signature=")]
-    return parts._replace(query="&".join(kept)).geturl()

@@ -24,6 +24,8 @@ MANAGED: list[str] = table("managed policies")
 """The policies that AWS manages which every account has; the path is / but for those in `_PATHS`."""
 _PATHS = {"AmazonEBSCSIDriverPolicy": "/service-role/"}
 _DEMO_BUCKETS = ("reports", "images")
+_OF_SERVER = ("access-control", "connection", "content-length", "server")
+"""Beginnings of headers that are moto's server's."""
 
 
 class Cloud:
@@ -58,7 +60,6 @@ class Cloud:
         return sorted(self._opened)
 
     def iam(self, account: str, partition: str) -> Any:
-        """Moto's IAM of an account, an `IAMBackend`."""
         from moto.iam.models import iam_backends
 
         return iam_backends[account][partition]
@@ -90,7 +91,6 @@ class Cloud:
             iam.managed_policies[policy.arn] = policy
 
     def add_user(self, account: str, partition: str, name: str, policy: dict[str, Any] | None = None) -> None:
-        """Create an IAM user with an access key, and with this inline policy."""
         from moto.iam.models import AccessKey
 
         with self.lock:
@@ -116,24 +116,13 @@ class Cloud:
         with self.lock:
             iam, number = self.iam(account, partition), random_role_id(account)
             tags = [{"Key": key, "Value": value} for key, value in spec.tags.items()]
-            role = Role(  # type: ignore[abstract] # as in moto
-                account,
-                partition,
-                number,
-                spec.name,
-                json.dumps(spec.trust),
-                spec.path,
-                None,
-                "",
-                tags,
-                "3600",
-            )
+            named = (account, partition, number, spec.name, json.dumps(spec.trust), spec.path)
+            role = Role(*named, None, "", tags, "3600")  # type: ignore[abstract] # as in moto
             for arn in spec.policies:
                 iam.managed_policies[arn].attach_to(role)
             iam.roles[number] = role
 
     def principal(self, arn: str) -> Any:
-        """The user or role of an ARN, an object of moto's; None if there is none."""
         match = _PRINCIPAL.fullmatch(arn)
         if match is None or match.group(2, 1) not in self.accounts():
             return None
@@ -154,7 +143,6 @@ class Cloud:
                     role.assume_role_policy_document = json.dumps(document)
 
     def add_bucket(self, account: str, partition: str, name: str) -> None:
-        """Create an empty S3 bucket."""
         from moto.s3.models import s3_backends
 
         with self.lock:
@@ -171,7 +159,6 @@ class Cloud:
                 s3_backends[account][partition].create_bucket(name, BY_NAME[partition].home)
 
     def forward(self, request: AwsRequest, account: str, partition: str) -> Answer:
-        """Moto's answer to `request` of that account."""
         with self.lock:
             if request.service == "s3":
                 self._ensure_demo_buckets(account, partition)
@@ -183,7 +170,7 @@ class Cloud:
                 message = f"The sandbox can't execute {request.operation}: {error!r}"
                 raise AwsError("NotImplemented", message, 501) from error
         found = _ERROR_CODE.search(body) if code >= 400 else None
-        kept = {name: value for name, value in headers.items() if _is_kept(name)}
+        kept = {name: value for name, value in headers.items() if not name.lower().startswith(_OF_SERVER)}
         if request.method == "HEAD":
             kept["Content-Length"] = headers.get("Content-Length", "0")
         return Answer(code, body, kept, found[1].decode() if found else str(code) if code >= 400 else "")
@@ -222,11 +209,6 @@ def _renamed(found: dict[str, Any], old: str, new: str) -> dict[str, Any]:
     if isinstance(names, list):
         return {**found, "AWS": [new if name == old else name for name in names]}
     return found
-
-
-def _is_kept(header: str) -> bool:
-    lower = header.lower()
-    return lower not in ("content-length", "connection", "server") and not lower.startswith("access-control")
 
 
 def _for_moto(request: AwsRequest, account: str, partition: str) -> Incoming:

@@ -41,17 +41,14 @@ class Cluster:
 
     @property
     def partition(self) -> str:
-        """The partition's name."""
         return partition_of(self.spec.region).name
 
     @property
     def arn(self) -> str:
-        """The cluster's ARN."""
         return cluster_arn(self.spec)
 
 
 def cluster_arn(spec: ClusterSpec) -> str:
-    """The ARN of the cluster that `spec` describes."""
     partition = partition_of(spec.region).name
     return f"arn:{partition}:eks:{spec.region}:{spec.account}:cluster/{spec.name}"
 
@@ -66,7 +63,7 @@ class Clusters:
     """All clusters, by account, region and name."""
 
     def __init__(self) -> None:
-        self._by_place: dict[tuple[str, str, str], Cluster] = {}
+        self._by_arn: dict[str, Cluster] = {}
         self.associations = Associations()
         self.access_entries = AccessEntries()
         self._said: dict[str, dict[str, Any]] = {}
@@ -74,12 +71,13 @@ class Clusters:
         self._fargate: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
     def add(self, cluster: Cluster) -> None:
-        """Serve a cluster from now on."""
-        self._by_place[_place(cluster.spec)] = cluster
+        self._by_arn[cluster.arn] = cluster
 
     def remove(self, spec: ClusterSpec) -> None:
-        """Serve it no longer."""
-        del self._by_place[_place(spec)]
+        del self._by_arn[cluster_arn(spec)]
+
+    def all(self) -> list[Cluster]:
+        return [*self._by_arn.values()]
 
     def reset(self) -> None:
         """Forget all but the clusters themselves."""
@@ -94,28 +92,20 @@ class Clusters:
         self._said.setdefault(arn, {}).update(fields)
 
     def put_addon(self, arn: str, name: str) -> None:
-        """Let a cluster have an add-on, until the next reset."""
         self._addons.setdefault(arn, []).append(name)
 
     def put_fargate_profile(self, arn: str, name: str, selectors: list[dict[str, Any]]) -> None:
-        """Let a cluster have a Fargate profile, until the next reset."""
         self._fargate.setdefault(arn, {})[name] = selectors
 
     def with_issuer(self, issuer: str) -> Cluster | None:
-        """The cluster whose tokens name `issuer`."""
-        return next((c for c in self._by_place.values() if c.issuer == issuer), None)
+        return next((c for c in self._by_arn.values() if c.issuer == issuer), None)
 
     def issuer_hosts(self) -> set[str]:
-        """The hosts of all issuers."""
-        return {urlsplit(cluster.issuer).netloc for cluster in self._by_place.values()}
+        return {urlsplit(cluster.issuer).netloc for cluster in self._by_arn.values()}
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        """EKS's answer to a call that is allowed."""
-        mine = {
-            name: cluster
-            for (account, region, name), cluster in self._by_place.items()
-            if (account, region) == (caller.account, request.region)
-        }
+        place = (caller.account, request.region)
+        mine = {c.spec.name: c for c in self.all() if (c.spec.account, c.spec.region) == place}
         if request.operation == "ListClusters":
             return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
         parts = [part for part in (self.associations, self.access_entries) if part.serves(request.operation)]
@@ -148,17 +138,7 @@ class Clusters:
         return Answer.of_json({"fargateProfile": {"fargateProfileName": name, "selectors": profiles[name]}})
 
 
-_SERVED = (
-    "CreateAddon",
-    "DescribeCluster",
-    "DescribeFargateProfile",
-    "ListAddons",
-    "ListFargateProfiles",
-)
-
-
-def _place(spec: ClusterSpec) -> tuple[str, str, str]:
-    return spec.account, spec.region, spec.name
+_SERVED = ("CreateAddon", "DescribeCluster", "DescribeFargateProfile", "ListAddons", "ListFargateProfiles")
 
 
 def _description(cluster: Cluster) -> dict[str, Any]:
@@ -195,7 +175,6 @@ _FILTERS: Mapping[str, Mapping[str, str]] = table("filters of ec2")
 
 
 def vpc_of(cluster_arn: str) -> str:
-    """The id of a cluster's VPC."""
     return f"vpc-{_hash(cluster_arn)}"
 
 
@@ -210,7 +189,6 @@ class Ec2:
         self._described: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
 
     def reset(self) -> None:
-        """Forget all of them."""
         self._described.clear()
 
     def put_endpoint(self, cluster: Cluster, policy: dict[str, Any] | None) -> None:
@@ -245,7 +223,6 @@ class Ec2:
         self._described.setdefault((operation, spec.account, spec.region), {})[number] = described
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        """EC2's answer to a call that is allowed."""
         operation = request.operation
         if operation not in _FILTERS:
             raise AwsError("NotImplemented", f"The sandbox does not serve {operation} of EC2.", 501)

@@ -44,7 +44,6 @@ class EksAuth:
     _sts: Sts
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        """The answer to a signed and allowed call."""
         name, text = request.path.split("/")[2], str(request.json.get("token", ""))
         cluster = self.cluster_of(text)
         spec = cluster.spec
@@ -154,11 +153,9 @@ class Agent:
         self._auth = auth
 
     def label(self, request: Incoming) -> Label:
-        """A call of an SDK."""
         return Label("agent", f"{request.method} {request.target}")
 
     def answer(self, request: Incoming) -> Answer:
-        """Credentials, or the error as the agent writes it."""
         if request.target != PATH:
             return self.failure("agent", "", "404 page not found", 404)
         text = request.headers.get("authorization", "")
@@ -186,5 +183,4 @@ class Agent:
         return Answer(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8"}, code or "agent")
 
     def throttled(self, service: str) -> Answer:
-        """EKS Auth's answer to too many calls."""
         return self.failure(service, "ThrottlingException", "Rate exceeded", 429)

@@ -11,6 +11,7 @@ the sandbox does not know are left out: only a policy about `*` allows them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,12 +74,10 @@ class Front:
             self.quotas.update(QUOTAS)
 
     def label(self, request: Incoming) -> Label:
-        """Service, operation, subject and caller of a call."""
         read = read_request(request)
         return Label(read.service, read.operation, read.subject, read.caller)
 
     def answer(self, request: Incoming) -> Answer:
-        """The answer, which may be a refusal."""
         read = read_request(request)
         try:
             return self._answer(read)
@@ -89,15 +88,12 @@ class Front:
             return render_error(read.service, AwsError("InternalFailure", repr(error), 500))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
-        """An error in the shape of `service`."""
         return render_error(service, AwsError(code, message, status))
 
     def throttled(self, service: str) -> Answer:
-        """A service's answer to too many calls."""
         return render_error(service, _THROTTLING.get(service, AwsError("Throttling", "Rate exceeded")))
 
     def identify(self, request: Incoming) -> Caller:
-        """The signer of a call to STS; raises AwsError for an invalid signature."""
         with self.cloud.lock:
             return self.callers.authenticate(read_request(request))
 
@@ -155,20 +151,19 @@ def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
     if request.service == "iam":
         tagging = _WITH_TAGS.get(request.operation) if request.tags() else None
         acts += [Act(tagging, act.resource, act.context)] if tagging else []
-        acts += _passing(request, act, account)
+        if request.operation == "AddRoleToInstanceProfile":
+            acts.append(_passed(request.params.get("RoleName", ""), "ec2.amazonaws.com", act, account))
     if request.operation in ("CreatePodIdentityAssociation", "UpdatePodIdentityAssociation"):
         acts += _passing_to_pods(request, act, account)
     return acts
 
 
-def _passing(request: AwsRequest, act: Act, account: Account) -> list[Act]:
-    """Giving a role to an instance profile is passing it to EC2."""
-    if request.operation != "AddRoleToInstanceProfile":
-        return []
+def _passed(role: str, service: str, act: Act, account: Account) -> Act:
+    """That a call passes a role, by its name, to a service."""
     base = f"arn:{account.partition}:iam::{account.number}:role"
-    resource, tags = _named(account.iam.roles.values(), base, request.params.get("RoleName", ""), None)
-    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": ["ec2.amazonaws.com"]}
-    return [Act("iam:PassRole", resource, context)]
+    resource, tags = _named(account.iam.roles.values(), base, role, None)
+    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": [service]}
+    return Act("iam:PassRole", resource, context)
 
 
 def _passing_to_pods(request: AwsRequest, act: Act, account: Account) -> list[Act]:
@@ -182,10 +177,8 @@ def _passing_to_pods(request: AwsRequest, act: Act, account: Account) -> list[Ac
     cluster = request.path.strip("/").split("/")[1]
     place = f"arn:{account.partition}:eks:{request.region}:{account.number}:podidentityassociation/{cluster}"
     tagging = [Act("eks:TagResource", f"{place}/*", act.context)] if request.json.get("tags") else []
-    base = f"arn:{account.partition}:iam::{account.number}:role"
-    _, tags = _named(account.iam.roles.values(), base, arn.rsplit("/", 1)[-1], None)
-    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": ["pods.eks.amazonaws.com"]}
-    return [*tagging, Act("iam:PassRole", arn, context)]
+    passing = _passed(arn.rsplit("/", 1)[-1], "pods.eks.amazonaws.com", act, account)
+    return [*tagging, replace(passing, resource=arn)]
 
 
 def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
@@ -233,7 +226,9 @@ def _iam_act(request: AwsRequest, account: Account) -> Act:
         context["aws:tagkeys"] = keys
     if "PolicyArn" in request.params and request.operation in _WITH_POLICY_ARN:
         context["iam:policyarn"] = [request.params["PolicyArn"]]
-    boundary = request.params.get("PermissionsBoundary") or _boundary_of(request, account)
+    role = None if request.operation.startswith("Create") else account.role_or_none(request)
+    # Of users moto keeps none.
+    boundary = request.params.get("PermissionsBoundary") or (role and role.permissions_boundary_arn)
     if boundary and request.operation in _BOUNDED:
         context["iam:permissionsboundary"] = [boundary]
     return Act(f"iam:{request.operation}", resource, context)
@@ -272,14 +267,6 @@ def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, d
     if found is None or path is not None:
         return f"{base}{path or '/'}{name}", {}
     return found.arn, _pairs(found.tags or [])
-
-
-def _boundary_of(request: AwsRequest, account: Account) -> str | None:
-    if request.operation.startswith("Create"):
-        return None
-    # Of users moto keeps none.
-    role = account.role_or_none(request)
-    return role.permissions_boundary_arn if role else None
 
 
 def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:

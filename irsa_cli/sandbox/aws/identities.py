@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
-from irsa_cli.sandbox.conditions import listed
+from irsa_cli.sandbox.enforce import listed
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
 
 T = TypeVar("T")
@@ -54,7 +54,6 @@ class _OfClusters(Generic[T]):
         self._of: dict[str, dict[str, T]] = {}
 
     def reset(self) -> None:
-        """Forget everything."""
         with self._lock:
             self._of.clear()
 
@@ -63,7 +62,6 @@ class _OfClusters(Generic[T]):
         return hasattr(self, _method(operation))
 
     def answer(self, request: AwsRequest, spec: ClusterSpec, cluster_arn: str) -> Answer:
-        """EKS's answer to an allowed call about a cluster that is there."""
         method = getattr(self, _method(request.operation))
         with self._lock:
             return Answer.of_json(method(request, spec, self._of.setdefault(cluster_arn, {})))
@@ -81,12 +79,10 @@ class AccessEntries(_OfClusters[Entry]):
         self.principal: Callable[[str], Any] = lambda _: None
 
     def put(self, cluster_arn: str, arn: str, entry: Entry) -> None:
-        """Set the entry of a principal."""
         with self._lock:
             self._of.setdefault(cluster_arn, {})[arn] = entry
 
     def get(self, cluster_arn: str, arn: str) -> Entry | None:
-        """The entry of a principal, None without one."""
         with self._lock:
             return self._of.get(cluster_arn, {}).get(arn)
 
@@ -235,12 +231,10 @@ class Associations(_OfClusters[Association]):
         self._deleted: list[tuple[float, str, Association]] = []
 
     def reset(self) -> None:
-        """Forget all associations."""
         super().reset()
         self._deleted.clear()
 
     def get(self, cluster_arn: str, namespace: str, name: str) -> Association | None:
-        """The association of a ServiceAccount of a cluster, None without one."""
         with self._lock:
             there = self._of.get(cluster_arn, {}).values()
             return next((dict(found) for found in there if _is_of(found, namespace, name)), None)

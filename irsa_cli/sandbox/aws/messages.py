@@ -43,22 +43,18 @@ def validation_error(message: str) -> AwsError:
 
 
 def no_such_entity(message: str) -> AwsError:
-    """IAM's answer when a named thing does not exist."""
     return AwsError("NoSuchEntity", message, 404)
 
 
 def limit_exceeded(message: str) -> AwsError:
-    """IAM's answer when a quota is used up."""
     return AwsError("LimitExceeded", message, 409)
 
 
 def malformed_policy(message: str) -> AwsError:
-    """IAM's answer to a policy document that breaks the grammar."""
     return AwsError("MalformedPolicyDocument", message)
 
 
 def render_error(service: str, error: AwsError) -> Answer:
-    """`error` as `service` says it."""
     request_id = str(uuid.uuid4())
     if service in ("eks", "eks-auth"):
         body = json.dumps({"message": error.message}).encode()
@@ -142,12 +138,10 @@ class AwsRequest:
 
     @property
     def path(self) -> str:
-        """The path, decoded."""
         return unquote(urlsplit(self.target).path)
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters in the URL."""
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
     @property
@@ -192,12 +186,10 @@ class AwsRequest:
         return dict(parser(model.operation_model(self.operation)).parse(said))
 
     def tags(self) -> list[tuple[str, str]]:
-        """The tags, in their order, as pairs."""
         return [(tag.get("Key", ""), tag.get("Value", "")) for tag in self.parameters.get("Tags", [])]
 
 
 def read_request(incoming: Incoming) -> AwsRequest:
-    """An HTTP request as a call of a service."""
     method, target, headers, body = incoming.method, incoming.target, incoming.headers, incoming.body
     query = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
     params = dict(query)
@@ -205,8 +197,12 @@ def read_request(incoming: Incoming) -> AwsRequest:
         params.update(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     signature = _read_signature(headers, query)
     service = signature.service if signature else _unsigned_service(target, params)
-    operation = _operation(service, method, target, query, params)
-    if service == "cloudtrail":
+    path, operation = unquote(urlsplit(target).path), params.get("Action", "")
+    if service in ("eks", "eks-auth"):
+        operation = _eks_operation(service, method, path)
+    elif service == "s3":
+        operation = _s3_operation(method, path, query)
+    elif service == "cloudtrail":
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
     return AwsRequest(method, target, headers, body, params, signature, service, operation)
 
@@ -237,17 +233,6 @@ def _unsigned_service(target: str, params: Mapping[str, str]) -> str:
     return "eks" if urlsplit(target).path.startswith("/clusters") else "s3"
 
 
-def _operation(
-    service: str, method: str, target: str, query: Mapping[str, str], params: Mapping[str, str]
-) -> str:
-    path = unquote(urlsplit(target).path)
-    if service in ("eks", "eks-auth"):
-        return _eks_operation(service, method, path)
-    if service == "s3":
-        return _s3_operation(method, path, query)
-    return params.get("Action", "")
-
-
 def _eks_operation(service: str, method: str, path: str) -> str:
     place = "/" + "/".join(part for part in path.split("/") if part)
     found = (
@@ -270,7 +255,6 @@ def _eks_routes(service: str) -> list[tuple[str, str, str]]:
 
 @cache
 def service_model(service: str) -> Any:
-    """Moto's copy of botocore's model of a service."""
     from moto.core.utils import get_service_model
 
     return get_service_model(service)

@@ -40,7 +40,6 @@ class Sts:
     _trail: Trail
 
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
-        """The unsigned call."""
         check_parameters("sts", request.operation, request.params)
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         account, partition = _place(role_arn)
@@ -75,7 +74,6 @@ class Sts:
         return result_of(request, result)
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        """A signed call."""
         if request.operation == "GetCallerIdentity":
             identity = {"Arn": caller.arn, "UserId": caller.user_id, "Account": caller.account}
             return result_of(request, identity)
@@ -85,7 +83,6 @@ class Sts:
         raise AwsError("InvalidAction", message)
 
     def assume_role(self, request: AwsRequest, caller: Caller) -> Session:
-        """New credentials of a role for an AWS caller."""
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         tags, transitive = _session_tags(request, caller)
         account, partition = _place(role_arn)
@@ -106,7 +103,8 @@ class Sts:
         return session
 
     def _check_admission(self, role: Any, caller: Caller, act: Act) -> None:
-        who = Who(aws=_names(caller))
+        root = f"arn:{caller.partition}:iam::{caller.account}:root"
+        who = Who(aws=tuple(filter(None, (caller.arn, caller.role_arn, caller.account, root))))
         document = role.assume_role_policy_document if role else None
         by = admitting(document, act.action, who, act.context) if document else None
         own = (caller.arn, caller.role_arn)
@@ -141,11 +139,6 @@ class Sts:
             check_identity_policy(policy)
         limit = json.loads(policy) if policy else None
         return self._callers.open_session(role, name, int(seconds), limit, provider)
-
-
-def _names(caller: Caller) -> tuple[str, ...]:
-    root = f"arn:{caller.partition}:iam::{caller.account}:root"
-    return tuple(filter(None, (caller.arn, caller.role_arn, caller.account, root)))
 
 
 def _place(role_arn: str) -> tuple[str, str]:

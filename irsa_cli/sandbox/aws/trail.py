@@ -66,7 +66,6 @@ class Trail:
         self._events: list[_Event] = []
 
     def reset(self) -> None:
-        """Forget all events."""
         with self._lock:
             self._events.clear()
 
@@ -146,7 +145,6 @@ class Trail:
             self._events.append(_Event(place, now.timestamp(), listed))
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        """CloudTrail's answer to a call that is allowed."""
         if request.operation != "LookupEvents":
             message = f"The sandbox does not serve {request.operation} of CloudTrail."
             raise AwsError("NotImplemented", message, 501)
@@ -156,7 +154,10 @@ class Trail:
             found = [event for event in reversed(self._events) if event.place == place]
         for attribute in _attributes(asked):
             found = [event for event in found if event.matches(*attribute)]
-        return Answer.of_json(_page(asked, _within(asked, found)))
+        start, end = asked.get("StartTime", 0), asked.get("EndTime", float("inf"))
+        if start > end:
+            raise AwsError("InvalidTimeRangeException", "The start time is after the end time.")
+        return Answer.of_json(_page(asked, [event for event in found if start <= event.time <= end]))
 
 
 def _identity(token: Token, partition: str, account: str) -> dict[str, str]:
@@ -192,13 +193,6 @@ def _attributes(asked: dict[str, Any]) -> list[tuple[str, str]]:
         message = "You can specify one lookup attribute, with one of the documented keys and a value."
         raise AwsError("InvalidLookupAttributesException", message)
     return found
-
-
-def _within(asked: dict[str, Any], found: list[_Event]) -> list[_Event]:
-    start, end = asked.get("StartTime", 0), asked.get("EndTime", float("inf"))
-    if start > end:
-        raise AwsError("InvalidTimeRangeException", "The start time is after the end time.")
-    return [event for event in found if start <= event.time <= end]
 
 
 def _page(asked: dict[str, Any], found: list[_Event]) -> dict[str, Any]:

@@ -54,7 +54,6 @@ class Admission:
         self._webhook = own if webhook.region else None
 
     def install(self) -> None:
-        """Put the configuration of EKS's webhook into the cluster."""
         if self._webhook:
             self._store.create(WEBHOOKS, "", self._configuration)
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import authorizer, kinds, status, wire
+from irsa_cli.sandbox.kube import access, kinds, status, wire
+from irsa_cli.sandbox.kube.access import TokenIssuer, request_token
 from irsa_cli.sandbox.kube.admission import NO_WEBHOOK, Admission, Webhook
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.lists import GROUPS, answer_discovery, answer_list
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Store
-from irsa_cli.sandbox.kube.tokens import TokenIssuer, request_token
 from irsa_cli.sandbox.model import Identity, Rule, table
 
 if TYPE_CHECKING:
@@ -48,14 +48,13 @@ class KubeApi:
         webhook: Webhook = NO_WEBHOOK,
     ) -> None:
         self._authenticate = authenticate
-        self._authorizer = authorizer.Authorizer()
+        self._authorizer = access.Authorizer()
         self._store = Store(controllers=controllers)
         self._admission = Admission(self._store, webhook)
         self._admission.install()
         self._tokens = TokenIssuer(issuer, signing_key)
 
     def jwks(self) -> JsonObject:
-        """Return the public keys that this cluster's tokens verify with."""
         return self._tokens.jwks()
 
     def set_rules(self, username: str, rules: Sequence[Rule]) -> None:
@@ -68,7 +67,6 @@ class KubeApi:
             self._store.create(kinds.BY_NAME[body["kind"]], body["metadata"].get("namespace", ""), body)
 
     def reset(self) -> None:
-        """Back to a new cluster: no objects of users, no rules. Issuer and keys stay."""
         self._authorizer.reset()
         self._store.reset()
         self._admission.install()
@@ -99,32 +97,30 @@ class KubeApi:
 
     def _answer(self, request: Request) -> Response:
         who = self._identify(request)
-        route = authorizer.parse_route(request.method, request.path)
+        route = access.parse_route(request.method, request.path)
         self._authorize(who, route)
         if not route.resource:
             return self._document(request, route)
         if (route.group, route.full_resource) == TOKENS:
             return self._token(request, route)
-        if (route.group, route.full_resource) == authorizer.SELF_REVIEWS:
+        if (route.group, route.full_resource) == access.SELF_REVIEWS:
             return self._access_review(request, route, who)
         return self._serve(request, route, who)
 
-    def _authorize(self, who: Identity, route: authorizer.Route) -> None:
+    def _authorize(self, who: Identity, route: access.Route) -> None:
         if not self._authorizer.allows(who, route):
-            raise status.forbidden(
-                route.resource, route.name, authorizer.refusal(who, route), group=route.group
-            )
+            raise status.forbidden(route.resource, route.name, access.refusal(who, route), group=route.group)
 
     def _identify(self, request: Request) -> Identity:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            return authorizer.ANONYMOUS
+            return access.ANONYMOUS
         who = self._authenticate(token.strip())
         if who is None:
             raise status.ApiError(401, "Unauthorized", "Unauthorized")
         return Identity(who.username, (*who.groups, "system:authenticated"), who.arn)
 
-    def _document(self, request: Request, route: authorizer.Route) -> Response:
+    def _document(self, request: Request, route: access.Route) -> Response:
         if route.path.rstrip("/") == "/version":
             return wire.json_response(VERSION)
         if route.path == "/.well-known/openid-configuration":
@@ -138,7 +134,7 @@ class KubeApi:
             return Response("ok", mimetype="text/plain")
         return wire.no_such_path()
 
-    def _token(self, request: Request, route: authorizer.Route) -> Response:
+    def _token(self, request: Request, route: access.Route) -> Response:
         if route.verb != "create":
             raise status.method_not_allowed()
         wanted = wire.read_body(request, kinds.REQUESTS["TokenRequest"])
@@ -157,13 +153,13 @@ class KubeApi:
 
         return find
 
-    def _access_review(self, request: Request, route: authorizer.Route, who: Identity) -> Response:
+    def _access_review(self, request: Request, route: access.Route, who: Identity) -> Response:
         if route.verb != "create":
             raise status.method_not_allowed()
         asked = wire.read_body(request, kinds.REQUESTS["SelfSubjectAccessReview"])
-        return wire.json_response(authorizer.review_access(self._authorizer, who, asked), 201)
+        return wire.json_response(access.review_access(self._authorizer, who, asked), 201)
 
-    def _serve(self, request: Request, route: authorizer.Route, who: Identity) -> Response:
+    def _serve(self, request: Request, route: access.Route, who: Identity) -> Response:
         """Do what `route` asks for `who`; 404 for what is not served, 405 for verbs that are not."""
         if route.group not in GROUPS:
             return wire.no_such_path()
@@ -185,14 +181,14 @@ class KubeApi:
             raise status.method_not_allowed()
         return handler(request, route, kind)
 
-    def _list(self, request: Request, route: authorizer.Route, kind: Kind) -> Response:
+    def _list(self, request: Request, route: access.Route, kind: Kind) -> Response:
         version, objects = self._store.list(kind, _place(kind, route))
         return wire.json_response(answer_list(request, kind, version, objects))
 
-    def _get(self, _: Request, route: authorizer.Route, kind: Kind) -> Response:
+    def _get(self, _: Request, route: access.Route, kind: Kind) -> Response:
         return wire.json_response(self._store.get(kind, _place(kind, route), route.name))
 
-    def _log(self, request: Request, route: authorizer.Route) -> Response:
+    def _log(self, request: Request, route: access.Route) -> Response:
         """The message with which a container ended: nothing runs here that could write a log."""
         pod = self._store.get(kinds.PODS, route.namespace, route.name)
         for item in pod["status"].get("containerStatuses", []):
@@ -202,7 +198,7 @@ class KubeApi:
                 return Response(text, mimetype="text/plain")
         raise status.bad_request(f"a container in pod {route.name} is waiting to start")
 
-    def _create(self, request: Request, route: authorizer.Route, kind: Kind) -> Response:
+    def _create(self, request: Request, route: access.Route, kind: Kind) -> Response:
         by = wire.read_writing(request, "Create")
         obj = wire.read_body(request, kind)
         place = _place(kind, route)
@@ -211,7 +207,7 @@ class KubeApi:
         return wire.json_response(self._store.create(kind, place, obj, by), 201)
 
     def _replace(
-        self, request: Request, route: authorizer.Route, kind: Kind, check: Callable[[], None]
+        self, request: Request, route: access.Route, kind: Kind, check: Callable[[], None]
     ) -> Response:
         by = wire.read_writing(request, "Update")
         obj = wire.read_body(request, kind)
@@ -220,7 +216,7 @@ class KubeApi:
         new, made = self._store.replace(kind, _place(kind, route), obj, check, by)
         return wire.json_response(new, 201 if made else 200)
 
-    def _patch(self, request: Request, route: authorizer.Route, kind: Kind) -> Response:
+    def _patch(self, request: Request, route: access.Route, kind: Kind) -> Response:
         patch = wire.read_patch(request)
         by = wire.read_writing(request, "Patch")
 
@@ -233,7 +229,7 @@ class KubeApi:
         new = self._store.update(kind, place, route.name, change, by, route.subresource)
         return wire.json_response(new)
 
-    def _delete(self, request: Request, route: authorizer.Route, kind: Kind) -> Response:
+    def _delete(self, request: Request, route: access.Route, kind: Kind) -> Response:
         wanted, dry_run = wire.read_delete_options(request)
         gone = self._store.delete(kind, _place(kind, route), route.name, wanted, dry_run=dry_run)
         return wire.json_response(gone if kind.answers_deleted else wire.deleted(kind, gone))
@@ -268,5 +264,5 @@ def _account_state(obj: JsonObject) -> dict[str, Any]:
     }
 
 
-def _place(kind: Kind, route: authorizer.Route) -> str:
+def _place(kind: Kind, route: access.Route) -> str:
     return route.namespace if kind.namespaced else ""

@@ -1,7 +1,7 @@
 """The kinds of objects that the API serves: names, fields, defaults and checks, one value for each kind.
 
 The table is kinds.yaml. Some are objects like any other and no more: a Lease that has expired is nobody's
-lock here, who may do what is set in the sandbox (`authorizer`) and not read from roles and bindings, and
+lock here, who may do what is set in the sandbox (`access`) and not read from roles and bindings, and
 nothing runs pods: they stay Pending until somebody writes another status. `admission` changes new pods.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
@@ -137,6 +137,11 @@ def grace_of(pod: JsonObject, desired: int | None) -> int:
 _RBAC = "rbac.authorization.k8s.io"
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _WEBHOOK = table("webhook defaults")
+_WEBHOOK_NEEDS = {
+    "sideEffects": "must specify one of None, NoneOnDryRun",
+    "clientConfig": "exactly one of url or service is required",
+    "admissionReviewVersions": "must specify one of v1, v1beta1",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,27 +171,22 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """As in bodies: group and version, which is v1 for all."""
         return f"{self.group}/v1" if self.group else "v1"
 
     @property
     def singular(self) -> str:
-        """As kubectl's users say it."""
         return self.kind.lower()
 
     @property
     def resource(self) -> str:
-        """Its name in paths."""
         return f"{self.singular}s"
 
     def fill_in(self, obj: JsonObject) -> None:
-        """Set the defaults."""
         _set_defaults(obj, self.defaults)
         if self.kind in _FILL_IN:
             _FILL_IN[self.kind](obj)
 
     def problems(self, obj: JsonObject) -> list[status.FieldError]:
-        """Errors of an object beyond its metadata."""
         return _PROBLEMS[self.kind](obj) if self.kind in _PROBLEMS else []
 
 
@@ -265,23 +265,9 @@ def _webhook_problems(configuration: JsonObject) -> list[status.FieldError]:
             why = "should be a domain with at least three segments separated by dots"
             errors.append(status.invalid_value(f"{field}.name", name, why))
         client = webhook.get("clientConfig", {})
-        errors += [
-            status.required_value(f"{field}.{part}", why)
-            for part, why, given in (
-                ("sideEffects", "must specify one of None, NoneOnDryRun", webhook.get("sideEffects")),
-                (
-                    "clientConfig",
-                    "exactly one of url or service is required",
-                    ("url" in client) != ("service" in client),
-                ),
-                (
-                    "admissionReviewVersions",
-                    "must specify one of v1, v1beta1",
-                    webhook.get("admissionReviewVersions"),
-                ),
-            )
-            if not given
-        ]
+        given = {**webhook, "clientConfig": ("url" in client) != ("service" in client)}
+        needed = (part for part in _WEBHOOK_NEEDS if not given.get(part))
+        errors += [status.required_value(f"{field}.{part}", _WEBHOOK_NEEDS[part]) for part in needed]
     return errors
 
 

@@ -22,6 +22,7 @@ from irsa_cli.sandbox.kube.kinds import KINDS, PODS, REQUESTS, SERVICE_ACCOUNTS,
 from irsa_cli.sandbox.kube.schema import JsonObject, key_problems
 
 _META = "meta.k8s.io/v1"
+_FIELD = re.compile(r"(.*?)(!=|==?)(.*)", re.DOTALL)
 
 
 def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonObject]) -> JsonObject:
@@ -30,8 +31,10 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
         # Better than a wrong list.
         raise status.bad_request("the sandbox does not serve watch")
     objects = _selected(kind, request.args.get("fieldSelector", ""), objects)
-    fits = _label_test(request.args.get("labelSelector", ""))
-    objects = [obj for obj in objects if fits(obj["metadata"].get("labels", {}))]
+    selector = request.args.get("labelSelector", "")
+    for term in _COMMA.split(selector) if selector.strip() else ():
+        fits = _requirement(term, selector)
+        objects = [obj for obj in objects if fits(obj["metadata"].get("labels", {}))]
     limit = _read_limit(request.args.get("limit", "0"))
     metadata: dict[str, Any] = {"resourceVersion": version}
     if request.args.get("continue"):
@@ -39,13 +42,17 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
         metadata["resourceVersion"] = version
         objects = [obj for obj in objects if _key(obj) >= start]
     if 0 < limit < len(objects):
-        metadata["continue"] = _token(version, _key(objects[limit - 1]) + "\0")
+        token = {"v": _META, "rv": int(version), "start": _key(objects[limit - 1]) + "\0"}
+        text = json.dumps(token, separators=(",", ":"))
+        metadata["continue"] = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
         # How many of the rest are selected nobody has counted.
         if not any(request.args.get(key) for key in ("fieldSelector", "labelSelector")):
             metadata["remainingItemCount"] = len(objects) - limit
         objects = objects[:limit]
     if wants(request, "PartialObjectMetadataList", _META):
-        return _partial(metadata, objects)
+        of, typed = "PartialObjectMetadata", {"apiVersion": _META}
+        items = [{"kind": of, **typed, "metadata": obj["metadata"]} for obj in objects]
+        return {"kind": f"{of}List", **typed, "metadata": metadata, "items": items}
     # Items of a list don't repeat what the list says.
     items = [{k: v for k, v in obj.items() if k not in ("kind", "apiVersion")} for obj in objects]
     return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata, "items": items}
@@ -57,7 +64,10 @@ def _selected(kind: Kind, selector: str, objects: list[JsonObject]) -> list[Json
     https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
     """
     for term in filter(None, selector.split(",")):
-        label, operator, wanted = _term(term)
+        found = _FIELD.fullmatch(term)
+        if not found:
+            raise status.bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
+        label, operator, wanted = found.groups()
         if label not in ("metadata.name", "metadata.namespace", *kind.selectable):
             why = (
                 f'Unable to find "{kind.api_version}, Resource={kind.resource}" that match label selector '
@@ -66,14 +76,6 @@ def _selected(kind: Kind, selector: str, objects: list[JsonObject]) -> list[Json
             raise status.bad_request(why)
         objects = [obj for obj in objects if (_field(obj, label) == wanted) is (operator != "!=")]
     return objects
-
-
-def _term(term: str) -> tuple[str, str, str]:
-    for operator in ("!=", "==", "="):
-        label, found, value = term.partition(operator)
-        if found:
-            return label, operator, value
-    raise status.bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
 
 
 def _field(obj: JsonObject, label: str) -> str:
@@ -94,12 +96,6 @@ def wants(request: Request, kind: str, version: str) -> bool:
     return False
 
 
-def _partial(metadata: JsonObject, objects: list[JsonObject]) -> JsonObject:
-    typed = {"kind": "PartialObjectMetadata", "apiVersion": _META}
-    items = [{**typed, "metadata": obj["metadata"]} for obj in objects]
-    return {"kind": "PartialObjectMetadataList", "apiVersion": _META, "metadata": metadata, "items": items}
-
-
 def _key(obj: JsonObject) -> str:
     metadata = obj["metadata"]
     return f"{metadata.get('namespace', '')}/{metadata['name']}"
@@ -112,11 +108,6 @@ def _read_limit(text: str) -> int:
         raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
-def _token(version: str, start: str) -> str:
-    text = json.dumps({"v": _META, "rv": int(version), "start": start}, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
-
-
 def _read_token(token: str) -> tuple[str, str]:
     try:
         read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
@@ -124,9 +115,6 @@ def _read_token(token: str) -> tuple[str, str]:
     except (ValueError, KeyError, TypeError):
         raise status.bad_request("invalid continue token: continue key is not valid") from None
 
-
-_Labels = Mapping[str, str]
-_Test = Callable[[_Labels], bool]
 
 _LABEL_KEY = r"\s*(?P<key>[-./\w]+)\s*"
 _EQUAL = re.compile(rf"{_LABEL_KEY}(?P<operator>!=|==?)\s*(?P<value>[-.\w]*)\s*")
@@ -136,12 +124,7 @@ _COMMA = re.compile(r",(?![^(]*\))")
 """Between requirements; not one between values in brackets."""
 
 
-def _label_test(selector: str) -> _Test:
-    tests = [_requirement(term, selector) for term in _COMMA.split(selector)] if selector.strip() else []
-    return lambda labels: all(test(labels) for test in tests)
-
-
-def _requirement(term: str, selector: str) -> _Test:
+def _requirement(term: str, selector: str) -> Callable[[Mapping[str, str]], bool]:
     if found := _EQUAL.fullmatch(term):
         wanted = {found["value"]}
     elif found := _AMONG.fullmatch(term):
@@ -177,23 +160,18 @@ def answer_discovery(request: Request, path: str) -> Response | None:
         groups = [group for group in GROUPS if bool(group) == (parts == ["apis"])]
         if wants(request, "APIGroupDiscoveryList", "apidiscovery.k8s.io/v2"):
             return wire.json_response(_aggregated(groups), mimetype=AGGREGATED)
-        return wire.json_response(_group_list(groups) if parts == ["apis"] else _VERSIONS)
+        if parts == ["api"]:
+            return wire.json_response(
+                {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+            )
+        versions = {group: {"groupVersion": f"{group}/v1", "version": "v1"} for group in groups}
+        named = [{"name": it, "versions": [v], "preferredVersion": v} for it, v in versions.items()]
+        return wire.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": named})
     if parts == ["api", "v1"]:
         return wire.json_response(_resources(""))
     if len(parts) == 3 and parts[0] == "apis" and parts[1] in GROUPS and parts[2] == "v1":
         return wire.json_response(_resources(parts[1]))
     return None
-
-
-_VERSIONS: JsonObject = {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
-
-
-def _group_list(groups: list[str]) -> JsonObject:
-    listed = []
-    for group in groups:
-        version = {"groupVersion": f"{group}/v1", "version": "v1"}
-        listed.append({"name": group, "versions": [version], "preferredVersion": version})
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
 
 
 def _served(group: str) -> list[tuple[Kind, list[str]]]:

@@ -191,17 +191,6 @@ def dns_subdomain_problems(value: str) -> list[str]:
     return problems
 
 
-def _name_part_problems(name: str) -> list[str]:
-    problems = []
-    if not name:
-        problems.append("name part must be non-empty")
-    elif len(name) > 63:
-        problems.append("name part must be no more than 63 characters")
-    if not _QUALIFIED_NAME.fullmatch(name):
-        problems.append("name part may have letters, digits and inner '-', '_', '.'")
-    return problems
-
-
 def key_problems(key: str) -> list[str]:
     """Why `key` is not a label key (optional DNS prefix, '/', name); empty if it is one."""
     prefix, slash, name = key.rpartition("/")
@@ -212,7 +201,13 @@ def key_problems(key: str) -> list[str]:
         problems.append("prefix part must be non-empty")
     elif slash:
         problems += [f"prefix part {problem}" for problem in dns_subdomain_problems(prefix)]
-    return problems + _name_part_problems(name)
+    if not name:
+        problems.append("name part must be non-empty")
+    elif len(name) > 63:
+        problems.append("name part must be no more than 63 characters")
+    if not _QUALIFIED_NAME.fullmatch(name):
+        problems.append("name part may have letters, digits and inner '-', '_', '.'")
+    return problems
 
 
 def label_errors(labels: Mapping[str, str]) -> list[FieldError]:

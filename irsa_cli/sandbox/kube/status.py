@@ -26,7 +26,6 @@ class ApiError(Exception):
         self.details = details
 
     def body(self) -> dict[str, Any]:
-        """Return the `Status` object to answer with."""
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -51,7 +50,6 @@ class FieldError:
     text: str
 
     def cause(self) -> dict[str, str]:
-        """Return the entry of `details.causes`."""
         return {"reason": self.reason, "message": self.text, "field": self.field}
 
 
@@ -62,27 +60,22 @@ def invalid_value(field: str, value: object, why: str) -> FieldError:
 
 
 def required_value(field: str, why: str = "") -> FieldError:
-    """Describe a field that must be there and isn't."""
     return FieldError(field, "FieldValueRequired", f"Required value: {why}" if why else "Required value")
 
 
 def value_not_found(field: str, value: str) -> FieldError:
-    """Describe a field that names something that isn't there."""
     return FieldError(field, "FieldValueNotFound", f"Not found: {json.dumps(value)}")
 
 
 def duplicate_value(field: str, value: str) -> FieldError:
-    """Describe a field whose value is taken."""
     return FieldError(field, "FieldValueDuplicate", f"Duplicate value: {json.dumps(value)}")
 
 
 def too_long(field: str, limit: int) -> FieldError:
-    """Describe a field bigger than `limit` bytes."""
     return FieldError(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
 
 
 def unsupported_value(field: str, value: object, supported: Sequence[str]) -> FieldError:
-    """Describe a field with a value outside a closed list."""
     choices = ", ".join(json.dumps(choice) for choice in supported)
     text = f"Unsupported value: {json.dumps(value, separators=(',', ':'))}: supported values: {choices}"
     return FieldError(field, "FieldValueNotSupported", text)
@@ -103,13 +96,11 @@ def forbidden(
 
 
 def not_found(resource: str, name: str, *, group: str = "") -> ApiError:
-    """404: no such object."""
     message = f'{_qualified(resource, group)} "{name}" not found'
     return ApiError(404, "NotFound", message, {"name": name, "group": group, "kind": resource})
 
 
 def method_not_allowed() -> ApiError:
-    """405: the resource is served, this verb on it is not."""
     message = "the server does not allow this method on the requested resource"
     return ApiError(405, "MethodNotAllowed", message, {})
 
@@ -129,7 +120,6 @@ def conflict(resource: str, name: str, why: str, *, group: str = "") -> ApiError
 
 
 def bad_request(message: str) -> ApiError:
-    """400: the body or the query can't be read at all."""
     return ApiError(400, "BadRequest", message)
 
 

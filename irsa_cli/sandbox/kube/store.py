@@ -122,7 +122,6 @@ class Store:
             return str(self._version), items
 
     def get(self, kind: Kind, namespace: str, name: str) -> JsonObject:
-        """One object; 404."""
         with self._lock:
             found = self._objects[kind].get((namespace, name))
             if found is None:
@@ -301,15 +300,12 @@ class Store:
             if not dry_run:
                 self._write(NAMESPACES, "", obj)
         if self.controllers and not dry_run:
-            self._forget_namespace(name)
+            for objects in self._objects.values():
+                for key in [key for key in objects if key[0] == name]:
+                    del objects[key]
+            del self._objects[NAMESPACES]["", name]
+            self._version += 1
         return obj
-
-    def _forget_namespace(self, name: str) -> None:
-        for objects in self._objects.values():
-            for key in [key for key in objects if key[0] == name]:
-                del objects[key]
-        del self._objects[NAMESPACES]["", name]
-        self._version += 1
 
 
 def _with_server_fields(kind: Kind, old: JsonObject, new: JsonObject) -> JsonObject:

@@ -17,7 +17,6 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 def json_response(body: JsonObject, code: int = 200, mimetype: str = "application/json") -> Response:
-    """`body` as an HTTP answer."""
     return Response(json.dumps(body), status=code, mimetype=mimetype)
 
 

@@ -171,7 +171,6 @@ def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str],
 
 
 def account_named(subject: Subject) -> str:
-    """The account in the annotation, '' when there is none to be read."""
     try:
         return subject.role_arn().account
     except CannotTell:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from irsa_cli.core.doctor.causes.inside import expected_role
+from irsa_cli.core.doctor.causes.answers import expected_role
 from irsa_cli.core.doctor.facts import Subject
 from irsa_cli.core.doctor.inside import CONTAINER, PodAnswer, answer_in, state_of
 from irsa_cli.core.doctor.refusals import REASON, failures

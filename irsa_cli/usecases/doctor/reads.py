@@ -86,7 +86,6 @@ class DoctorReads:
 
     @_in_background
     def accounts(self) -> tuple[ServiceAccount, ...]:
-        """All ServiceAccounts of the cluster."""
         return tuple(map(parsing.service_account, self._kube.service_accounts()))
 
     def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
@@ -96,19 +95,16 @@ class DoctorReads:
 
     @_in_background
     def account(self, namespace: str, name: str) -> ServiceAccount | None:
-        """A ServiceAccount, None when there is none."""
         body = self._kube.service_account(namespace, name)
         return None if body is None else parsing.service_account(body)
 
     @_in_background
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
-        """The labels of a namespace, None when there is none."""
         body = self._kube.namespace(namespace)
         return None if body is None else body["metadata"].get("labels") or {}
 
     @_in_background
     def pods(self, namespace: str | None) -> tuple[Pod, ...]:
-        """The pods of a namespace, or of the cluster."""
         return tuple(map(parsing.pod, self._kube.pods(namespace)))
 
     @_in_background
@@ -118,13 +114,11 @@ class DoctorReads:
 
     @_in_background
     def makers(self, namespace: str, kind: str) -> tuple[refusals.Maker, ...]:
-        """The workloads of a kind in a namespace."""
         found = self._kube.workloads(namespace, refusals.RESOURCES[kind])
         return tuple(refusals.maker(kind, body) for body in found)
 
     @_in_background
     def agents(self) -> tuple[Pod, ...]:
-        """The pods of the agent of EKS Pod Identity."""
         return tuple(filter(is_agent, map(parsing.pod, self._kube.pods("kube-system"))))
 
     @_in_background
@@ -135,12 +129,10 @@ class DoctorReads:
 
     @_in_background
     def probe(self, namespace: str, name: str) -> Pod:
-        """A dry-run pod that uses the ServiceAccount."""
         return parsing.pod(self._kube.create_pod(namespace, probe(namespace, name), dry_run=True))
 
     @_in_background
     def lock(self, namespace: str, name: str) -> SeenLock | None:
-        """The lock of a ServiceAccount, None where nobody has one."""
         found = self._kube.lease(self._lock_namespace, _lease(namespace, name))
         return None if found is None else SeenLock(LeaseState.read(found.body), found.date)
 
@@ -152,13 +144,11 @@ class DoctorReads:
         return {state.name: SeenLock(state, found.date) for state in map(LeaseState.read, found.items)}
 
     def lock_among_all(self, namespace: str, name: str) -> SeenLock | Unreadable | None:
-        """The lock of one of many ServiceAccounts."""
         found = self.locks().result()
         return found if isinstance(found, Unreadable) else found.get(_lease(namespace, name))
 
     @_in_background
     def webhooks(self) -> tuple[Webhook, ...]:
-        """The webhooks that inject web identities."""
         return tuple(item for body in self._kube.mutating_webhooks() for item in parsing.webhooks(body))
 
     @_in_background
@@ -171,7 +161,6 @@ class DoctorReads:
 
     @_in_background
     def aws_config(self, namespace: str, name: str) -> str | None:
-        """The content of irsa's ConfigMap, None without one."""
         found = self._kube.config_map(namespace, name)
         return None if found is None else str((found.get("data") or {}).get(KEY, ""))
 
@@ -189,22 +178,18 @@ class DoctorReads:
 
     @_in_background
     def provider(self, account: str) -> ProviderState | None:
-        """The OIDC provider of the cluster's issuer in an account."""
         return self._shared.provider(account).result()
 
     @_in_background
     def other_provider(self, arn: str) -> ProviderState | None:
-        """Any OIDC provider, in its own account."""
         return aws_iam.provider(self._shared.iam(Arn.parse(arn).account), arn)
 
     @_in_background
     def provider_arns(self) -> tuple[str, ...]:
-        """All OIDC providers of the cluster's account."""
         return bindings.provider_arns(self._connection.iam)
 
     @_in_background
     def quotas(self) -> dict[str, int]:
-        """Quotas and counts of the cluster's account."""
         return aws_iam.quotas(self._connection.iam)
 
     @_in_background
@@ -225,12 +210,10 @@ class DoctorReads:
 
     @_in_background
     def published_keys(self) -> frozenset[str]:
-        """The ids of the keys that the issuer publishes."""
         return _ids(self._shared.public_keys().result())
 
     @_in_background
     def cluster_keys(self) -> frozenset[str]:
-        """The ids of the keys that the cluster verifies tokens with."""
         return _ids(self._shared.cluster_keys().result())
 
     @_in_background
@@ -246,7 +229,6 @@ class DoctorReads:
 
     @_in_background
     def association(self, namespace: str, name: str) -> Association | None:
-        """The EKS Pod Identity association of a ServiceAccount, None without one."""
         if not self._is_eks:
             return None
         return bindings.association(self._eks_client, self._cluster.name, namespace, name)
@@ -293,7 +275,6 @@ class DoctorReads:
 
     @_in_background
     def roles(self) -> tuple[RoleSummary, ...]:
-        """All roles of the cluster's account with their trust policies."""
         return tuple(RoleSummary(item.arn, item.trust) for item in list_roles(self._connection.iam).roles)
 
 

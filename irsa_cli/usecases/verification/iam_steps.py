@@ -38,7 +38,6 @@ STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOW
 
 
 def step(name: Name, sent: str, *checks: Check, advice: tuple[str, ...] = ()) -> VerificationStep:
-    """A step by its checks."""
     return VerificationStep(name, sent, checks, advice)
 
 

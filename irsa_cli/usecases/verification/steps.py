@@ -1,4 +1,4 @@
-"""The steps of `irsa verify`, each from a result to a verdict; IAM's are in `iam_steps`."""
+"""The steps of `irsa verify`, each from a result to a verdict; those of IAM are in `iam_steps`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from irsa_cli.core.binding.pod_identity_trust import said_to_service
+from irsa_cli.core.inventory.bindings import NO_AGENT
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -27,6 +29,7 @@ from irsa_cli.usecases.verification.iam_steps import (
     FAILED,
     NOT_CHECKED,
     OK,
+    STATUS,
     attempt,
     is_refused,
     open_check,
@@ -37,9 +40,12 @@ if TYPE_CHECKING:
     from irsa_cli.aws.permissions.calls import ReadCall
     from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
+    from irsa_cli.core.objects.aws import Association
+    from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.core.plan.states import RoleState
     from irsa_cli.core.trust.jwt import Keys
     from irsa_cli.core.values.cluster import Cluster, Reach
+    from irsa_cli.core.values.names import Namespaced
     from irsa_cli.kube.client import TokenAnswer
 
 # STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.
@@ -142,7 +148,6 @@ def identity_of(
 
 
 def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
-    """The risks of a broad trust policy; none if it is unreadable."""
     state = attempt(found.result)
     if state is None or isinstance(state, IrsaError):
         return ()
@@ -187,7 +192,6 @@ def whose(result: str | IrsaError, arn: str, session: str) -> VerificationStep:
 
 
 def chained(result: str | IrsaError, arn: str) -> VerificationStep:
-    """Whether the credentials become a further role (role chaining)."""
     sent = f"AssumeRole {arn} with the previous credentials"
     if not isinstance(result, IrsaError):
         return step(Name.CHAIN, sent, Check("credentials", OK, result))
@@ -234,7 +238,6 @@ def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterat
 
 
 def pods_differ(others: Association, arn: str) -> bool:
-    """Whether an association gives pods another role."""
     return arn != others.last_role
 
 
@@ -245,7 +248,6 @@ _DENIALS = {
 
 
 def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:
-    """The results of IAM's simulation; one with missing context values is unknown."""
     kind = "simulation"
     if isinstance(results, IrsaError):
         text = open_check("", results).text
@@ -264,9 +266,50 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
 
 
 def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
-    """The result of a real call."""
     if not isinstance(result, IrsaError):
         return Permission("call", wanted.text, OK, f"succeeded: {result}")
     if isinstance(result, ServiceError) and 400 <= result.status < 500 and not result.transient:
         return Permission("call", wanted.text, FAILED, result.reason)
     return Permission("call", wanted.text, NOT_CHECKED, open_check("", result).text)
+
+
+def at_aws(
+    found: Future[RoleState | None],
+    result: Exchange | IrsaError,
+    association: Association,
+    cluster: Cluster,
+    named: Namespaced,
+    *,
+    bound: bool,
+) -> Iterator[VerificationStep]:
+    """Trust policy and exchange; `bound`: the token is bound to a pod, as those of pods are."""
+    trusted = _trusted(found, association, cluster, named)
+    sent = f"eks-auth AssumeRoleForPodIdentity, association {association.id}"
+    yield trusted
+    denied = isinstance(result, ServiceError) and result.status == 403
+    unbound = isinstance(result, ServiceError) and result.code == "InvalidTokenException" and not bound
+    if isinstance(result, IrsaError) and (denied or unbound):
+        advice = ("add --pod NAME: EKS may want a token that is bound to a pod",) if unbound else ()
+        yield step(Name.EXCHANGE, sent, open_check("credentials", result), advice=advice)
+    else:
+        yield exchange(result, sent, "", trusted)
+
+
+def missing_agent(found: bool | Unreadable) -> Iterator[VerificationStep]:
+    """A step if the cluster has no agent: its pods then get no credentials."""
+    if found is False:
+        yield step(Name.PODS, "ListAddons, and the pods of kube-system", Check("agent", FAILED, NO_AGENT))
+
+
+def _trusted(
+    found: Future[RoleState | None], association: Association, cluster: Cluster, named: Namespaced
+) -> VerificationStep:
+    sent = f"GetRole {association.role_arn}, its trust policy evaluated for EKS Pod Identity"
+    state = attempt(found.result)
+    if isinstance(state, IrsaError):
+        return step(Name.TRUST, sent, open_check("trust policy", state))
+    if state is None:
+        return step(Name.TRUST, sent, Check("role", FAILED, f"role {association.role_arn} does not exist"))
+    answers = said_to_service(state.trust, cluster, named, association)
+    texts = ((STATUS[it.answer], f"{it.action}: {it.why or 'allowed'}") for it in answers)
+    return step(Name.TRUST, sent, *(Check("trust policy", status, text) for status, text in texts))

@@ -34,7 +34,7 @@ from irsa_cli.usecases.read.described_associations import runs_agent
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.readable import check_namespace, read
 from irsa_cli.usecases.read.reads import WORKERS, Reads
-from irsa_cli.usecases.verification import iam_steps, pod_steps, steps
+from irsa_cli.usecases.verification import iam_steps, steps
 from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt, unreadable_step
 
 if TYPE_CHECKING:
@@ -280,8 +280,8 @@ class Verifier:
     ) -> Iterator[VerificationStep]:
         first, bound = self.reads.role(given.role_arn), bool(self.wanted.pod)
         named = NamedServiceAccount(self.connection, namespace, name)
-        yield from pod_steps.at_aws(first, exchanged, given, self.connection.cluster, named, bound=bound)
-        yield from pod_steps.missing_agent(read(lambda: runs_agent(self.connection)))
+        yield from steps.at_aws(first, exchanged, given, self.connection.cluster, named, bound=bound)
+        yield from steps.missing_agent(read(lambda: runs_agent(self.connection)))
 
     def _sent(self, arn: str) -> str:
         endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.causes import CAUSES
-from irsa_cli.core.doctor.causes.variables import VARIABLES
+from irsa_cli.core.doctor.causes.settings import VARIABLES
 from irsa_cli.core.doctor.diagnosis import judge, undecided
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects import parsing

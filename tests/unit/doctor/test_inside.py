@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.doctor.causes.inside import INSIDE, expected_role
+from irsa_cli.core.doctor.causes.answers import INSIDE, expected_role
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.doctor.inside import CONTAINER, PodAnswer, answer_in, state_of

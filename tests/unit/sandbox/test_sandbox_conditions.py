@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox.conditions import holds, is_operator, like
+from irsa_cli.sandbox.enforce import holds, is_operator, like
 
 CONTEXT = {
     "aws:requesttag/team": ["blue"],

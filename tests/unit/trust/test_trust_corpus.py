@@ -26,7 +26,7 @@ from typing import Any
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
+from irsa_cli.core.doctor.causes.role import TRUST_CAUSES
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.inventory.bindings import BoundRole, binding_of
 from irsa_cli.core.plan.states import ProviderState, RoleState

@@ -1,4 +1,4 @@
-"""Causes that CloudTrail shows in the answers of STS."""
+"""Causes that answers show: those of STS in CloudTrail, and that of a pod which irsa starts (`--in-pod`)."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterable
 
 from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.causes.uncreated import to_see
-from irsa_cli.core.doctor.clues.exchanges import (
-    EARLY,
-    calls,
-    in_words,
-    newest,
-    newest_by_role,
-    run_long_enough,
-)
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.inside import EXPECTED, WRONG
 from irsa_cli.core.doctor.subjects import (
+    EARLY,
     audience_of,
+    calls,
+    in_words,
     injected_users,
     listed,
+    newest,
+    newest_by_role,
     pod_names,
     provider_there,
     role_account,
+    run_long_enough,
 )
-from irsa_cli.core.objects.aws import TrailEvent
+from irsa_cli.core.objects.aws import Association, TrailEvent
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
+from irsa_cli.core.values.arn import Arn
 
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = (variable("AWS_REGION"), variable("AWS_DEFAULT_REGION"))
@@ -239,3 +239,40 @@ def _asks_elsewhere(facts: Facts, container: Container) -> bool:
     own = (None, "", facts.cluster.region)
     regions = [container.env[name] for name in _REGIONS if name in container.env]
     return any(region not in own for region in regions)
+
+
+INSIDE = "pod-inside"
+
+
+def expected_role(subject: Subject) -> str:
+    """The ARN of the role that new pods get, '' if irsa does not know it."""
+    association = subject.association
+    if isinstance(association, Association):
+        return association.target_role_arn or association.role_arn
+    try:
+        return "" if isinstance(association, Unreadable) else str(subject.role_arn())
+    except CannotTell:
+        return ""
+
+
+@check_of(INSIDE)
+def _inside(facts: Facts) -> Judgement:
+    answer, expected = facts.named.inside, expected_role(facts.named)
+    if answer is None:
+        raise CannotTell("no new pod was requested (--in-pod)")
+    if isinstance(answer, Unreadable):
+        return suspect(f"not examined from inside a pod: {answer.why}")
+    evidence = {**answer.evidence, "expected": expected or "not known"}
+    other = bool(answer.identity and expected) and not _is_session_of(answer.identity, expected)
+    text = f"in a new pod: {answer.sentence}"
+    if answer.verdict == WRONG or (other and answer.verdict != EXPECTED):
+        return problem(text, fix=to_see(facts), **evidence)
+    if answer.verdict == EXPECTED and not other:
+        return ok(text, **evidence)
+    return suspect(f"{text} But it is not the expected role." if other else text, **evidence)
+
+
+def _is_session_of(identity: str, role: str) -> bool:
+    """Whether a caller's ARN is that of a session of the role."""
+    mine, theirs = Arn.parse(identity), Arn.parse(role)
+    return mine.account == theirs.account and mine.resource.startswith(f"assumed-role/{theirs.name}/")

@@ -24,7 +24,7 @@ from irsa_cli.core.doctor.clues.injection import (
     webhooks_of,
 )
 from irsa_cli.core.doctor.clues.usage import has_nothing
-from irsa_cli.core.doctor.commands import edit, restart, webhook_shown
+from irsa_cli.core.doctor.commands import by_restart, edit, restart, webhook_shown
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
@@ -47,9 +47,7 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     pods = bare(facts, identifier)
     if not pods:
         return ok("no pod is without a web identity for this reason")
-    return problem(
-        text, fix=restart(facts, pods), pods=pod_names(pods), started=starts(pods), expected=expected
-    )
+    return by_restart(facts, pods, text, started=starts(pods), expected=expected)
 
 
 @check_of("pod-older-than-annotation")
@@ -115,22 +113,10 @@ def _some_containers(subject: Subject) -> Judgement:
 
 _GIVEN = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV)
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_MESHES = frozenset(
-    [
-        "istio-proxy",
-        "istio-init",
-        "istio-validation",
-        "linkerd-proxy",
-        "linkerd-init",
-        "linkerd-network-validator",
-        "envoy",
-        "envoy-sidecar",
-        "consul-dataplane",
-        "consul-connect-inject-init",
-        "proxyinit",
-        "kuma-sidecar",
-        "kuma-init",
-    ]
+_MESHES = (
+    *("istio-proxy", "istio-init", "istio-validation", "envoy", "envoy-sidecar", "proxyinit"),
+    *("linkerd-proxy", "linkerd-init", "linkerd-network-validator", "kuma-sidecar", "kuma-init"),
+    *("consul-dataplane", "consul-connect-inject-init"),
 )
 """Containers of service meshes, which don't call AWS with the pod's role."""
 

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable
 
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
-from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
-from irsa_cli.core.doctor.commands import edit, restart
+from irsa_cli.core.doctor.commands import by_template, edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
@@ -18,6 +17,7 @@ from irsa_cli.core.doctor.subjects import (
     audience_of,
     injected,
     injected_users,
+    is_admitted,
     listed,
     where,
 )
@@ -120,13 +120,11 @@ def _partial(facts: Facts) -> Judgement:
     if not found:
         return ok("containers have both variables or neither")
     there = ROLE_ENV if ROLE_ENV in found[0][1].env else TOKEN_ENV
-    return problem(
+    missing, text = (
+        TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,
         "a container has only one of the two variables",
-        fix=edit(facts, found[0][0]),
-        containers=where(found),
-        present=there,
-        missing=TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,
     )
+    return by_template(facts, found, text, present=there, missing=missing)
 
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -141,12 +139,8 @@ def _static(facts: Facts) -> Judgement:
         return unknown("other containers than the application's have their own keys", containers=where(found))
     if found:
         found = [pair for pair in found if pair not in sidecars]
-        return problem(
-            "SDKs use access keys from the environment first",
-            fix=edit(facts, found[0][0]),
-            containers=where(found),
-            variables=listed(key for key in _KEYS if key in found[0][1].env) or listed(found[0][1].sources),
-        )
+        names = listed(key for key in _KEYS if key in found[0][1].env) or listed(found[0][1].sources)
+        return by_template(facts, found, "SDKs use access keys from the environment first", variables=names)
     sources = sorted({name for pod in pods for item in pod.containers for name in item.sources})
     sources = [name for name in sources if _keys_of(subject, name) is None]
     if sources:

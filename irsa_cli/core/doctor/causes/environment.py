@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from irsa_cli.core.doctor.clues.exchanges import is_admitted
-from irsa_cli.core.doctor.commands import annotate, edit
+from irsa_cli.core.doctor.commands import annotate, by_template
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.subjects import TOKEN_ENV, injected_users, listed, where
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, suspect, unknown
+from irsa_cli.core.doctor.subjects import TOKEN_ENV, injected_users, is_admitted, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable
@@ -46,12 +45,8 @@ def _china(facts: Facts) -> Judgement:
     found = _without_region(facts)
     if not found:
         return ok("all containers have a region")
-    return problem(
-        "without a region, the SDK calls STS in another partition",
-        fix=edit(facts, found[0][0]),
-        containers=where(found),
-        expected=f"AWS_DEFAULT_REGION={facts.cluster.region}",
-    )
+    text = "without a region, the SDK calls STS in another partition"
+    return by_template(facts, found, text, expected=f"AWS_DEFAULT_REGION={facts.cluster.region}")
 
 
 @check_of("pod-sts-endpoint")
@@ -59,13 +54,9 @@ def _endpoint(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if _contradicts(item)]
     if not found:
         return ok("no container has conflicting settings for the STS endpoint")
-    return problem(
-        "one variable sets the global endpoint, the other one the regional endpoint",
-        fix=edit(facts, found[0][0]),
-        containers=where(found),
-        endpoint=f"AWS_ENDPOINT_URL_STS={found[0][1].env[_STS_URL]}",
-        conflict="AWS_STS_REGIONAL_ENDPOINTS=regional",
-    )
+    text = "one variable sets the global endpoint, the other one the regional endpoint"
+    said = f"AWS_ENDPOINT_URL_STS={found[0][1].env[_STS_URL]}"
+    return by_template(facts, found, text, endpoint=said, conflict="AWS_STS_REGIONAL_ENDPOINTS=regional")
 
 
 def _contradicts(container: Container) -> bool:
@@ -122,13 +113,9 @@ def _windows(facts: Facts) -> Judgement:
     ]
     if not found:
         return ok("no Windows pod has Linux paths")
-    return problem(
-        "the webhook treats a pod without nodeSelector as a Linux pod",
-        fix=edit(facts, found[0][0]),
-        containers=where(found),
-        file=str(found[0][1].env[TOKEN_ENV]),
-        expected="nodeSelector kubernetes.io/os: windows",
-    )
+    text = "the webhook treats a pod without nodeSelector as a Linux pod"
+    file, expected = str(found[0][1].env[TOKEN_ENV]), "nodeSelector kubernetes.io/os: windows"
+    return by_template(facts, found, text, file=file, expected=expected)
 
 
 @check_of("pod-token-unreadable")
@@ -150,13 +137,8 @@ def _unreadable(facts: Facts) -> Judgement:
             images=listed(item.image for _, item in silent),
             version=have(facts.eks).version,
         )
-    return problem(
-        "in this Kubernetes version only root can read the file",
-        fix=edit(facts, found[0][0]),
-        containers=where(found),
-        version=have(facts.eks).version,
-        expected="fsGroup: 65534",
-    )
+    text = "in this Kubernetes version only root can read the file"
+    return by_template(facts, found, text, version=have(facts.eks).version, expected="fsGroup: 65534")
 
 
 def _user(pod: Pod, container: Container) -> int | None:
@@ -169,13 +151,8 @@ def _sdk(facts: Facts) -> Judgement:
     versions = {item.image: cli_version(item) for _, item in found}
     old = [(pod, item) for pod, item in found if (cli_version(item) or _MINIMUM_CLI) < _MINIMUM_CLI]
     if old:
-        return problem(
-            "this AWS CLI does not support IRSA",
-            fix=edit(facts, old[0][0]),
-            containers=where(old),
-            image=old[0][1].image,
-            needed=">= " + ".".join(map(str, _MINIMUM_CLI)),
-        )
+        needed, text = ">= " + ".".join(map(str, _MINIMUM_CLI)), "this AWS CLI does not support IRSA"
+        return by_template(facts, old, text, image=old[0][1].image, needed=needed)
     hidden = [image for image, version in versions.items() if version is None]
     if hidden:
         return unknown("irsa cannot see which SDK is in the image", images=listed(hidden))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.commands import edit, of_role, rewrite_trust
+from irsa_cli.core.doctor.commands import by_template, edit, of_role, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
@@ -103,7 +103,6 @@ def stands_before_region(container: Container, variable: str) -> bool:
 
 
 def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
-    """The volume that a file of the container is in."""
     fitting = [
         name for name, mount in container.mounts.items() if f"{file}/".startswith(f"{mount.rstrip('/')}/")
     ]
@@ -112,7 +111,6 @@ def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
 
 
 def roles_named(subject: Subject) -> list[str]:
-    """The ARNs of the roles that such containers name."""
     return list(dict.fromkeys(item.role for item in own_tokens(subject) if is_role(item.role)))
 
 
@@ -207,12 +205,8 @@ def _volume(facts: Facts) -> Judgement:
     if not found:
         return ok("the token file is mounted")
     pod, item = found[0]
-    return problem(
-        f"no volume with a token is mounted at {item.env[TOKEN_ENV]}",
-        fix=edit(facts, pod),
-        containers=where(found),
-        volumes=listed(volume.name for volume in pod.volumes) or "none",
-    )
+    text = f"no volume with a token is mounted at {item.env[TOKEN_ENV]}"
+    return by_template(facts, found, text, volumes=listed(volume.name for volume in pod.volumes) or "none")
 
 
 def _has_token(pod: Pod, container: Container) -> bool:
@@ -241,12 +235,8 @@ def _kept(facts: Facts) -> Judgement:
     found = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
     if not found:
         return ok("no token file is mounted by subPath")
-    return problem(
-        "kubelet does not renew files that are mounted by subPath",
-        fix=edit(facts, found[0][0]),
-        containers=where(found),
-        file=str(found[0][1].env[TOKEN_ENV]),
-    )
+    text = "kubelet does not renew files that are mounted by subPath"
+    return by_template(facts, found, text, file=str(found[0][1].env[TOKEN_ENV]))
 
 
 def _is_kept(pod: Pod, container: Container) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from irsa_cli.core.binding.pod_identity_trust import actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
-from irsa_cli.core.doctor.commands import eks, in_account, of_power, restart, rewrite_trust
+from irsa_cli.core.doctor.commands import by_restart, eks, in_account, of_power, restart, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names, starts
@@ -167,17 +167,12 @@ def _older(facts: Facts) -> Judgement:
     found = [pod for pod in users if pod.created and pod.created < made]
     if not found:
         return ok("no pod without credentials is older than the association", created=made.isoformat())
-    return problem(
-        "they have no credentials; new pods would get the association's role",
-        fix=restart(facts, found),
-        pods=pod_names(found),
-        started=starts(found),
-        expected=f"created after {made.isoformat()}",
-    )
+    text = "they have no credentials; new pods would get the association's role"
+    expected = f"created after {made.isoformat()}"
+    return by_restart(facts, found, text, started=starts(found), expected=expected)
 
 
 def runs_without(pod: Pod) -> bool:
-    """Whether a pod runs on Fargate or Windows, without EKS Pod Identity."""
     return _FARGATE in pod.labels or pod.os == "windows"
 
 
@@ -188,12 +183,8 @@ def _gone(facts: Facts) -> Judgement:
     found = [pod for pod in facts.named.users() if was_associated(pod)]
     if not found:
         return ok("no pod uses EKS Pod Identity")
-    return problem(
-        "they were created with the association and keep its variables until they restart",
-        fix=restart(facts, found),
-        pods=pod_names(found),
-        association="none",
-    )
+    text = "they were created with the association and keep its variables until they restart"
+    return by_restart(facts, found, text, association="none")
 
 
 def was_associated(pod: Pod) -> bool:

@@ -36,7 +36,6 @@ def webhooks_of(facts: Facts) -> tuple[Webhook, ...]:
 
 
 def is_injected(pod: Pod) -> bool:
-    """Whether some container has a web identity."""
     return any(injected(item) for item in pod.containers)
 
 
@@ -46,7 +45,6 @@ def has_identity(pod: Pod) -> bool:
 
 
 def has_pod_identity(pod: Pod) -> bool:
-    """Whether some container gets its credentials from EKS Pod Identity."""
     return any(POD_IDENTITY_ENV in item.env for item in pod.containers)
 
 
@@ -112,7 +110,6 @@ def skipped(pod: Pod) -> set[str]:
 
 
 def is_shown(facts: Facts, pod: Pod) -> bool:
-    """Whether some webhook, as far as they are known, looks at pods with these labels."""
     webhooks = known(facts.webhooks)
     return not webhooks or any(selects(item.object_selector, pod.labels) for item in webhooks)
 

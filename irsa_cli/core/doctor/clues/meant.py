@@ -36,7 +36,6 @@ def naming(facts: Facts) -> tuple[RoleSummary, ...]:
 
 
 def only_one(facts: Facts) -> RoleSummary | None:
-    """The intended role, None if there is none or several."""
     found = naming(facts)
     return found[0] if len(found) == 1 else None
 

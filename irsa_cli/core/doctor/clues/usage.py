@@ -106,12 +106,10 @@ def _is_same_app(pod: Pod, name: str) -> bool:
 
 
 def has_nothing(pod: Pod) -> bool:
-    """Whether a pod has neither a web identity nor EKS Pod Identity."""
     return is_bare(pod) and not has_pod_identity(pod)
 
 
 def has_role(account: ServiceAccount) -> bool:
-    """Whether its annotation names a role."""
     return bool(account.annotations.get(ROLE_ARN_ANNOTATION))
 
 
@@ -274,7 +272,6 @@ class Seen:
         )
 
     def has_association(self, account: ServiceAccount) -> bool:
-        """Whether a ServiceAccount has its role by an EKS Pod Identity association."""
         return (account.namespace, account.name) in self.associated
 
     def allowed(self, facts: Facts) -> tuple[ServiceAccount, ...]:

@@ -51,11 +51,9 @@ class Account:
 
     @property
     def iam(self) -> Any:
-        """Moto's backend."""
         return self.cloud.iam(self.number, self.partition)
 
     def forward(self, request: AwsRequest) -> Answer:
-        """Moto's answer to a call."""
         return self.cloud.forward(request, self.number, self.partition)
 
     def check_quota(self, quota: str, used: int, name: str) -> None:
@@ -64,7 +62,6 @@ class Account:
             raise limit_exceeded(f"Cannot exceed quota for {name}: {self.quotas[quota]}")
 
     def role(self, request: AwsRequest) -> Any:
-        """The role that a call names; raises NoSuchEntity."""
         found = self.role_or_none(request)
         if found is None:
             name = request.params.get("RoleName", "")
@@ -72,19 +69,16 @@ class Account:
         return found
 
     def role_or_none(self, request: AwsRequest) -> Any:
-        """The role of a call; None if it does not exist."""
         name = request.params.get("RoleName", "")
         return next((role for role in self.iam.roles.values() if role.name == name), None)
 
     def provider(self, request: AwsRequest) -> Any:
-        """The OIDC provider that a call names; raises NoSuchEntity."""
         arn = request.params.get("OpenIDConnectProviderArn", "")
         if arn not in self.iam.open_id_providers:
             raise no_such_entity(f"OpenIDConnect Provider not found for arn {arn}")
         return self.iam.open_id_providers[arn]
 
     def policy(self, arn: str) -> Any:
-        """A managed policy by its ARN; raises NoSuchEntity."""
         if arn not in self.iam.managed_policies:
             raise no_such_entity(f"Policy {arn} does not exist or is not attachable.")
         return self.iam.managed_policies[arn]
@@ -138,7 +132,6 @@ def add_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:
 
 
 def tags_of(holder: Any) -> list[dict[str, str]]:
-    """All tags by their keys."""
     return [holder.tags[key] for key in sorted(holder.tags)]
 
 
@@ -170,7 +163,6 @@ class Lag:
         self._writes: list[_Write] = []
 
     def reset(self) -> None:
-        """No lag, and nothing was written."""
         self.seconds = 0.0
         self._ages = None
         self._writes.clear()

@@ -23,8 +23,7 @@ from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, page_of, s
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, result_of, validation_error
-from irsa_cli.sandbox.conditions import Context, like, listed
-from irsa_cli.sandbox.enforce import Act, Powers, verdict
+from irsa_cli.sandbox.enforce import Act, Powers, like, listed, verdict
 from irsa_cli.sandbox.model import Answer
 
 _THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
@@ -69,7 +68,6 @@ def get_provider(account: Account, request: AwsRequest) -> Answer:
 
 
 def delete_provider(account: Account, request: AwsRequest) -> None:
-    """The provider has to be there."""
     _check_arn(request)
     arn = request.params.get("OpenIDConnectProviderArn", "")
     if arn not in account.iam.open_id_providers:
@@ -101,7 +99,6 @@ def update_thumbprint(account: Account, request: AwsRequest) -> None:
 
 
 def existing_provider(account: Account, request: AwsRequest) -> Any:
-    """The provider, which has to be there."""
     _check_arn(request)
     return account.provider(request)
 
@@ -202,12 +199,13 @@ def _profile(profile: Any) -> dict[str, Any]:
 
 
 def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
-    """Each action with each resource."""
     arn = request.params.get("PolicySourceArn", "")
     role = next((role for role in account.iam.roles.values() if role.arn == arn), None)
     if role is None:
         raise no_such_entity(f"The policy source {arn} cannot be found.")
-    powers, context = powers_of(account.iam, role), _context(request)
+    entries = request.parameters.get("ContextEntries", [])
+    context = {entry["ContextKeyName"].lower(): entry.get("ContextKeyValues", []) for entry in entries}
+    powers = powers_of(account.iam, role)
     resources = request.parameters.get("ResourceArns", [])
     acts = [
         Act(action, resource, context)
@@ -216,11 +214,6 @@ def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
     ]
     results = [_result(powers, act, specific=bool(resources)) for act in acts]
     return result_of(request, {"EvaluationResults": results, "IsTruncated": False})
-
-
-def _context(request: AwsRequest) -> Context:
-    entries = request.parameters.get("ContextEntries", [])
-    return {entry["ContextKeyName"].lower(): entry.get("ContextKeyValues", []) for entry in entries}
 
 
 def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
@@ -326,7 +319,6 @@ they are, or they would write over what is hidden."""
 
 
 def execute(account: Account, request: AwsRequest) -> Answer:
-    """IAM's answer to an allowed call whose parameters are in shape."""
     place = (account.number, account.partition)
     reads = request.operation.startswith(_STALE_READS)
     stale = reads or request.operation.startswith(_STALE_WRITES)

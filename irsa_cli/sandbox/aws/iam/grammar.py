@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from irsa_cli.sandbox.aws.messages import AwsError, malformed_policy, service_model, validation_error
-from irsa_cli.sandbox.conditions import is_operator, like, listed
+from irsa_cli.sandbox.enforce import is_operator, like, listed
 from irsa_cli.sandbox.model import table
 
 VERSIONS = ("2008-10-17", "2012-10-17")

@@ -75,7 +75,6 @@ def update_role(account: Account, request: AwsRequest) -> Answer:
 
 
 def put_role_permissions_boundary(account: Account, request: AwsRequest) -> None:
-    """The boundary has to be there."""
     account.role(request)
     _check_boundary(account, request)
 
@@ -114,7 +113,6 @@ def put_role_policy(account: Account, request: AwsRequest) -> Answer:
 
 
 def existing_role_policy(account: Account, request: AwsRequest) -> None:
-    """The inline policy has to be there."""
     role, name = account.role(request), request.params.get("PolicyName", "")
     if name not in role.policies:
         raise no_such_entity(f"The role policy with name {name} cannot be found.")
@@ -147,7 +145,6 @@ def list_roles(account: Account, request: AwsRequest) -> Answer:
 
 
 def list_attached_role_policies(account: Account, request: AwsRequest) -> Answer:
-    """Attached managed policies, in pages."""
     prefix = request.params.get("PathPrefix", "/")
     attached = {
         policy.arn: {"PolicyName": policy.name, "PolicyArn": policy.arn}
@@ -158,7 +155,6 @@ def list_attached_role_policies(account: Account, request: AwsRequest) -> Answer
 
 
 def existing_role(account: Account, request: AwsRequest) -> None:
-    """The role has to be there."""
     account.role(request)
 
 
@@ -170,7 +166,6 @@ def check_nothing_on(account: Account, request: AwsRequest) -> None:
 
 
 def check_policy_arn(arn: str, code: str = "ValidationError") -> None:
-    """Raises AwsError for what isn't the ARN of a policy."""
     if not POLICY_ARN.fullmatch(arn):
         raise AwsError(code, f"ARN {arn} is not valid.")
 
@@ -237,7 +232,6 @@ def create_policy(account: Account, request: AwsRequest) -> Answer:
 
 
 def get_policy(account: Account, request: AwsRequest) -> Answer:
-    """A managed policy with description and tags."""
     policy = existing_policy(account, request)
     more = {"Description": policy.description or None, "Tags": tags_of(policy)}
     return result_of(request, {"Policy": {**_listed(account, policy), **more}})
@@ -285,7 +279,6 @@ def policy_version(account: Account, request: AwsRequest) -> None:
 
 
 def list_policy_versions(account: Account, request: AwsRequest) -> Answer:
-    """Versions, the newest first."""
     policy = existing_policy(account, request)
     shown = [
         {
@@ -313,7 +306,6 @@ def list_policies(account: Account, request: AwsRequest) -> Answer:
 
 
 def brief_policy(policy: Any) -> dict[str, Any]:
-    """The description of a policy in lists."""
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.id,
