@@ -89,7 +89,6 @@ class Run:
 
     @property
     def remaining(self) -> float:
-        """Seconds until the deadline."""
         return self._until - time.monotonic()
 
     def check(self) -> None:

@@ -52,7 +52,6 @@ class Powerful:
         return any(is_for_pods(item, providers) for _, item in allowing(role.trust))
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all pod roles."""
         for role in self.roles:
             power = self.trusts.powers(role)
             if power.level is PowerLevel.ADMINISTRATOR:

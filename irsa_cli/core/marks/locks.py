@@ -231,7 +231,6 @@ def renewed(body: Json, now: datetime) -> Json:
 
 
 def micro_time(now: datetime) -> str:
-    """A moment as Kubernetes' MicroTime."""
     return now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

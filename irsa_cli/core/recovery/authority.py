@@ -38,7 +38,6 @@ def recover_command(transaction: str, target: Mapping[str, Any], *more: str) -> 
 
 
 def made_roles(plan: Iterable[Change]) -> set[str]:
-    """The names of the roles that a plan makes."""
     return {change.target[0] for change in plan if change.kind is Kind.ROLE and change.before is None}
 
 

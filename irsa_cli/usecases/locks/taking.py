@@ -99,7 +99,6 @@ class Taker:
 
     @property
     def identity(self) -> str:
-        """The holder of the locks."""
         return self.writer.holder.identity
 
     def take(self, lock: Lock, watched: Watched) -> HeldLock | lease.LeaseState:

@@ -44,7 +44,6 @@ def backward_changes(story: Story) -> list[Change]:
 def planned(
     transaction: str, changes: Iterable[Change], facts: Mapping[str, Any], settings: Settings
 ) -> Result:
-    """The result of a dry run."""
     return Result(
         Ended.PLANNED,
         transaction=transaction,
