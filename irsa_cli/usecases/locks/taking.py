@@ -309,21 +309,6 @@ def held(lock: Lock, state: lease.LeaseState, cluster: str, waited: float) -> Re
     )
 
 
-def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
-    """The error of a call of `irsa unlock`: a missing permission is named, and where to find it."""
-    if error.status != 403 or error.permitted:
-        return error
-    verb = error.operation.partition(" ")[0]
-    return Refused(
-        f"this caller is not allowed to {verb} Leases (coordination.k8s.io) in namespace {namespace}",
-        reason=error.reason,
-        next_steps=(
-            "grant list and delete on leases there: irsa docs how-to/permissions shows the Role",
-            "or set the namespace of the locks: --lock-namespace NAMESPACE",
-        ),
-    )
-
-
 def denied(error: ServiceError, namespace: str) -> IrsaError:
     """The error of a call about a Lease: a missing permission, or a missing place, ends the run early."""
     if error.status not in (403, 404, 405):

@@ -10,23 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.marks.locks import recovery_locks
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
-from irsa_cli.core.recovery.authority import GIVEN, recover_command
+from irsa_cli.core.recovery.authority import recovery_locks
 from irsa_cli.core.recovery.leftovers import Recoveries, Skipped
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction import recover as recovery
 from irsa_cli.transaction.earlier import Covers, interrupted_runs, supersede
-from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.protocol import Report, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import find, unfinished, unreadable
 from irsa_cli.transaction.runner import roll_forward
-from irsa_cli.transaction.story import TAKES_BACK, Story
+from irsa_cli.transaction.story import GIVEN, TAKES_BACK, Story, recover_command
 from irsa_cli.usecases.command.caller import TARGET_KEYS, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import handlers_of, result_of_report
