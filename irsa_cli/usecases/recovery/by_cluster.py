@@ -53,7 +53,7 @@ from irsa_cli.usecases.command.execute import RunContext
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.locks import Locks
+from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.recovery.results import (
     Approve,
@@ -321,10 +321,7 @@ class _Recovery:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)
-        with (
-            Locks.of(connection, self.settings, Command.RECOVER) as locks,
-            locks.holding(self.settings, wanted, pause=stop.pause) as settings,
-        ):
+        with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
             path = self._journal(leftovers)
             story = read(path)
             with naming_caller(connection.caller):

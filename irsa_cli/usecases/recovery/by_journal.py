@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from irsa_cli.usecases.command.parallel import advised, advising, attempt, warni
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
-from irsa_cli.usecases.locks.locks import Locks
+from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.recovery import authority, results
 
 RUNNING = "its process is still running"
@@ -149,15 +149,12 @@ class _Work:
             given_back = self.authorise(path, connection, named=False)
             return self.carry_out(path, shown, connection, stop, given_back, held)
 
-    @contextmanager
-    def locked(self, path: Path, connection: Connection, pause: Pause | None = None) -> Iterator[Settings]:
+    def locked(
+        self, path: Path, connection: Connection, pause: Pause | None = None
+    ) -> AbstractContextManager[Settings]:
         """While the locks are held of all that the journal is about."""
         wanted = recovery_locks((record.change for record in read(path).records), connection.cluster)
-        with (
-            Locks.of(connection, self.settings, Command.RECOVER) as locks,
-            locks.holding(self.settings, wanted, pause=pause) as held,
-        ):
-            yield held
+        return locked(connection, self.settings, Command.RECOVER, wanted, pause=pause)
 
     def without_writing(self, path: Path) -> Result | None:
         """The result if there is nothing to do, or the run is a dry run."""
