@@ -57,7 +57,6 @@ class RunContext:
         request: str = "",
         takes_back: str = "",
     ) -> RunContext:
-        """For a cluster that is connected."""
         arn, target = connection.cluster.arn, connection.target
         return cls(command, arn, service_account, target, request, takes_back)
 
@@ -259,7 +258,6 @@ def open_journal(
 def transaction_of(
     plan: Plan, connection: Connection, settings: Settings, journal: Journal, run: Run
 ) -> Transaction:
-    """The transaction of a plan on a cluster."""
     found = handlers_of(connection)
     return Transaction(plan, found, journal, run, settings.listen, settings.rollback_timeout)
 
