@@ -31,7 +31,6 @@ class Unclaimed:
     """For most kinds: the object doesn't show whether somebody else relies on it."""
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
-        """See `Handler.claimed`."""
         return ""
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
@@ -53,13 +52,11 @@ class Settled(Unclaimed):
         """The state after the change, if it is there; `changed` if the transaction may have written it."""
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
         if self.repeats_deletions and claim is not None and change.after is None:
             return self._write(change, run, claim)
         return settle(lambda: self._write(change, run, claim), lambda: self._found(change, run.transaction))
 
     def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
         found = self._found(change, transaction)
         return found is not None and found.changed
 
@@ -203,13 +200,11 @@ class VanishedHandler(Unclaimed):
     """Finds nothing there, whatever a change is about."""
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
         if change.after is not None:
             raise Gone(f"{change.kind.value} {change.name} is gone with its cluster")
         return Applied(changed=False)
 
     def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
         return change.after is None
 
 

@@ -58,7 +58,6 @@ class ProviderHandler(common.Settled):
         )
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         arn = {"OpenIDConnectProviderArn": change.target[0]}
 
         def write_of(state: State | None) -> tuple[str, common.Asked]:
@@ -167,7 +166,6 @@ class AudienceHandler(common.Settled):
         return state is not None and audience in state.audiences
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         asked = {"OpenIDConnectProviderArn": change.target[0], "ClientID": change.target[1]}
         words = {True: "AddClientIDToOpenIDConnectProvider", False: "RemoveClientIDFromOpenIDConnectProvider"}
         common.remember(self._iam, change, ago, lambda state: (words[state is not None], asked))

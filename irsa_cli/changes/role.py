@@ -63,7 +63,6 @@ class RoleHandler(common.Settled):
         return None if found is None else self._own(found, transaction)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         name = {"RoleName": change.target[0]}
 
         def write_of(state: State | None) -> tuple[str, common.Asked]:

@@ -74,7 +74,6 @@ class RoleOwnerHandler(Settled):
         return Applied(changed=True) if there else None
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
-        """See `Handler.claimed`."""
         if not ours:
             return ""
         owner = self._owner(change)
@@ -85,8 +84,6 @@ class RoleOwnerHandler(Settled):
         return f"transaction {owner} has claimed {change.name}"
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
-
         def write_of(state: State | None) -> tuple[str, Asked]:
             owner = _owner_of(state, claim.transaction)
             return tag_call(change.target[0], TRANSACTION_TAG, None if owner == NOBODY else owner)
@@ -136,7 +133,6 @@ class RoleCommitHandler(Settled):
         return Applied(changed=True) if (tags.get(TRANSACTION_TAG), tags.get(COMMIT_TAG)) == wanted else None
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         remember(self._iam, change, ago, lambda it: tag_call(change.target[0], COMMIT_TAG, _value_of(it)))
 
     def _tags(self, name: str) -> dict[str, str] | None:

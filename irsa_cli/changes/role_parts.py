@@ -73,7 +73,6 @@ class _PartHandler(Settled):
         return Applied(changed=True) if role is not None and self._has(role, state, change) else None
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         remember(self._iam, change, ago, lambda state: self._write_of({"RoleName": change.target[0]}, state))
 
     @abstractmethod

@@ -51,11 +51,9 @@ class AttachmentHandler(common.Settled):
         return Applied(changed=change.before is None or change.after is None)
 
     def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
         return self._found(change, transaction) is not None
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         asked = {"RoleName": change.target[0], "PolicyArn": change.target[1]}
         common.remember(
             self._iam, change, ago, lambda it: ("AttachRolePolicy" if it else "DetachRolePolicy", asked)
@@ -130,7 +128,6 @@ class InlinePolicyHandler(common.Settled):
         return Applied(changed=True) if there else None
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         asked = {"RoleName": change.target[0], "PolicyName": change.target[1]}
 
         def write_of(state: State | None) -> tuple[str, common.Asked]:

@@ -23,7 +23,6 @@ class ServiceAccountHandler(ObjectHandler):
     """Creates, patches and deletes a ServiceAccount; the target is `(namespace, name)`."""
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
         applied = super().apply(change, run, claim)
         if change.before is None and claim is not None and applied.changed:
             run.made(change)  # The new one gets its annotations.

@@ -77,14 +77,12 @@ class TrustStatementHandler(Unclaimed):
             written += 1
 
     def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
         found = reading.role_state(self._iam, change.target[0])
         if found is None:
             return change.after is None
         return _is_done(change, found[0].trust)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         for state, operation in ((change.before, "RemoveStatement"), (change.after, "AddStatement")):
             if isinstance(state, DocumentState):
                 asked = {"RoleName": change.target[0], "Statement": state.document}
@@ -156,17 +154,14 @@ class TargetTrustHandler(Unclaimed):
         self._iam_of = iam_of
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
         handler, there = self._there(change)
         return handler.apply(there, run, claim)
 
     def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
         handler, there = self._there(change)
         return handler.look(there, transaction)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        """See `Handler.recall`."""
         handler, there = self._there(change)
         handler.recall(there, claim, ago)
 

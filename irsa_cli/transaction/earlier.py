@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.recovery.authority import recover_command
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import journals, looks_finished, read
-from irsa_cli.transaction.story import About, Story
+from irsa_cli.transaction.story import About, Story, recover_command
 
 
 def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:

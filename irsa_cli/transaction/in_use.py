@@ -139,7 +139,9 @@ class Survey:
 
     def _unread(self) -> InUse | None:
         """Checks without an answer, which must not count as a no."""
-        goes_on = any(_goes_on(step.change) and step.record.needs_undo for step in self._steps)
+        traits = [step.change.kind.traits for step in self._steps if step.record.needs_undo]
+        # Whether it gives this run a role that another run has begun.
+        goes_on = any(it.takes_over and it.owner_decides for it in traits)
         last = [step for step in self._steps if step.change.kind.traits.ends_runs]
         silent = [step for step in last if step.index in self._silent]
         if not goes_on or not silent:
@@ -162,8 +164,3 @@ class Survey:
         roles = frozenset[str]().union(*(step.change.roles for step in silent))
         error = self._silent[silent[0].index]
         return InUse(f"irsa can't check who owns it now: {error}", unread=True, roles=roles)
-
-
-def _goes_on(change: Change) -> bool:
-    """Whether it gives this run a role that another run has begun."""
-    return change.kind.traits.takes_over and change.kind.traits.owner_decides

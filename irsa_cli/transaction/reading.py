@@ -129,7 +129,9 @@ def _begun(header: Mapping[str, Any]) -> Story:
     transaction = written.value(header, "transaction", NAME, "the header")
     started = written.value(header, "started", written.TEXT, "the header")
     context = written.value(header, "context", written.OBJECT, "the header")
-    _check_context(context)
+    for key, form in _CONTEXT.items():
+        if key in context:
+            written.value(context, key, form, "the context")
     records = [[Record(written.read(change)) for change in stage] for stage in stages]
     return Story(transaction, started, context, records, sealed=_is_sealed(header))
 
@@ -142,16 +144,14 @@ def _is_sealed(header: Mapping[str, Any]) -> bool:
         return False
 
 
-def _is_lists(found: Any) -> bool:
-    return isinstance(found, list) and all(isinstance(item, list) for item in found)
-
-
 def _is_target(found: Any) -> bool:
     texts = isinstance(found, dict) and all(item is None or isinstance(item, str) for item in found.values())
     return texts and isinstance(found.get("cluster"), str)
 
 
-LISTS = written.Form("a list of lists", _is_lists)
+LISTS = written.Form(
+    "a list of lists", lambda found: isinstance(found, list) and all(isinstance(it, list) for it in found)
+)
 NAME = written.Form("the name of a transaction", is_transaction)
 TARGET = written.Form("a cluster and how it is reached", _is_target)
 TEXT_OR_NULL = written.Form("a string or null", lambda found: found is None or isinstance(found, str))
@@ -165,12 +165,6 @@ _CONTEXT = {
     "request": written.TEXT,
 }
 """The keys of a context that this version uses; a context may lack some, and have more."""
-
-
-def _check_context(context: Mapping[str, Any]) -> None:
-    for key, form in _CONTEXT.items():
-        if key in context:
-            written.value(context, key, form, "the context")
 
 
 def _not_read(header: Any, message: str, reason: str) -> JournalError:

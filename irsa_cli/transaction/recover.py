@@ -15,9 +15,8 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction import steps as tracking
-from irsa_cli.transaction.events import Leftover, Listener, end_of
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
-from irsa_cli.transaction.protocol import Fence, Handler, Identity
+from irsa_cli.transaction.protocol import Fence, Handler, Identity, Leftover, Listener, end_of
 from irsa_cli.transaction.reading import journals, last_sent, never_began, read, reopened
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS

@@ -16,10 +16,20 @@ from irsa_cli.core.plan.changes import Change, Kind, waits
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Gone, MadeAgain, ServiceError, Waits
 from irsa_cli.core.values.patience import within
-from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmless
 from irsa_cli.transaction.in_use import InUse, Survey
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Applied, Claim, Fence, Handler, Run
+from irsa_cli.transaction.protocol import (
+    Applied,
+    Claim,
+    Event,
+    Fence,
+    Handler,
+    Leftover,
+    Listener,
+    Run,
+    Step,
+    harmless,
+)
 from irsa_cli.transaction.steps import (
     ROLLBACK_SECONDS,
     Stages,

@@ -15,9 +15,19 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, LockLost, Outcome, ServiceError
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction import steps as tracking
-from irsa_cli.transaction.events import Event, Listener, Report, Step, end_of, harmless
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Handler, Interrupted, Run, carry_out
+from irsa_cli.transaction.protocol import (
+    Event,
+    Handler,
+    Interrupted,
+    Listener,
+    Report,
+    Run,
+    Step,
+    carry_out,
+    end_of,
+    harmless,
+)
 from irsa_cli.transaction.reading import last_sent, reopened
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Stages, Tracked, all_of, in_parallel
@@ -130,7 +140,8 @@ class _Runner:
             try:
                 if gate is not None and is_last:
                     self._pass_gate(gate)
-                self._run_stage(stage)
+                if errors := in_parallel(self._go, stage):
+                    raise errors[0]
             except Exception as error:
                 return None if is_last and self._has_committed(stage) else error
         return None
@@ -154,11 +165,6 @@ class _Runner:
         with within(self._run):
             gate()
         self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
-
-    def _run_stage(self, stage: Sequence[Tracked]) -> None:
-        errors = in_parallel(self._go, stage)
-        if errors:
-            raise errors[0]
 
     def _go(self, step: Tracked) -> None:
         self._run.check()

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.results.result import ChangeResult
 from irsa_cli.core.values import limits
-from irsa_cli.transaction.events import ChangeReport, Leftover, Report
-from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.protocol import Leftover, Report, Run
 from irsa_cli.transaction.story import Record
 
 PARALLEL = 8
@@ -93,7 +93,7 @@ def _numbered(stages: Iterable[Iterable[Record]]) -> list[list[Tracked]]:
 
 def report(stages: Stages, outcome: str, error: Exception | None, leftovers: list[Leftover]) -> Report:
     """How the steps ended."""
-    changes = [ChangeReport(step.change, step.state, step.seconds) for step in all_of(stages)]
+    changes = [ChangeResult(step.change, step.state, step.seconds) for step in all_of(stages)]
     return Report(outcome, changes, error, leftovers)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -187,3 +188,28 @@ class Story:
     def finished(self) -> bool:
         """Whether nothing is left to do for this transaction."""
         return self.outcome in FINISHED
+
+
+_GIVEN = (
+    "profile",
+    "assume_role",
+    "role_assume_role",
+    "role_profile",
+    "target_assume_role",
+    "target_profile",
+)
+
+
+GIVEN = {name: f"--{name.replace('_', '-')}" for name in (*_GIVEN, "kubeconfig", "context")}
+"""Options for the identity and the programs to reach a cluster: the user's to give, not the journal's."""
+
+
+def way_of(target: Mapping[str, Any]) -> str:
+    """The options of a run that its recovery has to be given again, each with a space before it."""
+    words = [f"{flag} {shlex.quote(str(target[key]))}" for key, flag in GIVEN.items() if target.get(key)]
+    return "".join(f" {word}" for word in words)
+
+
+def recover_command(transaction: str, target: Mapping[str, Any], *more: str) -> str:
+    """The command that recovers a transaction, with what its journal must not decide."""
+    return " ".join(("irsa recover", transaction, *more)) + way_of(target)

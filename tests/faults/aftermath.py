@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.story import way_of
 from tests.faults.commands import Command
 from tests.faults.followers import FOLLOWERS, Follower, Scene, leftovers, problems
 from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence, half_done, objects

@@ -17,8 +17,7 @@ from irsa_cli.core.plan.states import DELETING, NOBODY, CommitState, OwnerState
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Conflict, ServiceError
 from irsa_cli.sandbox import Fault, Sandbox
-from irsa_cli.transaction.events import Report
-from irsa_cli.transaction.protocol import Applied, Claim, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Report, Run
 from irsa_cli.transaction.runner import Transaction
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy
 from tests.unit.transaction.doubles import MemoryJournal

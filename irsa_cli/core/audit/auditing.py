@@ -44,7 +44,6 @@ class InCluster:
         return in_kubernetes(self.becoming(cluster), cluster.access, namespace, name, pods)
 
     def becoming(self, cluster: AuditedCluster) -> Becoming:
-        """The ways to act as the ServiceAccounts of a cluster."""
         if cluster.name not in self._becoming:
             levels = None if isinstance(cluster.levels, Unreadable) else cluster.levels
             self._becoming[cluster.name] = becoming_of(cluster.rbac, cluster.access, levels)

@@ -52,7 +52,6 @@ class Powerful:
         return any(is_for_pods(item, providers) for _, item in allowing(role.trust))
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all pod roles."""
         for role in self.roles:
             power = self.trusts.powers(role)
             if power.level is PowerLevel.ADMINISTRATOR:
@@ -358,7 +357,7 @@ class Drift:
         if "irsa/spec-hash" not in role.tags or not lifecycle.of(role.tags, named=True).is_over:
             return  # Adopted: irsa did not write its trust policy.
         for index, item in allowing(role.trust):
-            if not trusted_providers({"Statement": [item]}) or _has_more_principals(item):
+            if not trusted_providers({"Statement": [item]}) or set(item["Principal"]) != {"Federated"}:
                 reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
                 yield self._was_changed(role, index, name_of(index, item), reason)
             elif read_statement(item) is None and not item.get("Condition"):
@@ -376,8 +375,3 @@ class Drift:
             return
         last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
         yield risk(rules.UNUSED, "the role", f"was {last}, but pods can assume it", role=role.arn)
-
-
-def _has_more_principals(item: object) -> bool:
-    principal = item.get("Principal") if isinstance(item, dict) else None
-    return not isinstance(principal, dict) or set(principal) != {"Federated"}

@@ -98,72 +98,59 @@ _KNOWN = (
 )
 
 
-def _take(found: _Gathered, file: AuditFile, document: Json) -> None:
-    """Store a document by its distinctive keys."""
-    cluster = found.clusters.setdefault(file.folder, _Cluster(file.folder))
-    forms = [take for key, take in _FORMS.items() if key in document]
-    if not forms:
-        raise InvalidInput(f"{file.source} is not a document that irsa audit can read", reason=_KNOWN)
-    for take in forms:
-        take(found, cluster, file.source, document)
-
-
 def _dicts(value: Any) -> list[Json]:
     return [item for item in as_list(value) if isinstance(item, dict)]
 
 
-def _take_roles(found: _Gathered, _: _Cluster, source: str, document: Json) -> None:
-    found.has_roles = True
-    found.roles += [(source, item) for item in as_list(document["RoleDetailList"])]
-    found.policies += [(source, item) for item in as_list(document.get("Policies", []))]
-    if document.get("IsTruncated"):
-        found.unread.append(f"{source} is one page of several: roles on other pages were not read")
+def _take(found: _Gathered, file: AuditFile, document: Json) -> None:
+    """Store a document by its distinctive keys."""
+    cluster = found.clusters.setdefault(file.folder, _Cluster(file.folder))
+    if not document.keys() & (_OF_ACCOUNTS | _OF_CLUSTERS):
+        raise InvalidInput(f"{file.source} is not a document that irsa audit can read", reason=_KNOWN)
+    _take_account(found, file.source, document)
+    _take_cluster(cluster, document)
 
 
-def _take_providers(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
-    arns = {str(item.get("Arn", "")) for item in _dicts(document["OpenIDConnectProviderList"])}
-    found.provider_arns = (found.provider_arns or set()) | arns
+_OF_ACCOUNTS = {"RoleDetailList", "OpenIDConnectProviderList", "ClientIDList", "clusters"}
 
 
-def _take_provider(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
-    url = str(document.get("Url", "")).removeprefix("https://")
-    found.audiences[url] = tuple(map(str, as_list(document["ClientIDList"])))
+def _take_account(found: _Gathered, source: str, document: Json) -> None:
+    if "RoleDetailList" in document:
+        found.has_roles = True
+        found.roles += [(source, item) for item in as_list(document["RoleDetailList"])]
+        found.policies += [(source, item) for item in as_list(document.get("Policies", []))]
+        if document.get("IsTruncated"):
+            found.unread.append(f"{source} is one page of several: roles on other pages were not read")
+    if "OpenIDConnectProviderList" in document:
+        arns = {str(item.get("Arn", "")) for item in _dicts(document["OpenIDConnectProviderList"])}
+        found.provider_arns = (found.provider_arns or set()) | arns
+    if "ClientIDList" in document:
+        url = str(document.get("Url", "")).removeprefix("https://")
+        found.audiences[url] = tuple(map(str, as_list(document["ClientIDList"])))
+    if "clusters" in document:
+        found.listed = [*(found.listed or ()), *map(str, as_list(document["clusters"]))]
 
 
-def _take_objects(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
-    items = _dicts(document["items"])
-    kinds = {str(item.get("kind", "")) for item in items} | {str(document.get("kind", ""))}
-    cluster.rbac.take_objects(items, kinds)
-
-
-def _take_associations(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
-    items = _dicts(document.get("associations", document.get("association")))
-    cluster.associations = [*(cluster.associations or ()), *items]
-
-
-def _take_cluster(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
-    if isinstance(document["cluster"], dict):
-        cluster.described = document["cluster"]
-
-
-def _take_names(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
-    found.listed = [*(found.listed or ()), *map(str, as_list(document["clusters"]))]
-
-
-_FORMS: dict[str, Callable[[_Gathered, _Cluster, str, Json], None]] = {
-    "RoleDetailList": _take_roles,
-    "OpenIDConnectProviderList": _take_providers,
-    "ClientIDList": _take_provider,
-    "items": _take_objects,
-    "associations": _take_associations,
-    "association": _take_associations,
-    "cluster": _take_cluster,
-    "clusters": _take_names,
-    "data": lambda _, cluster, __, document: cluster.rbac.take_config_map(document),
-    "accessEntries": lambda _, cluster, __, document: cluster.rbac.take_listed(document),
-    "accessEntry": lambda _, cluster, __, document: cluster.rbac.take_entry(document),
-    "associatedAccessPolicies": lambda _, cluster, __, document: cluster.rbac.take_policies(document),
+_OF_RBAC: Mapping[str, Callable[[RbacFiles, Json], None]] = {
+    "data": RbacFiles.take_config_map,
+    "accessEntries": RbacFiles.take_listed,
+    "accessEntry": RbacFiles.take_entry,
+    "associatedAccessPolicies": RbacFiles.take_policies,
 }
+_OF_CLUSTERS = {"items", "associations", "association", "cluster", *_OF_RBAC}
+
+
+def _take_cluster(cluster: _Cluster, document: Json) -> None:
+    if "items" in document:
+        items = _dicts(document["items"])
+        kinds = {str(item.get("kind", "")) for item in items} | {str(document.get("kind", ""))}
+        cluster.rbac.take_objects(items, kinds)
+    for key in document.keys() & {"associations", "association"}:
+        cluster.associations = [*(cluster.associations or ()), *_dicts(document[key])]
+    if isinstance(document.get("cluster"), dict):
+        cluster.described = document["cluster"]
+    for key in _OF_RBAC.keys() & document.keys():
+        _OF_RBAC[key](cluster.rbac, document)
 
 
 def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> Iterator[T]:

@@ -83,7 +83,6 @@ class Picture:
         return sorted(found)
 
     def namespaces_of(self, arn: str) -> list[str]:
-        """The namespaces with ServiceAccounts that can assume the role."""
         if arn not in self._seen:
             found = [self._namespaces(way) for way in self.audit.reach.ways.get(arn, ())]
             self._seen[arn] = sorted(frozenset().union(*found))

@@ -131,7 +131,6 @@ class Reachable:
 
     @cached_property
     def hops(self) -> Hops:
-        """The roles that other roles can assume."""
         return Hops(self.estate)
 
     def _web(self, role: BoundRole) -> Iterator[Way]:

@@ -101,7 +101,6 @@ class Trusts:
     def holder(
         self, role: BoundRole, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
     ) -> RolePower:
-        """A role with the grants of its policies."""
         found = {name: granted(document) for name, document in sorted(role.documents.items())}
         found |= {arn: self._of_policy(arn) for arn in role.attached}
         limit = self._of_policy(role.boundary) if role.boundary in self.estate.policies else None

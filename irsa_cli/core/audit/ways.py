@@ -115,7 +115,6 @@ class Hops:
         return {name: tuple(roles.values()) for name, roles in found.items()}
 
     def of(self, arn: str) -> tuple[Hop, ...]:
-        """The hops from a role."""
         if arn not in self._of:
             role = self.estate.roles_by_arn.get(arn)
             self._of[arn] = () if role is None else tuple(self._from(role))

@@ -156,12 +156,10 @@ class ListedBinding(Namespaced):
 
     @property
     def role_maker(self) -> str:
-        """The tool or person that created the role."""
         return makers.maker_of_role(self.role.tags) if isinstance(self.role, BoundRole) else makers.UNKNOWN
 
     @property
     def account_maker(self) -> str:
-        """The tool or person that created the ServiceAccount."""
         account = self.account
         if account is None:
             return makers.UNKNOWN
@@ -276,7 +274,6 @@ def _is_annotated(role: BoundRole, account: ServiceAccount) -> bool:
 
 
 def wide(cluster: Cluster, role: ReadRole) -> tuple[Risk, ...]:
-    """The risks of a role's trust policy."""
     if not isinstance(role, BoundRole):
         return ()
     account = [*role.arn.split(":"), "", "", "", "", ""][4] or cluster.account

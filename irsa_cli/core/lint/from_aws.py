@@ -222,7 +222,6 @@ def _with_gaps(value: Any, gaps: Gaps) -> Any:
 
 
 def of_roles(placed: Placed) -> Iterator[LintedTrust]:
-    """The policies of all roles."""
     value = placed.value
     paths: list[Path] = [("Role",)] if isinstance(value.get("Role"), dict) else []
     paths += [(name, index) for name in _LISTS for index, _ in enumerate(listed(value.get(name)))]

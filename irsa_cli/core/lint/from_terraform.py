@@ -70,7 +70,6 @@ class _Resource:
 
 
 def of_terraform(placed: Placed) -> Iterator[Found]:
-    """The trust policies and ServiceAccounts in it."""
     return of_plan(placed, placed.value, Gaps())
 
 

@@ -86,7 +86,6 @@ def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
 
 
 def not_judged(error: Exception, place: FilePlace) -> IrsaError:
-    """The error for a document that can't be checked."""
     if isinstance(error, IrsaError):
         return error
     reason = f"a bug in irsa: {type(error).__name__}: {error}"
@@ -94,7 +93,6 @@ def not_judged(error: Exception, place: FilePlace) -> IrsaError:
 
 
 def kind_of(value: Any) -> FileKind:
-    """The kind of a document."""
     if not isinstance(value, dict):
         return FileKind.UNKNOWN
     if (value.get("apiVersion"), value.get("kind")) in (EKSCTL, OWN):

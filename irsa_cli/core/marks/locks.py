@@ -231,7 +231,6 @@ def renewed(body: Json, now: datetime) -> Json:
 
 
 def micro_time(now: datetime) -> str:
-    """A moment as Kubernetes' MicroTime."""
     return now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -249,11 +248,6 @@ class LockScope(IntEnum):
     NAMESPACE = 1
     PROVIDER = 2
     ROLE = 3
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether several bindings have it in common."""
-        return self is not LockScope.BINDING
 
 
 _WORDS = {
@@ -283,7 +277,7 @@ class Lock:
     @property
     def name(self) -> str:
         """The name of its Lease (RFC 1123 label): readable, and never the one of another lock."""
-        readable = self.subject.rpartition("/")[2] if self.scope.is_shared else self.subject
+        readable = self.subject.rpartition("/")[2] if self.scope is not LockScope.BINDING else self.subject
         kind = self.scope.name.lower()
         return distinct(f"irsa-{kind}-{readable}", f"{kind}\0{self.subject}")
 
@@ -343,13 +337,6 @@ def locks_of(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
     """All locks that a plan needs."""
     every = tuple(changes)
     return shared_locks(every, cluster) | frozenset(_bindings(every))
-
-
-def recovery_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
-    """All locks for objects that a rollback or a continuation of these changes may touch."""
-    every = tuple(changes)
-    back = [change.inverse for change in every]
-    return locks_of(every, cluster) | shared_locks(back, cluster)
 
 
 def _bindings(changes: Iterable[Change]) -> Iterator[Lock]:

@@ -81,7 +81,9 @@ _LISTS = ("annotations", "labels")
 def applied_keys(annotations: Mapping[str, str]) -> dict[str, list[str]]:
     """The keys that an earlier `apply` has set; none where the note of them is not there or not readable."""
     found = _read(annotations.get(KEYS_ANNOTATION)) or {}
-    return {name: _ordinary(found.get(name, [])) for name in _LISTS}
+    # Only keys that a user could have asked for: whoever edits the note must not have others removed by it.
+    own = ("irsa/", "eks.amazonaws.com/")
+    return {name: [key for key in found.get(name, []) if not key.startswith(own)] for name in _LISTS}
 
 
 def check_note(annotations: Mapping[str, str], namespace: str, name: str) -> None:
@@ -112,11 +114,6 @@ def _read(text: str | None) -> dict[str, list[str]] | None:
         return None
     whole = all(isinstance(keys, list) and all(isinstance(k, str) for k in keys) for keys in found.values())
     return found if whole else None
-
-
-def _ordinary(keys: list[str]) -> list[str]:
-    """Keys that a user could have asked for: whoever edits the note must not have others removed by it."""
-    return [key for key in keys if not key.startswith(("irsa/", "eks.amazonaws.com/"))]
 
 
 def with_marks(annotations: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
@@ -67,64 +66,30 @@ def with_default(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """The text between two stars of a pattern; with a `pattern` if it has `?`."""
-
-    text: str
-    pattern: re.Pattern[str] | None
-
-    def is_at(self, value: str, place: int) -> bool:
-        if self.pattern is None:
-            return value.startswith(self.text, place)
-        return self.pattern.match(value, place) is not None
-
-    def find(self, value: str, start: int, end: int) -> int:
-        """The first place between two others; -1 if there is none."""
-        if self.pattern is None:
-            return value.find(self.text, start, end)
-        match = self.pattern.search(value, start, end)
-        return match.start() if match else -1
-
-
-def _segment(pieces: Iterable[Piece]) -> _Segment:
-    parts = list(pieces)
-    text = "".join(text for text, _ in parts)
-    if not any("?" in text and not literal for text, literal in parts):
-        return _Segment(text, None)
-    signs = "".join(
-        re.escape(text) if literal else "".join("." if char == "?" else re.escape(char) for char in text)
-        for text, literal in parts
-    )
-    return _Segment(text, re.compile(signs, re.DOTALL))
-
-
 @lru_cache(maxsize=1024)
-def _segments(pieces: tuple[Piece, ...]) -> tuple[_Segment, ...]:
-    """A pattern, cut at its stars; those in the middle that are empty left out."""
-    found: list[list[Piece]] = [[]]
+def _pattern(pieces: tuple[Piece, ...]) -> re.Pattern[str]:
+    """A pattern as a regular expression that matches in linear time.
+
+    What a star matches is as short as possible and stays so, by a lookahead: it is not tried again.
+    """
+    found = [""]
     for text, literal in pieces:
-        head, *rest = [text] if literal else text.split("*")
-        found[-1].append((head, literal))
-        found += [[(part, False)] for part in rest]
-    first, *others = map(_segment, found)
-    return (first, *(item for item in others[:-1] if item.text), *others[-1:])
+        head, *rest = [re.escape(text)] if literal else map(_without_stars, text.split("*"))
+        found[-1] += head
+        found += rest
+    first, *others = found
+    inner = "".join(
+        f"(?=(?P<s{place}>.*?{item}))(?P=s{place})" for place, item in enumerate(filter(None, others[:-1]))
+    )
+    return re.compile(f"{first}{inner}{''.join(f'.*{item}' for item in others[-1:])}", re.DOTALL)
+
+
+def _without_stars(text: str) -> str:
+    return re.escape(text).replace(r"\?", ".")
 
 
 def _matches(value: str, pieces: tuple[Piece, ...]) -> bool:
-    """Whether a value matches a pattern, in linear time."""
-    first, *others = _segments(pieces)
-    if not others:
-        return len(value) == len(first.text) and first.is_at(value, 0)
-    start, end = len(first.text), len(value) - len(others[-1].text)
-    if start > end or not first.is_at(value, 0) or not others[-1].is_at(value, end):
-        return False
-    for item in others[:-1]:
-        place = item.find(value, start, end)
-        if place < 0:
-            return False
-        start = place + len(item.text)
-    return True
+    return _pattern(pieces).fullmatch(value) is not None
 
 
 def like(value: str, wanted: str) -> bool:
@@ -152,10 +117,6 @@ def _equals(value: str, pieces: tuple[Piece, ...]) -> Truth:
 
 def _equals_ignoring_case(value: str, pieces: tuple[Piece, ...]) -> Truth:
     return value.lower() == "".join(text for text, _ in pieces).lower()
-
-
-def _like(value: str, pieces: tuple[Piece, ...]) -> Truth:
-    return _matches(value, pieces)
 
 
 def _arn_like(value: str, pieces: tuple[Piece, ...]) -> Truth:
@@ -247,8 +208,8 @@ COMPARISONS: dict[str, tuple[Compare, bool]] = {
     "StringNotEquals": (_with_variables(_equals), True),
     "StringEqualsIgnoreCase": (_with_variables(_equals_ignoring_case), False),
     "StringNotEqualsIgnoreCase": (_with_variables(_equals_ignoring_case), True),
-    "StringLike": (_with_variables(_like), False),
-    "StringNotLike": (_with_variables(_like), True),
+    "StringLike": (_with_variables(_matches), False),
+    "StringNotLike": (_with_variables(_matches), True),
     "ArnEquals": (_with_variables(_arn_like), False),
     "ArnLike": (_with_variables(_arn_like), False),
     "ArnNotEquals": (_with_variables(_arn_like), True),

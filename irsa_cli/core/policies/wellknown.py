@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -130,12 +130,15 @@ def get(name: str) -> WellKnownPolicy:
 
 def check(use: WellKnown) -> WellKnown:
     """Check the policy's name and its parameters; the cluster's own may be missing."""
-    policy = get(use.name)
-    missing = [key for key in policy.required if key not in use.parameters and key not in FILLED]
-    if missing:
-        reason = policy.parameters[missing[0]].description
-        raise InvalidInput(f"{use.name} needs the parameter {missing[0]}", reason=reason)
+    _check_required(get(use.name), (*use.parameters, *FILLED))
     return check_given(use)
+
+
+def _check_required(known: WellKnownPolicy, given: Collection[str]) -> None:
+    missing = [name for name in known.required if name not in given]
+    if missing:
+        reason = known.parameters[missing[0]].description
+        raise InvalidInput(f"{known.name} needs the parameter {missing[0]}", reason=reason)
 
 
 def check_given(use: WellKnown) -> WellKnown:
@@ -242,10 +245,7 @@ def _statements(known: WellKnownPolicy, given: Values, scope: Scope) -> list[Doc
 def _filled(known: WellKnownPolicy, given: Values, scope: Scope) -> Values:
     """All parameters: given, else from the scope, else defaults, which may refer to others."""
     values = {"partition": (scope.partition,), **given}
-    missing = [name for name in known.required if name not in values]
-    if missing:
-        reason = known.parameters[missing[0]].description
-        raise InvalidInput(f"{known.name} needs the parameter {missing[0]}", reason=reason)
+    _check_required(known, values)
     for name, parameter in known.parameters.items():
         if name not in values:
             values[name] = tuple(_one(text, values) for text in parameter.default)

@@ -6,40 +6,13 @@ live objects is read in `irsa_cli.usecases.recovery.authority`.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable
 
+from irsa_cli.core.marks.locks import Lock, locks_of, shared_locks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import OwnerState
 from irsa_cli.core.plan.traits import Proof
-
-_GIVEN = (
-    "profile",
-    "assume_role",
-    "role_assume_role",
-    "role_profile",
-    "target_assume_role",
-    "target_profile",
-)
-GIVEN = {name: f"--{name.replace('_', '-')}" for name in (*_GIVEN, "kubeconfig", "context")}
-"""Options for the identity and the programs to reach a cluster: the user's to give, not the journal's."""
-
-
-def way_of(target: Mapping[str, Any]) -> str:
-    """The options of a run that its recovery has to be given again, each with a space before it."""
-    words = [f"{flag} {shlex.quote(str(target[key]))}" for key, flag in GIVEN.items() if target.get(key)]
-    return "".join(f" {word}" for word in words)
-
-
-def recover_command(transaction: str, target: Mapping[str, Any], *more: str) -> str:
-    """The command that recovers a transaction, with what its journal must not decide."""
-    return " ".join(("irsa recover", transaction, *more)) + way_of(target)
-
-
-def made_roles(plan: Iterable[Change]) -> set[str]:
-    """The names of the roles that a plan makes."""
-    return {change.target[0] for change in plan if change.kind is Kind.ROLE and change.before is None}
+from irsa_cli.core.values.cluster import Cluster
 
 
 def owners_before(plan: Iterable[Change]) -> dict[str, str]:
@@ -70,7 +43,7 @@ def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Chan
     An object created by a run has its mark, and its deletion removes only what that run added. To give
     something back (a policy, a role, a trust policy, an annotation) is the journal's word, and nothing else.
     """
-    made = made_roles(plan)
+    made = {change.target[0] for change in plan if change.kind is Kind.ROLE and change.before is None}
 
     def is_proven(change: Change) -> bool:
         proof, created = change.kind.traits.proof, change.before is None
@@ -79,3 +52,10 @@ def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Chan
         return proof is Proof.IS_MARK or (proof is Proof.MARK and created)
 
     return [change for change in begun if not is_proven(change)]
+
+
+def recovery_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
+    """All locks for objects that a rollback or a continuation of these changes may touch."""
+    every = tuple(changes)
+    back = [change.inverse for change in every]
+    return locks_of(every, cluster) | shared_locks(back, cluster)

@@ -147,7 +147,6 @@ class AppliedList:
         return {place: dict(counted) for place, counted in found.items()}
 
     def _ends(self) -> Iterator[tuple[str, Cluster | None, str, str]]:
-        """The place, cluster, name and outcome of each."""
         for item in self.items:
             yield item.place, item.result.cluster, item.cluster, item.result.ended.value
         for waiting in self.pending:

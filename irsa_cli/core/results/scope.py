@@ -41,7 +41,6 @@ class NotExamined:
 
 
 def not_read(lines: Iterable[str], *, matters: bool = True) -> tuple[NotExamined, ...]:
-    """Items that could not be read."""
     return tuple(NotExamined(line, matters=matters) for line in lines)
 
 

@@ -61,7 +61,6 @@ class Chain:
 
     @property
     def account(self) -> str:
-        """The target's account."""
         return self.target_arn.split(":")[4]
 
     @property

@@ -127,7 +127,6 @@ class _Place:
         return found
 
     def without(self) -> list[Any]:
-        """The statements without this one."""
         return [item for place, item in enumerate(self.items) if place != self.index]
 
     def providers(self) -> list[str]:

@@ -47,7 +47,6 @@ class Shared:
 
     @property
     def marked(self) -> Shared:
-        """The same with irsa's mark."""
         return replace(self, sid=self.mark)
 
     @property

@@ -133,26 +133,21 @@ def check_target(text: str) -> str:
     return text
 
 
-def check_partition(text: str) -> str:
-    if not re.fullmatch(r"aws(-[a-z]+)*", text, re.ASCII):
-        raise InvalidInput(f"'{text}' is not a partition", reason="expected aws, aws-cn, aws-us-gov, ...")
+def _check(text: str, rule: str | re.Pattern[str], what: str, expected: str) -> str:
+    if not re.fullmatch(rule, text):
+        raise InvalidInput(f"'{text}' is not {what}", reason=f"expected {expected}")
     return text
+
+
+def check_partition(text: str) -> str:
+    return _check(text, "aws(-[a-z]+)*", "a partition", "aws, aws-cn, aws-us-gov, ...")
 
 
 def check_cluster(text: str) -> str:
-    if not _CLUSTER.fullmatch(text):
-        raise InvalidInput(
-            f"'{text}' is not the ARN of a cluster",
-            reason="expected arn:aws:eks:eu-west-1:111122223333:cluster/NAME",
-        )
-    return text
+    expected = "arn:aws:eks:eu-west-1:111122223333:cluster/NAME"
+    return _check(text, _CLUSTER, "the ARN of a cluster", expected)
 
 
 def check_account(text: str) -> str:
-    """Check an account id: twelve digits."""
-    if not re.fullmatch(r"\d{12}", text, re.ASCII):
-        raise InvalidInput(
-            f"'{text}' is not an AWS account",
-            reason="expected 12 digits (yours: aws sts get-caller-identity)",
-        )
-    return text
+    expected = "12 digits (yours: aws sts get-caller-identity)"
+    return _check(text, "[0-9]{12}", "an AWS account", expected)

@@ -52,7 +52,6 @@ class Count:
             _tell(Doing(what, 0, total))
 
     def one(self) -> None:
-        """One more is done."""
         with self._lock:
             self._done += 1
             done = self._done

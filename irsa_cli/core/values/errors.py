@@ -62,12 +62,9 @@ class IrsaError(Exception):
         """The same failure in other words. An error that was raised is never changed: others may hold it."""
         same = type(self).__new__(type(self), *self.args)
         same.__dict__.update(self.__dict__)
-        if reason is not None:
-            same.reason = without_secrets(reason)
-        if details is not None:
-            same.details = tuple(map(without_secrets, details))
-        if next_steps is not None:
-            same.next_steps = tuple(map(without_secrets, next_steps))
+        same.reason = self.reason if reason is None else without_secrets(reason)
+        same.details = self.details if details is None else tuple(map(without_secrets, details))
+        same.next_steps = self.next_steps if next_steps is None else tuple(map(without_secrets, next_steps))
         return same
 
 

@@ -151,19 +151,17 @@ def description(text: str) -> str:
 
 def session_duration(seconds: int) -> int:
     """Check a role's maximum session duration, in seconds."""
-    if not 3600 <= seconds <= 43200:
-        raise InvalidInput(
-            f"{seconds} is not a valid session duration", reason="expected 3600 to 43200 seconds"
-        )
-    return seconds
+    return _within(seconds, 3600, 43200, "session duration")
 
 
 def token_expiration(seconds: int) -> int:
     """Check the lifetime that the pod's token is to have, in seconds (EKS allows at most 24 hours)."""
-    if not 600 <= seconds <= 86400:
-        raise InvalidInput(
-            f"{seconds} is not a valid token expiration", reason="expected 600 to 86400 seconds"
-        )
+    return _within(seconds, 600, 86400, "token expiration")
+
+
+def _within(seconds: int, least: int, most: int, what: str) -> int:
+    if not least <= seconds <= most:
+        raise InvalidInput(f"{seconds} is not a valid {what}", reason=f"expected {least} to {most} seconds")
     return seconds
 
 

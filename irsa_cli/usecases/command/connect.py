@@ -77,16 +77,13 @@ class Connection:
 
     @property
     def home(self) -> AwsSession:
-        """The session of the account of roles and OIDC provider."""
         return self.others.get(self.cluster.home, self.aws)
 
     @property
     def iam(self) -> IAMClient:
-        """IAM's client, where the roles and the OIDC provider are."""
         return self.home.client("iam")
 
     def session_of(self, account: str) -> AwsSession | None:
-        """The session of an account, None for one that this run has no way into."""
         if account in self.others:
             return self.others[account]
         if account == self.cluster.account:
@@ -119,7 +116,6 @@ class Connection:
 
     @cached_property
     def kube(self) -> Kube:
-        """The cluster's API."""
         from irsa_cli.aws.sts import eks_token
         from irsa_cli.kube import connection
         from irsa_cli.kube.client import Kube

@@ -17,18 +17,16 @@ from typing import Any
 from irsa_cli.aws.bindings import association
 from irsa_cli.core.plan.changes import Change, Kind, Plan, not_again
 from irsa_cli.core.plan.expected import PlannedWork, ServedAccounts, seen_of
-from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain
 from irsa_cli.core.values.shown import redacted
 from irsa_cli.transaction.earlier import Covers, command_of, everything, interrupted_runs, leaves, supersede
-from irsa_cli.transaction.events import Event, Leftover, Report, Step
 from irsa_cli.transaction.journal import Journal, RefusedJournal
-from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+from irsa_cli.transaction.protocol import Event, Handler, Interrupted, Leftover, Report, Run, Step
 from irsa_cli.transaction.reading import check_place, prune, read
 from irsa_cli.transaction.runner import Transaction
-from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id
+from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
@@ -59,7 +57,6 @@ class RunContext:
         request: str = "",
         takes_back: str = "",
     ) -> RunContext:
-        """For a cluster that is connected."""
         arn, target = connection.cluster.arn, connection.target
         return cls(command, arn, service_account, target, request, takes_back)
 
@@ -261,7 +258,6 @@ def open_journal(
 def transaction_of(
     plan: Plan, connection: Connection, settings: Settings, journal: Journal, run: Run
 ) -> Transaction:
-    """The transaction of a plan on a cluster."""
     found = handlers_of(connection)
     return Transaction(plan, found, journal, run, settings.listen, settings.rollback_timeout)
 
@@ -296,7 +292,7 @@ def result_of_report(
         Ended(report.outcome),
         cluster=cluster,
         transaction=transaction,
-        changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
+        changes=report.changes,
         left=[left(item, transaction, way, lock_lost=lost) for item in report.leftovers],
         error=report.error,
         signal=signal_number,

@@ -12,8 +12,7 @@ from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.patience import extend
-from irsa_cli.transaction.events import Listener
-from irsa_cli.transaction.protocol import Fence
+from irsa_cli.transaction.protocol import Fence, Listener
 from irsa_cli.usecases.command.signals import RunGroup
 
 Note = Callable[[str], None]

@@ -24,14 +24,12 @@ class RunGroup(Run):
         self._lock = threading.Lock()
 
     def notice(self, number: int) -> None:
-        """See `Run.notice`."""
         super().notice(number)
         self.number = number
         for run in tuple(self._runs):  # copied in one step of the interpreter, as no lock may be taken
             run.notice(number)
 
     def interrupt(self, number: int) -> None:
-        """See `Run.interrupt`."""
         super().interrupt(number)
         with self._lock:
             for run in self._runs:

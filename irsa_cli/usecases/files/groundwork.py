@@ -14,8 +14,8 @@ from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.errors import Conflict, IrsaError
-from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import Journal
+from irsa_cli.transaction.protocol import Report
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.connect import Connection

@@ -137,11 +137,12 @@ def locked(
     *,
     when_needed: Iterable[Lock] = (),
     meanwhile: Iterable[Lock] = (),
+    pause: Pause | None = None,
 ) -> Iterator[Settings]:
     """For a command with one transaction: see `Locks.holding`."""
     with (
         Locks.of(connection, settings, command) as locks,
-        locks.holding(settings, wanted, when_needed=when_needed, meanwhile=meanwhile) as held,
+        locks.holding(settings, wanted, when_needed=when_needed, meanwhile=meanwhile, pause=pause) as held,
     ):
         yield held
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +21,7 @@ from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
 from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.core.values.patience import within
-from irsa_cli.kube.calls import Dated, Json
+from irsa_cli.kube.calls import Json
 from irsa_cli.kube.client import Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
 from irsa_cli.usecases.locks.presence import is_dead
@@ -41,10 +42,6 @@ class HeldLock:
     lost: str = ""
     """Why it is this run's no more."""
     mutex: threading.Lock = field(default_factory=threading.Lock)
-
-    def note(self, answer: Dated, at: float) -> None:
-        """It was written by a call that was begun at a moment."""
-        self.body, self.written = answer.body, at
 
 
 @dataclass
@@ -99,7 +96,6 @@ class Taker:
 
     @property
     def identity(self) -> str:
-        """The holder of the locks."""
         return self.writer.holder.identity
 
     def take(self, lock: Lock, watched: Watched) -> HeldLock | lease.LeaseState:
@@ -140,24 +136,18 @@ class Taker:
     def _create(self, lock: Lock, watched: Watched) -> HeldLock | None:
         started = boot_seconds()
         watched.begun = watched.begun or started
-        try:
+        with _unless(EXISTS):
             answer = self.leases.create_lease(self.namespace, self.writer.body(lock, _now()))
-        except ServiceError as error:
-            if error.code != EXISTS:
-                raise
-            return None
-        return HeldLock(lock, answer.body, started)
+            return HeldLock(lock, answer.body, started)
+        return None
 
     def _take_over(self, lock: Lock, body: Json) -> HeldLock | None:
         started = boot_seconds()
-        try:
+        with _unless(CONFLICT, NOT_FOUND):
             mine = self.writer.body(lock, _now(), body)
             answer = self.leases.replace_lease(self.namespace, lock.name, mine)
-        except ServiceError as error:
-            if error.code not in (CONFLICT, NOT_FOUND):
-                raise
-            return None
-        return HeldLock(lock, answer.body, started)
+            return HeldLock(lock, answer.body, started)
+        return None
 
     def _is_free(self, state: lease.LeaseState, now: datetime | None, idle: float) -> bool:
         """Whether nobody holds it any more: by the server's clock, by watching it, or as its run is dead."""
@@ -188,13 +178,11 @@ class Taker:
     def _renew(self, held: HeldLock) -> None:
         for _ in range(2):
             started = boot_seconds()
-            try:
+            with _unless(CONFLICT, NOT_FOUND):
                 body = lease.renewed(held.body, _now())
-                held.note(self.leases.replace_lease(self.namespace, held.lock.name, body), started)
+                answer = self.leases.replace_lease(self.namespace, held.lock.name, body)
+                held.body, held.written = answer.body, started
                 return
-            except ServiceError as error:
-                if error.code not in (CONFLICT, NOT_FOUND):
-                    raise
             found = self.leases.lease(self.namespace, held.lock.name)
             state = None if found is None else lease.LeaseState.read(found.body)
             if found is None or state is None or state.uid != held.body["metadata"]["uid"]:
@@ -224,18 +212,25 @@ class Taker:
         body = held.body
         for _ in range(ROUNDS):
             place = body["metadata"]
-            try:
+            with _unless(CONFLICT):
                 self.leases.delete_lease(
                     self.namespace, held.lock.name, uid=place["uid"], version=place["resourceVersion"]
                 )
                 return
-            except ServiceError as error:
-                if error.code != CONFLICT:
-                    raise
             found = self.leases.lease(self.namespace, held.lock.name)
             if found is None or lease.LeaseState.read(found.body).holder != self.identity:
                 return
             body = found.body  # It was renewed in between.
+
+
+@contextmanager
+def _unless(*codes: str) -> Iterator[None]:
+    """Go on behind the block if the server refuses its call with one of these codes."""
+    try:
+        yield
+    except ServiceError as error:
+        if error.code not in codes:
+            raise
 
 
 def all_at_once(work: Callable[[HeldLock], None], locks: Sequence[HeldLock], most: int) -> None:
@@ -306,21 +301,6 @@ def held(lock: Lock, state: lease.LeaseState, cluster: str, waited: float) -> Re
         next_steps=(
             "run this again when the other run has finished, or wait longer: --lock-timeout 10m",
             f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # if you know that it is dead",
-        ),
-    )
-
-
-def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
-    """The error of a call of `irsa unlock`: a missing permission is named, and where to find it."""
-    if error.status != 403 or error.permitted:
-        return error
-    verb = error.operation.partition(" ")[0]
-    return Refused(
-        f"this caller is not allowed to {verb} Leases (coordination.k8s.io) in namespace {namespace}",
-        reason=error.reason,
-        next_steps=(
-            "grant list and delete on leases there: irsa docs how-to/permissions shows the Role",
-            "or set the namespace of the locks: --lock-namespace NAMESPACE",
         ),
     )
 

@@ -21,7 +21,6 @@ from irsa_cli.kube.errors import CONFLICT
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.settings import Note
 from irsa_cli.usecases.locks.presence import is_dead
-from irsa_cli.usecases.locks.taking import not_permitted
 
 LOOKS = 8
 """How often a holder that may live is looked at while it is watched."""
@@ -64,7 +63,9 @@ def unlock(holder: str, request: Request, log: WireLog) -> Unlocked:
     if not request.dry_run and not request.approve(mine):
         raise Refused("nothing was removed", reason="it was not confirmed")
     done = Unlocked(place.connection.cluster, request.namespace, holder, request.dry_run)
-    left = mine if _is_known_dead(mine, request) else place.watch(holder, mine)
+    # A dry run does not ask whether its process ran here and is gone: that removes the run's file.
+    is_dead_here = not request.dry_run and is_dead(request.state_dir, mine[0].state)
+    left = mine if is_dead_here else place.watch(holder, mine)
     names = {item.state.name for item in left}
     done.items = [(item, Removal.GONE) for item in mine if item.state.name not in names]
     if request.dry_run:
@@ -72,11 +73,6 @@ def unlock(holder: str, request: Request, log: WireLog) -> Unlocked:
     else:
         place.remove(left, done)
     return done
-
-
-def _is_known_dead(mine: Sequence[SeenLock], request: Request) -> bool:
-    """Whether its process ran here, and is gone. A dry run does not ask, as that removes the run's file."""
-    return not request.dry_run and is_dead(request.state_dir, mine[0].state)
 
 
 @dataclass(frozen=True)
@@ -169,5 +165,20 @@ def _unheld(holder: str, seen: Sequence[SeenLock], request: Request) -> Refused:
         next_steps=(
             f"irsa unlock -c {shlex.quote(request.target.cluster)}  # lists them",
             "for locks in another namespace: --lock-namespace NAMESPACE",
+        ),
+    )
+
+
+def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
+    """The error of a call of `irsa unlock`: a missing permission is named, and where to find it."""
+    if error.status != 403 or error.permitted:
+        return error
+    verb = error.operation.partition(" ")[0]
+    return Refused(
+        f"this caller is not allowed to {verb} Leases (coordination.k8s.io) in namespace {namespace}",
+        reason=error.reason,
+        next_steps=(
+            "grant list and delete on leases there: irsa docs how-to/permissions shows the Role",
+            "or set the namespace of the locks: --lock-namespace NAMESPACE",
         ),
     )

@@ -24,7 +24,6 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.expected import PlannedWork, as_planned
 from irsa_cli.core.plan.rules import check
 from irsa_cli.core.plan.states import NOBODY, OwnerState
-from irsa_cli.core.recovery.authority import recover_command
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
@@ -32,7 +31,7 @@ from irsa_cli.core.values.arn import check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
 from irsa_cli.transaction.recover import is_running, unfinished
-from irsa_cli.transaction.story import Story
+from irsa_cli.transaction.story import Story, recover_command
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.project_settings import boundary_rules, read_project
 from irsa_cli.usecases.command.settings import Settings

@@ -26,11 +26,11 @@ from irsa_cli import __version__
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.expected import PlannedWork
-from irsa_cli.core.recovery.authority import GIVEN
 from irsa_cli.core.results.envelope import API_VERSION, cluster_json
 from irsa_cli.core.results.result import DryRun, DryRunLine, Ended
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.transaction.story import GIVEN
 from irsa_cli.usecases.command.connect import Target
 
 KIND = "Plan"

@@ -258,7 +258,6 @@ def with_role(connection: Connection, pair: Pairing) -> Pairing:
 
 
 def read_provider(connection: Connection) -> ProviderState | None:
-    """The cluster's OIDC provider."""
     cluster = connection.cluster
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     return reading.provider(connection.iam, arn)

@@ -204,7 +204,6 @@ def _service_account(connection: Connection, desired: DesiredState) -> CurrentSe
 
 
 def current_account(body: Json) -> CurrentServiceAccount:
-    """A ServiceAccount as the API shows it."""
     metadata = body["metadata"]
     kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
     return CurrentServiceAccount(
@@ -358,7 +357,6 @@ def named_config_maps(connection: Connection, namespace: str, name: str) -> dict
 
 
 def found_config_map(body: Json) -> FoundConfigMap:
-    """A ConfigMap as the API shows it."""
     marks = body["metadata"].get("annotations") or {}
     return FoundConfigMap(
         body.get("data") or {},

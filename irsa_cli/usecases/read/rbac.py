@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def read_rbac(kube: Kube) -> RbacObjects:
-    """All roles and bindings of a cluster: four lists at the same time."""
     resources = [f"{kind.lower()}s" for kind in RBAC_KINDS]
     with ThreadPoolExecutor(len(resources)) as pool:
         lists = list(pool.map(lambda resource: read(lambda: kube.rbac(resource)), resources))

@@ -62,30 +62,25 @@ class Reads:
         self.cluster_keys()
 
     def public_keys(self) -> Future[Keys]:
-        """The keys that the cluster's issuer publishes."""
         from irsa_cli.aws.issuer_keys import fetch
 
         issuer, log = self._connection.cluster.issuer, self._connection.wire_log
         return self._once("public keys", lambda: fetch(issuer, log))
 
     def cluster_keys(self) -> Future[Keys]:
-        """The keys that the cluster's API verifies tokens with."""
         return self._once("cluster keys", lambda: self._connection.kube.jwks())
 
     def provider(self, account: str) -> Future[ProviderState | None]:
-        """The OIDC provider of the cluster's issuer in an account."""
         cluster = self._connection.cluster
         arn = provider_arn(cluster.partition, account, cluster.issuer)
         return self._once(arn, lambda: reading.provider(self.iam(account), arn))
 
     def association(self, namespace: str, name: str) -> Future[Association | Unreadable | None]:
-        """The EKS Pod Identity association of a ServiceAccount, with its role."""
         return self._once(
             ("association", namespace, name), lambda: association(self._connection, namespace, name)
         )
 
     def associations(self) -> Future[Associations | Unreadable]:
-        """All EKS Pod Identity associations of the cluster, without their roles."""
         return self._once("associations", lambda: associations(self._connection))
 
     def role(self, arn: str) -> Future[RoleState | None]:

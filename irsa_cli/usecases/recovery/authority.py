@@ -22,7 +22,7 @@ from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.reading import last_sent
 from irsa_cli.transaction.recover import takes_back
-from irsa_cli.transaction.story import Story
+from irsa_cli.transaction.story import GIVEN, Story, recover_command
 from irsa_cli.usecases.command.connect import Connection, Target
 from irsa_cli.usecases.command.execute import SAME_AGAIN
 
@@ -35,11 +35,9 @@ def check_way(story: Story, recorded: Target, given: Target, *more: str) -> None
         raise Refused(
             f"transaction {story.transaction} has its roles in {_account(recorded)}",
             reason=f"--role-account sets {_account(given)}",
-            next_steps=(rules.recover_command(story.transaction, story.to_paste, *more),),
+            next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
-    missing = [
-        flag for key, flag in rules.GIVEN.items() if getattr(recorded, key) and not getattr(given, key)
-    ]
+    missing = [flag for key, flag in GIVEN.items() if getattr(recorded, key) and not getattr(given, key)]
     if recorded.profile == os.environ.get("AWS_PROFILE"):
         missing = [flag for flag in missing if flag != "--profile"]
     if missing:
@@ -47,7 +45,7 @@ def check_way(story: Story, recorded: Target, given: Target, *more: str) -> None
             f"transaction {story.transaction} was run with {' and '.join(missing)}",
             reason="a journal can't choose irsa's identity or the programs that a kubeconfig runs",
             details=() if story.sealed else (NOT_WRITTEN_HERE.format(story.transaction),),
-            next_steps=(rules.recover_command(story.transaction, story.to_paste, *more),),
+            next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
 
 
@@ -190,7 +188,7 @@ def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: b
 def _with_yes(story: Story, effect: str, *, forward: bool) -> tuple[str, str]:
     """The command that shows what would be done, and the one that does it."""
     shows, does = (
-        rules.recover_command(story.transaction, story.to_paste, *(["--forward"] if forward else []), flag)
+        recover_command(story.transaction, story.to_paste, *(["--forward"] if forward else []), flag)
         for flag in ("--dry-run", "--yes")
     )
     return f"{shows}  # shows everything", f"{does}  # {effect}"

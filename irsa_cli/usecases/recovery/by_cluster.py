@@ -17,11 +17,11 @@ from pathlib import Path
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.listing import ListedRole
-from irsa_cli.core.marks.locks import recovery_locks
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
+from irsa_cli.core.recovery.authority import recovery_locks
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import (
     Found,
@@ -43,7 +43,7 @@ from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.earlier import supersede
-from irsa_cli.transaction.events import Leftover
+from irsa_cli.transaction.protocol import Leftover
 from irsa_cli.transaction.reading import check_place, read
 from irsa_cli.transaction.recover import is_running, record_found, stories, takes_back
 from irsa_cli.transaction.story import Story, new_transaction_id
@@ -53,7 +53,7 @@ from irsa_cli.usecases.command.execute import RunContext
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.locks import Locks
+from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.recovery.results import (
     Approve,
@@ -321,10 +321,7 @@ class _Recovery:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)
-        with (
-            Locks.of(connection, self.settings, Command.RECOVER) as locks,
-            locks.holding(self.settings, wanted, pause=stop.pause) as settings,
-        ):
+        with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
             path = self._journal(leftovers)
             story = read(path)
             with naming_caller(connection.caller):

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.marks.locks import recovery_locks
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
-from irsa_cli.core.recovery.authority import GIVEN, recover_command
+from irsa_cli.core.recovery.authority import recovery_locks
 from irsa_cli.core.recovery.leftovers import Recoveries, Skipped
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction import recover as recovery
 from irsa_cli.transaction.earlier import Covers, interrupted_runs, supersede
-from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.protocol import Report, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import find, unfinished, unreadable
 from irsa_cli.transaction.runner import roll_forward
-from irsa_cli.transaction.story import TAKES_BACK, Story
+from irsa_cli.transaction.story import GIVEN, TAKES_BACK, Story, recover_command
 from irsa_cli.usecases.command.caller import TARGET_KEYS, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import handlers_of, result_of_report
@@ -34,7 +32,7 @@ from irsa_cli.usecases.command.parallel import advised, advising, attempt, warni
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
-from irsa_cli.usecases.locks.locks import Locks
+from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.recovery import authority, results
 
 RUNNING = "its process is still running"
@@ -151,15 +149,12 @@ class _Work:
             given_back = self.authorise(path, connection, named=False)
             return self.carry_out(path, shown, connection, stop, given_back, held)
 
-    @contextmanager
-    def locked(self, path: Path, connection: Connection, pause: Pause | None = None) -> Iterator[Settings]:
+    def locked(
+        self, path: Path, connection: Connection, pause: Pause | None = None
+    ) -> AbstractContextManager[Settings]:
         """While the locks are held of all that the journal is about."""
         wanted = recovery_locks((record.change for record in read(path).records), connection.cluster)
-        with (
-            Locks.of(connection, self.settings, Command.RECOVER) as locks,
-            locks.holding(self.settings, wanted, pause=pause) as held,
-        ):
-            yield held
+        return locked(connection, self.settings, Command.RECOVER, wanted, pause=pause)
 
     def without_writing(self, path: Path) -> Result | None:
         """The result if there is nothing to do, or the run is a dry run."""

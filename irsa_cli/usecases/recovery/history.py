@@ -37,7 +37,6 @@ class Journals:
 
 
 def all_of(folder: Path) -> Journals:
-    """All transactions of this machine."""
     found = recover.history(folder)
     return Journals(found, recover.unreadable(folder), _locks(folder, found))
 

@@ -9,14 +9,13 @@ from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind, not_again
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
-from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Gone, IrsaError, Refused
 from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction import recover
-from irsa_cli.transaction.events import Leftover
-from irsa_cli.transaction.story import Record, Story
+from irsa_cli.transaction.protocol import Leftover
+from irsa_cli.transaction.story import Record, Story, way_of
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.execute import handlers_of, left
 from irsa_cli.usecases.command.settings import Settings
@@ -44,7 +43,6 @@ def backward_changes(story: Story) -> list[Change]:
 def planned(
     transaction: str, changes: Iterable[Change], facts: Mapping[str, Any], settings: Settings
 ) -> Result:
-    """The result of a dry run."""
     return Result(
         Ended.PLANNED,
         transaction=transaction,

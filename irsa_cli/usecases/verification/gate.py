@@ -20,7 +20,7 @@ from irsa_cli.core.trust.chain import Chain
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import IrsaError, ServiceError, Unverified
-from irsa_cli.transaction.events import Event, Listener, Step
+from irsa_cli.transaction.protocol import Event, Listener, Step
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.verification import iam_steps

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.marks.locks import Lock, LockScope, cluster_label, locks_of, recovery_locks, shared_locks
+from irsa_cli.core.marks.locks import Lock, LockScope, cluster_label, locks_of, shared_locks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     SERVICE_ACCOUNT_TAG,
@@ -16,6 +16,7 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
+from irsa_cli.core.recovery.authority import recovery_locks
 from tests.support.memory.cloud import CLUSTER
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -25,9 +25,8 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, Outcome, Unverified, Waits
 from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction import steps
-from irsa_cli.transaction.events import Event, Report, Step
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Claim, Interrupted, Run
+from irsa_cli.transaction.protocol import Claim, Event, Interrupted, Report, Run, Step
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.runner import Transaction
 from tests.support.thoroughness import examples

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Outcome
 from irsa_cli.transaction import steps
-from irsa_cli.transaction.events import Event, Report
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Event, Interrupted, Report, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back
 from irsa_cli.transaction.runner import roll_forward

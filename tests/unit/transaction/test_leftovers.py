@@ -15,7 +15,7 @@ from irsa_cli.core.values.errors import (
     ServiceError,
     Waits,
 )
-from irsa_cli.transaction.events import Leftover
+from irsa_cli.transaction.protocol import Leftover
 from irsa_cli.usecases.command.execute import left
 from tests.unit.plan import strategies as some
 

@@ -28,7 +28,6 @@ class JunitCase:
 
 
 def add_suite(root: ElementTree.Element, name: str, cases: Sequence[JunitCase]) -> ElementTree.Element:
-    """Add a suite with its cases and their counts."""
     suite = ElementTree.SubElement(root, "testsuite", name=name)
     for case in cases:
         element = ElementTree.SubElement(suite, "testcase", classname=case.classname, name=visible(case.name))

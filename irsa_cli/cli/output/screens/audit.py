@@ -185,14 +185,12 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
 
 
 def overview(rules: Sequence[Rule]) -> Iterator[str]:
-    """All rules, a line each."""
     widest = max(len(rule.id) for rule in rules)
     for rule in rules:
         yield f"{rule.id:<{widest}}  {rule.severity.value:<8}  {rule.title}"
 
 
 def explanation(rule: Rule) -> Iterator[str]:
-    """One rule with its example."""
     yield f"{rule.id} ({rule.severity.value}): {rule.title}"
     yield ""
     yield rule.reason

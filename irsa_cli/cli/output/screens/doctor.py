@@ -133,7 +133,6 @@ def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
 
 
 def verdict_line(diagnosis: Diagnosis) -> str:
-    """The verdict in one sentence."""
     count, hidden = len(diagnosis.problems), _hidden(diagnosis)
     if not count:
         if not hidden:
@@ -216,7 +215,6 @@ def explanation(cause: Cause) -> Iterator[str]:
 
 
 def overview(causes: Iterable[Cause]) -> Iterator[str]:
-    """All causes, one a line, by group."""
     group = None
     for cause in causes:
         if cause.group is not group:

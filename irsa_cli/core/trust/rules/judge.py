@@ -142,7 +142,6 @@ _WHICH_POD = ("aws:sourcearn", "aws:requesttag/")
 
 
 def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
-    """Statements that have everyone as their principal."""
     for index, item in allowing(document):
         ways = [action for action in WAYS_IN if does(item, action)]
         if not ways or not names_everybody(item):
