@@ -17,7 +17,6 @@ from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.trail import TokenExchange
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
-from irsa_cli.sandbox.issuers import IssuerProxy
 from irsa_cli.sandbox.kube.admission import Webhook
 from irsa_cli.sandbox.kube.api import KubeApi
 from irsa_cli.sandbox.kubefront import Access, KubeFront
@@ -31,7 +30,7 @@ from irsa_cli.sandbox.model import (
     Rule,
     partition_of,
 )
-from irsa_cli.sandbox.server import HOST, Authority, Server, signing_key
+from irsa_cli.sandbox.server import HOST, Authority, IssuerProxy, Server, signing_key
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 from irsa_cli.aws.issuer_keys import LARGEST, fetch
 from irsa_cli.aws.session import WireCall
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox, issuers
+from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox, server
 from irsa_cli.sandbox.model import Answer
 from tests.support.sandbox_clients import client
 
@@ -87,8 +87,8 @@ def test_an_issuer_that_is_not_there(issuer: str) -> None:
 def test_a_wrong_discovery_document(
     changes: dict[str, Any], expected: str, issuer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = issuers._discovery
-    monkeypatch.setattr(issuers, "_discovery", lambda cluster: {**original(cluster), **changes})
+    original = server._discovery
+    monkeypatch.setattr(server, "_discovery", lambda cluster: {**original(cluster), **changes})
     assert code(lambda: fetch(issuer, print)) == expected
 
 
@@ -96,9 +96,9 @@ def test_a_wrong_discovery_document(
 def test_keys_that_are_none(
     body: Any, issuer: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = issuers._json
+    original = server._json
     monkeypatch.setattr(
-        issuers, "_json", lambda found, *rest: original(body if "keys" in found else found, *rest)
+        server, "_json", lambda found, *rest: original(body if "keys" in found else found, *rest)
     )
     assert code(lambda: fetch(issuer, print)) == "BadDocument"
 
@@ -118,7 +118,7 @@ def test_answers_that_are_none(fault: Fault, expected: str, sandbox: Sandbox, is
 
 def test_a_redirect_is_not_followed(issuer: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     there = Answer(302, b"", {"Location": f"{issuer}/keys"})
-    monkeypatch.setattr(issuers, "_json", lambda *_: there)
+    monkeypatch.setattr(server, "_json", lambda *_: there)
     assert code(lambda: fetch(issuer, print)) == "HTTP302"
     assert [call.operation for call in sandbox.calls] == ["discovery"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Fault, issuers
+from irsa_cli.sandbox import Fault, server
 from tests.scenarios.binding import make_binding
 from tests.scenarios.verifying import all_ok, change_trust, open_checks, statuses, step, verify
 from tests.support.stage import EVERYTHING, READ_ONLY, Json, Stage, made
@@ -226,13 +226,13 @@ def test_an_issuer_that_is_out_of_reach_is_said(stage: Stage, namespace: str, ro
 def test_keys_of_another_cluster_are_noticed(
     stage: Stage, namespace: str, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = issuers._json
+    original = server._json
 
     def rotated(body: Json, *rest: Any) -> Any:
         keys = [{**key, "kid": "another"} for key in body.get("keys", [])]
         return original({**body, "keys": keys} if keys else body, *rest)
 
-    monkeypatch.setattr(issuers, "_json", rotated)
+    monkeypatch.setattr(server, "_json", rotated)
     ran = verify(stage, namespace)
     assert ran.code == 5
     assert open_checks(ran.item, "claims") == ["signature"]

@@ -19,10 +19,9 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import Allowed
 from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, Act, Becoming
-from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
+from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP, ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
-from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, risk, some
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.finding import Judgement, comment, problem
-from irsa_cli.core.doctor.refusals import Maker
+from irsa_cli.core.doctor.reported import Maker
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, pod_names, where
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from irsa_cli.core.doctor.inside import PodAnswer
-from irsa_cli.core.doctor.refusals import Maker
+from irsa_cli.core.doctor.reported import Maker, PodAnswer
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have

@@ -8,12 +8,22 @@ from typing import Any
 
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.evaluation import (
+    ACTS,
     ALL,
+    ALSO,
+    AWS_AUTH_READ,
+    HOST_PATH,
     MASTERS,
+    OTHER_NAMESPACE,
+    RUNS,
     SUPERUSERS,
+    TAKEOVERS,
     Grant,
     KubeRequest,
+    Named,
     RbacIndex,
+    Right,
+    Takeover,
     account_requester,
     has,
     has_resource,
@@ -21,18 +31,6 @@ from irsa_cli.core.rbac.evaluation import (
 )
 from irsa_cli.core.rbac.objects import RbacBinding, RbacObjects, RbacRule, RbacSubject, RoleRef
 from irsa_cli.core.rbac.principals import AWS_AUTH, ClusterAccess, Principal
-from irsa_cli.core.rbac.takeovers import (
-    ACTS,
-    ALSO,
-    AWS_AUTH_READ,
-    HOST_PATH,
-    OTHER_NAMESPACE,
-    RUNS,
-    TAKEOVERS,
-    Named,
-    Right,
-    Takeover,
-)
 
 _ANYTHING = Right((ALL,), ALL, ALL)
 ANY_ACCOUNT = "*"

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
 
-from irsa_cli.core.doctor import refusals
+from irsa_cli.core.doctor import reported
 from irsa_cli.core.doctor.causes.own_token import own_tokens, roles_named
 from irsa_cli.core.doctor.causes.pod_identity import is_similar
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
@@ -217,5 +217,5 @@ def _refused(reads: DoctorReads, place: str, namespace: str | None) -> tuple[Ref
     if isinstance(failed, Unreadable):
         return failed
     here = [item for item in failed if item.namespace == place]
-    kinds = {item.kind for item in here if item.kind in refusals.RESOURCES}
-    return refusals.refused(here, _results({kind: reads.makers(place, kind) for kind in sorted(kinds)}))
+    kinds = {item.kind for item in here if item.kind in reported.RESOURCES}
+    return reported.refused(here, _results({kind: reads.makers(place, kind) for kind in sorted(kinds)}))

@@ -17,8 +17,7 @@ import yaml
 
 from irsa_cli.core.doctor.causes.answers import expected_role
 from irsa_cli.core.doctor.facts import Subject
-from irsa_cli.core.doctor.inside import CONTAINER, PodAnswer, answer_in, state_of
-from irsa_cli.core.doctor.refusals import REASON, failures
+from irsa_cli.core.doctor.reported import CONTAINER, REASON, PodAnswer, answer_in, failures, state_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL
 from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError

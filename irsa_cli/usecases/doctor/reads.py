@@ -13,7 +13,7 @@ from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.sts import assume
-from irsa_cli.core.doctor import refusals
+from irsa_cli.core.doctor import reported
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcEndpoint
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope, selector
 from irsa_cli.core.objects import parsing
@@ -108,14 +108,14 @@ class DoctorReads:
         return tuple(map(parsing.pod, self._kube.pods(namespace)))
 
     @_in_background
-    def failures(self, namespace: str | None) -> tuple[refusals.CreationFailure, ...]:
+    def failures(self, namespace: str | None) -> tuple[reported.CreationFailure, ...]:
         """The events of a namespace, or of the cluster, about pods that could not be created."""
-        return refusals.failures(self._kube.events(refusals.REASON, namespace))
+        return reported.failures(self._kube.events(reported.REASON, namespace))
 
     @_in_background
-    def makers(self, namespace: str, kind: str) -> tuple[refusals.Maker, ...]:
-        found = self._kube.workloads(namespace, refusals.RESOURCES[kind])
-        return tuple(refusals.maker(kind, body) for body in found)
+    def makers(self, namespace: str, kind: str) -> tuple[reported.Maker, ...]:
+        found = self._kube.workloads(namespace, reported.RESOURCES[kind])
+        return tuple(reported.maker(kind, body) for body in found)
 
     @_in_background
     def agents(self) -> tuple[Pod, ...]:

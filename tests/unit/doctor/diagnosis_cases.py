@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, RoleSummary, VpcEndpoint
-from irsa_cli.core.doctor.inside import PodAnswer
+from irsa_cli.core.doctor.reported import PodAnswer
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.kinds import Pod, RefusedPod, Requirement, Volume
 from irsa_cli.core.objects.unreadable import Unreadable

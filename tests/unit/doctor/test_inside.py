@@ -12,7 +12,7 @@ import pytest
 from irsa_cli.core.doctor.causes.answers import INSIDE, expected_role
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.finding import Verdict
-from irsa_cli.core.doctor.inside import CONTAINER, PodAnswer, answer_in, state_of
+from irsa_cli.core.doctor.reported import CONTAINER, PodAnswer, answer_in, state_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.errors import IrsaError

@@ -13,7 +13,7 @@ from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.refusals import Maker, failures, maker, refused
+from irsa_cli.core.doctor.reported import Maker, failures, maker, refused
 from irsa_cli.core.objects.kinds import RefusedPod
 from irsa_cli.core.objects.unreadable import Unreadable
 from tests.unit.current import NOW, Change, around, bare_pod, pod, webhook, working

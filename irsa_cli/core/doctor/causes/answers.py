@@ -11,7 +11,7 @@ from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.inside import EXPECTED, WRONG
+from irsa_cli.core.doctor.reported import EXPECTED, WRONG
 from irsa_cli.core.doctor.subjects import (
     EARLY,
     audience_of,

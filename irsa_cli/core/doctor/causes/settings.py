@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.core.doctor.causes.environment import cli_version
+from irsa_cli.core.doctor.causes.containers import cli_version
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
 from irsa_cli.core.doctor.commands import by_template, edit
 from irsa_cli.core.doctor.facts import Facts

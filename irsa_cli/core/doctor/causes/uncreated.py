@@ -1,4 +1,4 @@
-"""Causes without a running pod: none exists, or the API server rejects them (see `doctor.refusals`)."""
+"""Causes without a running pod: none exists, or the API server rejects them (see `doctor.reported`)."""
 
 from __future__ import annotations
 

@@ -92,12 +92,6 @@ def remove_client_id(account: Account, request: AwsRequest) -> Answer:
     return result_of(request)
 
 
-def update_thumbprint(account: Account, request: AwsRequest) -> None:
-    """The provider has to be there, and thumbprints are SHA-1 in hexadecimal."""
-    existing_provider(account, request)
-    _check_thumbprints(request)
-
-
 def existing_provider(account: Account, request: AwsRequest) -> Any:
     _check_arn(request)
     return account.provider(request)
@@ -265,7 +259,6 @@ def _tag_policy(account: Account, request: AwsRequest) -> Answer:
 _RULES: dict[str, _Rule] = {
     "AddClientIDToOpenIDConnectProvider": add_client_id,
     "AttachRolePolicy": roles.attach_role_policy,
-    "AttachUserPolicy": roles.attach_user_policy,
     "CreateOpenIDConnectProvider": create_provider,
     "CreatePolicy": roles.create_policy,
     "CreatePolicyVersion": roles.create_policy_version,
@@ -274,9 +267,7 @@ _RULES: dict[str, _Rule] = {
     "DeletePolicy": roles.delete_policy,
     "DeletePolicyVersion": roles.policy_version,
     "DeleteRole": roles.delete_role,
-    "DeleteRolePermissionsBoundary": roles.existing_role,
     "DeleteRolePolicy": roles.existing_role_policy,
-    "DetachRolePolicy": roles.detach_role_policy,
     "GetAccountAuthorizationDetails": get_account_authorization_details,
     "GetAccountSummary": roles.get_account_summary,
     "GetOpenIDConnectProvider": get_provider,
@@ -308,7 +299,6 @@ _RULES: dict[str, _Rule] = {
     "UntagPolicy": _tag_policy,
     "UntagRole": roles.untag_role,
     "UpdateAssumeRolePolicy": roles.update_assume_role_policy,
-    "UpdateOpenIDConnectProviderThumbprint": update_thumbprint,
     "UpdateRole": roles.update_role,
     "UpdateRoleDescription": roles.update_role_description,
 }

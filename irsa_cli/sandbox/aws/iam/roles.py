@@ -91,14 +91,6 @@ def attach_role_policy(account: Account, request: AwsRequest) -> Answer | None:
     return None
 
 
-def detach_role_policy(account: Account, request: AwsRequest) -> None:
-    """A policy that isn't attached can't be detached."""
-    arn = request.params.get("PolicyArn", "")
-    check_policy_arn(arn)
-    if arn not in account.role(request).managed_policies:
-        raise no_such_entity(f"Policy {arn} was not found.")
-
-
 def put_role_policy(account: Account, request: AwsRequest) -> Answer:
     """Sets an inline policy; all of a role's together are bounded."""
     role = account.role(request)
@@ -152,10 +144,6 @@ def list_attached_role_policies(account: Account, request: AwsRequest) -> Answer
         if policy.path.startswith(prefix)
     }
     return page_of(request, "AttachedPolicies", attached)
-
-
-def existing_role(account: Account, request: AwsRequest) -> None:
-    account.role(request)
 
 
 def check_nothing_on(account: Account, request: AwsRequest) -> None:
@@ -326,15 +314,6 @@ def _listed(account: Account, policy: Any) -> dict[str, Any]:
         "CreateDate": policy.create_date,
         "UpdateDate": policy.update_date,
     }
-
-
-def attach_user_policy(account: Account, request: AwsRequest) -> Answer | None:
-    """Attaching what is attached changes nothing."""
-    existing_policy(account, request)
-    user = account.iam.users.get(request.params.get("UserName", ""))
-    if user and request.params["PolicyArn"] in user.managed_policies:
-        return result_of(request)
-    return None
 
 
 def get_account_summary(account: Account, request: AwsRequest) -> Answer:
