@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
+from irsa_cli.core.config.associations import FIELDS
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.service_accounts import EKSCTL, METADATA, OURS
 from tests.docs.console import ROOT
@@ -40,6 +41,9 @@ def test_the_examples_have_every_field() -> None:
     wanted = {*EKSCTL, *OURS, *(f"metadata.{field}" for field in METADATA)} - {"status"}
     assert there == wanted
     assert all(f"| `{field}` |" in PAGE for field in wanted - {"metadata"})
+    iams = [yaml.safe_load(example).get("iam", {}) for example in EXAMPLES]
+    given = [entry for iam in iams for entry in iam.get("podIdentityAssociations", ())]
+    assert {field for entry in given for field in entry} == set(FIELDS)
 
 
 @pytest.mark.parametrize("tool", ["config_schema.py", "well_known_policies.py"])

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core.config.entry_fields import OF_DOCUMENTS  # noqa: E402
+from irsa_cli.core.config.pod_identity import CONTRADICTING  # noqa: E402
 from irsa_cli.core.config.service_accounts import OF_A_NEW_ROLE  # noqa: E402
 from irsa_cli.core.policies import wellknown  # noqa: E402 - the package may not be installed
 from irsa_cli.core.policies.operators import COMPARISONS  # noqa: E402
@@ -147,15 +148,52 @@ def service_account() -> Schema:
         },
         "tokenExpiration": _seconds(600, 86400, "Lifetime of the pods' tokens, in seconds"),
         **accounts(),
+        **pod_identity(),
         "status": {"description": "Written by eksctl; ignored"},
     }
     off = {"anyOf": [{"enum": [False, []]}, {"type": "object", "additionalProperties": {"const": False}}]}
-    of_a_role_that_exists = dict.fromkeys(OF_A_NEW_ROLE, off)
-    return {
-        **fields(properties, "metadata"),
-        "if": {"required": ["attachRoleARN"]},
-        "then": {"properties": of_a_role_that_exists},
+    of_a_new_role = [name for name in OF_A_NEW_ROLE if name != "targetRole"]
+    alone = {"required": ["podIdentity"], "properties": {"podIdentity": {"not": {"const": False}}}}
+    contradicting = [
+        ({"required": ["attachRoleARN"]}, of_a_new_role),
+        ({"required": ["attachRoleARN"], "not": alone}, ["targetRole"]),
+        ({"required": ["also"]}, CONTRADICTING["also"]),
+        ({"not": {"required": ["also"]}, **alone}, CONTRADICTING["podIdentity"]),
+    ]
+    rules = [
+        {"if": given, "then": {"properties": dict.fromkeys(names, off)}} for given, names in contradicting
+    ]
+    return {**fields(properties, "metadata"), "allOf": rules}
+
+
+def pod_identity() -> Schema:
+    """The fields about EKS Pod Identity."""
+    settings = {
+        "sessionPolicy": {
+            "description": "Policy that limits the role's permissions",
+            "anyOf": [ref("document"), by_file()],
+        },
+        "disableSessionTags": {"type": "boolean", "description": "Add no session tags"},
+        "createServiceAccount": {
+            "type": "boolean",
+            "description": "Create the ServiceAccount if it is missing",
+        },
     }
+    return {
+        "podIdentity": {
+            "description": "Use EKS Pod Identity instead of the annotation",
+            "anyOf": [{"type": "boolean"}, fields(settings)],
+        },
+        "also": {
+            "description": "Use EKS Pod Identity in addition to the annotation",
+            "const": "pod-identity",
+        },
+    }
+
+
+def by_file() -> Schema:
+    """A policy document in a file."""
+    return fields({"file": {"type": "string", "description": "Path, from this file's folder"}}, "file")
 
 
 def accounts() -> Schema:
@@ -208,7 +246,6 @@ def metadata() -> Schema:
 
 def policies() -> Schema:
     """The fields that are about the role's policies."""
-    by_file = fields({"file": {"type": "string", "description": "Path, from this file's folder"}}, "file")
     return {
         "attachPolicyARNs": listed(ref("policyARN"), "Managed policies", maxItems=20),
         "wellKnownPolicies": {
@@ -218,7 +255,7 @@ def policies() -> Schema:
         "attachPolicy": ref("document", "An inline policy"),
         "inlinePolicies": {
             "description": "Inline policies by their names",
-            **pairs(text(f"{_NAME}+", 128), {"anyOf": [ref("document"), by_file]}),
+            **pairs(text(f"{_NAME}+", 128), {"anyOf": [ref("document"), by_file()]}),
         },
     }
 

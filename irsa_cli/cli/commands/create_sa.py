@@ -170,6 +170,7 @@ _OF_A_NEW_ROLE = (
     "attach_policy_arn", "inline_policy", "well_known_policy", "role_name", "role_path", "role_only",
     "permissions_boundary", "max_session_duration", "description", "tags", "subject_pattern", "target_role",
 )  # fmt: skip
+_OF_AN_ASSOCIATION = ("target_role", "tags")
 _OF_PERMISSIONS = (
     "attach_policy_arn",
     "inline_policy",
@@ -197,6 +198,8 @@ def _flag(option: str) -> str:
 def _check_combinations(options: dict[str, Any]) -> None:
     if options["attach_role_arn"]:
         for option in filter(options.get, _OF_A_NEW_ROLE):
+            if options["pod_identity"] and option in _OF_AN_ASSOCIATION:
+                continue
             raise click.UsageError(f"--attach-role-arn and {_flag(option)} contradict each other")
     for needed, others in _NEEDED.items():
         for option in () if options[needed] else filter(options.get, others):

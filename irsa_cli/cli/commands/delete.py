@@ -39,7 +39,7 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     progress = speaking.progress
     settings, detailed = common.take_settings(options, progress)
-    configs, target, selection = files.take_files(options)
+    configs, target, selection = files.take_files(options, deletes=True)
     more = {name: options[name] for name in ("parallel", "force", "max_failures", "ignore_maker")}
     request = Request(configs, target, selection, **more)
     if not speaking.verbose:

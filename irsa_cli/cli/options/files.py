@@ -52,7 +52,9 @@ place_options = group(
 """The cluster, if the files have none, and the caller."""
 
 
-def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Selection]:
+def take_files(
+    options: dict[str, Any], *, deletes: bool = False
+) -> tuple[tuple[Config, ...], Target, Selection]:
     """Read the files and check the places of their ServiceAccounts.
 
     Without a cluster in files, flags and settings, it is the kubeconfig's.
@@ -64,7 +66,7 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Target, Sel
     exclude = listed(options.pop("exclude"))
     with wrong_usage():
         selection = Selection(include, exclude)
-        configs = tuple(read_configs(options.pop("files")))
+        configs = tuple(read_configs(options.pop("files"), deletes=deletes))
         if not options.get("prune"):  # irsa prunes ServiceAccounts that are in no file.
             selection.check(item for config in configs for item in config.bindings)
         if not target.cluster and not all(config.cluster for config in configs):

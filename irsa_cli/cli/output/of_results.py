@@ -30,7 +30,7 @@ WORDS = {
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 _RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED}
-_DOCUMENTS = {"trust": "trust policy", "document": "policy"}
+_DOCUMENTS = {"trust": "trust policy", "document": "policy", "session_policy": "session policy"}
 
 
 def of_result(result: Result, title: str) -> PipelineReport:
@@ -122,7 +122,7 @@ def _documents(change: Change) -> Iterator[Document]:
     before, after = attributes(change)
     for key, named in _DOCUMENTS.items():
         old, new = before.get(key), after.get(key)
-        if old == new:
+        if old == new or not (old or new):
             continue
         title = f"{named} of {change.kind.value} {change.description}"
         if old and new:

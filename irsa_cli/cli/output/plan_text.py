@@ -29,7 +29,7 @@ from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.shown import plural, visible
 
 OWN_PREFIX = "irsa/"
-_DOCUMENTS = ("trust", "document")
+_DOCUMENTS = ("trust", "document", "session_policy")
 _NOT_SHOWN = ("uid", "resource_version", "manifest", "transaction")
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _ACTIONS = {"create": "green", "update": "yellow", "delete": "red"}
@@ -81,7 +81,7 @@ def _is_own(key: str) -> bool:
 
 
 def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Iterator[str]:
-    yield f"{key}:"
+    yield f"{key.replace('_', ' ')}:"
     if not old and new is not None:
         yield from (f"  {line}" for line in json.dumps(new, indent=2).splitlines())
         return
@@ -110,8 +110,9 @@ def _values(
         if key in _NOT_SHOWN:
             continue
         if key in _DOCUMENTS:
-            if whole or before.get(key) != after.get(key):
-                yield from _document(key, before.get(key), after.get(key))
+            old, new = before.get(key), after.get(key)
+            if (whole or old != new) and (old or new):
+                yield from _document(key, old, new)
         elif isinstance(after[key], dict):
             shown_values = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
             yield from _pairs(key, before.get(key, {}), shown_values)

@@ -16,8 +16,9 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import allowing, name_of, principals, trusted_providers
-from irsa_cli.core.trust.pod_identity import refused
+from irsa_cli.core.trust.pod_identity import refused, written
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
@@ -25,6 +26,7 @@ from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity, risk, some
 from irsa_cli.core.trust.rules.width import Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.shown import plural
@@ -356,7 +358,10 @@ class Drift:
             return
         if "irsa/spec-hash" not in role.tags or not lifecycle.of(role.tags, named=True).is_over:
             return  # Adopted: irsa did not write its trust policy.
+        given = _pod_statements(role)
         for index, item in allowing(role.trust):
+            if item in given:
+                continue
             if not trusted_providers({"Statement": [item]}) or set(item["Principal"]) != {"Federated"}:
                 reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
                 yield self._was_changed(role, index, name_of(index, item), reason)
@@ -375,3 +380,14 @@ class Drift:
             return
         last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
         yield risk(rules.UNUSED, "the role", f"was {last}, but pods can assume it", role=role.arn)
+
+
+def _pod_statements(role: BoundRole) -> list[Document]:
+    """The statements for EKS Pod Identity that irsa wrote for the role's ServiceAccount."""
+    arn = role.tags[CLUSTER_TAG]
+    _, partition, _, region, account, *_ = [*arn.split(":"), *"....."]
+    cluster = Cluster(arn.rpartition("/")[2], arn, region, partition, account, "")
+    namespace, _, name = role.tags[SERVICE_ACCOUNT_TAG].partition("/")
+    return [
+        item for mark in (False, True) for item in written(role.trust, cluster, namespace, name, marked=mark)
+    ]

@@ -51,7 +51,15 @@ def check(desired: DesiredState, role: CurrentRole) -> Document | None:
 
 
 def notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """A note on a trust policy of which that can't be known."""
+    """Notes on a trust policy of which that can't be known, and on tags that differ."""
+    wanted, there = desired.association, current.association
+    if wanted is not None and there is not None and not wanted.tags.items() <= there.tags.items():
+        kept = f"association {there.id} keeps its tags: irsa sets them only when it creates one"
+        return [kept, *_unknown(desired, current)]
+    return _unknown(desired, current)
+
+
+def _unknown(desired: DesiredState, current: CurrentState) -> list[str]:
     if desired.role is not None or current.role is None or added(desired, current.role) is not None:
         return []
     open_ones = lacking(_answers(desired, current.role.state.trust), Answer.UNKNOWN)

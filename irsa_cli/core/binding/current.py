@@ -237,12 +237,17 @@ class Bound(ServiceAccountRef):
 
     def only(self, name: str) -> Bound:
         """The role of this name alone, of those that are its own."""
+        own = tuple(role for role in self.own if role.name == name)
+        association = self.association
+        if isinstance(association, Association) and association.role_arn not in {role.arn for role in own}:
+            association = None
         stays = f"ServiceAccount {self.full_name} is kept: its annotation has another role, {self.annotation}"
         return replace(
             self,
             account=None,
-            own=tuple(role for role in self.own if role.name == name),
+            own=own,
             used=None,
+            association=association,
             problem=stays if self.annotation else "",
         )
 

@@ -243,7 +243,8 @@ def desired_state_of(
     name = spec.role_name or names.default_role_name(cluster.name, cluster.arn, spec.namespace, spec.name)
     path = spec.role_path or names.default_role_path(cluster.name)
     own_arn = iam_arn(cluster.partition, cluster.home, f"role{path}{name}")
-    chain = _chain(spec, own_arn)
+    # Whether an existing role may assume the target of its association is up to the role's owner.
+    chain = _chain(spec, own_arn) if not (spec.pod_identity and spec.attach_role_arn) else None
     own = {POLICY_NAME: chain.permission} if chain is not None else {}
     policies = wellknown.joined(
         Resolved(spec.policies, {**spec.inline, **own}),
@@ -299,7 +300,7 @@ def _association(spec: BindingSpec, cluster: Cluster, role_arn: str) -> states.A
         spec.target_role,
         dict(spec.session_policy),
         spec.disable_session_tags,
-        {states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: str(spec)},
+        {**spec.tags, states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: str(spec)},
     )
 
 

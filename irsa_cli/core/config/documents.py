@@ -8,6 +8,7 @@ from collections.abc import Callable
 from yaml import MappingNode, Node
 
 from irsa_cli.core.config import elsewhere
+from irsa_cli.core.config.associations import association
 from irsa_cli.core.config.entry_fields import ACCOUNT_FIELDS, OF_DOCUMENTS
 from irsa_cli.core.config.model import Binding, Config, distinct
 from irsa_cli.core.config.nodes import compose
@@ -24,13 +25,12 @@ OWN = ("irsa/v1", "Bindings")
 # https://eksctl.io/usage/schema/: what a ClusterConfig has besides the parts that irsa reads.
 _CLUSTER_CONFIG = ("apiVersion", "kind", "metadata", "iam")
 _EKSCTL_METADATA_IGNORED = ("version", "forceUpdateVersion", "rollbackConfig", "annotations")
-_IAM = ("withOIDC", "serviceAccounts")
+_IAM = ("withOIDC", "serviceAccounts", "podIdentityAssociations")
 _IAM_IGNORED = (
     "serviceRoleARN",
     "serviceRolePermissionsBoundary",
     "fargatePodExecutionRoleARN",
     "fargatePodExecutionRolePermissionsBoundary",
-    "podIdentityAssociations",
     "vpcResourceControllerPolicy",
 )
 MOST_FIELDS = 100
@@ -49,9 +49,13 @@ def _no_files(path: str) -> str:
     raise InvalidInput(f"{path} can't be read here")
 
 
-def parse(text: str, source: str, read: ReadFile = _no_files) -> list[Config]:
-    """The configurations of a file; raises `InvalidInput` with all problems. `read` reads policy files."""
+def parse(text: str, source: str, read: ReadFile = _no_files, *, deletes: bool = False) -> list[Config]:
+    """The configurations of a file; raises `InvalidInput` with all problems.
+
+    `read` reads policy files. `deletes`: an association without a role is not a problem, as for eksctl.
+    """
     reader = Reader(source)
+    reader.deletes = deletes
     configs = [_config(reader, node, read) for node in compose(text, source)]
     try:
         distinct(configs)
@@ -139,7 +143,8 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
             ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: iam.{', iam.'.join(others)}")
     ignored += elsewhere.notices(reader.source, node)
     found = _assembled(reader, node, iam, Defaults(**said, ours=False, read=read), ignored)
-    if found.bindings and "withOIDC" in iam and reader.boolean(iam["withOIDC"]) is False:
+    needs_provider = any(item.web_identity for item in found.bindings)
+    if needs_provider and "withOIDC" in iam and reader.boolean(iam["withOIDC"]) is False:
         reader.problem(
             iam["withOIDC"],
             "withOIDC: false contradicts serviceAccounts (also in eksctl): set it to true",
@@ -178,13 +183,14 @@ def _lenient(
 
 def _assembled(reader: Reader, node: Node, fields: Fields, defaults: Defaults, notices: list[str]) -> Config:
     bindings: list[Binding] = []
-    for item in (
-        reader.items(fields["serviceAccounts"], "ServiceAccounts") if "serviceAccounts" in fields else ()
+    for name, what, read in (
+        ("serviceAccounts", "ServiceAccounts", binding),
+        ("podIdentityAssociations", "associations", association),
     ):
-        found, more = binding(reader, item, defaults)
-        notices += more
-        if found is not None:
-            bindings.append(found)
+        for item in reader.items(fields[name], what) if name in fields else ():
+            found, more = read(reader, item, defaults)
+            notices += more
+            bindings += [] if found is None else [found]
     with_oidc = "withOIDC" in fields and bool(reader.boolean(fields["withOIDC"]))
     return Config(
         reader.line(node),

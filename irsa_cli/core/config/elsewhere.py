@@ -53,7 +53,6 @@ def _all(config: Part) -> Found:
     iam = _part(config, "iam")
     for item in _items(config, "addons"):
         yield from _addon(item)
-    yield from _pod_identities(_items(iam, "podIdentityAssociations"), "the ServiceAccount")
     addons = _part(config, "addonsConfig")
     if addons.get("autoApplyPodIdentityAssociations") is True:
         yield (

@@ -167,6 +167,15 @@ def is_unset(node: Node) -> bool:
     return isinstance(node, ScalarNode) and (node.tag == NULL or not node.value)
 
 
+def is_off(node: Node) -> bool:
+    """Whether a field says no more than its absence: false, null, an empty list, a mapping to such."""
+    if isinstance(node, MappingNode):
+        return all(value.tag in (BOOLEAN, NULL) and is_off(value) for _, value in node.value)
+    if node.tag == BOOLEAN:
+        return node.value.lower() in ("false", "no", "off")
+    return is_unset(node) or node.value == []
+
+
 def rendered(node: Node) -> str:
     """`{{ name }}` where YAML sees a mapping with a mapping as its key; else ''."""
     if isinstance(node, MappingNode) and node.flow_style and len(node.value) == 1:

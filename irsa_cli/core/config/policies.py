@@ -100,7 +100,7 @@ class PolicyReader:
             last = fields["inlinePolicies"]
             for name, (key, value) in self._reader.pairs(last).items():
                 self._reader.checked(key, names.inline_policy, name)
-                self._add(found, name, key, self._document_or_file(value))
+                self._add(found, name, key, self.document_or_file(value))
         size = sum(policy.size(document) for document in found.values())
         if last is not None and size > policy.INLINE_LIMIT:
             self._reader.problem(
@@ -114,7 +114,8 @@ class PolicyReader:
         if document is not None:
             found[name] = document
 
-    def _document_or_file(self, node: Node) -> Document | None:
+    def document_or_file(self, node: Node) -> Document | None:
+        """A policy document, written out or in the file that `file` names."""
         if not isinstance(node, MappingNode) or "file" not in self._reader.pairs(node):
             return self._document(node)
         fields = self._reader.fields(node, ("file",), "an inline policy by file", {})

@@ -53,6 +53,8 @@ class Reader:
         self.problems: list[str] = []
         self.like_eksctl = False
         """Whether a number may stand for a text, as in eksctl."""
+        self.deletes = False
+        """Whether entries are read to be deleted: one without a role is enough for that."""
         self._noted: set[str] = set()
         self._places: set[str] = set()
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yaml import MappingNode, Node
+from yaml import Node
 
-from irsa_cli.core.config import entry_fields
+from irsa_cli.core.config import entry_fields, pod_identity
 from irsa_cli.core.config.model import Binding
-from irsa_cli.core.config.nodes import BOOLEAN, NULL, is_unset
+from irsa_cli.core.config.nodes import is_off
 from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.policies.operators import COMPARISONS
@@ -42,6 +42,8 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "audience": (_OWN,),
     "stsRegionalEndpoints": (_OWN,),
     "tokenExpiration": (_OWN,),
+    "podIdentity": (_OWN,),
+    "also": (_OWN,),
 }
 """Where a field comes from, and whether it is about a new role, so that it contradicts `attachRoleARN`."""
 EKSCTL = tuple(name for name, traits in _FIELDS.items() if _EKSCTL in traits)
@@ -90,10 +92,13 @@ def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | N
     found = _metadata(reader, fields, defaults)
     if found is None:
         return None, []
+    found = replace(found, **pod_identity.settings(reader, fields, defaults.read))
     _contradictions(reader, node, fields, found, defaults)
     found = _role(reader, fields, replace(found, where=reader.line(node)), defaults)
-    if found.role_only and (found.labels or found.annotations):
-        notice = f"{found.where}: roleOnly: the labels and annotations of {found} are not set"
+    creates = found.web_identity or found.create_service_account
+    if (found.role_only or not creates) and (found.labels or found.annotations):
+        which = "roleOnly" if found.role_only else "podIdentity"
+        notice = f"{found.where}: {which}: the labels and annotations of {found} are not set"
         return replace(found, labels={}, annotations={}), [notice]
     return found, []
 
@@ -121,12 +126,13 @@ def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> Binding | No
 def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding, defaults: Defaults) -> None:
     if "attachRoleARN" in fields:
         for name in OF_A_NEW_ROLE:
-            if name in fields and not _is_off(fields[name]):
+            given = name in fields and not is_off(fields[name])
+            if given and not (name == "targetRole" and found.pod_identity):
                 reader.problem(
                     fields[name], f"attachRoleARN uses an existing role: {name} contradicts it ({found})"
                 )
 
-    elif not defaults.ours and all(_is_off(fields[name]) for name in OF_POLICIES if name in fields):
+    elif not defaults.ours and all(is_off(fields[name]) for name in OF_POLICIES if name in fields):
         reader.problem(
             entry,
             f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
@@ -134,31 +140,22 @@ def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding,
         )
 
 
-def _is_off(node: Node) -> bool:
-    """Whether a field says no more than its absence: false, null, an empty list, a mapping to such."""
-    if isinstance(node, MappingNode):
-        return all(value.tag in (BOOLEAN, NULL) and _is_off(value) for _, value in node.value)
-    if node.tag == BOOLEAN:
-        return node.value.lower() in ("false", "no", "off")
-    return is_unset(node) or node.value == []
-
-
 def _role(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:
     changes = reader.said(fields, _ROLE)
     found = replace(found, **changes, **PolicyReader(reader, defaults.read, ours=defaults.ours).all(fields))
     if not found.attach_role_arn and "permissionsBoundary" not in fields:
         found = replace(found, permissions_boundary=defaults.boundary)
-    found = _tags(reader, fields, found, defaults)
+    found = with_tags(reader, fields, found, defaults)
     said = reader.said(fields, entry_fields.ACCOUNT_FIELDS)
-    found = replace(
-        found, **entry_fields.with_defaults(said, defaults.accounts, chains=not found.attach_role_arn)
-    )
+    chains = not found.attach_role_arn or found.pod_identity
+    found = replace(found, **entry_fields.with_defaults(said, defaults.accounts, chains=chains))
     return _trust(reader, fields, found)
 
 
-def _tags(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:
+def with_tags(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:
+    """The entry with its tags and those of the document: on its role, and on an association."""
     own = reader.text_map(fields["tags"], names.tags) if "tags" in fields else {}
-    if found.attach_role_arn:
+    if found.attach_role_arn and not found.pod_identity:
         return found
     tags = {**defaults.tags, **own}
     if "tags" in fields:

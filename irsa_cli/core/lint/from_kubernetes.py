@@ -22,32 +22,42 @@ from irsa_cli.core.lint.found import (
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, listed, of_policy
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.rbac.objects import RBAC_GROUP
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import pod_identity, trust_policy
 from irsa_cli.core.trust.rules.judge import KnownCluster, stage_of
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.rules.table import DEFAULT_ACCOUNT, NAME_THEM, SEVERAL_STAGES
 from irsa_cli.core.values import names
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import host_path
 
 
 def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | LintedAssociation]:
     """The trust policies and associations of its entries; raise `InvalidInput` as `irsa apply` does."""
     config = parse_document(placed.node, placed.source, read)
-    path: tuple[str, ...] = ("iam", "serviceAccounts") if "iam" in placed.value else ("serviceAccounts",)
-    for index, item in enumerate(config.bindings):
-        if not item.attach_role_arn:
-            entry = placed.at(*path, index, subject=f"ServiceAccount {item}")
-            yield _trust(entry, config, item)
     iam = placed.value.get("iam")
-    given = iam.get("podIdentityAssociations") if isinstance(iam, dict) else None
-    for index, entry_value in enumerate(listed(given)):
-        role = entry_value.get("roleARN") if isinstance(entry_value, dict) else None
-        if isinstance(role, str):  # Without it, the role is created with its trust policy.
-            there = placed.at("iam", "podIdentityAssociations", index)
-            space, name = (str(entry_value.get(key) or "") for key in ("namespace", "serviceAccountName"))
-            tagged = not entry_value.get("disableSessionTags")
-            yield LintedAssociation(there, space, name, role, path=("roleARN",), tagged=tagged)
+    head: tuple[str, ...] = () if iam is None else ("iam",)
+    parts = iam if isinstance(iam, dict) else placed.value
+    places = [
+        (*head, part, index)
+        for part in ("serviceAccounts", "podIdentityAssociations")
+        for index, _ in enumerate(listed(parts.get(part)))
+    ]
+    for path, item in zip(places, config.bindings, strict=True):
+        entry = placed.at(*path, subject=f"ServiceAccount {item}")
+        trust = _trust(entry, config, item)
+        if not item.attach_role_arn:
+            yield trust
+        if item.pod_identity:
+            role, at = item.attach_role_arn or _created(item), ("roleARN",) if head else ("attachRoleARN",)
+            tagged = not item.disable_session_tags
+            there = replace(entry, subject="")
+            yield LintedAssociation(there, item.namespace, item.name, role, path=at, tagged=tagged)
+
+
+def _created(item: Binding) -> str:
+    """A name for the role that irsa creates for an entry, as its ARN is not known yet."""
+    return f"the role of {item}"
 
 
 def _trust(entry: Placed, config: Config, item: Binding) -> LintedTrust:
@@ -55,16 +65,29 @@ def _trust(entry: Placed, config: Config, item: Binding) -> LintedTrust:
     others = [host_path(each.issuer) if each.issuer else gaps.gap(each.name) for each in item.clusters]
     own = gaps.gap("issuer")
     providers = [PROVIDER_HEAD + issuer for issuer in (own, *others)]
+    providers = providers if item.web_identity else []
     subjects = (names.subject(item.namespace, item.subject_pattern or item.name), *item.subjects)
     document = trust_policy.policy_of(providers, item.audience, subjects, item.conditions)
+    if item.pod_identity:
+        document["Statement"].append(_statement(gaps, config, item))
     clusters = {}
     for provider, name in zip(
-        providers, (config.cluster, *(each.name for each in item.clusters)), strict=True
+        providers, (config.cluster, *(each.name for each in item.clusters)), strict=False
     ):
         clusters[provider] = KnownCluster(name, stage_of(name))
     much = power(item.policies, item.inline, item.permissions_boundary)
     where = _Entry(entry, item)
-    return LintedTrust(entry, document, gaps, much, str(item), clusters, where.refined)
+    known_as = (_created(item),) if item.pod_identity else ()
+    return LintedTrust(entry, document, gaps, much, str(item), clusters, where.refined, known_as)
+
+
+def _statement(gaps: Gaps, config: Config, item: Binding) -> dict[str, Any]:
+    """The statement for EKS Pod Identity, in a cluster whose account is not known."""
+    account, region = gaps.gap("account"), config.region or gaps.gap("region")
+    arn = f"arn:aws:eks:{region}:{account}:cluster/{config.cluster or gaps.gap('cluster')}"
+    cluster = Cluster(config.cluster, arn, region, "aws", account, "")
+    tagged = not item.disable_session_tags
+    return pod_identity.statement(cluster, item.namespace, item.name, tagged=tagged)
 
 
 _ADVICE = "list the ServiceAccounts: remove subjectPattern, and add further ones to subjects"

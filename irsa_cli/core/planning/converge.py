@@ -19,6 +19,8 @@ from irsa_cli.core.planning.differences import OVERRIDE, account_of_its_role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import EKSCTL
 from irsa_cli.core.trust import owned_statements, trust_policy
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.pod_identity import SERVICE, said_to_service, written
 from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -36,6 +38,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
     desired = _with_unsaid(_with_keys(desired, current.service_account), current.role)
     desired = _with_notes(desired, current.role)
     _check_account(desired, current.service_account)
+    _check_association(desired, current)
     desired = replace(desired, override=True)
     if desired.role is None or current.role is None:
         return plan(desired, current)
@@ -75,7 +78,17 @@ def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) ->
 
 def _trust_after(desired: DesiredState, role: CurrentRole) -> Document:
     assert desired.role is not None
-    return owned_statements.with_own(role.state.trust, desired.role.trust, _own(desired, role))
+    document = role.state.trust
+    for statement in _pod_statements(desired, role) if desired.association is not None else ():
+        if statement not in desired.role.trust["Statement"]:  # Of an association with other session tags.
+            document = trust_policy.without_statement(document, statement)
+    return owned_statements.with_own(document, desired.role.trust, _own(desired, role))
+
+
+def _pod_statements(desired: DesiredState, role: CurrentRole) -> list[Document]:
+    """The statements that irsa wrote for EKS Pod Identity."""
+    names = (desired.cluster, desired.namespace, desired.name)
+    return [item for mark in (False, True) for item in written(role.state.trust, *names, marked=mark)]
 
 
 def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
@@ -102,6 +115,13 @@ def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, .
 def _check_widening(desired: DesiredState, current: CurrentState, before: Document, after: Document) -> None:
     """Raise `Refused` where somebody else has restricted irsa's statement, and this would undo it."""
     found = () if desired.force else _voids(desired, current)
+    if not desired.force and _is_restricted_association(desired, current):
+        raise Refused(
+            f"the trust policy of role {desired.role_name} was changed by someone else",
+            reason="it restricts EKS Pod Identity, and irsa's statement would bypass that",
+            details=attached_trust.becoming(before, after),
+            next_steps=("to add irsa's statement: run this again with --force",),
+        )
     if found:
         raise Refused(
             f"the trust policy of role {desired.role_name} was restricted by someone else",
@@ -112,6 +132,18 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
                 "to remove them: run this again with --force",
             ),
         )
+
+
+def _is_restricted_association(desired: DesiredState, current: CurrentState) -> bool:
+    """Whether statements of others alone trust EKS Pod Identity, with conditions that may not hold."""
+    role = current.role
+    if desired.association is None or role is None or _pod_statements(desired, role):
+        return False
+    names = (desired.cluster, desired.namespace, desired.name)
+    trusted = trust_policy.trusts_service(role.state.trust, SERVICE)
+    return trusted and any(
+        item.answer is not Answer.YES for item in said_to_service(role.state.trust, *names)
+    )
 
 
 def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
@@ -187,6 +219,35 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
             f"{desired.full_name} has another role",
             reason=f"it is annotated with {present}, which irsa did not create or did not annotate",
             next_steps=(keep, f"run this again with {OVERRIDE}"),
+        )
+
+
+def _check_association(desired: DesiredState, current: CurrentState) -> None:
+    """An association of others changes only when the user says so, and one of an add-on never.
+
+    Raises `Refused` also if pods still get the role by the annotation alone that the entry does not have.
+    """
+    wanted, there = desired.association, current.association
+    if wanted is None:
+        return
+    if desired.role is not None and not desired.uses_web_identity and is_annotated(desired, current):
+        raise Refused(
+            f"{desired.full_name} still gets its role by the annotation",
+            reason="the entry is for EKS Pod Identity alone: running pods would lose the role",
+            next_steps=(
+                f"{desired.command('migrate')} --to pod-identity  # then again with --restart and --finish",
+                "or keep both: also: pod-identity in the entry (kind Bindings)",
+            ),
+        )
+    marks = {key: wanted.tags[key] for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG)}
+    if there is None or (there.is_like(wanted) and not there.owner):
+        return
+    if there.owner or not (desired.override or marks.items() <= there.tags.items()):
+        raise Refused(
+            f"{desired.full_name} has an association that irsa did not create",
+            reason=f"{there.id} gives {there.last_role}"
+            + (f", owned by {there.owner}" if there.owner else ""),
+            next_steps=() if there.owner else (f"run this again with {OVERRIDE}",),
         )
 
 

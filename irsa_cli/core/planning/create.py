@@ -198,10 +198,10 @@ def _association_changes(desired: DesiredState, current: CurrentState) -> list[C
     if wanted is None or (there is not None and there.is_like(wanted)):
         return []
     target = (desired.cluster.name, desired.namespace, desired.name)
-    before = None if there is None else there.state
-    return [
-        Change(Kind.ASSOCIATION, target, before, replace(wanted, association_id=there.id if there else ""))
-    ]
+    if there is None:
+        return [Change(Kind.ASSOCIATION, target, None, wanted)]
+    after = replace(wanted, association_id=there.id, tags=there.state.tags)
+    return [Change(Kind.ASSOCIATION, target, there.state, after)]
 
 
 def _account_changes(desired: DesiredState, current: CurrentState) -> list[Change]:

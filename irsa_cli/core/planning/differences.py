@@ -132,7 +132,8 @@ def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Diffe
     if current.service_account is not None and not desired.role_only:
         yield from _service_account_differences(desired, current.service_account)
     if desired.association is not None and current.association is not None:
-        yield from _association_differences(desired.association, current.association)
+        found = _association_differences(desired.association, current.association)
+        yield from (item for item in found if item.aspect is Aspect.OWNER or not desired.override)
 
 
 def _association_differences(wanted: states.AssociationState, there: Association) -> Iterator[Difference]:

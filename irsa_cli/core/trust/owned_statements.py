@@ -206,7 +206,7 @@ def _fits(statement: Any, wanted: trust_policy.Shared) -> bool:
 def _marks(identity: WebIdentity, desired: Mapping[str, Any]) -> set[str]:
     forms = [form for item in desired["Statement"] if (form := _Form.read(item)) is not None]
     named = {form.provider for form in forms} | {subject for form in forms for subject in form.subjects}
-    demanded = {test for item in desired["Statement"] for test in demands(item)}
+    demanded = {test for item in desired["Statement"] if _Form.read(item) for test in demands(item)}
     return {_mark(text) for text in (named - {identity.provider_arn, identity.subject}) | demanded}
 
 

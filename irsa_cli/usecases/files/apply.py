@@ -47,6 +47,8 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     pace, listen, notify = paced(request.parallel, request.max_failures, log, tell)
     request = request.bounded()
     where = places(request.configs, request.target, request.selection)
+    if request.verify and any(item.pod_identity for place in where for item in place.bindings):
+        settings.note("--verify checks no EKS Pod Identity associations: irsa verify does, afterwards")
     request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
     if request.atomic and len(where) > 1:
         raise InvalidInput(

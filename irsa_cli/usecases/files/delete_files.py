@@ -11,9 +11,16 @@ from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
 from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
+from irsa_cli.core.plan.states import (
+    CLUSTER_TAG,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    RoleState,
+)
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command
 from irsa_cli.core.values.errors import IrsaError
@@ -193,6 +200,7 @@ class Pruning:
                 next_steps=["run the same command again with permission to read them"],
             )
         names = dict.fromkeys(self._made_here(accounts), "")
+        names |= {item.full_name: "" for item in at_stake if self._has_own_association(item)}
         names |= {item.full_name: role.name for item, role in self._own_roles(at_stake)}
         chosen = [
             self._request(name, names[name], delete_sa.Extent.BINDING)
@@ -220,8 +228,21 @@ class Pruning:
     def _unread(self, items: Iterable[ListedBinding]) -> Iterator[str]:
         """Those that may be irsa's own, by their mark or their role's path, and whose role can't be read."""
         for item in items:
+            if item.association is not None and not self._is_described(item):
+                yield f"the association of {item.full_name}"
             if isinstance(item.role, Unreadable) and self._may_be_own(item):
                 yield f"the role of {item.full_name}: {item.role.why}"
+
+    @staticmethod
+    def _is_described(item: ListedBinding) -> bool:
+        """Whether EKS has returned the role and the tags of its association, and not only its id."""
+        return isinstance(item.association, Association) and bool(item.association.role_arn)
+
+    def _has_own_association(self, item: ListedBinding) -> bool:
+        """Whether irsa created its association here: one that it only took over has no transaction."""
+        tags = item.association.tags if isinstance(item.association, Association) else {}
+        marks = (tags.get(CLUSTER_TAG), tags.get(SERVICE_ACCOUNT_TAG))
+        return TRANSACTION_TAG in tags and marks == (self.connection.cluster.arn, item.full_name)
 
     def _may_be_own(self, item: ListedBinding) -> bool:
         if item.account is None:
@@ -295,6 +316,10 @@ def is_prune_candidate(change: Change, story: Story, desired: Collection[str], s
             roles[item.object] = item.before.tags.get(SERVICE_ACCOUNT_TAG, "")
         elif item.kind is Kind.SERVICE_ACCOUNT:
             names.add(item.name)
+        elif item.kind is Kind.ASSOCIATION:
+            names.add("/".join(item.target[1:]))
     names |= set(roles.values())
     own = change.name if change.kind is Kind.SERVICE_ACCOUNT else roles.get(change.object, "")
+    if change.kind is Kind.ASSOCIATION:
+        own = "/".join(change.target[1:])
     return bool(own) and own in names and own not in desired and selection.admits(own)

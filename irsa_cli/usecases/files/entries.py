@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.current import CurrentRole, NamedRole
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -46,7 +46,11 @@ class Entries:
         try:
             spec = self.request.boundaries.bound(with_issuers(binding, self._issuers))
             account = self.snapshot.account(spec.namespace, spec.name, needed=not spec.role_only)
-            spec, options = with_kept_role(self.connection, spec, account), self._options(spec)
+            present = account.annotations.get(ROLE_ARN_ANNOTATION, "") if account is not None else ""
+            if spec.pod_identity and not spec.web_identity:
+                given = self.snapshot.association(spec.namespace, spec.name)
+                present = given.role_arn if given is not None else present
+            spec, options = with_kept_role(self.connection, spec, present), self._options(spec)
             try:
                 return desired_state_of(spec, cluster, options)
             except Refused:  # By IAM's default quota; the account's own may be higher.
@@ -62,7 +66,7 @@ class Entries:
             allow_wide_trust=self.request.allow_wide_trust,
             update_trust=self.request.update_trust and bool(binding.attach_role_arn),
             update_target_trust=self.request.update_target_trust and bool(binding.target_role),
-            gated=self.request.verify and not binding.role_only,
+            gated=self.request.verify and not binding.role_only and not binding.pod_identity,
         )
 
     @cached_property
@@ -125,14 +129,13 @@ def _by(
 Spec = TypeVar("Spec", bound=BindingSpec)
 
 
-def with_kept_role(connection: Connection, spec: Spec, account: CurrentServiceAccount | None) -> Spec:
-    """The spec with the name and path of the ServiceAccount's role, if the spec has none.
+def with_kept_role(connection: Connection, spec: Spec, present: str) -> Spec:
+    """The spec with the name and path of the ServiceAccount's role (its ARN), if the spec has none.
 
     The default role needs no call.
     """
     if spec.attach_role_arn:
         return spec
-    present = account.annotations.get(ROLE_ARN_ANNOTATION, "") if account is not None else ""
     kept = _with_present_role(connection, spec, present) if present else spec
     if kept is not spec or not spec.role_name or spec.role_path:
         return kept

@@ -259,6 +259,10 @@ _FIELDS = (
         r"set attachRoleARN: \1 in the entry, and run this again",
     ),
     (r"use a --subject-pattern", "set subjectPattern in an entry"),
+    (
+        r"without --pod-identity, irsa uses IRSA, which",
+        "in serviceAccounts, without podIdentity, the entry uses IRSA, which",
+    ),
     (r"run this again with another --role-name", "set another roleName in the entry"),
 )
 
@@ -291,17 +295,19 @@ def _step(step: str, cluster: Cluster, full_name: str, forces: bool, deletes: bo
 _ENDINGS = (".yaml", ".yml", ".json")
 
 
-def read_configs(paths: Sequence[str]) -> list[Config]:
+def read_configs(paths: Sequence[str], *, deletes: bool = False) -> list[Config]:
     """The configurations in these files and folders, in order; `-` is standard input.
 
     Of a folder: .yaml, .yml and .json, not in subfolders. Raises `InvalidInput` with all problems.
+    `deletes`: as for `parse`.
     """
     found: dict[str, list[Config]] = {}
     problems: list[InvalidInput] = []
     for path in dict.fromkeys(paths):
         before = len(problems)
         files = _tried(_files, path, problems)
-        found |= {file: _tried(_configs, file, problems) for file in files if file not in found}
+        read = partial(_configs, deletes=deletes)
+        found |= {file: _tried(read, file, problems) for file in files if file not in found}
         if len(problems) == before and not any(found[file] for file in files):
             what = "standard input" if path == STDIN else path
             problems.append(InvalidInput(f"{what} holds no document"))
@@ -327,10 +333,10 @@ def _tried(read: Callable[[str], list[T]], path: str, problems: list[InvalidInpu
         return []
 
 
-def _configs(file: str) -> list[Config]:
+def _configs(file: str, *, deletes: bool) -> list[Config]:
     if file == STDIN:
-        return parse(read_text(STDIN), "standard input", partial(_from_folder, Path()))
-    return parse(read_text(file), file, partial(_from_folder, Path(file).parent))
+        return parse(read_text(STDIN), "standard input", partial(_from_folder, Path()), deletes=deletes)
+    return parse(read_text(file), file, partial(_from_folder, Path(file).parent), deletes=deletes)
 
 
 def _files(path: str) -> list[str]:

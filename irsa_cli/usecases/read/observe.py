@@ -96,9 +96,14 @@ def association_of(
     """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
         return None, None
-    names = (desired.cluster.name, desired.namespace, desired.name)
-    found = bindings.association(connection.aws.client("eks"), *names, whole=True)
+    found = read_association(connection, desired.namespace, desired.name)
     return found, serving_of(connection, desired.namespace) if found is None else None
+
+
+def read_association(connection: Connection, namespace: str, name: str) -> Association | None:
+    """The association of a ServiceAccount; raises `ServiceError` if it can't be read."""
+    eks = connection.aws.client("eks")
+    return bindings.association(eks, connection.cluster.name, namespace, name, whole=True)
 
 
 def external_id_notes(connection: Connection, desired: DesiredState) -> list[str]:

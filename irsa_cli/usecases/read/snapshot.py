@@ -10,13 +10,15 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.serving import Serving
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
@@ -27,6 +29,7 @@ from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.readable import unless_denied
+from irsa_cli.usecases.read.serving import serving_of
 
 T = TypeVar("T")
 WORKERS = 16
@@ -56,7 +59,7 @@ class Snapshot:
         self._pool = ThreadPoolExecutor(WORKERS)
         self._lock = threading.Lock()
         self._policies: dict[str, Future[str | None]] = {}
-        self._singles: dict[tuple[str, str], Future[Any]] = {}
+        self._singles: dict[tuple[str, ...], Future[Any]] = {}
         self._groundwork = SharedBase(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
@@ -98,14 +101,17 @@ class Snapshot:
         cluster, provider = self._connection.cluster, self._provider.result()
         changes: list[Change] = []
         if associate:
-            audiences = tuple(
-                dict.fromkeys(desired.audience for desired in desired_states if self._is_home(desired))
-            )
-            if not desired_states:  # The cluster is to have its provider, whoever will use it.
+            using = [item for item in desired_states if item.uses_web_identity]
+            audiences = tuple(dict.fromkeys(item.audience for item in using if self._is_home(item)))
+            if not using:  # The cluster is to have its provider, whoever will use it.
                 audiences = (DEFAULT_AUDIENCE,)
             changes += provider_changes(cluster, audiences, provider) if audiences else []
             provider = _after(provider, changes)
-        wanted = {item.namespace: item.new_namespace for item in desired_states if not item.role_only}
+        wanted = {
+            item.namespace: item.new_namespace
+            for item in desired_states
+            if not item.role_only or item.creates_account
+        }
         listed = _unless_denied(self._namespaces) if wanted else None
         # If the caller may not list them, the server says so when a ServiceAccount can't be created.
         there = set(wanted) if listed is None else {item["metadata"]["name"] for item in listed}
@@ -124,7 +130,10 @@ class Snapshot:
     def observe(self, desired: DesiredState) -> CurrentState:
         """The current state for one desired state on the common base; raises `IrsaError` (no policy)."""
         found = (None, "") if self.is_unlisted(desired) else observe.read_role(self._connection, desired)
-        return self._current(desired, found, self.account)
+        association = (
+            None if desired.association is None else self.association(desired.namespace, desired.name)
+        )
+        return self._current(desired, found, self.account, association)
 
     def observe_again(self, desired: DesiredState) -> CurrentState:
         """The same; the role and the ServiceAccount are read again instead of taken from the lists."""
@@ -133,17 +142,24 @@ class Snapshot:
         def current(_namespace: str, _name: str) -> CurrentServiceAccount | None:
             return None if (body := account.result()) is None else observe.current_account(body)
 
-        return self._current(desired, observe.read_role(self._connection, desired), current)
+        association = None
+        if desired.association is not None:
+            association = observe.read_association(self._connection, desired.namespace, desired.name)
+        return self._current(desired, observe.read_role(self._connection, desired), current, association)
 
     def _current(
         self,
         desired: DesiredState,
         found: tuple[CurrentRole | None, str],
         account: Callable[[str, str], CurrentServiceAccount | None],
+        association: Association | None,
     ) -> CurrentState:
         role, unreadable = found
         versions = self._check_policies(desired)
-        there = account(desired.namespace, desired.name) if observe.is_account_needed(desired, role) else None
+        # The annotation tells whether pods still get the role by it.
+        needed = desired.association is not None or observe.is_account_needed(desired, role)
+        there = account(desired.namespace, desired.name) if needed else None
+        missing = desired.association is not None and association is None
         config_maps = observe.config_maps_of(self._connection, desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
@@ -152,6 +168,8 @@ class Snapshot:
             service_account=there,
             namespace_exists=True,
             policies=versions,
+            association=association,
+            serving=self._serving(desired.namespace) if missing else None,
             target=observe.target_of(self._connection, desired),
             former_targets=observe.former_targets_of(self._connection, desired, role, there),
             config_maps=observe.with_former(self._connection, desired, there, config_maps),
@@ -198,10 +216,25 @@ class Snapshot:
         def read() -> Any:
             return (self._connection.kube.service_account(namespace, name) or {}).get("metadata")
 
+        return self._once((namespace, name), read)
+
+    def association(self, namespace: str, name: str) -> Association | None:
+        """The association of a ServiceAccount; raises `ServiceError` if it can't be read."""
+        read = partial(observe.read_association, self._connection, namespace, name)
+        found: Association | None = self._once(("association", namespace, name), read).result()
+        return found
+
+    def _serving(self, namespace: str) -> Serving:
+        read = partial(serving_of, self._connection, namespace)
+        found: Serving = self._once(("serving", "", namespace), read).result()
+        return found
+
+    def _once(self, key: tuple[str, ...], read: Callable[[], Any]) -> Future[Any]:
+        """The answer to a question about one object, asked once."""
         with self._lock:
-            if (namespace, name) not in self._singles:
-                self._singles[namespace, name] = self._pool.submit(read)
-            return self._singles[namespace, name]
+            if key not in self._singles:
+                self._singles[key] = self._pool.submit(read)
+            return self._singles[key]
 
     def _check_policies(self, desired: DesiredState) -> PolicyVersions:
         boundary = desired.role.permissions_boundary if desired.role else ""

@@ -181,7 +181,6 @@ def test_what_is_bound_elsewhere_is_named_with_what_it_grants() -> None:
         "add-on fsx: kube-system/fsx gets the role arn:aws:iam::111122223333:role/fsx, by Pod Identity",
         "addonsConfig.autoApplyPodIdentityAssociations: every add-on that needs permissions gets those that"
         " EKS recommends, by Pod Identity",
-        "the ServiceAccount a/b gets arn:aws:iam::aws:policy/X, by Pod Identity",
         "karpenter: the ServiceAccount karpenter/karpenter gets a role that starts and stops instances and"
         " its interruption queue; its nodes get the role eksctl-KarpenterNodeRole-prod",
         "all pods that can reach the metadata service on nodes of workers has arn:aws:iam::aws:policy/Y"

@@ -126,3 +126,47 @@ def test_in_a_cluster_config(tmp_path: Path, tags: bool, rules: list[str]) -> No
     document = trust(action="sts:AssumeRole", Condition=LIMITED)
     role = {"Role": {"Arn": ROLE, "AssumeRolePolicyDocument": document}}
     assert [name for name in found(run(tmp_path, config, role)) if name == REFUSED] == rules
+
+
+def cluster_config(**entry: Any) -> dict[str, Any]:
+    """A ClusterConfig with an association after an entry of IRSA."""
+    irsa = {"metadata": {"name": "web", "namespace": "prod"}, "wellKnownPolicies": {"autoScaler": True}}
+    given = {"namespace": "prod", "serviceAccountName": "app", **entry}
+    return {
+        "apiVersion": "eksctl.io/v1alpha5",
+        "kind": "ClusterConfig",
+        "metadata": {"name": "prod", "region": "eu-west-1"},
+        "iam": {"withOIDC": True, "serviceAccounts": [irsa], "podIdentityAssociations": [given]},
+    }
+
+
+@pytest.mark.parametrize("tags", [False, True])
+def test_a_role_that_apply_would_create_is_judged(tmp_path: Path, tags: bool) -> None:
+    entry = {
+        "permissionPolicyARNs": ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"],
+        "disableSessionTags": tags,
+    }
+    report = run(tmp_path, cluster_config(**entry))
+    assert not found(report)
+    examined = report.scope.examined
+    assert (examined["trust policy"], examined["EKS Pod Identity association"]) == (2, 1)
+
+
+def test_an_entry_that_apply_would_refuse_is_refused(tmp_path: Path) -> None:
+    report = run(tmp_path, cluster_config())
+    assert "prod/app has no role" in str([item.problems for item in report.files])
+
+
+def test_own_entries(tmp_path: Path) -> None:
+    entries = [
+        {"metadata": {"name": "app", "namespace": "prod"}, "attachRoleARN": ROLE, "podIdentity": True},
+        {"metadata": {"name": "web", "namespace": "prod"}, "also": "pod-identity"},
+    ]
+    document = {"apiVersion": "irsa/v1", "kind": "Bindings", "serviceAccounts": entries}
+    role = {
+        "Role": {"Arn": ROLE, "AssumeRolePolicyDocument": trust(action="sts:AssumeRole", Condition=LIMITED)}
+    }
+    report = run(tmp_path, document, role)
+    (risk,) = (item for item in report.selection.shown if item.rule.id == REFUSED)
+    assert risk.account == "prod/app"
+    assert report.scope.examined["EKS Pod Identity association"] == 2
