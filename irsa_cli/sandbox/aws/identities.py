@@ -232,11 +232,13 @@ class Associations(_OfClusters[Association]):
         super().__init__()
         self.role: Callable[[str], Any] = lambda _: None
         self.lag: Callable[[], float] = lambda: 0.0
+        self._created: dict[str, float] = {}
         self._deleted: list[tuple[float, str, Association]] = []
 
     def reset(self) -> None:
         """Forget all associations."""
         super().reset()
+        self._created.clear()
         self._deleted.clear()
 
     def get(self, cluster_arn: str, namespace: str, name: str) -> Association | None:
@@ -244,6 +246,17 @@ class Associations(_OfClusters[Association]):
         with self._lock:
             there = self._of.get(cluster_arn, {}).values()
             return next((dict(found) for found in there if _is_of(found, namespace, name)), None)
+
+    def is_heeded(self, spec: ClusterSpec, cluster_arn: str, namespace: str, name: str) -> bool:
+        """Whether the webhook finds an association: it learns of new and deleted ones late."""
+        with self._lock:
+            then, place = time.monotonic() - self.lag(), _place(spec)
+            gone = [found for when, where, found in self._deleted if when > then and where == place]
+            there = (*self._of.get(cluster_arn, {}).values(), *gone)
+            return any(
+                _is_of(found, namespace, name) and self._created[found["associationId"]] <= then
+                for found in there
+            )
 
     def world(self, cluster_arn: str) -> dict[str, Association]:
         """A cluster's associations by namespace and ServiceAccount, without what EKS chooses."""
@@ -271,6 +284,7 @@ class Associations(_OfClusters[Association]):
                 raise AwsError("ResourceInUseException", message, 409)
         number = "a-" + "".join(secrets.choice(_LETTERS) for _ in range(17))
         now = int(time.time())
+        self._created[number] = time.monotonic()
         there[number] = {
             "clusterName": spec.name,
             "namespace": namespace,
