@@ -250,13 +250,16 @@ class Associations(_OfClusters[Association]):
     def is_heeded(self, spec: ClusterSpec, cluster_arn: str, namespace: str, name: str) -> bool:
         """Whether the webhook finds an association: it learns of new and deleted ones late."""
         with self._lock:
-            then, place = time.monotonic() - self.lag(), _place(spec)
-            gone = [found for when, where, found in self._deleted if when > then and where == place]
-            there = (*self._of.get(cluster_arn, {}).values(), *gone)
+            then = time.monotonic() - self.lag()
+            late = self._there_at(then, spec, self._of.get(cluster_arn, {}))
             return any(
-                _is_of(found, namespace, name) and self._created[found["associationId"]] <= then
-                for found in there
+                _is_of(it, namespace, name) and self._created[it["associationId"]] <= then for it in late
             )
+
+    def _there_at(self, then: float, spec: ClusterSpec, there: _There) -> list[Association]:
+        """Those that are there, and those that were deleted after `then`."""
+        gone = (it for when, where, it in self._deleted if when > then and where == _place(spec))
+        return [*there.values(), *gone]
 
     def world(self, cluster_arn: str) -> dict[str, Association]:
         """A cluster's associations by namespace and ServiceAccount, without what EKS chooses."""
@@ -276,9 +279,7 @@ class Associations(_OfClusters[Association]):
         if not (namespace and name):
             raise _bad_parameter("namespace, serviceAccount and the ARN of a role are needed")
         self._check_role(role, spec)
-        since, place = time.monotonic() - self.lag(), _place(spec)
-        late = [found for when, where, found in self._deleted if when > since and where == place]
-        for other in (*there.values(), *late):
+        for other in self._there_at(time.monotonic() - self.lag(), spec, there):
             if _is_of(other, namespace, name):
                 message = f"Association already exists: {other['associationId']}"
                 raise AwsError("ResourceInUseException", message, 409)
@@ -290,7 +291,7 @@ class Associations(_OfClusters[Association]):
             "namespace": namespace,
             "serviceAccount": name,
             "roleArn": role,
-            "associationArn": f"{place}/{number}",
+            "associationArn": f"{_place(spec)}/{number}",
             "associationId": number,
             "createdAt": now,
             "modifiedAt": now,
