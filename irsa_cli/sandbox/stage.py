@@ -77,7 +77,8 @@ class Sandbox:
             self._token = secrets.token_urlsafe(24)
             self._aws = Server(self._exchange, self._front, control=Control(self, self._token))
             self._issuers = IssuerProxy(self._exchange, self._front.clusters, authority)
-            self._agent = Server(self._exchange, Agent(self._front.eks_auth), name="agent")
+            self._agents = Agent(self._front.eks_auth)
+            self._agent = Server(self._exchange, self._agents, name="agent")
             self.url = self._aws.url
             self.agent_url = f"{self._agent.url}{PATH}"
             """Stands for http://169.254.170.23/v1/credentials, the EKS Pod Identity agent of all nodes."""
@@ -127,7 +128,7 @@ class Sandbox:
 
     @property
     def lag(self) -> float:
-        """By how many seconds, at most, IAM's reads, attachments and STS are late."""
+        """By how many seconds, at most, IAM's reads, attachments, STS and the webhook are late."""
         return self._front.lag.seconds
 
     @lag.setter
@@ -269,7 +270,9 @@ class Sandbox:
             self._own[found.arn].api.set_rules(name, rules)
 
     def associated(self, cluster: str, namespace: str, name: str) -> bool:
-        return self._front.clusters.associations.get(self._cluster(cluster).arn, namespace, name) is not None
+        """Whether the webhook finds an EKS Pod Identity association of a ServiceAccount; see `lag`."""
+        found = self._cluster(cluster)
+        return self._front.clusters.associations.is_heeded(found.spec, found.arn, namespace, name)
 
     def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
         """Put a VPC endpoint for STS into a cluster's VPC, for EC2 to describe; no call goes through it."""
@@ -341,3 +344,4 @@ class Sandbox:
             own.api.reset()
         self._users.clear()
         self._front.reset()
+        self._agents.reset()

@@ -349,3 +349,46 @@ def test_a_saved_plan_is_carried_out_and_is_stale_afterwards(stage: Stage, names
     before = stage.world()
     stage.irsa("apply", plan, "--yes")
     assert stage.world() == before
+
+
+ELSEWHERE = {"IRSA_STATE_DIR": "other"}
+
+
+def created_elsewhere(stage: Stage, namespace: str) -> Json:
+    """A binding whose journal is on another machine; the world with it."""
+    words = ("create-sa", NAME, "-n", namespace, "-c", stage.cluster, "--pod-identity", *POLICY)
+    ran = stage.irsa(*words, "--create-service-account", **ELSEWHERE)
+    assert ran.code == 0, ran.err
+    return stage.world()
+
+
+def test_recover_without_the_journal_of_a_deletion_leaves_role_and_association(
+    stage: Stage, namespace: str
+) -> None:
+    """It does not read associations: one whose role it deletes would stay for ever."""
+    created_elsewhere(stage, namespace)
+    stage.sandbox.faults.add(Fault("eks", "DeletePodIdentityAssociation", "error", run=stage.kill))
+    assert delete(stage, namespace).code == -9
+    stage.sandbox.settle()
+    before = stage.world()
+    recover = ("recover", "-c", stage.cluster, "--all", "--min-age", "0s")
+    ran = stage.irsa(*recover, **ELSEWHERE)
+    assert ran.code == 0, ran.err
+    assert "skipped: irsa keeps all that is left of it" in ran.out
+    assert "irsa delete-sa deletes both" in ran.out
+    assert stage.world() == before
+    assert delete(stage, namespace).code == 0
+    assert association(stage, namespace) is None
+    assert not [name for name in stage.world()["roles"] if namespace in name]
+
+
+def test_recover_restores_a_deletion_and_keeps_its_service_account(stage: Stage, namespace: str) -> None:
+    """The run that created the ServiceAccount is not known here, and nothing shows that it has ended."""
+    before = created_elsewhere(stage, namespace)
+    stage.sandbox.faults.add(Fault("kubernetes", "DELETE serviceaccounts", "error", skip=2))
+    stage.sandbox.faults.add(Fault("iam", "TagRole", "error", skip=2, times=None))
+    assert delete(stage, namespace).code == 3
+    stage.sandbox.faults.clear()
+    ran = stage.irsa("recover", "-c", stage.cluster, "--all", "--min-age", "0s")
+    assert ran.code == 0, ran.err
+    assert stage.world() == before

@@ -216,10 +216,7 @@ def retirement(
     get Pod Identity as long as there is an association, so for IRSA it goes before they restart.
     """
     pair = ways.pair
-    if not ways.has(to):
-        raise Refused(
-            f"{pair.full_name} does not get its role by {to.title} yet", next_steps=(_command(to, pair),)
-        )
+    check_has(to, ways)
     left = ways.pods.get(to.other, ())
     if left and not (restarts and to is IdentitySource.IRSA):
         restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
@@ -232,6 +229,13 @@ def retirement(
         return _retire_annotation(ways, others)
     _check_limits(ways)
     return _retire_association(ways, others)
+
+
+def check_has(to: IdentitySource, ways: Ways) -> None:
+    """Raise `Refused` unless new pods can get the role this way."""
+    if not ways.has(to):
+        what = f"{ways.pair.full_name} does not get its role by {to.title} yet"
+        raise Refused(what, next_steps=(_command(to, ways.pair),))
 
 
 def _command(to: IdentitySource, pair: Pairing) -> str:

@@ -85,9 +85,12 @@ class _Facts:
         self.standings = {role.name: standing(seen, role) for role in seen.roles}
         incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
         self.incomplete_arns = {role.arn for role in incomplete}
-        self.unfinished = {role.account for role in incomplete}
+        # No annotation shows that such a ServiceAccount has had a role.
+        deleted = [role for role in incomplete if role.is_associated and role.is_deleted]
+        self.unfinished = {role.account for role in incomplete if role not in deleted}
         """ServiceAccounts with an incomplete role, of any run."""
-        self.settled = {role.account for role in seen.roles if role not in incomplete} - self.unfinished
+        settled = [role for role in seen.roles if role not in incomplete or role in deleted]
+        self.settled = {role.account for role in settled} - self.unfinished
         """ServiceAccounts that have, or had, a role of their own, and none that is incomplete."""
         self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
         self.inhabited |= {name.partition("/")[0] for name in self.settled}

@@ -18,6 +18,8 @@ from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.results.result import Result, results_envelope, worst
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.pod_identity import SERVICE
+from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import Namespaced, account_json, default_role_path
@@ -78,6 +80,18 @@ class SeenRole(_Tagged):
     """Those that its run made for its ServiceAccount."""
     unread: str = ""
     """Why these are not known, else ''."""
+    has_journal: bool = False
+    """Whether the journal of its run is on this machine."""
+
+    @property
+    def is_associated(self) -> bool:
+        """Whether pods get it by EKS Pod Identity: no ServiceAccount names it."""
+        return trusts_service(self.state.trust, SERVICE)
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether a deletion was begun."""
+        return self.state.tags.get(states.COMMIT_TAG) == states.DELETING
 
     @property
     def namespace(self) -> str:
@@ -209,6 +223,8 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
         return Standing()
     reason = ""
+    if role.is_associated and not role.has_journal:
+        reason = "it can have an EKS Pod Identity association (irsa delete-sa deletes both)"
     if life.named:
         names = sorted(account.full_name for account in seen.accounts if account.role == role.arn)
         reason = f"ServiceAccount {', '.join(names)} uses it"

@@ -3,7 +3,8 @@
 https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
 https://github.com/aws/eks-pod-identity-agent (pkg/handlers and pkg/errors, for its answers)
-The agent answers for the nodes of all clusters: the issuer of a token tells which one. It is unknown whether
+The agent answers for the nodes of all clusters: the issuer of a token tells which one. It keeps credentials
+by token, so after a deletion, pods get credentials with a token that the agent knows. It is unknown whether
 EKS takes a token that is bound to no pod; here it does, and such a session has no tags of a pod.
 """
 
@@ -13,6 +14,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.sandbox.aws.callers import Caller, Callers, Session
@@ -30,6 +32,8 @@ SERVICE = "pods.eks.amazonaws.com"
 PATH = "/v1/credentials"
 _SECONDS = 6 * 3600
 _CHAINED_SECONDS = 3600
+_KEPT_SECONDS, _LEAST_SECONDS = 3 * 3600, 15
+"""How long the agent keeps credentials, and how long they must be valid."""
 _DENIED = "Unauthorized Exception! EKS does not have permissions to assume the associated role."
 
 
@@ -151,6 +155,11 @@ class Agent:
 
     def __init__(self, auth: EksAuth) -> None:
         self._auth = auth
+        self._kept: dict[str, tuple[datetime, Session]] = {}
+
+    def reset(self) -> None:
+        """Forget all credentials."""
+        self._kept.clear()
 
     def label(self, request: Incoming) -> Label:
         return Label("agent", f"{request.method} {request.target}")
@@ -162,8 +171,7 @@ class Agent:
         if not text:
             return self.failure("agent", "", "Service account token cannot be empty", 400)
         try:
-            cluster = self._auth.cluster_of(text)
-            session, _ = self._auth.assume(read_request(request), cluster, text)
+            session = self._session(request, text)
         except AwsError as error:
             return self.failure("agent", error.code, error.message, error.status)
         return Answer.of_json(
@@ -175,6 +183,16 @@ class Agent:
                 "Expiration": session.expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         )
+
+    def _session(self, request: Incoming, text: str) -> Session:
+        now = datetime.now(timezone.utc)
+        until, session = self._kept.get(text, (now, None))
+        if session is None or until <= now:
+            cluster = self._auth.cluster_of(text)
+            session, _ = self._auth.assume(read_request(request), cluster, text)
+            valid = session.expires - timedelta(seconds=_LEAST_SECONDS)
+            self._kept[text] = min(valid, now + timedelta(seconds=_KEPT_SECONDS)), session
+        return session
 
     def failure(self, _: str, code: str, message: str, status: int) -> Answer:
         """An error in plain text; `code` is that of EKS Auth, '' for the agent's own."""

@@ -228,16 +228,32 @@ class Associations(_OfClusters[Association]):
         super().__init__()
         self.role: Callable[[str], Any] = lambda _: None
         self.lag: Callable[[], float] = lambda: 0.0
+        self._created: dict[str, float] = {}
         self._deleted: list[tuple[float, str, Association]] = []
 
     def reset(self) -> None:
         super().reset()
+        self._created.clear()
         self._deleted.clear()
 
     def get(self, cluster_arn: str, namespace: str, name: str) -> Association | None:
         with self._lock:
             there = self._of.get(cluster_arn, {}).values()
             return next((dict(found) for found in there if _is_of(found, namespace, name)), None)
+
+    def is_heeded(self, spec: ClusterSpec, cluster_arn: str, namespace: str, name: str) -> bool:
+        """Whether the webhook finds an association: it learns of new and deleted ones late."""
+        with self._lock:
+            then = time.monotonic() - self.lag()
+            late = self._there_at(then, spec, self._of.get(cluster_arn, {}))
+            return any(
+                _is_of(it, namespace, name) and self._created[it["associationId"]] <= then for it in late
+            )
+
+    def _there_at(self, then: float, spec: ClusterSpec, there: _There) -> list[Association]:
+        """Those that are there, and those that were deleted after `then`."""
+        gone = (it for when, where, it in self._deleted if when > then and where == _place(spec))
+        return [*there.values(), *gone]
 
     def world(self, cluster_arn: str) -> dict[str, Association]:
         """A cluster's associations by namespace and ServiceAccount, without what EKS chooses."""
@@ -257,20 +273,19 @@ class Associations(_OfClusters[Association]):
         if not (namespace and name):
             raise _bad_parameter("namespace, serviceAccount and the ARN of a role are needed")
         self._check_role(role, spec)
-        since, place = time.monotonic() - self.lag(), _place(spec)
-        late = [found for when, where, found in self._deleted if when > since and where == place]
-        for other in (*there.values(), *late):
+        for other in self._there_at(time.monotonic() - self.lag(), spec, there):
             if _is_of(other, namespace, name):
                 message = f"Association already exists: {other['associationId']}"
                 raise AwsError("ResourceInUseException", message, 409)
         number = "a-" + "".join(secrets.choice(_LETTERS) for _ in range(17))
         now = int(time.time())
+        self._created[number] = time.monotonic()
         there[number] = {
             "clusterName": spec.name,
             "namespace": namespace,
             "serviceAccount": name,
             "roleArn": role,
-            "associationArn": f"{place}/{number}",
+            "associationArn": f"{_place(spec)}/{number}",
             "associationId": number,
             "createdAt": now,
             "modifiedAt": now,

@@ -278,6 +278,8 @@ class _Recovery:
         # Of one that a later run superseded, what that one doesn't use is left, and nobody else's.
         mine = {name: story for name, (_, story) in journals.items() if story.sealed}
         ended = [name for name, story in mine.items() if story.outcome == "committed"]
+        roles = [replace(role, has_journal=role.transaction in mine) for role in seen.roles]
+        seen = replace(seen, roles=tuple(roles))
         return cls(request, settings, connection, journals, Finder(seen, ended))
 
     def __post_init__(self) -> None:

@@ -169,6 +169,8 @@ class _Moving:
         try:
             self._restart(settings)
         except IrsaError as error:
+            if isinstance(error, Refused) and result.ended is Ended.UNCHANGED:
+                raise
             return replace(result, ended=Ended.UNFINISHED, error=error)
         return result
 
@@ -202,9 +204,14 @@ class _Moving:
         return [item for item in found if item["spec"].get("serviceAccountName", "default") == self.name]
 
     def _attempt(self, settings: Settings, context: RunContext) -> Result:
+        request = self.request
         with naming_caller(self.connection.caller):
             ways = self._read()
             plan, notes = self._plan(ways)
+        finishing = request.finish and request.to is IdentitySource.POD_IDENTITY
+        if finishing and len(plan) and not (settings.dry_run or ways.pods.get(request.to)):
+            # Without the annotation, new pods get nothing until the webhook uses the association.
+            self._await_webhook(settings)
         result = perform(plan, self.connection, settings, context, seen=[ways.pair])
         if result.error is None:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
@@ -254,12 +261,10 @@ class _Moving:
 
     def _restart(self, settings: Settings) -> None:
         """Restart the workloads whose pods use the old way, one at a time; raises `IrsaError` to stop."""
-        ways = self._read()
-        if not ways.has(self.request.to):
-            raise Refused(f"{ways.pair.full_name} does not get its role by {self.request.to.title} yet")
-        owners = dict.fromkeys(map(owner_of, ways.pods[self.request.to.other]))
-        if owners:
-            self._await_webhook(settings)
+        planning.check_has(self.request.to, self._read())
+        # Until the webhook uses the new way, pods are created with the old one.
+        self._await_webhook(settings)
+        owners = dict.fromkeys(map(owner_of, self._read().pods[self.request.to.other]))
         kept = [f"{kind} {name}".strip() for kind, name in owners if kind not in ROLLED]
         for kind, name in owners:
             if kind in ROLLED:
