@@ -9,11 +9,13 @@ from importlib.resources import files
 from typing import Any
 
 from irsa_cli.aws.errors import call
+from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.objects.aws import TrailEvent
 from irsa_cli.core.objects.credentials import AGENT, is_own
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.results.applied import Changed
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.shown import redacted
 
 EVENTS = 50
@@ -21,6 +23,8 @@ EVENTS = 50
 HOMES: Mapping[str, str] = json.loads((files(__package__) / "homes.json").read_text(encoding="utf-8"))
 """The region of each partition in which IAM's events are."""
 EXCHANGE = "AssumeRoleWithWebIdentity"
+MOST_PAGES = 40
+"""Pages of events that are read of one subject: CloudTrail allows two calls a second."""
 WRITES = 5
 """The most writes to one object that are shown, the newest."""
 
@@ -46,6 +50,35 @@ def last_exchange(aws: AwsSession, subject: str) -> datetime | None:
     writes = ((item["EventTime"], _write_of(subject, item)) for item in exchanges)
     times = [time for time, write in writes if write is not None and not write.agent.startswith(f"{AGENT}/")]
     return max(times, default=None)
+
+
+def exchanged_since(aws: AwsSession, subject: str, provider: str, since: datetime) -> datetime | None:
+    """When STS last took a token of this subject and provider; None for never, or only for irsa.
+
+    Raises `IrsaError` if there are more events than irsa reads, or one that can't be read: then unknown.
+    """
+    cloudtrail = aws.client("cloudtrail")
+    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
+    asked = {"LookupAttributes": wanted, "StartTime": since, "MaxResults": EVENTS}
+    for number, page in enumerate(pages(cloudtrail.lookup_events, "NextToken", **asked)):
+        if number == MOST_PAGES:
+            raise IrsaError(f"CloudTrail has more than {MOST_PAGES * EVENTS} events of {subject}")
+        for item in page["Events"]:
+            if item.get("EventName") != EXCHANGE:
+                continue
+            event = _event(item)
+            if event is None:
+                raise IrsaError(f"an event of {subject} in CloudTrail can't be read")
+            theirs = _identity(item).get("identityProvider") in (None, provider)
+            if theirs and not event.error and not event.own:
+                return event.time
+    return None
+
+
+def _identity(item: dict[str, Any]) -> dict[str, Any]:
+    """The caller of an event that could be read."""
+    found = json.loads(item["CloudTrailEvent"]).get("userIdentity")
+    return found if isinstance(found, dict) else {}
 
 
 def _write_of(name: str, item: dict[str, Any]) -> Changed | None:

@@ -54,6 +54,9 @@ def put_other_account(sandbox: Sandbox, first: str) -> None:
 def prepare(sandbox: Sandbox, name: str, environment: Mapping[str, str]) -> str:
     """Bring a sandbox to a world, and return the IAM user to call as. `environment` is for its commands."""
     world, cluster = _read(name), ClusterSpec().name
+    for more, objects in world.get("clusters", {}).items():
+        sandbox.add_cluster(ClusterSpec(more))
+        sandbox.put_objects(more, objects)
     for line in world.get("commands", ()):
         command = [sys.executable, "-m", "irsa_cli", *shlex.split(line)]
         subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603 - of our own file

@@ -182,6 +182,21 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
 DURATION = Duration()
 
+
+class Age(click.ParamType):  # type: ignore[type-arg]
+    """A duration of days (`30d`), or one as Go writes it; converted to seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the duration."""
+        days = re.fullmatch(r"([0-9]{1,4})d", str(value), re.ASCII)
+        total = int(days[1]) * 86400.0 if days else seconds_of(str(value))
+        if total is None:
+            self.fail(f"'{value}' is not a duration (examples: 30d, 36h, 90m)", param, ctx)
+        return total
+
+
 LIVE = "IRSA_COMPLETE_LIVE"
 """Not empty: clusters and ServiceAccounts are also asked live, within a second."""
 Completer = Callable[[click.Context, click.Parameter, str], "list[str]"]

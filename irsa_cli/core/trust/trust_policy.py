@@ -18,6 +18,7 @@ from typing import Any
 from irsa_cli.core.policies.policy import Document, as_list, normalized, size
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.trust.renaming import after_its_like
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
@@ -100,13 +101,13 @@ def holds(statement: Any, wanted: Shared) -> bool:
 
 
 def join(statements: list[Any], wanted: Shared) -> list[Any]:
-    """The statements with these subjects in the first one that they fit into, or in one of their own."""
+    """The statements with these subjects in the first one that they fit into, or in a new one."""
     for index, item in enumerate(statements):
         found = read_statement(item)
         if found is not None and found.fits(wanted):
             together = replace(found, subjects=(*found.subjects, *wanted.subjects)).document
             return [*statements[:index], together, *statements[index + 1 :]]
-    return [*statements, replace(wanted, sid=_free_sid(statements, wanted.sid)).document]
+    return after_its_like(statements, replace(wanted, sid=_free_sid(statements, wanted.sid)).document)
 
 
 def _free_sid(statements: list[Any], sid: str) -> str:
@@ -219,9 +220,9 @@ def _same(one: Any, other: Document) -> bool:
 
 
 def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
-    """The policy with this subject in a statement of irsa's form, or with a new one at the end."""
+    """The policy with this subject in a statement of irsa's form, or with a new one: see `after_its_like`."""
     statements, subjects = as_list(document.get("Statement", [])), read_statement(wanted)
-    joined = [*statements, wanted] if subjects is None else join(statements, subjects)
+    joined = after_its_like(statements, wanted) if subjects is None else join(statements, subjects)
     return {**document, "Statement": joined}
 
 

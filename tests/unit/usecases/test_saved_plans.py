@@ -44,6 +44,7 @@ from irsa_cli.usecases.write import (
     delete_sa,
     disassociate_oidc,
     migrate,
+    repoint,
     update_sa,
 )
 from tests.unit.config.test_config_properties import entry
@@ -102,6 +103,10 @@ REQUESTS: dict[str, tuple[Any, Any]] = {
     "migrate": (
         migrate.Request(WHO, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
         migrate.Request(PLAIN, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
+    ),
+    "repoint": (
+        repoint.Request(WHO, "blue", repoint.Phase.ADD, ("app-*",), namespace="backend", others=True),
+        repoint.Request(PLAIN, "blue", repoint.Phase.ADD, ("app-*",), namespace="backend", others=True),
     ),
     "adopt --all": (adopt.Several(WHO, ("backend/app", "web/app")), PLAIN),
     "associate-oidc": (associate_oidc.Request(WHO, ("a", "b"), ("ab" * 20,), {"k": "v"}), PLAIN),

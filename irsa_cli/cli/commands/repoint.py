@@ -1,0 +1,170 @@
+"""`irsa repoint`: its options and output; the work is in `irsa_cli.usecases.write.repoint`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options.types import Age, completed, once, once_filled, switch
+from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.result import Ended
+from irsa_cli.core.values.shown import visible
+
+PHASES = ("add", "verify", "retire", "status")
+
+
+@click.command("repoint", cls=HelpedCommand)
+@click.argument("roles", metavar="[ROLE]...", nargs=-1)
+@once_filled(
+    "--from", "old", required=True, metavar="OLD", help="The old cluster, its issuer URL, or the issuer's id."
+)
+@once_filled(
+    "--to",
+    "new",
+    required=True,
+    metavar="NEW",
+    shell_complete=completed("clusters"),
+    help="The new cluster, its issuer URL, or the issuer's id.",
+)
+@switch("--add", help="Let tokens of NEW assume the roles, and annotate its ServiceAccounts.")
+@switch("--verify", help="Exchange tokens of both clusters for each role.")
+@switch("--retire", help="Remove the statements of OLD that are not used any more.")
+@switch("--status", help="Show which roles trust which cluster; the default.")
+@once_filled("--role-path", metavar="PATH", default="/", help="Only roles under this path. [default: /]")
+@selecting.namespace_option("Only roles for ServiceAccounts of this namespace.", default=None)
+@switch("--include-managed", "others", help="Also change roles that another tool manages.")
+@once(
+    "--unused-for", type=Age(), default=30 * 86400.0, help="Time without use before --retire. [default: 30d]"
+)
+@once_filled("--manifests", type=click.Path(file_okay=False), help="Write what NEW lacks to files here.")
+@common.cluster_options
+@targets.role_account_options
+@common.kube_options
+@common.writing_options
+def command(**options: Any) -> int:
+    """Give the roles of one cluster to another.
+
+    irsa reads all roles of the account. It adds for NEW what their trust policies say of OLD; --retire
+    removes the statements of OLD. ROLE is a name or a pattern, such as 'app-*'. Each role is one transaction,
+    and each step can be repeated. To go back, exchange --from and --to.
+
+    Examples:
+      irsa repoint --from blue --to green
+      irsa repoint --from blue --to green --add --dry-run
+      irsa repoint --from blue --to green --verify
+      irsa repoint --from blue --to green --retire --unused-for 7d
+    """
+    from irsa_cli.usecases.write.repoint import Phase, Request, repoint
+
+    speaking = Speaking.take(options)
+    settings, detailed = common.take_settings(options, speaking.progress)
+    phase = _phase(options)
+    _name_cluster(options)
+    target = targets.take_target(options, by_profile=True)
+    path = options["role_path"]
+    if not (path.startswith("/") and path.endswith("/")):
+        raise click.BadParameter("a path begins and ends with /", param_hint="--role-path")
+    request = Request(
+        target, options["old"], Phase(phase), tuple(options["roles"]), path, options["namespace"] or "",
+        options["others"], options["unused_for"],
+    )  # fmt: skip
+    if not speaking.verbose:
+        settings = replace(settings, listen=lambda event: None)  # One line for each role.
+    silent = settings.dry_run or not request.phase.writes
+
+    def work() -> AppliedList:
+        tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
+        return repoint(request, settings, speaking.progress.wire, tell)
+
+    done = outcome_of(work, speaking)
+    done.detailed = detailed
+    if isinstance(done, AppliedList):
+        if speaking.output == "text":
+            _show(done, phase)
+        if options["manifests"]:
+            _write(done, Path(options["manifests"]))
+    save = plan_saver(options, "repoint", request)
+    return finish_applied(done, speaking, dry_run=silent, save=save)
+
+
+def _phase(options: dict[str, Any]) -> str:
+    given = [name for name in PHASES if options[name]]
+    if len(given) > 1:
+        raise click.UsageError(f"--{given[0]} and --{given[1]} contradict each other: one step at a time")
+    phase = (given or ["status"])[0]
+    if options["others"] and phase not in ("add", "retire"):
+        raise click.UsageError("--include-managed needs --add or --retire")
+    if options["manifests"] and phase != "add":
+        raise click.UsageError("--manifests needs --add")
+    return phase
+
+
+def _name_cluster(options: dict[str, Any]) -> None:
+    """Put NEW in the place of --cluster or --issuer-url."""
+    from irsa_cli.usecases.write.repoint_reads import as_id
+
+    new = as_id(options["new"])
+    there = options["cluster"] or options["issuer_url"]
+    source = click.get_current_context().get_parameter_source("cluster")
+    if there and there != new and (options["issuer_url"] or source == click.core.ParameterSource.COMMANDLINE):
+        raise click.UsageError("--to is the new cluster; leave out --cluster and --issuer-url")
+    options["issuer_url" if new.startswith("https://") else "cluster"] = new
+    if new.startswith("https://"):
+        options["cluster"] = None
+    selecting.check_reachable(options)
+
+
+def _show(done: AppliedList, phase: str) -> None:
+    """A table of what trusts what; statements for the tools that manage roles."""
+    facts = [item.result.facts["repoint"] for item in done.items if "repoint" in item.result.facts]
+    names = [item.name.removeprefix("role ") for item in done.items if "repoint" in item.result.facts]
+    if phase == "status":
+        rows = [
+            [name, str(it["old"]), str(it["new"]), str(it["missing"]), it["madeBy"],
+             ", ".join(it["serviceAccounts"]) or "none"]
+            for name, it in zip(names, facts, strict=True)
+        ]  # fmt: skip
+        head = ("ROLE", "OLD", "NEW", "MISSING", "CREATED BY", "SERVICEACCOUNTS IN NEW")
+        show_table(head, [[*map(visible, row)] for row in rows])
+    for name, found in zip(names, facts, strict=True):
+        for text in _texts(found):
+            put(f"# {visible(name)}, for {visible(found['madeBy'])}:")
+            for line in text.split("\n"):
+                put(visible(line))
+
+
+def _texts(found: dict[str, Any]) -> Iterator[str]:
+    for item in found["statements"]:
+        yield item["text"] if item["language"] == "hcl" else json.dumps(item["document"], indent=2)
+
+
+def _write(done: AppliedList, folder: Path) -> None:
+    """The ServiceAccounts that NEW lacks as manifests, and statements for other tools, a file for each."""
+    files: dict[str, str] = {}
+    for item in done.items:
+        found = item.result.facts.get("repoint")
+        if not found or item.result.ended not in (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED):
+            continue
+        for manifest in found["manifests"]:
+            names = manifest["metadata"]
+            files[f"{names['namespace']}.{names['name']}.yaml"] = json.dumps(manifest, indent=2)
+        if found["statements"]:
+            ending = "tf" if found["statements"][0]["language"] == "hcl" else "json"
+            name = item.name.removeprefix("role ")
+            files[f"trust/{name}.{ending}"] = "\n".join(_texts(found))
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{text}\n", encoding="utf-8")
+    say(f"Files written to {folder}: {len(files)}", err=True)

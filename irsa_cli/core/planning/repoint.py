@@ -1,0 +1,333 @@
+"""The plans that give a new cluster the roles of an old one, and take them from the old one; pure.
+
+After `additions`, a trust policy says of NEW's tokens what it says of OLD's. `removals` takes out OLD's
+statements only. Both are ARNs of OIDC providers. `irsa_cli.usecases.write.repoint` reads the current state.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from irsa_cli.core.binding.changes import account_changes
+from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.marks import makers
+from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.policies.policy import Document, as_list, size
+from irsa_cli.core.policies.statements import comparing, is_positive, principals, statements, tests_of
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.renaming import alike, renamed, sid_for
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
+
+Name = tuple[str, str]
+"""Namespace and name of a ServiceAccount."""
+_PREFIX = "system:serviceaccount:"
+_OWN = (makers.IRSA, makers.UNKNOWN)
+"""Makers that do not write a role again: irsa, and whoever left no mark."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """From one provider to another, by ARN."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """The tokens of one provider that a trust policy allows: exact subjects, patterns, audiences.
+
+    `is_open`: a statement allows more than its exact subjects.
+    """
+
+    names: tuple[Name, ...] = ()
+    patterns: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = (DEFAULT_AUDIENCE,)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other tokens than those of the exact subjects may be allowed."""
+        return bool(self.patterns)
+
+    def concerns(self, namespace: str) -> bool:
+        """Whether it is about ServiceAccounts of this namespace; a pattern may be."""
+        text = f"{_PREFIX}{namespace}:"
+        wild = (fnmatchcase(text, f"{item.rpartition(':')[0]}:") or ":" not in item for item in self.patterns)
+        return any(name[0] == namespace for name in self.names) or any(wild)
+
+
+def of_provider(trust: Mapping[str, Any], provider: str) -> list[Document]:
+    """The statements that name the provider as a principal."""
+    return [dict(item) for item in statements(trust) if provider in principals(item, "Federated")]
+
+
+def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
+    """The subjects and audiences that a trust policy allows of a provider's tokens."""
+    exact: dict[Name, None] = {}
+    patterns: dict[str, None] = {}
+    audiences: dict[str, None] = {}
+    for item in of_provider(trust, provider):
+        if item.get("Effect") != "Allow":
+            continue
+        found = list(_values(item, f"{issuer_of(provider)}:sub"))
+        audiences |= dict.fromkeys(_values(item, f"{issuer_of(provider)}:aud"))
+        for text in found or ["*"]:
+            namespace, _, name = text.removeprefix(_PREFIX).partition(":")
+            is_exact = text.startswith(_PREFIX) and namespace and name and not {"*", "?", "$"} & set(text)
+            if is_exact:
+                exact[namespace, name] = None
+            else:
+                patterns[text] = None
+    plain = tuple(text for text in audiences if not {"*", "?"} & set(text))
+    return Trusted(tuple(exact), tuple(patterns), plain or (DEFAULT_AUDIENCE,))
+
+
+def _values(item: Mapping[str, Any], key: str) -> Iterator[str]:
+    for operator, name, values in tests_of(item):
+        if name.lower() == key.lower() and comparing(operator) is not None and is_positive(operator):
+            yield from values
+
+
+def additions(trust: Document, move: Move) -> tuple[list[Document], Document]:
+    """The statements that NEW lacks, and the policy with them; a Deny comes before what it limits."""
+    ordered = sorted(of_provider(trust, move.old), key=lambda item: item.get("Effect") != "Deny")
+    found, document = list[Document](), trust
+    for item in ordered:
+        copy = _copy(item, move, document)
+        there = trust_policy.contains(document, copy)
+        if not there and not any(alike(each, copy) for each in of_provider(document, move.new)):
+            found.append(copy)
+            document = trust_policy.with_statement(document, copy)
+    return found, document
+
+
+def _copy(item: Document, move: Move, document: Document) -> Document:
+    own = trust_policy.read_statement(item)
+    if own is not None:
+        other = replace(own, provider=move.new)
+        return (other.marked if own.sid else other).document
+    copy = renamed(item, move.old, move.new)
+    if copy.get("Sid"):
+        taken = [str(each.get("Sid", "")) for each in statements(document)]
+        copy["Sid"] = sid_for(str(copy["Sid"]), move.old, move.new, taken)
+    return copy
+
+
+def removals(trust: Document, provider: str) -> list[tuple[Document, Document | None]]:
+    """The statements that name the provider, each with what is left of it: other principals, or nothing."""
+    found: list[tuple[Document, Document | None]] = []
+    for item in of_provider(trust, provider):
+        others = [name for name in as_list(item["Principal"]["Federated"]) if name != provider]
+        left = {**item["Principal"], "Federated": others}
+        left = {kind: names for kind, names in left.items() if names}
+        found.append((item, {**item, "Principal": left} if left else None))
+    return found
+
+
+def without(trust: Document, provider: str) -> Document:
+    """The policy as it is after `removals`."""
+    for before, after in removals(trust, provider):
+        trust = (
+            trust_policy.without_statement(trust, before)
+            if after is None
+            else trust_policy.with_replaced(trust, before, after)
+        )
+    return trust
+
+
+def trust_changes(
+    role: str, provider: str, pairs: Sequence[tuple[Document | None, Document | None]]
+) -> list[list[Change]]:
+    """A stage for each statement: they are in one document, and come in this order."""
+    seen: set[str] = set()
+    stages = []
+    for before, after in pairs:
+        title = plain = _title(before or after or {}, provider)
+        while title in seen:
+            title = f"{plain} ({len(seen) + 1})"
+        seen.add(title)
+        one, other = (None if item is None else states.DocumentState(item) for item in (before, after))
+        stages.append([Change(Kind.TRUST_STATEMENT, (role, title), one, other)])
+    return stages
+
+
+def _title(item: Mapping[str, Any], provider: str) -> str:
+    names = ", ".join(_values(item, f"{issuer_of(provider)}:sub")) or "tokens of the cluster"
+    return names if item.get("Effect") == "Allow" else f"{names} ({item.get('Effect')})"
+
+
+def shut_out(trust: Document, after: Document, move: Move) -> list[str]:
+    """The subjects with allowed tokens of OLD and denied ones of NEW: by a Deny that names neither."""
+    found = trusted(trust, move.old)
+    return [
+        f"{namespace}/{name}"
+        for namespace, name in found.names
+        for audience in found.audiences
+        if trust_policy.admits(trust, identity(move.old, (namespace, name), audience))
+        and not trust_policy.admits(after, identity(move.new, (namespace, name), audience))
+    ]
+
+
+def identity(provider: str, name: Name, audience: str) -> WebIdentity:
+    """The token of a ServiceAccount of the provider's cluster."""
+    return WebIdentity(provider, f"https://{issuer_of(provider)}", f"{_PREFIX}{':'.join(name)}", audience)
+
+
+def check_addition(role: str, trust: Document, move: Move, quota: int) -> None:
+    """Raise `Refused` if the policy would be too large, or would not allow NEW's tokens."""
+    copies, after = additions(trust, move)
+    if size(after) > quota:
+        bins = _split(trust, copies, quota)
+        names = [role, *(f"a {number}. role" for number in range(2, len(bins) + 1))]
+        raise Refused(
+            f"the trust policy of {role} would be too large",
+            reason=f"{size(after)} characters without white space; the account's quota is {quota}",
+            details=[
+                f"{name} has room for: {'; '.join(titles) or 'nothing more'}"
+                for name, titles in zip(names, bins, strict=True)
+            ],
+            next_steps=(
+                f"create {len(bins) - 1} more with the same policies, for the ServiceAccounts listed above",
+                "or raise the quota: Service Quotas, IAM, role trust policy length",
+            ),
+        )
+    if out := shut_out(trust, after, move):
+        raise Refused(
+            f"the trust policy of {role} would not allow the new tokens of {', '.join(out)}",
+            reason="another statement denies them, such as one for all but the old provider (NotPrincipal)",
+            next_steps=(f"aws iam get-role --role-name {role}  # change that statement first",),
+        )
+
+
+def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list[str]]:
+    """The subjects for the role, and for as few others as possible: the largest first, each if it fits."""
+    bins: list[tuple[Document, list[str]]] = [(trust, [])]
+    for piece in sorted((each for item in copies for each in _pieces(item)), key=size, reverse=True):
+        bare: Document = {"Version": trust.get("Version", "2012-10-17"), "Statement": []}
+        for index, (document, titles) in enumerate([*bins, (bare, list[str]())]):
+            grown = trust_policy.with_statement(document, piece)
+            if size(grown) <= quota or index == len(bins):
+                bins[index : index + 1] = [(grown, [*titles, _title(piece, piece["Principal"]["Federated"])])]
+                break
+    return [titles for _, titles in bins]
+
+
+def _pieces(item: Document) -> list[Document]:
+    own = trust_policy.read_statement(item)
+    return [item] if own is None else [replace(own, subjects=(each,)).document for each in own.subjects]
+
+
+def manager_of(tags: Mapping[str, str]) -> str:
+    """The tool that writes a role again by itself; '' for none."""
+    maker = makers.maker_of_role(tags)
+    return "" if maker in _OWN else maker
+
+
+@dataclass(frozen=True)
+class WantedAccount:
+    """A ServiceAccount that NEW needs for a role, with the webhook's annotations."""
+
+    name: Name
+    annotations: Mapping[str, str]
+
+    @property
+    def manifest(self) -> Document:
+        """The ServiceAccount for `kubectl apply`."""
+        metadata = {"namespace": self.name[0], "name": self.name[1], "annotations": dict(self.annotations)}
+        return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+
+
+@dataclass
+class AccountPlan:
+    """The changes of ServiceAccounts, those that NEW does not have, and notes on those that stay."""
+
+    changes: list[Change] = field(default_factory=list)
+    absent: list[WantedAccount] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def accounts_plan(
+    wanted: Sequence[WantedAccount], there: Mapping[Name, CurrentServiceAccount]
+) -> AccountPlan:
+    """Annotate those that have no role; one with another role stays as it is."""
+    plan = AccountPlan()
+    for item in wanted:
+        current, title = there.get(item.name), "/".join(item.name)
+        if current is None:
+            plan.absent.append(item)
+            continue
+        arn = current.annotations.get(states.ROLE_ARN_ANNOTATION)
+        if arn not in (None, item.annotations[states.ROLE_ARN_ANNOTATION]):
+            plan.notes.append(f"ServiceAccount {title} stays: it has the role {arn}")
+        elif arn is None:
+            missing = {k: v for k, v in item.annotations.items() if k not in current.annotations}
+            plan.changes += account_changes(item.name, current, {**missing}, {})
+    return plan
+
+
+def add_plan(role: str, trust: Document, move: Move, accounts: Sequence[Change]) -> Plan:
+    """NEW's statements, then the ServiceAccounts that use them."""
+    copies, _ = additions(trust, move)
+    return Plan.of(*trust_changes(role, move.new, [(None, item) for item in copies]), list(accounts))
+
+
+def retire_plan(role: str, trust: Document, move: Move, tags: Sequence[Change] = ()) -> Plan:
+    """The removal of OLD's statements; raises `Refused` unless NEW has all of them, and something is left.
+
+    `tags`: see `moved_tag`.
+    """
+    copies, _ = additions(trust, move)
+    if copies:
+        raise Refused(
+            f"{role} keeps the old cluster's statements: the new cluster lacks {len(copies)} of them",
+            next_steps=("run this with --add first",),
+        )
+    if not as_list(without(trust, move.old).get("Statement", [])):
+        raise Refused(f"{role} keeps its only statement: IAM requires one")
+    return Plan.of(*trust_changes(role, move.old, removals(trust, move.old)), list(tags))
+
+
+def moved_tag(
+    role: str, tags: Mapping[str, str], clusters: tuple[str, str], annotated: Collection[Name]
+) -> list[Change]:
+    """The role that irsa created for the old cluster is the new one's, if its ServiceAccount uses it there.
+
+    `clusters` are the ARNs of the old and the new cluster, '' for one that is not known.
+    """
+    old, new = clusters
+    namespace, _, name = tags.get(states.SERVICE_ACCOUNT_TAG, "").partition("/")
+    if not new or tags.get(states.CLUSTER_TAG) != old or (namespace, name) not in annotated:
+        return []
+    one, other = (states.TagsState({states.CLUSTER_TAG: cluster}) for cluster in clusters)
+    return [Change(Kind.ROLE_TAGS, (role,), one, other)]
+
+
+def as_hcl(item: Document) -> str:
+    """A statement as a block of Terraform's data source aws_iam_policy_document."""
+
+    def text(value: object) -> str:
+        return json.dumps(str(value)).replace("${", "$${").replace("%{", "%%{")
+
+    def texts(values: object) -> str:
+        return f"[{', '.join(map(text, as_list(values)))}]"
+
+    lines = [f"sid = {text(item['Sid'])}"] if item.get("Sid") else []
+    lines += [f"effect = {text(item['Effect'])}"]
+    lines += [f"{name} = {texts(item[key])}" for key, name in _ACTIONS.items() if key in item]
+    for kind, names in item["Principal"].items():
+        lines += ["principals {", f"  type = {text(kind)}", f"  identifiers = {texts(names)}", "}"]
+    for operator, keys in item.get("Condition", {}).items():
+        for key, values in keys.items():
+            lines += ["condition {", f"  test = {text(operator)}", f"  variable = {text(key)}"]
+            lines += [f"  values = {texts(values)}", "}"]
+    return "\n".join(["statement {", *(f"  {line}" for line in lines), "}"])
+
+
+_ACTIONS = {"Action": "actions", "NotAction": "not_actions"}

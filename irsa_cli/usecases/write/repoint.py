@@ -1,0 +1,341 @@
+"""`irsa repoint`: a new cluster gets the roles of an old one, then the old one loses them.
+
+`irsa_cli.core.planning.repoint` plans the changes, one transaction for each role. The state is in IAM and the
+clusters only, so another run, on any machine, continues or goes back (the two clusters the other way round).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import partial
+from typing import Any
+
+from irsa_cli.aws import iam
+from irsa_cli.aws.listing import FoundRole, ListedRole, find_role, list_roles
+from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.marks import makers
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
+from irsa_cli.core.planning import repoint as planning
+from irsa_cli.core.planning.repoint import AccountPlan, Move, Name, WantedAccount
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
+from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
+from irsa_cli.core.values.errors import Refused, Unverified
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.kube.client import Json
+from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog
+from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
+from irsa_cli.usecases.command.parallel import attempt, warning
+from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.locks.locks import Locks
+from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read.readable import read
+from irsa_cli.usecases.write import associate_oidc
+from irsa_cli.usecases.write.repoint_reads import (
+    Evidence,
+    OldCluster,
+    Subjects,
+    annotated,
+    connect_new,
+    exchanged,
+    find_old,
+    select,
+    users_of,
+)
+from irsa_cli.usecases.write.update_sa import earlier_runs
+
+
+class Phase(Enum):
+    """A step of the move; `status` and `verify` write nothing."""
+
+    ADD = "add"
+    VERIFY = "verify"
+    RETIRE = "retire"
+    STATUS = "status"
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes roles."""
+        return self in (Phase.ADD, Phase.RETIRE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The request: the new cluster is the target's, `old` a cluster, an issuer or an issuer's id.
+
+    `patterns` are globs of roles' names. `others`: also change roles that another tool manages. `unused_for`:
+    seconds without use of the old cluster's tokens before `retire` takes their statements out.
+    """
+
+    target: Target
+    old: str
+    phase: Phase
+    patterns: tuple[str, ...] = ()
+    role_path: str = "/"
+    namespace: str = ""
+    others: bool = False
+    unused_for: float = 30 * 86400.0
+
+
+def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
+    """Do one phase for all roles, one after the other; a role that is refused stops no other."""
+    settings = replace(settings, dry_run=settings.dry_run or not request.phase.writes)
+    connection = connect_new(request.target, log)
+    connection.announce(settings.note)
+    request = replace(request, target=connection.target)
+    done, stop = AppliedList(noun="role"), RunGroup()
+    with naming_caller(connection.caller):
+        move = _Moving.read(connection, request, log)
+    done.notices = move.notices
+    names = [f"role {role.name}" for role in move.roles]
+
+    def add(item: Item) -> None:
+        done.items.append(item)
+        tell(item)
+        stop.number = stop.number or item.result.signal
+
+    if request.phase is Phase.ADD and move.roles:
+        asked = associate_oidc.Request(request.target, move.audiences)
+        result = attempt(
+            "", lambda: associate_oidc.associate_oidc(asked, replace(settings, note=_quiet), log)
+        )
+        add(Item(connection.cluster.name, CLUSTER, replace(result, cluster=connection.cluster)))
+        if result.error is not None:
+            done.pending = [NotBegun(connection.cluster, name) for name in names]
+            names = []
+    with (
+        Locks.of(connection, settings, Command.REPOINT) as locks,
+        stoppable(stop, warning(settings, forward=False)),
+    ):
+        for role, name in zip(move.roles, names, strict=False):
+            if stop.number:
+                done.pending.append(NotBegun(connection.cluster, name))
+                continue
+            one = _One(move, role, name)
+            result = attempt("", partial(locks.run, one.run, settings, [], stop.pause))
+            add(Item(connection.cluster.name, name, one.described(result)))
+    done.signal, done.seconds = stop.number, settings.seconds
+    return done
+
+
+def _quiet(_text: str) -> None:
+    """The head of the provider's own command was said already."""
+
+
+@dataclass
+class _Moving:
+    """The state that all roles of one command share."""
+
+    connection: Connection
+    request: Request
+    old: OldCluster
+    move: Move
+    roles: list[ListedRole]
+    subjects: Subjects
+    quota: int = 0
+    evidence: Evidence | None = None
+    accounts: list[tuple[Connection, list[Json] | Unreadable]] = field(default_factory=list)
+    """Both clusters with their annotated ServiceAccounts, for `verify` and `status`; the new one first."""
+
+    @classmethod
+    def read(cls, connection: Connection, request: Request, log: WireLog) -> _Moving:
+        """Read both clusters and the roles; raises `IrsaError` if they can't be read."""
+        cluster, listed = connection.cluster, list_roles(connection.iam, request.role_path).roles
+        old = find_old(request.old, connection, log, listed)
+        move = Move(old.provider, provider_arn(cluster.partition, cluster.home, cluster.issuer))
+        if move.old == move.new:
+            raise Refused(
+                "--from and --to are the same cluster", reason=f"both have the issuer {cluster.issuer}"
+            )
+        providers = (move.old,) if request.phase.writes else (move.old, move.new)
+        roles = list(select(listed, providers, request.patterns, request.namespace))
+        found = cls(connection, request, old, move, roles, Subjects())
+        if request.phase is Phase.ADD:
+            found.quota = iam.trust_quota(connection.iam)
+            found.subjects = Subjects.of(old, roles, request.namespace)
+        elif request.phase is Phase.RETIRE:
+            found.evidence = Evidence.of(connection, move, request.unused_for)
+        else:
+            found.accounts = [(connection, read(lambda: annotated(connection)))]
+            if old.connection is not None:
+                found.accounts.append((old.connection, old.accounts()))
+        return found
+
+    @property
+    def notices(self) -> list[str]:
+        """Notes for all roles together."""
+        if not self.roles:
+            return [f"no role that was selected trusts {self.move.old}"]
+        found = list(self.subjects.notes)
+        if self.request.phase is Phase.VERIFY and self.old.connection is None:
+            found.append(f"tokens of the old cluster were not tried: {self.old.why}")
+        for connection, accounts in self.accounts:
+            if isinstance(accounts, Unreadable):
+                found.append(
+                    f"the ServiceAccounts of {connection.cluster.name} can't be read: {accounts.why}"
+                )
+        return found
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The audiences that the new provider has to accept."""
+        said = (planning.trusted(role.trust, self.move.old).audiences for role in self.roles)
+        return tuple(dict.fromkeys((DEFAULT_AUDIENCE, *(text for each in said for text in each))))
+
+
+@dataclass
+class _One:
+    """One role of the command; `facts` are what is shown of it."""
+
+    move: _Moving
+    listed: ListedRole
+    title: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, settings: Settings) -> Result:
+        """Do the phase for this role."""
+        phase, connection = self.move.request.phase, self.move.connection
+        if not phase.writes:
+            with naming_caller(connection.caller):
+                role = self._read()
+                return self._verify(role) if phase is Phase.VERIFY else Result(Ended.UNCHANGED)
+        context = RunContext.of(
+            Command.REPOINT, connection, self.title, request=f"{phase.value} {self.move.move}"
+        )
+        earlier = earlier_runs(settings, context)
+        result = until_settled(lambda: self._attempt(settings, context), settings)
+        supersede_if_well(earlier, result, settings)
+        return result
+
+    def described(self, result: Result) -> Result:
+        """The result with the cluster, and what is known of the role."""
+        facts: dict[str, Any] = {"role": {"arn": self.listed.arn, "created": False}}
+        if self.facts:
+            facts["repoint"] = self.facts
+        return replace(result, cluster=self.move.connection.cluster, facts=facts)
+
+    def _read(self) -> FoundRole:
+        """The role as it is now; raises `Refused` if it is gone."""
+        role = find_role(self.move.connection.iam, self.listed.name)
+        if role is None:
+            raise Refused(f"role {self.listed.name} is gone")
+        move, trust = self.move.move, role.state.trust
+        maker = makers.maker_of_role(role.state.tags)
+        self.facts |= {
+            "phase": self.move.request.phase.value,
+            "from": move.old,
+            "to": move.new,
+            "madeBy": maker,
+            "old": len(planning.of_provider(trust, move.old)),
+            "new": len(planning.of_provider(trust, move.new)),
+            "missing": len(planning.additions(trust, move)[0]),
+            "lastUsed": role.last_used.isoformat(timespec="seconds") if role.last_used else None,
+            "serviceAccounts": ["/".join(name) for name, _ in self._users(0)],
+            "statements": [],
+            "manifests": [],
+        }
+        return role
+
+    def _users(self, number: int) -> list[tuple[Name, str]]:
+        """The ServiceAccounts of one of the clusters that are annotated with the role."""
+        accounts = self.move.accounts[number][1] if number < len(self.move.accounts) else []
+        known = [] if isinstance(accounts, Unreadable) else accounts
+        return users_of(known, self.listed.arn, self.move.request.namespace)
+
+    def _attempt(self, settings: Settings, context: RunContext) -> Result:
+        connection = self.move.connection
+        with naming_caller(connection.caller):
+            role = self._read()
+            plan, notes = (self._add if self.move.request.phase is Phase.ADD else self._retire)(role)
+        result = perform(plan, connection, settings, context, seen=[role.state])
+        result.notes += notes
+        return result
+
+    def _add(self, role: FoundRole) -> tuple[Plan, list[str]]:
+        move, trust = self.move.move, role.state.trust
+        copies, _ = planning.additions(trust, move)
+        if copies and (manager := self._manager(role)):
+            return Plan(()), [self._for_its_maker(manager, copies, "add")]
+        planning.check_addition(role.name, trust, move, self.move.quota)
+        found = self._accounts()
+        self.facts["manifests"] = [item.manifest for item in found.absent]
+        missing = ", ".join("/".join(item.name) for item in found.absent)
+        notes = (
+            [f"not in {self.move.connection.cluster.name} yet: ServiceAccount {missing}"] if missing else []
+        )
+        return planning.add_plan(role.name, trust, move, found.changes), [*found.notes, *notes]
+
+    def _manager(self, role: FoundRole) -> str:
+        return "" if self.move.request.others else planning.manager_of(role.state.tags)
+
+    def _for_its_maker(self, manager: str, statements: Sequence[Document], verb: str) -> str:
+        """Keep the statements for the tool's next run; the note about it."""
+        is_hcl = manager == makers.TERRAFORM
+        self.facts["statements"] = [
+            {"language": "hcl", "text": planning.as_hcl(item)}
+            if is_hcl
+            else {"language": "json", "document": item}
+            for item in statements
+        ]
+        return f"{manager} manages it, so it stays: {verb} the statements there, or use --include-managed"
+
+    def _accounts(self) -> AccountPlan:
+        """The ServiceAccounts of the new cluster for this role, each read now."""
+        kube, wanted = self.move.connection.kube, self.move.subjects.wanted.get(self.listed.arn, [])
+
+        def find(item: WantedAccount) -> CurrentServiceAccount | None:
+            body = kube.service_account(*item.name)
+            return None if body is None else current_account(body)
+
+        with ThreadPoolExecutor(8) as pool:
+            found = dict(zip((item.name for item in wanted), pool.map(find, wanted), strict=True))
+        return planning.accounts_plan(wanted, {name: it for name, it in found.items() if it is not None})
+
+    def _retire(self, role: FoundRole) -> tuple[Plan, list[str]]:
+        move, trust, evidence = self.move.move, role.state.trust, self.move.evidence
+        assert evidence is not None
+        if not planning.of_provider(trust, move.old):
+            return Plan(()), []
+        unused, why = evidence.unused(role)
+        if not unused:
+            return Plan(()), [f"stays: {why}"]
+        plan = planning.retire_plan(role.name, trust, move, self._tags(role))
+        if manager := self._manager(role):
+            removed = [before for before, _ in planning.removals(trust, move.old)]
+            return Plan(()), [self._for_its_maker(manager, removed, "remove")]
+        return plan, [why]
+
+    def _tags(self, role: FoundRole) -> list[Change]:
+        namespace, _, name = role.state.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
+        connection = self.move.connection
+        body = read(lambda: connection.kube.service_account(namespace, name)) if name else None
+        uses = isinstance(body, dict) and bool(users_of([body], role.arn, ""))
+        clusters = (self.move.old.arn, connection.cluster.arn)
+        return planning.moved_tag(role.name, role.state.tags, clusters, [(namespace, name)] if uses else [])
+
+    def _verify(self, role: FoundRole) -> Result:
+        """Exchange tokens of both clusters; those of the old one as long as the role trusts it."""
+        move, notes, failed = self.move.move, list[str](), list[str]()
+        providers = (move.new, move.old)
+        for number, (connection, _) in enumerate(self.move.accounts):
+            if not planning.of_provider(role.state.trust, providers[number]):
+                notes.append(f"{connection.cluster.name}: the role does not trust it")
+                continue
+            answers = exchanged(connection, role.arn, self._users(number))
+            good = ", ".join("/".join(name) for name, why in answers.items() if not why)
+            notes.append(
+                f"{connection.cluster.name}: {f'STS took tokens of {good}' if good else 'no token was tried'}"
+            )
+            failed += [
+                f"{connection.cluster.name} {'/'.join(name)}: {why}" for name, why in answers.items() if why
+            ]
+        error = Unverified(f"STS refused tokens for {role.arn}", details=failed) if failed else None
+        return Result(Ended.FAILED if failed else Ended.UNCHANGED, notes=notes, error=error)

@@ -1,0 +1,282 @@
+"""Reads of `irsa repoint`: both clusters, the roles, their ServiceAccounts, and evidence of use."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from fnmatch import fnmatchcase
+
+from irsa_cli.aws import iam
+from irsa_cli.aws.cluster import cluster_names, describe
+from irsa_cli.aws.listing import FoundRole, ListedRole
+from irsa_cli.aws.session import AwsSession
+from irsa_cli.aws.sts import exchange
+from irsa_cli.aws.trail import HOMES, exchanged_since
+from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.planning import repoint as planning
+from irsa_cli.core.planning.repoint import Move, Name, WantedAccount
+from irsa_cli.core.policies.statements import names_provider, trusted_providers
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.values.issuer import issuer_of, provider_arn
+from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.patience import current
+from irsa_cli.core.values.shown import moment
+from irsa_cli.kube.client import Json
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.read.readable import read
+
+ISSUER_ID = re.compile(r"[0-9A-F]{32}", re.ASCII)
+"""The id of an issuer of EKS, the end of its URL."""
+_EKS = re.compile(r"https://oidc[.-]eks[^/]*/id/([0-9A-F]{32})", re.ASCII)
+_REGION = re.compile(r"oidc[.-]eks\.([a-z0-9-]+)\.")
+SPREAD_SECONDS = 60.0
+"""For how long STS may refuse a statement that IAM has confirmed."""
+_DAY = timedelta(days=1)
+TRAIL_DAYS = 90
+"""Days for which CloudTrail's event history is kept."""
+
+
+@dataclass(frozen=True)
+class OldCluster:
+    """The old cluster: its provider, its ARN and a connection if it is there, else why it is not asked."""
+
+    provider: str
+    arn: str = ""
+    connection: Connection | None = None
+    why: str = ""
+
+    def accounts(self) -> list[Json] | Unreadable:
+        """Its ServiceAccounts with a role."""
+        connection = self.connection
+        return Unreadable(self.why) if connection is None else read(lambda: annotated(connection))
+
+
+def annotated(connection: Connection) -> list[Json]:
+    """The ServiceAccounts of a cluster that name a role."""
+    return [item for item in connection.kube.service_accounts() if role_of(item)]
+
+
+def role_of(body: Json) -> str:
+    """The ARN in a ServiceAccount's annotation; '' for none."""
+    return str((body["metadata"].get("annotations") or {}).get(ROLE_ARN_ANNOTATION) or "")
+
+
+def name_of(body: Json) -> Name:
+    """Namespace and name of a ServiceAccount."""
+    return body["metadata"]["namespace"], body["metadata"]["name"]
+
+
+def as_id(text: str) -> str:
+    """The id of an issuer of EKS that is given by its URL; any other text as it is."""
+    found = _EKS.fullmatch(text)
+    return found[1] if found else text
+
+
+def connect_new(target: Target, log: WireLog) -> Connection:
+    """Connect to the new cluster, which may be named by its issuer's id."""
+    if ISSUER_ID.fullmatch(target.cluster):
+        name = _name_of(target, log)
+        if not name:
+            raise Refused(
+                f"no cluster in the region has the issuer {target.cluster}",
+                next_steps=("check --to, --region",),
+            )
+        target = replace(target, cluster=name)
+    return connect(target, kube=True, log=log)
+
+
+def _name_of(target: Target, log: WireLog) -> str:
+    """The name of the cluster in the region whose issuer has this id; '' for none."""
+    aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
+    for name in cluster_names(aws.client("eks")):
+        found = read(lambda name=name: describe(aws, name))  # type: ignore[misc]
+        if not isinstance(found, Unreadable) and found.cluster.issuer.endswith(f"/id/{target.cluster}"):
+            return name
+    return ""
+
+
+def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole]) -> OldCluster:
+    """The old cluster by its name, its issuer or the issuer's id; it may be gone. Raises `Refused`."""
+    cluster, number = new.cluster, as_id(old)
+    target = replace(
+        new.target, cluster=number, issuer_url=None, account=None, kubeconfig=None, context=None,
+        meant=("", ""), expect_clusters=(),
+    )  # fmt: skip
+    provider = ""
+    if ISSUER_ID.fullmatch(number):
+        every = {arn for role in roles for arn in trusted_providers(role.trust)}
+        found = sorted(arn for arn in every if arn.endswith(f"/id/{number}"))
+        if len(found) != 1:
+            raise Refused(
+                f"{len(found)} issuers in the trust policies of the account have the id {number}",
+                details=found,
+                next_steps=("check --from",),
+            )
+        provider, target = found[0], replace(target, cluster=_name_of(target, log))
+    elif old.startswith("https://"):
+        provider, target = provider_arn(cluster.partition, cluster.home, old), replace(target, cluster="")
+    if not target.cluster:
+        return OldCluster(provider, why="no cluster of the region has its issuer")
+    connection = connect(target, kube=True, log=log, gone=True)
+    there = connection.cluster
+    if not there.issuer:
+        raise Refused(
+            f"cluster {old} is gone, and nothing in IAM shows its issuer",
+            next_steps=("give its issuer, or the id of it: --from https://oidc.eks…/id/…",),
+        )
+    provider = provider_arn(there.partition, cluster.home, there.issuer)
+    gone = connection.gone is not None
+    return OldCluster(provider, there.arn, None if gone else connection, "it is gone" if gone else "")
+
+
+def select(
+    roles: Iterable[ListedRole], providers: Sequence[str], patterns: Sequence[str], namespace: str
+) -> Iterator[ListedRole]:
+    """The roles that trust one of the providers, with a name like a pattern, for the namespace."""
+    for role in roles:
+        known = [arn for arn in providers if names_provider(role.trust, arn)]
+        named = not patterns or any(fnmatchcase(role.name, pattern) for pattern in patterns)
+        within = not namespace or any(planning.trusted(role.trust, it).concerns(namespace) for it in known)
+        if known and named and within:
+            yield role
+
+
+@dataclass
+class Subjects:
+    """The ServiceAccounts for each role: those of the old cluster, or else the exact subjects."""
+
+    wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, old: OldCluster, roles: Sequence[ListedRole], namespace: str) -> Subjects:
+        """Read the old cluster; without it, a subject that several roles allow belongs to none."""
+        accounts, found = old.accounts(), cls({role.arn: [] for role in roles})
+        if not isinstance(accounts, Unreadable):
+            for body in accounts:
+                if role_of(body) in found.wanted and namespace in ("", name_of(body)[0]):
+                    notes = body["metadata"]["annotations"]
+                    kept = {key: text for key, text in notes.items() if key.startswith("eks.amazonaws.com/")}
+                    found.wanted[role_of(body)].append(WantedAccount(name_of(body), kept))
+            return found
+        found.notes.append(
+            f"the old cluster's ServiceAccounts were not read ({accounts.why}): those in trust policies count"
+        )
+        users: dict[Name, list[str]] = {}
+        for role in roles:
+            said = planning.trusted(role.trust, old.provider)
+            if said.is_open:
+                texts = ", ".join(said.patterns)
+                found.notes.append(
+                    f"{role.name} also allows {texts}: annotate these ServiceAccounts yourself"
+                )
+            for name in said.names:
+                if namespace in ("", name[0]):
+                    users.setdefault(name, []).append(role.arn)
+        for name, arns in users.items():
+            if len(arns) == 1:
+                found.wanted[arns[0]].append(WantedAccount(name, {ROLE_ARN_ANNOTATION: arns[0]}))
+            else:
+                roles_of = ", ".join(arn.rsplit("/", 1)[-1] for arn in arns)
+                found.notes.append(f"{'/'.join(name)} is not annotated: several roles allow it ({roles_of})")
+        return found
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Whether tokens of the old cluster are still used for a role, asked of IAM and CloudTrail."""
+
+    connection: Connection
+    move: Move
+    seconds: float
+    has_provider: bool
+
+    @classmethod
+    def of(cls, connection: Connection, move: Move, seconds: float) -> Evidence:
+        """Read whether the old provider is there; raises `ServiceError`."""
+        return cls(connection, move, seconds, iam.provider(connection.iam, move.old) is not None)
+
+    def unused(self, role: FoundRole) -> tuple[bool, str]:
+        """Whether it is shown that no token of the old cluster is used, and by what, or why not."""
+        if not self.has_provider:
+            return True, "the old cluster's OIDC provider does not exist, so STS takes no token of it"
+        if not self.seconds:
+            return True, "its use was not checked (--unused-for 0s)"
+        span = timedelta(seconds=self.seconds)
+        since = datetime.now(timezone.utc) - span
+        day = moment(since)
+        if role.created > since:
+            return False, f"it was created after {day}"
+        # IAM shows a use hours later.
+        if span >= _DAY and (role.last_used is None or role.last_used < since):
+            return True, f"IAM shows no use of the role since {day}"
+        return self._trail(role, since, day)
+
+    def _trail(self, role: FoundRole, since: datetime, day: str) -> tuple[bool, str]:
+        said = planning.trusted(role.state.trust, self.move.old)
+        if said.is_open or self.seconds > TRAIL_DAYS * _DAY.total_seconds():
+            why = "a statement allows a pattern of subjects" if said.is_open else "CloudTrail keeps 90 days"
+            return False, f"the role is used, and {why}: CloudTrail can't show who uses it"
+        for region in self.regions:
+            session = self.connection.home.moved_to(region)
+            for name in said.names:
+                found = read(
+                    lambda n=name, s=session: exchanged_since(s, subject(*n), self.move.old, since)  # type: ignore[misc]
+                )
+                if isinstance(found, Unreadable):
+                    return False, f"CloudTrail in {region} could not be read: {found.why}"
+                if found is not None:
+                    last = moment(found)
+                    return (
+                        False,
+                        f"{'/'.join(name)} of the old cluster used it on {last} (CloudTrail in {region})",
+                    )
+        return True, f"CloudTrail in {', '.join(self.regions)} shows no token of the old cluster since {day}"
+
+    @property
+    def regions(self) -> list[str]:
+        """Where pods of the old cluster call STS: the cluster's region, or the global endpoint."""
+        found = _REGION.match(issuer_of(self.move.old))
+        own, home = self.connection.cluster.region, self.connection.aws
+        return list(dict.fromkeys([found[1] if found else own, HOMES.get(home.partition, own)]))
+
+
+def exchanged(connection: Connection, arn: str, names: Sequence[tuple[Name, str]]) -> dict[Name, str]:
+    """Exchange a token of each ServiceAccount (with its audience) for the role; what refused it, or ''."""
+    until = time.monotonic() + SPREAD_SECONDS
+
+    def again(_error: ServiceError) -> bool:
+        if time.monotonic() > until:
+            return False
+        current().pause(1)
+        return True
+
+    def one(item: tuple[Name, str]) -> str:
+        (namespace, name), audience = item
+
+        def token() -> str:
+            return connection.kube.token(namespace, name, audience)
+
+        try:
+            exchange(connection.aws, arn, token, again)
+        except IrsaError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        return dict(zip((name for name, _ in names), pool.map(one, names), strict=True))
+
+
+def users_of(accounts: Iterable[Json], arn: str, namespace: str) -> list[tuple[Name, str]]:
+    """The ServiceAccounts annotated with a role, each with the audience of its tokens."""
+    return [
+        (name_of(body), Injection.read(body["metadata"]["annotations"]).audience)
+        for body in accounts
+        if role_of(body) == arn and namespace in ("", name_of(body)[0])
+    ]

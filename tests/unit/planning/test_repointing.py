@@ -1,0 +1,277 @@
+"""The plans of `irsa repoint`: there and back is the identity, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Kind, Plan
+from irsa_cli.core.planning import repoint
+from irsa_cli.core.planning.repoint import Move, WantedAccount
+from irsa_cli.core.policies.policy import Document, dump, size
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.errors import Refused
+from tests.support.thoroughness import examples
+
+ACCOUNT = "111122223333"
+
+
+def provider(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/{name}"
+
+
+OLD, NEW, OTHER = provider("AAAA"), provider("BBBB"), provider("CCCC")
+OLD_PREFIX, NEW_PREFIX = (arn.partition("oidc-provider/")[2] for arn in (OLD, NEW))
+GITHUB = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+MOVE, BACK = Move(OLD, NEW), Move(NEW, OLD)
+APP = WebIdentity(OLD, f"https://{OLD_PREFIX}", "system:serviceaccount:backend:app", "sts.amazonaws.com")
+MATE = replace(APP, subject="system:serviceaccount:backend:mate")
+
+
+def of(arn: str, identity: WebIdentity = APP) -> WebIdentity:
+    return replace(identity, provider_arn=arn, issuer=f"https://{arn.partition('oidc-provider/')[2]}")
+
+
+def by_hand(condition: dict[str, Any], **more: Any) -> Document:
+    return {
+        **more,
+        "Effect": more.get("Effect", "Allow"),
+        "Principal": {"Federated": OLD},
+        "Action": ["sts:AssumeRoleWithWebIdentity"],
+        "Condition": condition,
+    }
+
+
+OLDS: list[Document] = [
+    trust_policy.statement(APP),
+    trust_policy.marked_statement(MATE),
+    by_hand({"StringLike": {f"{OLD_PREFIX}:sub": "system:serviceaccount:front*:*"}}, Sid="Front"),
+    by_hand({"ForAnyValue:StringEquals": {f"{OLD_PREFIX}:Aud": ["sts.amazonaws.com", "vault"]}}),
+    by_hand({"StringEqualsIfExists": {f"{OLD_PREFIX.upper()}:SUB": "x"}, "Bool": {"aws:x": True}}, Sid="Ie"),
+    by_hand({"Null": {f"{OLD_PREFIX}:sub": "false"}, "StringEquals": {"aws:y": f"${{{OLD_PREFIX}:sub}}"}}),
+    by_hand({"StringNotEquals": {f"{OLD_PREFIX}:aud": "sts.amazonaws.com"}}, Effect="Deny", Sid="No"),
+]
+OTHERS: list[Document] = [
+    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    {"Sid": "Hub", "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+     "Principal": {"Federated": GITHUB},
+     "Condition": {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:a/b:*"}}},
+    {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/jenkins"}, "Action": "sts:*"},
+    trust_policy.statement(of(OTHER, replace(APP, subject="system:serviceaccount:backend:third"))),
+]  # fmt: skip
+TRUSTS = st.lists(st.sampled_from([*OLDS, *OTHERS]), min_size=1, max_size=8, unique_by=dump).map(
+    lambda items: {"Version": "2012-10-17", "Id": "x", "Statement": items}
+)
+
+
+def carry_out(trust: Document, plan: Plan) -> Document:
+    """As the handler does it, statement by statement."""
+    for change in plan:
+        assert change.kind is Kind.TRUST_STATEMENT
+        one, other = (
+            state.document if isinstance(state, states.DocumentState) else None
+            for state in (change.before, change.after)
+        )
+        if one is None:
+            assert other is not None
+            trust = trust_policy.with_statement(trust, other)
+        elif other is None:
+            trust = trust_policy.without_statement(trust, one)
+        else:
+            trust = trust_policy.with_replaced(trust, one, other)
+    return trust
+
+
+def added(trust: Document, move: Move = MOVE) -> Document:
+    return carry_out(trust, repoint.add_plan("app", trust, move, []))
+
+
+@given(TRUSTS)
+@settings(max_examples=examples(160))
+def test_added_and_taken_back_it_is_the_same_to_the_byte(trust: Document) -> None:
+    both = added(trust)
+    assert dump(repoint.without(both, NEW)) == dump(trust)
+    if repoint.of_provider(both, NEW):
+        assert dump(carry_out(both, repoint.retire_plan("app", both, BACK))) == dump(trust)
+
+
+@given(TRUSTS)
+@settings(max_examples=examples(160))
+def test_there_and_back_it_is_the_same_to_the_byte(trust: Document) -> None:
+    both = added(trust)
+    alone = carry_out(both, repoint.retire_plan("app", both, MOVE))
+    assert not repoint.of_provider(alone, OLD)
+    assert OLD_PREFIX.lower() not in dump(alone).lower()
+    again = added(alone, BACK)
+    back = carry_out(again, repoint.retire_plan("app", again, BACK))
+    written = dump(trust).replace(OLD_PREFIX.upper(), OLD_PREFIX)  # Only the case of a prefix is not kept.
+    assert dump(back) == written
+
+
+def test_next_to_a_third_cluster_that_says_the_same_only_the_order_may_differ() -> None:
+    trust = {"Statement": [trust_policy.statement(of(OTHER)), OLDS[1], OLDS[0]]}
+    alone = repoint.without(added(trust), OLD)
+    back = repoint.without(added(alone, BACK), NEW)
+    assert sorted(map(dump, back["Statement"])) == sorted(map(dump, trust["Statement"]))
+
+
+@given(TRUSTS)
+@settings(max_examples=examples(100))
+def test_everything_else_stays_in_its_order_and_a_second_run_adds_nothing(trust: Document) -> None:
+    both = added(trust)
+    kept = [item for item in both["Statement"] if item not in repoint.of_provider(both, NEW)]
+    assert [dump(item) for item in kept] == [dump(item) for item in trust["Statement"]]
+    assert repoint.additions(both, MOVE) == ([], both)
+    sids = [item["Sid"] for item in both["Statement"] if item.get("Sid")]
+    assert len(sids) == len(set(sids))
+
+
+@given(TRUSTS, st.sampled_from([APP, MATE, replace(APP, subject="system:serviceaccount:front:x")]))
+@settings(max_examples=examples(60))
+def test_new_tokens_may_what_old_ones_may_and_others_as_before(trust: Document, token: WebIdentity) -> None:
+    both = added(trust)
+    for audience in ("sts.amazonaws.com", "vault"):
+        mine = replace(token, audience=audience)
+        assert trust_policy.admits(both, mine) == trust_policy.admits(trust, mine)
+        assert trust_policy.admits(both, of(NEW, mine)) == trust_policy.admits(trust, mine)
+        assert trust_policy.admits(both, of(OTHER, mine)) == trust_policy.admits(trust, of(OTHER, mine))
+        alone = repoint.without(both, OLD)
+        assert not trust_policy.admits(alone, mine)
+        assert trust_policy.admits(alone, of(NEW, mine)) == trust_policy.admits(trust, mine)
+
+
+def test_of_fourteen_statements_only_the_new_one_differs() -> None:
+    many = [
+        {**OTHERS[1], "Sid": f"Hub{number}", "Condition": {"StringLike": {"a:sub": f"repo:{number}"}}}
+        for number in range(13)
+    ]
+    trust = {"Version": "2012-10-17", "Statement": [*many[:6], OLDS[2], *many[6:]]}
+    text = dump(trust)
+    after = dump(added(trust))
+    place = text.index(dump(OLDS[2])) + len(dump(OLDS[2]))
+    assert after.startswith(text[:place])
+    assert after.endswith(text[place:])
+    new = json.loads(after[place : len(after) - len(text) + place].strip(","))
+    assert new == {**json.loads(dump(OLDS[2]).replace("AAAA", "BBBB")), "Sid": new["Sid"]}
+
+
+def test_a_deny_is_added_before_what_it_limits() -> None:
+    plan = repoint.add_plan("app", {"Statement": [OLDS[0], OLDS[6]]}, MOVE, [])
+    effects = [change.after.document["Effect"] for change in plan]  # type: ignore[union-attr]
+    assert effects == ["Deny", "Allow"]
+    assert [len(stage) for stage in plan.stages] == [1, 1]
+
+
+def test_subjects_of_irsas_own_statements_share_one() -> None:
+    trust = {"Statement": [trust_policy.statement(MATE), trust_policy.statement(of(NEW))]}
+    (joined,) = repoint.of_provider(added(trust), NEW)
+    subjects = joined["Condition"]["StringEquals"][f"{NEW_PREFIX}:sub"]
+    assert subjects == [APP.subject, MATE.subject]
+
+
+def test_of_several_principals_only_the_old_one_goes() -> None:
+    item = {**OLDS[2], "Principal": {"AWS": "arn:aws:iam::111122223333:root", "Federated": [OTHER, OLD]}}
+    both = added({"Statement": [item]})
+    assert both["Statement"][1]["Principal"] == {"Federated": NEW}
+    (left, _) = carry_out(both, repoint.retire_plan("app", both, MOVE))["Statement"]
+    assert left == {**item, "Principal": {**item["Principal"], "Federated": [OTHER]}}
+
+
+def test_without_the_new_ones_the_old_ones_stay() -> None:
+    with pytest.raises(Refused, match="lacks 1 of them"):
+        repoint.retire_plan("app", {"Statement": [OLDS[0], OTHERS[0]]}, MOVE)
+
+
+def test_a_deny_for_all_but_the_old_provider_is_refused() -> None:
+    deny = {"Effect": "Deny", "NotPrincipal": {"Federated": OLD}, "Action": "sts:AssumeRoleWithWebIdentity"}
+    trust = {"Statement": [OLDS[0], deny]}
+    with pytest.raises(Refused, match="would not allow the new tokens of backend/app"):
+        repoint.check_addition("app", trust, MOVE, 2048)
+    repoint.check_addition("app", {"Statement": [OLDS[0]]}, MOVE, 2048)
+
+
+def test_a_policy_that_would_be_too_large_is_refused_with_a_split_that_fits() -> None:
+    subjects = [f"system:serviceaccount:backend:app-{number:02}" for number in range(16)]
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [trust_policy.shared(OLD, "sts.amazonaws.com", subjects).document],
+    }
+    quota = size(trust) + 700
+    with pytest.raises(Refused) as caught:
+        repoint.check_addition("app", trust, MOVE, quota)
+    first, second = caught.value.details
+    assert first.startswith("app has room for: system")
+    assert second.startswith("a 2. role has room for: system")
+    assert sorted(text for text in subjects if text in first + second) == subjects
+    repoint.check_addition("app", trust, MOVE, 4096)
+
+
+def account(**annotations: str) -> CurrentServiceAccount:
+    return CurrentServiceAccount("uid", "1", annotations, {})
+
+
+def test_service_accounts_are_annotated_unless_they_have_another_role() -> None:
+    arn, other = f"arn:aws:iam::{ACCOUNT}:role/app", f"arn:aws:iam::{ACCOUNT}:role/other"
+    notes = {states.ROLE_ARN_ANNOTATION: arn, states.TOKEN_EXPIRATION_ANNOTATION: "3600"}
+    wanted = [WantedAccount(("ns", name), notes) for name in ("bare", "done", "taken", "absent")]
+    there = {
+        ("ns", "bare"): CurrentServiceAccount("uid", "1", {"x": "y"}, {}),
+        ("ns", "done"): CurrentServiceAccount("uid", "1", {states.ROLE_ARN_ANNOTATION: arn}, {}),
+        ("ns", "taken"): CurrentServiceAccount("uid", "1", {states.ROLE_ARN_ANNOTATION: other}, {}),
+    }
+    found = repoint.accounts_plan(wanted, there)
+    (change,) = found.changes
+    assert change.target == ("ns", "bare")
+    assert isinstance(change.after, states.ServiceAccountState)
+    assert notes.items() <= change.after.annotations.items()
+    assert [item.name for item in found.absent] == [("ns", "absent")]
+    assert found.absent[0].manifest["metadata"]["annotations"] == notes
+    assert found.notes == [f"ServiceAccount ns/taken stays: it has the role {other}"]
+
+
+def test_the_tag_of_irsas_own_role_moves_if_its_service_account_uses_it() -> None:
+    tags = {states.CLUSTER_TAG: "old", states.SERVICE_ACCOUNT_TAG: "backend/app"}
+    (change,) = repoint.moved_tag("app", tags, ("old", "new"), [("backend", "app")])
+    assert change.after == states.TagsState({states.CLUSTER_TAG: "new"})
+    assert not repoint.moved_tag("app", tags, ("old", "new"), [])
+    assert not repoint.moved_tag("app", tags, ("other", "new"), [("backend", "app")])
+    assert not repoint.moved_tag("app", {}, ("", "new"), [("", "")])
+
+
+def test_a_statement_as_a_block_of_terraform() -> None:
+    assert repoint.as_hcl(OLDS[5]).splitlines() == [
+        "statement {",
+        '  effect = "Allow"',
+        '  actions = ["sts:AssumeRoleWithWebIdentity"]',
+        "  principals {",
+        '    type = "Federated"',
+        f'    identifiers = ["{OLD}"]',
+        "  }",
+        "  condition {",
+        '    test = "Null"',
+        f'    variable = "{OLD_PREFIX}:sub"',
+        '    values = ["false"]',
+        "  }",
+        "  condition {",
+        '    test = "StringEquals"',
+        '    variable = "aws:y"',
+        f'    values = ["$${{{OLD_PREFIX}:sub}}"]',
+        "  }",
+        "}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "concerned"), [("backend", True), ("frontend", True), ("front", True), ("other", False)]
+)
+def test_a_namespace_is_concerned_by_its_subjects_and_patterns(namespace: str, concerned: bool) -> None:
+    trust = {"Statement": [OLDS[0], OLDS[2]]}
+    assert repoint.trusted(trust, OLD).concerns(namespace) is concerned
