@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from irsa_cli.aws.errors import call
+from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.objects.aws import TrailEvent
 from irsa_cli.core.objects.credentials import AGENT, is_own
@@ -46,6 +47,23 @@ def last_exchange(aws: AwsSession, subject: str) -> datetime | None:
     writes = ((item["EventTime"], _write_of(subject, item)) for item in exchanges)
     times = [time for time, write in writes if write is not None and not write.agent.startswith(f"{AGENT}/")]
     return max(times, default=None)
+
+
+def exchange_since(aws: AwsSession, subject: str, provider: str, since: datetime) -> datetime | None:
+    """When STS last exchanged a token of this subject by this provider since then; None if it did not.
+
+    An event that does not name its provider counts.
+    """
+    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
+    read = aws.client("cloudtrail").lookup_events
+    for page in pages(read, "NextToken", LookupAttributes=wanted, StartTime=since, MaxResults=EVENTS):
+        for item in page["Events"]:
+            record = json.loads(item["CloudTrailEvent"])
+            by = (record.get("userIdentity") or {}).get("identityProvider", provider)
+            if item.get("EventName") == EXCHANGE and not record.get("errorCode") and by == provider:
+                found: datetime = item["EventTime"]
+                return found
+    return None
 
 
 def _write_of(name: str, item: dict[str, Any]) -> Changed | None:

@@ -183,6 +183,21 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
 DURATION = Duration()
 
+
+class Age(click.ParamType):  # type: ignore[type-arg]
+    """Days (`30d`), hours (`36h`) or minutes; converted to seconds. An hour is the least: IAM is late."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the age."""
+        days = re.fullmatch(r"([0-9]{1,3})d", str(value))
+        seconds = int(days[1]) * 86400.0 if days else seconds_of(str(value))
+        if seconds is None or not 3600 <= seconds <= 400 * 86400:
+            self.fail(f"'{value}' is not an age between 1h and 400d (examples: 7d, 36h)", param, ctx)
+        return seconds
+
+
 LIVE = "IRSA_COMPLETE_LIVE"
 """Not empty: clusters and ServiceAccounts are also asked live, within a second."""
 Completer = Callable[[click.Context, click.Parameter, str], "list[str]"]

@@ -34,7 +34,7 @@ def counted(done: AppliedList) -> str:
     """How many ServiceAccounts have which outcome, then everything else; '' if there are none."""
     parts = [(number, WORDS[Ended(ended)]) for ended, number in done.summary.items()]
     parts += [(len(done.pending), "not started")] if done.pending else []
-    accounts = plural(sum(number for number, _ in parts), "ServiceAccount")
+    accounts = plural(sum(number for number, _ in parts), done.noun)
     if len(parts) == 1:
         accounts += f" {parts[0][1]}"
     elif parts:

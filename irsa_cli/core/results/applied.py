@@ -83,6 +83,7 @@ class AppliedList:
     signal: int = 0
     seconds: float = 0.0
     detailed: bool = False
+    noun: str = "ServiceAccount"
 
     def order(self, start: int, names: Iterable[str]) -> None:
         """Sort the items from number `start` by `names`; shared parts go first."""

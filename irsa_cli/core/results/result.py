@@ -35,6 +35,7 @@ class Command(str, Enum):
     DELETE_SA = "delete-sa"
     ADOPT = "adopt"
     MIGRATE = "migrate"
+    RETIRE = "retire"
     ASSOCIATE_OIDC = "associate-oidc"
     DISASSOCIATE_OIDC = "disassociate-oidc"
     APPLY = "apply"

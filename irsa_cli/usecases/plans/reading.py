@@ -49,6 +49,7 @@ from irsa_cli.usecases.write import (
     delete_sa,
     disassociate_oidc,
     migrate,
+    retire,
     update_sa,
 )
 
@@ -83,6 +84,7 @@ COMMANDS: dict[str, PlannedCommand] = {
     "adopt": PlannedCommand(adopt.Request, _one(adopt.adopt)),
     "adopt --all": PlannedCommand(adopt.Several, adopt.adopt_several, of_many=True),
     "migrate": PlannedCommand(migrate.Request, migrate.migrate, of_many=True),
+    "retire": PlannedCommand(retire.Request, retire.retire, of_many=True),
     "associate-oidc": PlannedCommand(associate_oidc.Request, _one(associate_oidc.associate_oidc)),
     "disassociate-oidc": PlannedCommand(disassociate_oidc.Request, _one(disassociate_oidc.disassociate_oidc)),
     "apply": PlannedCommand(ApplyRequest, apply.apply, of_many=True),

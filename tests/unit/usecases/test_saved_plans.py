@@ -44,6 +44,7 @@ from irsa_cli.usecases.write import (
     delete_sa,
     disassociate_oidc,
     migrate,
+    retire,
     update_sa,
 )
 from tests.unit.config.test_config_properties import entry
@@ -103,6 +104,7 @@ REQUESTS: dict[str, tuple[Any, Any]] = {
         migrate.Request(WHO, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
         migrate.Request(PLAIN, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
     ),
+    "retire": (retire.Request(WHO, ("old",), age=60.0, unmarked=True, most=5), PLAIN),
     "adopt --all": (adopt.Several(WHO, ("backend/app", "web/app")), PLAIN),
     "associate-oidc": (associate_oidc.Request(WHO, ("a", "b"), ("ab" * 20,), {"k": "v"}), PLAIN),
     "disassociate-oidc": (disassociate_oidc.Request(WHO, force=True), PLAIN),
