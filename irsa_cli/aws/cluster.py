@@ -39,6 +39,22 @@ def cluster_names(eks: EKSClient) -> tuple[str, ...]:
     return tuple(name for page in pages(eks.list_clusters, "nextToken") for name in page["clusters"])
 
 
+def enabled_regions(aws: AwsSession) -> tuple[str, ...]:
+    """The regions that the account has enabled; in others it can't have clusters."""
+    return tuple(item["RegionName"] for item in call(aws.client("ec2").describe_regions)["Regions"])
+
+
+def issuers(eks: EKSClient) -> dict[str, str]:
+    """The issuers of all clusters of the client's region by their ARNs; '' for one that has none yet."""
+
+    def one(name: str) -> tuple[str, str]:
+        found = call(eks.describe_cluster, name=name)["cluster"]
+        return found["arn"], found.get("identity", {}).get("oidc", {}).get("issuer", "")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(pool.map(one, cluster_names(eks)))
+
+
 @dataclass(frozen=True)
 class EksCluster:
     """A usable EKS cluster: `endpoint` a URL, `ca_data` base64 of PEM, `description` EKS's whole answer."""

@@ -95,6 +95,16 @@ def read_account(iam: IAMClient) -> tuple[list[BoundRole], dict[str, Document]]:
     return roles, policies
 
 
+def all_roles(iam: IAMClient) -> list[tuple[BoundRole, tuple[str, ...]]]:
+    """All roles of the account, each with the names of its instance profiles; raises `ServiceError`."""
+    found = pages(iam.get_account_authorization_details, "Marker", Filter=["Role"], MaxItems=PAGE)
+    return [
+        (_detailed(role), tuple(item["InstanceProfileName"] for item in role.get("InstanceProfileList", [])))
+        for page in found
+        for role in page.get("RoleDetailList", [])
+    ]
+
+
 def _detailed(role: RoleDetailTypeDef) -> BoundRole:
     return role_details({"AssumeRolePolicyDocument": {}, **role}, as_answered)
 

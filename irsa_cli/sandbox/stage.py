@@ -247,6 +247,10 @@ class Sandbox:
         for spec in roles:
             self._front.cloud.put_role(account, partition, spec)
 
+    def age_roles(self, days: float, *, account: str = DEFAULT_ACCOUNT) -> None:
+        """Let all roles of an account have been created so many days ago, and not have been used since."""
+        self._front.cloud.age_roles(account, "aws", days)
+
     def put_objects(self, cluster: str, manifests: Iterable[dict[str, Any]]) -> None:
         """Create Kubernetes objects without any call, in this order."""
         self._own[self._cluster(cluster).arn].api.put(manifests)

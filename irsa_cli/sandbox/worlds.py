@@ -1,7 +1,7 @@
 """The states in which the pages of the documentation begin: `irsa sandbox run --world NAME`.
 
-worlds.yaml has for each: commands of irsa to run, then roles, Kubernetes objects, users and access entries to
-add, then calls that fail.
+worlds.yaml has for each: clusters that are deleted later (`gone`), commands of irsa to run, then roles, the
+age of all roles in days, Kubernetes objects, users and access entries to add, then calls that fail.
 """
 
 from __future__ import annotations
@@ -57,10 +57,15 @@ def prepare(sandbox: Sandbox, name: str, environment: Mapping[str, str]) -> str:
     for more, objects in world.get("clusters", {}).items():
         sandbox.add_cluster(ClusterSpec(more))
         sandbox.put_objects(more, objects)
+    for gone in world.get("gone", ()):
+        sandbox.add_cluster(ClusterSpec(gone))
     for line in world.get("commands", ()):
         command = [sys.executable, "-m", "irsa_cli", *shlex.split(line)]
         subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603 - of our own file
     sandbox.put_roles(RoleSpec(**role) for role in world.get("roles", ()))
+    for gone in world.get("gone", ()):
+        sandbox.remove_cluster(gone)
+    sandbox.age_roles(world.get("days", 0))
     sandbox.put_objects(cluster, world.get("objects", ()))
     for user, policy in world.get("users", {}).items():
         sandbox.add_user(user, policy=policy)

@@ -184,9 +184,12 @@ DURATION = Duration()
 
 
 class Age(click.ParamType):  # type: ignore[type-arg]
-    """A duration of days (`30d`), or one as Go writes it; converted to seconds."""
+    """A duration of days (`30d`), or one as Go writes it; converted to seconds, at `least` so many."""
 
     name = "duration"
+
+    def __init__(self, least: float = 0.0) -> None:
+        self._least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the duration."""
@@ -194,6 +197,8 @@ class Age(click.ParamType):  # type: ignore[type-arg]
         total = int(days[1]) * 86400.0 if days else seconds_of(str(value))
         if total is None:
             self.fail(f"'{value}' is not a duration (examples: 30d, 36h, 90m)", param, ctx)
+        if total < self._least:
+            self.fail(f"'{value}' is less than {self._least / 3600:.0f}h", param, ctx)
         return total
 
 

@@ -63,6 +63,7 @@ _NAMED_BY = {
     "TransactionList": "transaction",
     "LeftoverList": "transaction",
     "LockList": "holder",
+    "DeadClusterList": "name",
     "WellKnownPolicyList": "name",
     "CauseList": "id",
     "RuleList": "id",

@@ -72,7 +72,7 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
         _keep(bound, work)
     else:
         for role in bound.own:
-            _delete_role(role, work)
+            delete_role(role, work)
         _delete_association(bound, work)
         _delete_chain(bound, work)
         if bound.used is not None:
@@ -102,7 +102,8 @@ def _keep(bound: Bound, work: Deletion) -> None:
             work.stages[COMMITS].append(_commit(role, states.DONE))
 
 
-def _delete_role(role: NamedRole, work: Deletion) -> None:
+def delete_role(role: NamedRole, work: Deletion) -> None:
+    """Add the deletion of a role with its policies."""
     work.stages[OWNERS].append(_own(role))
     if lifecycle.commit_of(role.state.tags) != states.CommitState(states.DELETING):
         work.stages[COMMITS].append(_commit(role, states.DELETING))

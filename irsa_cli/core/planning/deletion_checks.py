@@ -59,7 +59,7 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
     lost = [role for role in bound.own if role.arn in deletion.lost]
     strangers = [text for role in lost for text in _users_by_pod_identity(bound, role)]
-    strangers += [text for role in lost for text in _strangers(bound, role, users.is_nobody)]
+    strangers += [text for role in lost for text in other_principals(bound, role, users.is_nobody)]
     if not pods and not waiting and not others and not strangers and not users.hidden:
         return
     trusted = [f"its trust policy also allows {text}" for text in dict.fromkeys(strangers)]
@@ -168,7 +168,7 @@ def _waiting(
             yield item.full_name
 
 
-def _strangers(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
+def other_principals(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
     names = (bound.cluster, bound.namespace, bound.name)

@@ -30,6 +30,7 @@ class DocumentKind(str, Enum):
     TRANSACTIONS = "TransactionList"
     LEFTOVERS = "LeftoverList"
     LOCKS = "LockList"
+    DEAD_CLUSTERS = "DeadClusterList"
     POLICIES = "WellKnownPolicyList"
     TOKENS = "TokenList"
     CREDENTIALS = "CredentialsList"

@@ -36,6 +36,7 @@ class Command(str, Enum):
     ADOPT = "adopt"
     MIGRATE = "migrate"
     REPOINT = "repoint"
+    RETIRE = "retire"
     ASSOCIATE_OIDC = "associate-oidc"
     DISASSOCIATE_OIDC = "disassociate-oidc"
     APPLY = "apply"

@@ -78,6 +78,9 @@ namespace = _rule(
     "namespace",
     "lower-case letters, digits and '-', starting and ending with a letter or digit",
 )
+namespace_pattern = _rule(
+    r"[a-z0-9*?-]+", 63, "pattern of namespaces", "lower-case letters, digits, '-', '*' and '?'"
+)
 service_account = _rule(
     _DNS_SUBDOMAIN,
     253,

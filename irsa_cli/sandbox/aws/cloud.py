@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import threading
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -121,6 +122,13 @@ class Cloud:
             for arn in spec.policies:
                 iam.managed_policies[arn].attach_to(role)
             iam.roles[number] = role
+
+    def age_roles(self, account: str, partition: str, days: float) -> None:
+        """Let all roles have been created so many days ago, and not have been used since."""
+        with self.lock:
+            for role in self.iam(account, partition).roles.values():
+                role.create_date -= timedelta(days=days)
+                role.last_used = None
 
     def principal(self, arn: str) -> Any:
         match = _PRINCIPAL.fullmatch(arn)

@@ -1,8 +1,8 @@
 """The EKS clusters of the sandbox, what EKS answers about them, and what EC2 tells of their VPCs and nodes.
 
 EKS serves DescribeCluster, ListClusters, ListAddons, CreateAddon, and added Fargate profiles; Pod
-Identity associations and access entries are in `identities`. EC2 serves DescribeVpcEndpoints and
-DescribeInstances. Everything else is refused with an error that says so.
+Identity associations and access entries are in `identities`. EC2 serves DescribeVpcEndpoints,
+DescribeInstances and DescribeRegions. Everything else is refused with an error that says so.
 
 Endpoints are those for STS in the VPCs of clusters; the sandbox's calls come through no VPC, so an endpoint's
 policy decides nothing here: it can only be read. Of a node, EC2 tells what lets pods reach its metadata.
@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+import botocore.session
 
 from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
@@ -182,6 +184,16 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:17]
 
 
+def enabled_regions(partition: str) -> list[str]:
+    """The regions that an account of a partition has without opting in."""
+    known = botocore.session.get_session().get_available_regions("eks", partition)
+    return sorted({*known} - {*table("opt-in regions")})
+
+
+def _region(name: str) -> dict[str, str]:
+    return {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": "opt-in-not-required"}
+
+
 class Ec2:
     """The descriptions of all endpoints and instances, by operation, account and region."""
 
@@ -224,6 +236,8 @@ class Ec2:
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
         operation = request.operation
+        if operation == "DescribeRegions":
+            return result_of(request, {"Regions": [*map(_region, enabled_regions(caller.partition))]})
         if operation not in _FILTERS:
             raise AwsError("NotImplemented", f"The sandbox does not serve {operation} of EC2.", 501)
         described = [*self._described.get((operation, caller.account, request.region), {}).values()]

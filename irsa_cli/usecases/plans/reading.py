@@ -48,6 +48,7 @@ from irsa_cli.usecases.write import (
     disassociate_oidc,
     migrate,
     repoint,
+    retire,
     update_sa,
 )
 
@@ -95,6 +96,7 @@ COMMANDS: dict[str, PlannedCommand] = {
     "adopt --all": PlannedCommand(adopt.Several, adopt.adopt_several, of_many=True),
     "migrate": PlannedCommand(migrate.Request, migrate.migrate, of_many=True),
     "repoint": PlannedCommand(repoint.Request, repoint.repoint, of_many=True),
+    "retire": PlannedCommand(retire.Request, retire.retire, of_many=True),
     "associate-oidc": PlannedCommand(associate_oidc.Request, _one(associate_oidc.associate_oidc)),
     "disassociate-oidc": PlannedCommand(disassociate_oidc.Request, _one(disassociate_oidc.disassociate_oidc)),
     "apply": PlannedCommand(ApplyRequest, apply.apply, of_many=True),

@@ -45,6 +45,7 @@ from irsa_cli.usecases.write import (
     disassociate_oidc,
     migrate,
     repoint,
+    retire,
     update_sa,
 )
 from tests.unit.config.test_config_properties import entry
@@ -108,6 +109,7 @@ REQUESTS: dict[str, tuple[Any, Any]] = {
         repoint.Request(WHO, "blue", repoint.Phase.ADD, ("app-*",), namespace="backend", others=True),
         repoint.Request(PLAIN, "blue", repoint.Phase.ADD, ("app-*",), namespace="backend", others=True),
     ),
+    "retire": (retire.Request(WHO, ("old",), age=60.0, unmarked=True, most=5), PLAIN),
     "adopt --all": (adopt.Several(WHO, ("backend/app", "web/app")), PLAIN),
     "associate-oidc": (associate_oidc.Request(WHO, ("a", "b"), ("ab" * 20,), {"k": "v"}), PLAIN),
     "disassociate-oidc": (disassociate_oidc.Request(WHO, force=True), PLAIN),

@@ -1,0 +1,118 @@
+"""`irsa retire`: its options and output; the work is in `irsa_cli.usecases.write.retire`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options import common, targets
+from irsa_cli.cli.options.types import Age, Checked, filled, once, switch
+from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.table import show_table
+from irsa_cli.cli.output.text import show_document, show_error
+from irsa_cli.cli.session import outcome_of, plan_saver, run_reading
+from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.retired import DeadClusterList
+from irsa_cli.core.values.shown import visible
+
+DAY = 86400.0
+
+
+@click.command("retire", cls=HelpedCommand)
+@click.argument("names", metavar="[CLUSTER|ISSUER]...", nargs=-1, callback=filled)
+@switch("--all", "everything", help="All deleted clusters of the account.")
+@switch("--list", help="List deleted clusters and what they left; change nothing.")
+@once(
+    "--namespace",
+    "gone_namespace",
+    type=Checked("pattern", "names.namespace_pattern"),
+    help="In the living cluster -c: bindings of deleted namespaces, such as 'pr-*'.",
+)
+@once("--older-than", type=Age(3600), help="With --namespace: keep newer bindings. [default: 7d]")
+@once("--unused-for", type=Age(3600), help="Keep roles that were used or created since. [default: 30d]")
+@switch("--include-unmarked", "unmarked", help="Also delete what irsa did not create and no tool owns.")
+@once("--max", "most", type=click.IntRange(1), help="Delete at most this many roles. [default: 100]")
+@common.where_options(" (with --namespace)")
+@common.expect_options
+@common.kube_options
+@common.writing_options
+def command(**options: Any) -> int:
+    """Remove what deleted clusters left in IAM.
+
+    Without --yes, irsa only shows the plan. irsa deletes a role if its cluster exists in no region of the
+    account, and nobody else uses or owns it. Everything else stays and is listed with the reason. Each role
+    is one transaction. EKS deletes associations and access entries with the cluster.
+
+    Examples:
+      irsa retire --list
+      irsa retire old-prod
+      irsa retire old-prod --yes
+      irsa retire --namespace 'pr-*' -c dev --older-than 7d --yes
+    """
+    from irsa_cli.usecases.write.retire import Request, retire
+
+    _check(options)
+    options["dry_run"] = options["dry_run"] or not options["yes"]
+    speaking = Speaking.take(options)
+    settings, detailed = common.take_settings(options, speaking.progress)
+    pattern = options["gone_namespace"] or ""
+    target = targets.take_target(options) if pattern else targets.take_named(options)
+    if options["list"]:
+        return _list(target, settings.note, speaking)
+    age = options["older_than"] or 7 * DAY if pattern else options["unused_for"] or 30 * DAY
+    asked = {name: options[name] for name in ("names", "everything", "unmarked")}
+    request = Request(target, pattern=pattern, age=age, most=options["most"] or 100, **asked)
+    if not speaking.verbose:
+        settings = replace(settings, listen=lambda event: None)  # One line for each role.
+    silent = settings.dry_run
+
+    def work() -> AppliedList:
+        tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
+        return retire(request, settings, speaking.progress.wire, tell)
+
+    done = outcome_of(work, speaking)
+    done.detailed = detailed
+    save = plan_saver(options, "retire", request)
+    return finish_applied(done, speaking, dry_run=silent, save=save)
+
+
+def _check(options: dict[str, Any]) -> None:
+    wanted = [bool(options[name]) for name in ("names", "everything", "list", "gone_namespace")]
+    if sum(wanted) != 1:
+        raise click.UsageError(
+            "name a deleted CLUSTER or ISSUER, or use one of --all, --list and --namespace"
+        )
+    if options["older_than"] and not options["gone_namespace"]:
+        raise click.UsageError("--older-than needs --namespace; for deleted clusters, use --unused-for")
+    if options["gone_namespace"] and (options["unused_for"] or options["unmarked"]):
+        raise click.UsageError("--namespace contradicts --unused-for and --include-unmarked")
+    if options["list"] and (options["yes"] or options["out"]):
+        raise click.UsageError("--list changes nothing: leave out --yes and --out")
+
+
+def _list(target: Any, note: Any, speaking: Speaking) -> int:
+    from irsa_cli.usecases.read.retired import list_dead
+
+    found = run_reading(lambda progress: list_dead(target, note, progress.wire), speaking, DeadClusterList)
+    if speaking.output == "text":
+        rows = [
+            [item["name"], item["roles"], item["ownRoles"], item["providers"],
+             (item["created"] or "-")[:10], (item["lastUsed"] or "-")[:10], item["status"]]
+            for item in found.rows
+        ]  # fmt: skip
+        head = ("CLUSTER", "ROLES", "OF-IRSA", "PROVIDERS", "CREATED", "LAST-USED", "STATUS")
+        show_table(head, [[visible(str(cell)) for cell in row] for row in rows])
+        for item in found.rows:
+            if item["reason"]:
+                say(f"Note: {item['name']}: {item['reason']}", err=True)
+        used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in found.quotas.items())
+        put(f"Quotas: {used}." if used else "No quota was read.")
+    else:
+        show_document(found.envelope(), speaking.output)
+    show_error(found.error)
+    return int(found.exit_code)

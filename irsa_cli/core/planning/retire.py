@@ -1,0 +1,380 @@
+"""Plans that remove the remains of deleted clusters from IAM. Pure.
+
+A role is deleted only if everything shows that nobody needs it; else it is kept, with the reason.
+`irsa_cli.usecases.write.retire` reads the account.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding.current import Bound, CurrentRole, NamedRole
+from irsa_cli.core.marks import makers
+from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.planning.delete import Deletion, delete_role
+from irsa_cli.core.planning.deletion_checks import check_known, other_principals
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.statements import principals, statements, trusted_providers
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chain import chain_of_policies
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import issuer_of
+from irsa_cli.core.values.shown import plural
+
+EKS = re.compile(r"oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.[a-z.]+/id/(?P<id>[0-9A-Fa-f]+)")
+"""An issuer of EKS, without `https://`; of others, irsa can't know whether they still exist."""
+UNMARKED = "it has no tag of irsa, so it can be of a cluster in another account"
+SHOWN = 5
+"""How many roles are named at most."""
+
+
+@dataclass(frozen=True)
+class LeftRole:
+    """A role of the account; `last_used` is None if IAM knows of no use, `profiles` have it for EC2."""
+
+    arn: str
+    role: CurrentRole
+    created: datetime
+    last_used: datetime | None = None
+    profiles: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name without the path."""
+        return self.arn.rsplit("/", 1)[-1]
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its tags, with irsa's."""
+        return self.role.state.tags
+
+    @property
+    def owner(self) -> str:
+        """The ARN of the cluster that irsa created it for, or adopted it for; '' for a role of others."""
+        return self.tags.get(states.CLUSTER_TAG, "")
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that its tag names; '' without one."""
+        return self.tags.get(states.SERVICE_ACCOUNT_TAG, "").partition("/")[0]
+
+    def recent(self, now: datetime, seconds: float) -> str:
+        """Its last use, or its creation, if that is not so long ago; '' if it is."""
+        limit = now - timedelta(seconds=seconds)
+        if self.last_used is not None and self.last_used > limit:
+            return f"it was used on {self.last_used:%Y-%m-%d}"
+        return f"it was created on {self.created:%Y-%m-%d}, so its use is unknown" * (self.created > limit)
+
+
+@dataclass(frozen=True)
+class ReadAccount:
+    """An account: `living` are the issuers (without `https://`) of its clusters by their ARNs.
+
+    `regions` are those whose clusters were read, `unread` the others and why. A provider that can't be read
+    is None.
+    """
+
+    number: str
+    partition: str
+    now: datetime
+    living: Mapping[str, str] = field(default_factory=dict)
+    regions: frozenset[str] = frozenset()
+    unread: tuple[str, ...] = ()
+    providers: Mapping[str, states.ProviderState | None] = field(default_factory=dict)
+    roles: tuple[LeftRole, ...] = ()
+
+    def owner(self, provider: str) -> str:
+        """The cluster that irsa created a provider for, by its tag; '' if nothing tells it."""
+        state = self.providers.get(provider)
+        return state.tags.get(states.CLUSTER_TAG, "") if state is not None else ""
+
+    def is_gone(self, arn: str) -> bool:
+        """Whether a cluster of this account, by its ARN, does not exist."""
+        return arn not in self.living and not self.doubt(arn)
+
+    def doubt(self, arn: str) -> str:
+        """Why it is not known whether a cluster exists; '' if it is."""
+        if not arn.startswith("arn:"):
+            return f"its tag names {arn}, which is not a cluster of EKS"
+        found = Arn.parse(arn)
+        if found.account != self.number:
+            return f"its cluster was in account {found.account}, whose clusters irsa did not read"
+        return "" if found.region in self.regions else f"the clusters of {found.region} were not read"
+
+
+@dataclass(frozen=True)
+class DeadCluster:
+    """A cluster that is gone, and what it left: `arn` is '' if no tag tells it; `doubt`: why it may exist."""
+
+    arn: str
+    providers: tuple[str, ...] = ()
+    roles: tuple[LeftRole, ...] = ()
+    doubt: str = ""
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """Its issuers, without `https://`."""
+        return tuple(map(issuer_of, self.providers))
+
+    @property
+    def name(self) -> str:
+        """The cluster's name, or its issuer's id."""
+        return self.arn.rpartition("/")[2] or self.issuers[0].rpartition("/")[2]
+
+    def of(self, account: ReadAccount) -> Cluster:
+        """The cluster as other commands know it; without an ARN, as one that its issuer identifies."""
+        issuer = f"https://{self.issuers[0]}" if self.providers else ""
+        match = EKS.match(self.issuers[0]) if self.providers else None
+        region = self.arn.split(":")[3] if self.arn else match["region"] if match else ""
+        return Cluster(self.name, self.arn or issuer, region, account.partition, account.number, issuer)
+
+    def is_called(self, name: str) -> bool:
+        """Whether a name, an ARN, an issuer or an issuer's id is this cluster's."""
+        return name == self.name or name in self.providers or _is(name, self.arn, *self.issuers)
+
+
+def find(account: ReadAccount) -> list[DeadCluster]:
+    """The clusters that left something in IAM and are not among the account's clusters.
+
+    Only the tag of a provider tells whose issuer it is: roles of one cluster can also trust others.
+    """
+    groups: dict[str, tuple[set[str], dict[str, LeftRole]]] = {}
+    trusting: dict[str, list[LeftRole]] = {arn: [] for arn in account.providers}
+    for role in account.roles:
+        if role.owner.startswith("arn:") and role.owner not in account.living:
+            groups.setdefault(role.owner, (set(), {}))[1][role.arn] = role
+        for provider in trusted_providers(role.role.state.trust):
+            trusting.setdefault(provider, []).append(role)
+    for provider, roles in trusting.items():
+        if EKS.fullmatch(issuer_of(provider)) is None or issuer_of(provider) in account.living.values():
+            continue
+        owner = account.owner(provider)
+        if (
+            provider not in account.providers
+        ):  # Nobody can use it; the tags of irsa's roles tell whose they are.
+            roles = [role for role in roles if not role.owner]
+        key = owner if owner.startswith("arn:") and owner not in account.living else provider
+        if roles or provider in account.providers:
+            group = groups.setdefault(key, (set(), {}))
+            group[0].add(provider)
+            group[1].update((role.arn, role) for role in roles)
+    return [_dead(account, key, *group) for key, group in sorted(groups.items())]
+
+
+def _dead(
+    account: ReadAccount, key: str, providers: Collection[str], roles: Mapping[str, LeftRole]
+) -> DeadCluster:
+    # If a cluster of the tag's name exists, this issuer was of another one before it.
+    former = all(account.owner(arn) in account.living for arn in providers)
+    doubt = account.doubt(key) if ":cluster/" in key else "" if former else UNMARKED
+    ordered = sorted(roles.values(), key=lambda role: role.name)
+    return DeadCluster(key if ":cluster/" in key else "", tuple(sorted(providers)), tuple(ordered), doubt)
+
+
+def chosen(found: Sequence[DeadCluster], names: Iterable[str], account: ReadAccount) -> list[DeadCluster]:
+    """The deleted clusters of these names, each once; raises `Refused` for a name of none, or of several."""
+    picked: dict[int, DeadCluster] = {}
+    for name in names:
+        those = {number: item for number, item in enumerate(found) if item.is_called(name)}
+        if len(those) != 1:
+            raise _not_one(name, those.values(), account)
+        picked |= those
+    return list(picked.values())
+
+
+def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount) -> Refused:
+    if those:
+        return Refused(
+            f"{len(those)} deleted clusters are called {name}",
+            details=[item.arn or item.issuers[0] for item in those],
+            next_steps=("use the ARN or the issuer",),
+        )
+    alive = next((arn for arn, issuer in account.living.items() if _is(name, arn, issuer)), "")
+    if alive:
+        return Refused(
+            f"cluster {alive} exists", next_steps=("irsa retire --list  # shows deleted clusters",)
+        )
+    why = "no role and no OIDC provider refers to it"
+    return Refused(f"nothing is left of {name} in account {account.number}", reason=why,
+                   next_steps=("irsa retire --list",))  # fmt: skip
+
+
+def _is(name: str, arn: str, *issuers: str) -> bool:
+    """Whether a name, an ARN, an issuer or an issuer's id is that of a cluster."""
+    plain = name.removeprefix("https://")
+    ids = [issuer.rpartition("/")[2].upper() for issuer in issuers]
+    return plain in (arn, arn.rpartition("/")[2], *issuers) or plain.upper() in ids
+
+
+@dataclass(frozen=True)
+class Retiring:
+    """The wanted removal: of roles unused for so many seconds; with `unmarked` also if no tool owns them.
+
+    `dead` are the providers whose clusters are certainly gone.
+    """
+
+    account: ReadAccount
+    dead: Collection[str]
+    unused_for: float
+    unmarked: bool = False
+
+    @classmethod
+    def of(
+        cls, account: ReadAccount, found: Iterable[DeadCluster], unused_for: float, *, unmarked: bool
+    ) -> Retiring:
+        """By all clusters that were found."""
+        dead = {provider for item in found if not item.doubt for provider in item.providers}
+        return cls(account, dead, unused_for, unmarked)
+
+    def is_nobody(self, principal: str) -> bool:
+        """Whether a principal is a cluster that is gone, or a provider that does not exist."""
+        absent = ":oidc-provider/" in principal and principal not in self.account.providers
+        return principal in self.dead or absent
+
+    def why_kept(self, role: LeftRole, dead: DeadCluster) -> str:
+        """Why a role is not deleted; '' if nobody needs it."""
+        full_name = role.tags.get(states.SERVICE_ACCOUNT_TAG, "")
+        namespace, _, name = full_name.partition("/")
+        cluster = dead.of(self.account)
+        named = NamedRole(role.name, role.arn, role.role)
+        others = [*other_principals(Bound(cluster, namespace, name), named, self.is_nobody)]
+        chain = chain_of_policies(role.arn, role.role.inline)
+        recent = role.recent(self.account.now, self.unused_for)
+        if theirs := self._theirs(role):
+            return theirs
+        if others:
+            return f"its trust policy also allows {', '.join(dict.fromkeys(others))}"
+        if role.profiles:
+            return f"instance profile {role.profiles[0]} has it"
+        if chain is not None:
+            delete = f"irsa delete-sa {name} -n {namespace} {cluster.options}"
+            return f"{chain.target_arn} may have a statement of irsa for it. To delete both: {delete}"
+        return f"{recent} (--unused-for)" if recent else _lost(_deletion(named))
+
+    def _theirs(self, role: LeftRole) -> str:
+        """Why a role is somebody else's; '' for irsa's, and with `unmarked` for nobody's."""
+        if role.owner and not self.account.is_gone(role.owner):
+            return f"its tag {states.CLUSTER_TAG} is {role.owner}, which may exist"
+        if role.owner and states.TRANSACTION_TAG in role.tags:
+            return ""
+        maker = makers.maker_of_role(likely_makers.foreign_tags(role.role.state))
+        if maker != makers.UNKNOWN:
+            return f"{maker} created it: delete it there"
+        if guess := likely_makers.guess(role.name, role.role):
+            return str(guess)
+        return "" if role.owner or self.unmarked else "irsa did not create it (--include-unmarked)"
+
+    def statements(self, role: LeftRole, dead: DeadCluster) -> list[Document]:
+        """The statements of a kept role that only clusters that are gone can use, and irsa may remove.
+
+        On roles of others these are irsa's own, by their Sid.
+        """
+        free = not self._theirs(role)
+        found: list[Document] = []
+        for item in statements(role.role.state.trust):
+            named = principals(item, "Federated")
+            marked = trust_policy.read_statement(item)
+            ours = free or (marked is not None and bool(marked.sid))
+            alone = isinstance(item.get("Principal"), dict) and [*item["Principal"]] == ["Federated"]
+            pods = str(item.get("Sid", "")).startswith(trust_policy.MARK) and bool(dead.arn)
+            condition = item.get("Condition")
+            source = condition.get("ArnEquals", {}) if isinstance(condition, dict) else {}
+            if (ours and alone and named and set(named) <= {*self.dead}) or (
+                pods and source.get("aws:SourceArn") == dead.arn
+            ):
+                found.append(dict(item))
+        return found
+
+
+def deletion(role: LeftRole) -> tuple[Plan, list[str]]:
+    """The plan that deletes a role with its policies, and notes."""
+    found = _deletion(NamedRole(role.name, role.arn, role.role))
+    return found.plan, found.notes
+
+
+def _deletion(role: NamedRole) -> Deletion:
+    found = Deletion()
+    delete_role(role, found)
+    return found
+
+
+def _lost(found: Deletion) -> str:
+    """The settings that a rollback could not restore, as the reason to keep a role; '' for none."""
+    try:
+        check_known(found.plan)
+    except Refused as error:
+        return f"{error.message}: a rollback could not restore them"
+    return ""
+
+
+def removals(role: LeftRole, unwanted: Sequence[Document]) -> tuple[Plan, str]:
+    """The plan that removes statements, and why there is none; IAM refuses a policy without statements."""
+    rest: Document = dict(role.role.state.trust)
+    for item in unwanted:
+        rest = trust_policy.without_statement(rest, item)
+    if unwanted and not as_list(rest.get("Statement", [])):
+        return Plan(()), "its trust policy has no other statement, and IAM requires one"
+    changes = [
+        Change(Kind.TRUST_STATEMENT, (role.name, _subjects(item)), states.DocumentState(item), None)
+        for item in unwanted
+    ]
+    return Plan.of(changes), ""
+
+
+def _subjects(item: Document) -> str:
+    found = trust_policy.read_statement(item)
+    if found is not None:
+        return ", ".join(found.subjects)
+    return ", ".join([*map(issuer_of, principals(item, "Federated")), *principals(item, "Service")])
+
+
+def provider_kept(provider: states.ProviderState | None, trusting: Sequence[str], *, unmarked: bool) -> str:
+    """Why an OIDC provider is not deleted; '' if it is. `trusting` are the roles that still trust it."""
+    if provider is None:
+        return "it can't be read"
+    maker = makers.maker_of_role(provider.tags)
+    if maker not in (makers.IRSA, makers.UNKNOWN):
+        return f"{maker} created it: delete it there"
+    if maker == makers.UNKNOWN and not unmarked:
+        return "irsa did not create it (--include-unmarked)"
+    if trusting:
+        more = ["…"] if trusting[SHOWN:] else []
+        verb = "trusts" if len(trusting) == 1 else "trust"
+        return f"{plural(len(trusting), 'role')} {verb} it: {', '.join([*trusting[:SHOWN], *more])}"
+    return f"irsa could not restore {', '.join(provider.unknown)}" if provider.unknown else ""
+
+
+def without_doubt(found: Iterable[DeadCluster], gone: Mapping[str, str]) -> list[DeadCluster]:
+    """The same, with what their issuers said: by provider '' for one that is gone, or why it may exist."""
+    return [
+        replace(item, doubt="; ".join(dict.fromkeys(filter(None, map(gone.get, item.providers)))))
+        if item.doubt == UNMARKED
+        else item
+        for item in found
+    ]
+
+
+def as_json(item: DeadCluster, account: ReadAccount) -> dict[str, Any]:
+    """A row of the list."""
+    used = [role.last_used for role in item.roles if role.last_used is not None]
+    created = [role.created for role in item.roles]
+    return {
+        "name": item.name,
+        "arn": item.arn or None,
+        "issuers": [f"https://{issuer}" for issuer in item.issuers],
+        "status": "unknown" if item.doubt or account.unread else "gone",
+        "reason": item.doubt or "; ".join(account.unread) or None,
+        "roles": len(item.roles),
+        "ownRoles": sum(bool(role.owner) for role in item.roles),
+        "providers": sum(arn in account.providers for arn in item.providers),
+        "created": min(created).isoformat() if created else None,
+        "lastUsed": max(used).isoformat() if used else None,
+    }

@@ -1,0 +1,131 @@
+"""Reading the remains of deleted clusters: all roles and providers of an account, clusters of all regions."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from itertools import starmap
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import details, issuer_keys
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.bindings import provider_arns
+from irsa_cli.aws.cluster import enabled_regions, issuers
+from irsa_cli.aws.session import AwsSession
+from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import RoleState
+from irsa_cli.core.planning import retire as planning
+from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount
+from irsa_cli.core.results.retired import DeadClusterList
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import IrsaError, ServiceError
+from irsa_cli.core.values.issuer import host_path, issuer_of
+from irsa_cli.core.values.shown import caller_name
+from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.connect import Target, WireLog, check_expected
+from irsa_cli.usecases.command.settings import Note
+from irsa_cli.usecases.read.readable import read
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+PARALLEL = 16
+"""How many regions, or issuers, are read at the same time."""
+PROVIDERS = 100
+"""OIDC providers of an account: https://docs.aws.amazon.com/general/latest/gr/iam-service.html"""
+
+
+def open_session(target: Target, log: WireLog) -> AwsSession:
+    """The caller's session; no cluster is asked for."""
+    return AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
+
+
+def read_account(aws: AwsSession, target: Target, note: Note) -> ReadAccount:
+    """All roles, OIDC providers and clusters; raises `ServiceError` if regions or roles can't be listed.
+
+    Regions whose clusters can't be read are in `unread`.
+    """
+    with naming_caller(lambda _: aws.caller()), ThreadPoolExecutor(PARALLEL) as pool:
+        number, iam = Arn.parse(aws.identity()).account, aws.client("iam")
+        check_expected(target, Cluster("", "", aws.region, aws.partition, number, ""))
+        roles = pool.submit(details.all_roles, iam)
+        regions = enabled_regions(aws)
+        note(f"account {number} · {len(regions)} regions · {caller_name(aws.caller())}")
+        clusters = [*pool.map(lambda name: read(lambda: issuers(aws.moved_to(name).client("eks"))), regions)]
+        arns = provider_arns(iam)
+        states = [*pool.map(lambda arn: read(lambda: reading.provider(iam, arn)), arns)]
+        found = tuple(starmap(_left, roles.result()))
+    known = {name: item for name, item in zip(regions, clusters, strict=True) if isinstance(item, dict)}
+    unread = [
+        f"the clusters of {name} were not read: {item.why}"
+        for name, item in zip(regions, clusters, strict=True)
+        if isinstance(item, Unreadable)
+    ]
+    there = {arn: state for arn, state in zip(arns, states, strict=True) if state is not None}
+    return ReadAccount(
+        number,
+        aws.partition,
+        datetime.now(timezone.utc),
+        {arn: host_path(issuer) for item in known.values() for arn, issuer in item.items()},
+        frozenset(known),
+        tuple(unread),
+        {arn: None if isinstance(state, Unreadable) else state for arn, state in there.items()},
+        found,
+    )
+
+
+def _left(role: BoundRole, profiles: tuple[str, ...]) -> LeftRole:
+    path = role.arn.partition(":role")[2].rpartition("/")[0] + "/"
+    state = RoleState(path, role.trust, permissions_boundary=role.boundary, tags=dict(role.tags))
+    current = CurrentRole(state, frozenset(role.attached), role.documents, role_id=role.role_id)
+    return LeftRole(role.arn, current, role.created, role.last_used, profiles)
+
+
+def check_read(account: ReadAccount) -> None:
+    """Raise if a cluster may exist that nobody saw: then nothing is known to be gone."""
+    if account.unread:
+        raise IrsaError(
+            f"the clusters of {len(account.unread)} of {len(account.regions) + len(account.unread)} regions"
+            " could not be read",
+            reason="a cluster there may use any role of the account",
+            details=account.unread,
+            next_steps=("run this again with eks:ListClusters and eks:DescribeCluster in all regions",),
+        )
+
+
+def dead_clusters(account: ReadAccount, log: WireLog) -> list[DeadCluster]:
+    """The deleted clusters that left something; without irsa's tag only if EKS answers 404 for the issuer."""
+
+    def answer(provider: str) -> str:
+        try:
+            issuer_keys.fetch(f"https://{issuer_of(provider)}", log)
+        except ServiceError as error:
+            return "" if error.status == 404 else f"{planning.UNMARKED}; {error.reason}"
+        return "its issuer answers: a cluster of another account has it"
+
+    found = planning.find(account)
+    asked = [arn for item in found if item.doubt == planning.UNMARKED for arn in item.providers]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return planning.without_doubt(found, dict(zip(asked, pool.map(answer, asked), strict=True)))
+
+
+def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:
+    """All clusters that are gone and left something, and how much of its quotas the account uses."""
+    aws = open_session(target, log)
+    account = read_account(aws, target, note)
+    numbers = reading.allowed_quotas(aws.client("iam"))
+    quotas = {"OIDC providers": (len(account.providers), PROVIDERS)}
+    for name, key in (("roles", "Roles"), ("policies", "Policies")):
+        if {key, f"{key}Quota"} <= numbers.keys():
+            quotas[name] = (numbers[key], numbers[f"{key}Quota"])
+    rows = [planning.as_json(item, account) for item in dead_clusters(account, log)]
+    counts = {"region": len(account.regions), "role": len(account.roles)}
+    return DeadClusterList(rows=rows, quotas=quotas, examined=counts, unread=account.unread)
+
+
+def left_by(iam: IAMClient, cluster: str) -> list[LeftRole]:
+    """The roles that irsa created, or adopted, for a cluster by its ARN."""
+    return [role for role in starmap(_left, details.all_roles(iam)) if role.owner == cluster]

@@ -1,0 +1,339 @@
+"""`irsa retire`: remove what clusters, or namespaces, that are gone left in an account.
+
+`irsa_cli.core.planning.retire` decides what goes. Each role is one transaction, as is each OIDC provider. The
+state is in IAM only, so another run, on any machine, continues.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from fnmatch import fnmatchcase
+from functools import partial
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.listing import list_roles
+from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.aws.trail import HOMES, exchanged_since
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
+from irsa_cli.core.planning import retire as planning
+from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount, Retiring
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import principals, trusted_providers
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
+from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
+from irsa_cli.core.trust.trust_policy import read_statement
+from irsa_cli.core.values.names import account_json
+from irsa_cli.transaction.earlier import everything, supersede
+from irsa_cli.transaction.recover import is_running, unfinished
+from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, result_of, run_all
+from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.locks.ahead import when_needed
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.read import retired
+from irsa_cli.usecases.read.readable import read
+from irsa_cli.usecases.write import delete_sa
+
+
+@dataclass(frozen=True)
+class Request:
+    """The request: deleted clusters by `names`, all of them (`everything`), or namespaces by a `pattern`.
+
+    `age`: what was used or created in so many seconds stays. `unmarked`: also what no tool owns. `most`
+    roles are deleted in one run.
+    """
+
+    target: Target
+    names: tuple[str, ...] = ()
+    everything: bool = False
+    pattern: str = ""
+    age: float = 0.0
+    unmarked: bool = False
+    most: int = 100
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One transaction; `deletes`: it counts for `Request.most`."""
+
+    connection: Connection
+    name: str
+    place: str
+    run: Callable[[Settings], Result]
+    deletes: bool = False
+
+
+def retire(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
+    """Remove what was left, or only show it. Raises `IrsaError` if a cluster may exist that was not read."""
+    running = _Running(request, settings, tell)
+
+    def hear(call: WireCall) -> None:
+        running.pace.heard(call)
+        log(call)
+
+    with stoppable(running.stop, settings.note):
+        if request.pattern:
+            running.namespaces(connect(request.target, kube=True, log=hear))
+        else:
+            running.clusters(hear)
+    done = running.done
+    done.signal, done.seconds = running.stop.number, settings.seconds
+    return done
+
+
+@dataclass
+class _Running:
+    """One run. `freed`: roles, by name, that no longer trust a provider (its ARN)."""
+
+    request: Request
+    settings: Settings
+    tell: Callable[[Item], None]
+    done: AppliedList = field(default_factory=AppliedList)
+    pace: Pace = field(default_factory=lambda: Pace(PARALLEL))
+    stop: RunGroup = field(default_factory=RunGroup)
+    freed: set[tuple[str, str]] = field(default_factory=set)
+
+    def clusters(self, log: WireLog) -> None:
+        """The roles of the deleted clusters, then their OIDC providers."""
+        request, self.done.noun = self.request, "role"
+        aws = retired.open_session(request.target, log)
+        account = retired.read_account(aws, request.target, self.settings.note)
+        retired.check_read(account)
+        self._end_journals(account)
+        found = retired.dead_clusters(account, log)
+        chosen = found if request.everything else planning.chosen(found, request.names, account)
+        retiring = Retiring.of(account, found, request.age, unmarked=request.unmarked)
+        notices = [f"{item.name}: nothing is removed: {item.doubt}" for item in chosen if item.doubt]
+        proven = {
+            item.name if len(chosen) > 1 else "": (item, self._connection(aws, item, account, log))
+            for item in chosen
+            if not item.doubt
+        }
+        roles = {role.arn: (place, role) for place in reversed(proven) for role in proven[place][0].roles}
+        works = [
+            self._role(proven[place][1], role, proven[place][0], retiring, place)
+            for place, role in sorted(roles.values(), key=lambda pair: (pair[0], pair[1].name))
+        ]
+        deleted = [work for work in works if work.deletes]
+        left = deleted[request.most :]
+        if left:
+            notices.append(f"{len(left)} more roles are left for another run (--max {request.most})")
+        self.done.notices = notices
+        self._run([work for work in works if work not in left])
+        trusting = self._trusting(aws, account)
+        self._run([
+            _Work(connection, CLUSTER, place, partial(self._provider, connection, arn, trusting))
+            for place, (dead, connection) in proven.items()
+            for arn in dead.providers
+            if arn in account.providers
+        ])  # fmt: skip
+
+    def _connection(
+        self, aws: AwsSession, dead: DeadCluster, account: ReadAccount, log: WireLog
+    ) -> Connection:
+        """A connection without EKS; `irsa recover` reaches the same by the marks, or by the issuer."""
+        cluster = dead.of(account)
+        target = replace(self.request.target, cluster=cluster.name, region=cluster.region)
+        if not dead.arn:
+            target = replace(target, issuer_url=cluster.issuer, account=account.number)
+        return Connection(aws, target, replace(cluster, caller=aws.caller()), None, log, asks_cluster=False)
+
+    def _end_journals(self, account: ReadAccount) -> None:
+        """Interrupted runs whose role or provider is gone have nothing left to do."""
+        there = {role.name for role in account.roles} | account.providers.keys()
+        for path, story in unfinished(self.settings.state_dir) if not self.settings.dry_run else ():
+            objects = {record.change.object[1][0] for record in story.records}
+            mine = story.about is not None and story.about.command == Command.RETIRE.value
+            if mine and not objects & there and not is_running(path):
+                supersede([path])
+
+    def _run(self, works: Sequence[_Work]) -> None:
+        """Carry out the transactions, several at the same time; one that fails stops no other."""
+        begun, start = set(), len(self.done.items)
+
+        def one(work: _Work) -> Item:
+            settings = replace(self.settings, group=self.stop, started=time.monotonic())
+            result = result_of(lambda: work.run(settings))
+            return ended(work.connection.cluster, work.name, result, place=work.place)
+
+        every = [partial(one, work) for work in works]
+        for number, item in run_all(every, self.pace, PARALLEL, lambda: bool(self.stop.number)):
+            begun.add(number)
+            self.done.items.append(item)
+            self.tell(item)
+        self.done.items[start:] = sorted(self.done.items[start:], key=lambda item: (item.place, item.name))
+        self.done.pending += [
+            NotBegun(work.connection.cluster, work.name, work.place)
+            for number, work in enumerate(works)
+            if number not in begun
+        ]
+
+    def _role(
+        self, connection: Connection, role: LeftRole, dead: DeadCluster, retiring: Retiring, place: str
+    ) -> _Work:
+        deletes = not retiring.why_kept(role, dead)
+        one = _Retired(self, connection, role, dead, retiring)
+        # A role without a removal needs no further look.
+        idle = not deletes and not retiring.statements(role, dead)
+        return _Work(connection, role.name, place, one.stays if idle else one.run, deletes)
+
+    def _trusting(self, aws: AwsSession, account: ReadAccount) -> dict[str, list[str]]:
+        """By provider, the roles that still trust it: a list of IAM may be older than this run's writes."""
+        roles = [(role.name, role.role.state.trust) for role in account.roles]
+        if not self.settings.dry_run and any(item.result.changes for item in self.done.items):
+            roles = [(role.name, role.trust) for role in list_roles(aws.client("iam")).roles]
+        found: dict[str, list[str]] = {}
+        for name, trust in roles:
+            for arn in trusted_providers(trust):
+                if (name, arn) not in self.freed:
+                    found.setdefault(arn, []).append(name)
+        return found
+
+    def _provider(
+        self, connection: Connection, arn: str, trusting: dict[str, list[str]], settings: Settings
+    ) -> Result:
+        context = RunContext.of(Command.RETIRE, connection, None)
+        earlier = going_on(settings, context, everything)
+        with naming_caller(connection.caller):
+            state = reading.provider(connection.iam, arn)
+        unmarked = self.request.unmarked
+        why = "" if state is None else planning.provider_kept(state, trusting.get(arn, ()), unmarked=unmarked)
+        changes = [] if state is None or why else [Change(Kind.PROVIDER, (arn,), state, None)]
+        result = perform(Plan.of(changes), connection, settings, context, seen=[state])
+        supersede_if_well(earlier, result, settings)
+        deleted = result.ended is Ended.COMMITTED
+        url, audiences = (
+            (state.url, state.audiences) if state is not None else (connection.cluster.issuer, [])
+        )
+        result.facts = {"provider": {"arn": arn, "url": url, "audiences": audiences, "deleted": deleted}}
+        result.notes += [f"the OIDC provider stays: {why}"] if why else []
+        return result
+
+    def namespaces(self, connection: Connection) -> None:
+        """The bindings of a living cluster whose namespace is gone, by irsa's tags on roles."""
+        connection.announce(self.settings.note)
+        with naming_caller(connection.caller), ThreadPoolExecutor(PARALLEL) as pool:
+            roles = retired.left_by(connection.iam, connection.cluster.arn)
+            names = {role.namespace for role in roles}
+            asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
+            there = pool.map(lambda name: read(lambda: connection.kube.namespace(name)), asked)
+            answers = dict(zip(asked, there, strict=True))
+        unread = [f"namespace {name} was not read: {item.why}"
+                  for name, item in answers.items() if isinstance(item, Unreadable)]  # fmt: skip
+        gone = {name for name, item in answers.items() if item is None}
+        works: dict[str, _Work] = {}
+        with Locks.of(connection, self.settings, Command.RETIRE) as locks:
+            for role in (role for role in roles if role.namespace in gone):
+                full_name = role.tags[SERVICE_ACCOUNT_TAG]
+                recent = role.recent(datetime.now(timezone.utc), self.request.age)
+                if recent:
+                    unread.append(f"{full_name} stays: {recent} (--older-than)")
+                    continue
+                works[full_name] = self._binding(connection, full_name, role.name, locks)
+            self.done.notices = unread
+            most = self.request.most
+            if len(works) > most:
+                unread.append(f"{len(works) - most} more are left for another run (--max {most})")
+            self._run(list(works.values())[:most])
+
+    def _binding(self, connection: Connection, full_name: str, role: str, locks: Locks) -> _Work:
+        namespace, _, name = full_name.partition("/")
+        request = delete_sa.Request(
+            self.request.target,
+            namespace,
+            name,
+            role_name=role,
+            extent=delete_sa.Extent.BINDING,
+            ignore_not_found=True,
+        )
+        delete = partial(delete_sa.delete_binding, connection, request)
+        lock = binding_lock(namespace, name)
+        return _Work(connection, full_name, "", lambda settings: when_needed(locks, settings, lock, delete))
+
+
+@dataclass(frozen=True)
+class _Retired:
+    """The work on one role, which is read again before anything is written."""
+
+    running: _Running
+    connection: Connection
+    role: LeftRole
+    dead: DeadCluster
+    retiring: Retiring
+
+    def run(self, settings: Settings) -> Result:
+        """Delete the role, or remove the statements that nobody can use."""
+        context = RunContext.of(Command.RETIRE, self.connection, self.role.name)
+        earlier = going_on(settings, context, everything)
+        result = until_settled(lambda: self._attempt(settings, context), settings)
+        supersede_if_well(earlier, result, settings)
+        return result
+
+    def stays(self, _settings: Settings) -> Result:
+        """The result for a role that nothing is removed from."""
+        why = self.retiring.why_kept(self.role, self.dead)
+        return self._with_facts(Result(Ended.UNCHANGED, notes=[f"the role stays: {why}"]), deletes=False)
+
+    def _attempt(self, settings: Settings, context: RunContext) -> Result:
+        with naming_caller(self.connection.caller):
+            current = reading.whole_role(self.connection.iam, self.role.name)
+            if current is None or current.role_id != self.role.role.role_id:
+                why = "it is already deleted" if current is None else "another role has this name now"
+                return self._with_facts(Result(Ended.UNCHANGED, notes=[why]), deletes=current is None)
+            role = replace(self.role, role=current)
+            why = self.retiring.why_kept(role, self.dead)
+            plan, notes = planning.deletion(role) if not why else self._removals(role, why)
+        result = perform(plan, self.connection, settings, context, seen=[current])
+        result.notes += notes
+        if result.ended in (Ended.COMMITTED, Ended.PLANNED):
+            unwanted = [] if not why else [item.before.document for item in plan]  # type: ignore[union-attr]
+            named = {arn for item in unwanted for arn in principals(item, "Federated")}
+            self.running.freed |= {
+                (role.name, arn) for arn in (named if why else trusted_providers(current.state.trust))
+            }
+        return self._with_facts(result, deletes=not why)
+
+    def _with_facts(self, result: Result, *, deletes: bool) -> Result:
+        account = account_json(self.role.tags.get(SERVICE_ACCOUNT_TAG))
+        gone = deletes and result.ended in (Ended.COMMITTED, Ended.UNCHANGED)
+        role = {"arn": self.role.arn, "created": False, "deleted": gone}
+        result.facts = {"serviceAccount": account, "role": role}
+        return result
+
+    def _removals(self, role: LeftRole, why: str) -> tuple[Plan, list[str]]:
+        """The removal of statements from a role that stays; of one that is used, CloudTrail has to say so."""
+        notes, unwanted = [f"the role stays: {why}"], list[Document]()
+        for item in self.retiring.statements(role, self.dead):
+            used = role.recent(self.retiring.account.now, self.retiring.unused_for) and self._use(item)
+            if used:
+                notes.append(f"a statement for {', '.join(principals(item, 'Federated'))} stays: {used}")
+            else:
+                unwanted.append(item)
+        plan, kept = planning.removals(role, unwanted)
+        return plan, [*notes, *([kept] if kept else [])]
+
+    def _use(self, statement: Document) -> str:
+        """The use of a statement in CloudTrail, or why it is unknown; '' for none."""
+        found, aws = read_statement(statement), self.connection.aws
+        if found is None or any(mark in name for name in found.subjects for mark in "*?"):
+            return "its subjects are patterns, so its use is unknown"
+        since = self.retiring.account.now - timedelta(seconds=self.retiring.unused_for)
+        for region in dict.fromkeys((self.connection.cluster.region, HOMES.get(aws.partition, aws.region))):
+            for subject in found.subjects:
+                look = partial(exchanged_since, aws.moved_to(region), subject, found.provider, since)
+                last = read(look)
+                if isinstance(last, Unreadable):
+                    return f"CloudTrail was not read: {last.why}"
+                if last is not None:
+                    return f"{subject} used it on {last:%Y-%m-%d}"
+        return ""
