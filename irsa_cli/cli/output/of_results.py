@@ -11,7 +11,7 @@ from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, Pipe
 from irsa_cli.cli.output.text import messages, text_lines
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
-from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.rules.rule import Risk
@@ -30,17 +30,31 @@ WORDS = {
 }
 
 
+_NOTHING_CHANGED = (Ended.UNCHANGED, Ended.PLANNED, Ended.REFUSED, Ended.FAILED)
+
+
 def counted(done: AppliedList) -> str:
     """How many ServiceAccounts have which outcome, then everything else; '' if there are none."""
-    parts = [(number, WORDS[Ended(ended)]) for ended, number in done.summary.items()]
+    words = totals_words(done)
+    parts = [(number, words[ended]) for ended, number in done.summary.items()]
     parts += [(len(done.pending), "not started")] if done.pending else []
     accounts = plural(sum(number for number, _ in parts), "ServiceAccount")
     if len(parts) == 1:
         accounts += f" {parts[0][1]}"
     elif parts:
         accounts += f": {', '.join(f'{number} {word}' for number, word in parts)}"
-    apart = (f"{name} {WORDS[ended]}" for name, ends in done.apart.items() for ended in ends)
+    apart = (
+        f"{plural(number, name) if number > 1 else name} {words[ended]}"
+        for (name, ended), number in done.apart.items()
+    )
     return "; ".join([*([accounts] if parts else []), *apart])
+
+
+def totals_words(done: AppliedList) -> dict[str, str]:
+    """The words of a total by outcome: none says that nothing was changed if something was."""
+    changed = any(item.result.ended not in _NOTHING_CHANGED for item in done.items)
+    words = {**WORDS, Ended.FAILED: "failed"} if changed else WORDS
+    return {**{ended.value: words[ended] for ended in Ended}, NOT_BEGUN: "not started"}
 
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
@@ -73,7 +87,8 @@ def of_result(result: Result, title: str) -> PipelineReport:
 
 def of_applied(done: AppliedList, title: str) -> PipelineReport:
     """The report of a command about many ServiceAccounts, in the order of the files."""
-    clusters = {item.result.cluster.arn: item.result.cluster for item in done.items if item.result.cluster}
+    reached = (item.result.cluster for item in done.items if item.result.cluster)
+    clusters = {cluster.arn: cluster for cluster in reached if cluster.arn}
     eventful = [
         item for item in done.items if item.result.ended is not Ended.UNCHANGED or item.result.warnings
     ]
@@ -83,12 +98,13 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
     return PipelineReport(
         title,
         f"{counted(done) or 'nothing to do'}{plan}",
-        all(_is_good(item.result) for item in done.items) and not done.pending,
+        all(_is_good(item.result) for item in done.items) and not (done.pending or done.missing),
         int(done.exit_code),
         facts_of(*clusters.values()),
         (
             *(_entry(item.title, item.result, _place(item.where)) for item in eventful),
             *(Entry(item.title, "not started", Rank.FAILED, level=Level.ERROR) for item in done.pending),
+            *(Entry(f"shard {name}", "missing", Rank.FAILED, level=Level.ERROR) for name in done.missing),
         ),
         (f"{unchanged} unchanged",) if unchanged else (),
         (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),

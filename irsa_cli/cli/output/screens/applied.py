@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import click
 
-from irsa_cli.cli.output.of_results import GOOD, WORDS, counted, report_of
+from irsa_cli.cli.output.of_results import GOOD, WORDS, counted, report_of, totals_words
 from irsa_cli.cli.output.plan_text import change_lines, totals
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say
-from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.applied import AppliedList, Changed, Item
+from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.results.scope import plural
 from irsa_cli.core.values.shown import visible
 
@@ -24,7 +24,9 @@ def ended_line(item: Item) -> str:
     result = item.result
     sign = _sign(result)
     count = plural(len(result.changes), "change")
-    what = f"{WORDS[result.ended]}, {count}" if result.changes else WORDS[result.ended]
+    # Others of the cluster may have been changed before it failed.
+    word = "failed" if (item.name, result.ended) == (CLUSTER, Ended.FAILED) else WORDS[result.ended]
+    what = f"{word}, {count}" if result.changes else word
     took = f"  {result.seconds:.1f} s" if result.seconds else ""
     return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}}  {what}{took}')}"
 
@@ -83,8 +85,9 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
             yield visible(f"    changed: {Changed(**facts)}")
     if pending:
         yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
-    yield f"{counted(done) or 'Nothing to do'} ({done.seconds:.1f} s)."
-    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not started"}
+    took = f" ({done.seconds:.1f} s)" if done.is_timed else ""
+    yield f"{counted(done) or 'Nothing to do'}{took}."
+    words = totals_words(done)
     widest = max(map(len, done.by_place), default=0)
     for place, found in done.by_place.items():  # The clusters, if there are several.
         parts = ", ".join(f"{count} {words[name]}" for name, count in found.items())
@@ -104,5 +107,7 @@ def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
             yield from (f"  {line}" for line in messages(result))
         for stays in result.facts.get("stays", ()):
             yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"
+    if done.missing:
+        yield f"Missing shards: {', '.join(done.missing)}. Their results are unknown."
     if done.pending:
         yield f"Not started: {', '.join(item.title for item in done.pending)}"
