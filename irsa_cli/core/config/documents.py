@@ -9,7 +9,7 @@ from dataclasses import replace
 from yaml import MappingNode, Node
 
 from irsa_cli.core.config import elsewhere
-from irsa_cli.core.config.entry_fields import ACCOUNT_FIELDS, OF_DOCUMENTS
+from irsa_cli.core.config.entry_fields import ACCESS, ACCOUNT_FIELDS, OF_DOCUMENTS, access
 from irsa_cli.core.config.model import Binding, Config, distinct
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader, Table, text_fields
@@ -43,8 +43,6 @@ _METADATA: Table = {
     **text_fields("region", name="cluster"),
     "tags": ("tags", lambda reader, node: reader.text_map(node, names.tags)),
 }
-_ACCESS = text_fields("account", "assumeRole")
-"""The account of the cluster, and the role to assume there: in irsa's own kind only."""
 _BOUNDARY = text_fields(permissionsBoundary="boundary")
 
 
@@ -130,7 +128,7 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
     fields, notices = _lenient(reader, node, _CLUSTER_CONFIG, under_iam)
     metadata: Fields = {}
     if "metadata" in fields:
-        ours = dict.fromkeys(_ACCESS, f"it is a field of {' '.join(OWN)}")
+        ours = dict.fromkeys(ACCESS, f"it is a field of {' '.join(OWN)}")
         metadata, _ = _lenient(reader, fields["metadata"], tuple(_METADATA), ours)
     said = reader.said(metadata, _METADATA)
     more = ["..."] if len(notices) > MOST_FIELDS else []
@@ -156,7 +154,7 @@ def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
     fields = reader.fields(node, _BINDINGS, "Bindings", {"iam": "serviceAccounts is a top-level field here"})
     metadata: Fields = {}
     if "metadata" in fields:
-        metadata = reader.fields(fields["metadata"], {**_METADATA, **_ACCESS}, "metadata", {})
+        metadata = reader.fields(fields["metadata"], {**_METADATA, **ACCESS}, "metadata", {})
     said = reader.said(metadata, _METADATA) | reader.said(fields, _BOUNDARY)
     accounts = reader.said(fields, ACCOUNT_FIELDS)
     found = _assembled(reader, node, fields, Defaults(**said, ours=True, read=read, accounts=accounts), [])
@@ -165,12 +163,7 @@ def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
 
 def _reached(reader: Reader, metadata: Fields, config: Config) -> Config:
     """The configuration with the account of its cluster, and the role to assume there."""
-    access = reader.said(metadata, _ACCESS)
-    account, role = access.get("account", ""), access.get("assume_role", "")
-    of_role = arn.role_arn(role).account if role else ""
-    if account and of_role not in ("", account):
-        reader.problem(metadata["assumeRole"], f"this role is in account {of_role}: account says {account}")
-    account = account or of_role
+    account, role = access(reader, metadata)
     bindings = tuple(replace(item, account=account) for item in config.bindings)
     return replace(config, account=account, assume_role=role, bindings=bindings)
 
