@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -45,10 +45,14 @@ def _read(name: str, account: str = DEFAULT_ACCOUNT) -> dict[str, Any]:
     return found
 
 
-def put_other_account(sandbox: Sandbox, first: str) -> None:
-    """Add a second account, with roles that the first one uses in examples."""
+def put_other_account(sandbox: Sandbox, first: str, clusters: Iterable[ClusterSpec] = ()) -> None:
+    """Add a second account, with roles that the first one uses in examples, and access to its clusters."""
     roles = _read("OtherAccount", first)["roles"]
     sandbox.put_roles((RoleSpec(**role) for role in roles), account=OTHER_ACCOUNT)
+    for spec in clusters:
+        if spec.account == OTHER_ACCOUNT:
+            arn = f"arn:aws:iam::{OTHER_ACCOUNT}:role/{roles[0]['name']}"
+            sandbox.grant(spec.name, arn, groups=("system:masters",))
 
 
 def prepare(sandbox: Sandbox, name: str, environment: Mapping[str, str]) -> str:

@@ -194,7 +194,7 @@ def test_a_cluster_that_is_not_reached_does_not_keep_the_others(
     ran = apply(west, text, "-o", "json")
     assert ran.code == 1
     assert ran.metadata["byCluster"] == [
-        {"name": "twim", "region": None, "account": None, "summary": {"refused": 1}},
+        {"name": "twim", "region": "eu-west-1", "account": None, "summary": {"refused": 1}},
         {
             "name": "twin",
             "region": "eu-central-1",

@@ -79,6 +79,10 @@ CLUSTER = {
     "name": text(r"[0-9A-Za-z][A-Za-z0-9_-]*", 100, "Name of the EKS cluster"),
     "region": text("[a-z]+(-[a-z]+)+-[0-9]+", 32, "Region of the cluster"),
 }
+ACCESS = {
+    "account": text("[0-9]{12}", None, "Account of the cluster"),
+    "assumeRole": ref("roleARN", "Role to assume for the cluster"),
+}
 ISSUER = r"https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(/[\x21\x22\x24-\x3e\x40-\x7e]*)?"
 OPERATOR = f"Null|((ForAnyValue|ForAllValues):)?({'|'.join(COMPARISONS)})(IfExists)?"
 
@@ -92,7 +96,7 @@ def schema() -> Schema:
             {
                 "apiVersion": {"const": "irsa/v1"},
                 "kind": {"const": "Bindings"},
-                "metadata": fields({**CLUSTER, "tags": ref("tags", "Tags of all roles")}),
+                "metadata": fields({**CLUSTER, **ACCESS, "tags": ref("tags", "Tags of all roles")}),
                 "withOIDC": {"type": "boolean", "description": "Also create the cluster's OIDC provider"},
                 "permissionsBoundary": ref("policyARN", "Permissions boundary of roles whose entry has none"),
                 "serviceAccounts": listed(ref("serviceAccount")),

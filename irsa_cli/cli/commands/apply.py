@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from irsa_cli.cli.commands.show import read_plan
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, roles, targets
-from irsa_cli.cli.options.types import POLICY_ARN, group, once, switch
+from irsa_cli.cli.options.types import POLICY_ARN, group, once, once_filled, switch, wrong_usage
 from irsa_cli.cli.output.plan_text import demand_yes
 from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
 from irsa_cli.cli.output.speaking import Speaking
@@ -47,6 +47,9 @@ apply_options = group(
 )
 """The handling of differences: the same for `apply` and `diff`."""
 
+canary_option = once_filled(
+    "--canary", metavar="NAME", help="Begin with this cluster; if it fails, stop (also its ARN)."
+)
 verify_option = switch("--verify", help="Verify each token at STS before annotating its ServiceAccount.")
 
 
@@ -59,6 +62,7 @@ verify_option = switch("--verify", help="Verify each token at STS before annotat
 @common.kube_options
 @apply_options
 @verify_option
+@canary_option
 @common.writing_options
 def command(**options: Any) -> int:
     """Create and update ServiceAccounts from files.
@@ -109,14 +113,23 @@ _OF_THE_REQUEST = (
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
-    from irsa_cli.usecases.files.targets import Request
+    from irsa_cli.usecases.files.fleet import canary_first
+    from irsa_cli.usecases.files.targets import Request, places
 
+    canary = options.pop("canary", None) or ""
     configs, target, selection = files.take_files(options)
+    if canary and selection.shard:
+        raise click.UsageError(
+            "--canary and --shard contradict each other: apply the canary before the shards"
+        )
+    with wrong_usage():
+        canary_first(places(configs, target, selection), canary)
     return Request(
         configs,
         target,
         selection,
         verify=verify,
+        canary=canary,
         **{name: options[name] for name in _OF_THE_REQUEST},
         changed_by=options.get("changed_by", False),
         boundary=options["boundary"] or "",

@@ -175,8 +175,8 @@ def _started(
         if world:
             environment = {**os.environ, **sandbox.env(**home), **own}
             user = worlds.prepare(sandbox, world, environment)
-        if worlds.OTHER_ACCOUNT not in {spec.account for spec in specs}:
-            worlds.put_other_account(sandbox, home["account"])
+        if home["account"] != worlds.OTHER_ACCOUNT:
+            worlds.put_other_account(sandbox, home["account"], specs)
         if delays["consistency"] == "replicas":
             sandbox.replicate(delays["lag"], delays["seed"])
         yield sandbox, {**sandbox.env(**home, user=user), **own}

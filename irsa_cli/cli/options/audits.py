@@ -10,7 +10,17 @@ from click.shell_completion import CompletionItem
 
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.targets import readers_option
-from irsa_cli.cli.options.types import CLUSTER_NAME, Decorator, completed, group, many, many_filled, once
+from irsa_cli.cli.options.types import (
+    CLUSTER_NAME,
+    ROLE_NAME,
+    Decorator,
+    completed,
+    group,
+    many,
+    many_filled,
+    once,
+    wrong_usage,
+)
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.trust.rules.rule import Severity
@@ -104,6 +114,17 @@ source_options = group(
     ),
     common.profile_option,
     common.assume_role_option,
+    once(
+        "--accounts",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Read the accounts in this file, each by its role.",
+    ),
+    once(
+        "--organization",
+        type=ROLE_NAME,
+        metavar="ROLE",
+        help="Read all accounts of the organization, by this role in each.",
+    ),
     readers_option("Also read another account's IAM by this role (repeat)."),
     many(
         "--from",
@@ -126,7 +147,10 @@ def wants_fixes(speaking: Speaking) -> bool:
 
 def take_source(options: dict[str, Any]) -> AuditSource:
     """Take the options of `source_options`."""
-    from irsa_cli.usecases.audit.run import AuditSource, LiveSource
+    from irsa_cli.core.config import accounts
+    from irsa_cli.usecases.audit.organization import LiveSource
+    from irsa_cli.usecases.audit.run import AuditSource
+    from irsa_cli.usecases.texts import read_text
 
     files = tuple(map(Path, options.pop("files")))
     names = ("clusters", "regions", "profile", "assume_role", "readers")
@@ -134,6 +158,14 @@ def take_source(options: dict[str, Any]) -> AuditSource:
     if files and any(found.values()):
         raise click.UsageError("--from reads files only: leave out --cluster, --region and other AWS options")
     found["regions"] = common.listed(found["regions"])
+    listed, found["organization"] = options.pop("accounts"), options.pop("organization") or ""
+    many = "--accounts" if listed else "--organization" if found["organization"] else ""
+    alone = ("clusters", "assume_role", "readers")
+    if many and (files or any(found[name] for name in alone) or (listed and found["organization"])):
+        raise click.UsageError(f"{many} reads whole accounts: only --region and --profile go with it")
+    if listed:
+        with wrong_usage():
+            found["accounts"] = accounts.parse(read_text(listed), listed)
     return AuditSource(LiveSource(**found), files)
 
 

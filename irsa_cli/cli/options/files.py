@@ -9,11 +9,15 @@ import click
 from irsa_cli.cli.help.environment import is_flag
 from irsa_cli.cli.options.common import expect_options, listed, where_options
 from irsa_cli.cli.options.targets import current_cluster, role_account_options, take_named, target_way_options
-from irsa_cli.cli.options.types import Decorator, group, many_filled, once, wrong_usage
+from irsa_cli.cli.options.types import Checked, Decorator, group, many_filled, once, wrong_usage
 from irsa_cli.core.config.model import Config, Selection
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
+
+
+NAMED = ("cluster", "region", "assume_role")
+"""Options that files name as well: only a flag contradicts a file."""
 
 
 def file_options(*, required: bool = True) -> Decorator:
@@ -43,6 +47,12 @@ def file_options(*, required: bool = True) -> Decorator:
             metavar="N",
             help="Stop after this many failures. [default: no limit]",
         ),
+        once(
+            "--shard",
+            type=Checked("index/total", "shards.parse"),
+            metavar="I/N",
+            help="Only part I of N parts of the clusters, counted from 0: 0/4 to 3/4.",
+        ),
     )
 
 
@@ -61,11 +71,11 @@ def take_files(
     """
     from irsa_cli.usecases.files.targets import places, read_configs
 
-    target = take_named(options, yields=tuple(name for name in ("cluster", "region") if not is_flag(name)))
+    target = take_named(options, yields=tuple(name for name in NAMED if not is_flag(name)))
     include = listed(options.pop("include"))
     exclude = listed(options.pop("exclude"))
     with wrong_usage():
-        selection = Selection(include, exclude)
+        selection = Selection(include, exclude, options.pop("shard"))
         configs = tuple(read_configs(options.pop("files"), deletes=deletes))
         if not options.get("prune"):  # irsa prunes ServiceAccounts that are in no file.
             selection.check(item for config in configs for item in config.bindings)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from yaml import MappingNode, Node
 
 from irsa_cli.core.config import elsewhere
 from irsa_cli.core.config.associations import association
-from irsa_cli.core.config.entry_fields import ACCOUNT_FIELDS, OF_DOCUMENTS
+from irsa_cli.core.config.entry_fields import ACCESS, ACCOUNT_FIELDS, OF_DOCUMENTS, access
 from irsa_cli.core.config.model import Binding, Config, distinct
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader, Table, text_fields
@@ -127,10 +128,12 @@ def _by_key(node: Node | None) -> dict[str, Node]:
 
 
 def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
-    fields, notices = _lenient(reader, node, _CLUSTER_CONFIG, (*_IAM, "serviceAccounts"))
+    under_iam = dict.fromkeys((*_IAM, "serviceAccounts"), "it belongs under iam")
+    fields, notices = _lenient(reader, node, _CLUSTER_CONFIG, under_iam)
     metadata: Fields = {}
     if "metadata" in fields:
-        metadata, _ = _lenient(reader, fields["metadata"], tuple(_METADATA), ())
+        ours = dict.fromkeys(ACCESS, f"it is a field of {' '.join(OWN)}")
+        metadata, _ = _lenient(reader, fields["metadata"], tuple(_METADATA), ours)
     said = reader.said(metadata, _METADATA)
     more = ["..."] if len(notices) > MOST_FIELDS else []
     names_of_others = ", ".join([*notices[:MOST_FIELDS], *more])
@@ -156,14 +159,22 @@ def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
     fields = reader.fields(node, _BINDINGS, "Bindings", {"iam": "serviceAccounts is a top-level field here"})
     metadata: Fields = {}
     if "metadata" in fields:
-        metadata = reader.fields(fields["metadata"], _METADATA, "metadata", {})
+        metadata = reader.fields(fields["metadata"], {**_METADATA, **ACCESS}, "metadata", {})
     said = reader.said(metadata, _METADATA) | reader.said(fields, _BOUNDARY)
     accounts = reader.said(fields, ACCOUNT_FIELDS)
-    return _assembled(reader, node, fields, Defaults(**said, ours=True, read=read, accounts=accounts), [])
+    found = _assembled(reader, node, fields, Defaults(**said, ours=True, read=read, accounts=accounts), [])
+    return _reached(reader, metadata, found)
+
+
+def _reached(reader: Reader, metadata: Fields, config: Config) -> Config:
+    """The configuration with the account of its cluster, and the role to assume there."""
+    account, role = access(reader, metadata)
+    bindings = tuple(replace(item, account=account) for item in config.bindings)
+    return replace(config, account=account, assume_role=role, bindings=bindings)
 
 
 def _lenient(
-    reader: Reader, node: Node, read: tuple[str, ...], misplaced: tuple[str, ...]
+    reader: Reader, node: Node, read: tuple[str, ...], misplaced: Mapping[str, str]
 ) -> tuple[Fields, list[str]]:
     """The fields that irsa reads and the names of the others; one that looks like a slip is a problem."""
     found = reader.pairs(node)
@@ -172,7 +183,7 @@ def _lenient(
         if name in read:
             continue
         if name in misplaced:
-            hint = "it belongs under iam"
+            hint = misplaced[name]
         else:  # eksctl has three dozen fields here: who has more has no slip of the pen.
             hint = did_you_mean(name, read) if len(others) < MOST_FIELDS else ""
         if hint and name not in _EKSCTL_METADATA_IGNORED:

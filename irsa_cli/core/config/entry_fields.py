@@ -23,6 +23,8 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
 
+ACCESS = text_fields("account", "assumeRole")
+"""The account of a cluster, and the role to assume there."""
 ACCOUNT_FIELDS: Table = {
     **text_fields("roleAccount", "roleAssumeRole", "roleProfile", "targetRole", "externalID"),
     **text_fields("targetAssumeRole", "targetProfile", "awsConfigMap"),
@@ -35,6 +37,17 @@ OF_A_CHAIN = tuple(field for field in ACCOUNT_FIELDS if not field.startswith("ro
 """Fields about the target role."""
 OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profile", "target_tag_session")
 """Attributes that another target makes meaningless."""
+
+
+def access(reader: Reader, fields: Fields) -> tuple[str, str]:
+    """The account and the role; the role's account must be the same."""
+    said = reader.said(fields, ACCESS)
+    account, role = said.get("account", ""), said.get("assume_role", "")
+    if account and _account_of(role) not in ("", account):
+        reader.problem(
+            fields["assumeRole"], f"this role is in account {_account_of(role)}: account says {account}"
+        )
+    return account or _account_of(role), role
 
 
 def with_defaults(own: Mapping[str, Any], defaults: Mapping[str, Any], *, chains: bool) -> dict[str, Any]:

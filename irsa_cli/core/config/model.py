@@ -13,6 +13,7 @@ from typing import Any
 
 from irsa_cli.core.binding.spec import BindingSpec
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Binding(BindingSpec):
     where: str = ""
     cluster: str = ""
     region: str = ""
+    account: str = ""
+    """The account of the cluster, if the file names it."""
     clusters: tuple[OtherCluster, ...] = ()
     role_account: str = ""
     """The account of the role, if it is not the cluster's; access to it:"""
@@ -46,7 +49,7 @@ class Binding(BindingSpec):
 
 @dataclass(frozen=True)
 class Config:
-    """A document; `cluster` and `region` are empty if it does not name them.
+    """A document; `cluster`, `region` and `account` are empty if it does not name them.
 
     `notices` are about parts that irsa does not read.
     """
@@ -59,6 +62,9 @@ class Config:
     notices: tuple[str, ...] = ()
     accounts: Mapping[str, Any] = field(default_factory=dict)
     """Fields about other accounts for all entries, by attribute."""
+    account: str = ""
+    assume_role: str = ""
+    """The role that the run assumes for this cluster; `account` is its account."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Selection:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         for item in (*self.include, *self.exclude):
@@ -236,5 +243,5 @@ def _twice(bindings: Iterable[Binding], key: Callable[[Binding], str]) -> Iterat
 
 
 def _may_be_one(one: Binding, other: Binding) -> bool:
-    clusters, regions = {one.cluster, other.cluster}, {one.region, other.region}
-    return all(len(names - {""}) <= 1 for names in (clusters, regions))
+    pairs = ((one.cluster, other.cluster), (one.region, other.region), (one.account, other.account))
+    return all(len({*names} - {""}) <= 1 for names in pairs)

@@ -25,7 +25,7 @@ _NAMES: Mapping[Rule, str] = {
     names.profile: "profile role_profile target_profile",
     issuer.check_issuer: "issuer_url issuers OtherCluster.issuer",
     arn.check_account: "account role_account target_account expect_account",
-    arn.check_role: "role_assume_role target_assume_role attach_role_arn",
+    arn.check_role: "assume_role role_assume_role target_assume_role attach_role_arn",
     arn.check_cluster: "expect_cluster_arn",
     names.role: "role_name",
     names.role_path: "role_path",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -83,6 +83,17 @@ class AppliedList:
     detailed: bool = False
     noun: str = "ServiceAccount"
     """The name of an object of one transaction."""
+    shard: Mapping[str, Any] | None = None
+    """The shard as JSON, if the run is one of several."""
+    missing: tuple[str, ...] = ()
+    """Shards whose results are unknown."""
+    is_timed = True
+
+    def add(self, part: AppliedList) -> None:
+        """Add what one cluster of this run has done."""
+        self.items += part.items
+        self.pending += part.pending
+        self.notices = [*self.notices, *part.notices]
 
     def order(self, start: int, names: Iterable[str]) -> None:
         """Sort the items from number `start` by `names`; shared parts go first."""
@@ -117,21 +128,21 @@ class AppliedList:
         return {ended.value: found[ended] for ended in Ended if found[ended]}
 
     @property
-    def apart(self) -> dict[str, list[Ended]]:
-        """The outcomes of transactions that are about no single ServiceAccount, each once."""
-        found: dict[str, list[Ended]] = {}
+    def apart(self) -> dict[tuple[str, str], int]:
+        """The outcomes of transactions that are about no single ServiceAccount; only clusters are counted."""
+        found: Counter[tuple[str, str]] = Counter()
         for item in self.items:
-            if not item.is_binding and item.result.ended not in found.setdefault(item.name.strip("()"), []):
-                found[item.name.strip("()")].append(item.result.ended)
-        return found
+            if not item.is_binding:
+                found[item.name.strip("()"), item.result.ended.value] += 1
+        return {key: number if key[0] == "cluster" else 1 for key, number in found.items()}
 
     def _by_cluster(self) -> list[dict[str, Any]]:
         """A row for each cluster; region and account are null for one that irsa could not reach."""
         found: dict[str, dict[str, Any]] = {}
         counts: dict[str, Counter[str]] = {}
         for place, cluster, name, ended in self._ends():
-            known = {"region": cluster.region, "account": cluster.account} if cluster else {}
-            key = cluster.arn if cluster else place
+            known = {"region": cluster.region or None, "account": cluster.account or None} if cluster else {}
+            key = cluster.arn or place if cluster else place
             found.setdefault(key, {"name": name, "region": None, "account": None, **known})
             counts.setdefault(key, Counter())[ended] += 1
         return [{**row, "summary": dict(counts[key])} for key, row in found.items()]
@@ -159,8 +170,13 @@ class AppliedList:
             [item.result for item in self.items],
             exit_code=self.exit_code,
             items=[item.to_json() for item in self.items],
-            all_begun=not self.pending,
-            facts={"notBegun": [item.to_json() for item in self.pending], "byCluster": self._by_cluster()},
+            all_begun=not (self.pending or self.missing),
+            facts={
+                "notBegun": [item.to_json() for item in self.pending],
+                "byCluster": self._by_cluster(),
+                **({"shard": self.shard} if self.shard else {}),
+                **({"missingShards": list(self.missing)} if self.missing else {}),
+            },
         )
         return replace(document, notes=self.notices)
 

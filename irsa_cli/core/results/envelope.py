@@ -116,15 +116,16 @@ def exit_code_of(error: Exception | None, signal: int = 0) -> int:
     return error.exit_code if isinstance(error, IrsaError) else ExitCode.FAILED
 
 
-def cluster_json(cluster: Cluster | None) -> dict[str, str] | None:
+def cluster_json(cluster: Cluster | None) -> dict[str, str | None] | None:
+    """A cluster as JSON, null if it is unknown; of one that was not reached, what the files say."""
     if cluster is None:
         return None
     return {
         "name": cluster.name,
-        "arn": cluster.arn,
-        "region": cluster.region,
-        "account": cluster.account,
-        "issuer": cluster.issuer,
+        "arn": cluster.arn or None,
+        "region": cluster.region or None,
+        "account": cluster.account or None,
+        "issuer": cluster.issuer or None,
         **({"roleAccount": cluster.role_account} if cluster.role_account else {}),
     }
 

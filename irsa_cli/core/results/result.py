@@ -85,7 +85,7 @@ class TransactionScope(str, Enum):
 
 SHARED_PARTS, ALL, CLUSTER = "(shared parts)", "(all)", "(cluster)"
 """Names of transactions without a single ServiceAccount, on the screen and in journals."""
-_SCOPES = {
+SCOPES = {
     SHARED_PARTS: TransactionScope.SHARED_PARTS,
     ALL: TransactionScope.ALL,
     CLUSTER: TransactionScope.CLUSTER,
@@ -94,7 +94,7 @@ _SCOPES = {
 
 def scope_of(name: str) -> TransactionScope:
     """The scope of a transaction with this name."""
-    return _SCOPES.get(name, TransactionScope.BINDING)
+    return SCOPES.get(name, TransactionScope.BINDING)
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,8 @@ class Result:
     @property
     def is_known(self) -> bool:
         """Whether there is more to show than that the command did not start."""
-        return bool(self.cluster or self.transaction or self.facts or self.changes or self.left)
+        reached = self.cluster is not None and self.cluster.arn
+        return bool(reached or self.transaction or self.facts or self.changes or self.left)
 
     def to_json(self) -> dict[str, Any]:
         """The result as an item of a `ResultList`; its error is in `errors`."""
@@ -252,7 +253,12 @@ class Result:
         if self.is_known:
             return results_envelope([self], exit_code=self.exit_code)
         return Envelope(
-            DocumentKind.RESULTS, self.ended, self.exit_code, notes=self.notes, errors=whole(self.error)
+            DocumentKind.RESULTS,
+            self.ended,
+            self.exit_code,
+            self.cluster,
+            notes=self.notes,
+            errors=whole(self.error),
         )
 
 
@@ -267,7 +273,8 @@ def results_envelope(
 ) -> Envelope:
     """The document of several results; `items` are their JSON, `cluster` is used if none of them has one."""
     found = Counter(result.ended for result in results)
-    clusters = {result.cluster.arn: result.cluster for result in results if result.cluster is not None}
+    known = [result.cluster for result in results if result.cluster is not None]
+    clusters = {item.arn or f"{item.account}/{item.region}/{item.name}": item for item in known}
     common = next(iter(clusters.values())) if len(clusters) == 1 else None
     in_between = exit_code == ExitCode.FAILED and {Ended.COMMITTED, Ended.REFUSED} <= found.keys()
     ended = [Ended.UNFINISHED if in_between or not all_begun else Ended.UNCHANGED, *found]

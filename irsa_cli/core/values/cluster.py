@@ -32,6 +32,13 @@ class Cluster:
     """When the run reached the cluster (UTC)."""
 
     @property
+    def full_name(self) -> str:
+        """The name that tells it, and the account of its roles, from others."""
+        roles = f"roles in {self.home}" if self.home != self.account else ""
+        unreached = "" if self.arn else "not reached"
+        return f"{self.name} ({', '.join(filter(None, (self.region, self.account, roles, unreached)))})"
+
+    @property
     def place(self) -> str:
         """The cluster with its region and account, for questions."""
         other = f" as {caller_name(self.role_caller)}" if self.role_caller not in ("", self.caller) else ""

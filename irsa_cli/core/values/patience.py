@@ -177,13 +177,13 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
         if lost:
             failure = failure.knowing(outcome=Outcome.UNKNOWN)
         reached = failure.outcome is not Outcome.NOT_SENT
-        most = _longest(mine, failure.service)
+        most = _longest(mine, failure)
         wait = _wait(failure, number, most)
         spent = time.monotonic() - started
         over = spent + wait > most or wait >= mine.remaining
         if not failure.transient or over or not (reached or mine.persistent or number < FEW):
             if failure.transient and over and isinstance(mine, CommandPatience):
-                mine.waited_for.add(failure.service)
+                mine.waited_for.add(_place(failure))
             raise failure
         _tell_waiting(failure, spent, most)
         try:
@@ -218,10 +218,15 @@ def _assure(mine: Patience, *, lost: bool) -> None:
         raise
 
 
-def _longest(mine: Patience, service: str) -> float:
+def _place(failure: ServiceError) -> str:
+    """The service in its account: AWS throttles each account apart."""
+    return f"{failure.service} {failure.account}"
+
+
+def _longest(mine: Patience, failure: ServiceError) -> float:
     """Seconds to repeat a call; fewer for a service that a reading command already waited for in vain."""
     seconds = limits.retry_seconds()
-    in_vain = isinstance(mine, CommandPatience) and service in mine.waited_for
+    in_vain = isinstance(mine, CommandPatience) and _place(failure) in mine.waited_for
     return seconds * ONCE_MORE if in_vain else seconds
 
 

@@ -1,7 +1,7 @@
 """The front of the sandbox's AWS: who calls, may they, and which service answers.
 
 This is the `Endpoint` that the server leads to. Services are iam, sts, eks, eks-auth, s3 and, for what there
-is to read, cloudtrail and ec2; there are no others.
+is to read, cloudtrail, ec2 and organizations; there are no others.
 
 A call in the language of policies: its action, the ARN of its resource, its condition keys.
 https://docs.aws.amazon.com/service-authorization/latest/reference/ lists them by service. Calls without
@@ -47,6 +47,8 @@ class Front:
         self.callers = Callers(cloud)
         self.clusters = Clusters()
         self.quotas = dict(QUOTAS)
+        self.states: dict[str, str] = {}
+        """The states of accounts that are not active, for AWS Organizations."""
         self.trail = Trail()
         self.ec2 = Ec2()
         self.clusters.access_entries.principal = cloud.principal
@@ -70,6 +72,7 @@ class Front:
             self.trail.reset()
             self.ec2.reset()
             self.clusters.reset()
+            self.states.clear()
             self.quotas.clear()
             self.quotas.update(QUOTAS)
 
@@ -120,9 +123,23 @@ class Front:
                 if answer.status < 400:
                     self.trail.record_write(request, caller)
                 return answer
+            if request.service == "organizations":
+                return self._organization(request, caller)
             if request.service in self._services:
                 return self._services[request.service].answer(request, caller)
             return self.cloud.forward(request, caller.account, caller.partition)
+
+    def _organization(self, request: AwsRequest, caller: Caller) -> Answer:
+        """Two accounts a page: all accounts of the partition are one organization, all may ask."""
+        if request.operation != "ListAccounts":
+            raise AwsError("NotImplemented", f"The sandbox does not serve {request.operation}.", 501)
+        numbers = sorted(
+            number for number, partition in self.cloud.accounts() if partition == caller.partition
+        )
+        start = int(request.json.get("NextToken", 0))
+        more = {"NextToken": str(start + 2)} if start + 2 < len(numbers) else {}
+        found = [{"Id": number, "State": self.states.get(number, "ACTIVE")} for number in numbers]
+        return Answer.of_json({"Accounts": found[start : start + 2], **more})
 
     def _authorize(self, request: AwsRequest, caller: Caller, account: Account) -> None:
         for act in acts_of(request, caller, account):

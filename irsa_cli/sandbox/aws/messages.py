@@ -59,7 +59,7 @@ def render_error(service: str, error: AwsError) -> Answer:
     if service in ("eks", "eks-auth"):
         body = json.dumps({"message": error.message}).encode()
         headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
-    elif service == "cloudtrail":
+    elif service in _JSON:
         body = json.dumps({"__type": error.code, "Message": error.message}).encode()
         headers = {"Content-Type": "application/x-amz-json-1.1"}
     else:
@@ -98,7 +98,9 @@ def result_of(request: AwsRequest, result: Mapping[str, Any] | None = None) -> A
     return Answer(200, body.encode(), {"Content-Type": "text/xml", "x-amzn-RequestId": request_id})
 
 
-SERVICES = ("iam", "sts", "eks", "eks-auth", "s3", "cloudtrail", "ec2")
+_JSON = ("cloudtrail", "organizations")
+"""Services that name the operation in a header."""
+SERVICES = ("iam", "sts", "eks", "eks-auth", "s3", "ec2", *_JSON)
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
 _APPLICATION = re.compile(r"(?:^|\s)app/(\S+)")
@@ -202,7 +204,7 @@ def read_request(incoming: Incoming) -> AwsRequest:
         operation = _eks_operation(service, method, path)
     elif service == "s3":
         operation = _s3_operation(method, path, query)
-    elif service == "cloudtrail":
+    elif service in _JSON:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
     return AwsRequest(method, target, headers, body, params, signature, service, operation)
 

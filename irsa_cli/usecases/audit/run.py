@@ -31,6 +31,7 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.audit.files import RiskRequest, read_files
+from irsa_cli.usecases.audit.organization import LiveSource, read_accounts
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
@@ -44,25 +45,17 @@ PARALLEL = 4
 """The number of clusters that are read at the same time."""
 
 
-@dataclass(frozen=True)
-class LiveSource:
-    """The account and clusters to read: `clusters`, or all clusters of the regions.
-
-    `readers` are roles for reading the IAM of other accounts.
-    """
-
-    clusters: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    profile: str | None = None
-    assume_role: str | None = None
-    readers: tuple[str, ...] = ()
-
-
 def read_live(source: LiveSource, log: WireLog) -> Estate:
     """Read the account; raise `ServiceError` if the roles of the caller's account can't be read."""
     regions: tuple[str | None, ...] = source.regions or (None,)
     sessions = [
-        AwsSession(profile=source.profile, region=region, assume_role=source.assume_role, log=log)
+        AwsSession(
+            profile=source.profile,
+            region=region,
+            assume_role=source.assume_role,
+            log=log,
+            account=source.account,
+        )
         for region in regions
     ]
     first = sessions[0]
@@ -211,7 +204,10 @@ class AuditSource:
 
     def read(self, log: WireLog) -> Estate:
         """Read it; raise `InvalidInput` for files, `IrsaError` for AWS."""
-        return read_files(self.files) if self.files else read_live(self.live, log)
+        if self.files:
+            return read_files(self.files)
+        many = self.live.accounts or self.live.organization
+        return read_accounts(self.live, log, read_live) if many else read_live(self.live, log)
 
 
 @dataclass(frozen=True)

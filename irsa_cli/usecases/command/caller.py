@@ -117,6 +117,9 @@ class AccountAccess:
             raise error.but(details=(*error.details, access)) from error
 
 
+EXPECT_ACCOUNT = "--expect-account"
+
+
 @dataclass(frozen=True)
 class Target:
     """Which cluster, as whom. `issuer_url` and `account` stand for a cluster that isn't EKS."""
@@ -139,6 +142,8 @@ class Target:
     target_profile: str | None = None
     expect_account: str = field(default="", compare=False)
     """The account that the cluster has to be in; '' for any."""
+    expected_by: str = field(default=EXPECT_ACCOUNT, compare=False)
+    """The flag that expects it, or the place of the document."""
     expect_clusters: tuple[str, ...] = field(default=(), compare=False)
     """The ARNs of the clusters of which it has to be one; none for any."""
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)

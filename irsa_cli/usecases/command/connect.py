@@ -20,7 +20,7 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, UnexpectedCluster
 from irsa_cli.core.values.issuer import check_issuer
-from irsa_cli.usecases.command.caller import AccountAccess, naming_caller
+from irsa_cli.usecases.command.caller import EXPECT_ACCOUNT, AccountAccess, naming_caller
 from irsa_cli.usecases.command.caller import Target as Target
 from irsa_cli.usecases.command.project_settings import check_project, read_project
 
@@ -157,7 +157,8 @@ def connect(
     """
     project = read_project(Path.cwd())
     found = _connected(target, kube=kube, log=log, check=check, gone=gone)
-    check_project(found.cluster, project, account=not target.expect_account, arn=not target.expect_clusters)
+    by_flag = target.expect_account and target.expected_by == EXPECT_ACCOUNT
+    check_project(found.cluster, project, account=not by_flag, arn=not target.expect_clusters)
     _check_meant(found)
     other = found.others.get(found.cluster.home)
     found.cluster = replace(
@@ -205,7 +206,7 @@ def _connected(
             cluster = _foreign_cluster(aws, target)
             check_expected(target, cluster)
             if target.expect_account:
-                _check_caller(aws, target.expect_account)
+                _check_caller(aws.identity(), target)
             return _with_sessions(Connection(aws, target, cluster, None, log, kube), opened)
         future = pool.submit(eks.describe, aws, target.cluster)
         if not target.role_account:
@@ -217,6 +218,8 @@ def _connected(
             described = future.result()
             await_caller()
         except eks.NoCluster as error:
+            if target.expect_account:  # An account that is not meant has no such cluster, of course.
+                _check_caller(aws.caller(), target)
             if target.tell_region is not None:
                 return _elsewhere(aws, target, opened, kube=kube, log=log)
             # The kubeconfig's cluster exists: account or region are wrong.
@@ -237,10 +240,11 @@ def _ask_caller(aws: AwsSession, target: Target) -> Callable[[], None]:
     return lambda: asked.join(CALLER_SECONDS)
 
 
-def _check_caller(aws: AwsSession, account: str) -> None:
-    who = aws.identity()
-    if Arn.parse(who).account != account:
-        raise UnexpectedCluster(f"the caller is {who}", reason=f"--expect-account says {account}")
+def _check_caller(who: str, target: Target) -> None:
+    if who and target.expect_account not in ("", Arn.parse(who).account):
+        raise UnexpectedCluster(
+            f"the caller is {who}", reason=f"{target.expected_by} says {target.expect_account}"
+        )
 
 
 def check_expected(target: Target, cluster: Cluster) -> None:
@@ -248,7 +252,7 @@ def check_expected(target: Target, cluster: Cluster) -> None:
     if target.expect_account and cluster.account != target.expect_account:
         raise UnexpectedCluster(
             f"{cluster.name} is in account {cluster.account}",
-            reason=f"--expect-account says {target.expect_account}",
+            reason=f"{target.expected_by} says {target.expect_account}",
             next_steps=("check the credentials, the profile and the region",),
         )
     if target.expect_clusters and cluster.arn not in target.expect_clusters:

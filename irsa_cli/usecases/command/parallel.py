@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -39,12 +39,16 @@ _PAUSE = 1.0
 class Pace:
     """The number of parallel runs: halved when AWS throttles, then slowly increased (as in RFC 5681).
 
-    After `max_failures`, no other run begins. Thread-safe.
+    After `max_failures`, no other run begins. Thread-safe. `of`: another account of the same command, whose
+    failures and runs count, and not its throttled calls.
     """
 
-    def __init__(self, most: int, max_failures: int | None = None) -> None:
+    def __init__(self, most: int, max_failures: int | None = None, *, of: Pace | None = None) -> None:
+        self._whole = of or self
         self._failures = 0
         self._max_failures = max_failures
+        self.slots: threading.BoundedSemaphore = of.slots if of else threading.BoundedSemaphore(most)
+        """Each run takes one, whatever its account."""
         self._most = float(most)
         self._now = float(most)
         self._throttled = float("-inf")
@@ -69,13 +73,14 @@ class Pace:
     def ended(self, result: Result) -> None:
         """One has ended, well or not."""
         if result.ended not in _WELL:
-            with self._lock:
-                self._failures += 1
+            with self._whole._lock:
+                self._whole._failures += 1
 
     @property
     def is_over(self) -> bool:
         """Whether so many have failed that nothing more is begun."""
-        return self._max_failures is not None and self._failures >= self._max_failures
+        most = self._whole._max_failures
+        return most is not None and self._whole._failures >= most
 
     def done(self) -> None:
         """One has ended: a little more may be tried."""
@@ -87,17 +92,25 @@ def run_all(
     works: Sequence[Callable[[], T]], pace: Pace, most: int, stopped: Callable[[], bool]
 ) -> Iterator[tuple[int, T]]:
     """Do all of it, and yield results with their places as they come in; none is begun once `stopped`."""
-    waiting = iter(enumerate(works))
+    waiting = deque(enumerate(works))
     count = Count("ServiceAccounts", len(works))
+
+    def one(work: Callable[[], T]) -> T:
+        try:
+            return work()
+        finally:
+            pace.slots.release()
+
     running: dict[Future[T], int] = {}
     with ThreadPoolExecutor(most) as pool:
         while True:
-            while len(running) < pace.limit and not stopped() and not pace.is_over:
-                following = next(waiting, None)
-                if following is None:
+            while waiting and len(running) < pace.limit and pace.slots.acquire(blocking=not running):
+                if stopped() or pace.is_over:
+                    pace.slots.release()
+                    waiting.clear()
                     break
-                number, work = following
-                running[pool.submit(work)] = number
+                number, work = waiting.popleft()
+                running[pool.submit(one, work)] = number
             if not running:
                 return
             ended, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +25,13 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog
 from irsa_cli.usecases.command.execute import Gate
-from irsa_cli.usecases.command.parallel import result_of
+from irsa_cli.usecases.command.parallel import Pace, result_of
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
-from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, connected, finished, paced, places
+from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, canary_first, unreached
+from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finished, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.gate import verify
@@ -42,9 +42,14 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.read.associations import Question
 
 
-def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
-    """Apply what the files ask for; an error of one ServiceAccount does not end the others."""
-    pace, listen, notify = paced(request.parallel, request.max_failures, log, tell)
+def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList | Result:
+    """Apply what the files ask for; an error of one ServiceAccount or cluster does not end the others.
+
+    Returns a `Result` if the only cluster can't be reached.
+    """
+    pace = Pace(request.parallel, request.max_failures)
+    most = 1 if settings.asks and request.prune else min(CLUSTERS, request.parallel)
+    fleet = Fleet(pace, log, tell, request.parallel, most)
     request = request.bounded()
     where = places(request.configs, request.target, request.selection)
     if request.verify and any(item.pod_identity for place in where for item in place.bindings):
@@ -55,31 +60,79 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
             "--atomic takes one cluster, and one account of roles",
             reason="one transaction is about one cluster, and keeps its roles in one account",
         )
-    done = begun(request.configs)
-    cluster_runs = connected(
-        where, lambda place: ClusterRun.open(place, request, settings, listen, among=len(where)), done, notify
-    )
-    group = RunGroup()
-    with stoppable(group, settings.note), ExitStack() as taking:
-        for cluster_run in cluster_runs:
-            if pace.is_over:
-                done.pending += cluster_run.not_begun(cluster_run.place.bindings)
-                continue
-            grouped = replace(settings, group=group)
-            locks = taking.enter_context(Locks.of(cluster_run.connection, grouped, Command.APPLY))
-            run = replace(cluster_run, settings=grouped, locks=locks)
+    done, group = begun(request.configs, request.selection), RunGroup()
+    alone = len(where) == 1 and not request.selection.shard
+    run = _Applying(request, replace(settings, group=group), group, fleet, done, alone)
+    for stage in canary_first(where, request.canary):
+        try:
+            run.do(stage)
+        except IrsaError as error:
+            if not alone:
+                raise
+            return unreached(where[0], error)
+    if done.pending and run.canary_failed:
+        done.notices = [*done.notices, f"stopped: the canary {request.canary} failed"]
+    return finished(done, settings, pace, group, request.max_failures)
+
+
+@dataclass(frozen=True)
+class _Applying:
+    """A run over clusters; `alone`: there is no other cluster."""
+
+    request: Request
+    settings: Settings
+    group: RunGroup
+    fleet: Fleet
+    done: AppliedList
+    alone: bool
+
+    @property
+    def canary_failed(self) -> bool:
+        """Whether anything is not as desired; asked when only the canary has been begun."""
+        wanted = (*GOOD, Ended.PLANNED)
+        return bool(self.request.canary) and any(it.result.ended not in wanted for it in self.done.items)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no other cluster is begun."""
+        return self.fleet.pace.is_over or self.group.number != 0
+
+    def do(self, stage: Sequence[Place]) -> None:
+        """Connect these, and apply what their files ask for; raises the error of the only cluster."""
+        if self.is_over or self.canary_failed:
+            self.done.pending += [item for place in stage for item in place.not_begun()]
+            return
+        reached = self.fleet.connected(stage, self._reach, self.done, alone=self.alone)
+        for _, cluster_run in reached:
+            cluster_run.connection.announce(self.settings.note)
+        with stoppable(self.group, self.settings.note):
+            self.fleet.each(reached, self._work, self.done)
+
+    def _reach(self, place: Place, listen: WireLog) -> ClusterRun:
+        return ClusterRun.open(place, self.request, self.settings, listen, among=1 if self.alone else 2)
+
+    def _work(self, place: Place, cluster_run: ClusterRun, part: AppliedList) -> None:
+        if self.is_over:
+            part.pending += cluster_run.not_begun(place.bindings)
+        elif self.alone:
+            self._one(cluster_run, part)
+        else:
+            cluster_run.guarded(part, self.fleet.notify, partial(self._one, cluster_run, part))
+
+    def _one(self, cluster_run: ClusterRun, done: AppliedList) -> None:
+        request, pace, notify = self.request, self.fleet.pace_of(cluster_run.place), self.fleet.notify
+        with Locks.of(cluster_run.connection, self.settings, Command.APPLY) as locks:
+            run = replace(cluster_run, locks=locks)
             if request.atomic:
                 _all_or_nothing(run, done, notify)
-            else:
-                start = len(done.items)
-                run.guarded(done, notify, partial(run.one_by_one, done, pace, notify))
-                done.order(start, map(str, cluster_run.place.bindings))
-                if not pace.is_over:
-                    run.guarded(done, notify, partial(run.prune, done, pace, notify))
-                if request.changed_by:
-                    found = ask_who_changed(cluster_run.connection, done.items[start:])
-                    done.notices = [*done.notices, *found]
-    return finished(done, settings, pace, group, request.max_failures)
+                return
+            start = len(done.items)
+            run.guarded(done, notify, partial(run.one_by_one, done, pace, notify))
+            done.order(start, map(str, run.place.bindings))
+            if not pace.is_over:
+                run.guarded(done, notify, partial(run.prune, done, pace, notify))
+            if request.changed_by:
+                done.notices = [*done.notices, *ask_who_changed(run.connection, done.items[start:])]
 
 
 def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> None:

@@ -74,7 +74,6 @@ class ClusterRun:
         connection = connect(
             place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
         )
-        connection.announce(settings.note)
         cluster = connection.cluster
         found: dict[str, list[Path]] = {}
         for path, story in stories(settings.state_dir):
@@ -88,7 +87,7 @@ class ClusterRun:
         """Do a part; if it can't begin, report what was done before."""
         try:
             work()
-        except IrsaError as error:
+        except Exception as error:
             result = result_of(_raising(error))
             result.error = with_caller(result.error, self.connection.caller)
             item = self.ended(CLUSTER, result)
@@ -365,7 +364,7 @@ class ClusterRun:
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()
 
 
-def _raising(error: IrsaError) -> Callable[[], Result]:
+def _raising(error: Exception) -> Callable[[], Result]:
     def work() -> Result:
         raise error
 

@@ -22,7 +22,7 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
-from irsa_cli.core.results.result import Command
+from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
@@ -33,6 +33,7 @@ from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, r
 from irsa_cli.usecases.command.settings import Note, Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files import targets
+from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
@@ -54,28 +55,43 @@ class Request:
     ignore_maker: bool = False
 
 
-def delete_files(request: Request, settings: Settings, log: WireLog, tell: targets.Tell) -> AppliedList:
-    """Delete the bindings of the files; what does not exist is as desired."""
-    pace, listen, notify = targets.paced(request.parallel, request.max_failures, log, tell)
+def delete_files(
+    request: Request, settings: Settings, log: WireLog, tell: targets.Tell
+) -> AppliedList | Result:
+    """Delete the bindings of the files; what does not exist is as desired.
 
-    def reach(place: targets.Place) -> tuple[targets.Place, Connection]:
-        connection = connect(place.target, kube=True, log=listen, check=lambda aws: None, gone=True)
-        connection.announce(settings.note)
-        return place, connection
+    Returns a `Result` if the only cluster can't be reached.
+    """
+    pace = Pace(request.parallel, request.max_failures)
+    fleet = Fleet(pace, log, tell, request.parallel, min(CLUSTERS, request.parallel))
+
+    def reach(place: targets.Place, listen: WireLog) -> Connection:
+        return connect(place.target, kube=True, log=listen, check=lambda aws: None, gone=True)
 
     where = targets.places(request.configs, request.target, request.selection)
-    done = targets.begun(request.configs)
-    connections = targets.connected(where, reach, done, notify)
+    alone = len(where) == 1 and not request.selection.shard
+    done = targets.begun(request.configs, request.selection)
+    try:
+        connections = fleet.connected(where, reach, done, alone=alone)
+    except IrsaError as error:
+        if not alone:
+            raise
+        return unreached(where[0], error)
+    for _, connection in connections:
+        connection.announce(settings.note)
     _confirm(connections, settings)
     group = RunGroup()
+
+    def work(place: targets.Place, connection: Connection, part: AppliedList) -> None:
+        name = targets.place_name(connection.cluster, among=1 if alone else 2)
+        grouped = replace(settings, group=group)
+        with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
+            deletions = Deletions(connection, grouped, request.force, name, files=True, locks=locks)
+            requests = _requests(place, ignore_maker=request.ignore_maker)
+            deletions.run(requests, part, fleet.pace_of(place), request.parallel, fleet.notify)
+
     with stoppable(group, settings.note):
-        for place, connection in connections:
-            name = targets.place_name(connection.cluster, among=len(where))
-            grouped = replace(settings, group=group)
-            with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
-                deletions = Deletions(connection, grouped, request.force, name, files=True, locks=locks)
-                requests = _requests(place, ignore_maker=request.ignore_maker)
-                deletions.run(requests, done, pace, request.parallel, notify)
+        fleet.each(connections, work, done)
     return targets.finished(done, settings, pace, group, request.max_failures)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -13,13 +15,13 @@ from typing import Any, TypeVar
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import Binding, Config, Selection, distinct
-from irsa_cli.core.results.applied import AppliedList, Item
-from irsa_cli.core.results.result import CLUSTER, Ended, Result
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, UnexpectedCluster
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.core.values.shards import Shard
 from irsa_cli.transaction.reading import prune
-from irsa_cli.usecases.command.connect import Target, WireLog
+from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup
@@ -45,6 +47,21 @@ class Place:
     """The accounts of roles of all places of the cluster; '' stands for the cluster's own."""
 
     @property
+    def cluster(self) -> Cluster:
+        """The cluster as the files name it, before it is reached: what is unknown is ''."""
+        target = self.target
+        return Cluster(target.cluster, "", target.region or "", "", target.expect_account, "")
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Account, region and name of the cluster: together as good as its ARN."""
+        return (self.target.expect_account, self.target.region or "", self.target.cluster)
+
+    def not_begun(self) -> list[NotBegun]:
+        """The ServiceAccounts of a cluster that was not reached."""
+        return [NotBegun(self.cluster, str(binding), self.cluster.full_name) for binding in self.bindings]
+
+    @property
     def home(self) -> str:
         """The account of its roles; '' for the cluster's own."""
         return self.target.role_account or ""
@@ -67,13 +84,11 @@ def places(configs: Sequence[Config], target: Target, selection: Selection) -> l
     """
     everything = [item for config in configs for item in config.bindings]
     chosen = {id(item) for item in selection.of(everything)}
-    clusters: dict[tuple[str, str | None], frozenset[str]] = {}
+    clusters = _clusters(target, configs)
+    cluster_of: dict[Target, Target] = {}
     found: dict[Target, list[Binding]] = {}
     with_oidc = set()
-    for config in configs:
-        name, region = where = _where(target, config)
-        clusters[where] = clusters.get(where, frozenset()) | {str(item) for item in config.bindings}
-        cluster = replace(target, cluster=name, region=region)
+    for config, cluster in zip(configs, clusters, strict=True):
         homes = {_home(cluster, item, item.where): item for item in config.bindings}
         document = Binding(
             "", "", **{key: config.accounts[key] for key in OF_PLACES if key in config.accounts}
@@ -81,46 +96,68 @@ def places(configs: Sequence[Config], target: Target, selection: Selection) -> l
         if not homes or document != Binding("", ""):
             homes.setdefault(_home(cluster, document, config.where), document)
         for home in homes:
+            cluster_of.setdefault(home, cluster)
             found.setdefault(home, [])
             with_oidc.update([home] if config.with_oidc else [])
         for item in config.bindings:
             found[_home(cluster, item, item.where)].append(item)
-    return [
+    names: dict[tuple[str, str | None], list[tuple[str, Config]]] = {}
+    for config, cluster in zip(configs, clusters, strict=True):
+        names.setdefault((cluster.cluster, cluster.region), []).append((cluster.expect_account, config))
+    homes_of: dict[Target, dict[str, None]] = {}
+    for home, cluster in cluster_of.items():
+        homes_of.setdefault(cluster, {})[home.role_account or ""] = None
+    made = [
         Place(
             there,
             tuple(item for item in items if id(item) in chosen),
-            clusters[there.cluster, there.region],
-            there in with_oidc,
-            tuple(
-                dict.fromkeys(
-                    other.role_account or ""
-                    for other in found
-                    if (other.cluster, other.region) == (there.cluster, there.region)
-                )
+            frozenset(
+                str(item)
+                for account, config in names[there.cluster, there.region]
+                if "" in (account, there.expect_account) or account == there.expect_account
+                for item in config.bindings
             ),
+            there in with_oidc,
+            tuple(homes_of[cluster_of[there]]),
         )
         for there, items in found.items()
     ]
+    return [place for place in made if selection.shard is None or selection.shard.has(*place.key)]
 
 
-def paced(parallel: int, max_failures: int | None, log: WireLog, tell: Tell) -> tuple[Pace, WireLog, Tell]:
-    """The pace of a run, and who hears of its calls and of its items, which set the pace."""
-    pace = Pace(parallel, max_failures)
+def _clusters(target: Target, configs: Sequence[Config]) -> list[Target]:
+    """The cluster of each document, with the account that any document names for it."""
+    clusters = [_where(target, config) for config in configs]
+    named: dict[Target, Target] = {}
+    for cluster in clusters:
+        before = named.setdefault(cluster, cluster)
+        if before.expect_account and cluster.expect_account not in ("", before.expect_account):
+            raise InvalidInput(
+                f"{cluster.expected_by} says that {cluster.cluster} is in account {cluster.expect_account}",
+                reason=f"{before.expected_by} says {before.expect_account}",
+            )
+        if cluster.expect_account:
+            named[cluster] = cluster
+    return [named[cluster] for cluster in clusters]
 
-    def listen(call: Any) -> None:
-        log(call)
-        pace.heard(call)
 
-    def notify(item: Item) -> None:
-        pace.ended(item.result)
-        tell(item)
-
-    return pace, listen, notify
-
-
-def begun(configs: Sequence[Config]) -> AppliedList:
+def begun(configs: Sequence[Config], selection: Selection) -> AppliedList:
     """The outcome of a run that begins."""
-    return AppliedList(notices=[notice for config in configs for notice in config.notices])
+    notices = [notice for config in configs for notice in config.notices]
+    shard = _shard(configs, selection, selection.shard) if selection.shard else None
+    return AppliedList(notices=notices, shard=shard)
+
+
+def _shard(configs: Sequence[Config], selection: Selection, shard: Shard) -> dict[str, Any]:
+    """The shard as JSON; `of` tells whether two shards are of the same files."""
+    asked = [
+        f"{item.account}/{item.region}/{item.cluster}/{binding}"
+        for item in configs
+        for binding in item.bindings
+    ]
+    whole = json.dumps([sorted(asked), selection.include, selection.exclude])
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    return {"index": shard.index, "total": shard.total, "files": f"sha256:{digest}"}
 
 
 def finished(
@@ -132,29 +169,6 @@ def finished(
     if pace.is_over and done.pending:
         done.notices = [*done.notices, f"stopped: --max-failures {max_failures}"]
     return done
-
-
-def connected(
-    places: Sequence[Place], connect: Callable[[Place], T], done: AppliedList, tell: Tell
-) -> list[T]:
-    """Connect each place. An error of one of several becomes an item of its own.
-
-    Raises `InvalidInput`, `UnexpectedCluster`, and errors of the only place.
-    """
-    found: list[T] = []
-    for place in places:
-        try:
-            found.append(connect(place))
-        except IrsaError as error:
-            if len(places) == 1 or isinstance(error, InvalidInput | UnexpectedCluster):
-                raise
-            ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
-            name = place.target.cluster
-            title = f"{name} ({', '.join(filter(None, (place.target.region, 'not reached')))})"
-            item = Item(name, CLUSTER, Result(ended, error=error), place=title)
-            done.items.append(item)
-            tell(item)
-    return found
 
 
 def _home(target: Target, said: Binding, where: str) -> Target:
@@ -193,24 +207,35 @@ def _account(named: str, role: str, field: str, where: str) -> str:
     return named or of_role
 
 
-def _where(target: Target, config: Config) -> tuple[str, str | None]:
-    """The cluster and region of a document; the command line fills in what it doesn't name."""
+def _where(target: Target, config: Config) -> Target:
+    """The cluster of a document; the command line fills in what it doesn't name."""
     for flag, given, named in (
         ("--cluster", target.cluster, config.cluster),
         ("--region", target.region, config.region),
+        ("--assume-role", target.assume_role, config.assume_role),
+        ("--account", target.account, config.account),
+        (target.expected_by, target.expect_account, config.account),
     ):
-        if given and named and given != named and flag.strip("-") not in target.yields:
+        attribute = flag.strip("-").replace("-", "_")
+        if given and named and given != named and attribute not in target.yields:
             raise InvalidInput(f"{config.where} is for {named}", reason=f"{flag} says {given}")
     name = config.cluster or target.cluster
     if not name:
         raise InvalidInput(f"{config.where} names no cluster", reason="neither metadata.name nor --cluster")
-    return name, config.region or target.region
+    found = replace(
+        target,
+        cluster=name,
+        region=config.region or target.region,
+        assume_role=config.assume_role or target.assume_role,
+    )
+    if target.expect_account or not config.account:
+        return found
+    return replace(found, expect_account=config.account, expected_by=config.where)
 
 
 def place_name(cluster: Cluster, *, among: int) -> str:
     """The name that tells this cluster and account from others of a run; '' without others."""
-    roles = f", roles in {cluster.home}" if cluster.home != cluster.account else ""
-    return f"{cluster.name} ({cluster.region}, {cluster.account}{roles})" if among > 1 else ""
+    return cluster.full_name if among > 1 else ""
 
 
 @dataclass(frozen=True)
@@ -230,6 +255,8 @@ class Request:
     verify: bool = False
     prune: bool = False
     """Whether to delete bindings that irsa created here and that no file contains."""
+    canary: str = ""
+    """The cluster that comes first; if it fails, nothing else is begun."""
     changed_by: bool = False
     """Whether it is asked who has changed what differs."""
     max_failures: int | None = None

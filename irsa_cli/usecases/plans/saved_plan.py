@@ -41,7 +41,10 @@ _OPEN = os.O_NONBLOCK | os.O_CLOEXEC
 Request = Any
 """The request of one of the commands in `irsa_cli.usecases.plans.reading`; each has its own class."""
 
-_OF_WHO_ASKS = (*GIVEN, "tell_region", "asks_caller", "yields", "meant", "expect_account", "expect_clusters")
+_OF_WHO_ASKS = (
+    *(*GIVEN, "tell_region", "asks_caller", "yields", "meant"),
+    *("expect_account", "expected_by", "expect_clusters"),
+)
 
 
 @dataclass(frozen=True)

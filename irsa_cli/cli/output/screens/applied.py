@@ -13,7 +13,7 @@ from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import messages, show, show_document
 from irsa_cli.cli.terminal.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.shown import plural, visible
 
 NAME_WIDTH = 39
@@ -24,7 +24,9 @@ def ended_line(item: Item) -> str:
     result = item.result
     sign = _sign(result)
     count = plural(len(result.changes), "change")
-    what = f"{WORDS[result.ended]}, {count}" if result.changes else WORDS[result.ended]
+    # Others of the cluster may have been changed before it failed.
+    word = "failed" if (item.name, result.ended) == (CLUSTER, Ended.FAILED) else WORDS[result.ended]
+    what = f"{word}, {count}" if result.changes else word
     took = f"  {result.seconds:.1f} s" if result.seconds else ""
     return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}}  {what}{took}')}"
 
@@ -83,8 +85,9 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
             yield visible(f"    changed: {Changed(**facts)}")
     if pending:
         yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
-    yield f"{counted(done) or 'Nothing to do'} ({done.seconds:.1f} s)."
-    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not started"}
+    took = f" ({done.seconds:.1f} s)" if done.is_timed else ""
+    yield f"{counted(done) or 'Nothing to do'}{took}."
+    words = totals_words(done)
     widest = max(map(len, done.by_place), default=0)
     for place, found in done.by_place.items():  # The clusters, if there are several.
         parts = ", ".join(f"{count} {words[name]}" for name, count in found.items())
@@ -104,21 +107,37 @@ def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
             yield from (f"  {line}" for line in messages(result))
         for stays in result.facts.get("stays", ()):
             yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"
+    if done.missing:
+        yield f"Missing shards: {', '.join(done.missing)}. Their results are unknown."
     if done.pending:
         yield f"Not started: {', '.join(item.title for item in done.pending)}"
 
 
+_NOTHING_CHANGED = (Ended.UNCHANGED, Ended.PLANNED, Ended.REFUSED, Ended.FAILED)
+
+
 def counted(done: AppliedList) -> str:
     """How many (ServiceAccounts) have which outcome, then everything else; '' if there are none."""
-    parts = [(number, WORDS[Ended(ended)]) for ended, number in done.summary.items()]
+    words = totals_words(done)
+    parts = [(number, words[ended]) for ended, number in done.summary.items()]
     parts += [(len(done.pending), "not started")] if done.pending else []
     accounts = plural(sum(number for number, _ in parts), done.noun)
     if len(parts) == 1:
         accounts += f" {parts[0][1]}"
     elif parts:
         accounts += f": {', '.join(f'{number} {word}' for number, word in parts)}"
-    apart = (f"{name} {WORDS[ended]}" for name, ends in done.apart.items() for ended in ends)
+    apart = (
+        f"{plural(number, name) if number > 1 else name} {words[ended]}"
+        for (name, ended), number in done.apart.items()
+    )
     return "; ".join([*([accounts] if parts else []), *apart])
+
+
+def totals_words(done: AppliedList) -> dict[str, str]:
+    """The words of a total by outcome: none says that nothing was changed if something was."""
+    changed = any(item.result.ended not in _NOTHING_CHANGED for item in done.items)
+    words = {**WORDS, Ended.FAILED: "failed"} if changed else WORDS
+    return {**{ended.value: words[ended] for ended in Ended}, NOT_BEGUN: "not started"}
 
 
 def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
@@ -128,7 +147,8 @@ def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
 
 def of_applied(done: AppliedList, title: str) -> PipelineReport:
     """The report of a command about many ServiceAccounts, in the order of the files."""
-    clusters = {item.result.cluster.arn: item.result.cluster for item in done.items if item.result.cluster}
+    reached = (item.result.cluster for item in done.items if item.result.cluster)
+    clusters = {cluster.arn: cluster for cluster in reached if cluster.arn}
     eventful = [
         item for item in done.items if item.result.ended is not Ended.UNCHANGED or item.result.warnings
     ]
@@ -138,12 +158,13 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
     return PipelineReport(
         title,
         f"{counted(done) or 'nothing to do'}{plan}",
-        all(is_good(item.result) for item in done.items) and not done.pending,
+        all(is_good(item.result) for item in done.items) and not (done.pending or done.missing),
         int(done.exit_code),
         facts_of(*clusters.values()),
         (
             *(entry_of(item.title, item.result, _place(item.where)) for item in eventful),
             *(Entry(item.title, "not started", Rank.FAILED, level=Level.ERROR) for item in done.pending),
+            *(Entry(f"shard {name}", "missing", Rank.FAILED, level=Level.ERROR) for name in done.missing),
         ),
         (f"{unchanged} unchanged",) if unchanged else (),
         (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),

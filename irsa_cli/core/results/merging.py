@@ -1,0 +1,326 @@
+"""One document from those of the shards of a run. The documents are untrusted: each is read strictly."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.written import UnreadableChange, read
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
+from irsa_cli.core.results.envelope import API_VERSION, DocumentKind, Envelope, ItemError
+from irsa_cli.core.results.result import (
+    CLUSTER,
+    SCOPES,
+    ChangeResult,
+    Ended,
+    Left,
+    Result,
+    TransactionScope,
+    worst,
+)
+from irsa_cli.core.values.arn import check_account, check_cluster
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
+
+_TEXT_OR_NULL = (None, str)
+_CLUSTER = {"name": str, **dict.fromkeys(("arn", "region", "account", "issuer"), _TEXT_OR_NULL)}
+_ACCOUNT = (None, {"namespace": str, "name": str})
+_ITEM = {
+    "outcome": Ended,
+    "exitCode": int,
+    "scope": TransactionScope,
+    "transaction": _TEXT_OR_NULL,
+    "cluster": (None, _CLUSTER),
+    "serviceAccount": _ACCOUNT,
+    "changes": [
+        {
+            "kind": Kind,
+            "target": str,
+            "state": str,
+            "seconds": float,
+            "before": (None, {}),
+            "after": (None, {}),
+        }
+    ],
+    "left": [{"what": str, "why": str, "repair": str}],
+    "notes": [str],
+    "warnings": [{"id": str, "reason": str}],
+    "where": _TEXT_OR_NULL,
+}
+_ERROR = {"code": str, "message": str, "reason": str, "details": [str], "next": [str], "item": (None, int)}
+_DOCUMENT = {
+    "metadata": {"command": str, "outcome": Ended, "exitCode": int, "notes": [str]},
+    "items": [_ITEM],
+    "errors": [_ERROR],
+}
+_OF_MANY = {"notBegun": [{"cluster": _CLUSTER, "serviceAccount": _ACCOUNT}]}
+_SHARD = {"index": int, "total": int, "files": str}
+_FORMS = {dict: "an object", list: "a list", str: "a text", int: "a whole number", float: "a number"}
+_STATES = ("planned", "pending", "done", "unchanged", "failed", "undone", "left")
+
+
+def _check(data: Any, form: Any, where: str) -> None:
+    """Raise `InvalidInput` if the data have another form: a type, fields, a list, or null or a form."""
+    if isinstance(form, tuple):
+        if data is not None:
+            _check(data, form[1], where)
+        return
+    kind = form if isinstance(form, type) else type(form)
+    if issubclass(kind, Enum):
+        fits = data in [item.value for item in kind]
+    else:
+        fits = type(data) is kind or (kind is float and type(data) is int)
+    if not fits:
+        raise InvalidInput(f"{where} is not {_FORMS.get(kind, 'a known value')}")
+    inner = form.items() if isinstance(form, dict) else ()
+    for key, one in inner:
+        if key not in data:
+            raise InvalidInput(f"{where} has no {key}")
+        _check(data[key], one, f"{where}.{key}")
+    for number, item in enumerate(data if isinstance(form, list) else ()):
+        _check(item, form[0], f"{where}[{number}]")
+
+
+@dataclass(frozen=True)
+class ReadDocument:
+    """The document of one file, and its items as results."""
+
+    source: str
+    document: Mapping[str, Any]
+    items: tuple[Item, ...]
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Its metadata."""
+        found: Mapping[str, Any] = self.document["metadata"]
+        return found
+
+    @property
+    def command(self) -> str:
+        """The command that wrote it."""
+        return str(self.about["command"]).partition(" ")[0]
+
+    @property
+    def shard(self) -> Mapping[str, Any] | None:
+        """The part of the run, None if it does not say."""
+        return self.about.get("shard")
+
+    @property
+    def pending(self) -> list[NotBegun]:
+        """The ServiceAccounts that were not begun."""
+        found = []
+        for raw in self.about.get("notBegun", ()):
+            cluster = _cluster(raw["cluster"])
+            if cluster is not None:
+                found.append(NotBegun(cluster, _name(raw["serviceAccount"]), cluster.full_name))
+        return found
+
+
+def read_document(text: str, source: str) -> ReadDocument:
+    """The document of a file; raises `InvalidInput` with its place for what irsa does not write."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"{source} is not JSON", reason="expected a whole document of -o json") from None
+    found = document if isinstance(document, dict) else {}
+    if (found.get("apiVersion"), found.get("kind")) != (API_VERSION, DocumentKind.RESULTS.value):
+        raise InvalidInput(
+            f"{source} is no result of apply, diff or delete",
+            reason=f"expected {API_VERSION}, kind {DocumentKind.RESULTS.value}",
+        )
+    try:
+        _check(document, _DOCUMENT, "the document")
+        if document["items"] or "shard" in document["metadata"]:
+            _check(document["metadata"], _OF_MANY, "metadata")
+        if "shard" in document["metadata"]:
+            _check_shard(document["metadata"]["shard"])
+        return ReadDocument(source, document, tuple(_items(document, source)))
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error}") from None
+
+
+def _check_shard(shard: Any) -> None:
+    _check(shard, _SHARD, "metadata.shard")
+    if not 0 <= shard["index"] < shard["total"] <= 9999:
+        raise InvalidInput("metadata.shard is not a part of the whole")
+
+
+def _items(document: Mapping[str, Any], source: str) -> list[Item]:
+    raw = document["items"]
+    errors: dict[int | None, Exception] = {}
+    for error in document["errors"]:
+        if error["item"] is not None and not 0 <= error["item"] < len(raw):
+            raise InvalidInput("an error is about no item")
+        errors[error["item"]] = _error(error)
+    found = [_item(item, errors.get(number)) for number, item in enumerate(raw)]
+    if not found and None in errors:  # The run did not start.
+        found.append(Item(source, CLUSTER, Result(Ended.FAILED, error=errors[None]), place=source))
+    return found
+
+
+def _error(data: Mapping[str, Any]) -> IrsaError:
+    details, steps = tuple(data["details"]), tuple(data["next"])
+    return IrsaError(
+        data["message"], reason=data["reason"], details=details, next_steps=steps, code=data["code"]
+    )
+
+
+def _item(raw: Mapping[str, Any], error: Exception | None) -> Item:
+    cluster = _cluster(raw["cluster"])
+    warnings = [f"{item['id']}: {item['reason']}" for item in raw["warnings"]]
+    code = raw["exitCode"]
+    result = Result(
+        Ended(raw["outcome"]),
+        cluster=cluster,
+        transaction=raw["transaction"] or "",
+        changes=[_change(change) for change in raw["changes"]],
+        left=[Left(item["what"], item["why"], item["repair"]) for item in raw["left"]],
+        notes=[*raw["notes"], *warnings],
+        error=error,
+        signal=max(0, code - 128),
+    )
+    names = {scope: name for name, scope in SCOPES.items()}
+    name = names.get(TransactionScope(raw["scope"])) or _name(raw["serviceAccount"])
+    if not name or cluster is None:
+        raise InvalidInput("an item names neither its cluster nor its ServiceAccount")
+    return Item(cluster.name, name, result, raw["where"] or "", cluster.full_name)
+
+
+def _name(account: Mapping[str, Any] | None) -> str:
+    return f"{account['namespace']}/{account['name']}" if account else ""
+
+
+def _cluster(raw: Mapping[str, Any] | None) -> Cluster | None:
+    if raw is None:
+        return None
+    name, arn, region, account, issuer = (raw[key] or "" for key in _CLUSTER)
+    if account:
+        check_account(account)
+    partition = check_cluster(arn).split(":")[1] if arn.startswith("arn:") else ""
+    home = str(raw.get("roleAccount") or "")
+    return Cluster(name, arn, region, partition, account, issuer, check_account(home) if home else "")
+
+
+def _change(raw: Mapping[str, Any]) -> ChangeResult:
+    kind, name = Kind(raw["kind"]), raw["target"]
+    parts = len(kind.traits.target) - 1
+    target = name.rsplit("/", parts) if name.startswith("arn:") else name.split("/", parts)
+    sides = {side: _state(raw[side]) for side in ("before", "after")}
+    try:
+        change: Change = read({"kind": kind.value, "target": target, **sides})
+    except UnreadableChange as error:
+        raise InvalidInput(f"a change of kind {kind.value} can't be read", reason=str(error)) from None
+    if raw["state"] not in _STATES:
+        raise InvalidInput("the state of a change is unknown")
+    return ChangeResult(change, raw["state"], raw["seconds"])
+
+
+def _state(raw: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A state in the form of journals, with the names of attributes."""
+    if raw is None:
+        return None
+    return {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value for key, value in raw.items()}
+
+
+@dataclass(frozen=True)
+class _RawError(ItemError):
+    """An error in the form of its document."""
+
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """One of `errors`."""
+        return {**self.raw, "item": self.item}
+
+
+@dataclass
+class MergedList(AppliedList):
+    """The results of several documents, whose own items, errors and codes are `raw`, `errors` and `codes`."""
+
+    raw: list[Mapping[str, Any]] = field(default_factory=list)
+    errors: list[_RawError] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
+    is_timed = False
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of all; a missing shard is a failure."""
+        attempted = any(item.result.ended in (Ended.COMMITTED, Ended.ROLLED_BACK) for item in self.items)
+        nothing = (ExitCode.USAGE, ExitCode.REFUSED)
+        codes = [int(ExitCode.FAILED) if attempted and code in nothing else code for code in self.codes]
+        codes += [int(ExitCode.FAILED)] if self.missing else []
+        failed = [code for code in codes if code not in (ExitCode.DONE, ExitCode.PENDING)]
+        return worst(failed or codes)
+
+    def envelope(self) -> Envelope:
+        """The document of the whole run."""
+        document = super().envelope()
+        counts = Counter(item["outcome"] for item in self.raw)
+        summary = {ended.value: counts[ended.value] for ended in Ended if counts[ended.value]}
+        return replace(document, items=self.raw, errors=self.errors, summary=summary)
+
+
+def merge(documents: Sequence[ReadDocument]) -> MergedList:
+    """The documents as one, in the order of accounts, regions and clusters.
+
+    Raises `InvalidInput` if they are not of one run. Shards without a document are `missing`.
+    """
+    done = MergedList(missing=_missing(documents), codes=[int(one.about["exitCode"]) for one in documents])
+    entries = [(item, one, number) for one in documents for number, item in enumerate(one.items)]
+    seen: dict[tuple[object, str], str] = {}
+    for item, one, number in sorted(entries, key=lambda entry: _place(entry[0].result.cluster)):
+        done.items.append(item)
+        raw = one.document["items"][number : number + 1]
+        about, before = (item.result.cluster, item.name), one.source
+        if raw and seen.setdefault(about, before) != before:
+            raise InvalidInput(f"{item.title} is in {seen[about]} and in {before}")
+        done.errors += [
+            _RawError(IrsaError(error["message"]), len(done.raw) if raw else None, error)
+            for error in one.document["errors"]
+            if error["item"] == (number if raw else None)
+        ]
+        done.raw += raw
+    pending = [item for one in documents for item in one.pending]
+    done.pending = sorted(pending, key=lambda item: _place(item.cluster))
+    done.notices = list(dict.fromkeys(note for one in documents for note in one.about["notes"]))
+    return done
+
+
+def _place(cluster: Cluster | None) -> tuple[str, ...]:
+    return (cluster.account, cluster.region, cluster.name) if cluster else ()
+
+
+def _missing(documents: Sequence[ReadDocument]) -> tuple[str, ...]:
+    """The shards that no document is of; raises `InvalidInput` for documents that don't belong together."""
+    first = documents[0]
+    shards: dict[int, str] = {}
+    run = None
+    for one in documents:
+        if one.command != first.command:
+            raise InvalidInput(
+                f"{one.source} is of {one.command}", reason=f"{first.source} is of {first.command}"
+            )
+        if one.shard is None:
+            continue
+        index, *others = (one.shard[key] for key in _SHARD)
+        if index in shards:
+            raise InvalidInput(f"{one.source} is shard {index} again", reason=f"also {shards[index]}")
+        shards[index] = one.source
+        run = run or others
+        if others != run:
+            raise InvalidInput(
+                f"{one.source} is of another run", reason="its files or the number of shards differ"
+            )
+    if run is None:
+        return ()
+    for one in documents:
+        if one.shard is None and one.document["items"]:
+            raise InvalidInput(f"{one.source} is no shard", reason="others are")
+    total = int(run[0])
+    return tuple(f"{index}/{total}" for index in range(total) if index not in shards)

@@ -1,0 +1,160 @@
+"""Many clusters and accounts: side by side, the canary first, and a pace for each account."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from irsa_cli.aws.session import WireCall
+from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.result import CLUSTER, Ended, Result
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, UnexpectedCluster
+from irsa_cli.usecases.command.caller import EXPECT_ACCOUNT
+from irsa_cli.usecases.command.connect import WireLog
+from irsa_cli.usecases.command.parallel import Pace
+from irsa_cli.usecases.files.targets import Place, Tell
+
+T = TypeVar("T")
+
+CLUSTERS = 16
+"""Clusters at the same time."""
+
+
+@dataclass
+class Fleet:
+    """One command over many clusters; thread-safe. `most` are worked on at the same time."""
+
+    pace: Pace
+    log: WireLog
+    tell: Tell
+    parallel: int
+    most: int
+    _paces: dict[str, Pace] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def notify(self, item: Item) -> None:
+        """One has ended."""
+        with self._lock:
+            self.pace.ended(item.result)
+            self.tell(item)
+
+    def pace_of(self, place: Place) -> Pace:
+        """The pace of the account of a cluster's roles: IAM throttles each account apart."""
+        account = place.home or place.target.expect_account
+        with self._lock:
+            return self._paces.setdefault(account, Pace(self.parallel, of=self.pace))
+
+    def connected(
+        self,
+        places: Sequence[Place],
+        connect: Callable[[Place, WireLog], T],
+        done: AppliedList,
+        *,
+        alone: bool = False,
+    ) -> list[tuple[Place, T]]:
+        """Connect each place. An error of one becomes an item of its own; `alone`: it is raised.
+
+        Raises `InvalidInput`, and `UnexpectedCluster` if a flag says what is expected.
+        """
+
+        def one(place: Place) -> T | IrsaError:
+            pace = self.pace_of(place)
+
+            def listen(call: WireCall) -> None:
+                self.log(call)
+                pace.heard(call)
+
+            try:
+                return connect(place, listen)
+            except IrsaError as error:
+                return error
+
+        with ThreadPoolExecutor(CLUSTERS) as pool:
+            answers = list(pool.map(one, places))
+        found = []
+        for place, answer in zip(places, answers, strict=True):
+            if not isinstance(answer, IrsaError):
+                found.append((place, answer))
+            elif alone or isinstance(answer, InvalidInput) or _is_guarded(place, answer):
+                raise answer
+        for place, answer in zip(places, answers, strict=True):
+            if isinstance(answer, IrsaError):
+                title = place.cluster.full_name
+                item = Item(place.target.cluster, CLUSTER, unreached(place, answer), place=title)
+                done.items.append(item)
+                self.notify(item)
+        return found
+
+    def each(
+        self,
+        found: Sequence[tuple[Place, T]],
+        work: Callable[[Place, T, AppliedList], None],
+        done: AppliedList,
+    ) -> None:
+        """Do the work of each cluster, in the order of the files; one cluster's accounts take turns."""
+
+        def one(group: Sequence[tuple[Place, T]]) -> AppliedList:
+            part = AppliedList()
+            for place, reached in group:
+                work(place, reached, part)
+            return part
+
+        groups = _by_cluster(found)
+        if self.most == 1 or len(groups) == 1:
+            parts = list(map(one, groups))
+        else:
+            with ThreadPoolExecutor(self.most) as pool:
+                parts = list(pool.map(one, groups))
+        for part in parts:
+            done.add(part)
+
+
+def _is_guarded(place: Place, error: IrsaError) -> bool:
+    """Whether the user wants no run at all then."""
+    return isinstance(error, UnexpectedCluster) and place.target.expected_by == EXPECT_ACCOUNT
+
+
+def _by_cluster(found: Sequence[tuple[Place, T]]) -> list[list[tuple[Place, T]]]:
+    """Those that may be of one cluster together: a document without an account may mean any."""
+    unknown = {place.key[1:] for place, _ in found if not place.key[0]}
+    groups: dict[tuple[str, ...], list[tuple[Place, T]]] = {}
+    for place, reached in found:
+        key = place.key[1:] if place.key[1:] in unknown else place.key
+        groups.setdefault(key, []).append((place, reached))
+    return list(groups.values())
+
+
+def unreached(place: Place, error: IrsaError) -> Result:
+    """The result of a cluster that can't be reached."""
+    return Result(
+        Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, cluster=place.cluster, error=error
+    )
+
+
+def canary_first(places: Sequence[Place], canary: str) -> list[list[Place]]:
+    """The cluster of this name or ARN, then the others; raises `InvalidInput` if the files don't name it."""
+    if not canary:
+        return [[*places]]
+    first = [place for place in places if _is_named(place, canary)]
+    named = dict.fromkeys(place.key for place in first)
+    if len(named) != 1:
+        why = f"{len(named)} clusters of the files have this name" if named else "no file has this cluster"
+        raise InvalidInput(
+            f"--canary {canary}: {why}",
+            reason="expected the name of one cluster, or its ARN if the files name its account and region",
+            details=[
+                ", ".join(filter(None, reversed(key))) for key in named or {place.key for place in places}
+            ],
+        )
+    return [first, [place for place in places if place not in first]]
+
+
+def _is_named(place: Place, canary: str) -> bool:
+    if not canary.startswith("arn:"):
+        return place.target.cluster == canary
+    arn = Arn.parse(canary)
+    return place.key == (arn.account, arn.region, arn.resource.removeprefix("cluster/"))
