@@ -243,6 +243,8 @@ def test_the_rest(bound: RunIrsa) -> None:
         assert (none.json["kind"], none.items, none.code) == (kind, [], 4)
     assert bound("unlock", "nobody", "-c", "demo").metadata["outcome"] == "refused"
     assert bound("unlock", "-c", "nowhere").json["kind"] == "LockList"
+    assert bound("retire", "--list").json["kind"] == "DeadClusterList"
+    assert bound("retire", "nowhere").metadata["outcome"] == "refused"
     assert bound("policies", "list").json["kind"] == "WellKnownPolicyList"
     assert bound("policies", "show", "externalDNS").item["document"]
     assert bound("version").item["version"]
