@@ -55,7 +55,7 @@ def last_exchange(aws: AwsSession, subject: str) -> datetime | None:
 def exchanged_since(aws: AwsSession, subject: str, provider: str, since: datetime) -> datetime | None:
     """When STS last took a token of this subject and provider; None for never, or only for irsa.
 
-    Raises `IrsaError` if there are more events than irsa reads, or one that can't be read: it is unknown then.
+    Raises `IrsaError` if there are more events than irsa reads, or one that can't be read.
     """
     cloudtrail = aws.client("cloudtrail")
     wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
