@@ -13,7 +13,7 @@ import pytest
 
 from irsa_cli.cli.help import helping
 from irsa_cli.cli.main import irsa
-from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox
 from tests.docs import staging
 from tests.docs.console import Shell
 from tests.scenarios.auditing import write_files
@@ -36,6 +36,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "irsa delete-sa": (*BOUND, APP),
     "irsa disassociate-oidc": (PROVIDER,),
     "irsa migrate": BOUND,
+    "irsa repoint": (PROVIDER.replace("demo", "blue"), READER.replace("demo", "blue")),
     "irsa update-sa": (*BOUND, APP, WORKER),
     "irsa verify": BOUND,
     "irsa doctor": BOUND,
@@ -120,6 +121,9 @@ def prepared(name: str, sandbox: Sandbox, folder: Path) -> Shell:
             RoleName="teams-s3-reader", AssumeRolePolicyDocument=json.dumps(trust)
         )
         staging.account(sandbox, "backend", "s3-reader", "arn:aws:iam::111122223333:role/teams-s3-reader")
+    if name == "irsa repoint":
+        for cluster in ("blue", "green"):
+            sandbox.add_cluster(ClusterSpec(cluster))
     if name == "irsa recover":
         for operation in ("AttachRolePolicy", "DeleteRole"):
             message = f"not authorized to perform: iam:{operation}"

@@ -88,6 +88,7 @@ def irsa(
         (("adopt", "none", "-c", "demo"), "refused", 4),
         (("adopt", "--all", "-c", "demo"), "unchanged", 0),
         (("migrate", "none", "--to", "irsa", "-c", "demo"), "refused", 4),
+        (("repoint", "--from", "demo", "--to", "demo"), "refused", 4),
         (("disassociate-oidc", "-c", "demo", "--yes"), "refused", 4),
         (("recover", "20260101T000000000Z-0a1b2c3d"), "failed", 2),
         (("recover", "--all"), "unchanged", 0),

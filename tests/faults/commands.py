@@ -201,6 +201,31 @@ def _migrated(*steps: str) -> Callable[[FaultStage], None]:
     return step
 
 
+def _repoint(*step: str) -> Callable[[FaultStage], tuple[str, ...]]:
+    """`irsa repoint` from a cluster that is gone."""
+    return lambda stage: ("repoint", "--from", _OLD_ISSUER, "--to", stage.cluster, *step)
+
+
+def _old_role(stage: FaultStage) -> None:
+    """A role for a ServiceAccount of a cluster that is gone, with statements of others around."""
+    prefix = _OLD_ISSUER.removeprefix("https://")
+    statement = {
+        "Sid": "Pods",
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{prefix}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{prefix}:sub": f"system:serviceaccount:{NAMESPACE}:app"}},
+    }
+    deny = {**statement, "Sid": "No", "Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": False}}}
+    document = {"Version": "2012-10-17", "Statement": [THEIRS, statement, deny]}
+    stage.iam().create_role(RoleName="app", AssumeRolePolicyDocument=json.dumps(document))
+
+
+def _repointed(stage: FaultStage) -> None:
+    stage.run_to_the_end(_repoint("--add")(stage))
+    _lose_the_journal(stage)
+
+
 def _bare_account(stage: FaultStage) -> None:
     stage.make_account(
         NAMESPACE, "app", labels={"app.kubernetes.io/managed-by": "Helm"}, annotations={"a": "b"}
@@ -294,6 +319,7 @@ _UPDATE = (
 )
 _MIGRATE = ("migrate", "app", "-n", NAMESPACE, "--to")
 _ADOPT = ("adopt", "app", "-n", NAMESPACE)
+_OLD_ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 _ONE = ("--attach-policy-arn", READ_ONLY)
 _QUEUE = (*_TWO, "--inline-policy", "queue.json")
 _DELETE = ("delete-sa", "app", "-n", NAMESPACE, "--ignore-not-found")
@@ -378,6 +404,24 @@ COMMANDS = {
             marked=False,
             like_others=True,
             followers=("delete-sa", "adopt", "recover-all"),
+            makes=False,
+        ),
+        Command(
+            "repoint-add",
+            _repoint("--add"),
+            (_provider, _namespace, _bare_account, _old_role),
+            marked=False,
+            like_others=True,
+            followers=("recover-all",),
+            makes=False,
+        ),
+        Command(
+            "repoint-retire",
+            _repoint("--retire", "--unused-for", "0s"),
+            (_provider, _namespace, _bare_account, _old_role, _repointed),
+            marked=False,
+            like_others=True,
+            followers=("recover-all",),
             makes=False,
         ),
         Command(

@@ -93,6 +93,8 @@ def connect_new(target: Target, log: WireLog) -> Connection:
 
 def _name_of(target: Target, log: WireLog) -> str:
     """The name of the cluster in the region whose issuer has this id; '' for none."""
+    if not ISSUER_ID.fullmatch(target.cluster):
+        return ""
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     for name in cluster_names(aws.client("eks")):
         found = read(lambda name=name: describe(aws, name))  # type: ignore[misc]
@@ -103,24 +105,23 @@ def _name_of(target: Target, log: WireLog) -> str:
 
 def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole]) -> OldCluster:
     """The old cluster by its name, its issuer or the issuer's id; it may be gone. Raises `Refused`."""
-    cluster, number = new.cluster, as_id(old)
+    cluster = new.cluster
     target = replace(
-        new.target, cluster=number, issuer_url=None, account=None, kubeconfig=None, context=None,
+        new.target, cluster=old, issuer_url=None, account=None, kubeconfig=None, context=None,
         meant=("", ""), expect_clusters=(),
     )  # fmt: skip
     provider = ""
-    if ISSUER_ID.fullmatch(number):
+    if old.startswith("https://"):
+        provider = provider_arn(cluster.partition, cluster.home, old)
+    elif ISSUER_ID.fullmatch(old):
         every = {arn for role in roles for arn in trusted_providers(role.trust)}
-        found = sorted(arn for arn in every if arn.endswith(f"/id/{number}"))
-        if len(found) != 1:
-            raise Refused(
-                f"{len(found)} issuers in the trust policies of the account have the id {number}",
-                details=found,
-                next_steps=("check --from",),
-            )
-        provider, target = found[0], replace(target, cluster=_name_of(target, log))
-    elif old.startswith("https://"):
-        provider, target = provider_arn(cluster.partition, cluster.home, old), replace(target, cluster="")
+        found = sorted(arn for arn in every if arn.endswith(f"/id/{old}"))
+        if len(found) > 1:
+            raise Refused(f"several issuers have the id {old}: give the URL of one", details=found)
+        beside = f"{cluster.issuer.rpartition('/')[0]}/{old}"
+        provider = found[0] if found else provider_arn(cluster.partition, cluster.home, beside)
+    if provider:
+        target = replace(target, cluster=_name_of(replace(target, cluster=as_id(old)), log))
     if not target.cluster:
         return OldCluster(provider, why="no cluster of the region has its issuer")
     connection = connect(target, kube=True, log=log, gone=True)
