@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,13 +43,33 @@ def delete(sandbox: Sandbox) -> bool:
     return run([*CREATE]) == 0 and run(["delete-sa", *ABOUT]) == 0 and sandbox.world() == before
 
 
-OPERATIONS = (create, create_again, roll_back, delete)
+def change(sandbox: Sandbox) -> bool:
+    """A file changes the association."""
+    entry = {"namespace": "backend", "serviceAccountName": "app", "permissionPolicyARNs": [READ_ONLY]}
+    file = Path(os.environ["IRSA_STATE_DIR"]).parent / "cluster.json"
+
+    def apply(**more: Any) -> bool:
+        document = {
+            "apiVersion": "eksctl.io/v1alpha5",
+            "kind": "ClusterConfig",
+            "metadata": {"name": staging.CLUSTER},
+            "iam": {"podIdentityAssociations": [{**entry, **more}]},
+        }
+        file.write_text(json.dumps(document), encoding="utf-8")
+        return run(["apply", "-f", str(file), "-q"]) == 0
+
+    policy = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+    return apply() and apply(policy=json.dumps({"Version": "2012-10-17", **policy}))
+
+
+OPERATIONS = (create, create_again, roll_back, delete, change)
 ACTIONS: dict[str, Callable[[Sandbox], bool]] = {
     "eks:CreatePodIdentityAssociation": create,
     "eks:ListPodIdentityAssociations": create,
     "eks:DescribePodIdentityAssociation": create_again,
     "eks:DeletePodIdentityAssociation": delete,
     "eks:TagResource": create,
+    "eks:UpdatePodIdentityAssociation": change,
     "iam:PassRole": create,
 }
 """Which operation fails without an action."""
