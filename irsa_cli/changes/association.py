@@ -15,11 +15,11 @@ from irsa_cli.aws.errors import call
 from irsa_cli.aws.recent_writes import may_be_late, recent_writes
 from irsa_cli.changes.common import (
     Settled,
+    check_tag,
     conflict,
     create_once,
+    delete_once,
     expect,
-    gone,
-    not_ours,
     read_until,
     telling,
 )
@@ -144,21 +144,12 @@ class AssociationHandler(Settled):
             found = read_until(lambda: self._read(change), lambda it: it is not None, run)
         if found is None:
             return Applied(changed=False)
-        if claim is not None and found.transaction != claim.transaction:
-            raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={found.transaction or 'none'}")
+        if claim is not None:
+            check_tag(change, found.tags, claim)
         if (wanted and found.id != wanted) or not found.is_like(before):
             raise conflict(change, f"association {found.id} is not the one that was there")
-        try:
-            call(
-                self._eks.delete_pod_identity_association,
-                clusterName=change.target[0],
-                associationId=found.id,
-            )
-        except ServiceError as error:
-            if error.code == NOT_FOUND:
-                return gone(error)
-            raise
-        return Applied(changed=True)
+        delete, asked = self._eks.delete_pod_identity_association, {"clusterName": change.target[0]}
+        return delete_once(lambda: call(delete, **asked, associationId=found.id), NOT_FOUND)
 
 
 def _own(found: Association, transaction: str) -> Applied | None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import EXISTS
 from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.core.plan.changes import Change, Kind
@@ -61,6 +62,13 @@ class Settled(Unclaimed):
         return found is not None and found.changed
 
 
+class OnIam(Settled):
+    """A change of IAM's."""
+
+    def __init__(self, iam: IAMClient) -> None:
+        self._iam = iam
+
+
 def remember(
     iam: IAMClient, change: Change, ago: float, write_of: Callable[[State | None], tuple[str, Asked]]
 ) -> None:
@@ -100,9 +108,24 @@ def settle(write: Callable[[], Applied], look: Callable[[], Applied | None]) -> 
         return found
 
 
-def gone(error: ServiceError) -> Applied:
-    """The result of a delete whose object does not exist: ours if an earlier answer was lost."""
-    return Applied(changed=error.outcome is Outcome.UNKNOWN)
+def put_tag(iam: IAMClient, role: str, key: str, value: str | None) -> None:
+    """Give a role one tag, or remove it: None."""
+    _, asked = tag_call(role, key, value)
+    if value is None:
+        call(iam.untag_role, **asked)
+    else:
+        call(iam.tag_role, **asked)
+
+
+def delete_once(delete: Callable[[], object], missing: str = reading.NOT_THERE) -> Applied:
+    """Delete; an object that does not exist was deleted by this run if an earlier answer was lost."""
+    try:
+        delete()
+    except ServiceError as error:
+        if error.code != missing:
+            raise
+        return Applied(changed=error.outcome is Outcome.UNKNOWN)
+    return Applied(changed=True)
 
 
 def check_role_is_there(iam: IAMClient, change: Change, run: Run, claim: Claim | None) -> None:
@@ -187,6 +210,13 @@ def not_ours(change: Change, claim: Claim, present: str) -> Conflict:
         f"{change.kind.value} {change.name} was left alone",
         reason=f"it differs from what transaction {claim.transaction} wrote: {present}",
     )
+
+
+def check_tag(change: Change, tags: Mapping[str, str], claim: Claim) -> None:
+    """Raise unless these tags of an object in AWS have the mark of the claim's run."""
+    owner = tags.get(TRANSACTION_TAG, "none")
+    if owner != claim.transaction:
+        raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={owner}")
 
 
 def check_object_claim(change: Change, metadata: Mapping[str, Any], claim: Claim) -> None:

@@ -19,7 +19,7 @@ from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, Provid
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.trust.evaluation import takes_audience
-from irsa_cli.core.values.errors import Claimed, Outcome, ServiceError
+from irsa_cli.core.values.errors import Claimed, Outcome
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
@@ -31,13 +31,10 @@ LOOKED_AT = 32
 """Roles that are read at once to find one that counts on a provider: mostly the first ones tell."""
 
 
-class ProviderHandler(common.Settled):
+class ProviderHandler(common.OnIam):
     """Creates and deletes an OIDC provider; the target is `(provider ARN,)`."""
 
     repeats_deletions = True
-
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
@@ -123,30 +120,20 @@ class ProviderHandler(common.Settled):
             state = common.read_until(lambda: reading.provider(self._iam, arn), is_ours, run)
         if state is None:
             return Applied(changed=False)
-        if claim is not None and state.tags.get(TRANSACTION_TAG) != claim.transaction:
-            raise common.not_ours(
-                change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}"
-            )
+        if claim is not None:
+            common.check_tag(change, state.tags, claim)
         if set(state.audiences) != set(before.audiences):
             raise common.conflict(change, f"its audiences are {', '.join(state.audiences)}")
         if claim is not None:
             _check_unused(self._iam, change, claim, lambda trust: names_provider(trust, arn))
-        try:
-            call(self._iam.delete_open_id_connect_provider, OpenIDConnectProviderArn=arn)
-        except ServiceError as error:
-            if error.code == reading.NOT_THERE:
-                return common.gone(error)
-            raise
-        return Applied(changed=True)
+        delete = self._iam.delete_open_id_connect_provider
+        return common.delete_once(lambda: call(delete, OpenIDConnectProviderArn=arn))
 
 
-class AudienceHandler(common.Settled):
+class AudienceHandler(common.OnIam):
     """Adds and removes one audience of a provider; the target is `(provider ARN, audience)`."""
 
     repeats_deletions = True
-
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         """Both calls are idempotent at IAM."""

@@ -16,16 +16,13 @@ from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
-    from mypy_boto3_iam import IAMClient
+    pass
 
 
-class RoleHandler(common.Settled):
+class RoleHandler(common.OnIam):
     """Creates and deletes roles. CreateRole is the compare-and-set: a name is taken once."""
 
     repeats_deletions = True
-
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         name = change.target[0]
@@ -126,26 +123,20 @@ class RoleHandler(common.Settled):
             if not same_role(found[0], before):
                 raise common.conflict(change, "its trust policy, tags or settings differ from what was there")
             try:
-                call(self._iam.delete_role, RoleName=name)
+                return common.delete_once(lambda: call(self._iam.delete_role, RoleName=name))
             except ServiceError as error:
-                if error.code == reading.NOT_THERE:
-                    return common.gone(error)
                 # IAM may not have heard of a detaching yet, by this run or by one before it.
                 if error.code == "DeleteConflict" and next(spreading, False):
                     continue
                 if error.code == "DeleteConflict":
                     self._explain(change, name)
                 raise
-            return Applied(changed=True)
 
     def _check_claim(self, change: Change, state: RoleState, role_id: str, claim: Claim) -> None:
         known = claim.identity.get("RoleId")
         if known is not None and known != role_id:
             raise common.not_ours(change, claim, f"RoleId {role_id}")
-        if state.tags.get(TRANSACTION_TAG) != claim.transaction:
-            raise common.not_ours(
-                change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}"
-            )
+        common.check_tag(change, state.tags, claim)
 
     def _explain(self, change: Change, name: str) -> None:
         extra = [*reading.attached_policies(self._iam, name), *reading.inline_policy_names(self._iam, name)]

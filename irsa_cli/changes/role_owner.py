@@ -10,22 +10,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Asked, Settled, conflict, expect, read_until, remember, tag_call, telling
+from irsa_cli.changes.common import (
+    Asked,
+    OnIam,
+    conflict,
+    expect,
+    put_tag,
+    read_until,
+    remember,
+    tag_call,
+    telling,
+)
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, CommitState, OwnerState, State
 from irsa_cli.core.values.errors import DeadlineExceeded, NotVisible, Outcome
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
 if TYPE_CHECKING:
-    from mypy_boto3_iam import IAMClient
+    pass
 
 
-class RoleOwnerHandler(Settled):
+class RoleOwnerHandler(OnIam):
     """The transaction's tag of a role; the target is `(role name,)`."""
-
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`. A role that a third run owns by now is nobody's to take back."""
@@ -46,6 +52,9 @@ class RoleOwnerHandler(Settled):
         self._set(change, after)
         return Applied(changed=True)
 
+    def _set(self, change: Change, owner: str) -> None:
+        put_tag(self._iam, change.target[0], TRANSACTION_TAG, None if owner == NOBODY else owner)
+
     def _check_alone(self, change: Change, before: str, mine: str, run: Run) -> None:
         """Raise `Conflict` where another run has put its mark on the role at the same time."""
         try:
@@ -61,13 +70,6 @@ class RoleOwnerHandler(Settled):
             )
         if owner != mine:
             raise conflict(change, f"another run claimed it at the same time: {owner or 'it is gone'}")
-
-    def _set(self, change: Change, owner: str) -> None:
-        name = change.target[0]
-        if owner == NOBODY:
-            call(self._iam.untag_role, RoleName=name, TagKeys=[TRANSACTION_TAG])
-        else:
-            call(self._iam.tag_role, RoleName=name, Tags=[{"Key": TRANSACTION_TAG, "Value": owner}])
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
         there = self._owner(change) == _owner_of(change.after, transaction)
@@ -100,11 +102,8 @@ def _owner_of(state: object, transaction: str) -> str:
     return expect(OwnerState, state).transaction or transaction
 
 
-class RoleCommitHandler(Settled):
+class RoleCommitHandler(OnIam):
     """The `irsa/commit` tag, None without one, of a role that the run owns; the target is `(role name,)`."""
-
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         name, value = change.target[0], _value_of(change.after)
@@ -121,10 +120,7 @@ class RoleCommitHandler(Settled):
             raise conflict(change, f"the role does not have this run's mark: {TRANSACTION_TAG}={owner}")
         if present.get(COMMIT_TAG) == value:
             return Applied(changed=False)
-        if value is None:
-            call(self._iam.untag_role, RoleName=name, TagKeys=[COMMIT_TAG])
-        else:
-            call(self._iam.tag_role, RoleName=name, Tags=[{"Key": COMMIT_TAG, "Value": value}])
+        put_tag(self._iam, name, COMMIT_TAG, value)
         return Applied(changed=True)
 
     def _found(self, change: Change, transaction: str) -> Applied | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Asked, Settled, conflict, expect, read_until, remember, settle, telling
+from irsa_cli.changes.common import Asked, OnIam, conflict, expect, read_until, remember, settle, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState, SettingsState, State, TagsState
 from irsa_cli.core.policies import policy
@@ -23,15 +23,11 @@ from irsa_cli.core.values.names import TAGS_LIMIT
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
-    from mypy_boto3_iam import IAMClient
     from mypy_boto3_iam.type_defs import TagTypeDef
 
 
-class _PartHandler(Settled):
+class _PartHandler(OnIam):
     """Changes one part of a role; the target begins with the role's name."""
-
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
 
     @abstractmethod
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:

@@ -20,10 +20,10 @@ from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
-    from mypy_boto3_iam import IAMClient
+    pass
 
 
-class AttachmentHandler(common.Settled):
+class AttachmentHandler(common.OnIam):
     """Attaches and detaches one managed policy; the target is `(role name, policy ARN)`.
 
     A change from present to present attaches again what another run may be about to remove.
@@ -31,14 +31,11 @@ class AttachmentHandler(common.Settled):
 
     repeats_deletions = True
 
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
-
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         """A policy has no owner: the claim adds nothing to the target."""
         role, arn = change.target
         if change.after is None:
-            return self._detach(role, arn)
+            return common.delete_once(lambda: self._detach(role, arn))
         common.check_role_is_there(self._iam, change, run, claim)
         if claim is not None and not run.has_made(Kind.ROLE, role) and self._is_attached(role, arn):
             return Applied(changed=False)  # It was never detached, or not yet.
@@ -67,21 +64,12 @@ class AttachmentHandler(common.Settled):
                 raise
             return False  # Nor is the role there.
 
-    def _detach(self, role: str, arn: str) -> Applied:
-        try:
-            call(self._iam.detach_role_policy, RoleName=role, PolicyArn=arn)
-        except ServiceError as error:
-            if error.code == reading.NOT_THERE:
-                return common.gone(error)
-            raise
-        return Applied(changed=True)
+    def _detach(self, role: str, arn: str) -> object:
+        return call(self._iam.detach_role_policy, RoleName=role, PolicyArn=arn)
 
 
-class InlinePolicyHandler(common.Settled):
+class InlinePolicyHandler(common.OnIam):
     """Puts and deletes one inline policy; the target is `(role name, policy name)`."""
-
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         """A policy has no owner: its document is compared instead."""
@@ -146,10 +134,5 @@ class InlinePolicyHandler(common.Settled):
         if not policy.equal(present, before):
             raise common.conflict(change, "its document differs from what was written")
         role, name = change.target
-        try:
-            call(self._iam.delete_role_policy, RoleName=role, PolicyName=name)
-        except ServiceError as error:
-            if error.code == reading.NOT_THERE:
-                return common.gone(error)
-            raise
-        return Applied(changed=True)
+        delete = self._iam.delete_role_policy
+        return common.delete_once(lambda: call(delete, RoleName=role, PolicyName=name))

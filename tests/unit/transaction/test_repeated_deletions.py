@@ -8,7 +8,7 @@ from irsa_cli.changes.role_policies import AttachmentHandler
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import Present
 from irsa_cli.core.values.errors import Outcome, ServiceError
-from irsa_cli.transaction.protocol import Applied, Claim, Run
+from irsa_cli.transaction.protocol import Claim, Run
 
 DETACH = Change(Kind.ATTACHMENT, ("r", "arn:aws:iam::aws:policy/ReadOnlyAccess"), Present(), None)
 
@@ -19,7 +19,7 @@ class Attachment(AttachmentHandler):
     def __init__(self) -> None:
         self.looked = 0
 
-    def _detach(self, role: str, arn: str) -> Applied:
+    def _detach(self, role: str, arn: str) -> object:
         raise ServiceError("call", code="Timeout", service="iam", operation="X", outcome=Outcome.UNKNOWN)
 
     def _is_attached(self, role: str, arn: str) -> bool:
