@@ -27,9 +27,6 @@ from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, result_of
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of, table
 
-_CREATED = 1767225600
-"""When all clusters were created, in seconds since the epoch."""
-
 
 @dataclass(frozen=True)
 class Cluster:
@@ -146,11 +143,9 @@ _SERVED = ("CreateAddon", "DescribeCluster", "DescribeFargateProfile", "ListAddo
 def _description(cluster: Cluster) -> dict[str, Any]:
     spec = cluster.spec
     described: dict[str, Any] = {
+        **table("cluster"),
         "name": spec.name,
         "arn": cluster.arn,
-        "createdAt": _CREATED,
-        "version": "1.36",
-        "platformVersion": "eks.1",
         "status": spec.status,
         "roleArn": f"arn:{cluster.partition}:iam::{spec.account}:role/eks-cluster",
         "resourcesVpcConfig": {
@@ -158,8 +153,6 @@ def _description(cluster: Cluster) -> dict[str, Any]:
             "endpointPublicAccess": True,
             "publicAccessCidrs": ["0.0.0.0/0"],
         },
-        "accessConfig": {"authenticationMode": "API"},
-        "tags": {},
     }
     if spec.status != "CREATING":
         # A cluster has neither address nor issuer before it is there.

@@ -29,13 +29,7 @@ from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
 from irsa_cli.sandbox.exchange import Incoming, Label
 from irsa_cli.sandbox.model import Answer, table
 
-_THROTTLING = {
-    "eks": AwsError("ThrottlingException", "Rate exceeded", 429),
-    "eks-auth": AwsError("ThrottlingException", "Rate exceeded", 429),
-    "cloudtrail": AwsError("ThrottlingException", "Rate exceeded"),
-    "ec2": AwsError("RequestLimitExceeded", "Request limit exceeded.", 503),
-    "s3": AwsError("SlowDown", "Please reduce your request rate.", 503),
-}
+_THROTTLING = table("throttling")
 
 
 class Front:
@@ -94,7 +88,7 @@ class Front:
         return render_error(service, AwsError(code, message, status))
 
     def throttled(self, service: str) -> Answer:
-        return render_error(service, _THROTTLING.get(service, AwsError("Throttling", "Rate exceeded")))
+        return render_error(service, AwsError(*_THROTTLING.get(service, ("Throttling", "Rate exceeded"))))
 
     def identify(self, request: Incoming) -> Caller:
         with self.cloud.lock:

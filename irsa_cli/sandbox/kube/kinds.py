@@ -42,9 +42,7 @@ def _fill_in_pod(pod: JsonObject) -> None:
 def _fill_in_container(container: JsonObject) -> None:
     tag = container.get("image", "").rpartition("/")[2].partition(":")[2]
     newest = tag in ("", "latest") and "@" not in container.get("image", "")
-    container.setdefault("resources", {})
-    container.setdefault("terminationMessagePath", "/dev/termination-log")
-    container.setdefault("terminationMessagePolicy", "File")
+    _set_defaults(container, table("container defaults"))
     container.setdefault("imagePullPolicy", "Always" if newest else "IfNotPresent")
 
 
@@ -137,11 +135,7 @@ def grace_of(pod: JsonObject, desired: int | None) -> int:
 _RBAC = "rbac.authorization.k8s.io"
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _WEBHOOK = table("webhook defaults")
-_WEBHOOK_NEEDS = {
-    "sideEffects": "must specify one of None, NoneOnDryRun",
-    "clientConfig": "exactly one of url or service is required",
-    "admissionReviewVersions": "must specify one of v1, v1beta1",
-}
+_WEBHOOK_NEEDS = table("needs of webhooks")
 
 
 @dataclass(frozen=True, eq=False)

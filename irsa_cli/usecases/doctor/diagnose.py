@@ -234,20 +234,15 @@ class _Doctor:
         subjects = self._subjects(wanted, pods.result(), associated)
         if chosen is None:  # A missing ServiceAccount has no labels.
             subjects += self._gone(sorted(gone), pods.result(), associated)
-        accounts = self._examined(facts, subjects, having(findings, Verdict.PROBLEM))
+        known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
+        with ThreadPoolExecutor(WORKERS) as pool:
+            accounts = tuple(pool.map(lambda subject: self._examine(facts, subject, known), subjects))
         hidden = _hidden(
             {BY_ASSOCIATION: associated, BY_ROLE: seen.roles, BY_POD: seen.pods, BY_EVENT: waited_for}
             | ({BY_ANSWER: NOT_ASKED} if len(wanted) > ASKED else {})
         )
         notes = (*hidden.values(), *self._other_accounts(namespace, subjects, accounts))
         return replace(whole, accounts=accounts, unread=tuple(hidden), notes=notes)
-
-    def _examined(
-        self, facts: Facts, subjects: list[Subject], wrong: tuple[Finding, ...]
-    ) -> tuple[Examined, ...]:
-        known = {item.cause.id for item in wrong}
-        with ThreadPoolExecutor(WORKERS) as pool:
-            return tuple(pool.map(lambda subject: self._examine(facts, subject, known), subjects))
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""

@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import PurePath
 
 from irsa_cli.core.values.errors import IrsaError
@@ -164,31 +165,6 @@ def _stop_with(child: int) -> None:
             os.killpg(group, signal.SIGCONT)
 
 
-_BASH = """\
-[ -f ~/.bashrc ] && . ~/.bashrc
-__irsa_prompt() {{ case "$PS1" in {label}*) ;; *) PS1={label}"$PS1" ;; esac; }}
-__irsa_prompt
-# Whatever sets the prompt again before each line has done so by then.
-if [[ $(declare -p PROMPT_COMMAND 2>/dev/null) == "declare -a"* ]]; then
-  PROMPT_COMMAND+=(__irsa_prompt)
-else
-  PROMPT_COMMAND="${{PROMPT_COMMAND:+$PROMPT_COMMAND$'\\n'}}__irsa_prompt"
-fi
-"""
-_ZSH = """\
-{restore}
-[[ -f "${{ZDOTDIR:-$HOME}}/.zshenv" ]] && source "${{ZDOTDIR:-$HOME}}/.zshenv"
-__irsa_prompt() {{ [[ "$PROMPT" == {label}* ]] || PROMPT={label}"$PROMPT"; }}
-typeset -ga precmd_functions
-precmd_functions+=(__irsa_prompt)
-"""
-_SH = """\
-{restore}
-[ -n "${{ENV:-}}" ] && eval "__irsa_env=\\"$ENV\\"" && [ -r "$__irsa_env" ] && . "$__irsa_env"
-case "${{PS1:-}}" in {label}*) ;; *) PS1={label}"${{PS1:-$ }}" ;; esac
-"""
-
-
 @dataclass(frozen=True)
 class Start:
     """How a shell is started: its command, variables to add, and files (name, text) to put into a folder."""
@@ -210,15 +186,18 @@ def labelled(command: Sequence[str], caller: Mapping[str, str], folder: str, lab
     if shell == "bash":
         file = f"{folder}/bashrc"
         started = (command[0], "--rcfile", file, *command[1:])
-        return Start(started, files={"bashrc": _BASH.format(label=text)})
+        return Start(started, files={"bashrc": _prompt("bash", text, "", caller)})
     if shell == "zsh":
-        rc = _ZSH.format(label=text, restore=_restore("ZDOTDIR", caller))
+        rc = _prompt("zsh", text, "ZDOTDIR", caller)
         return Start(tuple(command), {"ZDOTDIR": f"{folder}/zsh"}, {"zsh/.zshenv": rc})
     if shell in ("sh", "dash", "ash", "ksh"):
-        rc = _SH.format(label=text, restore=_restore("ENV", caller))
+        rc = _prompt("sh", text, "ENV", caller)
         return Start(tuple(command), {"ENV": f"{folder}/shrc"}, {"shrc": rc})
     return None
 
 
-def _restore(name: str, caller: Mapping[str, str]) -> str:
-    return f"export {name}={shlex.quote(caller[name])}" if name in caller else f"unset {name}"
+def _prompt(shell: str, label: str, taken: str, caller: Mapping[str, str]) -> str:
+    """The file for a shell's prompt; the user may have set the variable `taken` that leads to it."""
+    restore = f"export {taken}={shlex.quote(caller[taken])}" if taken in caller else f"unset {taken}"
+    text = (files(__package__) / f"prompt.{shell}").read_text(encoding="utf-8")
+    return text.replace("@LABEL@", label).replace("@RESTORE@", restore)

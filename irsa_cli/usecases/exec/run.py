@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -149,9 +150,7 @@ class Ready:
                 agent=url,
                 passed=passed,
             )
-            renewal = Renewal(self.token, self._fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
+            fresh = partial(self.account.token, self.injection.audience, self.injection.token_seconds)
+            renewal = Renewal(self.token, fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
             with Background(renewal):
                 return run(start.command, {**values, **start.variables}, held, warn)
-
-    def _fresh(self) -> Token:
-        return self.account.token(self.injection.audience, self.injection.token_seconds)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib.resources import files
 
 from irsa_cli.core.doctor.clues.injection import goes_by_profile, has_identity
 from irsa_cli.core.doctor.clues.usage import has_role, is_near
@@ -23,21 +25,18 @@ _MISSING = re.compile(
     r"service account \S+: serviceaccount \"([a-z0-9.-]+)\" not found"
     r"|service account [a-z0-9.-]+/([a-z0-9.-]+) was not found"
 )
-_MOUNT = re.compile(r"mountPath: Invalid value: \"([^\"\s]+)\": must be unique")
-_VOLUME = re.compile(r"volumes\[\d+\]\.name: Duplicate value: \"([a-z0-9.-]+)\"")
-_CALLING = re.compile(r"failed calling (?:admission )?webhook \"([A-Za-z0-9._-]+)\"")
-_DENIED = re.compile(r"admission webhook \"([A-Za-z0-9._-]+)\" denied")
-_QUOTA = re.compile(r"(?:exceeded|failed) quota: ([a-z0-9.-]+)")
-_STANDARD = re.compile(r"violates PodSecurity \"([a-z0-9.:-]+)\"")
 _POLICY = re.compile(
     r"\bPodSecurityPolicy: "
     r"|unable to validate against any (?:pod security policy|security context constraint)"
 )
 _KIND = re.compile(r"\b([A-Za-z0-9]+) volumes are not allowed")
 _OPENSHIFT = "security context constraint"
-_SIDECAR = re.compile(r"may not be set for init containers without restartPolicy")
-"""The API server has taken the template, so somebody dropped restartPolicy between it and the pod."""
-_TIMEOUT = "did not complete within"
+_REASONS: Mapping[str, Mapping[str, str]] = json.loads(
+    (files("irsa_cli.core.doctor") / "data" / "refusals.json").read_text(encoding="utf-8")
+)
+"""The API server's words, their meaning, and the command of kubectl that shows it; without it, the template
+is to be edited. `sidecar`: it has taken the template, so somebody dropped restartPolicy after that."""
+_CALLING = re.compile(_REASONS["calling"]["words"])
 
 
 def can_decide(facts: Facts) -> bool:
@@ -140,38 +139,14 @@ def _reason(facts: Facts, item: RefusedPod) -> _Reason:
     if wanted:
         text = "the ServiceAccount did not exist at that time; it exists now"
         return text, _restart(facts.reach, item)
-    mount = _MOUNT.search(why)
-    if mount:
-        text = f"both their template and a webhook mount a volume at {mount[1]}"
-        return text, _edit(facts, item)
-    volume = _VOLUME.search(why)
-    if volume:
-        return f"both their template and a webhook add a volume {volume[1]}", _edit(facts, item)
-    return _by_admission(facts.reach, item)
-
-
-def _by_admission(reach: Reach, item: RefusedPod) -> _Reason:
-    why, namespace = item.why, item.namespace
-    hooks = reach.kubectl("get mutatingwebhookconfigurations,validatingwebhookconfigurations")
-    calling, denied, quota = _CALLING.search(why), _DENIED.search(why), _QUOTA.search(why)
-    standard = _STANDARD.search(why)
-    if _SIDECAR.search(why):
-        return "an old webhook drops the restartPolicy of a sidecar", hooks
-    if calling:
-        return f"webhook {calling[1]} does not answer the API server", hooks
-    if _TIMEOUT in why:
-        return "the request timed out, usually in a webhook", hooks
-    if denied:
-        return f"webhook {denied[1]} denies them", hooks
-    if quota:
-        fix = reach.kubectl(f"get resourcequota {shlex.quote(quota[1])} -o yaml", namespace)
-        return f"the namespace's quota {quota[1]} does not allow them", fix
-    if standard:
-        fix = reach.kubectl(f"get namespace {shlex.quote(namespace)} --show-labels")
-        return f"the namespace enforces Pod Security Standard {standard[1]}", fix
+    for row in _REASONS.values():
+        if found := re.search(row["words"], why):
+            names, namespace = map(shlex.quote, found.groups()), shlex.quote(item.namespace)
+            shown = facts.reach.kubectl(row.get("command", "").format(*names, namespace=namespace))
+            return row["text"].format(*found.groups()), shown if "command" in row else _edit(facts, item)
     if _KIND.search(why) or _POLICY.search(why):
-        return _by_policy(reach, why)
-    return "see the API server's message", _events(reach, item)
+        return _by_policy(facts.reach, why)
+    return "see the API server's message", _events(facts.reach, item)
 
 
 def _by_policy(reach: Reach, why: str) -> _Reason:

@@ -125,7 +125,8 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
         pod for pod in others if is_of_app(pod, subject.name) or is_near(pod.service_account, subject.name)
     ]
     found.sort(key=lambda pod: not _is_same_app(pod, subject.name))
-    return (*found, *_elsewhere(facts))
+    elsewhere = (pod for pod in known(subject.elsewhere) if pod.is_alive and not is_neighbour(facts, pod))
+    return (*found, *elsewhere)
 
 
 def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
@@ -211,11 +212,6 @@ def _is_part(pod: Pod, own: Iterable[Pod]) -> bool:
         )
         for item in own
     )
-
-
-def _elsewhere(facts: Facts) -> tuple[Pod, ...]:
-    pods = known(facts.named.elsewhere)
-    return tuple(pod for pod in pods if pod.is_alive and not is_neighbour(facts, pod))
 
 
 def namesakes(facts: Facts) -> tuple[str, ...]:
