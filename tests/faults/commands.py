@@ -190,12 +190,11 @@ def _saved(*arguments: str) -> Callable[[FaultStage], None]:
     return step
 
 
-def _migrated(*steps: str) -> Callable[[FaultStage], None]:
-    """A step that migrates the binding; its journals are none of the broken run's."""
+def _migrated(arguments: str) -> Callable[[FaultStage], None]:
+    """A step that migrates the binding; its journal is none of the broken run's."""
 
     def step(stage: FaultStage) -> None:
-        for arguments in steps:
-            stage.run_to_the_end((*_MIGRATE, *arguments.split()))
+        stage.run_to_the_end((*_MIGRATE, *arguments.split()))
         _lose_the_journal(stage)
 
     return step
@@ -424,47 +423,22 @@ COMMANDS = {
             followers=("recover-all",),
             makes=False,
         ),
-        Command(
-            "migrate-to-pod-identity",
-            (*_MIGRATE, "pod-identity"),
-            (_provider, _namespace, _bare_account, _bound(*_ONE)),
-            marked=False,
-            like_others=True,
-            followers=("recover-all",),
-            makes=False,
-        ),
-        Command(
-            "migrate-finish",
-            (*_MIGRATE, "pod-identity", "--finish"),
-            (_provider, _namespace, _bare_account, _bound(*_ONE), _migrated("pod-identity")),
-            marked=False,
-            like_others=True,
-            followers=("recover-all",),
-            makes=False,
-        ),
-        Command(
-            "migrate-to-irsa",
-            (*_MIGRATE, "irsa"),
-            (
-                _provider,
-                _namespace,
-                _bare_account,
-                _bound(*_ONE),
-                _migrated("pod-identity", "pod-identity --finish"),
-            ),
-            marked=False,
-            like_others=True,
-            followers=("recover-all",),
-            makes=False,
-        ),
-        Command(
-            "migrate-back",
-            (*_MIGRATE, "irsa", "--finish"),
-            (_provider, _namespace, _bare_account, _bound(*_ONE), _migrated("pod-identity")),
-            marked=False,
-            like_others=True,
-            followers=("recover-all",),
-            makes=False,
+        *(
+            Command(
+                name,
+                (*_MIGRATE, *step.split()),
+                (_provider, _namespace, _bare_account, _bound(*_ONE), *map(_migrated, earlier)),
+                marked=False,
+                like_others=True,
+                followers=("recover-all",),
+                makes=False,
+            )
+            for name, step, *earlier in (
+                ("migrate-to-pod-identity", "pod-identity"),
+                ("migrate-finish", "pod-identity --finish", "pod-identity"),
+                ("migrate-to-irsa", "irsa", "pod-identity", "pod-identity --finish"),
+                ("migrate-back", "irsa --finish", "pod-identity"),
+            )
         ),
         Command(
             "adopt",

@@ -16,6 +16,7 @@ from irsa_cli.core.plan.states import (
     COMMIT_TAG,
     NOBODY,
     TRANSACTION_TAG,
+    AssociationState,
     BoundaryState,
     CommitState,
     ConfigMapState,
@@ -62,6 +63,8 @@ class World:
     """The runs that have made namespaces a short while ago."""
     config_maps: dict[tuple[str, str], ConfigMapState] = field(default_factory=dict)
     """Those of irsa, with the runs that made them."""
+    associations: dict[tuple[str, str], AssociationState] = field(default_factory=dict)
+    """By namespace and ServiceAccount; the run that made one is among its tags."""
 
 
 def observe(world: World, desired: DesiredState) -> CurrentState:
@@ -99,6 +102,7 @@ def apply(world: World, change: Change) -> World:
         Kind.TRUST_POLICY: _trust,
         Kind.TARGET_TRUST: _admission,
         Kind.CONFIG_MAP: _config_map,
+        Kind.ASSOCIATION: _association,
     }[change.kind](world, change)
     return world
 
@@ -112,6 +116,7 @@ def _copied(world: World) -> World:
         {key: Account(dict(a.annotations), dict(a.labels), a.uid) for key, a in world.accounts.items()},
         dict(world.makers),
         dict(world.config_maps),
+        dict(world.associations),
     )
 
 
@@ -298,6 +303,21 @@ def _config_map(world: World, change: Change) -> None:
     assert isinstance(after, ConfigMapState)
     maker = present.transaction if present is not None else after.transaction or THIS_RUN
     world.config_maps[namespace, name] = replace(after, transaction=maker)
+
+
+def _association(world: World, change: Change) -> None:
+    _, namespace, name = change.target
+    place = namespace, name
+    present, before = world.associations.pop(place, None), change.before
+    assert (present is None) == (before is None)
+    if present is not None:
+        assert isinstance(before, AssociationState)
+        assert (present.role_arn, present.target_role_arn) == (before.role_arn, before.target_role_arn)
+    if change.after is not None:
+        assert isinstance(change.after, AssociationState)
+        maker = (present or change.after).tags.get(TRANSACTION_TAG, THIS_RUN)
+        state = replace(change.after, tags={**change.after.tags, TRANSACTION_TAG: maker}, association_id="")
+        world.associations[place] = state
 
 
 def _made(state: object) -> Account:

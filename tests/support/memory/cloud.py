@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import sys
@@ -28,6 +27,7 @@ from kubernetes.client.exceptions import ApiException
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.changes.kubernetes import config_map_body
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ConfigMapState
+from irsa_cli.core.planning.migrate import CREDENTIALS_URI, TOKEN_FILE
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.trust_policy import admits
 from irsa_cli.core.values import limits
@@ -35,6 +35,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.kube import connection as kube_connection
 from irsa_cli.kube.client import Kube
 from irsa_cli.transaction.protocol import Run
+from tests.support.memory.eks import MemoryEks
 from tests.support.memory.iam import ACCOUNT, MemoryIam, Refusal
 from tests.support.memory.kube import Asked, MemoryKube, read_request
 from tests.unit.world import Account, World
@@ -74,7 +75,7 @@ class MemoryCloud:
 
     iam: MemoryIam = field(default_factory=lambda: MemoryIam(World()))
     kube: MemoryKube = field(default_factory=MemoryKube)
-    associations: list[Json] = field(default_factory=list)
+    eks: MemoryEks = field(default_factory=lambda: MemoryEks(CLUSTER))
     faults: list[Fault] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     """The operations in their order, as faults name them: `CreateRole`, `patch serviceaccounts`."""
@@ -110,6 +111,7 @@ class MemoryCloud:
                 for (kind, namespace, name), body in kept.items()
                 if kind == "configmaps" and TRANSACTION_TAG in (body["metadata"].get("annotations") or {})
             },
+            associations=self.eks.world,
         )
 
     def fill(self, world: World) -> None:
@@ -177,7 +179,17 @@ class MemoryCloud:
 
     def kubernetes(self, asked: Asked) -> Json:
         """What the API server answers; raises `Refusal` or `Lost`."""
-        return self._struck(asked.operation, lambda: self.kube.answer(asked))
+        return self._struck(asked.operation, lambda: self._mutated(asked, self.kube.answer(asked)))
+
+    def _mutated(self, asked: Asked, answer: Json) -> Json:
+        """A new pod with the variables of EKS's webhook."""
+        if asked.resource != "pods" or asked.method != "POST":
+            return answer
+        place = asked.namespace, answer["spec"]["serviceAccountName"]
+        name = CREDENTIALS_URI if place in self.eks.associations else TOKEN_FILE
+        for container in answer["spec"]["containers"]:
+            container["env"] = [{"name": name, "value": "x"}]
+        return answer
 
     def _struck(self, operation: str, work: Callable[[], Json]) -> Json:
         fault = self._strike(operation)
@@ -213,23 +225,7 @@ class MemoryCloud:
         return found
 
     def _eks(self, operation: str, asked: Mapping[str, Any]) -> Json:
-        if operation == "ListClusters":
-            return {"clusters": [CLUSTER.name]}
-        if operation == "ListPodIdentityAssociations":
-            return {"associations": self.associations}
-        if operation != "DescribeCluster" or asked["name"] != CLUSTER.name:
-            raise Refusal("ResourceNotFoundException", 404)
-        return {
-            "cluster": {
-                "name": CLUSTER.name,
-                "arn": CLUSTER.arn,
-                "status": "ACTIVE",
-                "version": "1.36",
-                "endpoint": "https://demo.invalid",
-                "certificateAuthority": {"data": base64.b64encode(b"none").decode()},
-                "identity": {"oidc": {"issuer": ISSUER}},
-            }
-        }
+        return self.eks.answer(operation, asked, self.iam)
 
     def _sts(self, operation: str, asked: Mapping[str, Any]) -> Json:
         user = f"arn:aws:iam::{ACCOUNT}:user/admin"

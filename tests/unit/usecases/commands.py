@@ -17,6 +17,7 @@ SHARED = f"arn:aws:iam::{ACCOUNT}:role/shared"
 ROLE_ARN = "eks.amazonaws.com/role-arn"
 READER = ("reader", "-n", "backend", "-c", "demo")
 CREATE = ("create-sa", *READER, "--attach-policy-arn", S3)
+POD_IDENTITY = ("--pod-identity", "--create-service-account")
 FILE = f"""
 apiVersion: eksctl.io/v1alpha5
 kind: ClusterConfig
@@ -96,6 +97,24 @@ def by_hand(play: Play) -> None:
     play.cloud.kube.put("serviceaccounts", "backend", "reader", annotations={ROLE_ARN: arn})
 
 
+def associated(play: Play) -> None:
+    """A binding by an association, without an annotation."""
+    provider(play)
+    play.cloud.kube.put("namespaces", "", "backend")
+    play.irsa(*CREATE, *POD_IDENTITY)
+
+
+def migrated(*steps: str) -> Callable[[Play], None]:
+    """A binding after these steps of `irsa migrate`."""
+
+    def prepare(play: Play) -> None:
+        bound(play)
+        for step in steps:
+            play.irsa("migrate", *READER, "--to", *step.split())
+
+    return prepare
+
+
 @dataclass(frozen=True)
 class Case:
     """A command, and what is there when it is run; `files` are made first, as `{name}` in the arguments."""
@@ -144,6 +163,20 @@ CASES: dict[str, Case] = {
     "delete-sa": Case(("delete-sa", *READER), bound),
     "delete-sa on a shared role": Case(("delete-sa", *READER), attached),
     "delete -f": Case(("delete", "--yes", "-f", "{file}"), bound, (("file", ONE),)),
+    "create-sa --pod-identity": Case((*CREATE, *POD_IDENTITY), provider),
+    "delete-sa of an association": Case(("delete-sa", *READER), associated),
+    "update-sa --also": Case(("update-sa", *READER, "--also", "pod-identity"), bound),
+    "migrate": Case(("migrate", *READER, "--to", "pod-identity"), bound),
+    "migrate --finish": Case(
+        ("migrate", *READER, "--to", "pod-identity", "--finish"), migrated("pod-identity")
+    ),
+    "migrate back": Case(
+        ("migrate", *READER, "--to", "irsa"), migrated("pod-identity", "pod-identity --finish")
+    ),
+    "migrate back --finish": Case(
+        ("migrate", *READER, "--to", "irsa", "--finish"),
+        migrated("pod-identity", "pod-identity --finish", "irsa"),
+    ),
     "adopt": Case(("adopt", *READER), by_hand),
     "apply": Case(("apply", "-f", "{file}"), provider, (("file", ONE),)),
     "apply --atomic": Case(("apply", "-f", "{file}", "--atomic"), nothing, (("file", FILE),)),

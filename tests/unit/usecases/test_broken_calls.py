@@ -7,6 +7,7 @@ quick sister, in which a mistake in a usecase shows within seconds.
 from __future__ import annotations
 
 import copy
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,8 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust.trust_policy import trusts_service
 from tests.support.memory import MemoryCloud
 from tests.support.memory.cloud import Fault
+from tests.support.memory.eks import SERVICE, MemoryEks
 from tests.support.memory.iam import MemoryIam, Refusal
 from tests.support.memory.kube import MemoryKube
 from tests.support.memory.playing import DENIED, LOST_AFTER, LOST_BEFORE, Killed, Play, Ran, playing
@@ -35,6 +39,7 @@ class Known:
 
     iam: MemoryIam
     kube: MemoryKube
+    eks: MemoryEks
     folder: Path
     arguments: tuple[str, ...]
     before: World
@@ -58,29 +63,44 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Knowing:
         home.mkdir()
         with playing(home) as play:
             arguments = CASES[name].begin(play)
-            iam, kube, before = copy.deepcopy(play.cloud.iam), copy.deepcopy(play.cloud.kube), play.world
+            iam, kube, eks = parts(play.cloud)
+            before = play.world
             shutil.copytree(home, folder / "kept")
             play.irsa(*arguments)
             writes = play.cloud.writes
             numbered = [(item, writes[:number].count(item)) for number, item in enumerate(writes)]
             if name.startswith("apply") and not THOROUGH:
                 numbered = [(item, number) for item, number in numbered if not number]
-            return Known(iam, kube, folder / "kept", arguments, before, play.world, tuple(numbered))
+            return Known(iam, kube, eks, folder / "kept", arguments, before, play.world, tuple(numbered))
 
     return knowing
+
+
+def parts(cloud: MemoryCloud) -> tuple[MemoryIam, MemoryKube, MemoryEks]:
+    """A copy of what is in a cloud."""
+    return copy.deepcopy((cloud.iam, cloud.kube, cloud.eks))
 
 
 @contextmanager
 def begun(case: Known, folder: Path) -> Iterator[Play]:
     """A fresh copy of a case's world, and of what its user has on disk."""
     shutil.copytree(case.folder, folder)
-    cloud = MemoryCloud(copy.deepcopy(case.iam), copy.deepcopy(case.kube))
+    cloud = MemoryCloud(*copy.deepcopy((case.iam, case.kube, case.eks)))
     with playing(folder, cloud) as play:
         yield play
 
 
 def unnamed(world: World) -> World:
-    """A world without the names of the runs that made what is in it."""
+    """A world without the names of the runs that made what is in it.
+
+    The order of the statements of a role for both ways does not count: one that is restored is the last.
+    """
+
+    def unordered(trust: Document) -> Document:
+        statements = trust["Statement"]
+        if not trusts_service(trust, SERVICE):
+            return trust
+        return {**trust, "Statement": sorted(statements, key=lambda item: json.dumps(item, sort_keys=True))}
 
     def plain(found: dict[str, str]) -> dict[str, str]:
         return {key: RUN.sub("RUN", value) for key, value in found.items()}
@@ -89,13 +109,19 @@ def unnamed(world: World) -> World:
         world,
         providers={arn: replace(item, tags=plain(item.tags)) for arn, item in world.providers.items()},
         roles={
-            name: replace(role, state=replace(role.state, tags=plain(role.state.tags)))
+            name: replace(
+                role,
+                state=replace(
+                    role.state, tags=plain(role.state.tags), trust=unordered(dict(role.state.trust))
+                ),
+            )
             for name, role in world.roles.items()
         },
         accounts={
             key: replace(item, annotations=plain(item.annotations)) for key, item in world.accounts.items()
         },
         makers=plain(world.makers),
+        associations={key: replace(item, tags=plain(item.tags)) for key, item in world.associations.items()},
     )
 
 
@@ -229,12 +255,12 @@ def killed(case: Known, operation: str, number: int, folders: Iterator[Path]) ->
 
     It is filmed at that moment: whatever the threads of the run do after it is not there.
     """
-    kept: list[tuple[MemoryIam, MemoryKube]] = []
+    kept: list[tuple[MemoryIam, MemoryKube, MemoryEks]] = []
     running, left = next(folders), next(folders)
     with begun(case, running) as play:
 
         def film() -> None:
-            kept.append((copy.deepcopy(play.cloud.iam), copy.deepcopy(play.cloud.kube)))
+            kept.append(parts(play.cloud))
             shutil.copytree(running, left)
             raise Killed
 
