@@ -25,25 +25,25 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.cli.commands": (3508, 36),
     "irsa_cli.cli.help": (846, 6),
     "irsa_cli.cli.options": (1142, 8),
-    "irsa_cli.cli.output": (3614, 26),
-    "irsa_cli.cli.terminal": (458, 5),
+    "irsa_cli.cli.output": (3601, 26),
+    "irsa_cli.cli.terminal": (457, 5),
     "irsa_cli.core": (4, 1),
-    "irsa_cli.core.audit": (2521, 11),
+    "irsa_cli.core.audit": (2526, 11),
     "irsa_cli.core.binding": (1643, 12),
     "irsa_cli.core.config": (1801, 10),
     "irsa_cli.core.doctor": (6323, 34),
-    "irsa_cli.core.inventory": (1098, 6),
-    "irsa_cli.core.lint": (2304, 10),
+    "irsa_cli.core.inventory": (1097, 6),
+    "irsa_cli.core.lint": (2300, 10),
     "irsa_cli.core.marks": (796, 5),
-    "irsa_cli.core.objects": (990, 9),
+    "irsa_cli.core.objects": (986, 9),
     "irsa_cli.core.plan": (1271, 8),
-    "irsa_cli.core.planning": (2945, 12),
-    "irsa_cli.core.policies": (1472, 8),
+    "irsa_cli.core.planning": (2946, 12),
+    "irsa_cli.core.policies": (1471, 8),
     "irsa_cli.core.rbac": (1179, 6),
-    "irsa_cli.core.recovery": (817, 5),
+    "irsa_cli.core.recovery": (816, 5),
     "irsa_cli.core.results": (1306, 8),
-    "irsa_cli.core.trust": (3364, 16),
-    "irsa_cli.core.values": (1529, 12),
+    "irsa_cli.core.trust": (3360, 16),
+    "irsa_cli.core.values": (1527, 12),
     "irsa_cli.kube": (1349, 7),
     "irsa_cli.preflight": (859, 6),
     "irsa_cli.sandbox": (8218, 37),
@@ -64,9 +64,9 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.write": (1811, 9),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 27_650
+REACH = 27_600
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 22_700
+USE_CASE = 22_650
 """Lines that the use case of `create-sa` alone can reach."""
 
 
