@@ -1,4 +1,4 @@
-"""What a transaction has to do with others: handlers of changes, listeners, and its report at the end."""
+"""The interface of a transaction: handlers of changes, listeners, and the report at its end."""
 
 from __future__ import annotations
 

@@ -110,7 +110,6 @@ class Progress:
             self._say(visible(line))
 
     def listen(self, event: Event) -> None:
-        """Show what happened in the transaction."""
         if self._quiet:
             return
         from irsa_cli.core.plan.traits import Proof

@@ -6,7 +6,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from heapq import nsmallest
 
 from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift, Powerful
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
@@ -291,7 +290,5 @@ class Audit:
 
 
 def _line(way: Way) -> str:
-    more = f" and {len(way.accounts) - SHOWN} more" if len(way.accounts) > SHOWN else ""
     conditions = f" if {'; '.join(way.conditions)}" if way.conditions else ""
-    names = f"{', '.join(nsmallest(SHOWN, way.accounts))}{more} of cluster {way.cluster}"
-    return f"{way.statement} allows {names} ({way.by.value}){conditions}"
+    return f"{way.statement} allows {way.who} of cluster {way.cluster} ({way.by.value}){conditions}"

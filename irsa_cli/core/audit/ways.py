@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from heapq import nsmallest
 
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.inventory.bindings import BoundRole
@@ -19,6 +20,7 @@ from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.judge import LARGEST
+from irsa_cli.core.trust.rules.rule import SHOWN
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -45,6 +47,12 @@ class Way:
     conditions: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()
     named: bool = False
+
+    @property
+    def who(self) -> str:
+        """The first ServiceAccounts, and the number of others."""
+        more = f" and {len(self.accounts) - SHOWN} more" if len(self.accounts) > SHOWN else ""
+        return f"{', '.join(nsmallest(SHOWN, self.accounts))}{more}"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ Inline = Mapping[str, Mapping[str, Document] | Unreadable]
 
 
 def text_of(found: Bindings, inline: Inline) -> str:
-    """The text of the file."""
     cluster = found.cluster
     head = dict(zip(("apiVersion", "kind"), OWN, strict=True))
     where = {"metadata": {"name": cluster.name, "region": cluster.region}}

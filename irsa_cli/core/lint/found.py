@@ -58,7 +58,6 @@ class Gaps:
 
 
 def has_gap(value: Any) -> bool:
-    """Whether a value is a text with a gap."""
     return isinstance(value, str) and _GAP.search(value) is not None
 
 
@@ -129,7 +128,6 @@ class Nodes:
         return (node, node) if step == 0 else None
 
     def mark(self, node: Node, path: Path) -> Mark:
-        """The mark of the node that a path leads to."""
         where = node
         for step in path:
             found = self.step(node, step)
@@ -140,7 +138,6 @@ class Nodes:
         return where.start_mark
 
     def value(self, node: Node, known: dict[int, Any]) -> Any:
-        """A node as plain values."""
         if id(node) not in known:
             found = self._plain(node, known)
             if node.tag.startswith("!"):

@@ -261,7 +261,6 @@ _ROLE, _ASSOCIATION = "AWS::IAM::Role", "AWS::EKS::PodIdentityAssociation"
 
 
 def is_template(value: Mapping[str, Any]) -> bool:
-    """Whether a document is a CloudFormation template."""
     resources = value.get("Resources")
     if not isinstance(resources, dict):
         return False

@@ -74,6 +74,18 @@ def kept_back(caller: Mapping[str, str], passed: Collection[str] = ()) -> tuple[
     return tuple(sorted(n for n in names if n not in passed and not n.startswith(_WITHOUT_A_WORD)))
 
 
+def injected(injection: Injection, region: str, token_file: str, agent: str = "") -> dict[str, str]:
+    """The variables that the webhook adds to a container; `agent` is the URL of EKS Pod Identity's."""
+    identity = {"AWS_ROLE_ARN": injection.role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": token_file}
+    if agent:
+        identity = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": agent,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token_file,
+        }
+    regional = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if injection.regional_sts else {}
+    return {**identity, "AWS_REGION": region, "AWS_DEFAULT_REGION": region, **regional}
+
+
 def environment(
     caller: Mapping[str, str],
     injection: Injection,
@@ -95,7 +107,7 @@ def environment(
     config, credentials = empty_files
     return {
         **kept,
-        **injection.environment(region, token_file, agent),
+        **injected(injection, region, token_file, agent),
         **({} if agent else {"AWS_ROLE_SESSION_NAME": session_name}),
         "AWS_CONFIG_FILE": config,
         "AWS_SHARED_CREDENTIALS_FILE": credentials,

@@ -59,22 +59,6 @@ class Injection:
             notes={key: annotations[key] for key in states.CHAIN_ANNOTATIONS if key in annotations},
         )
 
-    def environment(self, region: str, token_file: str, agent: str = "") -> dict[str, str]:
-        """The variables that the webhook adds to a container; `agent` is the URL of EKS Pod Identity's."""
-        regional = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if self.regional_sts else {}
-        identity = {"AWS_ROLE_ARN": self.role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": token_file}
-        if agent:
-            identity = {
-                "AWS_CONTAINER_CREDENTIALS_FULL_URI": agent,
-                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token_file,
-            }
-        return {
-            **identity,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
-            **regional,
-        }
-
 
 def _seconds(text: str) -> int:
     if not _INTEGER.fullmatch(text) or not -_INT64 <= int(text) < _INT64:

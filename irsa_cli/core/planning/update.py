@@ -26,9 +26,10 @@ from irsa_cli.core.trust.chain import (
     chain_of_policies,
     statement_removals,
 )
+from irsa_cli.core.trust.owned_statements import audience_replacement
 from irsa_cli.core.trust.rules.judge import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.trust.trust_policy import audience_replacement, with_replaced
+from irsa_cli.core.trust.trust_policy import with_replaced
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.names import TAGS_LIMIT

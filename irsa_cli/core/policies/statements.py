@@ -96,7 +96,6 @@ def trusted_providers(document: Mapping[str, Any]) -> frozenset[str]:
 
 
 def names_provider(document: Mapping[str, Any], provider: str) -> bool:
-    """Whether a trust policy names an OIDC provider as a federated principal."""
     return any(provider in principals(item, "Federated") for item in statements(document))
 
 

@@ -305,7 +305,6 @@ class Recoveries:
 
 
 def spared_text(item: Spared) -> str:
-    """A spared object, and why it is spared."""
     return f"{item.kind.value} {item.name}: {item.why}"
 
 

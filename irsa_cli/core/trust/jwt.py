@@ -109,7 +109,6 @@ def _keys(keys: Keys) -> list[dict[str, Any]]:
 
 
 def key_ids(keys: Keys) -> tuple[str, ...]:
-    """The ids of all keys in the set."""
     return tuple(str(key["kid"]) for key in _keys(keys) if "kid" in key)
 
 

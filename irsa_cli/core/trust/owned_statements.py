@@ -19,7 +19,8 @@ from irsa_cli.core.plan.states import TRANSACTION_TAG, TRUST_TAG
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import restrictions, trust_policy
+from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.restrictions import Restriction, demands, widened
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
@@ -212,3 +213,39 @@ def _marks(identity: WebIdentity, desired: Mapping[str, Any]) -> set[str]:
 
 def _mark(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def audience_replacement(
+    document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
+) -> tuple[Document, Document] | None:
+    """The statement for `before`, and its replacement that allows `after`, of another audience.
+
+    None if `after` is already allowed. Raises `Refused` if no statement allows exactly `before`: one
+    that also allows others belongs to them as well.
+    """
+    if explain(document, after).allowed:
+        return None
+    old, new = trust_policy.statement(before), trust_policy.statement(after)
+    item = trust_policy.found(document, old)
+    if item is None:
+        raise Refused(
+            f"the trust policy has no statement for exactly {before.subject} and {before.audience}",
+            reason=_why_not_changed(document, before),
+            details=tuple(explain(document, before).text),
+            next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
+        )
+    replaced = {**item, "Condition": new["Condition"]}
+    if (marked := trust_policy.read_statement(item)) is not None and marked.sid:
+        del replaced["Sid"]  # The mark is for the audience that was. On a role of irsa's own it needs none.
+    if explain(trust_policy.with_replaced(document, item, replaced), after).denied:
+        raise Refused(
+            f"the trust policy denies {after.subject} with the audience {after.audience}",
+            reason="a Deny statement applies to it, and a Deny overrides every Allow",
+        )
+    return item, replaced
+
+
+def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
+    if restrictions.voided(document, before):
+        return "the statement that allows it has more conditions, and irsa's statement would bypass them"
+    return "its statement also allows others, and a new audience would lock them out"

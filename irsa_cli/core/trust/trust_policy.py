@@ -19,7 +19,6 @@ from irsa_cli.core.policies.policy import Document, as_list, normalized, size
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.renaming import after_its_like
-from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
 
@@ -263,42 +262,6 @@ def check_size(role: str, document: Document, quota: int) -> None:
 def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
     """Whether STS would let this token assume a role with this trust policy; a Deny it can't read denies."""
     return explain(document, identity).admitted
-
-
-def audience_replacement(
-    document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
-) -> tuple[Document, Document] | None:
-    """The statement for `before`, and its replacement that allows `after`, of another audience.
-
-    None if `after` is already allowed. Raises `Refused` if no statement allows exactly `before`: one
-    that also allows others belongs to them as well.
-    """
-    if explain(document, after).allowed:
-        return None
-    old, new = statement(before), statement(after)
-    item = next((item for item in as_list(document.get("Statement", [])) if _same(item, old)), None)
-    if item is None:
-        raise Refused(
-            f"the trust policy has no statement for exactly {before.subject} and {before.audience}",
-            reason=_why_not_changed(document, before),
-            details=tuple(explain(document, before).text),
-            next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
-        )
-    replaced = {**item, "Condition": new["Condition"]}
-    if (marked := read_statement(item)) is not None and marked.sid:
-        del replaced["Sid"]  # The mark is for the audience that was. On a role of irsa's own it needs none.
-    if explain(with_replaced(document, item, replaced), after).denied:
-        raise Refused(
-            f"the trust policy denies {after.subject} with the audience {after.audience}",
-            reason="a Deny statement applies to it, and a Deny overrides every Allow",
-        )
-    return item, replaced
-
-
-def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
-    if voided(document, before):
-        return "the statement that allows it has more conditions, and irsa's statement would bypass them"
-    return "its statement also allows others, and a new audience would lock them out"
 
 
 def trusts_service(document: Mapping[str, Any], service: str) -> bool:

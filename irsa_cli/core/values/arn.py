@@ -102,7 +102,6 @@ def check_boundary(text: str) -> str:
 
 
 def is_role(text: str) -> bool:
-    """Whether a text is a role's ARN."""
     return _passes(check_role, text)
 
 

@@ -47,7 +47,6 @@ class Cluster:
 
     @property
     def head(self) -> str:
-        """The head of plans, questions and reports about the cluster."""
         return head(self.place, caller=self.caller, at=self.seen)
 
     @property

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irsa_cli.core.objects.environment import injected
 from irsa_cli.core.objects.injection import DEFAULT_SECONDS, MINIMUM_SECONDS, Injection
 
 PREFIX = "eks.amazonaws.com"
@@ -46,7 +47,7 @@ def test_the_lifetime_is_read_as_the_webhook_reads_it(text: str, seconds: int) -
 )
 def test_regional_endpoints_are_what_eks_uses_unless_told_otherwise(text: str, regional: bool) -> None:
     found = Injection.read({f"{PREFIX}/sts-regional-endpoints": text})
-    variable = found.environment("eu-west-1", "/token").get("AWS_STS_REGIONAL_ENDPOINTS")
+    variable = injected(found, "eu-west-1", "/token").get("AWS_STS_REGIONAL_ENDPOINTS")
     assert variable == ("regional" if regional else None)
 
 
@@ -59,7 +60,7 @@ def test_nothing_is_asked_for_without_annotations() -> None:
 def test_role_audience_and_region_are_passed_on_as_they_are(role: str, audience: str, region: str) -> None:
     found = Injection.read({f"{PREFIX}/role-arn": role, f"{PREFIX}/audience": audience})
     assert found.audience == audience
-    assert found.environment(region, "/t") == {
+    assert injected(found, region, "/t") == {
         "AWS_ROLE_ARN": role,
         "AWS_WEB_IDENTITY_TOKEN_FILE": "/t",
         "AWS_REGION": region,

@@ -10,7 +10,6 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from heapq import nsmallest
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -24,7 +23,7 @@ from irsa_cli.cli.output.text import show_error, show_reading
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, fingerprint
 from irsa_cli.core.audit.ways import RolePath
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity, some
+from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Risk, Rule, Severity, some
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.shown import head, moment, plural, visible
 
@@ -34,8 +33,6 @@ _COLOURS = {
     Severity.MEDIUM: "yellow",
     Severity.LOW: "cyan",
 }
-SHOWN = 3
-"""The most ServiceAccounts of a path that are listed."""
 
 
 def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
@@ -154,11 +151,9 @@ def summary(report: RiskReport) -> str:
 def path_line(path: RolePath) -> str:
     """A path in one line: ServiceAccounts, roles, statement and conditions."""
     way = path.way
-    more = f" and {len(way.accounts) - SHOWN} more" if len(way.accounts) > SHOWN else ""
-    who = f"{way.cluster}: {', '.join(nsmallest(SHOWN, way.accounts))}{more}"
     roles = " -> ".join(path.roles)
     conditions = f", if {'; '.join(path.conditions)}" if path.conditions else ""
-    return f"{who} -> {roles} ({way.by.value}, {way.statement}){conditions}"
+    return f"{way.cluster}: {way.who} -> {roles} ({way.by.value}, {way.statement}){conditions}"
 
 
 def who_can_lines(report: WhoCanReport) -> Iterator[str]:

@@ -206,7 +206,6 @@ def _look(diagnosis: Diagnosis) -> str:
 
 
 def explanation(cause: Cause) -> Iterator[str]:
-    """One cause, as `--explain` shows it."""
     yield f"{cause.id}: {cause.title}"
     yield _row("symptom", cause.symptom)
     yield _row("checked", cause.looks_at)

@@ -8,10 +8,8 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes, KubePermission
 from irsa_cli.core.rbac.objects import RbacRule
 from irsa_cli.core.rbac.principals import Principal
+from irsa_cli.core.trust.rules.rule import some
 from irsa_cli.core.values.shown import plural, visible
-
-SHOWN = 3
-"""Rules, rights and principals listed per line."""
 
 
 def may_lines(found: InKubernetes) -> Iterator[str]:
@@ -34,7 +32,7 @@ def _permission(item: KubePermission) -> str:
     elif isinstance(rules, Unreadable):
         what = "not known"
     else:
-        what = _some([_rule(rule) for rule in rules], "; ") or "nothing, as the role has no rules"
+        what = some([_rule(rule) for rule in rules], "; ") or "nothing, as the role has no rules"
     through = "" if item.subject.account else f", as {item.subject}"
     where = f"in {binding.namespace}" if binding.namespace else "everywhere"
     return f"{where}: {what} ({binding}, {binding.role}{through})"
@@ -53,7 +51,7 @@ def _rule(rule: RbacRule) -> str:
 def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) -> Iterator[str]:
     """List the principals that can act as it: from IAM, if known, to its roles (ARNs)."""
     takers = [item for item in found.takers if not item[0].is_part]
-    named = _some([arn.rsplit("/", 1)[-1] for arn in roles])
+    named = some([arn.rsplit("/", 1)[-1] for arn in roles])
     end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""
     for taker, principals in takers:
         yield visible(f"{_chain(taker, principals)} -> {account}{end}: {_acts(taker)}{_conditions(taker)}")
@@ -70,14 +68,14 @@ def _chain(taker: AccountTaker, principals: Sequence[Principal]) -> str:
     if taker.subject.kind == "IAM":
         return taker.subject.name
     named = [f"{item.arn} ({item.by})" for item in principals]
-    return f"{_some(named)} -> {taker.subject}" if named else str(taker.subject)
+    return f"{some(named)} -> {taker.subject}" if named else str(taker.subject)
 
 
 def _acts(taker: AccountTaker) -> str:
     # Those that hang on nothing else, or all where each of them does.
     acts = [act for act in taker.acts if not act.conditions] or taker.acts
     rules = sorted({act.rule for act in acts})
-    numbers = f"{'rule' if len(rules) == 1 else 'rules'} {_some(list(map(str, rules)))}"
+    numbers = f"{'rule' if len(rules) == 1 else 'rules'} {some(list(map(str, rules)))}"
     rights = [
         "everything" if act.id == "everything" else f"{' and '.join(act.right.verbs)} {act.right.resource}"
         for act in acts
@@ -85,16 +83,11 @@ def _acts(taker: AccountTaker) -> str:
     binding = taker.binding
     by = f"{binding}," if binding.kind == binding.role.kind else f"{binding}, {binding.role}"
     by = "built into the API server," if binding.kind == "Built-in" else by
-    return f"{_some(rights)} ({by} {numbers})"
+    return f"{some(rights)} ({by} {numbers})"
 
 
 def _conditions(taker: AccountTaker) -> str:
     if taker.is_sure:
         return ""
     known = dict.fromkeys("; ".join(act.conditions) for act in taker.acts)
-    return f", if {_some(list(known), ', or if ')}"
-
-
-def _some(items: Sequence[str], between: str = ", ") -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return f"{between.join(items[:SHOWN])}{more}"
+    return f", if {some(list(known), ', or if ')}"

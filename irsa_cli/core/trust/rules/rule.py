@@ -53,10 +53,10 @@ SHOWN = 3
 """The most items that a sentence lists."""
 
 
-def some(names: Sequence[str]) -> str:
+def some(names: Sequence[str], between: str = ", ") -> str:
     """The first names, and the number of others."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"
+    return f"{between.join(names[:SHOWN])}{more}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,6 @@ class Risk:
 
     @property
     def explained_by(self) -> str:
-        """The command that explains its rule."""
         return f"irsa audit --explain {self.rule.id}"
 
     @property

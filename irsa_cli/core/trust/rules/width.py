@@ -82,7 +82,6 @@ class Pair:
 
     @property
     def rule(self) -> Rule:
-        """The rule that the pattern breaks."""
         if _is_all(self.namespace):
             return rules.EVERY_SUBJECT if _is_all(self.name) else rules.EVERY_NAMESPACE
         if _is_wild(self.namespace):
@@ -90,7 +89,6 @@ class Pair:
         return rules.EVERY_NAME if _is_all(self.name) else rules.NAME_PATTERN
 
     def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
-        """The risk of a statement with the pattern."""
         seen, reason = (f"the pattern is '{pattern}'",), f"allows {self._whom}"
         return risk(self.rule, statement, reason, suggestion, path=path, pattern=pattern, evidence=seen)
 
