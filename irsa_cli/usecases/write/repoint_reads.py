@@ -118,8 +118,8 @@ def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole
         found = sorted(arn for arn in every if arn.endswith(f"/id/{old}"))
         if len(found) > 1:
             raise Refused(f"several issuers have the id {old}: give the URL of one", details=found)
-        beside = f"{cluster.issuer.rpartition('/')[0]}/{old}"
-        provider = found[0] if found else provider_arn(cluster.partition, cluster.home, beside)
+        same_place = f"{cluster.issuer.rpartition('/')[0]}/{old}"
+        provider = found[0] if found else provider_arn(cluster.partition, cluster.home, same_place)
     if provider:
         target = replace(target, cluster=_name_of(replace(target, cluster=as_id(old)), log))
     if not target.cluster:
