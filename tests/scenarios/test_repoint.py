@@ -427,6 +427,10 @@ def test_verify_tells_what_does_not_work(pair: Pair) -> None:
     assert good.code == 0, good.err
     assert f"green: STS took tokens of {NAMESPACE}/{name}" in good.err
     assert f"blue: STS took tokens of {NAMESPACE}/{name}" in good.err
+    nobody = pair.blue.restricted((("create",), ("serviceaccounts/token",)))
+    unread = pair.repoint("--verify", user=nobody)
+    assert unread.code == 1, unread.err
+    assert "can't be read" in unread.err
     pair.blue.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=pair.provider(pair.green))
     bad = pair.repoint("--verify", IRSA_RETRY="1s")
     assert bad.code == 5, bad.err

@@ -133,7 +133,7 @@ def _show(done: AppliedList, phase: str) -> None:
     if phase == "status":
         rows = [
             [name, str(it["old"]), str(it["new"]), str(it["missing"]), it["madeBy"],
-             ", ".join(it["serviceAccounts"]) or "none"]
+             "not read" if it["serviceAccounts"] is None else ", ".join(it["serviceAccounts"]) or "none"]
             for name, it in zip(names, facts, strict=True)
         ]  # fmt: skip
         head = ("ROLE", "OLD", "NEW", "MISSING", "CREATED BY", "SERVICEACCOUNTS IN NEW")

@@ -42,19 +42,11 @@ class Move:
 
 @dataclass(frozen=True)
 class Trusted:
-    """The tokens of one provider that a trust policy allows: exact subjects, patterns, audiences.
-
-    `is_open`: a statement allows more than its exact subjects.
-    """
+    """The tokens of one provider that a trust policy allows: exact subjects, patterns, audiences."""
 
     names: tuple[Name, ...] = ()
     patterns: tuple[str, ...] = ()
     audiences: tuple[str, ...] = (DEFAULT_AUDIENCE,)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether other tokens than those of the exact subjects may be allowed."""
-        return bool(self.patterns)
 
     def concerns(self, namespace: str) -> bool:
         """Whether it is about ServiceAccounts of this namespace; a pattern may be."""

@@ -59,17 +59,22 @@ def alike(one: Any, other: Mapping[str, Any]) -> bool:
     return isinstance(one, dict) and _plain(one) == _plain(other)
 
 
-def after_its_like(statements: Sequence[Any], new: Document) -> list[Any]:
-    """The statements with a new one: after the first that says the same of another provider, or last."""
-    places = [
-        index + 1
+def next_to_its_like(statements: Sequence[Any], new: Document) -> list[Any]:
+    """The statements with a new one: next to those that say the same of other providers, else at the end.
+
+    Those are in the order of their providers. So one that goes and comes back has the same place again.
+    """
+    likes = [
+        (index, other)
         for index, item in enumerate(statements)
         for provider in principals(new, "Federated")[:1]
         if isinstance(item, dict)
         for other in principals(item, "Federated")
         if PROVIDER.fullmatch(other) and alike(renamed(item, other, provider), new)
     ]
-    place = min(places, default=len(statements))
+    before = [index for index, other in likes if other > principals(new, "Federated")[0]]
+    after = [index + 1 for index, _ in likes]
+    place = min(before, default=max(after, default=len(statements)))
     return [*statements[:place], new, *statements[place:]]
 
 

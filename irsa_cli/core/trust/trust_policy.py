@@ -18,7 +18,7 @@ from typing import Any
 from irsa_cli.core.policies.policy import Document, as_list, normalized, size
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.renaming import after_its_like
+from irsa_cli.core.trust.renaming import next_to_its_like
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
 
@@ -106,7 +106,7 @@ def join(statements: list[Any], wanted: Shared) -> list[Any]:
         if found is not None and found.fits(wanted):
             together = replace(found, subjects=(*found.subjects, *wanted.subjects)).document
             return [*statements[:index], together, *statements[index + 1 :]]
-    return after_its_like(statements, replace(wanted, sid=_free_sid(statements, wanted.sid)).document)
+    return next_to_its_like(statements, replace(wanted, sid=_free_sid(statements, wanted.sid)).document)
 
 
 def _free_sid(statements: list[Any], sid: str) -> str:
@@ -219,9 +219,9 @@ def _same(one: Any, other: Document) -> bool:
 
 
 def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
-    """The policy with this subject in a statement of irsa's form, or with a new one: see `after_its_like`."""
+    """The policy with this subject in a statement of irsa's form, or a new one: see `next_to_its_like`."""
     statements, subjects = as_list(document.get("Statement", [])), read_statement(wanted)
-    joined = after_its_like(statements, wanted) if subjects is None else join(statements, subjects)
+    joined = next_to_its_like(statements, wanted) if subjects is None else join(statements, subjects)
     return {**document, "Statement": joined}
 
 

@@ -6,7 +6,7 @@ clusters only, so another run, on any machine, continues or goes back (the two c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -25,7 +25,7 @@ from irsa_cli.core.planning.repoint import AccountPlan, Move, Name, WantedAccoun
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
-from irsa_cli.core.values.errors import Refused, Unverified
+from irsa_cli.core.values.errors import IrsaError, Refused, Unverified
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
@@ -42,12 +42,12 @@ from irsa_cli.usecases.write import associate_oidc
 from irsa_cli.usecases.write.repoint_reads import (
     Evidence,
     OldCluster,
-    Subjects,
     annotated,
     connect_new,
     exchanged,
     find_old,
     select,
+    subjects,
     users_of,
 )
 from irsa_cli.usecases.write.update_sa import earlier_runs
@@ -139,7 +139,8 @@ class _Moving:
     old: OldCluster
     move: Move
     roles: list[ListedRole]
-    subjects: Subjects
+    wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
     quota: int = 0
     evidence: Evidence | None = None
     accounts: list[tuple[Connection, list[Json] | Unreadable]] = field(default_factory=list)
@@ -157,32 +158,31 @@ class _Moving:
             )
         providers = (move.old,) if request.phase.writes else (move.old, move.new)
         roles = list(select(listed, providers, request.patterns, request.namespace))
-        found = cls(connection, request, old, move, roles, Subjects())
-        if request.phase is Phase.ADD:
+        found = cls(connection, request, old, move, roles)
+        if not roles:
+            found.notices = [f"no role that was selected trusts {move.old}"]
+        elif request.phase is Phase.ADD:
             found.quota = iam.trust_quota(connection.iam)
-            found.subjects = Subjects.of(old, roles, request.namespace)
+            found.wanted, found.notices = subjects(old, roles, request.namespace)
         elif request.phase is Phase.RETIRE:
             found.evidence = Evidence.of(connection, move, request.unused_for)
         else:
-            found.accounts = [(connection, read(lambda: annotated(connection)))]
-            if old.connection is not None:
-                found.accounts.append((old.connection, old.accounts()))
+            found._read_accounts()
         return found
 
-    @property
-    def notices(self) -> list[str]:
-        """Notes for all roles together."""
-        if not self.roles:
-            return [f"no role that was selected trusts {self.move.old}"]
-        found = list(self.subjects.notes)
-        if self.request.phase is Phase.VERIFY and self.old.connection is None:
-            found.append(f"tokens of the old cluster were not tried: {self.old.why}")
+    def _read_accounts(self) -> None:
+        """The annotated ServiceAccounts; raises `IrsaError` where tokens of a cluster can't be tried."""
+        self.accounts = [(self.connection, read(lambda: annotated(self.connection)))]
+        if self.old.connection is not None:
+            self.accounts.append((self.old.connection, self.old.accounts()))
+        elif self.request.phase is Phase.VERIFY:
+            self.notices.append(f"tokens of the old cluster were not tried: {self.old.why}")
         for connection, accounts in self.accounts:
             if isinstance(accounts, Unreadable):
-                found.append(
-                    f"the ServiceAccounts of {connection.cluster.name} can't be read: {accounts.why}"
-                )
-        return found
+                what = f"the ServiceAccounts of {connection.cluster.name} can't be read"
+                if self.request.phase is Phase.VERIFY:
+                    raise IrsaError(what, reason=accounts.why)
+                self.notices.append(f"{what}: {accounts.why}")
 
     @property
     def audiences(self) -> tuple[str, ...]:
@@ -228,27 +228,28 @@ class _One:
         if role is None:
             raise Refused(f"role {self.listed.name} is gone")
         move, trust = self.move.move, role.state.trust
-        maker = makers.maker_of_role(role.state.tags)
+        users = self._users(0)
         self.facts |= {
             "phase": self.move.request.phase.value,
             "from": move.old,
             "to": move.new,
-            "madeBy": maker,
+            "madeBy": makers.maker_of_role(role.state.tags),
             "old": len(planning.of_provider(trust, move.old)),
             "new": len(planning.of_provider(trust, move.new)),
             "missing": len(planning.additions(trust, move)[0]),
             "lastUsed": role.last_used.isoformat(timespec="seconds") if role.last_used else None,
-            "serviceAccounts": ["/".join(name) for name, _ in self._users(0)],
+            "serviceAccounts": None if users is None else ["/".join(name) for name, _ in users],
             "statements": [],
             "manifests": [],
         }
         return role
 
-    def _users(self, number: int) -> list[tuple[Name, str]]:
-        """The ServiceAccounts of one of the clusters that are annotated with the role."""
-        accounts = self.move.accounts[number][1] if number < len(self.move.accounts) else []
-        known = [] if isinstance(accounts, Unreadable) else accounts
-        return users_of(known, self.listed.arn, self.move.request.namespace)
+    def _users(self, number: int) -> list[tuple[Name, str]] | None:
+        """The ServiceAccounts of one of the clusters that are annotated with the role; None: not read."""
+        accounts = self.move.accounts[number][1] if number < len(self.move.accounts) else None
+        if accounts is None or isinstance(accounts, Unreadable):
+            return None
+        return users_of(accounts, self.listed.arn, self.move.request.namespace)
 
     def _attempt(self, settings: Settings, context: RunContext) -> Result:
         connection = self.move.connection
@@ -267,11 +268,10 @@ class _One:
         planning.check_addition(role.name, trust, move, self.move.quota)
         found = self._accounts()
         self.facts["manifests"] = [item.manifest for item in found.absent]
-        missing = ", ".join("/".join(item.name) for item in found.absent)
-        notes = (
-            [f"not in {self.move.connection.cluster.name} yet: ServiceAccount {missing}"] if missing else []
-        )
-        return planning.add_plan(role.name, trust, move, found.changes), [*found.notes, *notes]
+        if missing := ", ".join("/".join(item.name) for item in found.absent):
+            name = self.move.connection.cluster.name
+            found.notes.append(f"not in {name} yet: ServiceAccount {missing}")
+        return planning.add_plan(role.name, trust, move, found.changes), found.notes
 
     def _manager(self, role: FoundRole) -> str:
         return "" if self.move.request.others else planning.manager_of(role.state.tags)
@@ -289,7 +289,7 @@ class _One:
 
     def _accounts(self) -> AccountPlan:
         """The ServiceAccounts of the new cluster for this role, each read now."""
-        kube, wanted = self.move.connection.kube, self.move.subjects.wanted.get(self.listed.arn, [])
+        kube, wanted = self.move.connection.kube, self.move.wanted.get(self.listed.arn, [])
 
         def find(item: WantedAccount) -> CurrentServiceAccount | None:
             body = kube.service_account(*item.name)
@@ -329,13 +329,13 @@ class _One:
             if not planning.of_provider(role.state.trust, providers[number]):
                 notes.append(f"{connection.cluster.name}: the role does not trust it")
                 continue
-            answers = exchanged(connection, role.arn, self._users(number))
+            answers = exchanged(connection, role.arn, self._users(number) or [])
             good = ", ".join("/".join(name) for name, why in answers.items() if not why)
+            bad = [f"{'/'.join(name)}: {why}" for name, why in answers.items() if why]
+            said = f"STS took tokens of {good}" if good else "STS took no token"
             notes.append(
-                f"{connection.cluster.name}: {f'STS took tokens of {good}' if good else 'no token was tried'}"
+                f"{connection.cluster.name}: {said if answers else 'no ServiceAccount has the role'}"
             )
-            failed += [
-                f"{connection.cluster.name} {'/'.join(name)}: {why}" for name, why in answers.items() if why
-            ]
+            failed += [f"{connection.cluster.name} {text}" for text in bad]
         error = Unverified(f"STS refused tokens for {role.arn}", details=failed) if failed else None
         return Result(Ended.FAILED if failed else Ended.UNCHANGED, notes=notes, error=error)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 
@@ -118,8 +118,8 @@ def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole
         found = sorted(arn for arn in every if arn.endswith(f"/id/{old}"))
         if len(found) > 1:
             raise Refused(f"several issuers have the id {old}: give the URL of one", details=found)
-        beside = f"{cluster.issuer.rpartition('/')[0]}/{old}"
-        provider = found[0] if found else provider_arn(cluster.partition, cluster.home, beside)
+        same_place = f"{cluster.issuer.rpartition('/')[0]}/{old}"
+        provider = found[0] if found else provider_arn(cluster.partition, cluster.home, same_place)
     if provider:
         target = replace(target, cluster=_name_of(replace(target, cluster=as_id(old)), log))
     if not target.cluster:
@@ -148,45 +148,38 @@ def select(
             yield role
 
 
-@dataclass
-class Subjects:
-    """The ServiceAccounts for each role: those of the old cluster, or else the exact subjects."""
-
-    wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, old: OldCluster, roles: Sequence[ListedRole], namespace: str) -> Subjects:
-        """Read the old cluster; without it, a subject that several roles allow belongs to none."""
-        accounts, found = old.accounts(), cls({role.arn: [] for role in roles})
-        if not isinstance(accounts, Unreadable):
-            for body in accounts:
-                if role_of(body) in found.wanted and namespace in ("", name_of(body)[0]):
-                    notes = body["metadata"]["annotations"]
-                    kept = {key: text for key, text in notes.items() if key.startswith("eks.amazonaws.com/")}
-                    found.wanted[role_of(body)].append(WantedAccount(name_of(body), kept))
-            return found
-        found.notes.append(
-            f"the old cluster's ServiceAccounts were not read ({accounts.why}): those in trust policies count"
-        )
-        users: dict[Name, list[str]] = {}
-        for role in roles:
-            said = planning.trusted(role.trust, old.provider)
-            if said.is_open:
-                texts = ", ".join(said.patterns)
-                found.notes.append(
-                    f"{role.name} also allows {texts}: annotate these ServiceAccounts yourself"
-                )
-            for name in said.names:
-                if namespace in ("", name[0]):
-                    users.setdefault(name, []).append(role.arn)
-        for name, arns in users.items():
-            if len(arns) == 1:
-                found.wanted[arns[0]].append(WantedAccount(name, {ROLE_ARN_ANNOTATION: arns[0]}))
-            else:
-                roles_of = ", ".join(arn.rsplit("/", 1)[-1] for arn in arns)
-                found.notes.append(f"{'/'.join(name)} is not annotated: several roles allow it ({roles_of})")
-        return found
+def subjects(
+    old: OldCluster, roles: Sequence[ListedRole], namespace: str
+) -> tuple[dict[str, list[WantedAccount]], list[str]]:
+    """The ServiceAccounts for each role (ARN), by the old cluster or else by exact subjects; and notes."""
+    wanted: dict[str, list[WantedAccount]] = {role.arn: [] for role in roles}
+    accounts = old.accounts()
+    if not isinstance(accounts, Unreadable):
+        for body in accounts:
+            if role_of(body) in wanted and namespace in ("", name_of(body)[0]):
+                found = body["metadata"]["annotations"].items()
+                kept = {key: text for key, text in found if key.startswith("eks.amazonaws.com/")}
+                wanted[role_of(body)].append(WantedAccount(name_of(body), kept))
+        return wanted, []
+    notes = [
+        f"the old cluster's ServiceAccounts were not read ({accounts.why}): those in trust policies count"
+    ]
+    users: dict[Name, list[ListedRole]] = {}
+    for role in roles:
+        said = planning.trusted(role.trust, old.provider)
+        if said.patterns:
+            texts = ", ".join(said.patterns)
+            notes.append(f"{role.name} also allows {texts}: annotate these ServiceAccounts yourself")
+        for name in said.names:
+            if namespace in ("", name[0]):
+                users.setdefault(name, []).append(role)
+    for name, (role, *others) in users.items():
+        if others:
+            names = ", ".join(item.name for item in (role, *others))
+            notes.append(f"{'/'.join(name)} is not annotated: several roles allow it ({names})")
+        else:
+            wanted[role.arn].append(WantedAccount(name, {ROLE_ARN_ANNOTATION: role.arn}))
+    return wanted, notes
 
 
 @dataclass(frozen=True)
@@ -221,8 +214,8 @@ class Evidence:
 
     def _trail(self, role: FoundRole, since: datetime, day: str) -> tuple[bool, str]:
         said = planning.trusted(role.state.trust, self.move.old)
-        if said.is_open or self.seconds > TRAIL_DAYS * _DAY.total_seconds():
-            why = "a statement allows a pattern of subjects" if said.is_open else "CloudTrail keeps 90 days"
+        if said.patterns or self.seconds > TRAIL_DAYS * _DAY.total_seconds():
+            why = "a statement allows a pattern of subjects" if said.patterns else "CloudTrail keeps 90 days"
             return False, f"the role is used, and {why}: CloudTrail can't show who uses it"
         for region in self.regions:
             session = self.connection.home.moved_to(region)
