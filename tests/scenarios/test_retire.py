@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Sandbox
+from irsa_cli.sandbox.model import FaultKind
 from tests.scenarios.conftest import sandbox_stage
 from tests.support import makers
 from tests.support.sandbox_clients import client
@@ -316,3 +317,90 @@ def test_what_aws_refuses_stays_listed(doomed: Stage) -> None:
     stage.sandbox.faults.clear()
     assert retire(stage, "--yes").code == 0
     assert roles(stage) == []
+
+
+WRITES = ("TagRole", "DetachRolePolicy", "DeleteRolePolicy", "DeleteRole", "DeleteOpenIDConnectProvider")
+
+
+KINDS: tuple[FaultKind, ...] = ("reset-before", "callback")
+"""A kill before the call is executed, and after it."""
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_killed_run_is_continued(doomed: Stage, operation: str) -> None:
+    """Killed before a write, then again after one, with late reads of IAM; another run finishes."""
+    arn = provider(doomed)
+    stage = gone(doomed)
+    before = others(stage)
+    stage.sandbox.replicate(0.3, seed=7)
+    for number, kind in enumerate(KINDS):
+        stage.sandbox.faults.add(Fault("iam", operation, kind, run=stage.kill))
+        ran = retire(stage, "--all", "--yes", names=())
+        assert ran.code < 0 or number, ran.err
+        stage.sandbox.settle(gone=True)
+        stage.sandbox.faults.clear()
+    ran = retire(stage, "--all", "--yes", names=())
+    assert (ran.code, roles(stage)) == (0, []), ran.err
+    del before["oidc_providers"][arn]
+    assert others(stage) == before
+    assert stage.irsa("recover", "-o", "json").json["items"] == []
+    stage.sandbox.calls.clear()
+    assert retire(stage, "--all", "--yes", names=()).code == 0
+    writes = [call.operation for call in stage.sandbox.calls if call.service == "iam"]
+    assert not [name for name in writes if not name.startswith(("Get", "List"))]
+
+
+def test_an_interrupted_run_can_be_rolled_back(doomed: Stage) -> None:
+    stage = gone(doomed)
+    before = copy.deepcopy(stage.aws_world())
+    stage.sandbox.faults.add(Fault("iam", "DeleteRole", "reset-before", run=stage.kill))
+    assert retire(stage, "--max", "1", "--yes").code < 0
+    stage.sandbox.settle(gone=True)
+    stage.sandbox.faults.clear()
+    ran = stage.irsa("recover", "--all", "--yes", "-o", "json")
+    assert (ran.code, stage.aws_world()) == (0, before), ran.err
+
+
+def bound(stage: Stage, namespace: str) -> None:
+    assert stage.create_sa("web", namespace, "--attach-policy-arn", READ_ONLY, "-c", "demo").code == 0
+
+
+def test_bindings_of_namespaces_that_are_gone(sandbox: Sandbox, tmp_path: Path) -> None:
+    stage = sandbox_stage(sandbox, "demo", tmp_path)
+    assert stage.associate().code == 0
+    for namespace in ("pr-1", "pr-2", "pr-3", "live"):
+        bound(stage, namespace)
+    for namespace in ("pr-1", "pr-2", "live"):
+        assert stage.kube.delete(f"/api/v1/namespaces/{namespace}").status == 200
+    asked = ("retire", "--namespace", "pr-*", "-c", "demo", "--older-than", "7d", "-o", "json")
+    young = stage.irsa(*asked, "--yes")
+    assert (young.code, young.metadata["summary"], len(roles(stage, "demo"))) == (0, {}, 4), young.err
+    assert "its use is unknown" in young.err
+    sandbox.age_roles(10)
+    before = copy.deepcopy(stage.world())
+    planned = stage.irsa(*asked)
+    assert (planned.metadata["summary"], stage.world()) == ({"planned": 2}, before), planned.err
+    hidden = Fault(
+        "kubernetes", "GET namespaces", "error", match="pr-2", code="Forbidden", status=403, times=None
+    )
+    sandbox.faults.add(hidden)
+    ran = stage.irsa(*asked, "--yes")
+    sandbox.faults.clear()
+    assert ran.metadata["summary"] == {"committed": 1}, ran.err
+    assert "namespace pr-2 was not read" in ran.err
+    assert stage.irsa(*asked, "--yes").metadata["summary"] == {"committed": 1}
+    left = {
+        role["tags"]["irsa/service-account"] for role in stage.aws_world()["roles"].values() if role["tags"]
+    }
+    assert left == {"pr-3/web", "live/web"}
+    before = stage.world()
+    again = stage.irsa(*asked, "--yes")
+    assert (again.code, stage.world()) == (0, before)
+
+
+def test_a_saved_plan(doomed: Stage) -> None:
+    stage = gone(doomed)
+    ran = stage.irsa("retire", NAME, "--dry-run", "--out", "old.plan")
+    assert ran.code == 0, ran.err
+    applied = stage.irsa("apply", "old.plan", "--yes", "-o", "json")
+    assert (applied.code, roles(stage)) == (0, []), applied.err

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.listing import list_roles
@@ -29,11 +30,11 @@ from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.names import account_json
-from irsa_cli.transaction.earlier import everything, supersede
+from irsa_cli.transaction.earlier import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, result_of, run_all
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -102,6 +103,8 @@ class _Running:
     pace: Pace = field(default_factory=lambda: Pace(PARALLEL))
     stop: RunGroup = field(default_factory=RunGroup)
     freed: set[tuple[str, str]] = field(default_factory=set)
+    earlier: dict[str, list[Path]] = field(default_factory=dict)
+    """Journals of interrupted runs by role or provider: looked for once, as a run has thousands of roles."""
 
     def clusters(self, log: WireLog) -> None:
         """The roles of the deleted clusters, then their OIDC providers."""
@@ -109,7 +112,7 @@ class _Running:
         aws = retired.open_session(request.target, log)
         account = retired.read_account(aws, request.target, self.settings.note)
         retired.check_read(account)
-        self._end_journals(account)
+        self._find_journals(account)
         found = retired.dead_clusters(account, log)
         chosen = found if request.everything else planning.chosen(found, request.names, account)
         retiring = Retiring.of(account, found, request.age, unmarked=request.unmarked)
@@ -148,13 +151,19 @@ class _Running:
             target = replace(target, issuer_url=cluster.issuer, account=account.number)
         return Connection(aws, target, replace(cluster, caller=aws.caller()), None, log, asks_cluster=False)
 
-    def _end_journals(self, account: ReadAccount) -> None:
-        """Interrupted runs whose role or provider is gone have nothing left to do."""
+    def _find_journals(self, account: ReadAccount) -> None:
+        """Interrupted runs: this one continues them, but those whose role or provider is gone are over."""
         there = {role.name for role in account.roles} | account.providers.keys()
-        for path, story in unfinished(self.settings.state_dir) if not self.settings.dry_run else ():
+        for path, story in unfinished(self.settings.state_dir):
+            if story.about is None or story.about.command != Command.RETIRE.value or is_running(path):
+                continue
             objects = {record.change.object[1][0] for record in story.records}
-            mine = story.about is not None and story.about.command == Command.RETIRE.value
-            if mine and not objects & there and not is_running(path):
+            for name in objects & there:
+                self.earlier.setdefault(name, []).append(path)
+                self.settings.note(
+                    f"An earlier run ({path.stem}) was interrupted; this one continues from there."
+                )
+            if not objects & there and not self.settings.dry_run:
                 supersede([path])
 
     def _run(self, works: Sequence[_Work]) -> None:
@@ -203,14 +212,13 @@ class _Running:
         self, connection: Connection, arn: str, trusting: dict[str, list[str]], settings: Settings
     ) -> Result:
         context = RunContext.of(Command.RETIRE, connection, None)
-        earlier = going_on(settings, context, everything)
         with naming_caller(connection.caller):
             state = reading.provider(connection.iam, arn)
         unmarked = self.request.unmarked
         why = "" if state is None else planning.provider_kept(state, trusting.get(arn, ()), unmarked=unmarked)
         changes = [] if state is None or why else [Change(Kind.PROVIDER, (arn,), state, None)]
         result = perform(Plan.of(changes), connection, settings, context, seen=[state])
-        supersede_if_well(earlier, result, settings)
+        supersede_if_well(self.earlier.get(arn, ()), result, settings)
         deleted = result.ended is Ended.COMMITTED
         url, audiences = (
             (state.url, state.audiences) if state is not None else (connection.cluster.issuer, [])
@@ -274,9 +282,8 @@ class _Retired:
     def run(self, settings: Settings) -> Result:
         """Delete the role, or remove the statements that nobody can use."""
         context = RunContext.of(Command.RETIRE, self.connection, self.role.name)
-        earlier = going_on(settings, context, everything)
         result = until_settled(lambda: self._attempt(settings, context), settings)
-        supersede_if_well(earlier, result, settings)
+        supersede_if_well(self.running.earlier.get(self.role.name, ()), result, settings)
         return result
 
     def stays(self, _settings: Settings) -> Result:
