@@ -25,7 +25,7 @@ from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup
-from irsa_cli.usecases.texts import STDIN, files_in, read_text
+from irsa_cli.usecases.texts import STDIN, files_named, read_text
 
 T = TypeVar("T")
 Tell = Callable[[Item], None]
@@ -327,7 +327,7 @@ def read_configs(paths: Sequence[str]) -> list[Config]:
     problems: list[InvalidInput] = []
     for path in dict.fromkeys(paths):
         before = len(problems)
-        files = _tried(_files, path, problems)
+        files = _tried(lambda name: files_named(name, _ENDINGS), path, problems)
         found |= {file: _tried(_configs, file, problems) for file in files if file not in found}
         if len(problems) == before and not any(found[file] for file in files):
             what = "standard input" if path == STDIN else path
@@ -358,18 +358,6 @@ def _configs(file: str) -> list[Config]:
     if file == STDIN:
         return parse(read_text(STDIN), "standard input", partial(_from_folder, Path()))
     return parse(read_text(file), file, partial(_from_folder, Path(file).parent))
-
-
-def _files(path: str) -> list[str]:
-    if path == STDIN or not Path(path).is_dir():
-        return [path]
-    problems: list[IrsaError] = []
-    inside = files_in(Path(path), _ENDINGS, problems, deep=False)
-    if problems:
-        raise problems[0]
-    if not inside:
-        raise InvalidInput(f"{path} has no file that ends in {', '.join(_ENDINGS)}")
-    return [str(item) for item in inside]
 
 
 def _from_folder(folder: Path, name: str) -> str:
