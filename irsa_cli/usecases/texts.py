@@ -48,6 +48,19 @@ def files_in(
     return sorted(found)
 
 
+def files_named(path: str, endings: Collection[str]) -> list[str]:
+    """The file itself, or those of a folder with these endings; raises `InvalidInput` if it has none."""
+    if path == STDIN or not Path(path).is_dir():
+        return [path]
+    problems: list[IrsaError] = []
+    inside = files_in(Path(path), endings, problems, deep=False)
+    if problems:
+        raise problems[0]
+    if not inside:
+        raise InvalidInput(f"{path} has no file that ends in {', '.join(endings)}")
+    return [str(item) for item in inside]
+
+
 def read_text(path: str | Path, limit: int = 0) -> str:
     """The text of a file, a pipe or standard input (`-`).
 

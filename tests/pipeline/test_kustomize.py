@@ -25,6 +25,8 @@ PATHS = {
     "Namespace": "/api/v1/namespaces",
     "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
+    "PersistentVolumeClaim": "/api/v1/namespaces/{namespace}/persistentvolumeclaims",
+    "Pod": "/api/v1/namespaces/{namespace}/pods",
     "Job": "/apis/batch/v1/namespaces/{namespace}/jobs",
     "CronJob": "/apis/batch/v1/namespaces/{namespace}/cronjobs",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
@@ -52,9 +54,33 @@ def pods(objects: list[Json]) -> Iterator[Json]:
             yield item["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+def of_argo() -> list[Json]:
+    """The pods of the example for Argo Workflows, as Argo makes them of its templates."""
+    workflow = yaml.safe_load((ROOT / "deploy" / "argo" / "fleet.yaml").read_text("utf-8"))
+    spec = workflow["spec"]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": f"irsa-{item['name']}", "namespace": workflow["metadata"]["namespace"]},
+            "spec": {
+                "securityContext": spec["securityContext"],
+                "serviceAccountName": spec["serviceAccountName"],
+                "volumes": [*spec["volumes"], *item["volumes"]],
+                "containers": [item["container"]],
+                # Argo sets it: its own containers in the pod need the token.
+                "automountServiceAccountToken": False,
+            },
+        }
+        for item in spec["templates"]
+        if "container" in item
+    ]
+
+
+@pytest.mark.parametrize("overlay", [*OVERLAYS, "argo"])
 def test_pods_may_do_nothing_that_they_need_not(overlay: str) -> None:
-    for pod in pods(built(overlay)):
+    found = [item["spec"] for item in of_argo()] if overlay == "argo" else pods(built(overlay))
+    for pod in found:
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -130,6 +156,25 @@ def test_a_real_api_server_takes_it(live: Stage, overlay: str) -> None:
             continue
         answer = live.kube.create(f"{place(item)}?dryRun=All&fieldValidation=Strict", item)
         assert answer.status == 201, answer.text
+
+
+@pytest.mark.e2e
+def test_a_real_api_server_takes_the_pods_of_argo(live: Stage) -> None:
+    make(live, [item for item in built("apply-setup") if item["kind"] == "Namespace"])
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "irsa"}}
+    live.kube.create("/api/v1/namespaces/irsa-system/serviceaccounts", account)
+    for item in of_argo():
+        answer = live.kube.create(f"{place(item)}?dryRun=All&fieldValidation=Strict", item)
+        assert answer.status == 201, answer.text
+
+
+def test_the_shards_of_an_example_are_as_many_as_its_pods() -> None:
+    (job,) = (item for item in built("fleet") if item["kind"] == "Job")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert f"--shard=$(JOB_COMPLETION_INDEX)/{job['spec']['completions']}" in container["args"]
+    workflow = yaml.safe_load((ROOT / "deploy" / "argo" / "fleet.yaml").read_text("utf-8"))
+    (count,) = re.findall(r"'count': '(\d+)'", str(workflow))
+    assert f"--shard={{{{inputs.parameters.index}}}}/{count}" in str(workflow)
 
 
 def in_the_pod(stage: Stage, overlay: str, group: str, bindings: Json) -> Ran:

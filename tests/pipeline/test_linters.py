@@ -13,7 +13,7 @@ from tests.pipeline.tools import ROOT, ran
 
 WORKFLOWS = [
     *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
-    ROOT / "examples" / "github" / "irsa.yml",
+    *sorted((ROOT / "examples" / "github").glob("*.yml")),
 ]
 ACTION = ROOT / "action.yml"
 SCHEMAS = {

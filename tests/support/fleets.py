@@ -97,5 +97,5 @@ class Fleet:
             for role in self.sandbox.world(account)["roles"].values():
                 parts = role["arn"].split("/")
                 if len(parts) == 4 and parts[1] == "irsa":
-                    found[parts[2]].add(parts[3])
+                    found.setdefault(parts[2], set()).add(parts[3])
         return found

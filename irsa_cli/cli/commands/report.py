@@ -24,7 +24,7 @@ def command() -> None:
 def merge(**options: Any) -> int:
     """Join the results of all shards into one.
 
-    FILE is a JSON document of apply, diff or delete (-o json or --json-file), or - for standard input. irsa
+    FILE is a JSON document of apply, diff or delete (-o json or --json-file), or a folder of them. irsa
     refuses a file that it would not write, and files of different runs. It names missing shards, and then the
     exit code is 1. Otherwise, the exit code is that of one run over all clusters.
 
@@ -33,11 +33,12 @@ def merge(**options: Any) -> int:
       irsa report merge shard-*.json -o markdown --json-file fleet.json
     """
     from irsa_cli.core.results.merging import merge, read_document
-    from irsa_cli.usecases.texts import read_text
+    from irsa_cli.usecases.texts import files_named, read_text
 
     speaking = Speaking.take(options)
     with wrong_usage():
-        done = merge([read_document(read_text(name, LARGEST), name) for name in options["files"]])
+        names = [name for path in options["files"] for name in files_named(path, (".json",))]
+        done = merge([read_document(read_text(name, LARGEST), name) for name in names])
     return finish_applied(done, speaking, dry_run=True)
 
 

@@ -25,7 +25,7 @@ from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup
-from irsa_cli.usecases.texts import STDIN, files_in, read_text
+from irsa_cli.usecases.texts import STDIN, files_named, read_text
 
 T = TypeVar("T")
 Tell = Callable[[Item], None]
@@ -332,7 +332,7 @@ def read_configs(paths: Sequence[str], *, deletes: bool = False) -> list[Config]
     problems: list[InvalidInput] = []
     for path in dict.fromkeys(paths):
         before = len(problems)
-        files = _tried(_files, path, problems)
+        files = _tried(lambda name: files_named(name, _ENDINGS), path, problems)
         read = partial(_configs, deletes=deletes)
         found |= {file: _tried(read, file, problems) for file in files if file not in found}
         if len(problems) == before and not any(found[file] for file in files):
@@ -364,18 +364,6 @@ def _configs(file: str, *, deletes: bool) -> list[Config]:
     if file == STDIN:
         return parse(read_text(STDIN), "standard input", partial(_from_folder, Path()), deletes=deletes)
     return parse(read_text(file), file, partial(_from_folder, Path(file).parent), deletes=deletes)
-
-
-def _files(path: str) -> list[str]:
-    if path == STDIN or not Path(path).is_dir():
-        return [path]
-    problems: list[IrsaError] = []
-    inside = files_in(Path(path), _ENDINGS, problems, deep=False)
-    if problems:
-        raise problems[0]
-    if not inside:
-        raise InvalidInput(f"{path} has no file that ends in {', '.join(_ENDINGS)}")
-    return [str(item) for item in inside]
 
 
 def _from_folder(folder: Path, name: str) -> str:
