@@ -181,6 +181,19 @@ def _file(stage: FaultStage) -> None:
         (stage.folder / f"{name}.json").write_text(json.dumps(document))
 
 
+def _association_file(stage: FaultStage) -> None:
+    """A configuration with an association, which has another session policy than `create-sa` gives it."""
+    entry = {"namespace": NAMESPACE, "serviceAccountName": "app", "createServiceAccount": True}
+    policies = {"permissionPolicyARNs": [MANAGED[1]], "policy": json.dumps(DOCUMENT)}
+    document = {
+        "apiVersion": "eksctl.io/v1alpha5",
+        "kind": "ClusterConfig",
+        "metadata": {"name": stage.cluster},
+        "iam": {"podIdentityAssociations": [{**entry, **policies}]},
+    }
+    (stage.folder / "association.json").write_text(json.dumps(document))
+
+
 def _saved(*arguments: str) -> Callable[[FaultStage], None]:
     """A step that saves the plan of a command line, to be carried out later."""
 
@@ -677,6 +690,23 @@ COMMANDS = {
             (_agent, _namespace),
             like_others=True,
             followers=("delete-sa", "recover-all"),
+        ),
+        Command(
+            "apply-pod-identity",
+            ("apply", "-f", "association.json"),
+            (_agent, _namespace, _association_file),
+            like_others=True,
+            followers=("delete-sa", "recover-all"),
+        ),
+        Command(
+            "apply-pod-identity-changed",
+            ("apply", "-f", "association.json"),
+            (_agent, _namespace, _association_file, _bound(*_ONE, *_POD_IDENTITY)),
+            marked=False,
+            like_others=True,
+            ways=ESSENTIAL,
+            followers=("delete-sa", "recover-all"),
+            makes=False,
         ),
         Command(
             "delete-pod-identity",
