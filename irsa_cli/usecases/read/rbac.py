@@ -19,7 +19,7 @@ def read_rbac(kube: Kube) -> RbacObjects:
     """All roles and bindings of a cluster: four lists at the same time."""
     resources = [f"{kind.lower()}s" for kind in RBAC_KINDS]
     with ThreadPoolExecutor(len(resources)) as pool:
-        lists = list(pool.map(lambda resource: read(lambda: kube.rbac(resource)), resources))
+        lists = list(pool.map(lambda resource: read(lambda: kube.all(resource)), resources))
     return rbac_objects(dict(zip(RBAC_KINDS, lists, strict=True)))
 
 
