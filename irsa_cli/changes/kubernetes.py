@@ -6,8 +6,8 @@ changed only as read: the server compares.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 from irsa_cli.changes.common import Settled, check_object_claim, conflict, expect, telling
 from irsa_cli.core.plan.changes import Change
@@ -30,24 +30,23 @@ ROUNDS = 5
 class ObjectHandler(Settled):
     """Creates and deletes an object; the target is its name, after its namespace if it has one."""
 
+    resource: ClassVar[str]
+
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
 
-    @abstractmethod
     def _read(self, change: Change) -> Json | None:
-        """The object, None if there is none."""
+        return self._kube.one(self.resource, *_place(change))
 
     def _gone(self, change: Change) -> Applied | None:
         present = self._read(change)
         going = present is None or "deletionTimestamp" in present["metadata"]
         return Applied(changed=True) if going else None
 
-    def _create(
-        self, change: Change, create: Callable[[], Json], transaction: str, taken: Conflict | None
-    ) -> Applied:
+    def _create(self, change: Change, body: Json, transaction: str, taken: Conflict | None) -> Applied:
         """Create it; if one of that name exists, it must be this run's or as good. Raises `taken`."""
         try:
-            created = create()
+            created = self._kube.create(self.resource, _place(change)[0], body)
         except ServiceError as error:
             if error.code != EXISTS:
                 raise
@@ -58,13 +57,7 @@ class ObjectHandler(Settled):
             return found
         return Applied(changed=True, identity={"uid": created["metadata"]["uid"]})
 
-    def _delete(
-        self,
-        change: Change,
-        delete: Callable[..., None],
-        claim: Claim | None,
-        check: Callable[[Json], None],
-    ) -> Applied:
+    def _delete(self, change: Change, claim: Claim | None, check: Callable[[Json], None]) -> Applied:
         """Delete it as it was read. `check` raises if what is there must not be deleted."""
         lost = False
         for _ in range(ROUNDS):
@@ -77,7 +70,8 @@ class ObjectHandler(Settled):
                 check_object_claim(change, metadata, claim)
             check(present)
             try:
-                delete(*change.target, uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+                uid, version = metadata["uid"], metadata["resourceVersion"]
+                self._kube.delete(self.resource, *_place(change), uid=uid, resource_version=version)
             except ServiceError as error:
                 if error.code == NOT_FOUND:
                     # It was this run's doing if an answer before was lost.
@@ -90,21 +84,23 @@ class ObjectHandler(Settled):
         raise conflict(change, f"somebody else keeps changing it ({ROUNDS} attempts)")
 
 
+def _place(change: Change) -> tuple[str, str]:
+    """The namespace ('' for a namespace itself) and the name."""
+    return ("", change.target[0]) if len(change.target) == 1 else (change.target[0], change.target[1])
+
+
 class NamespaceHandler(ObjectHandler):
     """Creates and deletes a namespace; the target is `(name,)`."""
 
-    def _read(self, change: Change) -> Json | None:
-        return self._kube.namespace(change.target[0])
+    resource = "namespaces"
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         name = change.target[0]
         if change.after is None:
             # Another run that counts on the namespace has put its mark on it, which is a new version.
-            return self._delete(
-                change, self._kube.delete_namespace, claim, lambda present: self._check_empty(change, name)
-            )
+            return self._delete(change, claim, lambda present: self._check_empty(change, name))
         body = namespace_body(name, expect(NamespaceState, change.after), run.transaction)
-        return self._create(change, lambda: self._kube.create_namespace(body), run.transaction, None)
+        return self._create(change, body, run.transaction, None)
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
         if change.after is None:
@@ -145,24 +141,17 @@ def namespace_body(name: str, state: NamespaceState, transaction: str = "") -> J
 class ConfigMapHandler(ObjectHandler):
     """Creates, changes and deletes a ConfigMap; the target is `(namespace, name)`."""
 
-    def _read(self, change: Change) -> Json | None:
-        return self._kube.config_map(*change.target)
+    resource = "configmaps"
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
-            return self._delete(
-                change, self._kube.delete_config_map, claim, lambda present: self._check(change, present)
-            )
+            return self._delete(change, claim, lambda present: self._check(change, present))
         if change.before is not None:
             return self._update(change)
         (namespace, name), state = change.target, expect(ConfigMapState, change.after)
         body = config_map_body(namespace, name, state, state.transaction or run.transaction)
-        return self._create(
-            change,
-            lambda: self._kube.create_config_map(namespace, body),
-            run.transaction,
-            conflict(change, "a ConfigMap of that name was created"),
-        )
+        taken = conflict(change, "a ConfigMap of that name was created")
+        return self._create(change, body, run.transaction, taken)
 
     def _check(self, change: Change, present: Json) -> None:
         if not _is(present, expect(ConfigMapState, change.before)):
@@ -200,7 +189,7 @@ class ConfigMapHandler(ObjectHandler):
             data = {**dict.fromkeys(before.data), **after.data}
             patch = {"metadata": {"resourceVersion": present["metadata"]["resourceVersion"]}, "data": data}
             try:
-                self._kube.patch_config_map(change.target[0], change.target[1], patch)
+                self._kube.patch(self.resource, *_place(change), patch)
             except ServiceError as error:
                 if error.outcome is Outcome.UNKNOWN and not lost:
                     lost = True

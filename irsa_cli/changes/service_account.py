@@ -22,6 +22,8 @@ from irsa_cli.transaction.protocol import Applied, Claim, Run
 class ServiceAccountHandler(ObjectHandler):
     """Creates, patches and deletes a ServiceAccount; the target is `(namespace, name)`."""
 
+    resource = "serviceaccounts"
+
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         applied = super().apply(change, run, claim)
         if change.before is None and claim is not None and applied.changed:
@@ -29,28 +31,16 @@ class ServiceAccountHandler(ObjectHandler):
             raise _made_again(change)
         return applied
 
-    def _read(self, change: Change) -> Json | None:
-        return self._kube.service_account(*change.target)
-
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
-            return self._delete(
-                change,
-                self._kube.delete_service_account,
-                claim,
-                lambda present: self._check(change, present["metadata"], claim),
-            )
+            return self._delete(change, claim, lambda it: self._check(change, it["metadata"], claim))
         if change.before is not None:
             return self._patch(change, run, claim)
         (namespace, name), desired = change.target, expect(ServiceAccountState, change.after)
         annotations = {**desired.annotations, TRANSACTION_TAG: run.transaction}
         body = desired.manifest or service_account_body(namespace, name, desired.labels, annotations)
-        return self._create(
-            change,
-            lambda: self._kube.create_service_account(namespace, body),
-            run.transaction,
-            conflict(change, "a ServiceAccount of that name was created"),
-        )
+        taken = conflict(change, "a ServiceAccount of that name was created")
+        return self._create(change, body, run.transaction, taken)
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`: the annotation is every run's last step, so another's run is over."""
@@ -115,7 +105,7 @@ class ServiceAccountHandler(ObjectHandler):
                     raise conflict(change, "its annotations or labels are neither the old nor the new ones")
                 version = metadata["resourceVersion"]
             try:
-                self._kube.patch_service_account(*target, _merge_patch(after, version))
+                self._kube.patch(self.resource, *target, _merge_patch(after, version))
                 return Applied(changed=True, identity={"uid": uid} if uid else {})
             except ServiceError as error:
                 again = error.outcome is Outcome.UNKNOWN and not lost

@@ -37,44 +37,54 @@ class Kube(Calls):
     written. `metadata.resourceVersion` in a patch is a lock; a patch leaves alone what it doesn't name.
     """
 
+    def one(self, resource: str, namespace: str, name: str) -> Json | None:
+        return or_none(lambda: self._call(f"get {resource}", namespace, name))
+
+    def all(self, resource: str, namespace: str | None = None, selector: str = "") -> list[Json]:
+        """The objects of a namespace, or of the cluster: all, or those of a label selector."""
+        return self._list(resource, namespace, **({"labelSelector": selector} if selector else {}))
+
+    def create(self, resource: str, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
+        query = {"dryRun": "All"} if dry_run else {}
+        return self._call(f"create {resource}", namespace, body=body, query=query)
+
+    def patch(self, resource: str, namespace: str, name: str, patch: Json) -> Json:
+        """Merge-patch an object: a PUT would drop what we don't send."""
+        return self._call(f"patch {resource}", namespace, name, body=patch)
+
+    def delete(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        resource_version: str,
+        dry_run: bool = False,
+    ) -> None:
+        """DELETE an object, if it is still exactly the one that was read."""
+        # In the body: with a body, the server takes no options of the query.
+        body = {**_exactly(uid, resource_version), **({"dryRun": ["All"]} if dry_run else {})}
+        self._call(f"delete {resource}", namespace, name, body=body)
+
     def namespace(self, name: str) -> Json | None:
-        return self._read("namespaces", "", name)
+        return self.one("namespaces", "", name)
 
     def namespaces(self) -> list[Json]:
-        return self._list("namespaces")
-
-    def create_namespace(self, body: Json, *, dry_run: bool = False) -> Json:
-        return self._create("namespaces", "", body, dry_run=dry_run)
-
-    def delete_namespace(self, name: str, *, uid: str, resource_version: str) -> None:
-        """DELETE a namespace and its contents, if it is still exactly the one that was read."""
-        self._call("delete namespaces", "", name, body=_exactly(uid, resource_version))
+        return self.all("namespaces")
 
     def contents(self, namespace: str) -> Contents:
         """The contents of a namespace that somebody added, of any kind; see `read_contents`."""
         return read_contents(self.get, namespace)
 
     def service_account(self, namespace: str, name: str) -> Json | None:
-        return self._read("serviceaccounts", namespace, name)
+        return self.one("serviceaccounts", namespace, name)
 
     def service_accounts(self, namespace: str | None = None, selector: str = "") -> list[Json]:
-        wanted = {"labelSelector": selector} if selector else {}
-        return self._list("serviceaccounts", namespace, **wanted)
+        return self.all("serviceaccounts", namespace, selector)
 
     def create_service_account(self, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
-        return self._create("serviceaccounts", namespace, body, dry_run=dry_run)
-
-    def patch_service_account(self, namespace: str, name: str, patch: Json) -> Json:
-        """Merge-patch a ServiceAccount: a PUT would drop what we don't send."""
-        return self._call("patch serviceaccounts", namespace, name, body=patch)
-
-    def delete_service_account(
-        self, namespace: str, name: str, *, uid: str, resource_version: str, dry_run: bool = False
-    ) -> None:
-        """DELETE a ServiceAccount, if it is still exactly the one that was read."""
-        # In the body: with a body, the server takes no options of the query.
-        body = {**_exactly(uid, resource_version), **({"dryRun": ["All"]} if dry_run else {})}
-        self._call("delete serviceaccounts", namespace, name, body=body)
+        return self.create("serviceaccounts", namespace, body, dry_run=dry_run)
 
     def token(self, namespace: str, name: str, audience: str) -> str:
         """A token of the ServiceAccount (TokenRequest); the shortest lifetime that Kubernetes gives."""
@@ -104,34 +114,15 @@ class Kube(Calls):
         return TokenAnswer(str(status["token"]), expires.replace(tzinfo=timezone.utc))
 
     def config_map(self, namespace: str, name: str) -> Json | None:
-        return self._read("configmaps", namespace, name)
-
-    def config_maps(self, namespace: str, selector: str) -> list[Json]:
-        return self._list("configmaps", namespace, labelSelector=selector)
-
-    def create_config_map(self, namespace: str, body: Json) -> Json:
-        return self._create("configmaps", namespace, body)
-
-    def patch_config_map(self, namespace: str, name: str, patch: Json) -> Json:
-        return self._call("patch configmaps", namespace, name, body=patch)
-
-    def delete_config_map(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
-        """DELETE a ConfigMap, if it is still exactly the one that was read."""
-        self._call("delete configmaps", namespace, name, body=_exactly(uid, resource_version))
-
-    def pod(self, namespace: str, name: str) -> Json | None:
-        return self._read("pods", namespace, name)
+        return self.one("configmaps", namespace, name)
 
     def pods(self, namespace: str | None = None, selector: str = "") -> list[Json]:
-        return self._list("pods", namespace, **({"labelSelector": selector} if selector else {}))
+        return self.all("pods", namespace, selector)
 
     def pod_log(self, namespace: str, name: str, container: str, most_bytes: int) -> str:
         """The first bytes of a container's log, as text."""
         wanted = {"container": container, "limitBytes": most_bytes}
         return str(self._call(READ_LOG, namespace, name, query=wanted)["log"])
-
-    def create_job(self, namespace: str, body: Json) -> Json:
-        return self._create("jobs", namespace, body)
 
     def delete_job(self, namespace: str, name: str) -> None:
         """DELETE a Job, and its pods after it; one that is gone is fine."""
@@ -139,14 +130,11 @@ class Kube(Calls):
 
     def create_pod(self, namespace: str, body: Json, *, dry_run: bool = True) -> Json:
         """POST a pod; with `dry_run` (the default) it passes admission and webhooks, and is not created."""
-        return self._create("pods", namespace, body, dry_run=dry_run)
+        return self.create("pods", namespace, body, dry_run=dry_run)
 
     def workloads(self, namespace: str, resource: str) -> list[Json]:
         """All objects of a kind that creates pods (`core.objects.kinds.KINDS`); none for an unknown kind."""
         return _or_empty(lambda: self._list(resource, namespace))
-
-    def nodes(self) -> list[Json]:
-        return self._list("nodes")
 
     def restart(self, namespace: str, kind: str, name: str, time: str) -> None:
         """Have a workload's pods replaced, as `kubectl rollout restart` does; `kind` is one of ROLLED."""
@@ -156,16 +144,9 @@ class Kube(Calls):
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
         return self._list("events", namespace, fieldSelector=f"reason={reason}")
 
-    def mutating_webhooks(self) -> list[Json]:
-        return self._list("mutatingwebhookconfigurations")
-
     def network_policies(self, namespace: str | None = None) -> list[Json]:
         """All NetworkPolicies of a namespace, or of the cluster; none where the API knows no such kind."""
         return _or_empty(lambda: self._list("networkpolicies", namespace))
-
-    def rbac(self, resource: str) -> list[Json]:
-        """All roles or bindings of the cluster of one kind: `roles`, `clusterrolebindings`, …."""
-        return self._list(resource)
 
     def jwks(self) -> Json:
         """The public keys (a JSON Web Key Set) with which the cluster's ServiceAccount tokens are verified.
@@ -185,7 +166,7 @@ class Kube(Calls):
         return or_none(lambda: self._dated(Request("get leases", namespace, name)))
 
     def leases(self, namespace: str, selector: str) -> list[Json]:
-        return self.dated_leases(namespace, selector).items
+        return self.all("leases", namespace, selector)
 
     def dated_leases(self, namespace: str, selector: str) -> DatedList:
         """The same, with the server's clock."""
@@ -209,13 +190,6 @@ class Kube(Calls):
     def delete_lease(self, namespace: str, name: str, *, uid: str, version: str) -> None:
         """DELETE an unchanged Lease; one that is gone is fine. `CONFLICT`: it is another, or was written."""
         or_none(lambda: self._call("delete leases", namespace, name, body=_exactly(uid, version)))
-
-    def _read(self, resource: str, namespace: str, name: str) -> Json | None:
-        return or_none(lambda: self._call(f"get {resource}", namespace, name))
-
-    def _create(self, resource: str, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
-        query = {"dryRun": "All"} if dry_run else {}
-        return self._call(f"create {resource}", namespace, body=body, query=query)
 
 
 def _exactly(uid: str, resource_version: str) -> Json:

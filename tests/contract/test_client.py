@@ -55,15 +55,15 @@ def test_lists(
 def test_pods(kube: Kube, namespace: str, account: str) -> None:
     body = {"metadata": {"name": "web-0"}, "spec": POD}
     assert kube.create_pod(namespace, body)["spec"]["serviceAccountName"] == "app"
-    assert kube.pod(namespace, "web-0") is None
+    assert kube.one("pods", namespace, "web-0") is None
     made = kube.create_pod(namespace, body, dry_run=False)
-    found = kube.pod(namespace, "web-0")
+    found = kube.one("pods", namespace, "web-0")
     assert found is not None
     assert found["metadata"]["uid"] == made["metadata"]["uid"]
 
 
 def test_webhooks(kube: Kube) -> None:
-    assert "pod-identity-webhook" in names(kube.mutating_webhooks())
+    assert "pod-identity-webhook" in names(kube.all("mutatingwebhookconfigurations"))
 
 
 def test_token(cluster: Cluster, kube: Kube, namespace: str, account: str) -> None:
@@ -97,7 +97,7 @@ def test_what_is_not_allowed(cluster: Cluster, namespace: str) -> None:
         ("list serviceaccounts", kube.service_accounts),
         ("list namespaces", kube.namespaces),
         ("list pods", lambda: kube.pods(namespace)),
-        ("list mutatingwebhookconfigurations", kube.mutating_webhooks),
+        ("list mutatingwebhookconfigurations", lambda: kube.all("mutatingwebhookconfigurations")),
         ("get /openid/v1/jwks", kube.jwks),
     ]
     for operation, read in reads:
@@ -112,9 +112,9 @@ def test_a_rehearsed_delete_deletes_nothing(kube: Kube, namespace: str, account:
     found = kube.service_account(namespace, "app")
     assert found is not None
     uid, version = found["metadata"]["uid"], found["metadata"]["resourceVersion"]
-    kube.delete_service_account(namespace, "app", uid=uid, resource_version=version, dry_run=True)
+    kube.delete("serviceaccounts", namespace, "app", uid=uid, resource_version=version, dry_run=True)
     assert kube.service_account(namespace, "app") == found
-    kube.delete_service_account(namespace, "app", uid=uid, resource_version=version)
+    kube.delete("serviceaccounts", namespace, "app", uid=uid, resource_version=version)
     assert kube.service_account(namespace, "app") is None
 
 

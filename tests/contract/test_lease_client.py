@@ -87,7 +87,7 @@ def test_another_of_the_same_name_is_left_alone(kube: Kube, namespace: str, held
 
 def test_without_a_namespace(kube: Kube, unique: str) -> None:
     assert kube.lease(unique, "app") is None
-    assert kube.leases(unique, "") == []
+    assert kube.all("leases", unique, "") == []
     error = refused(lambda: locking.take(kube, unique, "app"))
     assert (error.code, error.status, error.outcome) == (NOT_FOUND, 404, Outcome.REFUSED)
     assert f'namespaces "{unique}" not found' in error.reason
@@ -125,10 +125,10 @@ def test_lists_by_labels_in_pages(
         body = locking.body(f"app-{number}")
         body["metadata"]["labels"] = {"irsa/odd": str(number % 2)}
         kube.create_lease(namespace, body)
-    found = kube.leases(namespace, "irsa/odd=0")
+    found = kube.all("leases", namespace, "irsa/odd=0")
     assert [item["metadata"]["name"] for item in found] == ["app-0", "app-2", "app-4"]
-    assert len(kube.leases(namespace, "irsa/odd")) == 5
-    assert kube.leases(namespace, "irsa/odd=2") == []
+    assert len(kube.all("leases", namespace, "irsa/odd")) == 5
+    assert kube.all("leases", namespace, "irsa/odd=2") == []
 
 
 def rules_of(path: Path, namespace: str) -> list[Rule]:
@@ -151,7 +151,7 @@ def work_of(verb: str, kube: Kube, namespace: str, held: Dated) -> object:
     """What of a lock needs this verb."""
     work: dict[str, Callable[[], object]] = {
         "get": lambda: kube.lease(namespace, "app"),
-        "list": lambda: kube.leases(namespace, "lock"),
+        "list": lambda: kube.all("leases", namespace, "lock"),
         "create": lambda: locking.take(kube, namespace, "other"),
         "update": lambda: locking.replace(kube, namespace, held, renewTime=locking.TIME.format(1)),
         "delete": lambda: locking.release(kube, namespace, held),

@@ -40,10 +40,10 @@ def _one_inverse_is_dropped() -> None:
 def _preconditions_are_ignored() -> None:
     from irsa_cli.kube.client import Kube
 
-    def delete(self: Any, namespace: str, name: str, **preconditions: str) -> None:
-        self._call("delete serviceaccounts", namespace, name)
+    def delete(self: Any, resource: str, namespace: str, name: str, **preconditions: str) -> None:
+        self._call(f"delete {resource}", namespace, name)
 
-    _replace(Kube, "delete_service_account", delete)
+    _replace(Kube, "delete", delete)
 
 
 def _a_role_that_exists_counts_as_made() -> None:
@@ -182,16 +182,18 @@ def _second_signals_are_swallowed() -> None:
 def _neighbours_go_with_a_service_account() -> None:
     from irsa_cli.kube.client import Kube
 
-    whole = Kube.delete_service_account
+    whole = Kube.delete
 
-    def delete(self: Any, namespace: str, name: str, *, dry_run: bool = False, **preconditions: str) -> None:
-        whole(self, namespace, name, dry_run=dry_run, **preconditions)
-        for account in [] if dry_run else self.service_accounts():
+    def delete(
+        self: Any, resource: str, namespace: str, name: str, *, dry_run: bool = False, **preconditions: str
+    ) -> None:
+        whole(self, resource, namespace, name, dry_run=dry_run, **preconditions)
+        for account in self.service_accounts() if resource == "serviceaccounts" and not dry_run else []:
             if account["metadata"]["namespace"] == namespace:
                 another = account["metadata"]["name"]
                 self._call("delete serviceaccounts", namespace, another)
 
-    _replace(Kube, "delete_service_account", delete)
+    _replace(Kube, "delete", delete)
 
 
 def _whatever_irsa_made_is_pruned() -> None:

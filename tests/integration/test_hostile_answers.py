@@ -232,7 +232,7 @@ def test_a_conflict_with_a_quota_is_tried_again_and_one_with_what_is_there_is_no
     with raw_server(respond) as (url, requests):
         kube(url).create_service_account("a", {"metadata": {"name": "b"}})
     assert len(requests) == 2
-    error, requests, _ = failure(conflict, lambda url: kube(url).patch_service_account("a", "b", {}))
+    error, requests, _ = failure(conflict, lambda url: kube(url).patch("serviceaccounts", "a", "b", {}))
     assert (error.code, len(requests)) == ("Conflict", 1)
 
 

@@ -47,7 +47,7 @@ def all_of_it(kube: Kube, namespace: str, name: str) -> None:
     take(kube, namespace, name)
     held = kube.lease(namespace, name)
     assert held is not None
-    assert [item["spec"] for item in kube.leases(namespace, f"lock={name}")] == [held.body["spec"]]
+    assert [item["spec"] for item in kube.all("leases", namespace, f"lock={name}")] == [held.body["spec"]]
     held = replace(kube, namespace, held, renewTime=TIME.format(1))
     held = replace(kube, namespace, held, holderIdentity="run-2", leaseTransitions=1)
     release(kube, namespace, held)

@@ -1,4 +1,4 @@
-"""What Kubernetes reports of pods, as values: that some could not be created, and what one says from inside.
+"""Reports of Kubernetes on pods, as values: those that could not be created, and an answer from inside one.
 
 An event outlives its reason: workloads that have all their pods or were deleted are left out. The answer of
 `irsa preflight` in a pod's log is untrusted, as is the pod's state.

@@ -1,4 +1,4 @@
-"""Who may do what in a cluster: routes, rules, reviews of access; and the tokens of ServiceAccounts.
+"""Access to a cluster: routes, rules, reviews of access, and the tokens of ServiceAccounts.
 
 Claims are as a real kube-apiserver writes them. `system:masters` may do everything, others what their rules
 say, like RBAC. Roles and bindings are objects like any other: the sandbox sets rules directly.

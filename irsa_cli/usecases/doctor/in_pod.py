@@ -106,7 +106,7 @@ def _created(kube: Kube, job: Json, tell: Callable[[str], None]) -> Iterator[Non
             tell(f"To delete it: kubectl delete job {name} -n {namespace}")
 
     try:
-        kube.create_job(namespace, job)
+        kube.create("jobs", namespace, job)
         yield
     except ServiceError as error:
         there = (error.operation, error.outcome) != ("create jobs", Outcome.REFUSED)

@@ -149,7 +149,11 @@ class DoctorReads:
 
     @_in_background
     def webhooks(self) -> tuple[Webhook, ...]:
-        return tuple(item for body in self._kube.mutating_webhooks() for item in parsing.webhooks(body))
+        return tuple(
+            item
+            for body in self._kube.all("mutatingwebhookconfigurations")
+            for item in parsing.webhooks(body)
+        )
 
     @_in_background
     def webhook_arguments(self) -> tuple[str, ...]:

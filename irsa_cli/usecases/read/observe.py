@@ -247,7 +247,7 @@ def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
 
     try:
         body = namespace_body(desired.namespace, desired.new_namespace)
-        connection.kube.create_namespace(body, dry_run=True)
+        connection.kube.create("namespaces", "", body, dry_run=True)
     except ServiceError as error:
         if error.code != EXISTS:
             raise

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def read_rbac(kube: Kube) -> RbacObjects:
     resources = [f"{kind.lower()}s" for kind in RBAC_KINDS]
     with ThreadPoolExecutor(len(resources)) as pool:
-        lists = list(pool.map(lambda resource: read(lambda: kube.rbac(resource)), resources))
+        lists = list(pool.map(lambda resource: read(lambda: kube.all(resource)), resources))
     return rbac_objects(dict(zip(RBAC_KINDS, lists, strict=True)))
 
 

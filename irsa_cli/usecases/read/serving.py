@@ -20,7 +20,7 @@ def serving_of(connection: Connection, namespace: str) -> Serving:
     """The facts of a cluster that decide about EKS Pod Identity for a namespace."""
     with ThreadPoolExecutor(3) as pool:
         agent = pool.submit(read, lambda: _has_agent(connection))
-        platforms = pool.submit(read, lambda: frozenset(map(_platform, connection.kube.nodes())))
+        platforms = pool.submit(read, lambda: frozenset(map(_platform, connection.kube.all("nodes"))))
         profile = pool.submit(read, lambda: _profile(connection, namespace))
     return Serving(agent.result(), platforms.result(), profile.result())
 

@@ -51,7 +51,7 @@ def kind_of(word: str) -> str | None:
 def account_used(connection: Connection, kind: str, namespace: str, name: str) -> str:
     """The name of the ServiceAccount that it uses; raises `Refused` if it does not exist."""
     if kind == POD:
-        body = connection.kube.pod(namespace, name)
+        body = connection.kube.one("pods", namespace, name)
     else:
         items = connection.kube.workloads(namespace, kind)
         body = next((item for item in items if item["metadata"]["name"] == name), None)

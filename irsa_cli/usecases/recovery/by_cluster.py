@@ -151,7 +151,7 @@ def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers
 def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
     """With the ConfigMaps that its run made, and that its ServiceAccount does not note (yet, or no more)."""
     try:
-        bodies = connection.kube.config_maps(role.namespace, f"{MANAGED_BY_LABEL}=irsa")
+        bodies = connection.kube.all("configmaps", role.namespace, f"{MANAGED_BY_LABEL}=irsa")
     except ServiceError as error:
         # The role and its policy alone tell of them: where those go, nobody would find them any more.
         if error.status != 403 or chain_of_policies(role.arn, role.inline) is not None:

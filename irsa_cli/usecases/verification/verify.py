@@ -149,7 +149,7 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
     """The pod's name and uid; raises `Refused` when there is none, or it has another ServiceAccount."""
     if not request.pod:
         return None
-    found = connection.kube.pod(request.namespace, request.pod)
+    found = connection.kube.one("pods", request.namespace, request.pod)
     if found is None:
         pods = map(parsing.pod, connection.kube.pods(request.namespace))
         names_used = [pod.name for pod in pods if pod.service_account == request.name]

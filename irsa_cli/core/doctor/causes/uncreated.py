@@ -34,8 +34,8 @@ _OPENSHIFT = "security context constraint"
 _REASONS: Mapping[str, Mapping[str, str]] = json.loads(
     (files("irsa_cli.core.doctor") / "data" / "refusals.json").read_text(encoding="utf-8")
 )
-"""The API server's words, their meaning, and the command of kubectl that shows it; without it, the template
-is to be edited. `sidecar`: it has taken the template, so somebody dropped restartPolicy after that."""
+"""The API server's words, their meaning, and the command of kubectl that shows it; without one, irsa proposes
+to edit the template. `sidecar`: it has taken the template, so somebody dropped restartPolicy after that."""
 _CALLING = re.compile(_REASONS["calling"]["words"])
 
 
