@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import timezone
 from importlib.resources import files
 from typing import Any
 
@@ -35,17 +35,6 @@ def writes_to(aws: AwsSession, name: str) -> list[Changed]:
     found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
     writes = [_write_of(name, item) for item in found if item.get("ReadOnly") != "true"]
     return [item for item in writes if item is not None][:WRITES]
-
-
-def last_exchange(aws: AwsSession, subject: str) -> datetime | None:
-    """When STS last gave a token of this subject credentials, irsa's own exchanges aside; None if unknown."""
-    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
-    cloudtrail = aws.client("cloudtrail")
-    found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
-    exchanges = (item for item in found if item.get("EventName") == "AssumeRoleWithWebIdentity")
-    writes = ((item["EventTime"], _write_of(subject, item)) for item in exchanges)
-    times = [time for time, write in writes if write is not None and not write.agent.startswith(f"{AGENT}/")]
-    return max(times, default=None)
 
 
 def _write_of(name: str, item: dict[str, Any]) -> Changed | None:

@@ -473,7 +473,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(stage: Stage, namespace: s
     before = world(stage)
     ran = migrate(stage, "pod-identity", "-n", namespace, "--dry-run", "--detailed-exitcode")
     assert ran.code == 6, ran.err
-    assert "PodIdentityAssociation" in ran.out
+    assert "+ PodIdentity  " in ran.out
     assert world(stage) == before
 
 

@@ -107,6 +107,8 @@ class Traits:
     """Whether, without a journal, only the role that it is about tells of it: by its inline policies."""
     recreated: bool = False
     """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
+    short: str = ""
+    """The value as columns show it, if it is too long for them."""
     given_back: str = "created again"
     """The word for a deletion that was rolled back."""
 

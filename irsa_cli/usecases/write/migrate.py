@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.trail import EVENTS, last_exchange
+from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.locks.names import Lock
@@ -230,10 +230,11 @@ class _Moving:
     def _evidence(self) -> list[str]:
         """The last exchange of a token that CloudTrail knows of: evidence that IRSA is used, or is not."""
         name = subject(self.request.namespace, self.name)
-        found = read(lambda: last_exchange(self.connection.aws, name))
+        found = read(lambda: web_identity_events(self.connection.aws.client("cloudtrail"), name))
         if isinstance(found, Unreadable):
             return [f"irsa did not check CloudTrail for the use of IRSA: {found.why}"]
-        last = f"none in the newest {EVENTS} events" if found is None else found.isoformat(timespec="seconds")
+        times = [event.time for event in found if not (event.own or event.error)]
+        last = max(times).isoformat(timespec="seconds") if times else f"none in the newest {EVENTS} events"
         where = f"CloudTrail in {self.connection.cluster.region} (some minutes late)"
         return [f"last use of IRSA, by {where}: {last}"]
 

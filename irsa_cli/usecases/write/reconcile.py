@@ -182,7 +182,7 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about what could not be checked."""
     notes = [] if desired.association is None else attached_service.notes(desired, current)
-    notes += current.serving.notes if current.serving is not None else ()
+    notes += current.support.notes if current.support is not None else ()
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
     if desired.role_account != desired.cluster.home:

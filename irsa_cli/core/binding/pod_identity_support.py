@@ -15,7 +15,7 @@ from irsa_cli.core.values.errors import Refused
 
 
 @dataclass(frozen=True)
-class Serving:
+class PodIdentitySupport:
     """The facts of a cluster that decide about EKS Pod Identity.
 
     `platforms` are those of its nodes (`linux`, `windows`, `fargate`), none without nodes; `profile` is the

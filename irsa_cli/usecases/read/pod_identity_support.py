@@ -5,40 +5,23 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from irsa_cli.aws.bindings import addons
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.binding.serving import Serving
-from irsa_cli.core.objects.injection import AGENT
+from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.policies.operators import like
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.associations import runs_agent
 from irsa_cli.usecases.read.readable import read
 
 
-def serving_of(connection: Connection, namespace: str) -> Serving:
+def support_of(connection: Connection, namespace: str) -> PodIdentitySupport:
     """The facts of a cluster that decide about EKS Pod Identity for a namespace."""
     with ThreadPoolExecutor(3) as pool:
-        agent = pool.submit(read, lambda: _has_agent(connection))
+        agent = pool.submit(read, lambda: runs_agent(connection))
         platforms = pool.submit(read, lambda: frozenset(map(_platform, connection.kube.nodes())))
         profile = pool.submit(read, lambda: _profile(connection, namespace))
-    return Serving(agent.result(), platforms.result(), profile.result())
-
-
-def _has_agent(connection: Connection) -> bool:
-    """Whether the agent is built into the nodes (Auto Mode), an add-on, or a DaemonSet of kube-system."""
-    description = connection.description or {}
-    if description.get("computeConfig", {}).get("enabled"):
-        return True
-    if AGENT in addons(connection.aws.client("eks"), connection.cluster.name):
-        return True
-    return any(map(_is_agent, connection.kube.workloads("kube-system", "daemonsets")))
-
-
-def _is_agent(daemon_set: Json) -> bool:
-    template = daemon_set["spec"].get("template", {})
-    images = [item.get("image", "") for item in template.get("spec", {}).get("containers", [])]
-    return daemon_set["metadata"]["name"] == AGENT or any(f"/{AGENT}:" in f"/{image}" for image in images)
+    return PodIdentitySupport(agent.result(), platforms.result(), profile.result())
 
 
 def _platform(node: Json) -> str:
