@@ -108,7 +108,10 @@ class AssociationHandler(Settled):
             return Applied(changed=False)
         if found is None or not found.is_like(before):
             raise conflict(change, "it is gone" if found is None else f"association {found.id} is another")
-        limited = policy.dump(desired.session_policy) if desired.session_policy else ""
+        # EKS keeps the rest.
+        changed: dict[str, Any] = {}
+        if desired.session_policy != before.session_policy:
+            changed["policy"] = policy.dump(desired.session_policy) if desired.session_policy else ""
         self._call_with_role(
             "update_pod_identity_association",
             desired.role_arn,
@@ -116,7 +119,7 @@ class AssociationHandler(Settled):
             associationId=found.id,
             targetRoleArn=desired.target_role_arn,
             disableSessionTags=desired.without_session_tags,
-            policy=limited,
+            **changed,
         )
         return Applied(changed=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,13 +43,25 @@ def delete(sandbox: Sandbox) -> bool:
     return run([*CREATE]) == 0 and run(["delete-sa", *ABOUT]) == 0 and sandbox.world() == before
 
 
-OPERATIONS = (create, create_again, roll_back, delete)
+def update(sandbox: Sandbox) -> bool:
+    """update-sa changes the association."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        json.dump({"Version": "2012-10-17", "Statement": [statement]}, file)
+        file.flush()
+        words = ("--session-policy", file.name, "--disable-session-tags")
+        made = run([*CREATE, *words]) == 0
+    return made and run(["update-sa", *ABOUT, "--remove-session-policy"]) == 0
+
+
+OPERATIONS = (create, create_again, roll_back, delete, update)
 ACTIONS: dict[str, Callable[[Sandbox], bool]] = {
     "eks:CreatePodIdentityAssociation": create,
     "eks:ListPodIdentityAssociations": create,
     "eks:DescribePodIdentityAssociation": create_again,
     "eks:DeletePodIdentityAssociation": delete,
     "eks:TagResource": create,
+    "eks:UpdatePodIdentityAssociation": update,
     "iam:PassRole": create,
 }
 """Which operation fails without an action."""

@@ -194,6 +194,7 @@ def _migrated(*steps: str) -> Callable[[FaultStage], None]:
     """A step that migrates the binding; its journals are none of the broken run's."""
 
     def step(stage: FaultStage) -> None:
+        _agent(stage)
         for arguments in steps:
             stage.run_to_the_end((*_MIGRATE, *arguments.split()))
         _lose_the_journal(stage)
@@ -383,7 +384,7 @@ COMMANDS = {
         Command(
             "migrate-to-pod-identity",
             (*_MIGRATE, "pod-identity"),
-            (_provider, _namespace, _bare_account, _bound(*_ONE)),
+            (_agent, _provider, _namespace, _bare_account, _bound(*_ONE)),
             marked=False,
             like_others=True,
             followers=("recover-all",),

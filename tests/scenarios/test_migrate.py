@@ -31,7 +31,8 @@ GITHUB = {
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: associations are EKS' business."""
+    """A cluster with the agent; the sandbox's API is enough: associations are EKS' business."""
+    sandbox.add_addon("demo", "eks-pod-identity-agent")
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 

@@ -170,10 +170,8 @@ class Bound(ServiceAccountRef):
     def own_association(self) -> Association | None:
         """Its association, if irsa created it, or took it over: it bears irsa's tags for it."""
         found = self.association
-        if not isinstance(found, Association):
-            return None
-        marks = (found.tags.get(states.CLUSTER_TAG), found.tags.get(states.SERVICE_ACCOUNT_TAG))
-        return found if marks == (self.cluster.arn, self.full_name) else None
+        own = isinstance(found, Association) and found.is_of(self.cluster, self.full_name)
+        return found if isinstance(found, Association) and own else None
 
     @property
     def targets(self) -> list[tuple[Chain, FoundTarget]]:

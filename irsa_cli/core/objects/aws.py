@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.states import TRANSACTION_TAG, AssociationState
+from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, AssociationState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ class Association:
             "owner": self.owner or None,
             "tags": dict(self.tags) if known else None,
         }
+
+    def is_of(self, cluster: Cluster, full_name: str) -> bool:
+        """Whether irsa created it, or took it over, for this ServiceAccount (`namespace/name`)."""
+        marks = (self.tags.get(CLUSTER_TAG), self.tags.get(SERVICE_ACCOUNT_TAG))
+        return marks == (cluster.arn, full_name)
 
     @property
     def transaction(self) -> str:

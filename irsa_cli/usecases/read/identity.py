@@ -81,6 +81,8 @@ class NamedServiceAccount(Namespaced):
             return self.with_role(found), None
         except Refused as error:
             why = (unread(given),) if isinstance(given, Unreadable) else ()
+            if isinstance(given, Association):
+                why = (f"EKS did not return the role of its association {given.id}",)
             raise error.but(details=(*error.details, *why)) from error
 
     def audience(self, note: Callable[[str], None]) -> str:

@@ -210,21 +210,21 @@ UNCHECKED = "irsa did not check whether other ServiceAccounts use the role: the 
 
 
 def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
-    """The ServiceAccount with the role that it names, which is not looked at.
+    """The ServiceAccount with the role that it, or only its association, names, which is not looked at.
 
-    Raises `Refused` if there is no such ServiceAccount (with the namespaces of its name), or it has no role;
-    with the role that irsa nevertheless created for it, if there is one.
+    With an association, it need not exist. Raises `Refused` if there is no such ServiceAccount (with the
+    namespaces of its name), or it has no role; with the role that irsa nevertheless created for it.
     """
     account = NamedServiceAccount(connection, namespace, name)
     body = connection.kube.service_account(namespace, name)
+    current = CurrentServiceAccount("", "", {}, {}) if body is None else observe.current_account(body)
     try:
-        if body is None:
-            raise account.missing()
-        current = observe.current_account(body)
-        account.with_role(Injection.read(current.annotations))
+        _, given = account.given(Injection.read(current.annotations))
     except Refused as error:
-        raise naming_roles(error, connection, namespace, name) from error
-    return Pairing(connection.cluster, namespace, name, current)
+        why = account.missing() if body is None else error
+        raise naming_roles(why, connection, namespace, name) from error
+    named = given.role_arn if given is not None else ""
+    return Pairing(connection.cluster, namespace, name, current, named_role=named, association=given)
 
 
 def read_named(connection: Connection, namespace: str, name: str, role: str) -> Pairing:

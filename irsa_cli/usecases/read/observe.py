@@ -101,18 +101,17 @@ def association_of(
     return found, support_of(connection, desired.namespace) if found is None else None
 
 
-def external_id_notes(connection: Connection, desired: DesiredState) -> list[str]:
+def external_id_notes(connection: Connection, namespace: str, name: str, target: str) -> list[str]:
     """The external ID that EKS sends to an association's target role: EKS chooses it."""
-    if desired.association is None or not desired.association.target_role_arn:
-        return []
+    names = (connection.cluster.name, namespace, name)
     try:
-        found, _ = association_of(connection, desired)
+        found = bindings.association(connection.aws.client("eks"), *names, whole=True) if target else None
     except ServiceError as error:
         return [f"the external ID of the association could not be read: {error.code}"]
     if found is None or not found.external_id:
         return []
     return [
-        f"EKS sends the external ID {found.external_id} to {found.target_role_arn}: its trust policy may"
+        f"EKS sends the external ID {found.external_id} to {target}: its trust policy may"
         " require it (sts:ExternalId)"
     ]
 

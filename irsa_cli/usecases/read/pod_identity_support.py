@@ -1,13 +1,19 @@
-"""Read what a cluster has for EKS Pod Identity: its agent, the platforms of its nodes, Fargate profiles."""
+"""Read what a cluster has for EKS Pod Identity: agent, nodes, Fargate profiles, associations, pods."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from irsa_cli.aws import bindings
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
+from irsa_cli.core.binding.spec import ServiceAccountRef
+from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.agent_access import AGENT_ADDRESSES
+from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.policies.operators import like
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
@@ -17,11 +23,39 @@ from irsa_cli.usecases.read.readable import read
 
 def support_of(connection: Connection, namespace: str) -> PodIdentitySupport:
     """The facts of a cluster that decide about EKS Pod Identity for a namespace."""
-    with ThreadPoolExecutor(3) as pool:
+    eks, cluster, kube = connection.aws.client("eks"), connection.cluster.name, connection.kube
+    family = (connection.description or {}).get("kubernetesNetworkConfig", {}).get("ipFamily", "")
+    with ThreadPoolExecutor(5) as pool:
         agent = pool.submit(read, lambda: runs_agent(connection))
-        platforms = pool.submit(read, lambda: frozenset(map(_platform, connection.kube.nodes())))
+        platforms = pool.submit(read, lambda: _platforms(connection))
         profile = pool.submit(read, lambda: _profile(connection, namespace))
-    return PodIdentitySupport(agent.result(), platforms.result(), profile.result())
+        number = pool.submit(read, lambda: len(bindings.associations(eks, cluster)))
+        pods = pool.submit(read, lambda: tuple(map(parsing.pod, kube.pods(namespace))))
+    return PodIdentitySupport(
+        agent.result(),
+        platforms.result(),
+        profile.result(),
+        number.result(),
+        pods.result(),
+        AGENT_ADDRESSES.get(family, AGENT_ADDRESSES["ipv4"]),
+    )
+
+
+def notes_of_support(
+    plan: Plan, account: ServiceAccountRef, support: Callable[[], PodIdentitySupport]
+) -> list[str]:
+    """Notes about a plan that creates an association; raises `Refused` if pods would get no credentials."""
+    if not any(change.kind is Kind.ASSOCIATION and change.before is None for change in plan):
+        return []
+    found = support()
+    found.check(account.cluster, account.namespace, account.name)
+    return [*found.notes(account.name)]
+
+
+def _platforms(connection: Connection) -> frozenset[str]:
+    if (connection.description or {}).get("outpostConfig"):
+        return frozenset({"outposts"})
+    return frozenset(map(_platform, connection.kube.nodes()))
 
 
 def _platform(node: Json) -> str:

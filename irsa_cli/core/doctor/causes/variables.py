@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.core.doctor.causes.settings import given, no_proxy, unless_admitted
+from irsa_cli.core.doctor.causes.settings import given, unless_admitted
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect
 from irsa_cli.core.doctor.subjects import injected, listed, where
+from irsa_cli.core.objects.agent_access import no_proxy
 from irsa_cli.core.objects.kinds import Container
 from irsa_cli.core.objects.variables import HIDDEN, variable
 from irsa_cli.core.values.shown import shown
