@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 from collections.abc import Callable
@@ -54,13 +55,27 @@ def update(sandbox: Sandbox) -> bool:
     return made and run(["update-sa", *ABOUT, "--remove-session-policy"]) == 0
 
 
-OPERATIONS = (create, create_again, roll_back, delete, update)
+def adopt_and_roll_back(sandbox: Sandbox) -> bool:
+    """adopt removes the tags of an association again if the role does not get its own."""
+    run([*CREATE])
+    name = next(iter(sandbox.world()["associations"].values()))["roleArn"].rsplit("/", 1)[-1]
+    staging.iam(sandbox).untag_role(RoleName=name, TagKeys=["irsa/service-account"])
+    (there,) = sandbox._front.clusters.associations._of.values()
+    (found,) = there.values()
+    found["tags"] = {}
+    before = copy.deepcopy(sandbox.world())
+    sandbox.faults.add(Fault("iam", "TagRole", "error", status=403, code="AccessDenied"))
+    return run(["adopt", *ABOUT]) == 1 and sandbox.world() == before
+
+
+OPERATIONS = (create, create_again, roll_back, delete, update, adopt_and_roll_back)
 ACTIONS: dict[str, Callable[[Sandbox], bool]] = {
     "eks:CreatePodIdentityAssociation": create,
     "eks:ListPodIdentityAssociations": create,
     "eks:DescribePodIdentityAssociation": create_again,
     "eks:DeletePodIdentityAssociation": delete,
     "eks:TagResource": create,
+    "eks:UntagResource": adopt_and_roll_back,
     "eks:UpdatePodIdentityAssociation": update,
     "iam:PassRole": create,
 }

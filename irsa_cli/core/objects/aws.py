@@ -62,6 +62,7 @@ class Association:
     session_policy: Document = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
+    arn: str = ""
 
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> Association:
@@ -76,6 +77,7 @@ class Association:
             json.loads(item.get("policy") or "{}"),
             item.get("tags") or {},
             item.get("ownerArn") or "",
+            item.get("associationArn") or "",
         )
 
     @property

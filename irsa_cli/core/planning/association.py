@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from irsa_cli.core.binding.ownership import tags_of
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -47,17 +48,22 @@ def check(update: Update, pair: Pairing, *, verify: bool = False) -> None:
 
 def check_own(there: Association, pair: Pairing) -> None:
     """Raise `Refused` for an association that irsa does not manage."""
-    if there.owner:
-        raise Refused(
-            f"the association {there.id} of {pair.full_name} belongs to an add-on",
-            reason=f"{there.owner} owns it, and would change it back",
-            next_steps=("change it with: aws eks update-addon --pod-identity-associations",),
-        )
+    check_owner(there, pair)
     if not there.is_of(pair.cluster, pair.full_name):
         raise Refused(
             f"the association {there.id} of {pair.full_name} is not managed by irsa",
             reason="it does not have irsa's tags",
             next_steps=(f"{pair.command('adopt')}  # adopts it unchanged",),
+        )
+
+
+def check_owner(there: Association, pair: Pairing) -> None:
+    """Raise `Refused` for an association of an add-on."""
+    if there.owner:
+        raise Refused(
+            f"the association {there.id} of {pair.full_name} belongs to an add-on",
+            reason=f"{there.owner} owns it, and would change it back",
+            next_steps=("change it with: aws eks update-addon --pod-identity-associations",),
         )
 
 
@@ -79,6 +85,17 @@ def _check_options(update: Update, pair: Pairing, *, verify: bool) -> None:
 
 def _concerns(update: Update, pair: Pairing) -> bool:
     return update.session_policy is not None or (update.target_role is not None and pair.has_association_only)
+
+
+def adoption(pair: Pairing) -> list[Change]:
+    """The change that adds irsa's tags to an association; raises `Refused` for one of an add-on."""
+    there = pair.association
+    if there is None or there.is_of(pair.cluster, pair.full_name):
+        return []
+    check_owner(there, pair)
+    target = (pair.cluster.name, pair.namespace, pair.name)
+    after = replace(there.state, tags={**there.state.tags, **tags_of(pair)})
+    return [Change(Kind.ASSOCIATION, target, there.state, after)]
 
 
 def target_of(update: Update, pair: Pairing) -> Chain | None:
