@@ -41,17 +41,6 @@ def writes_to(aws: AwsSession, name: str) -> list[Changed]:
     return [item for item in writes if item is not None][:WRITES]
 
 
-def last_exchange(aws: AwsSession, subject: str) -> datetime | None:
-    """When STS last gave a token of this subject credentials, irsa's own exchanges aside; None if unknown."""
-    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
-    cloudtrail = aws.client("cloudtrail")
-    found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
-    exchanges = (item for item in found if item.get("EventName") == "AssumeRoleWithWebIdentity")
-    writes = ((item["EventTime"], _write_of(subject, item)) for item in exchanges)
-    times = [time for time, write in writes if write is not None and not write.agent.startswith(f"{AGENT}/")]
-    return max(times, default=None)
-
-
 def exchanged_since(aws: AwsSession, subject: str, provider: str, since: datetime) -> datetime | None:
     """When STS last took a token of this subject and provider; None for never, or only for irsa.
 

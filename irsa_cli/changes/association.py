@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssocia
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.bindings import association
@@ -76,7 +77,7 @@ class AssociationHandler(Settled):
         found = self._read(change)
         if change.after is None:
             return Applied(changed=True) if found is None else None
-        if found is None or not found.is_like(expect(AssociationState, change.after)):
+        if found is None or not _is_done(change, found):
             return None
         return _own(found, transaction) if change.before is None else Applied(changed=True)
 
@@ -104,11 +105,17 @@ class AssociationHandler(Settled):
 
     def _update(self, change: Change, before: AssociationState, desired: AssociationState) -> Applied:
         found = self._read(change)
-        if found is not None and found.is_like(desired):
+        if found is not None and _is_done(change, found):
             return Applied(changed=False)
-        if found is None or not found.is_like(before):
+        if found is None or not (found.is_like(before) or found.is_like(desired)):
             raise conflict(change, "it is gone" if found is None else f"association {found.id} is another")
-        limited = policy.dump(desired.session_policy) if desired.session_policy else ""
+        self._tag(found.arn, before.tags, desired.tags)
+        if found.is_like(desired):
+            return Applied(changed=True)
+        # EKS keeps the rest.
+        changed: dict[str, Any] = {}
+        if desired.session_policy != before.session_policy:
+            changed["policy"] = policy.dump(desired.session_policy) if desired.session_policy else ""
         self._call_with_role(
             "update_pod_identity_association",
             desired.role_arn,
@@ -116,9 +123,17 @@ class AssociationHandler(Settled):
             associationId=found.id,
             targetRoleArn=desired.target_role_arn,
             disableSessionTags=desired.without_session_tags,
-            policy=limited,
+            **changed,
         )
         return Applied(changed=True)
+
+    def _tag(self, arn: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        put = {key: text for key, text in after.items() if before.get(key) != text}
+        if put:
+            call(self._eks.tag_resource, resourceArn=arn, tags=put)
+        gone = [key for key in before if key not in after]
+        if gone:
+            call(self._eks.untag_resource, resourceArn=arn, tagKeys=gone)
 
     def _call_with_role(self, method: str, role_arn: str, **asked: Any) -> Any:
         """Call EKS about a role, again while EKS may not know yet what was written of the role in IAM.
@@ -150,6 +165,16 @@ class AssociationHandler(Settled):
             raise conflict(change, f"association {found.id} is not the one that was there")
         delete, asked = self._eks.delete_pod_identity_association, {"clusterName": change.target[0]}
         return delete_once(lambda: call(delete, **asked, associationId=found.id), NOT_FOUND)
+
+
+def _is_done(change: Change, found: Association) -> bool:
+    """Whether an association is as the change leaves it; of its tags, those that the change is about."""
+    after = expect(AssociationState, change.after)
+    before = expect(AssociationState, change.before).tags if change.before is not None else {}
+    tags = all(found.tags.get(key) == after.tags.get(key) for key in before) and after.tags.items() <= (
+        found.tags.items()
+    )
+    return found.is_like(after) and (change.before is None or tags)
 
 
 def _own(found: Association, transaction: str) -> Applied | None:

@@ -84,13 +84,13 @@ def single_rules(path: Path) -> tuple[Rule, ...]:
 
     The Role of kube-system names the one ConfigMap, which the sandbox' rules can't.
     """
-    found = [
-        Rule((verb,), (resource,), groups=rule.groups)
-        for rule in rules(path)
+    return tuple(
+        Rule((verb,), (resource,), rule.namespace, groups=rule.groups)
+        for kind in ("ClusterRole", "Role")
+        for rule in rules(path, kind=kind)
         for verb in rule.verbs
         for resource in rule.resources
-    ]
-    return (*found, Rule(("get",), ("configmaps",), "kube-system"))
+    )
 
 
 def look_at_aws_auth(sandbox: Sandbox) -> None:

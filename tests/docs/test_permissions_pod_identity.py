@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,14 +64,39 @@ def change(sandbox: Sandbox) -> bool:
     return apply() and apply(policy=json.dumps({"Version": "2012-10-17", **policy}))
 
 
-OPERATIONS = (create, create_again, roll_back, delete, change)
+def update(sandbox: Sandbox) -> bool:
+    """update-sa changes the association."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        json.dump({"Version": "2012-10-17", "Statement": [statement]}, file)
+        file.flush()
+        words = ("--session-policy", file.name, "--disable-session-tags")
+        made = run([*CREATE, *words]) == 0
+    return made and run(["update-sa", *ABOUT, "--remove-session-policy"]) == 0
+
+
+def adopt_and_roll_back(sandbox: Sandbox) -> bool:
+    """adopt removes the tags of an association again if the role does not get its own."""
+    run([*CREATE])
+    name = next(iter(sandbox.world()["associations"].values()))["roleArn"].rsplit("/", 1)[-1]
+    staging.iam(sandbox).untag_role(RoleName=name, TagKeys=["irsa/service-account"])
+    (there,) = sandbox._front.clusters.associations._of.values()
+    (found,) = there.values()
+    found["tags"] = {}
+    before = copy.deepcopy(sandbox.world())
+    sandbox.faults.add(Fault("iam", "TagRole", "error", status=403, code="AccessDenied"))
+    return run(["adopt", *ABOUT]) == 1 and sandbox.world() == before
+
+
+OPERATIONS = (create, create_again, roll_back, delete, change, update, adopt_and_roll_back)
 ACTIONS: dict[str, Callable[[Sandbox], bool]] = {
     "eks:CreatePodIdentityAssociation": create,
     "eks:ListPodIdentityAssociations": create,
     "eks:DescribePodIdentityAssociation": create_again,
     "eks:DeletePodIdentityAssociation": delete,
     "eks:TagResource": create,
-    "eks:UpdatePodIdentityAssociation": change,
+    "eks:UntagResource": adopt_and_roll_back,
+    "eks:UpdatePodIdentityAssociation": update,
     "iam:PassRole": create,
 }
 """Which operation fails without an action."""

@@ -114,6 +114,7 @@ ACTIONS: dict[str, Operation] = {
 VERBS: dict[tuple[str, str], Operation] = {
     ("get", "serviceaccounts"): get_one,
     ("list", "serviceaccounts"): list_all,
+    ("list", "daemonsets"): list_all,
     ("list", "pods"): describe,
     ("list", "roles"): describe_in_kubernetes,
     ("list", "clusterroles"): describe_in_kubernetes,
@@ -125,11 +126,12 @@ VERBS: dict[tuple[str, str], Operation] = {
 
 
 def associate(sandbox: Sandbox) -> None:
-    """A ServiceAccount with its role by EKS Pod Identity, in a cluster with the agent."""
+    """A ServiceAccount with its role by EKS Pod Identity, in a cluster whose agent is not an add-on."""
     document = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
     made = staging.iam(sandbox).create_role(RoleName="given", AssumeRolePolicyDocument=document)
     put_service_accounts(sandbox, staging.CLUSTER, "shop", {"paid": {}})
-    sandbox.add_addon(staging.CLUSTER, "eks-pod-identity-agent")
+    agent = {"name": "eks-pod-identity-agent", "namespace": "kube-system"}
+    sandbox.put_objects(staging.CLUSTER, [{"kind": "DaemonSet", "metadata": agent, "spec": {}}])
     staging.client(sandbox, "eks").create_pod_identity_association(
         clusterName=staging.CLUSTER,
         namespace="shop",

@@ -207,6 +207,7 @@ def _migrated(arguments: str) -> Callable[[FaultStage], None]:
     """A step that migrates the binding; its journal is none of the broken run's."""
 
     def step(stage: FaultStage) -> None:
+        _agent(stage)
         stage.run_to_the_end((*_MIGRATE, *arguments.split()))
         _lose_the_journal(stage)
 
@@ -440,7 +441,7 @@ COMMANDS = {
             Command(
                 name,
                 (*_MIGRATE, *step.split()),
-                (_provider, _namespace, _bare_account, _bound(*_ONE), *map(_migrated, earlier)),
+                (_agent, _provider, _namespace, _bare_account, _bound(*_ONE), *map(_migrated, earlier)),
                 marked=False,
                 like_others=True,
                 followers=("recover-all",),

@@ -31,7 +31,8 @@ GITHUB = {
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: associations are EKS' business."""
+    """A cluster with the agent; the sandbox's API is enough: associations are EKS' business."""
+    sandbox.add_addon("demo", "eks-pod-identity-agent")
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
@@ -473,7 +474,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(stage: Stage, namespace: s
     before = world(stage)
     ran = migrate(stage, "pod-identity", "-n", namespace, "--dry-run", "--detailed-exitcode")
     assert ran.code == 6, ran.err
-    assert "PodIdentityAssociation" in ran.out
+    assert "+ PodIdentity  " in ran.out
     assert world(stage) == before
 
 

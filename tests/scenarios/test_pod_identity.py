@@ -134,6 +134,9 @@ def test_session_policy_and_tags(stage: Stage, namespace: str) -> None:
         "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
     }
     (stage.folder / "less.json").write_text(json.dumps(document))
+    refused = create(stage, namespace, *POLICY, "--session-policy", "less.json")
+    assert refused.code == 2, refused.err
+    assert "only with --disable-session-tags" in refused.err
     words = (*POLICY, "--session-policy", "less.json", "--disable-session-tags")
     ran = create(stage, namespace, *words)
     assert ran.code == 0, ran.err
@@ -321,7 +324,7 @@ def test_a_namespace_on_fargate_is_refused(stage: Stage) -> None:
 
 def test_nodes_of_windows_only_are_refused(stage: Stage) -> None:
     node(stage, "one", kubernetes_io="x", **{"kubernetes.io_os": "windows"})
-    assert "run Windows only" in refused(stage, "backend").err
+    assert "has only Windows nodes" in refused(stage, "backend").err
     node(stage, "two", **{"kubernetes.io_os": "linux"})
     assert create(stage, "backend", *POLICY).code == 0
 

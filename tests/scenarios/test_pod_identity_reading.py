@@ -219,6 +219,52 @@ def test_exec_has_the_credentials_of_the_association(
     assert "AWS_ROLE_ARN" not in names
 
 
+def test_credentials_are_those_of_the_association(
+    stage: Stage, namespace: str, unique: str, carted: str
+) -> None:
+    where = ("credentials", "cart", "-n", namespace, "-c", stage.cluster)
+    ran = stage.irsa(*where, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.item["role"] == {"arn": f"arn:aws:iam::{ACCOUNT}:role/cart-{unique}"}
+    assert f":assumed-role/cart-{unique}/eks-" in ran.item["roleSession"]
+    assert f"export AWS_ACCESS_KEY_ID={ran.item['accessKeyId'][:4]}" in stage.irsa(*where).out
+    refused = stage.irsa(*where, "--duration", "1h")
+    assert refused.code == 4
+    assert f"by EKS Pod Identity ({carted})" in refused.err
+    assert "without --duration" in refused.err
+
+
+def test_credentials_that_eks_denies(stage: Stage, namespace: str, unique: str, carted: str) -> None:
+    assert carted
+    other = trust({"Service": "ec2.amazonaws.com"})
+    stage.iam().update_assume_role_policy(RoleName=f"cart-{unique}", PolicyDocument=other)
+    where = ("credentials", "cart", "-n", namespace, "-c", stage.cluster)
+    ran = stage.irsa(*where)
+    assert ran.code == 5, ran.err
+    assert f"EKS denies {namespace}/cart the credentials of" in ran.err
+    assert "irsa verify cart" in ran.err
+    user = stage.restricted(
+        (("get",), ("serviceaccounts",)), (("create",), ("serviceaccounts/token",)), locks=False
+    )
+    deny(stage, user, "eks-auth:*")
+    ran = stage.irsa(*where, user=user)
+    assert ran.code == 1, ran.err
+    assert "eks-auth:AssumeRoleForPodIdentity" in ran.err
+
+
+def test_a_token_of_an_association_is_for_its_agent(stage: Stage, namespace: str, carted: str) -> None:
+    assert carted
+    where = ("token", "cart", "-n", namespace, "-c", stage.cluster, "--decode", "-o", "json")
+    assert stage.irsa(*where).item["claims"]["aud"] == ["pods.eks.amazonaws.com"]
+    user = stage.restricted(
+        (("get",), ("serviceaccounts",)), (("create",), ("serviceaccounts/token",)), locks=False
+    )
+    deny(stage, user, "eks:ListPodIdentityAssociations")
+    ran = stage.irsa(*where, user=user)
+    assert ran.item["claims"]["aud"] == ["sts.amazonaws.com"]
+    assert "did not check whether EKS Pod Identity takes precedence" in ran.err
+
+
 def test_exec_without_any_role_is_refused(stage: Stage, namespace: str) -> None:
     stage.make_account(namespace, "cart")
     ran = stage.irsa("exec", "cart", "-n", namespace, "-c", stage.cluster, "--", "true")

@@ -72,12 +72,7 @@ if TYPE_CHECKING:
     help="Trust all ServiceAccounts of the namespace with matching names (* and ?).",
 )
 @switch("--pod-identity", help="Give pods the role by EKS Pod Identity instead of the annotation.")
-@once(
-    "--session-policy",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    metavar="FILE",
-    help="With --pod-identity: limit the role's permissions by this policy.",
-)
+@roles.session_policy_option("With --pod-identity: limit the role's permissions by this policy.")
 @switch("--disable-session-tags", help="With --pod-identity: add no session tags.")
 @switch("--create-service-account", help="With --pod-identity: create the ServiceAccount if it is missing.")
 @roles.allow_wide_trust_option
@@ -146,9 +141,7 @@ def _request(options: dict[str, Any]) -> Request:
             **same,
             pod_identity=options["pod_identity"],
             web_identity=not options["pod_identity"],
-            session_policy=next(
-                iter(roles.inline_policies(tuple(filter(None, [options["session_policy"]]))).values()), {}
-            ),
+            session_policy=roles.session_policy(options) or {},
             disable_session_tags=options["disable_session_tags"],
             create_service_account=options["create_service_account"],
         )

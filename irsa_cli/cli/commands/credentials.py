@@ -46,8 +46,9 @@ ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
 def command(**options: Any) -> int:
     """Print temporary credentials for a ServiceAccount's role.
 
-    irsa exchanges a new token of the ServiceAccount at STS in the cluster's region. Keep the credentials
-    secret: until they expire, they give anybody the permissions of the role.
+    irsa exchanges a new token of the ServiceAccount at STS in the cluster's region or, for an EKS Pod
+    Identity association, at EKS. Keep the credentials secret: until they expire, they give anybody the
+    permissions of the role.
 
     Examples:
       eval "$(irsa credentials s3-reader -n backend -c prod)"
@@ -63,13 +64,12 @@ def command(**options: Any) -> int:
     def work() -> str:
         with_loop_guard(options)
         account = account_of(options, speaking)
-        injection = account.settings_with_role()
-        found = account.credentials(injection, seconds=seconds)
+        role, found = account.credentials(seconds=seconds)
         if speaking.output == "env":
             return _exports(found, account.connection.cluster.region)
         if speaking.output == "credential-process":
             return json.dumps(_process(found))
-        return document_text(_document(account, injection.role_arn, found), speaking.output)
+        return document_text(_document(account, role, found), speaking.output)
 
     click.echo(settled(work, speaking, "CredentialsList"))
     return 0

@@ -53,7 +53,7 @@ def command(**options: Any) -> int:
 
     def work() -> str:
         account = account_of(options, speaking)
-        wanted = audience or account.settings().audience
+        wanted = audience or account.audience(speaking.progress.note)
         token = account.token(wanted, seconds)
         if speaking.output == "text" and not decode:
             return token.text

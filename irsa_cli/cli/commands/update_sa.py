@@ -12,6 +12,7 @@ from irsa_cli.cli.options import common, roles, selecting, targets
 from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.update_request import Update
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import names
 
 
@@ -60,6 +61,8 @@ from irsa_cli.core.values import names
 @switch("--associate-oidc", "associate", help="With --audience: add it to the cluster's OIDC provider.")
 @roles.pod_options
 @once("--also", type=click.Choice(["pod-identity"]), help="Also give pods the role by EKS Pod Identity.")
+@roles.session_policy_option("Limit the role's permissions by EKS Pod Identity.")
+@switch("--remove-session-policy", help="Remove the session policy of EKS Pod Identity.")
 @switch("--verify", help="Verify at STS that the token is accepted, before changing the ServiceAccount.")
 @common.writing_options
 def command(**options: Any) -> int:
@@ -129,8 +132,16 @@ def _update(options: dict[str, Any]) -> Update:
         external_id=_or_removed(options, "external_id"),
         aws_config_map=_or_removed(options, "aws_config_map"),
         also_pod_identity=options["also"] is not None,
+        session_policy=_session_policy(options),
         **{name: options[name] for name in _SAME},
     )
+
+
+def _session_policy(options: dict[str, Any]) -> Document | None:
+    found = roles.session_policy(options)
+    if options["remove_session_policy"] and found is not None:
+        raise _contradicting("remove_session_policy", "session_policy")
+    return {} if options["remove_session_policy"] else found
 
 
 def _target_role(options: dict[str, Any]) -> str | None:

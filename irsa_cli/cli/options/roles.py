@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def inline_policy_option(help_text: str) -> types.Decorator:
     """Policy documents in files."""
     kind = _PolicyFile(exists=True, dir_okay=False, allow_dash=True)
     return types.many("--inline-policy", type=kind, metavar="FILE", help=help_text)
+
+
+def session_policy_option(help_text: str) -> types.Decorator:
+    """A session policy for EKS Pod Identity, in a file."""
+    kind = _PolicyFile(exists=True, dir_okay=False, allow_dash=True)
+    return types.once("--session-policy", type=kind, metavar="FILE", help=help_text)
 
 
 allow_boundary_removal_option = types.switch(
@@ -116,14 +123,14 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     return policies
 
 
-def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
+def inline_policies(files: tuple[str, ...], flag: str = "--inline-policy") -> dict[str, Document]:
     """The policy documents by the names of their files."""
     from irsa_cli.core.config.policies import read_policy
 
     found: dict[str, Document] = {}
     for file in files:
         name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
-        with types.wrong_usage("--inline-policy"):
+        with types.wrong_usage(flag):
             names.inline_policy(name)
             document = read_policy(read_text(file), file)
             if name in found and not policy.equal(found[name], document):
@@ -134,9 +141,15 @@ def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
         raise click.BadParameter(
             f"together they are larger than IAM's limit of {policy.INLINE_LIMIT} characters",
-            param_hint="--inline-policy",
+            param_hint=flag,
         )
     return found
+
+
+def session_policy(options: Mapping[str, Any]) -> Document | None:
+    """The document of --session-policy, None without one."""
+    files = tuple(filter(None, [options["session_policy"]]))
+    return next(iter(inline_policies(files, "--session-policy").values()), None)
 
 
 def edits(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:

@@ -60,7 +60,7 @@ def change_lines(changes: Iterable[Change], *, whole: bool = False) -> Iterator[
         if not whole and is_mark(change):
             continue
         sign = click.style(mark(change.action), fg=_ACTIONS[change.action])
-        yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(change.description)}"
+        yield f"  {sign} {change.kind.short:<{KIND_WIDTH}} {visible(change.description)}"
         if whole or change.action == "update":
             before, after = attributes(change)
             keys = after or [key for key in before if key in _DOCUMENTS]

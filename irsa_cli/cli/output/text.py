@@ -198,7 +198,7 @@ def _elsewhere(facts: Mapping[str, Any]) -> str:
         return ""
     role = (found["role"] or {}).get("arn", "")
     if role == facts["role"]["arn"]:
-        return f"; EKS Pod Identity gives it to pods ({found['association']}), not the annotation"
+        return f"; EKS Pod Identity gives it to pods ({found['association']})"
     other = f", role {role}" if role else ""
     return f"; but pods get the credentials of EKS Pod Identity ({found['association']}{other})"
 

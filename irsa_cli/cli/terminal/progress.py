@@ -136,7 +136,7 @@ class Progress:
         from irsa_cli.usecases.command.events import Step
 
         assert event.change is not None
-        kind, what = event.change.kind.value, event.change.description
+        kind, what = event.change.kind.short, event.change.description
         if event.step is Step.DONE and not event.changed:
             return _row(mark("ok"), kind, what, "already there")
         deleted = event.change.after is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.serving import Serving
+from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.marks.notes import written, wrote
 from irsa_cli.core.objects.aws import Association
@@ -90,7 +90,7 @@ class CurrentState:
     """The ServiceAccount's current role, if that is not the desired one and can be read."""
     association: Association | None = None
     """The EKS Pod Identity association of the ServiceAccount, if one is desired."""
-    serving: Serving | None = None
+    support: PodIdentitySupport | None = None
     """The cluster's facts about EKS Pod Identity, if it has no association for the ServiceAccount."""
     target: FoundTarget | None = None
     """The target role of the desired role."""
@@ -170,10 +170,8 @@ class Bound(ServiceAccountRef):
     def own_association(self) -> Association | None:
         """Its association, if irsa created it, or took it over: it bears irsa's tags for it."""
         found = self.association
-        if not isinstance(found, Association):
-            return None
-        marks = (found.tags.get(states.CLUSTER_TAG), found.tags.get(states.SERVICE_ACCOUNT_TAG))
-        return found if marks == (self.cluster.arn, self.full_name) else None
+        own = isinstance(found, Association) and found.is_of(self.cluster, self.full_name)
+        return found if isinstance(found, Association) and own else None
 
     @property
     def targets(self) -> list[tuple[Chain, FoundTarget]]:

@@ -295,6 +295,8 @@ def _association(spec: BindingSpec, cluster: Cluster, role_arn: str) -> states.A
     ):
         if given:
             raise InvalidInput(f"{spec}: {option} is not for EKS Pod Identity")
+    if spec.session_policy and not spec.disable_session_tags:
+        raise InvalidInput(f"{spec}: EKS accepts a session policy only with --disable-session-tags")
     return states.AssociationState(
         role_arn,
         spec.target_role,

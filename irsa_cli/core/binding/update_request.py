@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.spec import ServiceAccountRef
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
@@ -49,6 +50,8 @@ class Update:
     """Whether the statement that the target's trust policy lacks is added to it."""
     also_pod_identity: bool = False
     """Whether pods also get the role by EKS Pod Identity."""
+    session_policy: Document | None = None
+    """The policy that limits the role's permissions by EKS Pod Identity; {} removes it."""
 
     @property
     def concerns_chain(self) -> bool:
@@ -59,8 +62,8 @@ class Update:
     @property
     def concerns_role(self) -> bool:
         """Whether anything of the role may change."""
-        own = replace(self, labels={}, annotations={}, sts_regional_endpoints=None, token_expiration=None)
-        return own != Update()
+        own = replace(self, labels={}, annotations={}, session_policy=None)
+        return replace(own, sts_regional_endpoints=None, token_expiration=None) != Update()
 
     @property
     def is_empty(self) -> bool:
@@ -85,7 +88,14 @@ class Pairing(ServiceAccountRef):
     role: CurrentRole | None = None
     provider: ProviderState | None = None
     named_role: str = ""
-    """The ARN of a role that the user names, whatever the ServiceAccount has."""
+    """The ARN of a role that the user names, or that the association alone gives."""
+    association: Association | None = None
+    """The EKS Pod Identity association, if it alone gives pods a role, or if it is needed."""
+
+    @property
+    def has_association_only(self) -> bool:
+        """Whether pods get the role by the association, and not by an annotation."""
+        return self.association is not None and not self.account.annotations.get(ROLE_ARN_ANNOTATION)
 
     @property
     def is_annotated(self) -> bool:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.states import TRANSACTION_TAG, AssociationState
+from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, AssociationState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Association:
     session_policy: Document = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
+    arn: str = ""
 
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> Association:
@@ -74,6 +76,7 @@ class Association:
             json.loads(item.get("policy") or "{}"),
             item.get("tags") or {},
             item.get("ownerArn") or "",
+            item.get("associationArn") or "",
         )
 
     @property
@@ -100,6 +103,11 @@ class Association:
             "owner": self.owner or None,
             "tags": dict(self.tags) if known else None,
         }
+
+    def is_of(self, cluster: Cluster, full_name: str) -> bool:
+        """Whether irsa created it, or took it over, for this ServiceAccount (`namespace/name`)."""
+        marks = (self.tags.get(CLUSTER_TAG), self.tags.get(SERVICE_ACCOUNT_TAG))
+        return marks == (cluster.arn, full_name)
 
     @property
     def transaction(self) -> str:

@@ -147,6 +147,7 @@ class Kind(str, Enum):
         state=states.AssociationState,
         target=("cluster", "namespace", "ServiceAccount"),
         whole="",
+        short="PodIdentity",
         service=Service.EKS,
         proof=Proof.MARK,
         roles=associated_roles,
@@ -196,6 +197,11 @@ class Kind(str, Enum):
         changes_trust=True,
         described=by_name,
     )
+
+    @property
+    def short(self) -> str:
+        """The value as columns show it."""
+        return self.traits.short or self.value
 
     @property
     def whole(self) -> Kind:

@@ -107,6 +107,8 @@ class Traits:
     """Whether, without a journal, only the role that it is about tells of it: by its inline policies."""
     recreated: bool = False
     """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
+    short: str = ""
+    """The value as columns show it, if it is too long for them."""
     given_back: str = "created again"
     """The word for a deletion that was rolled back."""
 
@@ -165,10 +167,11 @@ def by_issuer(change: Transition) -> str:
 
 
 def as_association(change: Transition) -> str:
-    """An association, by its ServiceAccount and the role that it gives."""
+    """An association, by its ServiceAccount and the roles that it gives."""
     state = state_of(change)
-    role = last_part(state.role_arn) if isinstance(state, AssociationState) else ""
-    return f"{change.target[1]}/{change.target[2]} uses {role}"
+    arns = (state.role_arn, state.target_role_arn) if isinstance(state, AssociationState) else ()
+    roles = ", target role ".join(last_part(arn) for arn in arns if arn)
+    return f"{change.target[1]}/{change.target[2]} uses {roles}"
 
 
 def as_takeover(change: Transition) -> str:

@@ -19,16 +19,21 @@ from irsa_cli.core.binding.ownership import (
     tags_of,
     theirs,
 )
+from irsa_cli.core.binding.pod_identity_trust import said_to_service
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
+from irsa_cli.core.planning import association as associating
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import allowing, name_of, tests_of_key, words_of
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Result, codes_of, results_envelope, worst
+from irsa_cli.core.trust import pod_identity
+from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
 from irsa_cli.core.values.cluster import Cluster
@@ -78,12 +83,14 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     account = pair.account
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     others = also_admitted(state.trust, pair.identity(pair.audience))
+    if pair.association is not None:
+        others = tuple(who for who in others if not who.startswith(f"Service {pod_identity.SERVICE} "))
     who = belonging(state, pair)
     if who is Belongs.OURS:
         check_over(pair, state)
-    tagging = _tagging(pair, state)
+    tagging, given = _tagging(pair, state), associating.adoption(pair)
     if who is Belongs.OURS and not tagging:
-        return Adoption(Plan.of(_marking(pair)), maker, account_maker, others)
+        return Adoption(Plan.of(given, _marking(pair)), maker, account_maker, others)
     if who is Belongs.OTHERS:
         raise theirs(pair, state)
     check_unshared(pair, sharers)
@@ -92,7 +99,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
         likely_makers.check(pair.role_name, pair.role, verb="adopt")
     guess = likely_makers.guess(pair.role_name, pair.role)
     return Adoption(
-        Plan.of(tagging, _marking(pair)),
+        Plan.of(given, tagging, _marking(pair)),
         maker,
         account_maker,
         others,
@@ -138,6 +145,8 @@ def _marking(pair: Pairing) -> list[Change]:
 
 def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     """Notes about unknown conditions; raises `Refused` if the role does not trust the ServiceAccount."""
+    if pair.association is not None:
+        return _check_service(pair, state, pair.association)
     identity = pair.identity(pair.audience)
     explanation = explain(state.trust, identity)
     if explanation.answer is not Answer.NO:
@@ -157,13 +166,30 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     )
 
 
+def _check_service(pair: Pairing, state: states.RoleState, given: Association) -> tuple[str, ...]:
+    """The same of EKS Pod Identity and its association."""
+    said = said_to_service(state.trust, pair.cluster, pair, given)
+    refused = tuple(lacking(said, Answer.NO))
+    if refused:
+        raise Refused(
+            f"the trust policy of {pair.role_arn} does not allow EKS Pod Identity for {pair.full_name}",
+            reason="irsa adopts only roles that pods can get",
+            details=tuple(f"{item.action}: {item.why}" for item in refused),
+            next_steps=(f"{pair.command('doctor')}  # shows the missing statement",),
+        )
+    unknown = lacking(said, Answer.UNKNOWN)
+    return tuple(f"irsa can't tell whether EKS is allowed {item.action}: {item.why}" for item in unknown)
+
+
 def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
     """Notes about what stays and differs from roles created by irsa."""
     state = role.state
     if state.path != default_role_path(pair.cluster.name):
         yield f"the role keeps its name and path: {state.path}{pair.role_name}"
     statements = as_list(state.trust.get("Statement", []))
+    named = (pair.cluster, pair.namespace, pair.name)
     own = contains(state.trust, statement(pair.identity(pair.audience)))
+    own = own or bool(pod_identity.written(state.trust, *named, marked=False))
     if not own:
         yield "the trust policy is unchanged: irsa would write the ServiceAccount's statement differently"
     elif len(statements) > 1:
@@ -172,9 +198,11 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
     yield from makers.role_warnings(maker)
-    if not pair.is_annotated:
-        named = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
-        does = f"names {named}" if named else "does not name the role"
+    if pair.association is not None:
+        yield f"the association {pair.association.id} keeps its roles, session policy and other tags"
+    elif not pair.is_annotated:
+        annotated = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
+        does = f"names {annotated}" if annotated else "does not name the role"
         yield f"ServiceAccount {pair.full_name} {does}; irsa does not change this"
 
 

@@ -79,8 +79,8 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             else (),
             next_steps=(f"kubectl create namespace {desired.namespace}",),
         )
-    if current.serving is not None:
-        current.serving.check(desired.cluster, desired.namespace)
+    if current.support is not None:
+        current.support.check(desired.cluster, desired.namespace, desired.name)
     chaining.check(desired, current)
     if desired.role is None and current.role is None and not current.role_unreadable:
         attach = f"{desired.command('create-sa')} --attach-role-arn"

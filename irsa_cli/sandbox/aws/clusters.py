@@ -111,7 +111,8 @@ class Clusters:
         if request.operation not in _SERVED and not parts:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
-        name = request.path.split("/")[2]
+        # Of an ARN after /tags/, the last part but one.
+        name = request.path.split("/")[3 if request.path.startswith("/tags/") else 2]
         if name not in mine:
             raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404)
         cluster = mine[name]

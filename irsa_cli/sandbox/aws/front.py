@@ -287,6 +287,8 @@ def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
 def _eks_act(request: AwsRequest, account: Account) -> Act:
     _, name, what, number = [*request.path.strip("/").split("/"), "", "", ""][:4]
     place = f"{account.partition}:eks:{request.region}:{account.number}"
+    if request.path.startswith("/tags/"):
+        return Act(f"eks:{request.operation}", request.path.removeprefix("/tags/"))
     if not name:
         return Act(f"{request.service}:{request.operation}", "*")
     if what == "access-entries" and number:

@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
 from irsa_cli.sandbox.enforce import listed
@@ -331,6 +332,16 @@ class Associations(_OfClusters[Association]):
 
     def _describe_pod_identity_association(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
         return {"association": _found_association(request, there)}
+
+    def _tag_resource(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
+        found = _found_association(request, there)
+        found["tags"] = {**found["tags"], **request.json["tags"]}
+        return {}
+
+    def _untag_resource(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
+        found, gone = _found_association(request, there), parse_qs(urlsplit(request.target).query)["tagKeys"]
+        found["tags"] = {key: value for key, value in found["tags"].items() if key not in gone}
+        return {}
 
     def _delete_pod_identity_association(
         self, request: AwsRequest, spec: ClusterSpec, there: _There

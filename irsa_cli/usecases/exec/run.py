@@ -102,17 +102,9 @@ class Ready:
         """Read the settings and get the first token; raises `Refused` and `ServiceError`."""
         injection, association = account.identity()
         token = account.token(injection.audience, injection.token_seconds)
-        ready = cls(account, injection, token, association is not None)
         if association is not None:
-            ready.credentials(token.text)
-        return ready
-
-    def credentials(self, token: str) -> RoleCredentials:
-        """The credentials that EKS gives for a token, as it does to the agent; raises `ServiceError`."""
-        from irsa_cli.aws.sts import exchange_for_pod
-
-        connection = self.account.connection
-        return exchange_for_pod(connection.aws, connection.cluster.name, token).credentials
+            account.credentials_of_pods(token.text)
+        return cls(account, injection, token, association is not None)
 
     def run(
         self,
@@ -138,7 +130,7 @@ class Ready:
                 for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
                     folder.write(name, text)
                 token_file = folder.write(TOKEN_FILE, self.token.text)
-            url = stack.enter_context(agent(self.credentials)) if self.by_association else ""
+            url = stack.enter_context(agent(self.account.credentials_of_pods)) if self.by_association else ""
             values = environment(
                 caller,
                 self.injection,

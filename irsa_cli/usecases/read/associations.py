@@ -84,12 +84,14 @@ class Question:
             lambda: association(connection, namespace, name) if name else associations(connection)
         )
 
-    def tell(self, result: Result, namespace: str, name: str, role_arn: str) -> None:
+    def tell(
+        self, result: Result, namespace: str, name: str, role_arn: str, *, annotated: bool = True
+    ) -> None:
         """Add the known association to a result; `podIdentity` is null for none, and missing if unknown."""
         if result.error is not None:
             return
         found = self._of(namespace, name)
-        if not isinstance(found, Unreadable) or self._is_first():
+        if annotated and (not isinstance(found, Unreadable) or self._is_first()):
             result.notes += note_of(found, role_arn)
         if isinstance(found, Association):
             role = {"arn": found.last_role} if found.last_role else None

@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
-from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.injection import AGENT
-from irsa_cli.core.objects.kinds import is_agent
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.usecases.read.associations import Associations, associations
 from irsa_cli.usecases.read.readable import read
 
 if TYPE_CHECKING:
+    from irsa_cli.kube.client import Json
     from irsa_cli.usecases.command.connect import Connection
 
 
@@ -33,8 +32,14 @@ def described(connection: Connection, namespace: str = "", name: str = "") -> Gi
 
 
 def runs_agent(connection: Connection) -> bool:
-    """Whether the cluster has the EKS Pod Identity agent: built in, as an add-on, or as pods."""
+    """Whether the agent is built into the nodes (Auto Mode), an add-on, or a DaemonSet of kube-system."""
     built_in = (connection.description or {}).get("computeConfig", {}).get("enabled")
     if built_in or AGENT in bindings.addons(connection.aws.client("eks"), connection.cluster.name):
         return True
-    return any(map(is_agent, map(parsing.pod, connection.kube.pods("kube-system"))))
+    return any(map(_is_agent, connection.kube.workloads("kube-system", "daemonsets")))
+
+
+def _is_agent(daemon_set: Json) -> bool:
+    template = daemon_set["spec"].get("template", {})
+    images = [item.get("image", "") for item in template.get("spec", {}).get("containers", [])]
+    return daemon_set["metadata"]["name"] == AGENT or any(f"/{AGENT}:" in f"/{image}" for image in images)

@@ -82,7 +82,17 @@ class NamedServiceAccount(Namespaced):
             return self.with_role(found), None
         except Refused as error:
             why = (unread(given),) if isinstance(given, Unreadable) else ()
+            if isinstance(given, Association):
+                why = (f"EKS did not return the role of its association {given.id}",)
             raise error.but(details=(*error.details, *why)) from error
+
+    def audience(self, note: Callable[[str], None]) -> str:
+        """The audience of its pods' tokens; `note` hears if EKS does not tell."""
+        found = self.settings()
+        given = None if found.role_arn else association(self.connection, self.namespace, self.name)
+        if isinstance(given, Unreadable):
+            note(unread(given))
+        return SERVICE if isinstance(given, Association) else found.audience
 
     def with_role(self, found: Injection) -> Injection:
         """Its settings; raises `Refused` when there is no role in them, or something that is none."""
@@ -123,14 +133,23 @@ class NamedServiceAccount(Namespaced):
             answer.token, Lifetime(now, answer.expires.timestamp() if lasts is None else now + lasts)
         )
 
-    def credentials(self, injection: Injection, *, seconds: int | None = None) -> RoleCredentials:
-        """Exchange a fresh token for the role's credentials; raises `Unverified` when STS refuses."""
+    def credentials(self, *, seconds: int | None = None) -> tuple[str, RoleCredentials]:
+        """The role, and its credentials for a fresh token; raises `Unverified` when AWS refuses."""
         from irsa_cli.aws.sts import assume_by_token
 
+        injection, given = self.identity()
+        if given is not None and seconds is not None:
+            raise Refused(
+                f"{self.full_name} has its role by EKS Pod Identity ({given.id})",
+                reason="EKS chooses the lifetime of these credentials",
+                next_steps=("run this again without --duration",),
+            )
         # The token is needed for one call: the shortest lifetime there is.
         token = self.token(injection.audience, seconds=600)
         try:
-            return assume_by_token(
+            if given is not None:
+                return injection.role_arn, self.credentials_of_pods(token.text)
+            return injection.role_arn, assume_by_token(
                 self.connection.aws,
                 injection.role_arn,
                 token.text,
@@ -138,14 +157,22 @@ class NamedServiceAccount(Namespaced):
                 seconds=seconds,
             )
         except ServiceError as error:
-            if error.transient or not error.status:
+            # EKS Auth answers 403 to the caller, and 400 about the role.
+            if error.transient or not error.status or (given is not None and error.status == 403):
                 raise
+            service = "STS" if given is None else "EKS"
             raise Unverified(
-                f"STS denies {self.full_name} the credentials of {injection.role_arn}",
+                f"{service} denies {self.full_name} the credentials of {injection.role_arn}",
                 reason=error.reason,
                 next_steps=self._cures(error, seconds),
                 code=error.code,
             ) from error
+
+    def credentials_of_pods(self, token: str) -> RoleCredentials:
+        """The credentials that EKS gives for a token, as it does to the agent; raises `ServiceError`."""
+        from irsa_cli.aws.sts import exchange_for_pod
+
+        return exchange_for_pod(self.connection.aws, self.connection.cluster.name, token).credentials
 
     def _cures(self, error: ServiceError, seconds: int | None) -> tuple[str, ...]:
         """The remedies for a refusal; the lifetime is the caller's own choice, and no fault of the role."""

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from irsa_cli.aws import bindings, listing
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws import listing
-from irsa_cli.aws.bindings import association
 from irsa_cli.core.binding.current import Bound, CurrentRole, CurrentServiceAccount, NamedRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
@@ -149,7 +148,7 @@ def _association(connection: Connection, namespace: str, name: str) -> Associati
     if connection.gone is not None or connection.target.issuer_url is not None:
         return None  # Pod Identity is EKS's own, and its associations go with the cluster.
     names = (connection.cluster.name, namespace, name)
-    return read(lambda: association(connection.aws.client("eks"), *names, whole=True))
+    return read(lambda: bindings.association(connection.aws.client("eks"), *names, whole=True))
 
 
 def _account(connection: Connection, namespace: str, name: str) -> CurrentServiceAccount | None:
@@ -212,21 +211,21 @@ UNCHECKED = "irsa did not check whether other ServiceAccounts use the role: the 
 
 
 def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
-    """The ServiceAccount with the role that it names, which is not looked at.
+    """The ServiceAccount with the role that it, or only its association, names, which is not looked at.
 
-    Raises `Refused` if there is no such ServiceAccount (with the namespaces of its name), or it has no role;
-    with the role that irsa nevertheless created for it, if there is one.
+    With an association, it need not exist. Raises `Refused` if there is no such ServiceAccount (with the
+    namespaces of its name), or it has no role; with the role that irsa nevertheless created for it.
     """
     account = NamedServiceAccount(connection, namespace, name)
     body = connection.kube.service_account(namespace, name)
+    current = CurrentServiceAccount("", "", {}, {}) if body is None else observe.current_account(body)
     try:
-        if body is None:
-            raise account.missing()
-        current = observe.current_account(body)
-        account.with_role(Injection.read(current.annotations))
+        _, given = account.given(Injection.read(current.annotations))
     except Refused as error:
-        raise naming_roles(error, connection, namespace, name) from error
-    return Pairing(connection.cluster, namespace, name, current)
+        why = account.missing() if body is None else error
+        raise naming_roles(why, connection, namespace, name) from error
+    named = given.role_arn if given is not None else ""
+    return Pairing(connection.cluster, namespace, name, current, named_role=named, association=given)
 
 
 def read_named(connection: Connection, namespace: str, name: str, role: str) -> Pairing:
@@ -281,6 +280,16 @@ def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]
         if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == role
     ]
     return sorted(name for name in names if name != full_name)
+
+
+def associated_with(connection: Connection, pair: Pairing) -> list[str]:
+    """The other ServiceAccounts whose associations give the same role, as far as EKS describes them."""
+    eks, cluster = connection.aws.client("eks"), connection.cluster.name
+    found = bindings.described(eks, cluster, bindings.associations(eks, cluster))
+    names = [
+        f"{namespace}/{name}" for (namespace, name), item in found.items() if item.role_arn == pair.role_arn
+    ]
+    return sorted(name for name in names if name != pair.full_name)
 
 
 def read_pairing(

@@ -13,7 +13,7 @@ from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
-from irsa_cli.core.binding.serving import Serving
+from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
@@ -36,8 +36,8 @@ from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refus
 from irsa_cli.core.values.slips import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.pod_identity_support import support_of
 from irsa_cli.usecases.read.readable import similar_namespaces, unless_denied
-from irsa_cli.usecases.read.serving import serving_of
 
 _SERVERS_OWN = (
     "uid",
@@ -83,7 +83,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         trust_quota=_trust_quota(connection, desired, found_role),
         policies=versions,
         association=association.result()[0],
-        serving=association.result()[1],
+        support=association.result()[1],
         target=target.result(),
         former_targets=former_targets_of(connection, desired, found_role, found_account),
         config_maps=with_former(connection, desired, found_account, config_maps.result()),
@@ -92,12 +92,12 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
 
 def association_of(
     connection: Connection, desired: DesiredState
-) -> tuple[Association | None, Serving | None]:
+) -> tuple[Association | None, PodIdentitySupport | None]:
     """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
         return None, None
     found = read_association(connection, desired.namespace, desired.name)
-    return found, serving_of(connection, desired.namespace) if found is None else None
+    return found, support_of(connection, desired.namespace) if found is None else None
 
 
 def read_association(connection: Connection, namespace: str, name: str) -> Association | None:
@@ -106,18 +106,17 @@ def read_association(connection: Connection, namespace: str, name: str) -> Assoc
     return bindings.association(eks, connection.cluster.name, namespace, name, whole=True)
 
 
-def external_id_notes(connection: Connection, desired: DesiredState) -> list[str]:
+def external_id_notes(connection: Connection, namespace: str, name: str, target: str) -> list[str]:
     """The external ID that EKS sends to an association's target role: EKS chooses it."""
-    if desired.association is None or not desired.association.target_role_arn:
-        return []
+    names = (connection.cluster.name, namespace, name)
     try:
-        found, _ = association_of(connection, desired)
+        found = bindings.association(connection.aws.client("eks"), *names, whole=True) if target else None
     except ServiceError as error:
         return [f"the external ID of the association could not be read: {error.code}"]
     if found is None or not found.external_id:
         return []
     return [
-        f"EKS sends the external ID {found.external_id} to {found.target_role_arn}: its trust policy may"
+        f"EKS sends the external ID {found.external_id} to {target}: its trust policy may"
         " require it (sts:ExternalId)"
     ]
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
-from irsa_cli.core.binding.serving import Serving
+from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -28,8 +28,8 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
+from irsa_cli.usecases.read.pod_identity_support import support_of
 from irsa_cli.usecases.read.readable import unless_denied
-from irsa_cli.usecases.read.serving import serving_of
 
 T = TypeVar("T")
 WORKERS = 16
@@ -169,7 +169,7 @@ class Snapshot:
             namespace_exists=True,
             policies=versions,
             association=association,
-            serving=self._serving(desired.namespace) if missing else None,
+            support=self._support(desired.namespace) if missing else None,
             target=observe.target_of(self._connection, desired),
             former_targets=observe.former_targets_of(self._connection, desired, role, there),
             config_maps=observe.with_former(self._connection, desired, there, config_maps),
@@ -224,9 +224,9 @@ class Snapshot:
         found: Association | None = self._once(("association", namespace, name), read).result()
         return found
 
-    def _serving(self, namespace: str) -> Serving:
-        read = partial(serving_of, self._connection, namespace)
-        found: Serving = self._once(("serving", "", namespace), read).result()
+    def _support(self, namespace: str) -> PodIdentitySupport:
+        read = partial(support_of, self._connection, namespace)
+        found: PodIdentitySupport = self._once(("support", "", namespace), read).result()
         return found
 
     def _once(self, key: tuple[str, ...], read: Callable[[], Any]) -> Future[Any]:

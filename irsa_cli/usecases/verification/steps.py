@@ -298,7 +298,8 @@ def at_aws(
 def missing_agent(found: bool | Unreadable) -> Iterator[VerificationStep]:
     """A step if the cluster has no agent: its pods then get no credentials."""
     if found is False:
-        yield step(Name.PODS, "ListAddons, and the pods of kube-system", Check("agent", FAILED, NO_AGENT))
+        sent = "ListAddons, and the DaemonSets of kube-system"
+        yield step(Name.PODS, sent, Check("agent", FAILED, NO_AGENT))
 
 
 def _trusted(

@@ -27,7 +27,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.lookup import UNCHECKED, read_pairing, sharers, with_role
+from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_pairing, sharers, with_role
 from irsa_cli.usecases.read.observe import current_account
 
 PARALLEL = 8
@@ -67,18 +67,23 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
     earlier = going_on(settings, context, everything)
     asked = Question(connection, request.namespace, request.name)
 
+    annotated: list[bool] = []
+
     def one() -> Result:
         with naming_caller(connection.caller):
             pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
             others = sharers(pair.role_arn, pair.full_name, accounts)
+            others += associated_with(connection, pair) if pair.association is not None else []
             found = adoption(pair, others, ignore_maker=request.ignore_maker)
+        annotated.append(pair.association is None)
         result = _carry_out(connection, pair, found, settings, context)
         result.notes += [UNCHECKED] if accounts is None else []
         return result
 
     result = until_settled(one, settings)
     supersede_if_well(earlier, result, settings)
-    asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
+    role = result.facts["role"]["arn"]
+    asked.tell(result, request.namespace, request.name, role, annotated=annotated[-1])
     return result
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import partial
+from functools import cache, partial
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.trail import EVENTS, last_exchange
+from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
+from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.objects import parsing
@@ -42,6 +43,7 @@ from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read.pod_identity_support import notes_of_support, support_of
 from irsa_cli.usecases.read.readable import check_namespace, read
 from irsa_cli.usecases.read.users_of_pods import probe
 from irsa_cli.usecases.write.update_sa import earlier_runs
@@ -76,6 +78,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     with naming_caller(connection.caller):
         names = request.names or _names(connection, request.namespace)
     done, stop = AppliedList(), RunGroup()
+    support = cache(partial(support_of, connection, request.namespace))
     settings = replace(settings, dry_run=settings.dry_run or request.status)
     taking = Locks.of(connection, settings, Command.MIGRATE)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
@@ -84,7 +87,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
             if stop.number:
                 done.pending.append(NotBegun(connection.cluster, title))
                 continue
-            moving = _Moving(connection, request, name, stop)
+            moving = _Moving(connection, request, name, stop, support)
             work = moving.report if request.status else moving.run
             result = attempt("", partial(locks.run, work, settings, [moving.lock], stop.pause))
             item = Item(connection.cluster.name, title, moving.described(result))
@@ -140,6 +143,7 @@ class _Moving:
     request: Request
     name: str
     stop: RunGroup
+    support: Callable[[], PodIdentitySupport]
     ways: Ways | None = None
 
     @property
@@ -222,7 +226,8 @@ class _Moving:
         request = self.request
         warnings = self._warnings(ways)
         if not request.finish:
-            return planning.addition(request.to, ways), warnings
+            added = planning.addition(request.to, ways)
+            return added, [*warnings, *notes_of_support(added, ways.pair, self.support)]
         plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
         return plan, [*warnings, *kept, *self._evidence()]
 
@@ -237,10 +242,11 @@ class _Moving:
     def _evidence(self) -> list[str]:
         """The last exchange of a token that CloudTrail knows of: evidence that IRSA is used, or is not."""
         name = subject(self.request.namespace, self.name)
-        found = read(lambda: last_exchange(self.connection.aws, name))
+        found = read(lambda: web_identity_events(self.connection.aws.client("cloudtrail"), name))
         if isinstance(found, Unreadable):
             return [f"irsa did not check CloudTrail for the use of IRSA: {found.why}"]
-        last = f"none in the newest {EVENTS} events" if found is None else found.isoformat(timespec="seconds")
+        times = [event.time for event in found if not (event.own or event.error)]
+        last = max(times).isoformat(timespec="seconds") if times else f"none in the newest {EVENTS} events"
         where = f"CloudTrail in {self.connection.cluster.region} (some minutes late)"
         return [f"last use of IRSA, by {where}: {last}"]
 

@@ -128,7 +128,9 @@ class Work:
             result.notes += managed_elsewhere(self.desired, current, todo)
             result.notes += trust_warnings.broad_permissions(self.desired, current, todo)
         if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and self.desired.association is not None:
-            result.notes += external_id_notes(self.connection, self.desired)
+            target = self.desired.association.target_role_arn
+            names = (self.desired.namespace, self.desired.name)
+            result.notes += external_id_notes(self.connection, *names, target)
         return result
 
     def _warnings(self, current: CurrentState, todo: Plan) -> tuple[Risk, ...]:
@@ -182,7 +184,7 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about what could not be checked."""
     notes = [] if desired.association is None else attached_service.notes(desired, current)
-    notes += current.serving.notes if current.serving is not None else ()
+    notes += current.support.notes(desired.name) if current.support is not None else ()
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
     if desired.role_account != desired.cluster.home:

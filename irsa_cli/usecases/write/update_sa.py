@@ -10,21 +10,20 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from irsa_cli.aws import iam
-from irsa_cli.aws.bindings import association
+from irsa_cli.aws import bindings, iam
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.migrate import IdentitySource, Ways, addition
-from irsa_cli.core.results.result import Command, Result
+from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.transaction.earlier import command_of, interrupted_runs
 from irsa_cli.transaction.protocol import Run
@@ -38,6 +37,7 @@ from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.read.pod_identity_support import notes_of_support, support_of
 from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.gate import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved_update
@@ -90,7 +90,8 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
     result = until_settled(updating.attempt, settings)
     supersede_if_well(earlier, result, settings)
     if "role" in result.facts:
-        asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
+        role, annotated = result.facts["role"]["arn"], not updating.by_association
+        asked.tell(result, request.namespace, request.name, role, annotated=annotated)
     return result
 
 
@@ -128,12 +129,15 @@ class _Updating:
     there: planning.FoundChain | None = None
     """The current targets and ConfigMaps, before and after the update."""
     chain_notes: list[str] = field(default_factory=list)
-    association: Association | None = None
+    by_association: bool = False
+    """Whether only an EKS Pod Identity association gives pods the role."""
+    support_notes: list[str] = field(default_factory=list)
 
     def attempt(self) -> Result:
         """One attempt."""
         with naming_caller(self.connection.caller):
             pair, notes = self._read()
+            self.by_association = pair.has_association_only
             todo = self._plan(pair)
         result = self._carry_out(todo, pair)
         result.facts = {
@@ -143,7 +147,11 @@ class _Updating:
         }
         if result.error is None:
             result.warnings = planning.risks_of(pair, todo)
-            result.notes += [*notes, *self._notes(pair), *self.chain_notes]
+            result.notes += [*notes, *self._notes(pair), *self.chain_notes, *self.support_notes]
+            if pair.has_association_only and result.ended is not Ended.PLANNED:
+                target = self.request.update.target_role or ""
+                names = (pair.namespace, pair.name)
+                result.notes += observe.external_id_notes(self.connection, *names, target)
         result.verification = self.verification or None
         return result
 
@@ -151,17 +159,15 @@ class _Updating:
         """The current state and notes about gaps; raises `Refused` if it must not change."""
         request, connection = self.request, self.connection
         if not request.update.concerns_role:
-            return read_account(connection, request.namespace, request.name), []
+            return self._checked(read_account(connection, request.namespace, request.name)), []
         boundary = self._boundary() or ""
         policies = [arn for arn in request.update.new_policies if arn != boundary]
         with ThreadPoolExecutor(2) as pool:
             provider = pool.submit(read_provider, connection) if request.update.audience else None
             exist = pool.submit(observe.check_policies, connection, policies, boundary)
             pair, accounts = read_pairing(connection, request.namespace, request.name)
+        pair = self._checked(pair)
         check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
-        if request.update.also_pod_identity:
-            names = (connection.cluster.name, request.namespace, request.name)
-            self.association = association(connection.aws.client("eks"), *names, whole=True)
         self.versions = exist.result()
         if self.settings.keeps_plan and pair.role is not None:
             # Reviewers of the plan see policies that stay as well.
@@ -175,6 +181,15 @@ class _Updating:
                 check_provider(connection.cluster, request.update.audience, pair.provider)
         return pair, [UNCHECKED] if accounts is None else []
 
+    def _checked(self, pair: Pairing) -> Pairing:
+        """With the association, if it is needed; raises `Refused` if it can't change as requested."""
+        update, eks = self.request.update, self.connection.aws.client("eks")
+        if pair.association is None and (update.also_pod_identity or update.session_policy is not None):
+            found = bindings.association(eks, pair.cluster.name, pair.namespace, pair.name, whole=True)
+            pair = replace(pair, association=found)
+        association.check(update, pair, verify=self.request.verify)
+        return pair
+
     def _boundary(self) -> str | None:
         named = self.request.update.boundary
         return self.request.boundaries.default or None if named is None else named
@@ -186,6 +201,9 @@ class _Updating:
             update = replace(update, boundary=self._boundary())
         if not quotas.suffice(update, pair):
             quotas = self._quotas()
+        if pair.has_association_only:
+            self._check_target(update, pair)
+            update = association.with_permission(update, pair)
         chain = planning.chain_update(update, pair)
         update = update if chain is None else chain.merged(update)
         found = planning.plan(
@@ -201,12 +219,25 @@ class _Updating:
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
-            ways = Ways(pair, self.association)
-            found = Plan((*filter(None, found.stages), *addition(IdentitySource.POD_IDENTITY, ways).stages))
+            ways = Ways(pair, pair.association)
+            added = addition(IdentitySource.POD_IDENTITY, ways)
+            self.support_notes = notes_of_support(
+                added, pair, lambda: support_of(self.connection, pair.namespace)
+            )
+            found = Plan((*filter(None, found.stages), *added.stages))
+        found = association.with_association(found, self.request.update, pair)
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
             planning.check_pair(pair, found)
         return found
+
+    def _check_target(self, update: Update, pair: Pairing) -> None:
+        """Raise `Refused` if the association's new target role does not trust the role."""
+        chain = association.target_of(update, pair)
+        if chain is not None:
+            target = observe.read_target(self.connection, chain.target_arn)
+            chaining.check_target(chain, target, adds=False)
+            self.chain_notes = [*target_notes(chain, target)]
 
     def _quotas(self) -> planning.Quotas:
         found = unless_denied(lambda: iam.quotas(self.connection.iam))

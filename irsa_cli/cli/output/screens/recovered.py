@@ -57,7 +57,7 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
                 yield from change_lines([change], whole=True)
             else:
                 yield visible(
-                    f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {change.description}"
+                    f"  {mark(change.action)} {change.kind.short:<{KIND_WIDTH}} {change.description}"
                 )
 
 
@@ -105,7 +105,7 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
     if leftovers.why:
         yield f"  {leftovers.why}"
     for piece in leftovers.pieces:
-        yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {piece.change.description}"
+        yield f"  - {piece.change.kind.short:<{KIND_WIDTH}} {piece.change.description}"
     yield from (f"  Note: {note}" for note in leftovers.notes)
     for spared in leftovers.spared:
         yield f"  not touched: {spared.kind.value} {spared.name}: {spared.why}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from irsa_cli.core.doctor.causes.pod_identity import association_of, runs_without
+from irsa_cli.core.doctor.causes.pod_identity import association_of
 from irsa_cli.core.doctor.clues.injection import (
     POD_IDENTITY_ENV,
     SKIP_CONTAINERS,
@@ -37,6 +37,7 @@ from irsa_cli.core.doctor.subjects import (
     starts,
     where,
 )
+from irsa_cli.core.objects.agent_access import runs_without
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Container, Pod

@@ -21,6 +21,7 @@ from irsa_cli.core.doctor.subjects import (
     listed,
     where,
 )
+from irsa_cli.core.objects.agent_access import cli_version
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
@@ -234,9 +235,6 @@ _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_END
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _MINIMUM_CLI = (1, 16, 232)
 _REGIONAL_CLI = (1, 18)
-_CLI_IMAGE = re.compile(
-    r"(?:.*/)?(?:amazon/aws-cli|aws-cli/aws-cli):v?(?P<version>\d+\.\d+\.\d+)(?:@.*)?", re.ASCII
-)
 _READABLE_SINCE = (1, 19)
 
 
@@ -374,9 +372,3 @@ def _sdk(facts: Facts) -> Judgement:
     if hidden:
         return unknown("irsa cannot see which SDK is in the image", images=listed(hidden))
     return ok("the images' AWS CLI is recent enough", images=listed(versions))
-
-
-def cli_version(container: Container) -> tuple[int, ...] | None:
-    """The version of an image's AWS CLI; None where the image does not tell."""
-    match = _CLI_IMAGE.fullmatch(container.image)
-    return tuple(map(int, match["version"].split("."))) if match else None

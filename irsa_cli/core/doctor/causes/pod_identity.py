@@ -12,6 +12,7 @@ from irsa_cli.core.doctor.commands import by_restart, eks, in_account, of_power,
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names, starts
+from irsa_cli.core.objects.agent_access import runs_without
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
@@ -22,7 +23,6 @@ from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.trust_policy import with_statement
 
-_FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
 _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
 
@@ -170,10 +170,6 @@ def _older(facts: Facts) -> Judgement:
     text = "they have no credentials; new pods would get the association's role"
     expected = f"created after {made.isoformat()}"
     return by_restart(facts, found, text, started=starts(found), expected=expected)
-
-
-def runs_without(pod: Pod) -> bool:
-    return _FARGATE in pod.labels or pod.os == "windows"
 
 
 @check_of("pod-identity-gone")

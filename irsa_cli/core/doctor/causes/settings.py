@@ -10,12 +10,19 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.core.doctor.causes.containers import cli_version
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
 from irsa_cli.core.doctor.commands import by_template, edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import injected, is_admitted, is_bare, listed, pod_names, where
+from irsa_cli.core.objects.agent_access import (
+    AGENT_ADDRESSES,
+    NEEDED_CLI,
+    cli_version,
+    has_old_cli,
+    is_proxied,
+    no_proxy,
+)
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import HIDDEN, variable
@@ -29,13 +36,10 @@ _IGNORED = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 _AWS_STS = re.compile(
     r"(?:[a-z0-9-]+\.)*sts(?:-fips)?(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|api\.aws)", re.ASCII
 )
-_NO_PROXY = (variable("NO_PROXY"), variable("no_proxy"))
 _KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 _NOTHING = "/dev/null"
 """Names no file, so that none is read."""
-_AGENT = "169.254.170.23"
 _KUBE2IAM = "iam.amazonaws.com/role"
-_CLI_SINCE = {1: 30, 2: 15}
 
 
 def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
@@ -180,43 +184,24 @@ def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
 
 @check_of("pod-identity-proxy")
 def _proxy(facts: Facts) -> Judgement:
-    found = [(pod, item) for pod, item in _of_pod_identity(facts) if _proxied(item) is not False]
+    found = [(pod, item) for pod, item in _of_pod_identity(facts) if is_proxied(item) is not False]
     if not found:
         return ok("no container calls the EKS Pod Identity agent through a proxy")
-    sure = [(pod, item) for pod, item in found if _proxied(item)]
+    sure = [(pod, item) for pod, item in found if is_proxied(item)]
     if not sure:
         return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=where(found))
-    text = f"HTTP_PROXY is set, and NO_PROXY does not include {_AGENT}"
+    text = f"HTTP_PROXY is set, and NO_PROXY does not include {AGENT_ADDRESSES['ipv4']}"
     return by_template(facts, sure, text, no_proxy=no_proxy(sure[0][1]) or "none")
-
-
-def _proxied(container: Container) -> bool | None:
-    if not any(name in container.env for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
-        return False
-    direct = no_proxy(container)
-    if direct is None:
-        return None
-    names = {name.strip() for name in direct.split(",")}
-    if names & {_AGENT, "*"}:
-        return False
-    return None if any(name.startswith("169.254") for name in names) else True
-
-
-def no_proxy(container: Container) -> str | None:
-    """The value of NO_PROXY; None if irsa does not read it."""
-    found = [container.env[name] for name in _NO_PROXY if name in container.env]
-    return None if None in found else ",".join(str(text) for text in found)
 
 
 @check_of("pod-identity-sdk")
 def _sdk(facts: Facts) -> Judgement:
     found = _of_pod_identity(facts)
-    versions = [(pod, item, cli_version(item)) for pod, item in found]
-    old = [(pod, item) for pod, item, it in versions if it and it[1] < _CLI_SINCE.get(it[0], 0)]
+    old = [(pod, item) for pod, item in found if has_old_cli(item)]
     if old:
         text = "this AWS CLI does not support EKS Pod Identity"
-        return by_template(facts, old, text, image=old[0][1].image, needed=">= 1.30.0 or 2.15.0")
-    hidden = [item.image for _, item, version in versions if version is None]
+        return by_template(facts, old, text, image=old[0][1].image, needed=f">= {NEEDED_CLI}")
+    hidden = [item.image for _, item in found if cli_version(item) is None]
     if hidden:
         return hint(
             "irsa cannot tell if the SDK in the image supports EKS Pod Identity",

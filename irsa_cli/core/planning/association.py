@@ -1,0 +1,134 @@
+"""The part of `irsa update-sa` about an EKS Pod Identity association: target role, session policy. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from irsa_cli.core.binding.ownership import tags_of
+from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain
+from irsa_cli.core.values.errors import Refused
+
+_OF_IRSA = (
+    "audience",
+    "sts_regional_endpoints",
+    "token_expiration",
+    "external_id",
+    "target_tag_session",
+    "aws_config_map",
+    "update_target_trust",
+)
+
+
+def check(update: Update, pair: Pairing, *, verify: bool = False) -> None:
+    """Raise `Refused` for what irsa, or EKS, can't change of an association."""
+    there = pair.association
+    if update.session_policy is not None and there is None:
+        raise Refused(
+            f"{pair.full_name} has no EKS Pod Identity association to limit",
+            next_steps=(f"{pair.command('update-sa')} --also pod-identity  # creates one",),
+        )
+    if pair.has_association_only:
+        _check_options(update, pair, verify=verify)
+    if there is None or not _concerns(update, pair):
+        return
+    check_own(there, pair)
+    if update.session_policy and not there.without_tags:
+        again = "create-sa --pod-identity --session-policy FILE --disable-session-tags"
+        raise Refused(
+            f"the association {there.id} of {pair.full_name} has session tags",
+            reason="EKS accepts a session policy only without them, and its trust policy compares them",
+            next_steps=(f"{pair.command('delete-sa')}, then irsa {again}",),
+        )
+    if update.target_role == pair.role_arn:
+        raise Refused(f"{pair.role_arn} can't be its own target role")
+
+
+def check_own(there: Association, pair: Pairing) -> None:
+    """Raise `Refused` for an association that irsa does not manage."""
+    check_owner(there, pair)
+    if not there.is_of(pair.cluster, pair.full_name):
+        raise Refused(
+            f"the association {there.id} of {pair.full_name} is not managed by irsa",
+            reason="it does not have irsa's tags",
+            next_steps=(f"{pair.command('adopt')}  # adopts it unchanged",),
+        )
+
+
+def check_owner(there: Association, pair: Pairing) -> None:
+    """Raise `Refused` for an association of an add-on."""
+    if there.owner:
+        raise Refused(
+            f"the association {there.id} of {pair.full_name} belongs to an add-on",
+            reason=f"{there.owner} owns it, and would change it back",
+            next_steps=("change it with: aws eks update-addon --pod-identity-associations",),
+        )
+
+
+def _check_options(update: Update, pair: Pairing, *, verify: bool) -> None:
+    given = [name for name in _OF_IRSA if getattr(update, name) != getattr(Update(), name)]
+    flags = [f"--{name.replace('_', '-')}" for name in (*given, *(["verify"] if verify else []))]
+    if flags:
+        raise Refused(
+            f"{' and '.join(flags)} can't be used with EKS Pod Identity",
+            reason=f"pods of {pair.full_name} get no token for STS, and EKS chooses the external ID",
+            next_steps=(f"{pair.command('migrate --to irsa')}  # adds IRSA",),
+        )
+    if not pair.account.uid and (update.labels or update.annotations):
+        raise Refused(
+            f"there is no ServiceAccount {pair.full_name}",
+            next_steps=(f"kubectl create serviceaccount {pair.name} -n {pair.namespace}",),
+        )
+
+
+def _concerns(update: Update, pair: Pairing) -> bool:
+    return update.session_policy is not None or (update.target_role is not None and pair.has_association_only)
+
+
+def adoption(pair: Pairing) -> list[Change]:
+    """The change that adds irsa's tags to an association; raises `Refused` for one of an add-on."""
+    there = pair.association
+    if there is None or there.is_of(pair.cluster, pair.full_name):
+        return []
+    check_owner(there, pair)
+    target = (pair.cluster.name, pair.namespace, pair.name)
+    after = replace(there.state, tags={**there.state.tags, **tags_of(pair)})
+    return [Change(Kind.ASSOCIATION, target, there.state, after)]
+
+
+def target_of(update: Update, pair: Pairing) -> Chain | None:
+    """The new target role of an association, None if it does not change or is removed."""
+    there = pair.association
+    if there is None or not update.target_role:
+        return None
+    return Chain(pair.role_arn, update.target_role, there.external_id, not there.without_tags)
+
+
+def with_permission(update: Update, pair: Pairing) -> Update:
+    """The update with the role's permission to assume the target role, in place of IRSA's chain."""
+    if update.target_role is None:
+        return update
+    chain = target_of(update, pair)
+    there = pair.role is not None and POLICY_NAME in pair.role.inline
+    permission = {POLICY_NAME: chain.permission if chain else None} if chain or there else {}
+    return replace(update, target_role=None, inline={**update.inline, **permission})
+
+
+def with_association(plan: Plan, update: Update, pair: Pairing) -> Plan:
+    """The plan with the change of the association: before a target's permission goes, else at the end."""
+    there = pair.association
+    if there is None or not _concerns(update, pair):
+        return plan
+    before, after = there.state, there.state
+    if update.session_policy is not None:
+        after = replace(after, session_policy=dict(update.session_policy))
+    if update.target_role is not None and pair.has_association_only:
+        after = replace(after, target_role_arn=update.target_role)
+    if after == before:
+        return plan
+    target = (pair.cluster.name, pair.namespace, pair.name)
+    changes = [Change(Kind.ASSOCIATION, target, before, after)]
+    stages = list(map(list, plan.stages))
+    return Plan.of(*stages, changes) if after.target_role_arn else Plan.of(changes, *stages)
