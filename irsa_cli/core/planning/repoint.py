@@ -7,9 +7,9 @@ statements only. Both are ARNs of OIDC providers. `irsa_cli.usecases.write.repoi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from irsa_cli.core.binding.changes import account_changes
@@ -51,8 +51,9 @@ class Trusted:
     def concerns(self, namespace: str) -> bool:
         """Whether it is about ServiceAccounts of this namespace; a pattern may be."""
         text = f"{_PREFIX}{namespace}:"
-        wild = (fnmatchcase(text, f"{item.rpartition(':')[0]}:") or ":" not in item for item in self.patterns)
-        return any(name[0] == namespace for name in self.names) or any(wild)
+        heads = [re.split(r"[*?$]", item)[0] for item in self.patterns]
+        wild = any(text.startswith(head) or head.startswith(text) for head in heads)
+        return wild or any(name[0] == namespace for name in self.names)
 
 
 def of_provider(trust: Mapping[str, Any], provider: str) -> list[Document]:

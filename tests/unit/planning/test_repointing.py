@@ -275,3 +275,6 @@ def test_a_statement_as_a_block_of_terraform() -> None:
 def test_a_namespace_is_concerned_by_its_subjects_and_patterns(namespace: str, concerned: bool) -> None:
     trust = {"Statement": [OLDS[0], OLDS[2]]}
     assert repoint.trusted(trust, OLD).concerns(namespace) is concerned
+    every = by_hand({"StringLike": {f"{OLD_PREFIX}:sub": "system:serviceaccount:*"}})
+    assert repoint.trusted({"Statement": [every]}, OLD).concerns(namespace)
+    assert repoint.trusted({"Statement": [by_hand({})]}, OLD).concerns(namespace)
