@@ -56,6 +56,7 @@ CODES = {
     "irsa doctor": (0, 1),  # 1: no pod of the ServiceAccount is running.
     "irsa recover --forward": (0, 4),  # The example before it has rolled it back.
     "irsa diff": (0, 6),  # 6: there is something to do.
+    "irsa retire old-": (4,),  # Nothing is left of it.
     "irsa unlock HOLDER": (0, 4),  # Nobody holds a lock.
     "irsa doctor pod/": (4,),  # There is no such pod.
     "irsa preflight": (5,),  # The administrator's keys, and not a role of a pod.

@@ -190,6 +190,17 @@ def chosen(found: Sequence[DeadCluster], names: Iterable[str], account: ReadAcco
     return list(picked.values())
 
 
+def check_gone(named: Iterable[DeadCluster]) -> None:
+    """Raise `Refused` for a cluster that may exist."""
+    for item in named:
+        if item.doubt:
+            raise Refused(
+                f"it is not certain that {item.name} is gone",
+                reason=item.doubt,
+                next_steps=("irsa retire --list", "or remove its roles with the tool that manages them"),
+            )
+
+
 def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount) -> Refused:
     if those:
         return Refused(
@@ -257,7 +268,7 @@ class Retiring:
         if chain is not None:
             delete = f"irsa delete-sa {name} -n {namespace} {cluster.options}"
             return f"{chain.target_arn} may have a statement of irsa for it. To delete both: {delete}"
-        return f"{recent} (--unused-for)" if recent else _lost(_deletion(named))
+        return f"{recent} (--unused-for)" if recent else _lost(role)
 
     def _theirs(self, role: LeftRole) -> str:
         """Why a role is somebody else's; '' for irsa's, and with `unmarked` for nobody's."""
@@ -294,22 +305,17 @@ class Retiring:
         return found
 
 
-def deletion(role: LeftRole) -> tuple[Plan, list[str]]:
-    """The plan that deletes a role with its policies, and notes."""
-    found = _deletion(NamedRole(role.name, role.arn, role.role))
-    return found.plan, found.notes
-
-
-def _deletion(role: NamedRole) -> Deletion:
+def deletion(role: LeftRole) -> Deletion:
+    """The deletion of a role with its policies."""
     found = Deletion()
-    delete_role(role, found)
+    delete_role(NamedRole(role.name, role.arn, role.role), found)
     return found
 
 
-def _lost(found: Deletion) -> str:
+def _lost(role: LeftRole) -> str:
     """The settings that a rollback could not restore, as the reason to keep a role; '' for none."""
     try:
-        check_known(found.plan)
+        check_known(deletion(role).plan)
     except Refused as error:
         return f"{error.message}: a rollback could not restore them"
     return ""

@@ -28,6 +28,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
+from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction.earlier import supersede
@@ -115,6 +116,8 @@ class _Running:
         self._find_journals(account)
         found = retired.dead_clusters(account, log)
         chosen = found if request.everything else planning.chosen(found, request.names, account)
+        if request.names:
+            planning.check_gone(chosen)
         retiring = Retiring.of(account, found, request.age, unmarked=request.unmarked)
         notices = [f"{item.name}: nothing is removed: {item.doubt}" for item in chosen if item.doubt]
         proven = {
@@ -127,12 +130,11 @@ class _Running:
             self._role(proven[place][1], role, proven[place][0], retiring, place)
             for place, role in sorted(roles.values(), key=lambda pair: (pair[0], pair[1].name))
         ]
-        deleted = [work for work in works if work.deletes]
-        left = deleted[request.most :]
+        left = [work.name for work in works if work.deletes][request.most :]
         if left:
-            notices.append(f"{len(left)} more roles are left for another run (--max {request.most})")
+            notices.append(f"{plural(len(left), 'more role')} left for another run (--max {request.most})")
         self.done.notices = notices
-        self._run([work for work in works if work not in left])
+        self._run([work for work in works if work.name not in {*left}])
         trusting = self._trusting(aws, account)
         self._run([
             _Work(connection, CLUSTER, place, partial(self._provider, connection, arn, trusting))
@@ -251,7 +253,9 @@ class _Running:
             self.done.notices = unread
             most = self.request.most
             if len(works) > most:
-                unread.append(f"{len(works) - most} more are left for another run (--max {most})")
+                unread.append(
+                    f"{plural(len(works) - most, 'more binding')} left for another run (--max {most})"
+                )
             self._run(list(works.values())[:most])
 
     def _binding(self, connection: Connection, full_name: str, role: str, locks: Locks) -> _Work:
@@ -299,7 +303,8 @@ class _Retired:
                 return self._with_facts(Result(Ended.UNCHANGED, notes=[why]), deletes=current is None)
             role = replace(self.role, role=current)
             why = self.retiring.why_kept(role, self.dead)
-            plan, notes = planning.deletion(role) if not why else self._removals(role, why)
+            gone = planning.deletion(role)
+            plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
         result = perform(plan, self.connection, settings, context, seen=[current])
         result.notes += notes
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):

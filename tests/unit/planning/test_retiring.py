@@ -1,0 +1,154 @@
+"""`irsa retire`, pure: which clusters are gone, and which roles nobody needs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.plan.changes import Kind
+from irsa_cli.core.plan.states import (
+    CLUSTER_TAG,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    ProviderState,
+    RoleState,
+)
+from irsa_cli.core.planning import retire
+from irsa_cli.core.planning.retire import LeftRole, ReadAccount, Retiring
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.errors import Refused
+from tests.support import makers
+
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+ACCOUNT, OTHER = "111122223333", "444455556666"
+DAY = 86400.0
+
+
+def arn_of(name: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:eks:eu-west-1:{account}:cluster/{name}"
+
+
+def issuer_of(number: int) -> str:
+    return f"oidc.eks.eu-west-1.amazonaws.com/id/{number:032X}"
+
+
+def provider_of(number: int) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer_of(number)}"
+
+
+def state(number: int, owner: str = "") -> ProviderState:
+    tags = {CLUSTER_TAG: owner} if owner else {}
+    return ProviderState(f"https://{issuer_of(number)}", ["sts.amazonaws.com"], tags=tags)
+
+
+def role(
+    name: str, trust: Document, owner: str = "", days: float = 60, used: float | None = None
+) -> LeftRole:
+    marks = {CLUSTER_TAG: owner, SERVICE_ACCOUNT_TAG: "apps/app", TRANSACTION_TAG: "t"} if owner else {}
+    last = None if used is None else NOW - timedelta(days=used)
+    current = CurrentRole(RoleState("/", trust, tags=marks), frozenset({"arn:aws:iam::aws:policy/A"}))
+    return LeftRole(f"arn:aws:iam::{ACCOUNT}:role/{name}", current, NOW - timedelta(days=days), last)
+
+
+def account(*roles: LeftRole, **providers: str) -> ReadAccount:
+    """The living cluster `live` has issuer 1; `p2="…"` is the provider of issuer 2 with that owner."""
+    return ReadAccount(
+        ACCOUNT,
+        "aws",
+        NOW,
+        {arn_of("live"): issuer_of(1)},
+        frozenset({"eu-west-1"}),
+        providers={
+            provider_of(int(name[1:])): state(int(name[1:]), owner) for name, owner in providers.items()
+        },
+        roles=roles,
+    )
+
+
+def trusting(*numbers: int) -> Document:
+    parts = [makers.irsa(provider_of(number), "apps/app", "")["Statement"] for number in numbers]
+    return {"Version": "2012-10-17", "Statement": [item for part in parts for item in part]}
+
+
+def kept(found: ReadAccount, *, unmarked: bool = False) -> dict[str, str]:
+    dead = retire.find(found)
+    retiring = Retiring.of(found, dead, 30 * DAY, unmarked=unmarked)
+    return {it.name: retiring.why_kept(it, item) for item in dead if not item.doubt for it in item.roles}
+
+
+def test_a_living_cluster_left_nothing() -> None:
+    assert retire.find(account(role("a", trusting(1), arn_of("live")), p1=arn_of("live"))) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "doubt"),
+    [
+        (arn_of("dead"), ""),
+        (arn_of("live"), ""),
+        (arn_of("far", OTHER), f"account {OTHER}"),
+        (arn_of("dead").replace("eu-west-1", "ap-east-1"), "the clusters of ap-east-1 were not read"),
+        (f"https://{issuer_of(2)}", retire.UNMARKED),
+        ("", retire.UNMARKED),
+    ],
+)
+def test_only_its_tag_proves_that_an_issuer_is_gone(owner: str, doubt: str) -> None:
+    (found,) = retire.find(account(p2=owner))
+    assert doubt in found.doubt
+    assert bool(doubt) == bool(found.doubt)
+
+
+def test_a_role_does_not_tell_whose_issuers_it_trusts() -> None:
+    """A role of a deleted cluster can trust one of another account by now."""
+    found = account(role("moved", trusting(2), arn_of("dead")), p2="")
+    assert {item.name: bool(item.doubt) for item in retire.find(found)} == {"dead": False, f"{2:032X}": True}
+    assert "its trust policy also allows" in kept(found)["moved"]
+
+
+def test_a_role_goes_if_nobody_needs_it() -> None:
+    dead = arn_of("dead")
+    roles = {
+        "idle": role("idle", trusting(2), dead),
+        "old": role("old", trusting(2), dead, used=31),
+        "used": role("used", trusting(2), dead, used=29),
+        "young": role("young", trusting(2), dead, days=29),
+        "both": role("both", trusting(1, 2), dead),
+        "theirs": role("theirs", trusting(2)),
+        "living": role("living", trusting(2), arn_of("live")),
+        "absent": role("absent", trusting(9), dead),
+    }
+    found = account(*roles.values(), p1=arn_of("live"), p2=dead)
+    assert {name for name, why in kept(found).items() if not why} == {"idle", "old", "absent"}
+    assert {name for name, why in kept(found, unmarked=True).items() if not why} == {
+        "idle", "old", "absent", "theirs",
+    }  # fmt: skip
+
+
+def test_a_deletion_takes_the_policies_first() -> None:
+    plan = retire.deletion(role("idle", trusting(2), arn_of("dead"))).plan
+    assert [change.kind for change in plan] == [
+        Kind.ROLE_OWNER, Kind.ROLE_COMMIT, Kind.ATTACHMENT, Kind.ROLE,
+    ]  # fmt: skip
+
+
+def test_of_a_shared_role_only_its_own_statement_goes() -> None:
+    shared = role("both", trusting(1, 2), arn_of("dead"))
+    found = account(shared, p1=arn_of("live"), p2=arn_of("dead"))
+    (dead,) = retire.find(found)
+    unwanted = Retiring.of(found, [dead], 30 * DAY, unmarked=False).statements(shared, dead)
+    plan, why = retire.removals(shared, unwanted)
+    assert (len(plan), why, len(unwanted)) == (1, "", 1)
+    assert trust_policy.without_statement(trusting(1, 2), unwanted[0]) == trusting(1)
+    assert retire.removals(shared, trusting(1, 2)["Statement"])[0].stages == ()
+
+
+def test_a_name_is_that_of_one_cluster() -> None:
+    found = account(p2=arn_of("dead"), p3="")
+    dead = retire.find(found)
+    for name in ("dead", arn_of("dead"), issuer_of(2), f"https://{issuer_of(2)}", f"{2:032x}"):
+        assert [item.arn for item in retire.chosen(dead, [name, name], found)] == [arn_of("dead")]
+    for name in ("live", issuer_of(1), "nobody"):
+        with pytest.raises(Refused):
+            retire.chosen(dead, [name], found)
