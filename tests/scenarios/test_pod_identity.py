@@ -109,6 +109,22 @@ def test_what_is_there_and_differs_is_never_overwritten(stage: Stage, namespace:
     assert (stage.world(), there(stage, namespace)) == before
 
 
+def test_an_association_with_another_role_gets_this_one_if_asked(stage: Stage, namespace: str) -> None:
+    arn = shared(stage)
+    more = ("--attach-role-arn", arn, "--update-trust", "--target-role", TARGET, "--tags", "team=a")
+    assert create(stage, namespace, *more).code == 0
+    before = there(stage, namespace)
+    assert (before["targetRoleArn"], before["tags"]["team"]) == (TARGET, "a")
+    ran = create(stage, namespace, *POLICY)
+    assert ran.code == 4, ran.err
+    ran = create(stage, namespace, *POLICY, "--override-existing-serviceaccounts")
+    assert ran.code == 0, ran.err
+    found = there(stage, namespace)
+    assert found["associationId"] == before["associationId"]
+    assert found["roleArn"] != arn
+    assert not found.get("targetRoleArn")
+
+
 def test_the_service_account_and_its_namespace_are_created_if_asked(stage: Stage, unique: str) -> None:
     ran = create(stage, unique, *POLICY, "--create-service-account", "--label", "team=a")
     assert ran.code == 0, ran.err

@@ -36,7 +36,9 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     if desired.role_only:
         early, last = account, []
     policies = _policy_changes(desired, current) if changes is None else list(changes.gains)
-    losses = [] if changes is None else list(changes.losses)
+    late = _until_tagged(desired, current, policies)
+    policies = [change for change in policies if change not in late]
+    losses = [*late, *([] if changes is None else changes.losses)]
     commit = _commit_changes(desired, current, last=not policies)
     needs_account = not desired.role_only or desired.creates_account
     namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)
@@ -50,7 +52,8 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     given = _association_changes(desired, current)
     if first or second or losses or given or commit or last:
         first += _owner_changes(desired, current)
-    stages = (first, second, losses, given, commit, last) if last else (first, second, losses, given, commit)
+    # Nothing goes from the role as long as the association may need it.
+    stages = (first, second, given, losses, commit, last) if last else (first, second, given, losses, commit)
     *work, tail = stages
     whole = Plan.of(*work).stages
     # A gate stands before the last stage, and so behind all that the token needs: where the annotation
@@ -202,6 +205,14 @@ def _association_changes(desired: DesiredState, current: CurrentState) -> list[C
         return [Change(Kind.ASSOCIATION, target, None, wanted)]
     after = replace(wanted, association_id=there.id, tags=there.state.tags)
     return [Change(Kind.ASSOCIATION, target, there.state, after)]
+
+
+def _until_tagged(desired: DesiredState, current: CurrentState, changes: list[Change]) -> list[Change]:
+    """A trust policy that will require session tags: the association has to send them first."""
+    wanted, there = desired.association, current.association
+    if wanted is None or there is None or wanted.without_session_tags or not there.without_tags:
+        return []
+    return [change for change in changes if change.kind is Kind.TRUST_POLICY]
 
 
 def _account_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
