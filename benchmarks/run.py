@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
-from benchmarks import accounts, applying, diagnosing, preflighting, proof
+from benchmarks import accounts, applying, associating, diagnosing, preflighting, proof
 from benchmarks.auditing import auditing
 from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
 from benchmarks.reading import reading
@@ -133,6 +133,7 @@ def main() -> int:
         results += preflighting.results(sandbox, env)
         results += applying.results(sandbox, env)
         results += accounts.results(sandbox, env)
+        results += associating.results(sandbox, env)
     results += reading(keep)
     results += auditing()
     side_by_side()

@@ -32,8 +32,8 @@ SERVICE = "pods.eks.amazonaws.com"
 PATH = "/v1/credentials"
 _SECONDS = 6 * 3600
 _CHAINED_SECONDS = 3600
-_KEPT_SECONDS, _LEAST_SECONDS = 3 * 3600, 15
-"""How long the agent keeps credentials, and how long they must be valid."""
+_KEPT_SECONDS = 3 * 3600
+"""How long the agent keeps credentials that are valid for so long."""
 _DENIED = "Unauthorized Exception! EKS does not have permissions to assume the associated role."
 
 
@@ -190,8 +190,7 @@ class Agent:
         if session is None or until <= now:
             cluster = self._auth.cluster_of(text)
             session, _ = self._auth.assume(read_request(request), cluster, text)
-            valid = session.expires - timedelta(seconds=_LEAST_SECONDS)
-            self._kept[text] = min(valid, now + timedelta(seconds=_KEPT_SECONDS)), session
+            self._kept[text] = min(session.expires, now + timedelta(seconds=_KEPT_SECONDS)), session
         return session
 
     def failure(self, _: str, code: str, message: str, status: int) -> Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cache, partial
 
@@ -137,7 +137,7 @@ def read_ways(connection: Connection, namespace: str, name: str) -> Ways:
 
 @dataclass
 class _Moving:
-    """One ServiceAccount of the command; `ways` is what was last read of it."""
+    """One ServiceAccount of the command; `ways` and `bodies`, its pods, are what was last read of it."""
 
     connection: Connection
     request: Request
@@ -145,6 +145,7 @@ class _Moving:
     stop: RunGroup
     support: Callable[[], PodIdentitySupport]
     ways: Ways | None = None
+    bodies: list[Json] = field(default_factory=list)
 
     @property
     def lock(self) -> Lock:
@@ -200,7 +201,8 @@ class _Moving:
         with ThreadPoolExecutor(1) as pool:
             pods = pool.submit(self._pods)
             ways = read_ways(self.connection, namespace, self.name)
-        self.ways = replace(ways, pods=planning.by_way(map(parsing.pod, pods.result())))
+        self.bodies = pods.result()
+        self.ways = replace(ways, pods=planning.by_way(map(parsing.pod, self.bodies)))
         return self.ways
 
     def _pods(self) -> list[Json]:
@@ -235,7 +237,7 @@ class _Moving:
         name = ways.role_arn.rsplit("/", 1)[-1]
         role = read(lambda: bindings.role(self.connection.iam, name))
         policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
-        volumes = [volume for body in self._pods() for volume in body["spec"].get("volumes") or []]
+        volumes = [volume for body in self.bodies for volume in body["spec"].get("volumes") or []]
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
         return planning.warnings(self.request.to, ways, policies, drivers)
 
