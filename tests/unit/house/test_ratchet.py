@@ -19,10 +19,10 @@ SLACK = 60
 ROOMS: dict[str, tuple[int, int]] = {
     # room: lines, modules
     "irsa_cli": (63, 2),
-    "irsa_cli.aws": (2843, 20),
+    "irsa_cli.aws": (2855, 20),
     "irsa_cli.changes": (1931, 11),
     "irsa_cli.cli": (385, 3),
-    "irsa_cli.cli.commands": (3566, 37),
+    "irsa_cli.cli.commands": (3567, 37),
     "irsa_cli.cli.help": (846, 6),
     "irsa_cli.cli.options": (1187, 8),
     "irsa_cli.cli.output": (3665, 27),
@@ -48,7 +48,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.preflight": (859, 6),
     "irsa_cli.sandbox": (8241, 37),
     "irsa_cli.transaction": (2218, 12),
-    "irsa_cli.usecases": (132, 2),
+    "irsa_cli.usecases": (145, 2),
     "irsa_cli.usecases.audit": (659, 5),
     "irsa_cli.usecases.command": (1592, 10),
     "irsa_cli.usecases.doctor": (1017, 5),
@@ -66,7 +66,7 @@ ROOMS: dict[str, tuple[int, int]] = {
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 29_700
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 24_350
+USE_CASE = 24_400
 """Lines that the use case of `create-sa` alone can reach."""
 
 
