@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -73,7 +73,7 @@ class AwsSession:
         try:
             # AWS_REGION is what the AWS CLI and the pod webhook know; boto3 reads AWS_DEFAULT_REGION only.
             region = region or os.environ.get("AWS_REGION") or None
-            self._session = boto3.Session(profile_name=profile, region_name=region)
+            self._session = _session(profile_name=profile, region_name=region)
         except botocore.exceptions.ProfileNotFound as error:
             known = ", ".join(botocore.session.Session().available_profiles) or "none"
             raise IrsaError(
@@ -236,13 +236,25 @@ class AwsSession:
         """Become another role for the rest of the run, as pipelines that hop accounts do."""
         answer = call(self.client("sts").assume_role, RoleArn=role_arn, RoleSessionName="irsa")
         credentials, self.known_caller = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
-        self._session = boto3.Session(
+        self._session = _session(
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
             aws_session_token=credentials["SessionToken"],
             region_name=self.region,
         )
         self._clients.clear()
+
+
+@cache
+def _descriptions() -> Any:
+    """What botocore reads of services and regions: some 15 MB, which all sessions of the process share."""
+    return botocore.session.Session().get_component("data_loader")
+
+
+def _session(**options: str | None) -> boto3.Session:
+    core = botocore.session.Session()
+    core.register_component("data_loader", _descriptions())
+    return boto3.Session(botocore_session=core, **options)
 
 
 class _Bounded:

@@ -102,16 +102,6 @@ class ReadDocument:
         return found
 
     @property
-    def command(self) -> str:
-        """The command that wrote it."""
-        return str(self.about["command"]).partition(" ")[0]
-
-    @property
-    def shard(self) -> Mapping[str, Any] | None:
-        """The part of the run, None if it does not say."""
-        return self.about.get("shard")
-
-    @property
     def pending(self) -> list[NotBegun]:
         """The ServiceAccounts that were not begun."""
         found = []
@@ -138,17 +128,13 @@ def read_document(text: str, source: str) -> ReadDocument:
         _check(document, _DOCUMENT, "the document")
         if document["items"] or "shard" in document["metadata"]:
             _check(document["metadata"], _OF_MANY, "metadata")
-        if "shard" in document["metadata"]:
-            _check_shard(document["metadata"]["shard"])
+        shard = document["metadata"].get("shard")
+        _check(shard, (None, _SHARD), "metadata.shard")
+        if shard and not 0 <= shard["index"] < shard["total"] <= 9999:
+            raise InvalidInput("metadata.shard is not a part of the whole")
         return ReadDocument(source, document, tuple(_items(document, source)))
     except InvalidInput as error:
         raise InvalidInput(f"{source}: {error}") from None
-
-
-def _check_shard(shard: Any) -> None:
-    _check(shard, _SHARD, "metadata.shard")
-    if not 0 <= shard["index"] < shard["total"] <= 9999:
-        raise InvalidInput("metadata.shard is not a part of the whole")
 
 
 def _items(document: Mapping[str, Any], source: str) -> list[Item]:
@@ -157,18 +143,17 @@ def _items(document: Mapping[str, Any], source: str) -> list[Item]:
     for error in document["errors"]:
         if error["item"] is not None and not 0 <= error["item"] < len(raw):
             raise InvalidInput("an error is about no item")
-        errors[error["item"]] = _error(error)
+        errors[error["item"]] = IrsaError(
+            error["message"],
+            reason=error["reason"],
+            details=error["details"],
+            next_steps=error["next"],
+            code=error["code"],
+        )
     found = [_item(item, errors.get(number)) for number, item in enumerate(raw)]
     if not found and None in errors:  # The run did not start.
         found.append(Item(source, CLUSTER, Result(Ended.FAILED, error=errors[None]), place=source))
     return found
-
-
-def _error(data: Mapping[str, Any]) -> IrsaError:
-    details, steps = tuple(data["details"]), tuple(data["next"])
-    return IrsaError(
-        data["message"], reason=data["reason"], details=details, next_steps=steps, code=data["code"]
-    )
 
 
 def _item(raw: Mapping[str, Any], error: Exception | None) -> Item:
@@ -298,29 +283,24 @@ def _place(cluster: Cluster | None) -> tuple[str, ...]:
 
 def _missing(documents: Sequence[ReadDocument]) -> tuple[str, ...]:
     """The shards that no document is of; raises `InvalidInput` for documents that don't belong together."""
-    first = documents[0]
-    shards: dict[int, str] = {}
-    run = None
-    for one in documents:
-        if one.command != first.command:
-            raise InvalidInput(
-                f"{one.source} is of {one.command}", reason=f"{first.source} is of {first.command}"
-            )
-        if one.shard is None:
-            continue
-        index, *others = (one.shard[key] for key in _SHARD)
-        if index in shards:
-            raise InvalidInput(f"{one.source} is shard {index} again", reason=f"also {shards[index]}")
-        shards[index] = one.source
-        run = run or others
-        if others != run:
+    commands = {one.about["command"].partition(" ")[0] for one in documents}
+    if len(commands) > 1:
+        raise InvalidInput(f"the files are of several commands: {', '.join(sorted(commands))}")
+    parts = [(one, one.about.get("shard")) for one in documents]
+    known = [(one, shard) for one, shard in parts if shard]
+    found: dict[int, str] = {}
+    for one, shard in known:
+        if any(shard[key] != known[0][1][key] for key in ("total", "files")):
             raise InvalidInput(
                 f"{one.source} is of another run", reason="its files or the number of shards differ"
             )
-    if run is None:
+        if shard["index"] in found:
+            raise InvalidInput(f"{one.source} is shard {shard['index']} again")
+        found[shard["index"]] = one.source
+    if not known:
         return ()
-    for one in documents:
-        if one.shard is None and one.document["items"]:
+    for one, shard in parts:
+        if not shard and one.document["items"]:
             raise InvalidInput(f"{one.source} is no shard", reason="others are")
-    total = int(run[0])
-    return tuple(f"{index}/{total}" for index in range(total) if index not in shards)
+    total = known[0][1]["total"]
+    return tuple(f"{index}/{total}" for index in range(total) if index not in found)

@@ -75,19 +75,17 @@ class Fleet:
 
         with ThreadPoolExecutor(CLUSTERS) as pool:
             answers = list(pool.map(one, places))
-        found = []
-        for place, answer in zip(places, answers, strict=True):
-            if not isinstance(answer, IrsaError):
-                found.append((place, answer))
-            elif alone or isinstance(answer, InvalidInput) or _is_guarded(place, answer):
-                raise answer
-        for place, answer in zip(places, answers, strict=True):
-            if isinstance(answer, IrsaError):
-                title = place.cluster.full_name
-                item = Item(place.target.cluster, CLUSTER, unreached(place, answer), place=title)
-                done.items.append(item)
-                self.notify(item)
-        return found
+        both = list(zip(places, answers, strict=True))
+        failed = [(place, answer) for place, answer in both if isinstance(answer, IrsaError)]
+        for place, error in failed:
+            if alone or isinstance(error, InvalidInput) or _is_guarded(place, error):
+                raise error
+        for place, error in failed:
+            cluster = place.cluster
+            item = Item(cluster.name, CLUSTER, unreached(place, error), place=cluster.full_name)
+            done.items.append(item)
+            self.notify(item)
+        return [(place, answer) for place, answer in both if not isinstance(answer, IrsaError)]
 
     def each(
         self,
@@ -114,8 +112,9 @@ class Fleet:
 
 
 def _is_guarded(place: Place, error: IrsaError) -> bool:
-    """Whether the user wants no run at all then."""
-    return isinstance(error, UnexpectedCluster) and place.target.expected_by == EXPECT_ACCOUNT
+    """Whether a flag wants no run at all then."""
+    by_flag = bool(place.target.expect_clusters) or place.target.expected_by == EXPECT_ACCOUNT
+    return isinstance(error, UnexpectedCluster) and by_flag
 
 
 def _by_cluster(found: Sequence[tuple[Place, T]]) -> list[list[tuple[Place, T]]]:

@@ -87,7 +87,7 @@ def test_a_shard_that_did_not_start_is_missing_and_its_error_is_there() -> None:
         ((text_of(total=2), text_of(total=2)), "again"),
         ((text_of(total=2), text_of(index=1, total=3)), "another run"),
         ((text_of(total=2), text_of(index=1, total=2, files="sha256:" + "1" * 64)), "another run"),
-        ((text_of(total=2), text_of(index=1, total=2, command="diff")), "is of diff"),
+        ((text_of(total=2), text_of(index=1, total=2, command="diff")), "several commands: apply, diff"),
         (
             (text_of(item("n/a", "a"), total=2), text_of(item("n/a", "a"), index=1, total=2)),
             "is in 0.json and in 1.json",
