@@ -302,22 +302,13 @@ def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
     return ()
 
 
+_WITHOUT_ANSWER: Mapping[str, str] = _CODES["without answer"]
+"""The advice for a failure by the name of its class, or of one above it."""
+
+
 def _advice_without_answer(error: Exception) -> tuple[str, ...]:
-    names = botocore.exceptions
-    if isinstance(error, names.CredentialRetrievalError):
-        return ("check the profile's credential_process or role in ~/.aws/config, then run this again",)
-    if isinstance(error, names.NoCredentialsError | names.PartialCredentialsError):
-        return ("set AWS credentials: --profile NAME, AWS_ACCESS_KEY_ID and its secret, or aws sso login",)
-    if isinstance(error, names.TokenRetrievalError | names.SSOError):
-        return ("aws sso login  # with the same --profile",)
-    if isinstance(error, names.NoRegionError):
-        return ("name the region: --region REGION, or AWS_REGION",)
-    if isinstance(error, ForeignAwsAnswer):
-        return ("log in to the proxy, or check HTTPS_PROXY and NO_PROXY",)
-    if isinstance(error, names.SSLError) and validity_advice(error):
+    if isinstance(error, botocore.exceptions.SSLError) and validity_advice(error):
         return validity_advice(error)
-    if isinstance(error, names.SSLError):
-        return ("if a proxy intercepts TLS, set AWS_CA_BUNDLE to the file with its CA",)
-    if isinstance(error, _NETWORK):
-        return ("check the network, HTTPS_PROXY and NO_PROXY, then run this again",)
-    return ()
+    ours = (botocore.exceptions.__name__, __name__)
+    kinds = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ in ours)
+    return next(((_WITHOUT_ANSWER[kind],) for kind in kinds if kind in _WITHOUT_ANSWER), ())

@@ -149,11 +149,8 @@ class DoctorReads:
 
     @_in_background
     def webhooks(self) -> tuple[Webhook, ...]:
-        return tuple(
-            item
-            for body in self._kube.all("mutatingwebhookconfigurations")
-            for item in parsing.webhooks(body)
-        )
+        found = self._kube.all("mutatingwebhookconfigurations")
+        return tuple(item for body in found for item in parsing.webhooks(body))
 
     @_in_background
     def webhook_arguments(self) -> tuple[str, ...]:

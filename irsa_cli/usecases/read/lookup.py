@@ -195,9 +195,8 @@ def _with_config_map(connection: Connection, bound: Bound) -> Bound:
         return replace(bound, config_map=found, config_map_name=name)
     if bound.chain is None or TARGET_ANNOTATION in noted:
         return bound
-    bodies = unless_denied(
-        lambda: connection.kube.all("configmaps", bound.namespace, f"{MANAGED_BY_LABEL}=irsa")
-    )
+    kube, marked = connection.kube, f"{MANAGED_BY_LABEL}=irsa"
+    bodies = unless_denied(lambda: kube.all("configmaps", bound.namespace, marked))
     if isinstance(bodies, Unreadable):
         return replace(bound, config_map_unread=bodies.why)
     for body in bodies:

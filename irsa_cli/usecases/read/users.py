@@ -67,11 +67,9 @@ def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
     account = bound.account
     if account is None or not deletion.takes_account:
         return
-    place, version = (bound.namespace, bound.name), account.resource_version
+    place, version = ("serviceaccounts", bound.namespace, bound.name), account.resource_version
     try:
-        connection.kube.delete(
-            "serviceaccounts", *place, uid=account.uid, resource_version=version, dry_run=True
-        )
+        connection.kube.delete(*place, uid=account.uid, resource_version=version, dry_run=True)
     except ServiceError as error:
         if error.status not in (404, 409):  # Somebody works on it at this moment: the run itself will see.
             raise

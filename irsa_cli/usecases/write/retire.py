@@ -28,9 +28,9 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
-from irsa_cli.core.results.scope import plural
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.names import account_json
+from irsa_cli.core.values.shown import plural
 from irsa_cli.transaction.earlier import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller

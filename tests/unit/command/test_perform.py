@@ -32,7 +32,7 @@ def contexts(play: Play) -> list[dict[str, object]]:
 
 
 def test_every_command_that_writes_has_a_case() -> None:
-    """`recover`, `migrate`, `repoint` and `retire` have tests of their own: here is one cluster, one region."""
+    """`recover`, `migrate`, `repoint` and `retire` have tests of their own: here is one cluster."""
     played = {case.arguments[0] for case in CASES.values()}
     apart = (Command.RECOVER, Command.MIGRATE, Command.REPOINT, Command.RETIRE)
     assert played >= {command.value for command in Command if command not in apart}
