@@ -52,7 +52,7 @@ class IdentitySource(Enum):
 
 
 @dataclass(frozen=True)
-class Ways:
+class CurrentIdentity:
     """A ServiceAccount with its role and its association, as they are.
 
     `pods` are its running pods by the way that gave them credentials; those with none of both are left out.
@@ -111,17 +111,17 @@ class Ways:
         return self.pair.is_annotated and trust_policy.admits(self._trust, identity)
 
 
-def addition(to: IdentitySource, ways: Ways) -> Plan:
+def addition(to: IdentitySource, ways: CurrentIdentity) -> Plan:
     """The changes after which pods get the role both ways; empty if they do already. Raises `Refused`."""
     return _add_association(ways) if to is IdentitySource.POD_IDENTITY else _add_annotation(ways)
 
 
-def _statement(ways: Ways, wanted: Document) -> list[Change]:
+def _statement(ways: CurrentIdentity, wanted: Document) -> list[Change]:
     role, subject = ways.role_arn.rsplit("/", 1)[-1], ways.pair.identity(ways.pair.audience).subject
     return [Change(Kind.TRUST_STATEMENT, (role, subject), None, states.DocumentState(wanted))]
 
 
-def _add_association(ways: Ways) -> Plan:
+def _add_association(ways: CurrentIdentity) -> Plan:
     pair, there = ways.pair, ways.association
     cluster = pair.cluster
     if there is not None and (there.role_arn != ways.role_arn or there.owner):
@@ -159,7 +159,7 @@ def _target(pair: Pairing) -> tuple[str, str, str]:
     return pair.cluster.name, pair.namespace, pair.name
 
 
-def _add_annotation(ways: Ways) -> Plan:
+def _add_annotation(ways: CurrentIdentity) -> Plan:
     pair, given = ways.pair, ways.association
     there = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
     if there not in (None, ways.role_arn) or (given is not None and given.role_arn != ways.role_arn):
@@ -184,7 +184,7 @@ def _add_annotation(ways: Ways) -> Plan:
     return Plan.of([] if trusted else _statement(ways, wanted), account)
 
 
-def _check_limits(ways: Ways) -> None:
+def _check_limits(ways: CurrentIdentity) -> None:
     pair, given = ways.pair, ways.association
     if given is not None and (given.session_policy or given.target_role_arn):
         what = "a target role" if given.target_role_arn else "a session policy"
@@ -208,7 +208,7 @@ def _unmarked(change: Change) -> Change:
 
 
 def retirement(
-    to: IdentitySource, ways: Ways, *, others: bool = False, restarts: bool = False
+    to: IdentitySource, ways: CurrentIdentity, *, others: bool = False, restarts: bool = False
 ) -> tuple[Plan, list[str]]:
     """The changes that remove the old way, and what stays and why. Raises `Refused`.
 
@@ -242,7 +242,7 @@ def _command(to: IdentitySource, pair: Pairing) -> str:
     return pair.command(f"migrate --to {to.value}")
 
 
-def _retire_annotation(ways: Ways, others: bool) -> tuple[Plan, list[str]]:
+def _retire_annotation(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[str]]:
     """Only the role's annotation goes: without it, the webhook's others say nothing."""
     pair, notes = ways.pair, list[str]()
     there = pair.account.annotations
@@ -258,7 +258,7 @@ def _retire_annotation(ways: Ways, others: bool) -> tuple[Plan, list[str]]:
     return Plan.of(_commit(ways, states.DONE), account, statements), notes
 
 
-def _commit(ways: Ways, after: str | None) -> list[Change]:
+def _commit(ways: CurrentIdentity, after: str | None) -> list[Change]:
     """A role that no annotation of irsa's names says itself that it is complete."""
     tags = ways.pair.role.state.tags if ways.pair.role is not None and ways.is_own_role else {}
     before = tags.get(states.COMMIT_TAG)
@@ -268,7 +268,7 @@ def _commit(ways: Ways, after: str | None) -> list[Change]:
     return [Change(Kind.ROLE_TAGS, (ways.role_arn.rsplit("/", 1)[-1],), one, other)]
 
 
-def _retire_association(ways: Ways, others: bool) -> tuple[Plan, list[str]]:
+def _retire_association(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[str]]:
     pair, there, notes = ways.pair, ways.association, list[str]()
     gone: list[Change] = []
     if there is not None:
@@ -284,7 +284,7 @@ def _retire_association(ways: Ways, others: bool) -> tuple[Plan, list[str]]:
     return Plan.of(gone, [*_without(ways, ways.pod_statements, notes), *commit]), notes
 
 
-def _without(ways: Ways, unwanted: Sequence[Document], notes: list[str]) -> list[Change]:
+def _without(ways: CurrentIdentity, unwanted: Sequence[Document], notes: list[str]) -> list[Change]:
     """The removal of statements; a note if there are none."""
     role = ways.role_arn.rsplit("/", 1)[-1]
     subject = ways.pair.identity(ways.pair.audience).subject
@@ -333,7 +333,10 @@ _DRIVERS = {
 
 
 def warnings(
-    to: IdentitySource, ways: Ways, policies: Mapping[str, Document] | Unreadable, drivers: Iterable[str]
+    to: IdentitySource,
+    ways: CurrentIdentity,
+    policies: Mapping[str, Document] | Unreadable,
+    drivers: Iterable[str],
 ) -> list[str]:
     """Differences that pods may notice; raises `Refused` if they would lose permissions.
 
@@ -365,7 +368,7 @@ def warnings(
     return found
 
 
-def as_json(to: IdentitySource, ways: Ways) -> dict[str, Any]:
+def as_json(to: IdentitySource, ways: CurrentIdentity) -> dict[str, Any]:
     """The part of a result that is about the migration."""
     return {
         "to": to.value,

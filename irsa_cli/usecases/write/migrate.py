@@ -24,7 +24,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.migrate import IdentitySource, Ways
+from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values import doing
@@ -113,7 +113,7 @@ def _names(connection: Connection, namespace: str) -> list[str]:
     return sorted(found)
 
 
-def read_ways(connection: Connection, namespace: str, name: str) -> Ways:
+def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdentity:
     """A ServiceAccount with its role and its association; raises `Refused` if irsa must not change them."""
     eks = connection.aws.client("eks")
     with ThreadPoolExecutor(2) as pool:
@@ -132,7 +132,7 @@ def read_ways(connection: Connection, namespace: str, name: str) -> Ways:
     pair = with_role(connection, pair)
     state = check_there(pair)
     check_over(pair, state)
-    return Ways(pair, association)
+    return CurrentIdentity(pair, association)
 
 
 @dataclass
@@ -144,7 +144,7 @@ class _Moving:
     name: str
     stop: RunGroup
     support: Callable[[], PodIdentitySupport]
-    ways: Ways | None = None
+    ways: CurrentIdentity | None = None
     bodies: list[Json] = field(default_factory=list)
 
     @property
@@ -196,7 +196,7 @@ class _Moving:
             facts["migration"] = planning.as_json(self.request.to, self.ways)
         return replace(result, cluster=self.connection.cluster, facts=facts)
 
-    def _read(self) -> Ways:
+    def _read(self) -> CurrentIdentity:
         namespace = self.request.namespace
         with ThreadPoolExecutor(1) as pool:
             pods = pool.submit(self._pods)
@@ -224,7 +224,7 @@ class _Moving:
             result.notes += [*notes, *(self._next(ways) if result.ended is not Ended.PLANNED else ())]
         return result
 
-    def _plan(self, ways: Ways) -> tuple[Plan, list[str]]:
+    def _plan(self, ways: CurrentIdentity) -> tuple[Plan, list[str]]:
         request = self.request
         warnings = self._warnings(ways)
         if not request.finish:
@@ -233,7 +233,7 @@ class _Moving:
         plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
         return plan, [*warnings, *kept, *self._evidence()]
 
-    def _warnings(self, ways: Ways) -> list[str]:
+    def _warnings(self, ways: CurrentIdentity) -> list[str]:
         name = ways.role_arn.rsplit("/", 1)[-1]
         role = read(lambda: bindings.role(self.connection.iam, name))
         policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
@@ -252,7 +252,7 @@ class _Moving:
         where = f"CloudTrail in {self.connection.cluster.region} (some minutes late)"
         return [f"last use of IRSA, by {where}: {last}"]
 
-    def _next(self, ways: Ways) -> list[str]:
+    def _next(self, ways: CurrentIdentity) -> list[str]:
         """The next command, if there is one."""
         request = self.request
         old = ways.pods.get(request.to.other, ())

@@ -22,7 +22,7 @@ from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
-from irsa_cli.core.planning.migrate import IdentitySource, Ways, addition
+from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.transaction.earlier import command_of, interrupted_runs
@@ -219,7 +219,7 @@ class _Updating:
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
-            ways = Ways(pair, pair.association)
+            ways = CurrentIdentity(pair, pair.association)
             added = addition(IdentitySource.POD_IDENTITY, ways)
             self.support_notes = notes_of_support(
                 added, pair, lambda: support_of(self.connection, pair.namespace)

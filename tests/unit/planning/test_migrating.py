@@ -20,8 +20,8 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.migrate import (
     CREDENTIALS_URI,
     TOKEN_FILE,
+    CurrentIdentity,
     IdentitySource,
-    Ways,
     addition,
     by_way,
     retirement,
@@ -65,7 +65,7 @@ MORE = st.dictionaries(
 
 def ways_with(
     statements: list[Document], annotations: dict[str, str], association: Association | None, *, own: bool
-) -> Ways:
+) -> CurrentIdentity:
     tags = {states.CLUSTER_TAG: CLUSTER.arn, states.SERVICE_ACCOUNT_TAG: NAME, states.TRANSACTION_TAG: "t"}
     if states.ROLE_ARN_ANNOTATION not in annotations:
         tags[states.COMMIT_TAG] = states.DONE
@@ -76,11 +76,11 @@ def ways_with(
     provider = states.ProviderState(url=ISSUER, audiences=["sts.amazonaws.com"])
     named = "" if states.ROLE_ARN_ANNOTATION in annotations else ROLE
     pair = Pairing(CLUSTER, "backend", "app", account, CurrentRole(role), provider, named)
-    return Ways(pair, association)
+    return CurrentIdentity(pair, association)
 
 
 @st.composite
-def bindings(draw: st.DrawFn, source: IdentitySource) -> Ways:
+def bindings(draw: st.DrawFn, source: IdentitySource) -> CurrentIdentity:
     """A binding of somebody's, among statements and annotations of others."""
     maker = draw(st.sampled_from(["irsa", "attached", "hand"]))
     before, after = (
@@ -102,7 +102,7 @@ def bindings(draw: st.DrawFn, source: IdentitySource) -> Ways:
     return ways_with([*before, write(IDENTITY), *after], annotations, None, own=maker == "irsa")
 
 
-def applied(ways: Ways, plan: Plan) -> Ways:
+def applied(ways: CurrentIdentity, plan: Plan) -> CurrentIdentity:
     """The state after the plan, as the handlers make it."""
     for change in plan:
         ways = _applied(ways, change)
@@ -110,7 +110,7 @@ def applied(ways: Ways, plan: Plan) -> Ways:
     return replace(ways, pair=replace(ways.pair, named_role="" if arn else ROLE))
 
 
-def _applied(ways: Ways, change: Change) -> Ways:
+def _applied(ways: CurrentIdentity, change: Change) -> CurrentIdentity:
     pair, before, after = ways.pair, change.before, change.after
     assert pair.role is not None
     if change.kind is Kind.ASSOCIATION:
@@ -134,7 +134,7 @@ def _applied(ways: Ways, change: Change) -> Ways:
     return replace(ways, pair=replace(pair, role=replace(pair.role, state=state)))
 
 
-def shown(ways: Ways) -> object:
+def shown(ways: CurrentIdentity) -> object:
     """All of it but the order of statements, and the id of the association."""
     assert ways.pair.role is not None
     state, given = ways.pair.role.state, ways.association
@@ -153,7 +153,7 @@ def alone(statement: Document) -> list[Document]:
     return [replace(found, subjects=(subject,)).document for subject in found.subjects]
 
 
-def foreign(ways: Ways) -> list[Document]:
+def foreign(ways: CurrentIdentity) -> list[Document]:
     assert ways.pair.role is not None
     return [item for item in as_list(ways.pair.role.state.trust["Statement"]) if item in OTHERS]
 

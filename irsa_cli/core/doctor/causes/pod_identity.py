@@ -18,9 +18,9 @@ from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import pod_identity
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer
-from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.trust_policy import with_statement
 
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
@@ -74,19 +74,8 @@ def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judge
 
 def _admit(facts: Facts, association: Association, role: Role) -> str:
     """The command that adds the statement that EKS Pod Identity needs, for this ServiceAccount alone."""
-    cluster, subject = facts.cluster, facts.named
-    equal = {"aws:SourceAccount": cluster.account, "aws:SourceArn": cluster.arn}
-    if not association.without_tags:
-        equal |= {
-            "aws:RequestTag/kubernetes-namespace": subject.namespace,
-            "aws:RequestTag/kubernetes-service-account": subject.name,
-        }
-    wanted = {
-        "Effect": "Allow",
-        "Principal": {"Service": SERVICE},
-        "Action": list(actions(association)),
-        "Condition": {"StringEquals": equal},
-    }
+    names, tagged = (facts.named.namespace, facts.named.name), not association.without_tags
+    wanted = pod_identity.statement(facts.cluster, *names, tagged=tagged)
     return rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
 
 
