@@ -247,7 +247,7 @@ class AwsSession:
 
 @cache
 def _descriptions() -> Any:
-    """What botocore reads of services and regions: some 15 MB, which all sessions of the process share."""
+    """The services and regions as botocore reads them: some 15 MB, shared by all sessions of the process."""
     return botocore.session.Session().get_component("data_loader")
 
 

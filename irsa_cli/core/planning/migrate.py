@@ -231,7 +231,7 @@ def retirement(
     return _retire_association(ways, others)
 
 
-def check_has(to: IdentitySource, ways: Ways) -> None:
+def check_has(to: IdentitySource, ways: CurrentIdentity) -> None:
     """Raise `Refused` unless new pods can get the role this way."""
     if not ways.has(to):
         what = f"{ways.pair.full_name} does not get its role by {to.title} yet"
