@@ -64,9 +64,9 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.write": (2830, 12),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 27_800
+REACH = 28_550
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 22_900
+USE_CASE = 23_600
 """Lines that the use case of `create-sa` alone can reach."""
 
 
