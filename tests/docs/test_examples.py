@@ -167,6 +167,7 @@ def codes(line: str) -> tuple[int, ...]:
     marks: dict[str, Callable[[str], bool]] = {
         "irsa recover --forward": lambda text: "--forward" in text,
         "irsa unlock HOLDER": lambda text: "unlock 2" in text,
+        "irsa retire old-": lambda text: "irsa retire old-" in text,
         "irsa diff": lambda text: "irsa diff" in text,
         "irsa preflight": lambda text: (
             "preflight" in text and "--manifest" not in text and "--self" not in text

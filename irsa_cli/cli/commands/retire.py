@@ -52,7 +52,7 @@ def command(**options: Any) -> int:
       irsa retire --list
       irsa retire old-prod
       irsa retire old-prod --yes
-      irsa retire --namespace 'pr-*' -c dev --older-than 7d --yes
+      irsa retire --namespace 'pr-*' -c prod --older-than 7d --yes
     """
     from irsa_cli.usecases.write.retire import Request, retire
 

@@ -30,6 +30,7 @@ from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.names import account_json
+from irsa_cli.core.values.patience import current, extend
 from irsa_cli.core.values.shown import plural
 from irsa_cli.transaction.earlier import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
@@ -173,6 +174,8 @@ class _Running:
         begun, start = set(), len(self.done.items)
 
         def one(work: _Work) -> Item:
+            # Each transaction has its own time limit, and so have the reads before it.
+            extend(max(0.0, self.settings.timeout - current().remaining))
             settings = replace(self.settings, group=self.stop, started=time.monotonic())
             result = result_of(lambda: work.run(settings))
             return ended(work.connection.cluster, work.name, result, place=work.place)
