@@ -249,7 +249,7 @@ class AwsSession:
 
 @cache
 def _descriptions() -> Any:
-    """What botocore reads of services and regions: some 15 MB, which all sessions of the process share."""
+    """Botocore's descriptions of services and regions: some 15 MB, which all sessions share."""
     return botocore.session.Session().get_component("data_loader")
 
 
