@@ -61,7 +61,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.recovery": (1072, 6),
     "irsa_cli.usecases.show": (326, 3),
     "irsa_cli.usecases.verification": (1091, 5),
-    "irsa_cli.usecases.write": (2830, 12),
+    "irsa_cli.usecases.write": (2833, 12),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 28_550
