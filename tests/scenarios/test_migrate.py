@@ -43,7 +43,8 @@ def eks(stage: Stage) -> Any:
 def associations(stage: Stage) -> dict[str, Json]:
     """All associations, without what EKS chooses anew for each."""
     client, found = eks(stage), {}
-    for item in client.list_pod_identity_associations(clusterName=stage.cluster)["associations"]:
+    pages = client.get_paginator("list_pod_identity_associations").paginate(clusterName=stage.cluster)
+    for item in (item for page in pages for item in page["associations"]):
         number = item["associationId"]
         answer = client.describe_pod_identity_association(clusterName=stage.cluster, associationId=number)
         whole = answer["association"]
