@@ -207,6 +207,6 @@ class Place:
         found = self.try_kube("read_namespace", name)
         if found is None:
             metadata = {"name": name, "labels": {MARK: self.id}}
-            self._on_kube(self.kube.create, "namespaces", "", {"metadata": metadata})
+            self._on_kube(self.kube.create_namespace, {"metadata": metadata})
         elif (found.metadata.labels or {}).get(MARK) != self.id:
             raise Failed("a namespace of the run's name exists without its label")

@@ -74,7 +74,11 @@ REACH = {
         "serviceaccounts/token in backend": "create",
         **LOCKS,
     },
-    f"{PERMISSIONS}/reading-rbac.yaml": {**WHO_IS_WHO, "serviceaccounts everywhere": "get list"},
+    f"{PERMISSIONS}/reading-rbac.yaml": {
+        **WHO_IS_WHO,
+        "serviceaccounts everywhere": "get list",
+        "daemonsets.apps in kube-system": "list",
+    },
     f"{PERMISSIONS}/in-pod-rbac.yaml": {
         "jobs.batch in backend": "create delete",
         "pods in backend": "list",
