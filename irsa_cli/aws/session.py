@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.loaders
 import botocore.session
 from botocore.awsrequest import AWSResponse
 
@@ -246,14 +247,15 @@ class AwsSession:
 
 
 @cache
-def _descriptions() -> Any:
+def _descriptions(path: str | None) -> Any:
     """The services and regions as botocore reads them: some 15 MB, shared by all sessions of the process."""
-    return botocore.session.Session().get_component("data_loader")
+    return botocore.loaders.create_loader(path)
 
 
-def _session(**options: str | None) -> boto3.Session:
-    core = botocore.session.Session()
-    core.register_component("data_loader", _descriptions())
+def _session(profile_name: str | None = None, **options: str | None) -> boto3.Session:
+    core = botocore.session.Session(profile=profile_name)
+    core.get_scoped_config()  # Raises for a profile that does not exist.
+    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
     return boto3.Session(botocore_session=core, **options)
 
 

@@ -61,7 +61,9 @@ def change(sandbox: Sandbox) -> bool:
         return run(["apply", "-f", str(file), "-q"]) == 0
 
     policy = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
-    return apply() and apply(policy=json.dumps({"Version": "2012-10-17", **policy}))
+    return apply(disableSessionTags=True) and apply(
+        policy=json.dumps({"Version": "2012-10-17", **policy}), disableSessionTags=True
+    )
 
 
 def update(sandbox: Sandbox) -> bool:

@@ -183,10 +183,12 @@ def pod_identity() -> Schema:
             "description": "Create the ServiceAccount if it is missing",
         },
     }
+    limited = {"required": ["sessionPolicy"]}
+    untagged = {"required": ["disableSessionTags"], "properties": {"disableSessionTags": {"const": True}}}
     return {
         "podIdentity": {
             "description": "Use EKS Pod Identity instead of the annotation",
-            "anyOf": [{"type": "boolean"}, fields(settings)],
+            "anyOf": [{"type": "boolean"}, {**fields(settings), "if": limited, "then": untagged}],
         },
         "also": {
             "description": "Use EKS Pod Identity in addition to the annotation",

@@ -12,6 +12,7 @@ from yaml import MappingNode, Node
 
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import is_off
+from irsa_cli.core.config.pod_identity import NEEDS_NO_TAGS
 from irsa_cli.core.config.policies import PolicyReader, read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.config.service_accounts import Defaults, with_tags
@@ -60,6 +61,8 @@ def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding
     )
     _check_role(reader, node, fields, found)
     found = replace(found, **reader.said(fields, _ROLE), **_policies(reader, fields, defaults))
+    if found.session_policy and not found.disable_session_tags:
+        reader.problem(fields["policy"], NEEDS_NO_TAGS)
     found = with_tags(reader, fields, found, defaults)
     if found.attach_role_arn and found.role_name:
         ignored = f"{found.where}: roleName of {found} is ignored, as by eksctl: roleARN is given"

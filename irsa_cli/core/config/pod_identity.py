@@ -22,6 +22,7 @@ CONTRADICTING = {
     "also": (*_WITH_TOKENS, "attachRoleARN", "targetRole", "targetAssumeRole", "targetProfile"),
 }
 """Fields that contradict EKS Pod Identity instead of the annotation, and next to it."""
+NEEDS_NO_TAGS = "EKS accepts a session policy only with disableSessionTags: true"
 _SETTINGS = flag_fields("createServiceAccount", "disableSessionTags")
 
 
@@ -47,6 +48,8 @@ def settings(reader: Reader, fields: Fields, read: Callable[[str], str]) -> dict
         if "sessionPolicy" in own:
             policies = PolicyReader(reader, read, ours=True)
             found["session_policy"] = policies.document_or_file(own["sessionPolicy"]) or {}
+            if found["session_policy"] and not found.get("disable_session_tags"):
+                reader.problem(own["sessionPolicy"], NEEDS_NO_TAGS)
     return found
 
 
