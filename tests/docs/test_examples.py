@@ -24,6 +24,9 @@ READER = f"irsa create-sa s3-reader -n backend -c demo {S3} --label tier=web -q"
 APP = f"irsa create-sa app -c demo {S3} --annotation example.com/note=x -q"
 WORKER = "irsa create-sa worker -c demo --inline-policy queue.json --tags owner=a -q"
 BOUND = (PROVIDER, READER)
+SHARDS = tuple(
+    f"irsa apply -f cluster.yaml --shard {number}/2 --json-file shard-{number}.json -q" for number in range(2)
+)
 BEFORE: dict[str, tuple[str, ...]] = {
     "irsa create-sa": (PROVIDER,),
     "irsa get-sa": BOUND,
@@ -48,6 +51,8 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "irsa recover": (PROVIDER, f"! {READER}"),
     "irsa unlock": BOUND,
     "irsa history": BOUND,
+    "irsa report": (PROVIDER, *SHARDS),
+    "irsa report merge": (PROVIDER, *SHARDS),
 }
 PROVIDER_ARN = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
 CODES = {
