@@ -234,6 +234,14 @@ def test_audits(bound: RunIrsa) -> None:
     assert (refused.items, refused.code) == ([], 2)
 
 
+def test_merged_shards(irsa: RunIrsa) -> None:
+    shard = irsa("apply", "-f", "demo.json", "--shard", "0/2", "--json-file", "shard-0.json")
+    assert shard.metadata["shard"]
+    merged = irsa("report", "merge", "shard-0.json")
+    assert (merged.json["kind"], merged.metadata["missingShards"]) == ("ResultList", ["1/2"])
+    assert merged.code == 1
+
+
 def test_the_rest(bound: RunIrsa) -> None:
     assert bound("token", "app", "-c", "demo").item["claims"] is None
     assert bound("token", "app", "-c", "demo", "--decode").item["token"] is None
