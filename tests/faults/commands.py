@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from tests.faults.injections import ESSENTIAL, Call
 from tests.faults.judge import Part
@@ -242,40 +241,6 @@ def _old_role(stage: FaultStage) -> None:
 def _repointed(stage: FaultStage) -> None:
     stage.run_to_the_end(_repoint("--add")(stage))
     _lose_the_journal(stage)
-
-
-def _dead_cluster(stage: FaultStage) -> None:
-    """What a deleted cluster left in IAM: its provider, and a role that irsa created for it."""
-    issuer, arn = _OLD_ISSUER, f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/doomed"
-    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer.removeprefix('https://')}"
-    marks = {"irsa/cluster": arn, "irsa/service-account": "apps/app", "irsa/transaction": "earlier"}
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {
-            "StringEquals": {
-                f"{issuer.removeprefix('https://')}:aud": "sts.amazonaws.com",
-                f"{issuer.removeprefix('https://')}:sub": "system:serviceaccount:apps:app",
-            }
-        },
-    }
-    iam = stage.iam()
-    iam.create_open_id_connect_provider(
-        Url=issuer,
-        ClientIDList=["sts.amazonaws.com"],
-        ThumbprintList=[],
-        Tags=[{"Key": "irsa/cluster", "Value": arn}],
-    )
-    iam.create_role(
-        RoleName="doomed",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        Tags=[{"Key": key, "Value": text} for key, text in marks.items()],
-    )
-    iam.attach_role_policy(RoleName="doomed", PolicyArn=READ_ONLY)
-    iam.put_role_policy(RoleName="doomed", PolicyName="queue", PolicyDocument=json.dumps(DOCUMENT))
-    roles = stage.sandbox._front.cloud.iam(ACCOUNT, "aws").roles.values()
-    next(role for role in roles if role.name == "doomed").create_date -= timedelta(days=60)
 
 
 def _bare_account(stage: FaultStage) -> None:
@@ -586,18 +551,6 @@ COMMANDS = {
             like_others=True,
             followers=("create-sa",),
             binding=_SHARED,
-        ),
-        Command(
-            "retire",
-            lambda _stage: ("retire", "doomed", "--yes"),
-            (_dead_cluster,),
-            marked=False,
-            deletes=True,
-            like_others=True,
-            locks=False,
-            several=True,
-            followers=("recover-all",),
-            makes=False,
         ),
         Command(
             "apply",
