@@ -149,7 +149,7 @@ CREATED: dict[str, tuple[Json, Json]] = {
         eksctl(entry(wellKnownPolicies={"certManager": True}, targetRoleARN=TARGET + "2")),
     ),
     "a session policy and no session tags": (
-        eksctl(entry(permissionPolicyARNs=[READ_ONLY], policy=json.dumps(DOCUMENT))),
+        eksctl(entry(permissionPolicyARNs=[READ_ONLY], policy=json.dumps(DOCUMENT), disableSessionTags=True)),
         eksctl(entry(permissionPolicyARNs=[READ_ONLY], disableSessionTags=True)),
     ),
     "tags": (
@@ -164,12 +164,16 @@ CREATED: dict[str, tuple[Json, Json]] = {
         bindings(attachPolicyARNs=[READ_ONLY], podIdentity=True),
         bindings(
             attachPolicyARNs=[READ_ONLY],
-            podIdentity={"sessionPolicy": DOCUMENT, "createServiceAccount": True},
+            podIdentity={"sessionPolicy": DOCUMENT, "disableSessionTags": True, "createServiceAccount": True},
         ),
     ),
     "irsa's own kind, both ways": (
         bindings(attachPolicyARNs=[READ_ONLY], also="pod-identity"),
-        bindings(attachPolicyARNs=[READ_ONLY], also="pod-identity", podIdentity={"sessionPolicy": DOCUMENT}),
+        bindings(
+            attachPolicyARNs=[READ_ONLY],
+            also="pod-identity",
+            podIdentity={"sessionPolicy": DOCUMENT, "disableSessionTags": True},
+        ),
     ),
     "irsa's own kind, an existing role with a target": (
         bindings(attachRoleARN=ROLE, targetRole=TARGET, podIdentity={"disableSessionTags": True}),
@@ -328,7 +332,7 @@ def test_no_agent(sandbox: Sandbox, tmp_path: Path) -> None:
     ran = stage.irsa("apply", "-f", write(stage, namespace, PLAIN))
     assert ran.code == 4
     assert "aws eks create-addon" in ran.err
-    assert "in serviceAccounts, without podIdentity, the entry uses IRSA" in ran.err
+    assert "or use IRSA (an entry of serviceAccounts without podIdentity), which needs no agent" in ran.err
     assert state(stage, namespace) == before
 
 

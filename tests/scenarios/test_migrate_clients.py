@@ -53,7 +53,8 @@ COUNT = 150 if THOROUGH else 2 * len(MAKERS)
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox has both ways to credentials."""
+    """The sandbox has both ways to credentials, with the agent."""
+    sandbox.add_addon("demo", "eks-pod-identity-agent")
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 

@@ -29,7 +29,8 @@ SERVICE = "pods.eks.amazonaws.com"
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: associations are EKS' business."""
+    """With the agent. The sandbox's API is enough: associations are EKS' business."""
+    sandbox.add_addon("demo", "eks-pod-identity-agent")
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 

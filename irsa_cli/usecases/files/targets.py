@@ -286,10 +286,7 @@ _FIELDS = (
         r"set attachRoleARN: \1 in the entry, and run this again",
     ),
     (r"use a --subject-pattern", "set subjectPattern in an entry"),
-    (
-        r"without --pod-identity, irsa uses IRSA, which",
-        "in serviceAccounts, without podIdentity, the entry uses IRSA, which",
-    ),
+    (r"or use IRSA, which", "or use IRSA (an entry of serviceAccounts without podIdentity), which"),
     (r"run this again with another --role-name", "set another roleName in the entry"),
 )
 
