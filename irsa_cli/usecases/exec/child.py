@@ -40,6 +40,10 @@ class NotStarted(IrsaError):
         self.status = NOT_FOUND if missing else NOT_EXECUTABLE
 
 
+_LOOK_SECONDS = 1.0
+"""How long the end of the command may go unnoticed, if its signal was lost."""
+
+
 @dataclass(frozen=True)
 class Held:
     """Signals that wait until they are asked for, and the mask that was in force before."""
@@ -105,9 +109,10 @@ def _pass_on(child: int, number: int, warn: Callable[[str], None]) -> None:
 
 def _next_signal(signals: frozenset[int]) -> tuple[int, bool]:
     """Wait for a signal; also whether the terminal's keys, size or end sent it, to the whole group."""
-    if hasattr(signal, "sigwaitinfo"):
-        info = signal.sigwaitinfo(signals)
-        return info.si_signo, info.si_code == _KERNEL
+    if hasattr(signal, "sigtimedwait"):
+        info = signal.sigtimedwait(signals, _LOOK_SECONDS)
+        # Another thread of the process may have taken SIGCHLD.
+        return (signal.SIGCHLD, True) if info is None else (info.si_signo, info.si_code == _KERNEL)
     # Without the sender (macOS): what a terminal can send while we are in front, it has sent.
     number = int(signal.sigwait(signals))
     return number, number in _KEYBOARD and _in_front()
