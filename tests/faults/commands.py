@@ -66,6 +66,8 @@ class Command:
     """Whether it holds a lock: what does not use the cluster's API has none."""
     env: Mapping[str, str] = field(default_factory=dict)
     """What is in its environment besides."""
+    webhook: bool = False
+    """Whether it waits for EKS' webhook, which the real API server of the matrix does not call."""
 
     def words(self, stage: FaultStage) -> tuple[str, ...]:
         """The command line on a stage."""
@@ -450,6 +452,7 @@ COMMANDS = {
                 like_others=True,
                 followers=("recover-all",),
                 makes=False,
+                webhook="pod-identity --finish" in (step, *earlier),
             )
             for name, step, *earlier in (
                 ("migrate-to-pod-identity", "pod-identity"),
