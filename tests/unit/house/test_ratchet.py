@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core": (4, 1),
     "irsa_cli.core.audit": (2545, 11),
     "irsa_cli.core.binding": (1703, 12),
-    "irsa_cli.core.config": (2038, 13),
+    "irsa_cli.core.config": (2044, 13),
     "irsa_cli.core.doctor": (6056, 28),
     "irsa_cli.core.inventory": (1101, 6),
     "irsa_cli.core.lint": (2327, 10),
