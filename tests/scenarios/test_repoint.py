@@ -51,6 +51,7 @@ class Pair:
         self.green.make_namespace(NAMESPACE)
         self.blue.make_namespace(NAMESPACE)
         self.names: list[str] = []
+        self.old_issuer = self.issuer(self.blue)
 
     def issuer(self, stage: Stage) -> str:
         eks = administrator(self.sandbox, "eks", ACCOUNT, "eu-west-1")
@@ -305,6 +306,34 @@ def test_roles_of_other_tools_stay_and_their_statements_are_shown(pair: Pair) ->
     ]
     document = json.loads((folder / "trust" / "app-1.json").read_text())
     assert document["Principal"] == {"Federated": pair.provider(pair.green)}
+
+
+def test_a_role_that_looks_like_a_tools_stays(pair: Pair) -> None:
+    name = "eksctl-blue-podidentityrole-app"
+    document = {"Version": "2012-10-17", "Statement": [pair.statement("app")]}
+    pair.blue.iam().create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
+    before = pair.world()["blue"]["roles"]
+    ran = pair.repoint("--add")
+    assert (ran.code, pair.world()["blue"]["roles"]) == (0, before), ran.err
+    assert "it may be managed by eksctl" in ran.err
+    assert pair.repoint("--add", "--include-managed").code == 0
+    assert pair.world()["blue"]["roles"] != before
+
+
+@pytest.mark.parametrize("names", ["../../evil:x", "apps:../../../evil", "apps:x --force", "-o:yaml"])
+def test_what_a_trust_policy_names_is_no_path_and_no_flag(pair: Pair, names: str) -> None:
+    statement = pair.statement("app", Sid="Pods")
+    keys = statement["Condition"]["StringEquals"]
+    (key,) = (key for key in keys if key.endswith(":sub"))
+    keys[key] = f"system:serviceaccount:{names}"
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    pair.blue.iam().create_role(RoleName="odd", AssumeRolePolicyDocument=json.dumps(document))
+    pair.sandbox.remove_cluster("blue")
+    where = ("repoint", "--to", "green", "-r", "eu-west-1", "--from", pair.old_issuer)
+    ran = pair.green.irsa(*where, "--add", "--manifests", "out")
+    assert ran.code == 0, ran.err
+    assert "annotate these ServiceAccounts yourself" in ran.err
+    assert not list((pair.green.folder / "out").rglob("*"))
 
 
 def test_service_accounts_that_are_not_there_become_manifests(pair: Pair) -> None:

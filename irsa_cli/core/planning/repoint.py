@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.changes import account_changes
-from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -24,6 +25,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.renaming import alike, renamed, sid_for
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
+from irsa_cli.core.values.names import parse_full_name
 
 Name = tuple[str, str]
 """Namespace and name of a ServiceAccount."""
@@ -72,10 +74,10 @@ def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
         found = list(_values(item, f"{issuer_of(provider)}:sub"))
         audiences |= dict.fromkeys(_values(item, f"{issuer_of(provider)}:aud"))
         for text in found or ["*"]:
-            namespace, _, name = text.removeprefix(_PREFIX).partition(":")
-            is_exact = text.startswith(_PREFIX) and namespace and name and not {"*", "?", "$"} & set(text)
-            if is_exact:
-                exact[namespace, name] = None
+            names = text.removeprefix(_PREFIX).replace(":", "/", 1) if text.startswith(_PREFIX) else ""
+            name = parse_full_name(names)
+            if name is not None:
+                exact[name] = None
             else:
                 patterns[text] = None
     plain = tuple(text for text in audiences if not {"*", "?"} & set(text))
@@ -217,10 +219,13 @@ def _pieces(item: Document) -> list[Document]:
     return [item] if own is None else [replace(own, subjects=(each,)).document for each in own.subjects]
 
 
-def manager_of(tags: Mapping[str, str]) -> str:
-    """The tool that writes a role again by itself; '' for none."""
-    maker = makers.maker_of_role(tags)
-    return "" if maker in _OWN else maker
+def manager_of(name: str, state: states.RoleState) -> tuple[str, str]:
+    """The tool that writes a role again by itself, or may do so, and how that is known; '' for none."""
+    maker = makers.maker_of_role(state.tags)
+    if maker not in _OWN:
+        return maker, f"{maker} manages it"
+    guess = likely_makers.guess(name, CurrentRole(state))
+    return (guess.maker, f"it {guess}") if guess is not None else ("", "")
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import principals, statements, trusted_providers
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import chain_of_policies
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, check_cluster
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import InvalidInput, Refused
 from irsa_cli.core.values.issuer import issuer_of
+from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
 
 EKS = re.compile(r"oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.[a-z.]+/id/(?P<id>[0-9A-Fa-f]+)")
@@ -62,9 +63,9 @@ class LeftRole:
         return self.tags.get(states.CLUSTER_TAG, "")
 
     @property
-    def namespace(self) -> str:
-        """The namespace that its tag names; '' without one."""
-        return self.tags.get(states.SERVICE_ACCOUNT_TAG, "").partition("/")[0]
+    def account(self) -> tuple[str, str]:
+        """Namespace and name of the ServiceAccount that its tag names; '' if it names none."""
+        return parse_full_name(self.tags.get(states.SERVICE_ACCOUNT_TAG, "")) or ("", "")
 
     def recent(self, now: datetime, seconds: float) -> str:
         """Its last use, or its creation, if that is not so long ago; '' if it is."""
@@ -102,7 +103,7 @@ class ReadAccount:
 
     def doubt(self, arn: str) -> str:
         """Why it is not known whether a cluster exists; '' if it is."""
-        if not arn.startswith("arn:"):
+        if not is_cluster(arn):
             return f"its tag names {arn}, which is not a cluster of EKS"
         found = Arn.parse(arn)
         if found.account != self.number:
@@ -141,6 +142,14 @@ class DeadCluster:
         return name == self.name or name in self.providers or _is(name, self.arn, *self.issuers)
 
 
+def is_cluster(text: str) -> bool:
+    """Whether a text, such as a tag's, is the ARN of a cluster of EKS."""
+    try:
+        return bool(check_cluster(text))
+    except InvalidInput:
+        return False
+
+
 def find(account: ReadAccount) -> list[DeadCluster]:
     """The clusters that left something in IAM and are not among the account's clusters.
 
@@ -149,7 +158,7 @@ def find(account: ReadAccount) -> list[DeadCluster]:
     groups: dict[str, tuple[set[str], dict[str, LeftRole]]] = {}
     trusting: dict[str, list[LeftRole]] = {arn: [] for arn in account.providers}
     for role in account.roles:
-        if role.owner.startswith("arn:") and role.owner not in account.living:
+        if is_cluster(role.owner) and role.owner not in account.living:
             groups.setdefault(role.owner, (set(), {}))[1][role.arn] = role
         for provider in trusted_providers(role.role.state.trust):
             trusting.setdefault(provider, []).append(role)
@@ -161,7 +170,7 @@ def find(account: ReadAccount) -> list[DeadCluster]:
             provider not in account.providers
         ):  # Nobody can use it; the tags of irsa's roles tell whose they are.
             roles = [role for role in roles if not role.owner]
-        key = owner if owner.startswith("arn:") and owner not in account.living else provider
+        key = owner if is_cluster(owner) and owner not in account.living else provider
         if roles or provider in account.providers:
             group = groups.setdefault(key, (set(), {}))
             group[0].add(provider)
@@ -252,9 +261,7 @@ class Retiring:
 
     def why_kept(self, role: LeftRole, dead: DeadCluster) -> str:
         """Why a role is not deleted; '' if nobody needs it."""
-        full_name = role.tags.get(states.SERVICE_ACCOUNT_TAG, "")
-        namespace, _, name = full_name.partition("/")
-        cluster = dead.of(self.account)
+        (namespace, name), cluster = role.account, dead.of(self.account)
         named = NamedRole(role.name, role.arn, role.role)
         others = [*other_principals(Bound(cluster, namespace, name), named, self.is_nobody)]
         chain = chain_of_policies(role.arn, role.role.inline)
@@ -266,8 +273,10 @@ class Retiring:
         if role.profiles:
             return f"instance profile {role.profiles[0]} has it"
         if chain is not None:
-            delete = f"irsa delete-sa {name} -n {namespace} {cluster.options}"
-            return f"{chain.target_arn} may have a statement of irsa for it. To delete both: {delete}"
+            delete = (
+                f". To delete both: irsa delete-sa {name} -n {namespace} {cluster.options}" if name else ""
+            )
+            return f"{chain.target_arn} may have a statement of irsa for it{delete}"
         return f"{recent} (--unused-for)" if recent else _lost(role)
 
     def _theirs(self, role: LeftRole) -> str:

@@ -273,6 +273,15 @@ def subject_pattern(text: str) -> str:
     return text
 
 
+def parse_full_name(text: str) -> tuple[str, str] | None:
+    """Namespace and name of `NAMESPACE/NAME`; None for a text that names no ServiceAccount."""
+    first, _, second = text.partition("/")
+    try:
+        return namespace(first), service_account(second)
+    except InvalidInput:
+        return None
+
+
 def account_json(full_name: str | None) -> dict[str, str] | None:
     """A ServiceAccount by `NAMESPACE/NAME`; null for any other text."""
     namespace, slash, name = (full_name or "").partition("/")

@@ -27,6 +27,8 @@ from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused, Unverified
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.names import parse_full_name
+from irsa_cli.core.values.shown import plural
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
@@ -35,7 +37,7 @@ from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.locks import Locks
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.write import associate_oidc
@@ -120,7 +122,8 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
                 done.pending.append(NotBegun(connection.cluster, name))
                 continue
             one = _One(move, role, name)
-            result = attempt("", partial(locks.run, one.run, settings, [], stop.pause))
+            held = [binding_lock(*item.name) for item in move.wanted.get(role.arn, ())]
+            result = attempt("", partial(locks.run, one.run, settings, held, stop.pause))
             add(Item(connection.cluster.name, name, one.described(result)))
     done.signal, done.seconds = stop.number, settings.seconds
     return done
@@ -160,7 +163,8 @@ class _Moving:
         roles = list(select(listed, providers, request.patterns, request.namespace))
         found = cls(connection, request, old, move, roles)
         if not roles:
-            found.notices = [f"no role that was selected trusts {move.old}"]
+            read_roles = f"{plural(len(listed), 'role')} under {request.role_path} were read"
+            found.notices = [f"no role that was selected trusts {move.old}: {read_roles}"]
         elif request.phase is Phase.ADD:
             found.quota = iam.trust_quota(connection.iam)
             found.wanted, found.notices = subjects(old, roles, request.namespace)
@@ -264,7 +268,7 @@ class _One:
         move, trust = self.move.move, role.state.trust
         copies, _ = planning.additions(trust, move)
         if copies and (manager := self._manager(role)):
-            return Plan(()), [self._for_its_maker(manager, copies, "add")]
+            return Plan(()), [self._for_its_maker(*manager, copies, "add")]
         planning.check_addition(role.name, trust, move, self.move.quota)
         found = self._accounts()
         self.facts["manifests"] = [item.manifest for item in found.absent]
@@ -273,10 +277,11 @@ class _One:
             found.notes.append(f"not in {name} yet: ServiceAccount {missing}")
         return planning.add_plan(role.name, trust, move, found.changes), found.notes
 
-    def _manager(self, role: FoundRole) -> str:
-        return "" if self.move.request.others else planning.manager_of(role.state.tags)
+    def _manager(self, role: FoundRole) -> tuple[str, str] | None:
+        manager, why = planning.manager_of(role.name, role.state)
+        return (manager, why) if manager and not self.move.request.others else None
 
-    def _for_its_maker(self, manager: str, statements: Sequence[Document], verb: str) -> str:
+    def _for_its_maker(self, manager: str, why: str, statements: Sequence[Document], verb: str) -> str:
         """Keep the statements for the tool's next run; the note about it."""
         is_hcl = manager == makers.TERRAFORM
         self.facts["statements"] = [
@@ -285,7 +290,7 @@ class _One:
             else {"language": "json", "document": item}
             for item in statements
         ]
-        return f"{manager} manages it, so it stays: {verb} the statements there, or use --include-managed"
+        return f"{why}, so it stays: {verb} the statements there, or use --include-managed"
 
     def _accounts(self) -> AccountPlan:
         """The ServiceAccounts of the new cluster for this role, each read now."""
@@ -310,16 +315,17 @@ class _One:
         plan = planning.retire_plan(role.name, trust, move, self._tags(role))
         if manager := self._manager(role):
             removed = [before for before, _ in planning.removals(trust, move.old)]
-            return Plan(()), [self._for_its_maker(manager, removed, "remove")]
+            return Plan(()), [self._for_its_maker(*manager, removed, "remove")]
         return plan, [why]
 
     def _tags(self, role: FoundRole) -> list[Change]:
-        namespace, _, name = role.state.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
-        connection = self.move.connection
-        body = read(lambda: connection.kube.service_account(namespace, name)) if name else None
+        name, connection = parse_full_name(role.state.tags.get(SERVICE_ACCOUNT_TAG, "")), self.move.connection
+        if name is None:
+            return []
+        body = read(lambda: connection.kube.service_account(*name))
         uses = isinstance(body, dict) and bool(users_of([body], role.arn, ""))
         clusters = (self.move.old.arn, connection.cluster.arn)
-        return planning.moved_tag(role.name, role.state.tags, clusters, [(namespace, name)] if uses else [])
+        return planning.moved_tag(role.name, role.state.tags, clusters, [name] if uses else [])
 
     def _verify(self, role: FoundRole) -> Result:
         """Exchange tokens of both clusters; those of the old one as long as the role trusts it."""
@@ -337,5 +343,7 @@ class _One:
                 f"{connection.cluster.name}: {said if answers else 'no ServiceAccount has the role'}"
             )
             failed += [f"{connection.cluster.name} {text}" for text in bad]
-        error = Unverified(f"STS refused tokens for {role.arn}", details=failed) if failed else None
+        error = (
+            Unverified(f"some tokens got no credentials of {role.arn}", details=failed) if failed else None
+        )
         return Result(Ended.FAILED if failed else Ended.UNCHANGED, notes=notes, error=error)

@@ -237,7 +237,7 @@ class _Running:
         connection.announce(self.settings.note)
         with naming_caller(connection.caller), ThreadPoolExecutor(PARALLEL) as pool:
             roles = retired.left_by(connection.iam, connection.cluster.arn)
-            names = {role.namespace for role in roles}
+            names = {role.account[0] for role in roles} - {""}
             asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
             there = pool.map(lambda name: read(lambda: connection.kube.namespace(name)), asked)
             answers = dict(zip(asked, there, strict=True))
@@ -246,7 +246,7 @@ class _Running:
         gone = {name for name, item in answers.items() if item is None}
         works: dict[str, _Work] = {}
         with Locks.of(connection, self.settings, Command.RETIRE) as locks:
-            for role in (role for role in roles if role.namespace in gone):
+            for role in (role for role in roles if role.account[0] in gone):
                 full_name = role.tags[SERVICE_ACCOUNT_TAG]
                 recent = role.recent(datetime.now(timezone.utc), self.request.age)
                 if recent:
@@ -341,7 +341,7 @@ class _Retired:
         """The use of a statement in CloudTrail, or why it is unknown; '' for none."""
         found, aws = read_statement(statement), self.connection.aws
         if found is None or any(mark in name for name in found.subjects for mark in "*?"):
-            return "its subjects are patterns, so its use is unknown"
+            return "CloudTrail can't show its use: it does not name its subjects one by one"
         since = self.retiring.account.now - timedelta(seconds=self.retiring.unused_for)
         for region in dict.fromkeys((self.connection.cluster.region, HOMES.get(aws.partition, aws.region))):
             for subject in found.subjects:

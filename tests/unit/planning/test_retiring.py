@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -18,7 +19,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning import retire
 from irsa_cli.core.planning.retire import LeftRole, ReadAccount, Retiring
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import chain, trust_policy
 from irsa_cli.core.values.errors import Refused
 from tests.support import makers
 
@@ -105,6 +106,25 @@ def test_a_role_does_not_tell_whose_issuers_it_trusts() -> None:
     found = account(role("moved", trusting(2), arn_of("dead")), p2="")
     assert {item.name: bool(item.doubt) for item in retire.find(found)} == {"dead": False, f"{2:032X}": True}
     assert "its trust policy also allows" in kept(found)["moved"]
+
+
+@pytest.mark.parametrize("owner", ["arn:", "arn:aws:eks:eu-west-1:x:cluster/dead", f"{arn_of('a')} -c b"])
+def test_a_tag_that_names_no_cluster_deletes_nothing(owner: str) -> None:
+    found = account(role("odd", trusting(2), owner), p2=arn_of("dead"))
+    assert [item.name for item in retire.find(found)] == ["dead"]
+    assert "which may exist" in kept(found, unmarked=True)["odd"]
+
+
+@pytest.mark.parametrize("text", ["apps/--all", "apps/x --force", "a b/x", "x", "../x/y"])
+def test_a_tag_that_names_no_service_account_is_in_no_command(text: str) -> None:
+    inline = {chain.POLICY_NAME: chain.permission(f"arn:aws:iam::{OTHER}:role/data")}
+    found = role("odd", trusting(2), arn_of("dead"))
+    odd = {**found.role.state.tags, SERVICE_ACCOUNT_TAG: text}
+    current = replace(found.role, state=replace(found.role.state, tags=odd), inline=inline)
+    assert replace(found, role=current).account == ("", "")
+    why = kept(account(replace(found, role=current), p2=arn_of("dead")))["odd"]
+    assert "may have a statement of irsa for it" in why
+    assert "irsa delete-sa" not in why
 
 
 def test_a_role_goes_if_nobody_needs_it() -> None:
