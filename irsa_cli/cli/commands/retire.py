@@ -34,7 +34,7 @@ DAY = 86400.0
     help="In the living cluster -c: bindings of deleted namespaces, such as 'pr-*'.",
 )
 @once("--older-than", type=Age(3600), help="With --namespace: keep newer bindings. [default: 7d]")
-@once("--unused-for", type=Age(3600), help="Keep roles that were used or created since. [default: 30d]")
+@once("--unused-for", type=Age(DAY), help="Keep roles that were used or created since. [default: 30d]")
 @switch("--include-unmarked", "unmarked", help="Also delete what irsa did not create and no tool owns.")
 @once("--max", "most", type=click.IntRange(1), help="Delete at most this many roles. [default: 100]")
 @common.where_options(" (with --namespace)")

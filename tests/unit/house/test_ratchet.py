@@ -37,13 +37,13 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.marks": (812, 5),
     "irsa_cli.core.objects": (1070, 10),
     "irsa_cli.core.plan": (1280, 8),
-    "irsa_cli.core.planning": (3902, 15),
+    "irsa_cli.core.planning": (3916, 15),
     "irsa_cli.core.policies": (1511, 8),
     "irsa_cli.core.rbac": (1157, 6),
     "irsa_cli.core.recovery": (837, 5),
     "irsa_cli.core.results": (1696, 10),
     "irsa_cli.core.trust": (3449, 17),
-    "irsa_cli.core.values": (1576, 13),
+    "irsa_cli.core.values": (1583, 13),
     "irsa_cli.kube": (1326, 7),
     "irsa_cli.preflight": (857, 6),
     "irsa_cli.sandbox": (7961, 35),
@@ -61,7 +61,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.recovery": (1072, 6),
     "irsa_cli.usecases.show": (326, 3),
     "irsa_cli.usecases.verification": (1091, 5),
-    "irsa_cli.usecases.write": (2833, 12),
+    "irsa_cli.usecases.write": (2841, 12),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 28_550
