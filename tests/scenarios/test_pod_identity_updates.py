@@ -132,7 +132,7 @@ def test_a_session_policy_needs_an_association_without_session_tags(stage: Stage
     create(stage, namespace)
     said = refused(stage, namespace, "--session-policy", "less.json")
     assert "has session tags" in said
-    assert "create-sa --pod-identity --session-policy FILE --disable-session-tags" in said
+    assert "irsa docs how-to/pod-identity" in said
 
 
 def test_a_session_policy_without_an_association(stage: Stage, namespace: str) -> None:

@@ -36,11 +36,10 @@ def check(update: Update, pair: Pairing, *, verify: bool = False) -> None:
         return
     check_own(there, pair)
     if update.session_policy and not there.without_tags:
-        again = "create-sa --pod-identity --session-policy FILE --disable-session-tags"
         raise Refused(
             f"the association {there.id} of {pair.full_name} has session tags",
             reason="EKS accepts a session policy only without them, and its trust policy compares them",
-            next_steps=(f"{pair.command('delete-sa')}, then irsa {again}",),
+            next_steps=("irsa docs how-to/pod-identity  # how to create it without session tags",),
         )
     if update.target_role == pair.role_arn:
         raise Refused(f"{pair.role_arn} can't be its own target role")
@@ -79,7 +78,7 @@ def _check_options(update: Update, pair: Pairing, *, verify: bool) -> None:
     if not pair.account.uid and (update.labels or update.annotations):
         raise Refused(
             f"there is no ServiceAccount {pair.full_name}",
-            next_steps=(f"kubectl create serviceaccount {pair.name} -n {pair.namespace}",),
+            next_steps=("create it first, or leave out labels and annotations",),
         )
 
 
