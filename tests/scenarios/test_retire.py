@@ -337,7 +337,7 @@ def test_a_killed_run_is_continued(doomed: Stage, operation: str) -> None:
         stage.sandbox.faults.add(Fault("iam", operation, kind, run=stage.kill))
         ran = retire(stage, "--all", "--yes", names=())
         assert ran.code < 0 or number, ran.err
-        stage.sandbox.settle(gone=True)
+        stage.sandbox.settle()
         stage.sandbox.faults.clear()
     ran = retire(stage, "--all", "--yes", names=())
     assert (ran.code, roles(stage)) == (0, []), ran.err
@@ -355,7 +355,7 @@ def test_an_interrupted_run_can_be_rolled_back(doomed: Stage) -> None:
     before = copy.deepcopy(stage.aws_world())
     stage.sandbox.faults.add(Fault("iam", "DeleteRole", "reset-before", run=stage.kill))
     assert retire(stage, "--max", "1", "--yes").code < 0
-    stage.sandbox.settle(gone=True)
+    stage.sandbox.settle()
     stage.sandbox.faults.clear()
     ran = stage.irsa("recover", "--all", "--yes", "-o", "json")
     assert (ran.code, stage.aws_world()) == (0, before), ran.err
