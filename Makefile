@@ -45,8 +45,9 @@ room: $(VENV)/.ready  ## Run lint, types and unit tests of one room (ROOM=planni
 	$(BIN)/mypy $(FOLDERS)
 	IRSA_TEST_PROFILE=brief $(BIN)/python -m pytest -q $(filter tests/%,$(FOLDERS))
 
-test-thorough: $(VENV)/.ready  ## Run the unit tests with 16 times as many examples; migrate 150 ServiceAccounts
-	IRSA_TEST_PROFILE=thorough $(BIN)/python -m pytest tests/unit tests/scenarios/test_migrate_clients.py -n $(WORKERS)
+test-thorough: $(VENV)/.ready  ## Run the unit tests with 16 times as many examples; migrate and repoint 150 ServiceAccounts
+	IRSA_TEST_PROFILE=thorough $(BIN)/python -m pytest tests/unit tests/scenarios/test_migrate_clients.py \
+	  tests/scenarios/test_repoint.py -n $(WORKERS)
 
 coverage: $(VENV)/.ready  ## Coverage of each room by the unit tests; fails below the limit
 	$(BIN)/python -m pytest tests/unit -q -n $(WORKERS) --cov --cov-report=json:coverage.json
