@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import starmap
 from typing import TYPE_CHECKING
@@ -106,10 +107,13 @@ def dead_clusters(account: ReadAccount, log: WireLog) -> list[DeadCluster]:
             return "" if error.status == 404 else f"{planning.UNMARKED}; {error.reason}"
         return "its issuer answers: a cluster of another account has it"
 
-    found = planning.find(account)
-    asked = [arn for item in found if item.doubt == planning.UNMARKED for arn in item.providers]
+    def judged(item: DeadCluster) -> DeadCluster:
+        if item.doubt != planning.UNMARKED:
+            return item
+        return replace(item, doubt="; ".join(dict.fromkeys(filter(None, map(answer, item.providers)))))
+
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return planning.without_doubt(found, dict(zip(asked, pool.map(answer, asked), strict=True)))
+        return [*pool.map(judged, planning.find(account))]
 
 
 def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:

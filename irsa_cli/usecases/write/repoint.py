@@ -42,7 +42,6 @@ from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.write import associate_oidc
 from irsa_cli.usecases.write.repoint_reads import (
-    Evidence,
     OldCluster,
     annotated,
     connect_new,
@@ -50,6 +49,7 @@ from irsa_cli.usecases.write.repoint_reads import (
     find_old,
     select,
     subjects,
+    unused,
     users_of,
 )
 from irsa_cli.usecases.write.update_sa import earlier_runs
@@ -145,7 +145,8 @@ class _Moving:
     wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     quota: int = 0
-    evidence: Evidence | None = None
+    is_provider_gone: bool = False
+    """For `retire`: whether the old cluster's OIDC provider does not exist."""
     accounts: list[tuple[Connection, list[Json] | Unreadable]] = field(default_factory=list)
     """Both clusters with their annotated ServiceAccounts, for `verify` and `status`; the new one first."""
 
@@ -169,7 +170,7 @@ class _Moving:
             found.quota = iam.trust_quota(connection.iam)
             found.wanted, found.notices = subjects(old, roles, request.namespace)
         elif request.phase is Phase.RETIRE:
-            found.evidence = Evidence.of(connection, move, request.unused_for)
+            found.is_provider_gone = iam.provider(connection.iam, move.old) is None
         else:
             found._read_accounts()
         return found
@@ -305,13 +306,14 @@ class _One:
         return planning.accounts_plan(wanted, {name: it for name, it in found.items() if it is not None})
 
     def _retire(self, role: FoundRole) -> tuple[Plan, list[str]]:
-        move, trust, evidence = self.move.move, role.state.trust, self.move.evidence
-        assert evidence is not None
+        move, trust, request = self.move.move, role.state.trust, self.move.request
         if not planning.of_provider(trust, move.old):
             return Plan(()), []
-        unused, why = evidence.unused(role)
-        if not unused:
-            return Plan(()), [f"stays: {why}"]
+        why = "the old cluster's OIDC provider does not exist, so STS takes no token of it"
+        if not self.move.is_provider_gone:
+            is_unused, why = unused(self.move.connection, role, move.old, request.unused_for)
+            if not is_unused:
+                return Plan(()), [f"stays: {why}"]
         plan = planning.retire_plan(role.name, trust, move, self._tags(role))
         if manager := self._manager(role):
             removed = [before for before, _ in planning.removals(trust, move.old)]
