@@ -160,19 +160,19 @@ def _title(item: Mapping[str, Any]) -> str:
 
 def shut_out(trust: Document, after: Document, move: Move) -> list[str]:
     """The subjects with allowed tokens of OLD and denied ones of NEW: by a Deny that names neither."""
+
+    def allows(document: Document, provider: str, name: Name, audience: str) -> bool:
+        subject = f"{_PREFIX}{':'.join(name)}"
+        token = WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
+        return trust_policy.admits(document, token)
+
     found = trusted(trust, move.old)
     return [
-        f"{namespace}/{name}"
-        for namespace, name in found.names
+        "/".join(name)
+        for name in found.names
         for audience in found.audiences
-        if trust_policy.admits(trust, identity(move.old, (namespace, name), audience))
-        and not trust_policy.admits(after, identity(move.new, (namespace, name), audience))
+        if allows(trust, move.old, name, audience) and not allows(after, move.new, name, audience)
     ]
-
-
-def identity(provider: str, name: Name, audience: str) -> WebIdentity:
-    """The token of a ServiceAccount of the provider's cluster."""
-    return WebIdentity(provider, f"https://{issuer_of(provider)}", f"{_PREFIX}{':'.join(name)}", audience)
 
 
 def check_addition(role: str, trust: Document, move: Move, quota: int) -> None:
