@@ -82,27 +82,17 @@ def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRol
     return True
 
 
-def read_account(iam: IAMClient) -> tuple[list[BoundRole], dict[str, Document]]:
+def read_account(iam: IAMClient, *, policies: bool = True) -> tuple[list[BoundRole], dict[str, Document]]:
     """All roles of the account, and its (and AWS's attached) policies by ARN; raises `ServiceError`."""
     roles: list[BoundRole] = []
-    policies: dict[str, Document] = {}
+    documents: dict[str, Document] = {}
     read = iam.get_account_authorization_details
-    kinds = ["Role", "LocalManagedPolicy", "AWSManagedPolicy"]
+    kinds = ["Role", *(["LocalManagedPolicy", "AWSManagedPolicy"] if policies else [])]
     for page in pages(read, "Marker", Filter=kinds, MaxItems=PAGE):
         roles += map(_detailed, page.get("RoleDetailList", []))
         found = (policy_details(item, as_answered) for item in page.get("Policies", []))
-        policies |= filter(None, found)
-    return roles, policies
-
-
-def all_roles(iam: IAMClient) -> list[tuple[BoundRole, tuple[str, ...]]]:
-    """All roles of the account, each with the names of its instance profiles; raises `ServiceError`."""
-    found = pages(iam.get_account_authorization_details, "Marker", Filter=["Role"], MaxItems=PAGE)
-    return [
-        (_detailed(role), tuple(item["InstanceProfileName"] for item in role.get("InstanceProfileList", [])))
-        for page in found
-        for role in page.get("RoleDetailList", [])
-    ]
+        documents |= filter(None, found)
+    return roles, documents
 
 
 def _detailed(role: RoleDetailTypeDef) -> BoundRole:

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tests.faults.injections import ESSENTIAL, Call
 from tests.faults.judge import Part
@@ -243,6 +244,39 @@ def _old_role(stage: FaultStage) -> None:
 def _repointed(stage: FaultStage) -> None:
     stage.run_to_the_end(_repoint("--add")(stage))
     _lose_the_journal(stage)
+
+
+def _dead_cluster(stage: FaultStage) -> None:
+    """What a deleted cluster left in IAM: its provider, and a role that irsa created for it."""
+    arn, prefix = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/doomed", _OLD_ISSUER.removeprefix("https://")
+    marks = {"irsa/cluster": arn, "irsa/service-account": "apps/app", "irsa/transaction": "earlier"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{prefix}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {
+                f"{prefix}:aud": "sts.amazonaws.com",
+                f"{prefix}:sub": "system:serviceaccount:apps:app",
+            }
+        },
+    }
+    iam = stage.iam()
+    iam.create_open_id_connect_provider(
+        Url=_OLD_ISSUER,
+        ClientIDList=["sts.amazonaws.com"],
+        ThumbprintList=[],
+        Tags=[{"Key": "irsa/cluster", "Value": arn}],
+    )
+    iam.create_role(
+        RoleName="doomed",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        Tags=[{"Key": key, "Value": text} for key, text in marks.items()],
+    )
+    iam.attach_role_policy(RoleName="doomed", PolicyArn=READ_ONLY)
+    iam.put_role_policy(RoleName="doomed", PolicyName="queue", PolicyDocument=json.dumps(DOCUMENT))
+    roles = stage.sandbox._front.cloud.iam(ACCOUNT, "aws").roles.values()
+    next(role for role in roles if role.name == "doomed").create_date -= timedelta(days=60)
 
 
 def _bare_account(stage: FaultStage) -> None:
@@ -554,6 +588,19 @@ COMMANDS = {
             like_others=True,
             followers=("create-sa",),
             binding=_SHARED,
+        ),
+        Command(
+            "retire",
+            lambda _stage: ("retire", "doomed", "--yes"),
+            (_dead_cluster,),
+            marked=False,
+            deletes=True,
+            like_others=True,
+            locks=False,
+            several=True,
+            followers=("recover-all",),
+            makes=False,
+            parts=(("doomed",), (_OLD_ISSUER.removeprefix("https://"),)),
         ),
         Command(
             "apply",

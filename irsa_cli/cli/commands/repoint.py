@@ -83,12 +83,8 @@ def command(**options: Any) -> int:
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # One line for each role.
     silent = settings.dry_run or not request.phase.writes
-
-    def work() -> AppliedList:
-        tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
-        return repoint(request, settings, speaking.progress.wire, tell)
-
-    done = outcome_of(work, speaking)
+    tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
+    done = outcome_of(lambda: repoint(request, settings, speaking.progress.wire, tell), speaking)
     done.detailed = detailed
     if isinstance(done, AppliedList):
         if speaking.output == "text":

@@ -16,7 +16,6 @@ from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.output.text import show_document, show_error
 from irsa_cli.cli.session import outcome_of, plan_saver, run_reading
 from irsa_cli.cli.terminal.wording import put, say
-from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.retired import DeadClusterList
 from irsa_cli.core.values.shown import visible
 
@@ -70,12 +69,8 @@ def command(**options: Any) -> int:
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # One line for each role.
     silent = settings.dry_run
-
-    def work() -> AppliedList:
-        tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
-        return retire(request, settings, speaking.progress.wire, tell)
-
-    done = outcome_of(work, speaking)
+    tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
+    done = outcome_of(lambda: retire(request, settings, speaking.progress.wire, tell), speaking)
     done.detailed = detailed
     save = plan_saver(options, "retire", request)
     return finish_applied(done, speaking, dry_run=silent, save=save)

@@ -43,7 +43,8 @@ from irsa_cli.core.values.shown import shown
 class BoundRole:
     """A role with the names of its policies; `hidden`: why these can't be read.
 
-    `last_used` is None if IAM knows of no use in 400 days; `documents` are the inline policies, if known.
+    `last_used` is None if IAM knows of no use in 400 days; `documents` are the inline policies, if known, and
+    `profiles` the instance profiles that have it.
     """
 
     arn: str
@@ -57,6 +58,7 @@ class BoundRole:
     last_used: datetime | None = None
     hidden: str = ""
     documents: Mapping[str, Document] = field(default_factory=dict)
+    profiles: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -379,6 +381,7 @@ def role_details(item: Mapping[str, Any], read: Read = document_of) -> BoundRole
         inline=tuple(sorted(inline)),
         last_used=moment((item.get("RoleLastUsed") or {}).get("LastUsedDate")),
         documents=inline,
+        profiles=tuple(str(one["InstanceProfileName"]) for one in item.get("InstanceProfileList") or ()),
     )
 
 

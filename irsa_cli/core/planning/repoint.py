@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -137,14 +137,12 @@ def without(trust: Document, provider: str) -> Document:
     return trust
 
 
-def trust_changes(
-    role: str, provider: str, pairs: Sequence[tuple[Document | None, Document | None]]
-) -> list[list[Change]]:
+def trust_changes(role: str, pairs: Iterable[tuple[Document | None, Document | None]]) -> list[list[Change]]:
     """A stage for each statement: they are in one document, and come in this order."""
     seen: set[str] = set()
     stages = []
     for before, after in pairs:
-        title = plain = _title(before or after or {}, provider)
+        title = plain = _title(before or after or {})
         while title in seen:
             title = f"{plain} ({len(seen) + 1})"
         seen.add(title)
@@ -153,26 +151,28 @@ def trust_changes(
     return stages
 
 
-def _title(item: Mapping[str, Any], provider: str) -> str:
-    names = ", ".join(_values(item, f"{issuer_of(provider)}:sub")) or "tokens of the cluster"
+def _title(item: Mapping[str, Any]) -> str:
+    issuers = [*map(issuer_of, principals(item, "Federated"))]
+    subjects = [text for issuer in issuers for text in _values(item, f"{issuer}:sub")]
+    names = ", ".join(subjects or [*issuers, *principals(item, "Service")])
     return names if item.get("Effect") == "Allow" else f"{names} ({item.get('Effect')})"
 
 
 def shut_out(trust: Document, after: Document, move: Move) -> list[str]:
     """The subjects with allowed tokens of OLD and denied ones of NEW: by a Deny that names neither."""
+
+    def allows(document: Document, provider: str, name: Name, audience: str) -> bool:
+        subject = f"{_PREFIX}{':'.join(name)}"
+        token = WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
+        return trust_policy.admits(document, token)
+
     found = trusted(trust, move.old)
     return [
-        f"{namespace}/{name}"
-        for namespace, name in found.names
+        "/".join(name)
+        for name in found.names
         for audience in found.audiences
-        if trust_policy.admits(trust, identity(move.old, (namespace, name), audience))
-        and not trust_policy.admits(after, identity(move.new, (namespace, name), audience))
+        if allows(trust, move.old, name, audience) and not allows(after, move.new, name, audience)
     ]
-
-
-def identity(provider: str, name: Name, audience: str) -> WebIdentity:
-    """The token of a ServiceAccount of the provider's cluster."""
-    return WebIdentity(provider, f"https://{issuer_of(provider)}", f"{_PREFIX}{':'.join(name)}", audience)
 
 
 def check_addition(role: str, trust: Document, move: Move, quota: int) -> None:
@@ -209,7 +209,7 @@ def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list
         for index, (document, titles) in enumerate([*bins, (bare, list[str]())]):
             grown = trust_policy.with_statement(document, piece)
             if size(grown) <= quota or index == len(bins):
-                bins[index : index + 1] = [(grown, [*titles, _title(piece, piece["Principal"]["Federated"])])]
+                bins[index : index + 1] = [(grown, [*titles, _title(piece)])]
                 break
     return [titles for _, titles in bins]
 
@@ -273,7 +273,7 @@ def accounts_plan(
 def add_plan(role: str, trust: Document, move: Move, accounts: Sequence[Change]) -> Plan:
     """NEW's statements, then the ServiceAccounts that use them."""
     copies, _ = additions(trust, move)
-    return Plan.of(*trust_changes(role, move.new, [(None, item) for item in copies]), list(accounts))
+    return Plan.of(*trust_changes(role, [(None, item) for item in copies]), list(accounts))
 
 
 def retire_plan(role: str, trust: Document, move: Move, tags: Sequence[Change] = ()) -> Plan:
@@ -289,7 +289,7 @@ def retire_plan(role: str, trust: Document, move: Move, tags: Sequence[Change] =
         )
     if not as_list(without(trust, move.old).get("Statement", [])):
         raise Refused(f"{role} keeps its only statement: IAM requires one")
-    return Plan.of(*trust_changes(role, move.old, removals(trust, move.old)), list(tags))
+    return Plan.of(*trust_changes(role, removals(trust, move.old)), list(tags))
 
 
 def moved_tag(

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.current import Bound, CurrentRole, NamedRole
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan import states
-from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.delete import Deletion, delete_role
 from irsa_cli.core.planning.deletion_checks import check_known, other_principals
+from irsa_cli.core.planning.repoint import trust_changes
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import principals, statements, trusted_providers
 from irsa_cli.core.trust import trust_policy
@@ -189,25 +191,24 @@ def _dead(
 
 
 def chosen(found: Sequence[DeadCluster], names: Iterable[str], account: ReadAccount) -> list[DeadCluster]:
-    """The deleted clusters of these names, each once; raises `Refused` for a name of none, or of several."""
+    """The deleted clusters of these names, each once.
+
+    Raises `Refused` for a name of none, of several, or of one that may exist.
+    """
     picked: dict[int, DeadCluster] = {}
     for name in names:
         those = {number: item for number, item in enumerate(found) if item.is_called(name)}
         if len(those) != 1:
             raise _not_one(name, those.values(), account)
         picked |= those
-    return list(picked.values())
-
-
-def check_gone(named: Iterable[DeadCluster]) -> None:
-    """Raise `Refused` for a cluster that may exist."""
-    for item in named:
+    for item in picked.values():
         if item.doubt:
             raise Refused(
                 f"it is not certain that {item.name} is gone",
                 reason=item.doubt,
                 next_steps=("irsa retire --list", "or remove its roles with the tool that manages them"),
             )
+    return list(picked.values())
 
 
 def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount) -> Refused:
@@ -238,21 +239,18 @@ def _is(name: str, arn: str, *issuers: str) -> bool:
 class Retiring:
     """The wanted removal: of roles unused for so many seconds; with `unmarked` also if no tool owns them.
 
-    `dead` are the providers whose clusters are certainly gone.
+    `found` are all deleted clusters of the account.
     """
 
     account: ReadAccount
-    dead: Collection[str]
+    found: Sequence[DeadCluster]
     unused_for: float
     unmarked: bool = False
 
-    @classmethod
-    def of(
-        cls, account: ReadAccount, found: Iterable[DeadCluster], unused_for: float, *, unmarked: bool
-    ) -> Retiring:
-        """By all clusters that were found."""
-        dead = {provider for item in found if not item.doubt for provider in item.providers}
-        return cls(account, dead, unused_for, unmarked)
+    @cached_property
+    def dead(self) -> frozenset[str]:
+        """The providers whose clusters are certainly gone."""
+        return frozenset(arn for item in self.found if not item.doubt for arn in item.providers)
 
     def is_nobody(self, principal: str) -> bool:
         """Whether a principal is a cluster that is gone, or a provider that does not exist."""
@@ -307,7 +305,7 @@ class Retiring:
             pods = str(item.get("Sid", "")).startswith(trust_policy.MARK) and bool(dead.arn)
             condition = item.get("Condition")
             source = condition.get("ArnEquals", {}) if isinstance(condition, dict) else {}
-            if (ours and alone and named and set(named) <= {*self.dead}) or (
+            if (ours and alone and named and self.dead.issuperset(named)) or (
                 pods and source.get("aws:SourceArn") == dead.arn
             ):
                 found.append(dict(item))
@@ -337,18 +335,7 @@ def removals(role: LeftRole, unwanted: Sequence[Document]) -> tuple[Plan, str]:
         rest = trust_policy.without_statement(rest, item)
     if unwanted and not as_list(rest.get("Statement", [])):
         return Plan(()), "its trust policy has no other statement, and IAM requires one"
-    changes = [
-        Change(Kind.TRUST_STATEMENT, (role.name, _subjects(item)), states.DocumentState(item), None)
-        for item in unwanted
-    ]
-    return Plan.of(changes), ""
-
-
-def _subjects(item: Document) -> str:
-    found = trust_policy.read_statement(item)
-    if found is not None:
-        return ", ".join(found.subjects)
-    return ", ".join([*map(issuer_of, principals(item, "Federated")), *principals(item, "Service")])
+    return Plan.of(*trust_changes(role.name, [(item, None) for item in unwanted])), ""
 
 
 def provider_kept(provider: states.ProviderState | None, trusting: Sequence[str], *, unmarked: bool) -> str:
@@ -365,16 +352,6 @@ def provider_kept(provider: states.ProviderState | None, trusting: Sequence[str]
         verb = "trusts" if len(trusting) == 1 else "trust"
         return f"{plural(len(trusting), 'role')} {verb} it: {', '.join([*trusting[:SHOWN], *more])}"
     return f"irsa could not restore {', '.join(provider.unknown)}" if provider.unknown else ""
-
-
-def without_doubt(found: Iterable[DeadCluster], gone: Mapping[str, str]) -> list[DeadCluster]:
-    """The same, with what their issuers said: by provider '' for one that is gone, or why it may exist."""
-    return [
-        replace(item, doubt="; ".join(dict.fromkeys(filter(None, map(gone.get, item.providers)))))
-        if item.doubt == UNMARKED
-        else item
-        for item in found
-    ]
 
 
 def as_json(item: DeadCluster, account: ReadAccount) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from irsa_cli.core.results.result import (
 )
 from irsa_cli.core.values.arn import check_account, check_cluster
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError, ServiceError
 
 _TEXT_OR_NULL = (None, str)
 _CLUSTER = {"name": str, **dict.fromkeys(("arn", "region", "account", "issuer"), _TEXT_OR_NULL)}
@@ -104,12 +104,8 @@ class ReadDocument:
     @property
     def pending(self) -> list[NotBegun]:
         """The ServiceAccounts that were not begun."""
-        found = []
-        for raw in self.about.get("notBegun", ()):
-            cluster = _cluster(raw["cluster"])
-            if cluster is not None:
-                found.append(NotBegun(cluster, _name(raw["serviceAccount"]), cluster.full_name))
-        return found
+        pairs = [(_cluster(raw["cluster"]), raw["serviceAccount"]) for raw in self.about.get("notBegun", ())]
+        return [NotBegun(it, _name(account), it.full_name) for it, account in pairs if it is not None]
 
 
 def read_document(text: str, source: str) -> ReadDocument:
@@ -139,21 +135,21 @@ def read_document(text: str, source: str) -> ReadDocument:
 
 def _items(document: Mapping[str, Any], source: str) -> list[Item]:
     raw = document["items"]
-    errors: dict[int | None, Exception] = {}
-    for error in document["errors"]:
-        if error["item"] is not None and not 0 <= error["item"] < len(raw):
-            raise InvalidInput("an error is about no item")
-        errors[error["item"]] = IrsaError(
-            error["message"],
-            reason=error["reason"],
-            details=error["details"],
-            next_steps=error["next"],
-            code=error["code"],
-        )
+    errors = {error["item"]: _error(error) for error in document["errors"]}
+    if not errors.keys() <= {None, *range(len(raw))}:
+        raise InvalidInput("an error is about no item")
     found = [_item(item, errors.get(number)) for number, item in enumerate(raw)]
     if not found and None in errors:  # The run did not start.
         found.append(Item(source, CLUSTER, Result(Ended.FAILED, error=errors[None]), place=source))
     return found
+
+
+def _error(raw: Mapping[str, Any]) -> IrsaError:
+    said: dict[str, Any] = {key: raw[key] for key in ("message", "reason", "details", "code")}
+    said["next_steps"] = raw["next"]
+    if "service" not in raw:
+        return IrsaError(**said)
+    return ServiceError(**said, service=str(raw["service"]), operation=str(raw.get("operation")))
 
 
 def _item(raw: Mapping[str, Any], error: Exception | None) -> Item:
@@ -213,23 +209,12 @@ def _state(raw: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value for key, value in raw.items()}
 
 
-@dataclass(frozen=True)
-class _RawError(ItemError):
-    """An error in the form of its document."""
-
-    raw: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """One of `errors`."""
-        return {**self.raw, "item": self.item}
-
-
 @dataclass
 class MergedList(AppliedList):
-    """The results of several documents, whose own items, errors and codes are `raw`, `errors` and `codes`."""
+    """The results of several documents, whose own items and codes are `raw` and `codes`."""
 
     raw: list[Mapping[str, Any]] = field(default_factory=list)
-    errors: list[_RawError] = field(default_factory=list)
+    errors: list[ItemError] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     is_timed = False
 
@@ -265,11 +250,8 @@ def merge(documents: Sequence[ReadDocument]) -> MergedList:
         about, before = (item.result.cluster, item.name), one.source
         if raw and seen.setdefault(about, before) != before:
             raise InvalidInput(f"{item.title} is in {seen[about]} and in {before}")
-        done.errors += [
-            _RawError(IrsaError(error["message"]), len(done.raw) if raw else None, error)
-            for error in one.document["errors"]
-            if error["item"] == (number if raw else None)
-        ]
+        if item.result.error is not None:
+            done.errors.append(ItemError(item.result.error, len(done.raw) if raw else None))
         done.raw += raw
     pending = [item for one in documents for item in one.pending]
     done.pending = sorted(pending, key=lambda item: _place(item.cluster))
@@ -286,21 +268,19 @@ def _missing(documents: Sequence[ReadDocument]) -> tuple[str, ...]:
     commands = {one.about["command"].partition(" ")[0] for one in documents}
     if len(commands) > 1:
         raise InvalidInput(f"the files are of several commands: {', '.join(sorted(commands))}")
-    parts = [(one, one.about.get("shard")) for one in documents]
-    known = [(one, shard) for one, shard in parts if shard]
-    found: dict[int, str] = {}
+    known = [(one, shard) for one in documents if (shard := one.about.get("shard"))]
+    if not known:
+        return ()
+    whole, found = known[0][1], set[int]()
     for one, shard in known:
-        if any(shard[key] != known[0][1][key] for key in ("total", "files")):
+        if any(shard[key] != whole[key] for key in ("total", "files")):
             raise InvalidInput(
                 f"{one.source} is of another run", reason="its files or the number of shards differ"
             )
         if shard["index"] in found:
             raise InvalidInput(f"{one.source} is shard {shard['index']} again")
-        found[shard["index"]] = one.source
-    if not known:
-        return ()
-    for one, shard in parts:
-        if not shard and one.document["items"]:
+        found.add(shard["index"])
+    for one in documents:
+        if one.document["items"] and not one.about.get("shard"):
             raise InvalidInput(f"{one.source} is no shard", reason="others are")
-    total = known[0][1]["total"]
-    return tuple(f"{index}/{total}" for index in range(total) if index not in found)
+    return tuple(f"{index}/{whole['total']}" for index in range(whole["total"]) if index not in found)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timezone
-from itertools import starmap
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import details, issuer_keys
@@ -51,13 +51,13 @@ def read_account(aws: AwsSession, target: Target, note: Note) -> ReadAccount:
     with naming_caller(lambda _: aws.caller()), ThreadPoolExecutor(PARALLEL) as pool:
         number, iam = Arn.parse(aws.identity()).account, aws.client("iam")
         check_expected(target, Cluster("", "", aws.region, aws.partition, number, ""))
-        roles = pool.submit(details.all_roles, iam)
+        roles = pool.submit(details.read_account, iam, policies=False)
         regions = enabled_regions(aws)
         note(f"account {number} · {len(regions)} regions · {caller_name(aws.caller())}")
         clusters = [*pool.map(lambda name: read(lambda: issuers(aws.moved_to(name).client("eks"))), regions)]
         arns = provider_arns(iam)
         states = [*pool.map(lambda arn: read(lambda: reading.provider(iam, arn)), arns)]
-        found = tuple(starmap(_left, roles.result()))
+        found = tuple(map(_left, roles.result()[0]))
     known = {name: item for name, item in zip(regions, clusters, strict=True) if isinstance(item, dict)}
     unread = [
         f"the clusters of {name} were not read: {item.why}"
@@ -77,11 +77,11 @@ def read_account(aws: AwsSession, target: Target, note: Note) -> ReadAccount:
     )
 
 
-def _left(role: BoundRole, profiles: tuple[str, ...]) -> LeftRole:
+def _left(role: BoundRole) -> LeftRole:
     path = role.arn.partition(":role")[2].rpartition("/")[0] + "/"
     state = RoleState(path, role.trust, permissions_boundary=role.boundary, tags=dict(role.tags))
     current = CurrentRole(state, frozenset(role.attached), role.documents, role_id=role.role_id)
-    return LeftRole(role.arn, current, role.created, role.last_used, profiles)
+    return LeftRole(role.arn, current, role.created, role.last_used, role.profiles)
 
 
 def check_read(account: ReadAccount) -> None:
@@ -106,10 +106,13 @@ def dead_clusters(account: ReadAccount, log: WireLog) -> list[DeadCluster]:
             return "" if error.status == 404 else f"{planning.UNMARKED}; {error.reason}"
         return "its issuer answers: a cluster of another account has it"
 
-    found = planning.find(account)
-    asked = [arn for item in found if item.doubt == planning.UNMARKED for arn in item.providers]
+    def judged(item: DeadCluster) -> DeadCluster:
+        if item.doubt != planning.UNMARKED:
+            return item
+        return replace(item, doubt="; ".join(dict.fromkeys(filter(None, map(answer, item.providers)))))
+
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return planning.without_doubt(found, dict(zip(asked, pool.map(answer, asked), strict=True)))
+        return [*pool.map(judged, planning.find(account))]
 
 
 def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:
@@ -128,4 +131,5 @@ def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:
 
 def left_by(iam: IAMClient, cluster: str) -> list[LeftRole]:
     """The roles that irsa created, or adopted, for a cluster by its ARN."""
-    return [role for role in starmap(_left, details.all_roles(iam)) if role.owner == cluster]
+    roles, _ = details.read_account(iam, policies=False)
+    return [role for role in map(_left, roles) if role.owner == cluster]

@@ -42,7 +42,6 @@ from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.write import associate_oidc
 from irsa_cli.usecases.write.repoint_reads import (
-    Evidence,
     OldCluster,
     annotated,
     connect_new,
@@ -50,6 +49,7 @@ from irsa_cli.usecases.write.repoint_reads import (
     find_old,
     select,
     subjects,
+    unused,
     users_of,
 )
 from irsa_cli.usecases.write.update_sa import earlier_runs
@@ -105,10 +105,11 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
         stop.number = stop.number or item.result.signal
 
     if request.phase is Phase.ADD and move.roles:
-        asked = associate_oidc.Request(request.target, move.audiences)
-        result = attempt(
-            "", lambda: associate_oidc.associate_oidc(asked, replace(settings, note=_quiet), log)
-        )
+        said = (planning.trusted(role.trust, move.move.old).audiences for role in move.roles)
+        audiences = dict.fromkeys((DEFAULT_AUDIENCE, *(text for each in said for text in each)))
+        asked = associate_oidc.Request(request.target, tuple(audiences))
+        quiet = replace(settings, note=lambda text: None)  # The head of its own command was said already.
+        result = attempt("", lambda: associate_oidc.associate_oidc(asked, quiet, log))
         add(Item(connection.cluster.name, CLUSTER, replace(result, cluster=connection.cluster)))
         if result.error is not None:
             done.pending = [NotBegun(connection.cluster, name) for name in names]
@@ -129,10 +130,6 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     return done
 
 
-def _quiet(_text: str) -> None:
-    """The head of the provider's own command was said already."""
-
-
 @dataclass
 class _Moving:
     """The state that all roles of one command share."""
@@ -145,7 +142,8 @@ class _Moving:
     wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     quota: int = 0
-    evidence: Evidence | None = None
+    is_provider_gone: bool = False
+    """For `retire`: whether the old cluster's OIDC provider does not exist."""
     accounts: list[tuple[Connection, list[Json] | Unreadable]] = field(default_factory=list)
     """Both clusters with their annotated ServiceAccounts, for `verify` and `status`; the new one first."""
 
@@ -169,7 +167,7 @@ class _Moving:
             found.quota = iam.trust_quota(connection.iam)
             found.wanted, found.notices = subjects(old, roles, request.namespace)
         elif request.phase is Phase.RETIRE:
-            found.evidence = Evidence.of(connection, move, request.unused_for)
+            found.is_provider_gone = iam.provider(connection.iam, move.old) is None
         else:
             found._read_accounts()
         return found
@@ -187,12 +185,6 @@ class _Moving:
                 if self.request.phase is Phase.VERIFY:
                     raise IrsaError(what, reason=accounts.why)
                 self.notices.append(f"{what}: {accounts.why}")
-
-    @property
-    def audiences(self) -> tuple[str, ...]:
-        """The audiences that the new provider has to accept."""
-        said = (planning.trusted(role.trust, self.move.old).audiences for role in self.roles)
-        return tuple(dict.fromkeys((DEFAULT_AUDIENCE, *(text for each in said for text in each))))
 
 
 @dataclass
@@ -266,9 +258,8 @@ class _One:
 
     def _add(self, role: FoundRole) -> tuple[Plan, list[str]]:
         move, trust = self.move.move, role.state.trust
-        copies, _ = planning.additions(trust, move)
-        if copies and (manager := self._manager(role)):
-            return Plan(()), [self._for_its_maker(*manager, copies, "add")]
+        if note := self._left_to_its_maker(role, planning.additions(trust, move)[0], "add"):
+            return Plan(()), [note]
         planning.check_addition(role.name, trust, move, self.move.quota)
         found = self._accounts()
         self.facts["manifests"] = [item.manifest for item in found.absent]
@@ -277,12 +268,11 @@ class _One:
             found.notes.append(f"not in {name} yet: ServiceAccount {missing}")
         return planning.add_plan(role.name, trust, move, found.changes), found.notes
 
-    def _manager(self, role: FoundRole) -> tuple[str, str] | None:
+    def _left_to_its_maker(self, role: FoundRole, statements: Sequence[Document], verb: str) -> str:
+        """The note on a role of another tool, whose statements are kept for its next run; '' for others."""
         manager, why = planning.manager_of(role.name, role.state)
-        return (manager, why) if manager and not self.move.request.others else None
-
-    def _for_its_maker(self, manager: str, why: str, statements: Sequence[Document], verb: str) -> str:
-        """Keep the statements for the tool's next run; the note about it."""
+        if not manager or not statements or self.move.request.others:
+            return ""
         is_hcl = manager == makers.TERRAFORM
         self.facts["statements"] = [
             {"language": "hcl", "text": planning.as_hcl(item)}
@@ -305,18 +295,18 @@ class _One:
         return planning.accounts_plan(wanted, {name: it for name, it in found.items() if it is not None})
 
     def _retire(self, role: FoundRole) -> tuple[Plan, list[str]]:
-        move, trust, evidence = self.move.move, role.state.trust, self.move.evidence
-        assert evidence is not None
+        move, trust, request = self.move.move, role.state.trust, self.move.request
         if not planning.of_provider(trust, move.old):
             return Plan(()), []
-        unused, why = evidence.unused(role)
-        if not unused:
-            return Plan(()), [f"stays: {why}"]
+        why = "the old cluster's OIDC provider does not exist, so STS takes no token of it"
+        if not self.move.is_provider_gone:
+            is_unused, why = unused(self.move.connection, role, move.old, request.unused_for)
+            if not is_unused:
+                return Plan(()), [f"stays: {why}"]
         plan = planning.retire_plan(role.name, trust, move, self._tags(role))
-        if manager := self._manager(role):
-            removed = [before for before, _ in planning.removals(trust, move.old)]
-            return Plan(()), [self._for_its_maker(*manager, removed, "remove")]
-        return plan, [why]
+        removed = [before for before, _ in planning.removals(trust, move.old)]
+        note = self._left_to_its_maker(role, removed, "remove")
+        return (Plan(()), [note]) if note else (plan, [why])
 
     def _tags(self, role: FoundRole) -> list[Change]:
         name, connection = parse_full_name(role.state.tags.get(SERVICE_ACCOUNT_TAG, "")), self.move.connection

@@ -10,36 +10,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 
-from irsa_cli.aws import iam
 from irsa_cli.aws.cluster import cluster_names, describe
 from irsa_cli.aws.listing import FoundRole, ListedRole
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
-from irsa_cli.aws.trail import HOMES, exchanged_since
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import repoint as planning
-from irsa_cli.core.planning.repoint import Move, Name, WantedAccount
+from irsa_cli.core.planning.repoint import Name, WantedAccount
 from irsa_cli.core.policies.statements import names_provider, trusted_providers
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import issuer_of, provider_arn
-from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.patience import current
 from irsa_cli.core.values.shown import moment
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.readable import read
+from irsa_cli.usecases.read.use import sts_regions, use_in_trail
 
 ISSUER_ID = re.compile(r"[0-9A-F]{32}", re.ASCII)
 """The id of an issuer of EKS, the end of its URL."""
 _EKS = re.compile(r"https://oidc[.-]eks[^/]*/id/([0-9A-F]{32})", re.ASCII)
-_REGION = re.compile(r"oidc[.-]eks\.([a-z0-9-]+)\.")
 SPREAD_SECONDS = 60.0
 """For how long STS may refuse a statement that IAM has confirmed."""
 _DAY = timedelta(days=1)
-TRAIL_DAYS = 90
-"""Days for which CloudTrail's event history is kept."""
 
 
 @dataclass(frozen=True)
@@ -182,63 +177,23 @@ def subjects(
     return wanted, notes
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """Whether tokens of the old cluster are still used for a role, asked of IAM and CloudTrail."""
-
-    connection: Connection
-    move: Move
-    seconds: float
-    has_provider: bool
-
-    @classmethod
-    def of(cls, connection: Connection, move: Move, seconds: float) -> Evidence:
-        """Read whether the old provider is there; raises `ServiceError`."""
-        return cls(connection, move, seconds, iam.provider(connection.iam, move.old) is not None)
-
-    def unused(self, role: FoundRole) -> tuple[bool, str]:
-        """Whether it is shown that no token of the old cluster is used, and by what, or why not."""
-        if not self.has_provider:
-            return True, "the old cluster's OIDC provider does not exist, so STS takes no token of it"
-        if not self.seconds:
-            return True, "its use was not checked (--unused-for 0s)"
-        span = timedelta(seconds=self.seconds)
-        since = datetime.now(timezone.utc) - span
-        day = moment(since)
-        if role.created > since:
-            return False, f"it was created after {day}"
-        # IAM shows a use hours later.
-        if span >= _DAY and (role.last_used is None or role.last_used < since):
-            return True, f"IAM shows no use of the role since {day}"
-        return self._trail(role, since, day)
-
-    def _trail(self, role: FoundRole, since: datetime, day: str) -> tuple[bool, str]:
-        said = planning.trusted(role.state.trust, self.move.old)
-        if said.patterns or self.seconds > TRAIL_DAYS * _DAY.total_seconds():
-            why = "a statement allows a pattern of subjects" if said.patterns else "CloudTrail keeps 90 days"
-            return False, f"the role is used, and {why}: CloudTrail can't show who uses it"
-        for region in self.regions:
-            session = self.connection.home.moved_to(region)
-            for name in said.names:
-                found = read(
-                    lambda n=name, s=session: exchanged_since(s, subject(*n), self.move.old, since)  # type: ignore[misc]
-                )
-                if isinstance(found, Unreadable):
-                    return False, f"CloudTrail in {region} could not be read: {found.why}"
-                if found is not None:
-                    last = moment(found)
-                    return (
-                        False,
-                        f"{'/'.join(name)} of the old cluster used it on {last} (CloudTrail in {region})",
-                    )
-        return True, f"CloudTrail in {', '.join(self.regions)} shows no token of the old cluster since {day}"
-
-    @property
-    def regions(self) -> list[str]:
-        """Where pods of the old cluster call STS: the cluster's region, or the global endpoint."""
-        found = _REGION.match(issuer_of(self.move.old))
-        own, home = self.connection.cluster.region, self.connection.aws
-        return list(dict.fromkeys([found[1] if found else own, HOMES.get(home.partition, own)]))
+def unused(connection: Connection, role: FoundRole, provider: str, seconds: float) -> tuple[bool, str]:
+    """Whether it is shown that no token of the provider is used for a role, and by what, or why not."""
+    if not seconds:
+        return True, "its use was not checked (--unused-for 0s)"
+    span = timedelta(seconds=seconds)
+    since = datetime.now(timezone.utc) - span
+    day = moment(since)
+    if role.created > since:
+        return False, f"it was created after {day}"
+    # IAM shows a use hours later.
+    if span >= _DAY and (role.last_used is None or role.last_used < since):
+        return True, f"IAM shows no use of the role since {day}"
+    aws = connection.home.moved_to(connection.cluster.region)
+    if used := use_in_trail(aws, role.state.trust, provider, since):
+        return False, f"the role is used, and {used}"
+    regions = ", ".join(sts_regions(aws, provider, aws.region))
+    return True, f"CloudTrail in {regions} shows no token of the old cluster since {day}"
 
 
 def exchanged(connection: Connection, arn: str, names: Sequence[tuple[Name, str]]) -> dict[Name, str]:

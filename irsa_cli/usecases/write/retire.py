@@ -18,7 +18,6 @@ from pathlib import Path
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.session import AwsSession, WireCall
-from irsa_cli.aws.trail import HOMES, exchanged_since
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
@@ -28,7 +27,6 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
-from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.patience import current, extend
 from irsa_cli.core.values.shown import plural
@@ -45,6 +43,7 @@ from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.readable import read
+from irsa_cli.usecases.read.use import use_in_trail
 from irsa_cli.usecases.write import delete_sa
 
 
@@ -117,9 +116,7 @@ class _Running:
         self._find_journals(account)
         found = retired.dead_clusters(account, log)
         chosen = found if request.everything else planning.chosen(found, request.names, account)
-        if request.names:
-            planning.check_gone(chosen)
-        retiring = Retiring.of(account, found, request.age, unmarked=request.unmarked)
+        retiring = Retiring(account, found, request.age, request.unmarked)
         notices = [f"{item.name}: nothing is removed: {item.doubt}" for item in chosen if item.doubt]
         proven = {
             item.name if len(chosen) > 1 else "": (item, self._connection(aws, item, account, log))
@@ -339,16 +336,10 @@ class _Retired:
 
     def _use(self, statement: Document) -> str:
         """The use of a statement in CloudTrail, or why it is unknown; '' for none."""
-        found, aws = read_statement(statement), self.connection.aws
-        if found is None or any(mark in name for name in found.subjects for mark in "*?"):
-            return "CloudTrail can't show its use: it does not name its subjects one by one"
+        aws = self.connection.aws.moved_to(self.connection.cluster.region)
         since = self.retiring.account.now - timedelta(seconds=self.retiring.unused_for)
-        for region in dict.fromkeys((self.connection.cluster.region, HOMES.get(aws.partition, aws.region))):
-            for subject in found.subjects:
-                look = partial(exchanged_since, aws.moved_to(region), subject, found.provider, since)
-                last = read(look)
-                if isinstance(last, Unreadable):
-                    return f"CloudTrail was not read: {last.why}"
-                if last is not None:
-                    return f"{subject} used it on {last:%Y-%m-%d}"
-        return ""
+        providers = principals(statement, "Federated")
+        if not providers:
+            return "CloudTrail can't show its use"
+        asked = (use_in_trail(aws, {"Statement": [statement]}, provider, since) for provider in providers)
+        return next(filter(None, asked), "")

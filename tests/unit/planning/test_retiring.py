@@ -76,7 +76,7 @@ def trusting(*numbers: int) -> Document:
 
 def kept(found: ReadAccount, *, unmarked: bool = False) -> dict[str, str]:
     dead = retire.find(found)
-    retiring = Retiring.of(found, dead, 30 * DAY, unmarked=unmarked)
+    retiring = Retiring(found, dead, 30 * DAY, unmarked)
     return {it.name: retiring.why_kept(it, item) for item in dead if not item.doubt for it in item.roles}
 
 
@@ -157,7 +157,7 @@ def test_of_a_shared_role_only_its_own_statement_goes() -> None:
     shared = role("both", trusting(1, 2), arn_of("dead"))
     found = account(shared, p1=arn_of("live"), p2=arn_of("dead"))
     (dead,) = retire.find(found)
-    unwanted = Retiring.of(found, [dead], 30 * DAY, unmarked=False).statements(shared, dead)
+    unwanted = Retiring(found, [dead], 30 * DAY).statements(shared, dead)
     plan, why = retire.removals(shared, unwanted)
     assert (len(plan), why, len(unwanted)) == (1, "", 1)
     assert trust_policy.without_statement(trusting(1, 2), unwanted[0]) == trusting(1)
