@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from irsa_cli.sandbox.aws.clusters import Cluster
 from irsa_cli.sandbox.aws.front import Front
-from irsa_cli.sandbox.aws.identities import Entry
 from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.exchange import Incoming, Label, call_app
 from irsa_cli.sandbox.kube.access import parse_route
@@ -89,7 +88,8 @@ class Access:
 
     def grant(self, cluster: Cluster, arn: str, username: str, groups: tuple[str, ...]) -> None:
         """From now on the user or role with this ARN is `username`, in `groups`, in the cluster."""
-        self._front.clusters.access_entries.put(cluster.arn, arn, Entry(username, groups))
+        entries = self._front.clusters.access_entries
+        entries.put(cluster.spec, cluster.arn, arn, username=username, kubernetesGroups=groups)
 
     def identify(self, cluster: Cluster, token: str) -> Identity | None:
         """The identity of a token in the cluster, also of administrators without entry; else None."""
@@ -98,8 +98,8 @@ class Access:
         except (AwsError, ValueError):
             return None
         entry = self._front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
-        if entry and entry.principal in ("", caller.user_id.partition(":")[0]):
-            return Identity(entry.username, entry.groups, caller.arn)
+        if entry and entry["_principal"] in ("", caller.user_id.partition(":")[0]):
+            return Identity(entry["username"], tuple(entry["kubernetesGroups"]), caller.arn)
         at_home = (caller.account, caller.partition) == (cluster.spec.account, cluster.partition)
         with self._front.cloud.lock:
             is_admin = at_home and self._front.callers.is_admin(caller)

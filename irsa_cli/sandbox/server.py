@@ -6,8 +6,8 @@ The certificates are leaves of a CA that is created at start. The private keys e
 instant, in a file that only this user can read: Python's ssl takes them from nowhere else.
 
 The issuers' names (oidc.eks.REGION.amazonaws.com) lead to AWS. A client with the HTTPS proxy of the sandbox's
-environment, and its CA, finds the public documents of the sandbox's clusters there; the proxy leads nowhere
-else.
+environment, AWS's own port, and its CA finds the public documents of the sandbox's clusters there; the proxy
+leads nowhere else.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ import functools
 import io
 import os
 import socket
-import socketserver
 import ssl
 import struct
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -27,16 +25,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from http.client import responses
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from irsa_cli.sandbox.aws.clusters import Cluster, Clusters
+from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.exchange import Delivery, Endpoint, Exchange, Incoming, Label
+from irsa_cli.sandbox.kube.access import discovery_of
 from irsa_cli.sandbox.model import Answer
 
 HOST = "127.0.0.1"
@@ -47,7 +45,8 @@ GARBAGE = b"no protocol that anybody speaks\r\n"
 class Server:
     """One listening port that leads to one endpoint.
 
-    `name` is for faults of handshakes; `control` answers `/_sandbox/` without faults or log.
+    `name` is for faults of handshakes; `control` answers `/_sandbox/` without faults or log. `issuers`: it is
+    also the HTTPS proxy by which they are reached; what comes through it is TLS.
     """
 
     exchange: Exchange
@@ -55,6 +54,7 @@ class Server:
     tls: ssl.SSLContext | None = None
     name: str = "aws"
     control: Callable[[Incoming], Any] | None = None
+    issuers: Issuers | None = None
 
     def __post_init__(self) -> None:
         self._listener = _Listener(self)
@@ -66,20 +66,16 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        _close(self._listener, self._thread)
+        if self._thread.ident is not None:
+            self._listener.shutdown()
+            self._thread.join()
+        self._listener.server_close()
         self._listener.close_connections()
-
-
-def _close(listener: socketserver.BaseServer, thread: threading.Thread) -> None:
-    if thread.ident is not None:
-        listener.shutdown()
-        thread.join()
-    listener.server_close()
 
 
 class _Listener(ThreadedWSGIServer):
     def __init__(self, owner: Server) -> None:
-        super().__init__(HOST, 0, _no_wsgi, _Handler)
+        super().__init__(HOST, 0, lambda *_: (), _Handler)  # Its handler answers, no application.
         self.owner = owner
         self._connections: set[socket.socket] = set()
         self._garbled: set[socket.socket] = set()
@@ -88,11 +84,11 @@ class _Listener(ThreadedWSGIServer):
         connection, address = self.socket.accept()
         if self.owner.tls:
             connection = self._wrap(connection, self.owner.tls)
-            self.owner.exchange.connected(1)
         self._connections.add(connection)
         return connection, address
 
     def _wrap(self, connection: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+        self.owner.exchange.connected(1)
         fault = self.owner.exchange.faults.strike_handshake(self.owner.name)
         if fault and fault.kind == "tls-garbage":
             self._garbled.add(connection)
@@ -100,6 +96,16 @@ class _Listener(ThreadedWSGIServer):
         # The handshake is left to the connection's own thread: a silent client must not block others.
         context = strangers_tls() if fault else tls
         return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+
+    def serve_issuer(self, connection: socket.socket, address: Any, tls: ssl.SSLContext) -> None:
+        """Answer the requests of a client that believes that it has reached an issuer."""
+        with self._wrap(connection, tls) as wrapped:
+            self._connections.add(wrapped)
+            try:
+                self.finish_request(wrapped, address)
+            finally:
+                self._connections.discard(wrapped)
+                self.owner.exchange.connected(-1)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         if request not in self._garbled:
@@ -110,12 +116,6 @@ class _Listener(ThreadedWSGIServer):
         request.settimeout(5.0)
         request.recv(65536)
         request.sendall(GARBAGE)
-
-    @property
-    def keeps_connections(self) -> bool:
-        """Whether a connection is good for more than one call."""
-        owner = self.owner
-        return owner.tls is None or not owner.exchange.faults.await_handshakes(owner.name)
 
     def shutdown_request(self, request: Any) -> None:
         self._connections.discard(request)
@@ -130,10 +130,6 @@ class _Listener(ThreadedWSGIServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A broken connection is the client's business; nothing is printed."""
-
-
-def _no_wsgi(environ: Any, start_response: Any) -> Any:
-    raise NotImplementedError("requests are answered by the handler")
 
 
 class _WholeRequests(io.BufferedReader):
@@ -166,14 +162,29 @@ class _Handler(WSGIRequestHandler):
         super().setup()
         self.rfile = _WholeRequests(self.rfile.detach())
 
+    def do_CONNECT(self) -> None:  # noqa: N802 - the name by which the base finds it
+        """Lead to an issuer, and nowhere else."""
+        issuers = self.server.owner.issuers
+        tls = issuers.tls(self.path.removesuffix(":443")) if issuers else None
+        if tls is None:
+            self.wfile.write(b"HTTP/1.1 403 Only the sandbox's issuers\r\nContent-Length: 0\r\n\r\n")
+            return
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self.wfile.flush()
+        self.server.serve_issuer(self.connection, self.client_address, tls)
+        self.close_connection = True
+
     def run_wsgi(self) -> None:
         """Answer one request; werkzeug's own would close the connection after each."""
         request = self._read()
         owner = self.server.owner
+        endpoint = owner.endpoint
         if owner.control and request.target.startswith("/_sandbox/"):
             self._write(Delivery(owner.control(request)))
             return
-        self._write(owner.exchange.carry(owner.endpoint, request))
+        if owner.issuers and isinstance(self.connection, ssl.SSLSocket):
+            endpoint = owner.issuers
+        self._write(owner.exchange.carry(endpoint, request))
 
     def _read(self) -> Incoming:
         if self.headers.get("Expect", "").lower() == "100-continue":
@@ -202,7 +213,9 @@ class _Handler(WSGIRequestHandler):
             self.send_header(name, value)
         if "Content-Length" not in answer.headers:
             self.send_header("Content-Length", str(len(answer.body)))
-        keeps = self.server.keeps_connections
+        owner = self.server.owner
+        encrypted = isinstance(self.connection, ssl.SSLSocket)
+        keeps = not (encrypted and owner.exchange.faults.await_handshakes(owner.name))
         if not keeps:
             self.send_header("Connection", "close")
         self.end_headers()
@@ -271,11 +284,16 @@ KEYS = "/keys"
 _json = Answer.of_json
 
 
-class _Documents:
-    """The documents of all issuers, as one endpoint of the server."""
+class Issuers:
+    """The documents of the issuers of `clusters`, as one endpoint of the server."""
 
-    def __init__(self, clusters: Clusters) -> None:
+    def __init__(self, clusters: Clusters, authority: Authority) -> None:
         self._clusters = clusters
+        self._context = functools.cache(authority.context)
+
+    def tls(self, host: str) -> ssl.SSLContext | None:
+        """The context of an issuer's host; None for other hosts."""
+        return self._context(host) if host in self._clusters.issuer_hosts() else None
 
     def label(self, request: Incoming) -> Label:
         operation = "discovery" if request.target.endswith(DISCOVERY) else "keys"
@@ -286,7 +304,8 @@ class _Documents:
         if cluster is None or request.method != "GET":
             return self.failure("issuer", "NotFound", "no such issuer", 404)
         if request.target.endswith(DISCOVERY):
-            return _json(_discovery(cluster))
+            more = {"authorization_endpoint": "urn:kubernetes:programmatic_authorization"}
+            return _json({**discovery_of(cluster.issuer), **more})
         return _json(cluster.jwks())
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
@@ -299,90 +318,3 @@ class _Documents:
     def _issuer(request: Incoming) -> str:
         path = request.target.removesuffix(DISCOVERY).removesuffix(KEYS)
         return f"https://{request.headers.get('host', '').removesuffix(':443')}{path}"
-
-
-def _discovery(cluster: Cluster) -> dict[str, Any]:
-    return {
-        "issuer": cluster.issuer,
-        "jwks_uri": cluster.issuer + KEYS,
-        "authorization_endpoint": "urn:kubernetes:programmatic_authorization",
-        "response_types_supported": ["id_token"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-    }
-
-
-class IssuerProxy:
-    """A proxy by which HTTPS clients reach the issuers of `clusters`, and nothing else."""
-
-    def __init__(self, exchange: Exchange, clusters: Clusters, authority: Authority) -> None:
-        self._contexts: dict[str, ssl.SSLContext] = {}
-        self._authority = authority
-        context = authority.context()
-        context.sni_callback = self._choose
-        self._server = Server(exchange, _Documents(clusters), context)
-        port = urlsplit(self._server.url).port
-        assert port is not None
-        self._listener = _ProxyListener(clusters, port)
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True)
-        self.url = f"http://{HOST}:{self._listener.server_address[1]}"
-        with tempfile.NamedTemporaryFile("w", prefix="irsa-sandbox-", suffix=".pem", delete=False) as file:
-            file.write(authority.pem)
-        self.ca_file = file.name
-
-    def _choose(self, connection: Any, host: str | None, _: ssl.SSLContext) -> None:
-        if host:
-            if host not in self._contexts:
-                self._contexts[host] = self._authority.context(host)
-            connection.context = self._contexts[host]
-
-    def start(self) -> None:
-        self._server.start()
-        self._thread.start()
-
-    def stop(self) -> None:
-        _close(self._listener, self._thread)
-        self._server.stop()
-        Path(self.ca_file).unlink(missing_ok=True)
-
-
-class _ProxyListener(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, clusters: Clusters, port: int) -> None:
-        super().__init__((HOST, 0), _ProxyHandler)
-        self.clusters, self.port = clusters, port
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A broken connection is the client's business; nothing is printed."""
-
-
-class _ProxyHandler(socketserver.StreamRequestHandler):
-    server: _ProxyListener
-    # The bytes after the request's head are TLS and must not be read here.
-    rbufsize = 0
-
-    def handle(self) -> None:
-        """Answer one CONNECT, then carry bytes both ways."""
-        method, target = (*self.rfile.readline(4096).split(), b"", b"")[:2]
-        while self.rfile.readline(4096) not in (b"\r\n", b"\n", b""):
-            pass
-        host = target.decode("latin-1").removesuffix(":443")
-        if method != b"CONNECT" or host not in self.server.clusters.issuer_hosts():
-            self.wfile.write(b"HTTP/1.1 403 Only the sandbox's issuers\r\nContent-Length: 0\r\n\r\n")
-            return
-        with socket.create_connection((HOST, self.server.port)) as there:
-            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=_carry, args=(there, self.connection), daemon=True)
-            back.start()
-            _carry(self.connection, there)
-            back.join()
-
-
-def _carry(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from irsa_cli.sandbox.aws.callers import Token
@@ -30,7 +32,7 @@ from irsa_cli.sandbox.model import (
     Rule,
     partition_of,
 )
-from irsa_cli.sandbox.server import HOST, Authority, IssuerProxy, Server, signing_key
+from irsa_cli.sandbox.server import HOST, Authority, Issuers, Server, signing_key
 
 
 @dataclass
@@ -75,8 +77,8 @@ class Sandbox:
                 target=self._front.cloud.warm, args=(DEFAULT_ACCOUNT, "aws"), daemon=True
             )
             self._token = secrets.token_urlsafe(24)
-            self._aws = Server(self._exchange, self._front, control=Control(self, self._token))
-            self._issuers = IssuerProxy(self._exchange, self._front.clusters, authority)
+            control, issuers = Control(self, self._token), Issuers(self._front.clusters, authority)
+            self._aws = Server(self._exchange, self._front, control=control, issuers=issuers)
             self._agents = Agent(self._front.eks_auth)
             self._agent = Server(self._exchange, self._agents, name="agent")
             self.url = self._aws.url
@@ -90,7 +92,9 @@ class Sandbox:
 
     def __enter__(self) -> Sandbox:
         self._aws.start()
-        self._issuers.start()
+        with tempfile.NamedTemporaryFile("w", prefix="irsa-sandbox-", suffix=".pem", delete=False) as file:
+            file.write(self.ca_pem)
+        self._ca_file = Path(file.name)
         self._agent.start()
         self._front.cloud.open_account(DEFAULT_ACCOUNT, "aws")
         self._warming.start()
@@ -106,7 +110,7 @@ class Sandbox:
         self._warming.join()
         self._exchange.reset(0.0)
         self._aws.stop()
-        self._issuers.stop()
+        self._ca_file.unlink(missing_ok=True)
         self._agent.stop()
         for own in self._own.values():
             own.server.stop()
@@ -202,9 +206,9 @@ class Sandbox:
             "AWS_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
             # Only the issuers are behind the proxy: everything else is on this machine, or not there.
-            "HTTPS_PROXY": self._issuers.url,
-            "https_proxy": self._issuers.url,
-            "AWS_CA_BUNDLE": self._issuers.ca_file,
+            "HTTPS_PROXY": self.url,
+            "https_proxy": self.url,
+            "AWS_CA_BUNDLE": str(self._ca_file),
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": no_proxy,

@@ -383,8 +383,10 @@ def test_labels_go_with_pages(cluster: Cluster, leases: str) -> None:
 
 
 def test_discovery_names_the_verbs(cluster: Cluster) -> None:
-    body = cluster.admin.get(f"/apis/{GROUP}/v1").body
-    (entry,) = [item for item in body["resources"] if item["name"] == "leases"]
+    aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    groups = cluster.admin.get("/apis", accept=aggregated).body["items"]
+    (version,) = [group["versions"][0] for group in groups if group["metadata"]["name"] == GROUP]
+    (entry,) = [item for item in version["resources"] if item["resource"] == "leases"]
     assert set(entry["verbs"]) >= {"create", "delete", "get", "list", "patch", "update"}
 
 

@@ -17,42 +17,29 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
 from irsa_cli.sandbox.enforce import listed
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
 
-T = TypeVar("T")
+Json = dict[str, Any]
+_There = dict[str, Json]
 
 
-@dataclass
-class Entry:
-    """One access entry: who a user or role is in Kubernetes, and its policies with their scopes."""
+class _OfClusters:
+    """EKS's objects of one kind in all clusters, by the cluster's ARN and a key, as EKS describes them.
 
-    username: str
-    groups: tuple[str, ...] = ()
-    kind: str = "STANDARD"
-    policies: dict[str, dict[str, Any]] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    principal: str = ""
-    """The unique id that callers must have; empty for any that has the ARN."""
-    number: str = field(default_factory=lambda: str(uuid.uuid4()))
-    created: int = field(default_factory=lambda: int(time.time()))
+    Members that begin with _ are not shown. Safe to use from several threads.
+    """
 
-
-_Json = dict[str, Any]
-_Entries = dict[str, Entry]
-
-
-class _OfClusters(Generic[T]):
-    """EKS's objects of all clusters, by the cluster's ARN. Safe to use from several threads."""
+    member: str
+    """The name of an object in the answers that describe it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._of: dict[str, dict[str, T]] = {}
+        self._of: dict[str, _There] = {}
 
     def reset(self) -> None:
         with self._lock:
@@ -67,27 +54,37 @@ class _OfClusters(Generic[T]):
         with self._lock:
             return Answer.of_json(method(request, spec, self._of.setdefault(cluster_arn, {})))
 
+    def _shown(self, found: Json) -> Json:
+        return {self.member: {key: value for key, value in found.items() if not key.startswith("_")}}
+
 
 def _method(operation: str) -> str:
     return re.sub("([A-Z])", r"_\1", operation).lower()
 
 
-class AccessEntries(_OfClusters[Entry]):
-    """The access entries of all clusters, by the cluster's ARN and the principal's."""
+class AccessEntries(_OfClusters):
+    """The access entries of all clusters, by the cluster's ARN and the principal's.
+
+    `_principal` is the unique id that callers must have, empty for any that has the ARN; `_policies` are the
+    scopes of the associated policies.
+    """
+
+    member = "accessEntry"
 
     def __init__(self) -> None:
         super().__init__()
         self.principal: Callable[[str], Any] = lambda _: None
 
-    def put(self, cluster_arn: str, arn: str, entry: Entry) -> None:
+    def put(self, spec: ClusterSpec, cluster_arn: str, arn: str, principal: str = "", **asked: Any) -> None:
+        """Let a user or role be somebody in Kubernetes, as CreateAccessEntry is asked for it."""
         with self._lock:
-            self._of.setdefault(cluster_arn, {})[arn] = entry
+            self._of.setdefault(cluster_arn, {})[arn] = _entry(spec, arn, principal, asked)
 
-    def get(self, cluster_arn: str, arn: str) -> Entry | None:
+    def get(self, cluster_arn: str, arn: str) -> Json | None:
         with self._lock:
             return self._of.get(cluster_arn, {}).get(arn)
 
-    def _create_access_entry(self, request: AwsRequest, spec: ClusterSpec, there: _Entries) -> _Json:
+    def _create_access_entry(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> Json:
         asked = request.json
         arn = asked.get("principalArn", "")
         if arn in there:
@@ -97,64 +94,72 @@ class AccessEntries(_OfClusters[Entry]):
         if principal is None:
             raise _bad_parameter("The specified principalArn is invalid: invalid principal.")
         _check_names(asked)
-        there[arn] = Entry(
-            asked.get("username") or _username(arn),
-            tuple(asked.get("kubernetesGroups", ())),
-            asked.get("type", "STANDARD"),
-            tags=asked.get("tags", {}),
-            principal=principal.id,
-        )
-        return {"accessEntry": _shown(spec, arn, there[arn])}
+        there[arn] = _entry(spec, arn, principal.id, asked)
+        return self._shown(there[arn])
 
-    def _update_access_entry(self, request: AwsRequest, spec: ClusterSpec, there: _Entries) -> _Json:
-        arn, entry = _found(request, there)
-        asked = request.json
-        if entry.kind != "STANDARD":
+    def _update_access_entry(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
+        entry, asked = _found_entry(request, there), request.json
+        if entry["type"] != "STANDARD":
             message = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
             raise _bad_parameter(message)
         _check_names(asked)
-        entry.username = asked.get("username") or entry.username
-        entry.groups = tuple(asked.get("kubernetesGroups", entry.groups))
-        return {"accessEntry": _shown(spec, arn, entry)}
+        entry["username"] = asked.get("username") or entry["username"]
+        entry["kubernetesGroups"] = asked.get("kubernetesGroups", entry["kubernetesGroups"])
+        return self._shown(entry)
 
-    def _disassociate_access_policy(self, request: AwsRequest, _: ClusterSpec, there: _Entries) -> _Json:
+    def _disassociate_access_policy(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
         policy = request.path.split("/access-policies/", 1)[1]
-        if _found(request, there)[1].policies.pop(policy, None) is None:
+        if _found_entry(request, there)["_policies"].pop(policy, None) is None:
             raise AwsError("ResourceNotFoundException", "The specified policyArn could not be found.", 404)
         return {}
 
-    def _list_access_entries(self, request: AwsRequest, _: ClusterSpec, there: _Entries) -> _Json:
+    def _list_access_entries(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
         page, more = _page(request, sorted(there))
         return {"accessEntries": page, **more}
 
-    def _describe_access_entry(self, request: AwsRequest, spec: ClusterSpec, there: _Entries) -> _Json:
-        arn, entry = _found(request, there)
-        return {"accessEntry": _shown(spec, arn, entry)}
+    def _describe_access_entry(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
+        return self._shown(_found_entry(request, there))
 
-    def _delete_access_entry(self, request: AwsRequest, _: ClusterSpec, there: _Entries) -> _Json:
-        del there[_found(request, there)[0]]
+    def _delete_access_entry(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
+        del there[_found_entry(request, there)["principalArn"]]
         return {}
 
-    def _associate_access_policy(self, request: AwsRequest, spec: ClusterSpec, there: _Entries) -> _Json:
-        arn, entry = _found(request, there)
-        asked = request.json
+    def _associate_access_policy(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
+        entry, asked = _found_entry(request, there), request.json
         policy = asked.get("policyArn", "")
-        entry.policies[policy] = asked.get("accessScope", {"type": "cluster"})
-        return {
-            "clusterName": spec.name,
-            "principalArn": arn,
-            "associatedAccessPolicy": _policy(policy, entry.policies[policy]),
-        }
+        entry["_policies"][policy] = asked.get("accessScope", {"type": "cluster"})
+        return {**_head(entry), "associatedAccessPolicy": _policy(policy, entry["_policies"][policy])}
 
-    def _list_associated_access_policies(
-        self, request: AwsRequest, spec: ClusterSpec, there: _Entries
-    ) -> _Json:
-        arn, entry = _found(request, there)
-        policies = [_policy(policy, scope) for policy, scope in sorted(entry.policies.items())]
-        return {"clusterName": spec.name, "principalArn": arn, "associatedAccessPolicies": policies}
+    def _list_associated_access_policies(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
+        entry = _found_entry(request, there)
+        policies = [_policy(policy, scope) for policy, scope in sorted(entry["_policies"].items())]
+        return {**_head(entry), "associatedAccessPolicies": policies}
 
 
-def _found(request: AwsRequest, there: _Entries) -> tuple[str, Entry]:
+def _entry(spec: ClusterSpec, arn: str, principal: str, asked: Json) -> Json:
+    place, _, name = arn.rpartition(":")[2].partition("/")
+    start, _, role = arn.partition(":role/")
+    session = (
+        f"{start.replace(':iam::', ':sts::')}:assumed-role/{role.rsplit('/', 1)[-1]}/{{{{SessionName}}}}"
+    )
+    own = f"arn:{arn.split(':')[1]}:eks:{spec.region}:{spec.account}:access-entry/{spec.name}"
+    now = int(time.time())
+    return {
+        "clusterName": spec.name,
+        "principalArn": arn,
+        "kubernetesGroups": [*asked.get("kubernetesGroups", ())],
+        "accessEntryArn": f"{own}/{place}/{spec.account}/{name.rsplit('/', 1)[-1]}/{uuid.uuid4()}",
+        "createdAt": now,
+        "modifiedAt": now,
+        "tags": asked.get("tags", {}),
+        "username": asked.get("username") or (session if role else arn),
+        "type": asked.get("type", "STANDARD"),
+        "_principal": principal,
+        "_policies": {},
+    }
+
+
+def _found_entry(request: AwsRequest, there: _There) -> Json:
     arn = request.path.split("/access-entries/", 1)[1].rstrip("/").partition("/access-policies")[0]
     if arn not in there:
         message = (
@@ -162,7 +167,11 @@ def _found(request: AwsRequest, there: _Entries) -> tuple[str, Entry]:
             "'list-access-entries'."
         )
         raise AwsError("ResourceNotFoundException", message, 404)
-    return arn, there[arn]
+    return there[arn]
+
+
+def _head(entry: Json) -> Json:
+    return {key: entry[key] for key in ("clusterName", "principalArn")}
 
 
 def _check_names(asked: dict[str, Any]) -> None:
@@ -183,38 +192,12 @@ def _bad_parameter(message: str) -> AwsError:
     return AwsError("InvalidParameterException", message)
 
 
-def _username(arn: str) -> str:
-    place, _, name = arn.partition(":role/")
-    if not name:
-        return arn
-    account = place.replace(":iam::", ":sts::")
-    return f"{account}:assumed-role/{name.rsplit('/', 1)[-1]}/{{{{SessionName}}}}"
-
-
 def _policy(policy: str, scope: dict[str, Any]) -> dict[str, Any]:
     now = int(time.time())
     whole = {"type": scope.get("type", "cluster"), "namespaces": scope.get("namespaces", [])}
     return {"policyArn": policy, "accessScope": whole, "associatedAt": now, "modifiedAt": now}
 
 
-def _shown(spec: ClusterSpec, arn: str, entry: Entry) -> dict[str, Any]:
-    kind, _, name = arn.rpartition(":")[2].partition("/")
-    place = f"arn:{arn.split(':')[1]}:eks:{spec.region}:{spec.account}:access-entry/{spec.name}"
-    return {
-        "clusterName": spec.name,
-        "principalArn": arn,
-        "kubernetesGroups": list(entry.groups),
-        "accessEntryArn": f"{place}/{kind}/{spec.account}/{name.rsplit('/', 1)[-1]}/{entry.number}",
-        "createdAt": entry.created,
-        "modifiedAt": entry.created,
-        "tags": entry.tags,
-        "username": entry.username,
-        "type": entry.kind,
-    }
-
-
-Association = _Json
-_There = dict[str, Association]
 _SERVICE = "pods.eks.amazonaws.com"
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/[\x21-\x7e]+")
 _LETTERS = string.ascii_lowercase + string.digits
@@ -222,22 +205,22 @@ _SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "ass
 _OPTIONS = ("disableSessionTags", "targetRoleArn", "policy")
 
 
-class Associations(_OfClusters[Association]):
-    """The associations of all clusters, by the cluster's ARN."""
+class Associations(_OfClusters):
+    """The associations of all clusters, by the cluster's ARN and their ids; `_since` is monotonic."""
+
+    member = "association"
 
     def __init__(self) -> None:
         super().__init__()
         self.role: Callable[[str], Any] = lambda _: None
         self.lag: Callable[[], float] = lambda: 0.0
-        self._created: dict[str, float] = {}
-        self._deleted: list[tuple[float, str, Association]] = []
+        self._deleted: list[tuple[float, str, Json]] = []
 
     def reset(self) -> None:
         super().reset()
-        self._created.clear()
         self._deleted.clear()
 
-    def get(self, cluster_arn: str, namespace: str, name: str) -> Association | None:
+    def get(self, cluster_arn: str, namespace: str, name: str) -> Json | None:
         with self._lock:
             there = self._of.get(cluster_arn, {}).values()
             return next((dict(found) for found in there if _is_of(found, namespace, name)), None)
@@ -247,16 +230,14 @@ class Associations(_OfClusters[Association]):
         with self._lock:
             then = time.monotonic() - self.lag()
             late = self._there_at(then, spec, self._of.get(cluster_arn, {}))
-            return any(
-                _is_of(it, namespace, name) and self._created[it["associationId"]] <= then for it in late
-            )
+            return any(_is_of(it, namespace, name) and it["_since"] <= then for it in late)
 
-    def _there_at(self, then: float, spec: ClusterSpec, there: _There) -> list[Association]:
+    def _there_at(self, then: float, spec: ClusterSpec, there: _There) -> list[Json]:
         """Those that are there, and those that were deleted after `then`."""
         gone = (it for when, where, it in self._deleted if when > then and where == _place(spec))
         return [*there.values(), *gone]
 
-    def world(self, cluster_arn: str) -> dict[str, Association]:
+    def world(self, cluster_arn: str) -> dict[str, Json]:
         """A cluster's associations by namespace and ServiceAccount, without what EKS chooses."""
         with self._lock:
             return {
@@ -266,9 +247,7 @@ class Associations(_OfClusters[Association]):
                 for found in self._of.get(cluster_arn, {}).values()
             }
 
-    def _create_pod_identity_association(
-        self, request: AwsRequest, spec: ClusterSpec, there: _There
-    ) -> _Json:
+    def _create_pod_identity_association(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> Json:
         asked = request.json
         namespace, name, role = (asked.get(key, "") for key in ("namespace", "serviceAccount", "roleArn"))
         if not (namespace and name):
@@ -279,32 +258,31 @@ class Associations(_OfClusters[Association]):
                 message = f"Association already exists: {other['associationId']}"
                 raise AwsError("ResourceInUseException", message, 409)
         number = "a-" + "".join(secrets.choice(_LETTERS) for _ in range(17))
-        now = int(time.time())
-        self._created[number] = time.monotonic()
         there[number] = {
             "clusterName": spec.name,
             "namespace": namespace,
             "serviceAccount": name,
-            "roleArn": role,
             "associationArn": f"{_place(spec)}/{number}",
             "associationId": number,
-            "createdAt": now,
-            "modifiedAt": now,
+            "createdAt": int(time.time()),
             "tags": asked.get("tags", {}),
             "disableSessionTags": False,
+            "_since": time.monotonic(),
         }
-        return {"association": _set_options(there[number], asked)}
+        return self._changed(there[number], asked)
 
-    def _update_pod_identity_association(
-        self, request: AwsRequest, spec: ClusterSpec, there: _There
-    ) -> _Json:
-        association = _found_association(request, there)
-        asked = request.json
+    def _update_pod_identity_association(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> Json:
+        association, asked = _found_association(request, there), request.json
         if "roleArn" in asked:
             self._check_role(asked["roleArn"], spec)
-            association["roleArn"] = asked["roleArn"]
+        return self._changed(association, asked)
+
+    def _changed(self, association: Json, asked: Json) -> Json:
+        association |= {key: asked[key] for key in ("roleArn", *_OPTIONS) if key in asked}
         association["modifiedAt"] = int(time.time())
-        return {"association": _set_options(association, asked)}
+        if association.get("targetRoleArn"):
+            association.setdefault("externalId", str(uuid.uuid4()))
+        return self._shown(association)
 
     def _check_role(self, arn: str, spec: ClusterSpec) -> None:
         """The role is there, in the cluster's account, and its trust policy names EKS Pod Identity.
@@ -322,7 +300,7 @@ class Associations(_OfClusters[Association]):
         if not any(_SERVICE in listed(s.get("Principal", {}).get("Service", [])) for s in statements):
             raise _bad_parameter("Trust policy of the role provided is invalid")
 
-    def _list_pod_identity_associations(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
+    def _list_pod_identity_associations(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
         query = request.query
         wanted = {key: query[key] for key in ("namespace", "serviceAccount") if key in query}
         found = {key: item for key, item in there.items() if wanted.items() <= item.items()}
@@ -330,25 +308,23 @@ class Associations(_OfClusters[Association]):
         summaries = [{key: found[number][key] for key in _SUMMARY} for number in page]
         return {"associations": summaries, **more}
 
-    def _describe_pod_identity_association(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
-        return {"association": _found_association(request, there)}
+    def _describe_pod_identity_association(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
+        return self._shown(_found_association(request, there))
 
-    def _tag_resource(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
+    def _tag_resource(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
         found = _found_association(request, there)
         found["tags"] = {**found["tags"], **request.json["tags"]}
         return {}
 
-    def _untag_resource(self, request: AwsRequest, _: ClusterSpec, there: _There) -> _Json:
+    def _untag_resource(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
         found, gone = _found_association(request, there), parse_qs(urlsplit(request.target).query)["tagKeys"]
         found["tags"] = {key: value for key, value in found["tags"].items() if key not in gone}
         return {}
 
-    def _delete_pod_identity_association(
-        self, request: AwsRequest, spec: ClusterSpec, there: _There
-    ) -> _Json:
+    def _delete_pod_identity_association(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> Json:
         gone = there.pop(_found_association(request, there)["associationId"])
         self._deleted.append((time.monotonic(), _place(spec), gone))
-        return {"association": gone}
+        return self._shown(gone)
 
 
 def _place(spec: ClusterSpec) -> str:
@@ -357,18 +333,11 @@ def _place(spec: ClusterSpec) -> str:
     return f"arn:{partition}:eks:{spec.region}:{spec.account}:podidentityassociation/{spec.name}"
 
 
-def _set_options(association: Association, asked: dict[str, Any]) -> Association:
-    association.update({key: asked[key] for key in _OPTIONS if key in asked})
-    if association.get("targetRoleArn"):
-        association.setdefault("externalId", str(uuid.uuid4()))
-    return association
-
-
-def _is_of(association: Association, namespace: str, name: str) -> bool:
+def _is_of(association: Json, namespace: str, name: str) -> bool:
     return (association["namespace"], association["serviceAccount"]) == (namespace, name)
 
 
-def _found_association(request: AwsRequest, there: _There) -> Association:
+def _found_association(request: AwsRequest, there: _There) -> Json:
     number = request.path.rstrip("/").rsplit("/", 1)[-1]
     if number not in there:
         message = f"No association found with id: {number}"

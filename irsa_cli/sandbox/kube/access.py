@@ -78,14 +78,16 @@ class TokenIssuer:
     def jwks(self) -> JsonObject:
         return {"keys": [dict(self._key.as_dict(private=False))]}
 
-    def discovery(self) -> JsonObject:
-        return {
-            "issuer": self.issuer,
-            "jwks_uri": f"{self.issuer}/keys",
-            "response_types_supported": ["id_token"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-        }
+
+def discovery_of(issuer: str) -> JsonObject:
+    """The OpenID Connect discovery document of an issuer's URL."""
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/keys",
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    }
 
 
 _GROUP = "authentication.k8s.io"

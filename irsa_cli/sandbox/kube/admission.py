@@ -95,7 +95,7 @@ class Admission:
         labels = self._store.get(NAMESPACES, "", namespace)["metadata"].get("labels", {})
         for configuration in self._store.list(WEBHOOKS)[1]:
             for webhook in configuration.get("webhooks", []):
-                if is_shown(webhook, (PODS.group, PODS.resource), pod, labels):
+                if is_shown(webhook, pod, labels):
                     pod = self._call(webhook, namespace, pod)
         return pod
 
@@ -112,26 +112,20 @@ class Admission:
         raise status.ApiError(500, "InternalError", message, details)
 
 
-def is_shown(
-    webhook: Mapping[str, Any],
-    resource: tuple[str, str],
-    obj: JsonObject,
-    namespace_labels: Mapping[str, str],
-) -> bool:
-    """Whether a webhook is asked about the creation of `obj`; `resource` is its group and plural name."""
-    group, name = resource
+def is_shown(webhook: Mapping[str, Any], pod: JsonObject, namespace_labels: Mapping[str, str]) -> bool:
+    """Whether a webhook is asked about the creation of a pod."""
     ruled = any(
         {"CREATE", "*"} & set(rule.get("operations", []))
-        and {group, "*"} & set(rule.get("apiGroups", []))
+        and {PODS.group, "*"} & set(rule.get("apiGroups", []))
         and {"v1", "*"} & set(rule.get("apiVersions", []))
-        and {name, "*", "*/*"} & set(rule.get("resources", []))
+        and {PODS.resource, "*", "*/*"} & set(rule.get("resources", []))
         and rule.get("scope") != "Cluster"
         for rule in webhook.get("rules", [])
     )
     return (
         ruled
         and selects(webhook.get("namespaceSelector", {}), namespace_labels)
-        and selects(webhook.get("objectSelector", {}), obj["metadata"].get("labels", {}))
+        and selects(webhook.get("objectSelector", {}), pod["metadata"].get("labels", {}))
     )
 
 
@@ -169,7 +163,6 @@ WEBHOOK_URL = "https://127.0.0.1:23443/mutate"
 """Where EKS's own configuration leads to: a port of the control plane itself."""
 _PREFIX = "eks.amazonaws.com/"
 _SHORTEST, _USUAL = 600, 86_400
-_TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
 
@@ -226,11 +219,21 @@ class PodWebhook:
         pod = copy.deepcopy(pod)
         own: Mapping[str, str] = pod["metadata"].get("annotations", {})
         skipped = next(csv.reader([own.get(f"{_PREFIX}skip-containers", "")]), [])
-        usual = _seconds(found, _USUAL)
+        # On EKS regional endpoints are the default, and the annotation is read as Go reads a bool.
+        regional = found.get(f"{_PREFIX}sts-regional-endpoints", "true") not in _FALSE
+        path = f"{way.folder}/{way.file}"
+        selector = pod["spec"].get("nodeSelector", {})
+        if "windows" in (selector.get("kubernetes.io/os"), selector.get("beta.kubernetes.io/os")):
+            path = "C:" + path.replace("/", "\\")
         for container in containers_of(pod):
             if container.get("name") not in skipped:
-                self._equip(container, way, _path(way, pod), regional=_regional(found))
-        _add_volume(pod["spec"], way, _seconds(own, usual))
+                self._equip(container, way, path, regional=regional)
+        volumes = pod["spec"].get("volumes", [])
+        if all(volume.get("name") != way.volume for volume in volumes):
+            seconds = _seconds(own, _seconds(found, _USUAL))
+            token = {"audience": way.audience, "expirationSeconds": seconds, "path": way.file}
+            volume = {"name": way.volume, "projected": {"sources": [{"serviceAccountToken": token}]}}
+            pod["spec"]["volumes"] = [volume, *volumes]
         return pod
 
     def _equip(self, container: JsonObject, way: _Way, path: str, *, regional: bool) -> None:
@@ -250,33 +253,11 @@ class PodWebhook:
             container["volumeMounts"] = [*mounts, mount]
 
 
-def _add_volume(spec: JsonObject, way: _Way, seconds: int) -> None:
-    volumes = spec.get("volumes", [])
-    if any(volume.get("name") == way.volume for volume in volumes):
-        return
-    token = {"audience": way.audience, "expirationSeconds": seconds, "path": way.file}
-    volume = {"name": way.volume, "projected": {"sources": [{"serviceAccountToken": token}]}}
-    spec["volumes"] = [volume, *volumes]
-
-
-def _path(way: _Way, pod: JsonObject) -> str:
-    path = f"{way.folder}/{way.file}"
-    selector = pod["spec"].get("nodeSelector", {})
-    windows = "windows" in (selector.get("kubernetes.io/os"), selector.get("beta.kubernetes.io/os"))
-    return "C:" + path.replace("/", "\\") if windows else path
-
-
 def _seconds(annotations: Mapping[str, str], usual: int) -> int:
     try:
         return max(int(annotations[f"{_PREFIX}token-expiration"]), _SHORTEST)
     except (KeyError, ValueError):
         return usual
-
-
-def _regional(annotations: Mapping[str, str]) -> bool:
-    """On EKS regional endpoints are the default, and the annotation is read as Go reads a bool."""
-    value = annotations.get(f"{_PREFIX}sts-regional-endpoints", "true")
-    return value not in _FALSE if value in (*_TRUE, *_FALSE) else True
 
 
 def webhook_configuration(url: str = WEBHOOK_URL, ca_pem: str = "") -> JsonObject:

@@ -8,6 +8,7 @@ when `controllers` is on: see `store.Store`. The objects themselves are the stor
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import access, kinds, status, wire
+from irsa_cli.sandbox.kube import access, kinds, schema, status
 from irsa_cli.sandbox.kube.access import TokenIssuer, request_token
 from irsa_cli.sandbox.kube.admission import NO_WEBHOOK, Admission, Webhook
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.lists import GROUPS, answer_discovery, answer_list
+from irsa_cli.sandbox.kube.lists import AGGREGATED, GROUPS, answer_discovery, answer_list
 from irsa_cli.sandbox.kube.schema import JsonObject
-from irsa_cli.sandbox.kube.store import Store
+from irsa_cli.sandbox.kube.store import Preconditions, Store, Writing
 from irsa_cli.sandbox.model import Identity, Rule, table
 
 if TYPE_CHECKING:
@@ -73,17 +74,28 @@ class KubeApi:
 
     def world(self) -> dict[str, Any]:
         """All namespaces, ServiceAccounts, and irsa's ConfigMaps, for tests to compare before and after."""
-        namespaces = self._store.list(NAMESPACES)[1]
-        accounts = self._store.list(SERVICE_ACCOUNTS)[1]
-        config_maps = [
-            obj
-            for obj in self._store.list(CONFIG_MAPS)[1]
-            if obj["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == "irsa"
-        ]
+        of_kinds = (NAMESPACES, SERVICE_ACCOUNTS, CONFIG_MAPS)
+        namespaces, accounts, config_maps = (self._store.list(kind)[1] for kind in of_kinds)
         return {
-            "namespaces": {obj["metadata"]["name"]: _namespace_state(obj) for obj in namespaces},
-            "serviceaccounts": {_full_name(obj): _account_state(obj) for obj in accounts},
-            "configmaps": {_full_name(obj): _config_map_state(obj) for obj in config_maps},
+            "namespaces": {
+                obj["metadata"]["name"]: {**_marks(obj), "phase": obj["status"]["phase"]}
+                for obj in namespaces
+            },
+            "serviceaccounts": {
+                _full_name(obj): {
+                    **_marks(obj),
+                    "uid": obj["metadata"]["uid"],
+                    "secrets": obj.get("secrets", []),
+                    "imagePullSecrets": obj.get("imagePullSecrets", []),
+                    "automount": obj.get("automountServiceAccountToken"),
+                }
+                for obj in accounts
+            },
+            "configmaps": {
+                _full_name(obj): {"annotations": _marks(obj)["annotations"], "data": obj.get("data", {})}
+                for obj in config_maps
+                if _marks(obj)["labels"].get("app.kubernetes.io/managed-by") == "irsa"
+            },
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -92,7 +104,7 @@ class KubeApi:
         try:
             response = self._answer(request)
         except status.ApiError as error:
-            response = wire.json_response(error.body(), error.code)
+            response = json_response(error.body(), error.code)
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
@@ -101,11 +113,15 @@ class KubeApi:
         self._authorize(who, route)
         if not route.resource:
             return self._document(request, route)
-        if (route.group, route.full_resource) == TOKENS:
-            return self._token(request, route)
-        if (route.group, route.full_resource) == access.SELF_REVIEWS:
-            return self._access_review(request, route, who)
-        return self._serve(request, route, who)
+        asked = (route.group, route.full_resource)
+        if asked not in (TOKENS, access.SELF_REVIEWS):
+            return self._serve(request, route, who)
+        if route.verb != "create":
+            raise status.method_not_allowed()
+        if asked == TOKENS:
+            return json_response(self._token(request, route), 201)
+        review = read_body(request, kinds.REQUESTS["SelfSubjectAccessReview"])
+        return json_response(access.review_access(self._authorizer, who, review), 201)
 
     def _authorize(self, who: Identity, route: access.Route) -> None:
         if not self._authorizer.allows(who, route):
@@ -122,47 +138,36 @@ class KubeApi:
 
     def _document(self, request: Request, route: access.Route) -> Response:
         if route.path.rstrip("/") == "/version":
-            return wire.json_response(VERSION)
+            return json_response(VERSION)
         if route.path == "/.well-known/openid-configuration":
-            return wire.json_response(self._tokens.discovery())
+            return json_response(access.discovery_of(self._tokens.issuer))
         if route.path == "/openid/v1/jwks":
-            return wire.typed_response(request, self._tokens.jwks(), "application/jwk-set+json")
-        found = answer_discovery(request, route.path)
-        if found is not None:
-            return found
+            mimetype = "application/jwk-set+json"
+            if request.headers.get("Accept") and not request.accept_mimetypes.best_match([mimetype]):
+                message = f"406: Not Acceptable\n\nAvailable representations: {mimetype}"
+                raise status.ApiError(406, "NotAcceptable", message, {})
+            return json_response(self._tokens.jwks(), mimetype=mimetype)
+        if route.path.strip("/") in ("api", "apis"):
+            return json_response(answer_discovery(request, route.path.strip("/")), mimetype=AGGREGATED)
         if route.path in ("/healthz", "/livez", "/readyz"):
             return Response("ok", mimetype="text/plain")
-        return wire.no_such_path()
+        return _no_such_path()
 
-    def _token(self, request: Request, route: access.Route) -> Response:
-        if route.verb != "create":
-            raise status.method_not_allowed()
-        wanted = wire.read_body(request, kinds.REQUESTS["TokenRequest"])
-        self._store.require_namespace(route.namespace, route.resource, route.name)
-        account = self._store.get(SERVICE_ACCOUNTS, route.namespace, route.name)
-        answer = request_token(self._tokens, account, wanted, self._bound(route.namespace))
-        return wire.json_response(answer, 201)
-
-    def _bound(self, namespace: str) -> Callable[[str, str], JsonObject]:
-        """How a token's bound object is found: by its kind and name, in the ServiceAccount's namespace."""
-
+    def _token(self, request: Request, route: access.Route) -> JsonObject:
         def find(kind: str, name: str) -> JsonObject:
             if kind not in ("Pod", "Secret"):
                 raise status.not_found(f"{kind.lower()}s", name)
-            return self._store.get(kinds.BY_NAME[kind], namespace, name)
+            return self._store.get(kinds.BY_NAME[kind], route.namespace, name)
 
-        return find
-
-    def _access_review(self, request: Request, route: access.Route, who: Identity) -> Response:
-        if route.verb != "create":
-            raise status.method_not_allowed()
-        asked = wire.read_body(request, kinds.REQUESTS["SelfSubjectAccessReview"])
-        return wire.json_response(access.review_access(self._authorizer, who, asked), 201)
+        wanted = read_body(request, kinds.REQUESTS["TokenRequest"])
+        self._store.require_namespace(route.namespace, route.resource, route.name)
+        account = self._store.get(SERVICE_ACCOUNTS, route.namespace, route.name)
+        return request_token(self._tokens, account, wanted, find)
 
     def _serve(self, request: Request, route: access.Route, who: Identity) -> Response:
         """Do what `route` asks for `who`; 404 for what is not served, 405 for verbs that are not."""
         if route.group not in GROUPS:
-            return wire.no_such_path()
+            return _no_such_path()
         kind = kinds.KINDS.get((route.group, route.resource))
         if kind is kinds.PODS and (route.subresource, route.verb) == ("log", "get"):
             return self._log(request, route)
@@ -183,10 +188,10 @@ class KubeApi:
 
     def _list(self, request: Request, route: access.Route, kind: Kind) -> Response:
         version, objects = self._store.list(kind, _place(kind, route))
-        return wire.json_response(answer_list(request, kind, version, objects))
+        return json_response(answer_list(request, kind, version, objects))
 
     def _get(self, _: Request, route: access.Route, kind: Kind) -> Response:
-        return wire.json_response(self._store.get(kind, _place(kind, route), route.name))
+        return json_response(self._store.get(kind, _place(kind, route), route.name))
 
     def _log(self, request: Request, route: access.Route) -> Response:
         """The message with which a container ended: nothing runs here that could write a log."""
@@ -199,70 +204,176 @@ class KubeApi:
         raise status.bad_request(f"a container in pod {route.name} is waiting to start")
 
     def _create(self, request: Request, route: access.Route, kind: Kind) -> Response:
-        by = wire.read_writing(request, "Create")
-        obj = wire.read_body(request, kind)
+        by = read_writing(request, "Create")
+        obj = read_body(request, kind)
         place = _place(kind, route)
-        wire.check_place(obj, place)
+        check_place(obj, place)
         obj = self._admission.admit(kind, place, obj)
-        return wire.json_response(self._store.create(kind, place, obj, by), 201)
+        return json_response(self._store.create(kind, place, obj, by), 201)
 
     def _replace(
         self, request: Request, route: access.Route, kind: Kind, check: Callable[[], None]
     ) -> Response:
-        by = wire.read_writing(request, "Update")
-        obj = wire.read_body(request, kind)
-        wire.check_named(obj, route.name)
-        wire.check_place(obj, route.namespace, route.name)
+        by = read_writing(request, "Update")
+        obj = read_body(request, kind)
+        if not obj["metadata"].get("name"):
+            why = f"the name of the object ({route.name} based on URL) was undeterminable"
+            raise status.bad_request(f"{why}: name must be provided")
+        check_place(obj, route.namespace, route.name)
         new, made = self._store.replace(kind, _place(kind, route), obj, check, by)
-        return wire.json_response(new, 201 if made else 200)
+        return json_response(new, 201 if made else 200)
 
     def _patch(self, request: Request, route: access.Route, kind: Kind) -> Response:
-        patch = wire.read_patch(request)
-        by = wire.read_writing(request, "Patch")
+        patch = read_patch(request)
+        by = read_writing(request, "Patch")
 
         def change(old: JsonObject) -> JsonObject:
-            new = wire.apply_patch(old, patch, kind)
-            wire.check_place(new, place, route.name)
+            new = apply_patch(old, patch, kind)
+            check_place(new, place, route.name)
             return new
 
         place = _place(kind, route)
         new = self._store.update(kind, place, route.name, change, by, route.subresource)
-        return wire.json_response(new)
+        return json_response(new)
 
     def _delete(self, request: Request, route: access.Route, kind: Kind) -> Response:
-        wanted, dry_run = wire.read_delete_options(request)
+        wanted, dry_run = read_delete_options(request)
         gone = self._store.delete(kind, _place(kind, route), route.name, wanted, dry_run=dry_run)
-        return wire.json_response(gone if kind.answers_deleted else wire.deleted(kind, gone))
+        if kind.answers_deleted:
+            return json_response(gone)
+        metadata = gone["metadata"]
+        details = {
+            "name": metadata["name"],
+            "group": kind.group,
+            "kind": kind.resource,
+            "uid": metadata["uid"],
+        }
+        said = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return json_response({**said, "details": {key: value for key, value in details.items() if value}})
 
 
 def _full_name(obj: JsonObject) -> str:
     return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
 
 
-def _namespace_state(obj: JsonObject) -> dict[str, Any]:
-    metadata = obj["metadata"]
-    return {
-        "labels": metadata.get("labels", {}),
-        "annotations": metadata.get("annotations", {}),
-        "phase": obj["status"]["phase"],
-    }
-
-
-def _config_map_state(obj: JsonObject) -> dict[str, Any]:
-    return {"annotations": obj["metadata"].get("annotations", {}), "data": obj.get("data", {})}
-
-
-def _account_state(obj: JsonObject) -> dict[str, Any]:
-    metadata = obj["metadata"]
-    return {
-        "uid": metadata["uid"],
-        "labels": metadata.get("labels", {}),
-        "annotations": metadata.get("annotations", {}),
-        "secrets": obj.get("secrets", []),
-        "imagePullSecrets": obj.get("imagePullSecrets", []),
-        "automount": obj.get("automountServiceAccountToken"),
-    }
+def _marks(obj: JsonObject) -> dict[str, dict[str, str]]:
+    return {part: obj["metadata"].get(part, {}) for part in ("labels", "annotations")}
 
 
 def _place(kind: Kind, route: access.Route) -> str:
     return route.namespace if kind.namespaced else ""
+
+
+BODY_LIMIT = 3 * 1024 * 1024
+"""Bytes of a request body, as a real server's default."""
+
+MERGE_PATCH = "application/merge-patch+json"
+
+
+def json_response(body: JsonObject, code: int = 200, mimetype: str = "application/json") -> Response:
+    return Response(json.dumps(body), status=code, mimetype=mimetype)
+
+
+def _no_such_path() -> Response:
+    """404 in plain text: outside of all groups that are served."""
+    return Response("404 page not found\n", status=404, mimetype="text/plain")
+
+
+def _read_bytes(request: Request) -> bytes:
+    """Read the body; 413 when it is too large."""
+    data = request.get_data(cache=False)
+    if len(data) > BODY_LIMIT:
+        message = f"Request entity too large: limit is {BODY_LIMIT}"
+        raise status.ApiError(413, "RequestEntityTooLarge", message)
+    return data
+
+
+def _parse(data: bytes, complaint: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise status.bad_request(complaint)
+    return parsed
+
+
+def read_body(request: Request, kind: Kind) -> JsonObject:
+    """Read the object of a create: 415 if not JSON by its type, 400 if unreadable or of another kind."""
+    name = kind.kind
+    if request.mimetype not in ("", "application/json"):
+        why = "the body of the request was in an unknown format - accepted media types include"
+        raise status.ApiError(415, "UnsupportedMediaType", f"{why}: application/json")
+    parsed = _parse(_read_bytes(request), f"the object provided is unrecognized (must be of type {name})")
+    try:
+        known = {"metadata": {}, **schema.read(kind.schema, parsed)}
+    except schema.WrongTypeError as error:
+        message = f'{name} in version "v1" cannot be handled as a {name}: {error}'
+        raise status.bad_request(message) from None
+    found = known.get("apiVersion", kind.api_version), known.get("kind", name)
+    if found != (kind.api_version, name):
+        raise status.bad_request(f'{found[1]} in version "{found[0]}" cannot be handled as a {name}')
+    return known
+
+
+def read_patch(request: Request) -> JsonObject:
+    """Read the merge patch in the body: 415 for other kinds of patches, 400 if unreadable."""
+    if request.mimetype != MERGE_PATCH:
+        # A real server also takes JSON patches, strategic merge patches and apply; the sandbox does not.
+        raise status.ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+    return _parse(_read_bytes(request), "error decoding patch: not a JSON object")
+
+
+def read_writing(request: Request, verb: str) -> Writing:
+    """The writer by the query, else by the User-Agent, and `dryRun`; 422 for any other value than `All`."""
+    agent = request.headers.get("User-Agent", "").split("/")[0]
+    manager = request.args.get("fieldManager") or agent or "unknown"
+    return Writing(manager, _is_dry_run(request.args.getlist("dryRun"), f"{verb}Options"))
+
+
+def _is_dry_run(values: list[str], options: str) -> bool:
+    if set(values) - {"All"}:
+        error = status.unsupported_value("dryRun", values, ["All"])
+        raise status.invalid(options, "", [error], group="meta.k8s.io")
+    return bool(values)
+
+
+def read_delete_options(request: Request) -> tuple[Preconditions, bool]:
+    """Preconditions and dry run of a delete: from the body if there is one, else from the query."""
+    data = _read_bytes(request)
+    if not data:
+        return Preconditions(), read_writing(request, "Delete").dry_run
+    try:
+        sent = _parse(data, "not a JSON object")
+        options: dict[str, Any] = schema.read(kinds.REQUESTS["DeleteOptions"].schema, sent)
+    except schema.WrongTypeError as error:
+        raise status.bad_request(str(error)) from None
+    wanted = options.get("preconditions", {})
+    dry_run = _is_dry_run(options.get("dryRun", []), "DeleteOptions")
+    grace = options.get("gracePeriodSeconds")
+    return Preconditions(wanted.get("uid"), wanted.get("resourceVersion"), grace), dry_run
+
+
+def check_place(obj: JsonObject, namespace: str, name: str = "") -> None:
+    """400 when the body names another object or namespace than the path."""
+    found = obj["metadata"].get("name", name)
+    if name and found != name:
+        raise status.bad_request(
+            f"the name of the object ({found}) does not match the name on the URL ({name})"
+        )
+    if namespace and obj["metadata"].get("namespace", namespace) != namespace:
+        message = "the namespace of the provided object does not match the namespace sent on the request"
+        raise status.bad_request(message)
+
+
+def apply_patch(old: JsonObject, patch: JsonObject, kind: Kind) -> JsonObject:
+    """`old` with a merge patch applied; 422 when the result is no such object any more."""
+    merged = schema.merge(old, patch)
+    try:
+        new: JsonObject = {"metadata": {}, **schema.read(kind.schema, merged)}
+        if new.get("kind") != kind.kind:
+            raise schema.WrongTypeError(f"a {kind.kind} is wanted")
+    except schema.WrongTypeError as error:
+        why = status.invalid_value("patch", json.dumps(merged), str(error))
+        raise status.invalid("", "", [why]) from None
+    return new

@@ -13,13 +13,10 @@ import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.schema import JsonObject, Schema, dns_label_problems, schema_of
+from irsa_cli.sandbox.kube.schema import FILE, JsonObject, dns_problems
 from irsa_cli.sandbox.model import table
 
 _SECONDS = 30
@@ -33,26 +30,16 @@ def _fill_in_pod(pod: JsonObject) -> None:
         spec |= {"serviceAccountName": name, "serviceAccount": name}
     pod["spec"] = {**table("pod defaults"), **spec}
     for container in containers_of(pod):
-        _fill_in_container(container)
+        image = container.get("image", "")
+        newest = image.rpartition("/")[2].partition(":")[2] in ("", "latest") and "@" not in image
+        pull = {"imagePullPolicy": "Always" if newest else "IfNotPresent"}
+        _set_defaults(container, {**table("container defaults"), **pull})
     for volume in spec.get("volumes", []):
-        _fill_in_volume(volume)
-    pod.setdefault("status", {"phase": "Pending"})
-
-
-def _fill_in_container(container: JsonObject) -> None:
-    tag = container.get("image", "").rpartition("/")[2].partition(":")[2]
-    newest = tag in ("", "latest") and "@" not in container.get("image", "")
-    _set_defaults(container, table("container defaults"))
-    container.setdefault("imagePullPolicy", "Always" if newest else "IfNotPresent")
-
-
-def _fill_in_volume(volume: JsonObject) -> None:
-    projected = volume.get("projected")
-    if projected is not None:
+        projected = volume.get("projected", {})
         projected.setdefault("defaultMode", 0o644)
         for source in projected.get("sources", []):
-            if "serviceAccountToken" in source:
-                source["serviceAccountToken"].setdefault("expirationSeconds", 3600)
+            source.get("serviceAccountToken", {}).setdefault("expirationSeconds", 3600)
+    pod.setdefault("status", {"phase": "Pending"})
 
 
 def containers_of(pod: JsonObject) -> Iterator[JsonObject]:
@@ -84,7 +71,7 @@ def _name_errors(found: Sequence[str], field: str) -> list[status.FieldError]:
         elif name in found[:index]:
             errors.append(status.duplicate_value(where, name))
         else:
-            errors += [status.invalid_value(where, name, why) for why in dns_label_problems(name)]
+            errors += [status.invalid_value(where, name, why) for why in dns_problems(name, label=True)]
     return errors
 
 
@@ -150,7 +137,7 @@ class Kind:
     """
 
     kind: str
-    schema: Schema
+    schema: Mapping[str, Any]
     namespaced: bool = True
     group: str = ""
     short_names: Sequence[str] = ()
@@ -206,15 +193,15 @@ def _event_problems(event: JsonObject) -> list[status.FieldError]:
 
 def _lease_problems(lease: JsonObject) -> list[status.FieldError]:
     """Errors of the numbers; what is no number, or no time, is no Lease at all."""
-    spec = lease["spec"]
-    errors = []
-    if spec.get("leaseDurationSeconds", 1) <= 0:
-        seconds = spec["leaseDurationSeconds"]
-        errors.append(status.invalid_value("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
-    if spec.get("leaseTransitions", 0) < 0:
-        why = "must be greater than or equal to 0"
-        errors.append(status.invalid_value("spec.leaseTransitions", spec["leaseTransitions"], why))
-    return errors
+    rules = (
+        ("leaseDurationSeconds", 1, "must be greater than 0"),
+        ("leaseTransitions", 0, "must be greater than or equal to 0"),
+    )
+    return [
+        status.invalid_value(f"spec.{key}", lease["spec"][key], why)
+        for key, least, why in rules
+        if lease["spec"].get(key, least) < least
+    ]
 
 
 def _fill_in_binding(binding: JsonObject) -> None:
@@ -281,18 +268,11 @@ _PROBLEMS: Mapping[str, Callable[[JsonObject], list[status.FieldError]]] = {
     "RoleBinding": _binding_problems,
     "ClusterRoleBinding": _binding_problems,
 }
-_FILE = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text(encoding="utf-8"))
-_TYPES: dict[str, Schema] = {}
-for _name, _said in _FILE["types"].items():
-    _TYPES[_name] = schema_of(_said, _TYPES)
 _OBJECT = {"kind, apiVersion": "string", "metadata": "Metadata"}
 
 
 def _read_kinds(part: str) -> dict[str, Kind]:
-    return {
-        name: Kind(name, schema_of({**_OBJECT, **said.pop("fields")}, _TYPES), **said)
-        for name, said in _FILE[part].items()
-    }
+    return {name: Kind(name, {**_OBJECT, **said.pop("fields")}, **said) for name, said in FILE[part].items()}
 
 
 REQUESTS, BY_NAME = _read_kinds("requests"), _read_kinds("kinds")

@@ -5,7 +5,7 @@ next one begins. Later pages have the objects that are there when they are asked
 from a snapshot, which it forgets after some minutes.
 https://kubernetes.io/docs/reference/using-api/api-concepts/ Of a labelSelector, `key>1` and `key<1` are not
 served. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api Groups, versions and
-resources are listed in the old form and the aggregated one.
+resources are listed in the aggregated form only, that of Kubernetes 1.27 and later.
 https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
 
@@ -15,9 +15,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
-from irsa_cli.sandbox.kube import status, wire
+from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.kinds import KINDS, PODS, REQUESTS, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.schema import JsonObject, key_problems
 
@@ -146,73 +146,37 @@ def _requirement(term: str, selector: str) -> Callable[[Mapping[str, str]], bool
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _VERBS = ["create", "delete", "get", "list", "patch"]
 _REVIEW = REQUESTS["SelfSubjectAccessReview"]
+_TOKEN = {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}
 _SUBRESOURCES = {
-    PODS: ("status", "", "v1", "Pod", ["patch"]),
-    SERVICE_ACCOUNTS: ("token", "authentication.k8s.io", "v1", "TokenRequest", ["create"]),
+    PODS: {
+        "subresource": "status",
+        "responseKind": {"group": "", "version": "v1", "kind": "Pod"},
+        "verbs": ["patch"],
+    },
+    SERVICE_ACCOUNTS: {"subresource": "token", "responseKind": _TOKEN, "verbs": ["create"]},
 }
 GROUPS = sorted({group for group, _ in KINDS} | {_REVIEW.group})
 
 
-def answer_discovery(request: Request, path: str) -> Response | None:
-    """The document at `path`; None when it is none of discovery."""
-    parts = path.strip("/").split("/")
-    if parts in (["api"], ["apis"]):
-        groups = [group for group in GROUPS if bool(group) == (parts == ["apis"])]
-        if wants(request, "APIGroupDiscoveryList", "apidiscovery.k8s.io/v2"):
-            return wire.json_response(_aggregated(groups), mimetype=AGGREGATED)
-        if parts == ["api"]:
-            return wire.json_response(
-                {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
-            )
-        versions = {group: {"groupVersion": f"{group}/v1", "version": "v1"} for group in groups}
-        named = [{"name": it, "versions": [v], "preferredVersion": v} for it, v in versions.items()]
-        return wire.json_response({"kind": "APIGroupList", "apiVersion": "v1", "groups": named})
-    if parts == ["api", "v1"]:
-        return wire.json_response(_resources(""))
-    if len(parts) == 3 and parts[0] == "apis" and parts[1] in GROUPS and parts[2] == "v1":
-        return wire.json_response(_resources(parts[1]))
-    return None
-
-
-def _served(group: str) -> list[tuple[Kind, list[str]]]:
-    kinds = [kind for (place, _), kind in sorted(KINDS.items()) if place == group]
-    served = [(kind, [*_VERBS, "update"] if kind.replaced else _VERBS) for kind in kinds]
-    return served + ([(_REVIEW, ["create"])] if group == _REVIEW.group else [])
-
-
-def _resources(group: str) -> JsonObject:
-    resources: list[dict[str, Any]] = []
-    for kind, verbs in _served(group):
-        common = {"namespaced": kind.namespaced, "singularName": kind.singular}
-        names = {"shortNames": list(kind.short_names)} if kind.short_names else {}
-        resources.append({"name": kind.resource, **common, "kind": kind.kind, "verbs": verbs, **names})
-        if kind in _SUBRESOURCES:
-            name, _, _, of_kind, theirs = _SUBRESOURCES[kind]
-            name = f"{kind.resource}/{name}"
-            resources.append({"name": name, **common, "singularName": "", "kind": of_kind, "verbs": theirs})
-    return {
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
-        "groupVersion": f"{group}/v1" if group else "v1",
-        "resources": resources,
-    }
-
-
-def _aggregated(groups: list[str]) -> JsonObject:
+def answer_discovery(request: Request, root: str) -> JsonObject:
+    """The groups below `root`: the core group in `api`, the named ones in `apis`; 406 for the old form."""
+    kind, version = "APIGroupDiscoveryList", "apidiscovery.k8s.io/v2"
+    if not wants(request, kind, version):
+        raise status.ApiError(406, "NotAcceptable", f"406: the sandbox serves {AGGREGATED}", {})
     items = []
-    for group in groups:
-        resources = [_aggregated_resource(*served) for served in _served(group)]
-        version = {"version": "v1", "freshness": "Current", "resources": resources}
-        items.append({"metadata": {"name": group} if group else {}, "versions": [version]})
-    return {
-        "kind": "APIGroupDiscoveryList",
-        "apiVersion": "apidiscovery.k8s.io/v2",
-        "metadata": {},
-        "items": items,
-    }
+    for group in GROUPS:
+        if bool(group) is not (root == "apis"):
+            continue
+        kinds = [kind for (place, _), kind in sorted(KINDS.items()) if place == group]
+        resources = [_discovered(kind, [*_VERBS, "update"] if kind.replaced else _VERBS) for kind in kinds]
+        if group == _REVIEW.group:
+            resources.append(_discovered(_REVIEW, ["create"]))
+        served = {"version": "v1", "freshness": "Current", "resources": resources}
+        items.append({"metadata": {"name": group} if group else {}, "versions": [served]})
+    return {"kind": kind, "apiVersion": version, "metadata": {}, "items": items}
 
 
-def _aggregated_resource(kind: Kind, verbs: list[str]) -> JsonObject:
+def _discovered(kind: Kind, verbs: list[str]) -> JsonObject:
     entry: JsonObject = {
         "resource": kind.resource,
         "responseKind": {"group": kind.group, "version": "v1", "kind": kind.kind},
@@ -223,7 +187,5 @@ def _aggregated_resource(kind: Kind, verbs: list[str]) -> JsonObject:
     if kind.short_names:
         entry["shortNames"] = list(kind.short_names)
     if kind in _SUBRESOURCES:
-        name, group, version, of_kind, theirs = _SUBRESOURCES[kind]
-        answered = {"group": group, "version": version, "kind": of_kind}
-        entry["subresources"] = [{"subresource": name, "responseKind": answered, "verbs": theirs}]
+        entry["subresources"] = [_SUBRESOURCES[kind]]
     return entry

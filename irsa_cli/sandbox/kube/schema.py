@@ -15,59 +15,36 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from irsa_cli.sandbox.kube.status import FieldError, invalid_value, required_value, too_long
 
 JsonObject = dict[str, Any]
+FILE = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text(encoding="utf-8"))
 
 
 class WrongTypeError(ValueError):
     """A JSON value where a field of another type is."""
 
 
-@dataclass(frozen=True)
-class ListOf:
-    """A JSON array."""
-
-    item: "Schema"
-
-
-@dataclass(frozen=True)
-class MapOf:
-    """A JSON object with free keys."""
-
-    value: "Schema"
-
-
-@dataclass(frozen=True)
-class Special:
-    """A value that has its own way to be read: from the value and its path to what is kept."""
-
-    read: Callable[[object, str], Any]
-
-
-Schema = type | ListOf | MapOf | Special | Mapping[str, Any]
 _MICRO_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6})(Z|[+-]\d\d:\d\d)", re.ASCII)
 _JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 
 
-def _wrong(value: object, wanted: str, path: str) -> WrongTypeError:
-    found = _JSON_NAMES.get(type(value), type(value).__name__)
-    return WrongTypeError(f"json: cannot unmarshal {found} into field {path} of type {wanted}")
-
-
-def _read_scalar(schema: type, value: object, path: str) -> Any:
+def _checked(kind: type, value: object, path: str) -> Any:
     # bool is a subclass of int in Python, not in JSON: compare types exactly.
-    if type(value) is not schema:
-        raise _wrong(value, _JSON_NAMES[schema], path)
+    if type(value) is not kind:
+        found, where = _JSON_NAMES[type(value)], path or "(root)"
+        raise WrongTypeError(f"json: cannot unmarshal {found} into field {where} of type {_JSON_NAMES[kind]}")
     return value
 
 
 def _read_bytes(value: object, path: str) -> str:
-    text: str = _read_scalar(str, value, path)
+    text: str = _checked(str, value, path)
     try:
         base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -76,7 +53,7 @@ def _read_bytes(value: object, path: str) -> str:
 
 
 def _read_int32(value: object, path: str) -> int:
-    number: int = _read_scalar(int, value, path)
+    number: int = _checked(int, value, path)
     if not -(2**31) <= number < 2**31:
         raise WrongTypeError(f"json: cannot unmarshal number {number} into field {path} of type int32")
     return number
@@ -84,7 +61,7 @@ def _read_int32(value: object, path: str) -> int:
 
 def _read_micro_time(value: object, path: str) -> str:
     """A time with exactly six digits after the second, in any zone; kept in UTC."""
-    text: str = _read_scalar(str, value, path)
+    text: str = _checked(str, value, path)
     found = _MICRO_TIME.fullmatch(text)
     try:
         if found is None:
@@ -96,61 +73,42 @@ def _read_micro_time(value: object, path: str) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-_TYPES: Mapping[str, Schema] = {
-    "string": str,
-    "boolean": bool,
-    "number": int,
-    "any": Special(lambda value, _: value),
-    "bytes": Special(_read_bytes),
-    "int32": Special(_read_int32),
-    "time": Special(_read_micro_time),
+_SCALARS: Mapping[str, Callable[[object, str], Any]] = {
+    "string": lambda value, path: _checked(str, value, path),
+    "boolean": lambda value, path: _checked(bool, value, path),
+    "number": lambda value, path: _checked(int, value, path),
+    "any": lambda value, _: value,
+    "bytes": _read_bytes,
+    "int32": _read_int32,
+    "time": _read_micro_time,
 }
 
 
-def schema_of(said: Any, types: Mapping[str, Schema]) -> Schema:
-    """The schema that a part of kinds.yaml describes; `types` are those that it may name."""
-    if isinstance(said, str):
-        return types[said] if said in types else _TYPES[said]
-    if isinstance(said, list):
-        return ListOf(schema_of(said[0], types))
-    if "*" in said:
-        return MapOf(schema_of(said["*"], types))
-    return {name: schema_of(what, types) for names, what in said.items() for name in names.split(", ")}
+def read(schema: Any, value: object, path: str = "") -> Any:
+    """`value` reduced to the fields of `schema`, a type as kinds.yaml has it.
 
-
-def _read_object(schema: Mapping[str, Any], value: object, path: str) -> JsonObject:
-    if not isinstance(value, dict):
-        raise _wrong(value, "object", path or "(root)")
-    fields = {}
-    for key, field in schema.items():
-        known = read(field, value.get(key), f"{path}.{key}".lstrip("."))
-        empty = known is None or (not known and isinstance(field, ListOf | MapOf))
-        if not empty:
-            fields[key] = known
-    return fields
-
-
-def read(schema: Schema, value: object, path: str = "") -> Any:
-    """`value` reduced to the fields of `schema`; empty maps and lists are left out, as Go's omitempty does.
+    Empty maps and lists are left out, as Go's omitempty does.
 
     Raises:
         WrongTypeError: a value has another type than its field.
     """
     if value is None:
         return None
-    if isinstance(schema, Special):
-        return schema.read(value, path)
-    if isinstance(schema, type):
-        return _read_scalar(schema, value, path)
-    if isinstance(schema, Mapping):
-        return _read_object(schema, value, path)
-    if isinstance(schema, ListOf):
-        if not isinstance(value, list):
-            raise _wrong(value, "array", path)
-        return [read(schema.item, item, path) for item in value if item is not None]
-    if not isinstance(value, dict):
-        raise _wrong(value, "object", path)
-    return {key: "" if item is None else read(schema.value, item, path) for key, item in value.items()}
+    if isinstance(schema, str):
+        scalar = _SCALARS.get(schema)
+        return scalar(value, path) if scalar else read(FILE["types"][schema], value, path)
+    if isinstance(schema, list):
+        return [read(schema[0], item, path) for item in _checked(list, value, path) if item is not None]
+    given: JsonObject = _checked(dict, value, path)
+    if "*" in schema:
+        return {key: "" if item is None else read(schema["*"], item, path) for key, item in given.items()}
+    fields = {}
+    for names, field in schema.items():
+        for key in names.split(", "):
+            known = read(field, given.get(key), f"{path}.{key}".lstrip("."))
+            if known is not None and (known or not (isinstance(field, list) or "*" in field)):
+                fields[key] = known
+    return fields
 
 
 def merge(target: object, patch: object) -> Any:
@@ -170,25 +128,18 @@ ANNOTATIONS_LIMIT = 256 * 1024
 """Bytes of all keys and values of an object's annotations together."""
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_DNS_LABEL = re.compile(_LABEL)
-_DNS_SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_DNS_NAMES = (
+    (253, rf"{_LABEL}(\.{_LABEL})*", "subdomain (labels of letters, digits and '-', joined by '.')"),
+    (63, _LABEL, "label (lower case letters, digits and inner '-')"),
+)
 _QUALIFIED_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 
 
-def dns_label_problems(value: str) -> list[str]:
-    """Why `value` is not an RFC 1123 label (namespaces, containers); empty if it is one."""
-    problems = ["must be no more than 63 characters"] if len(value) > 63 else []
-    if not _DNS_LABEL.fullmatch(value):
-        problems.append("is not an RFC 1123 label (lower case letters, digits and inner '-')")
-    return problems
-
-
-def dns_subdomain_problems(value: str) -> list[str]:
-    """Why `value` is not an RFC 1123 subdomain (most objects); empty if it is one."""
-    problems = ["must be no more than 253 characters"] if len(value) > 253 else []
-    if not _DNS_SUBDOMAIN.fullmatch(value):
-        problems.append("is not an RFC 1123 subdomain (labels of letters, digits and '-', joined by '.')")
-    return problems
+def dns_problems(value: str, *, label: bool = False) -> list[str]:
+    """Why `value` is not an RFC 1123 subdomain, or `label` (namespaces, containers); empty if it is one."""
+    longest, form, what = _DNS_NAMES[label]
+    problems = [f"must be no more than {longest} characters"] if len(value) > longest else []
+    return problems if re.fullmatch(form, value) else [*problems, f"is not an RFC 1123 {what}"]
 
 
 def key_problems(key: str) -> list[str]:
@@ -200,7 +151,7 @@ def key_problems(key: str) -> list[str]:
     if slash and not prefix:
         problems.append("prefix part must be non-empty")
     elif slash:
-        problems += [f"prefix part {problem}" for problem in dns_subdomain_problems(prefix)]
+        problems += [f"prefix part {problem}" for problem in dns_problems(prefix)]
     if not name:
         problems.append("name part must be non-empty")
     elif len(name) > 63:
@@ -236,24 +187,23 @@ def annotation_errors(annotations: Mapping[str, str]) -> list[FieldError]:
     return errors
 
 
-def name_errors(name: str, *, label: bool) -> list[FieldError]:
-    """Errors of `metadata.name`: a DNS label for a namespace (`label`), else a DNS subdomain."""
+def name_errors(name: str, *, label: bool, free: bool) -> list[FieldError]:
+    """Errors of `metadata.name`: a DNS label for a namespace (`label`), else a DNS subdomain.
+
+    A `free` one needs only fit into a path.
+    """
     if not name:
         return [required_value("metadata.name", "name or generateName is required")]
-    problems = dns_label_problems(name) if label else dns_subdomain_problems(name)
+    if not free:
+        problems = dns_problems(name, label=label)
+    elif name in (".", "..") or "/" in name or "%" in name:
+        problems = ["may not be '.', '..', or have '/' or '%' in it"]
+    else:
+        problems = []
     return [invalid_value("metadata.name", name, problem) for problem in problems]
 
 
-def segment_errors(name: str) -> list[FieldError]:
-    """Errors of a name that needs only fit into a path."""
-    if not name:
-        return [required_value("metadata.name", "name or generateName is required")]
-    if name in (".", "..") or "/" in name or "%" in name:
-        return [invalid_value("metadata.name", name, "may not be '.', '..', or have '/' or '%' in it")]
-    return []
-
-
-Path = tuple[str, ...]
+_Path = tuple[str, ...]
 _MAPS = ("labels", "annotations")
 
 
@@ -286,9 +236,9 @@ def noted(old: JsonObject | None, new: JsonObject, manager: str, now: str) -> li
     return sorted(managed, key=lambda entry: (entry["time"], entry["manager"]))
 
 
-def _values(obj: Mapping[str, Any]) -> dict[Path, Any]:
+def _values(obj: Mapping[str, Any]) -> dict[_Path, Any]:
     """The fields that clients own, with their values: each label, each annotation, and that there are any."""
-    found: dict[Path, Any] = {}
+    found: dict[_Path, Any] = {}
     for name in _MAPS:
         entries = obj.get("metadata", {}).get(name) or {}
         if entries:
@@ -297,7 +247,7 @@ def _values(obj: Mapping[str, Any]) -> dict[Path, Any]:
     return found | {("f:spec", f"f:{key}"): value for key, value in (obj.get("spec") or {}).items()}
 
 
-def _tree(paths: set[Path]) -> JsonObject:
+def _tree(paths: set[_Path]) -> JsonObject:
     root: JsonObject = {}
     for path in sorted(paths):
         at = root
@@ -306,7 +256,7 @@ def _tree(paths: set[Path]) -> JsonObject:
     return root
 
 
-def _paths(tree: Mapping[str, Any], above: Path = ()) -> Iterator[Path]:
+def _paths(tree: Mapping[str, Any], above: _Path = ()) -> Iterator[_Path]:
     for part, below in tree.items():
         if below:
             yield from _paths(below, (*above, part))

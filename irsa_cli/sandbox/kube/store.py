@@ -15,14 +15,7 @@ from typing import Any
 
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind, grace_of
-from irsa_cli.sandbox.kube.schema import (
-    JsonObject,
-    annotation_errors,
-    label_errors,
-    name_errors,
-    noted,
-    segment_errors,
-)
+from irsa_cli.sandbox.kube.schema import JsonObject, annotation_errors, label_errors, name_errors, noted
 
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"
@@ -70,7 +63,7 @@ def _note(kind: Kind, old: JsonObject | None, new: JsonObject, manager: str) -> 
 def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
     metadata, name = obj["metadata"], obj["metadata"].get("name", "")
     return [
-        *(segment_errors(name) if kind.freely_named else name_errors(name, label=kind is NAMESPACES)),
+        *name_errors(name, label=kind is NAMESPACES, free=kind.freely_named),
         *label_errors(metadata.get("labels", {})),
         *annotation_errors(metadata.get("annotations", {})),
         *kind.problems(obj),
