@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -253,3 +255,48 @@ def _live(kind: str, context: click.Context, cluster: str = "") -> Sequence[str]
 
     region, profile = (str(context.params.get(name) or "") for name in ("region", "profile"))
     return known_names.safe(live.names(kind, region=region, profile=profile, cluster=cluster))
+
+
+_TYPES: Mapping[str, Callable[..., Any]] = {
+    "checked": Checked,
+    "duration": lambda *within: Duration(zero=within == ("0",), within=within if len(within) == 2 else None),
+    "number": lambda least, most=None: click.IntRange(int(least), None if most is None else int(most)),
+    "decimal": lambda least, most: click.FloatRange(int(least), int(most)),
+    "integer": lambda: click.INT,
+    "choice": lambda *words: click.Choice(words),
+    "path": lambda: click.Path(exists=True),
+    "file": lambda: click.Path(exists=True, dir_okay=False),
+    "output": lambda: click.Path(dir_okay=False),
+    "folder": lambda: click.Path(file_okay=False),
+}
+"""The types in `shared.json` by their first word; the others are arguments."""
+_KINDS: Mapping[str, Callable[..., Decorator]] = {
+    "once": once,
+    "many": many,
+    "switch": switch,
+    "option": click.option,
+}
+_SHARED: Mapping[str, Sequence[Any]] = json.loads(pkgutil.get_data(__package__, "shared.json") or b"")
+
+
+def shared(name: str, **words: str) -> Decorator:
+    """The options of a group in `shared.json`: rows, or names of groups. `words` go into their help."""
+    return group(*(_option(row, words) for row in _SHARED[name]))
+
+
+def _option(row: str | Mapping[str, Any], words: Mapping[str, str]) -> Decorator:
+    """An option. Its first key is its kind, with the flags; `filled` refuses empty texts."""
+    if isinstance(row, str):
+        return shared(row, **words)
+    (kind, flags), *others = row.items()
+    more = dict(others)
+    more["help"] = more["help"].format_map({"more": "", "region": "", **words})
+    if more.pop("filled", False):
+        more["callback"] = filled
+    if "type" in more:
+        first, *arguments = more["type"].split()
+        more["type"] = _TYPES[first](*arguments)
+    if "completes" in more:
+        more["shell_complete"] = completed(more.pop("completes"))
+    decorator: Decorator = _KINDS[kind](*flags.split(), **more)
+    return decorator
