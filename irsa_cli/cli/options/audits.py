@@ -54,13 +54,7 @@ fail_on_option = once(
 
 def risk_options(*more: str) -> Decorator:
     """The selection and the format of risks; `more` are formats of one command."""
-    forms = once(
-        "-o",
-        "--output",
-        type=click.Choice((*FORMATS, *more)),
-        default="text",
-        help="Output format. [default: text]",
-    )
+    forms = common.output_option(*FORMATS, *more)
     return group(shared("risks"), forms, common.report_options, common.quiet_option)
 
 

@@ -13,7 +13,6 @@ import click
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import types
 from irsa_cli.cli.options.types import shared
-from irsa_cli.cli.output.forms import OutputForm
 from irsa_cli.cli.output.plan_text import Confirmation
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.usecases.command.settings import LockOptions, Settings
@@ -60,9 +59,8 @@ no_headers_option = shared("no headers")
 
 
 def output_option(*forms: str) -> types.Decorator:
-    """The output format: one of these, or a jsonpath into the JSON document."""
     return types.once(
-        "-o", "--output", type=OutputForm(forms), default="text", help="Output format. [default: text]"
+        "-o", "--output", type=click.Choice(forms), default="text", help="Output format. [default: text]"
     )
 
 

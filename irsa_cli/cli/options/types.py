@@ -17,7 +17,7 @@ from click.core import ParameterSource
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import alike
-from irsa_cli.cli.output.forms import JSONPATH, OutputForm, is_document
+from irsa_cli.cli.output.forms import DOCUMENTS
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
 
@@ -38,10 +38,7 @@ class Once(click.Option):
         found = self.resolve_envvar_value(ctx)
         if found is None or not found.strip():
             return None
-        kind = self.type
-        forms = getattr(kind, "forms", getattr(kind, "choices", ()))
-        is_path = isinstance(kind, OutputForm) and found.startswith(JSONPATH)
-        if self.name == "output" and found not in forms and not is_path:
+        if self.name == "output" and found not in getattr(self.type, "choices", ()):
             click.echo(f"Note: {self.envvar}={found} is ignored: not a format of this command", err=True)
             return None
         return (found,)
@@ -97,7 +94,7 @@ def explained(identifier: str, known: Mapping[str, T], what: str, output: str) -
     if identifier != "all" and identifier not in known:
         hint = alike(identifier, known) or "To list them: --explain all"
         raise click.BadParameter(f"there is no {what} '{identifier}'. {hint}", param_hint="--explain")
-    if output not in ("text", "name") and not is_document(output):
+    if output not in ("text", "name", *DOCUMENTS):
         raise click.UsageError("--explain needs -o text, json or yaml")
     return list(known.values()) if identifier == "all" else [known[identifier]]
 
