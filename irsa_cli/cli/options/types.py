@@ -201,8 +201,6 @@ class Age(click.ParamType):  # type: ignore[type-arg]
         return total
 
 
-LIVE = "IRSA_COMPLETE_LIVE"
-"""Not empty: clusters and ServiceAccounts are also asked live, within a second."""
 Completer = Callable[[click.Context, click.Parameter, str], "list[str]"]
 
 
@@ -232,26 +230,17 @@ def _names(kind: str, context: click.Context) -> Sequence[str]:
     if kind == "regions":
         return known_names.regions(state)
     if kind == "clusters":
-        return [*known_names.clusters(state), *_live("clusters", context)]
+        return known_names.clusters(state)
     cluster = context.params.get("cluster") or known_names.cluster_in_force()
-    found = [*known_names.accounts(state, cluster), *(_live("accounts", context, cluster) if cluster else ())]
     if kind == "namespaces":
-        return [*known_names.namespaces(state, cluster), *(name.partition("/")[0] for name in found)]
+        return known_names.namespaces(state, cluster)
+    found = known_names.accounts(state, cluster)
     if kind == "places":
         return found
     namespace = context.params.get("namespace") or "default"
     if context.get_parameter_source("namespace") is ParameterSource.DEFAULT:
         namespace = known_names.namespace_in_force()
     return [name.partition("/")[2] for name in found if name.startswith(f"{namespace}/")]
-
-
-def _live(kind: str, context: click.Context, cluster: str = "") -> Sequence[str]:
-    if not os.environ.get(LIVE, "").strip():
-        return ()
-    from irsa_cli.usecases.local import known_names, live
-
-    region, profile = (str(context.params.get(name) or "") for name in ("region", "profile"))
-    return known_names.safe(live.names(kind, region=region, profile=profile, cluster=cluster))
 
 
 _TYPES: Mapping[str, Callable[..., Any]] = {
