@@ -5,6 +5,7 @@ Called by `benchmarks.run`; `python -m benchmarks.preflighting` measures this pa
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -40,8 +41,8 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
         token, archive = Path(folder, "token"), Path(folder, "preflight.pyz")
         token.write_bytes(_output([irsa(), "token", NAME, "-c", "demo", "-q"], env))
         archive.write_bytes(_output([irsa(), "preflight", "--self"], env))
-        query = "jsonpath={.items[?(@.serviceAccount.name=='preflighted')].role.arn}"
-        role = _output([irsa(), "get-sa", "-n", "default", "-c", "demo", "-o", query], env).decode().strip()
+        described = _output([irsa(), "describe-sa", NAME, "-c", "demo", "-o", "json"], env)
+        role = json.loads(described)["items"][0]["role"]["arn"]
         pod = {
             "PATH": env["PATH"],
             "AWS_ROLE_ARN": role,

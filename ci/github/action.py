@@ -40,13 +40,13 @@ ONE = ("create-sa", "update-sa", "delete-sa", "adopt")
 CLUSTERS = ("associate-oidc", "disassociate-oidc")
 PLANNING = (*FILES, *ONE, *CLUSTERS)
 """Commands that save a plan with --dry-run; `diff` always does."""
-FOUND = ("audit", "lint", "verify")
+FOUND = ("audit", "lint")
 """Commands that also write their findings as SARIF."""
 DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock")
 """Commands that have a JSON document, and no Markdown."""
 GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
 """Commands that take --expect-account and --expect-cluster-arn."""
-COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "doctor", "recover", *DOCUMENTS)))
+COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "verify", "doctor", "recover", *DOCUMENTS)))
 """What the action runs. Not exec, token and credentials: what they print is secret, and a log is not."""
 FAIL_ON = ("error", "changes", "never")
 USAGE, PENDING, INTERRUPTED, KILLED = 2, 6, (130, 143), 137

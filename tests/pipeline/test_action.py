@@ -109,7 +109,6 @@ def test_what_was_planned_is_applied_in_the_next_job(job: MakeJob, stage: Stage)
     assert "irsa apply: 1 ServiceAccount done; shared parts done" in used.summary
     verified = use(next_one, "verify", args="--all -A -c demo")
     assert (verified.outputs["exit-code"], verified.outputs["outcome"]) == ("0", "verified"), verified.log
-    assert json.loads(Path(verified.outputs["sarif-file"]).read_text("utf-8"))["version"] == "2.1.0"
 
 
 def test_a_plan_of_another_world_is_refused(job: MakeJob, stage: Stage) -> None:

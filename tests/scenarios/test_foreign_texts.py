@@ -39,7 +39,7 @@ def test_no_line_is_forged(stage: Stage, namespace: str, command: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
-@pytest.mark.parametrize("output", ["text", "junit", "yaml", "sarif", "json"])
+@pytest.mark.parametrize("output", ["text", "junit", "yaml", "json"])
 def test_a_stream_with_few_characters_is_no_reason_to_fail(
     stage: Stage, namespace: str, encoding: str, output: str
 ) -> None:

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from irsa_cli.cli.commands.show import read_plan
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, roles, targets
-from irsa_cli.cli.options.types import POLICY_ARN, group, once, once_filled, switch, wrong_usage
+from irsa_cli.cli.options.types import group, once_filled, shared, switch, wrong_usage
 from irsa_cli.cli.output.plan_text import demand_yes
 from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
 from irsa_cli.cli.output.speaking import Speaking
@@ -25,22 +25,7 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.files.targets import Request
 
 apply_options = group(
-    switch("--atomic", help="Apply everything in one transaction, or nothing."),
-    switch(
-        "--override-existing-serviceaccounts",
-        "override",
-        help="Replace unmanaged roles of ServiceAccounts with those in the file.",
-    ),
-    switch("--prune", help="Delete irsa's resources in these clusters that are in no file."),
-    switch("--update-target-trust", help="Add missing statements to the trust policies of target roles."),
-    switch("--update-trust", help="Add missing statements to the trust policies of attachRoleARN roles."),
-    once(
-        "--permissions-boundary",
-        "boundary",
-        type=POLICY_ARN,
-        help="Permissions boundary of all roles."
-        " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
-    ),
+    shared("apply"),
     roles.allow_boundary_removal_option,
     roles.allow_wide_trust_option,
     switch("--force", help="Add trust statements even if they void existing restrictions."),

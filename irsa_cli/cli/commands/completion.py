@@ -15,8 +15,7 @@ def command(shell: str) -> int:
     """Print the completion script for a shell.
 
     It completes commands and options. It also completes names that this machine knows from the kubeconfig,
-    .irsa.yaml, earlier runs and the AWS configuration. With IRSA_COMPLETE_LIVE=1, it also reads clusters
-    and ServiceAccounts from AWS and the cluster, for at most one second.
+    .irsa.yaml, earlier runs and the AWS configuration.
 
     Examples:
       # Then add to ~/.bashrc: source ~/.irsa-completion.bash

@@ -14,7 +14,6 @@ import click
 from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, utc, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.types import Duration, once
-from irsa_cli.cli.output.forms import OutputForm
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import document_text
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
@@ -33,7 +32,7 @@ ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
 @once(
     "-o",
     "--output",
-    type=OutputForm(("env", "json", "yaml", "credential-process")),
+    type=click.Choice(("env", "json", "yaml", "credential-process")),
     default="env",
     help="Output format; env prints export lines for a shell. [default: env]",
 )

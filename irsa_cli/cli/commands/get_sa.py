@@ -56,7 +56,7 @@ def command(**options: Any) -> int:
       irsa get-sa -n backend -c prod -o wide
       irsa get-sa -n backend -c prod --watch
       irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
-      irsa get-sa -c prod -o jsonpath='{.items[*].role.arn}'
+      irsa get-sa -c prod -o json | jq -r '.items[].role.arn'
     """
     speaking, headless = Speaking.take(options), options.pop("no_headers")
     if options["watch"] and speaking.output not in ("text", "wide"):

@@ -12,7 +12,7 @@ import click
 
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import group, switch
-from irsa_cli.cli.output.forms import is_document
+from irsa_cli.cli.output.forms import DOCUMENTS
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_document, show_failure
 from irsa_cli.cli.session import breaking_off
@@ -66,7 +66,7 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
             traceback.print_exc()
         failure = error
     code = int(exit_code_of(failure, number))
-    if kind and is_document(speaking.output):
+    if kind and speaking.output in DOCUMENTS:
         show_document(failed(DocumentKind(kind), failure, code), speaking.output)
     if code < 128:  # The user knows about an interruption.
         show_failure(failure)

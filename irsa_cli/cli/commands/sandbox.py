@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options.types import filled, group
+from irsa_cli.cli.options.types import group, shared
 from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.screen import is_terminal
 from irsa_cli.core.values import arn, names
@@ -28,36 +28,7 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox import ClusterSpec, Sandbox
 
 _sandbox_options = group(
-    click.option(
-        "--cluster",
-        "clusters",
-        multiple=True,
-        callback=filled,
-        metavar="NAME[:REGION[:ACCOUNT]]",
-        help="Create this cluster (repeat). [default: demo:eu-west-1:111122223333]",
-    ),
-    click.option("--region", callback=filled, metavar="REGION", help="Region of the clusters without one."),
-    click.option(
-        "--latency",
-        type=click.FloatRange(0, 10_000),
-        default=0,
-        metavar="MS",
-        help="Delay each call by this many milliseconds.",
-    ),
-    click.option(
-        "--consistency",
-        type=click.Choice(["strong", "replicas"]),
-        default="strong",
-        help="Let IAM return the newest state, or a state up to --lag old.",
-    ),
-    click.option(
-        "--lag",
-        type=click.FloatRange(0, 60),
-        default=3,
-        metavar="SECONDS",
-        help="With --consistency replicas: longest delay of a read. [default: 3]",
-    ),
-    click.option("--seed", type=int, default=0, metavar="N", help="Seed for the choice of delayed reads."),
+    shared("sandbox"),
     click.option(
         "--world",
         type=click.Choice(worlds.names()),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.verification.verify import Request
 
 
-FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif")
+FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit")
 
 
 @click.command("verify", cls=HelpedCommand)

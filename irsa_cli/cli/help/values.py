@@ -48,7 +48,6 @@ _REWRITTEN = (
         r"^([a-z0-9][a-z0-9.-]{2,62}(?:/\S*)?)$",
         r"arn:aws:s3:::\1",
     ),
-    ("is none of text", r"^custom-columns=[^:,]+:(\.[\w.]+)$", r"jsonpath={.items[*]\1}"),
 )
 """Each: a part of the message, the wrong value, and the right one."""
 
@@ -170,7 +169,7 @@ def _with_name(words: list[str], parameter: click.Parameter, message: str) -> li
 
 
 def _with_choice(words: list[str], parameter: click.Parameter) -> list[str] | None:
-    choices: Sequence[str] = getattr(parameter.type, "choices", getattr(parameter.type, "forms", ()))
+    choices: Sequence[str] = getattr(parameter.type, "choices", ())
     for at, word in enumerate(words):
         flag, equals, value = word.rpartition("=")
         alike = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.7)

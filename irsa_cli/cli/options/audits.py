@@ -9,18 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.targets import readers_option
-from irsa_cli.cli.options.types import (
-    CLUSTER_NAME,
-    ROLE_NAME,
-    Decorator,
-    completed,
-    group,
-    many,
-    many_filled,
-    once,
-    wrong_usage,
-)
+from irsa_cli.cli.options.types import Decorator, group, once, shared, wrong_usage
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.trust.rules.rule import Severity
@@ -65,74 +54,11 @@ fail_on_option = once(
 
 def risk_options(*more: str) -> Decorator:
     """The selection and the format of risks; `more` are formats of one command."""
-    return group(
-        once(
-            "--min-severity",
-            type=click.Choice(LEVELS),
-            default="low",
-            help="Show risks of this severity or higher. [default: low]",
-        ),
-        once(
-            "--baseline",
-            type=click.Path(exists=True, dir_okay=False),
-            help="Show only risks that are not in this file (-o json).",
-        ),
-        once(
-            "--config",
-            expose_value=False,
-            type=click.Path(exists=True, dir_okay=False),
-            help="Read this file instead of .irsa.yaml.",
-        ),
-        once(
-            "-o",
-            "--output",
-            type=click.Choice((*FORMATS, *more)),
-            default="text",
-            help="Output format. [default: text]",
-        ),
-        common.report_options,
-        common.quiet_option,
-    )
+    forms = common.output_option(*FORMATS, *more)
+    return group(shared("risks"), forms, common.report_options, common.quiet_option)
 
 
-source_options = group(
-    many(
-        "-c",
-        "--cluster",
-        "clusters",
-        type=CLUSTER_NAME,
-        shell_complete=completed("clusters"),
-        help="Read only this EKS cluster (repeat). [default: all in the region]",
-    ),
-    many_filled(
-        "-r",
-        "--region",
-        "regions",
-        metavar="REGION",
-        shell_complete=completed("regions"),
-        help="Read the clusters of this AWS region (repeat). [default: as in the AWS CLI]",
-    ),
-    common.profile_option,
-    common.assume_role_option,
-    once(
-        "--accounts",
-        type=click.Path(exists=True, dir_okay=False),
-        help="Read the accounts in this file, each by its role.",
-    ),
-    once(
-        "--organization",
-        type=ROLE_NAME,
-        metavar="ROLE",
-        help="Read all accounts of the organization, by this role in each.",
-    ),
-    readers_option("Also read another account's IAM by this role (repeat)."),
-    many(
-        "--from",
-        "files",
-        type=click.Path(exists=True),
-        help="Read JSON files of aws and kubectl, without any call (repeat).",
-    ),
-)
+source_options = shared("source")
 """The sources for the state of an account."""
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from irsa_cli.cli.help.environment import is_flag
-from irsa_cli.cli.options.common import expect_options, listed, where_options
-from irsa_cli.cli.options.targets import current_cluster, role_account_options, take_named, target_way_options
-from irsa_cli.cli.options.types import Checked, Decorator, group, many_filled, once, wrong_usage
+from irsa_cli.cli.options.common import listed
+from irsa_cli.cli.options.targets import current_cluster, take_named
+from irsa_cli.cli.options.types import Decorator, group, many_filled, shared, wrong_usage
 from irsa_cli.core.config.model import Config, Selection
 
 if TYPE_CHECKING:
@@ -22,43 +20,19 @@ NAMED = ("cluster", "region", "assume_role")
 
 def file_options(*, required: bool = True) -> Decorator:
     """The files, the selection of their ServiceAccounts, and how many run at the same time."""
-    return group(
-        many_filled(
-            "-f",
-            "--filename",
-            "--config-file",
-            "files",
-            required=required,
-            metavar="FILE",
-            help="Configuration file or folder, or - for standard input (repeat).",
-        ),
-        many_filled("--include", metavar="GLOB", help="Use these NAMESPACE/NAME only (or comma-separated)."),
-        many_filled("--exclude", metavar="GLOB", help="Skip these NAMESPACE/NAME (or comma-separated)."),
-        once(
-            "--parallel",
-            type=click.IntRange(1, 64),
-            metavar="N",
-            default=16,
-            help="Most ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
-        ),
-        once(
-            "--max-failures",
-            type=click.IntRange(1),
-            metavar="N",
-            help="Stop after this many failures. [default: no limit]",
-        ),
-        once(
-            "--shard",
-            type=Checked("index/total", "shards.parse"),
-            metavar="I/N",
-            help="Only part I of N parts of the clusters, counted from 0: 0/4 to 3/4.",
-        ),
+    files = many_filled(
+        "-f",
+        "--filename",
+        "--config-file",
+        "files",
+        required=required,
+        metavar="FILE",
+        help="Configuration file or folder, or - for standard input (repeat).",
     )
+    return group(files, shared("files"))
 
 
-place_options = group(
-    where_options(", if the files have none"), role_account_options, target_way_options, expect_options
-)
+place_options = shared("place", more=", if the files have none")
 """The cluster, if the files have none, and the caller."""
 
 

@@ -18,12 +18,7 @@ from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.texts import read_text
 
-attach_policy_option = types.many_filled(
-    "--attach-policy-arn",
-    metavar="ARN|NAME",
-    shell_complete=types.completed("managed policies"),
-    help="Attach this managed policy, by ARN or name (repeat, or separate by commas).",
-)
+attach_policy_option = types.shared("attach policy")
 
 
 class _PolicyFile(click.Path):
@@ -48,9 +43,7 @@ def session_policy_option(help_text: str) -> types.Decorator:
     return types.once("--session-policy", type=kind, metavar="FILE", help=help_text)
 
 
-allow_boundary_removal_option = types.switch(
-    "--allow-boundary-removal", help="Allow the removal of a role's permissions boundary."
-)
+allow_boundary_removal_option = types.shared("allow boundary removal")
 
 
 def _unless_never(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
@@ -71,33 +64,14 @@ allow_wide_trust_option = types.switch(
     help="Allow an overly broad trust policy, or trust in a powerful role.",
 )
 
-description_option = types.once(
-    "--description", type=types.Checked("text", "names.description"), help="Description of the role."
-)
+description_option = types.shared("description")
+pod_options = types.shared("pod")
+"""The settings of the pod identity webhook, except role and audience."""
 
 
 def max_session_option(default: str) -> types.Decorator:
     """The role's longest session; `default` is added to the help."""
-    return types.once(
-        "--max-session-duration",
-        type=types.Duration(within=("1h", "12h")),
-        help=f"Longest session of the role, 1h to 12h.{default}",
-    )
-
-
-pod_options = types.group(
-    click.option(
-        "--sts-regional-endpoints/--no-sts-regional-endpoints",
-        default=None,
-        help="Use the regional (or the global) STS endpoint in pods.",
-    ),
-    types.once(
-        "--token-expiration",
-        type=types.Duration(within=("10m", "24h")),
-        help="Lifetime of the pods' tokens, 10m to 24h.",
-    ),
-)
-"""The settings of the pod identity webhook, except role and audience."""
+    return types.shared("max session", text=default)
 
 
 def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:

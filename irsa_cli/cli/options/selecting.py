@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from irsa_cli.cli.options.types import NAMESPACE, Checked, Decorator, completed, group, once, switch
+from irsa_cli.cli.options.types import NAMESPACE, Checked, Decorator, completed, group, once, shared
 
 _OPTION = "irsa_cli.name_option"
 
@@ -65,17 +65,11 @@ binding_options = group(name_argument(required=True), namespace_option())
 
 
 def all_namespaces_option(help_text: str) -> Decorator:
-    return switch("-A", "--all-namespaces", "everywhere", help=help_text)
+    return shared("all namespaces", text=help_text)
 
 
-ignore_maker_option = switch("--ignore-maker", help="Continue if another tool may manage the role.")
-
-selector_option = once(
-    "-l",
-    "--selector",
-    type=Checked("selector", "names.selector"),
-    help="Select ServiceAccounts by label, as in kubectl: app=web,tier!=test.",
-)
+ignore_maker_option = shared("ignore maker")
+selector_option = shared("selector")
 
 
 def check_reachable(options: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import types
-from irsa_cli.cli.options.common import cluster_options, kube_options
 from irsa_cli.cli.terminal.screen import is_terminal
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
@@ -22,77 +21,23 @@ if TYPE_CHECKING:
 ROLE_TARGET = ("role_account", "role_assume_role", "role_profile")
 """The options of `role_account_options`, as attributes of a `Target`."""
 TARGET_WAY = ("target_assume_role", "target_profile")
-"""The options of `target_way_options`, as attributes of a `Target`."""
+"""The options to read a target role's trust policy, as attributes of a `Target`."""
 
-role_account_options = types.group(
-    types.once(
-        "--role-account",
-        type=types.ACCOUNT_ID,
-        help="AWS account of the role and the OIDC provider. [default: the cluster's]",
-    ),
-    types.once(
-        "--role-assume-role",
-        type=types.ROLE_ARN,
-        help="Assume this role for the role's account; it sets --role-account.",
-    ),
-    types.once_filled(
-        "--role-profile", metavar="PROFILE", help="Profile of the AWS configuration for --role-account."
-    ),
-)
+role_account_options = types.shared("role account")
 """The account of the roles and the OIDC provider, if it is not the cluster's."""
-
-target_way_options = types.group(
-    types.once(
-        "--target-assume-role",
-        type=types.ROLE_ARN,
-        help="Assume this role to read the target role's trust policy.",
-    ),
-    types.once_filled(
-        "--target-profile", metavar="PROFILE", help="Use this profile to read the target role's trust policy."
-    ),
-)
-"""The access to the account of a target role, to read its trust policy."""
-
-target_role_options = types.group(
-    types.once(
-        "--target-role",
-        type=types.Checked("arn", "arn.check_target"),
-        help="Allow the role to assume this role, usually of another account.",
-    ),
-    types.once(
-        "--external-id",
-        type=types.Checked("id", "names.external_id"),
-        help="External ID that the target role requires.",
-    ),
-    click.option(
-        "--target-tag-session/--no-target-tag-session",
-        "target_tag_session",
-        default=None,
-        help="Allow the role to tag the target's sessions (sts:TagSession).",
-    ),
-    types.switch(
-        "--update-target-trust", help="Add the missing statement to the target role's trust policy."
-    ),
-    types.once(
-        "--aws-config-map",
-        type=types.Checked("name", "names.config_map"),
-        help="Write the AWS configuration for the target role to this ConfigMap.",
-    ),
-    target_way_options,
-)
+target_role_options = types.shared("target role")
 """The role, usually of another account, that a ServiceAccount's role may assume."""
-
-reach_options = types.group(cluster_options, role_account_options, target_way_options, kube_options)
+reach_options = types.shared("reach", region=" [default: as in the AWS CLI]")
 """The cluster, the caller, and the other accounts that a command reads."""
 
 
 def readers_option(help_text: str) -> types.Decorator:
     """The roles for reading IAM in other accounts."""
-    return types.many("--iam-assume-role", "readers", type=types.ROLE_ARN, help=help_text)
+    return types.shared("readers", text=help_text)
 
 
 def take_target_way(options: dict[str, Any]) -> dict[str, str | None]:
-    """Take the options of `target_way_options`, if a command has them."""
+    """Take the options of `TARGET_WAY`, if a command has them."""
     found: dict[str, str | None] = {name: options.pop(name, None) for name in TARGET_WAY}
     role, target = found["target_assume_role"], options.get("target_role")
     account = str(target or role or "").split(":")[4:5]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from click.core import ParameterSource
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import alike
-from irsa_cli.cli.output.forms import JSONPATH, OutputForm, is_document
+from irsa_cli.cli.output.forms import DOCUMENTS
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
 
@@ -36,10 +38,7 @@ class Once(click.Option):
         found = self.resolve_envvar_value(ctx)
         if found is None or not found.strip():
             return None
-        kind = self.type
-        forms = getattr(kind, "forms", getattr(kind, "choices", ()))
-        is_path = isinstance(kind, OutputForm) and found.startswith(JSONPATH)
-        if self.name == "output" and found not in forms and not is_path:
+        if self.name == "output" and found not in getattr(self.type, "choices", ()):
             click.echo(f"Note: {self.envvar}={found} is ignored: not a format of this command", err=True)
             return None
         return (found,)
@@ -95,7 +94,7 @@ def explained(identifier: str, known: Mapping[str, T], what: str, output: str) -
     if identifier != "all" and identifier not in known:
         hint = alike(identifier, known) or "To list them: --explain all"
         raise click.BadParameter(f"there is no {what} '{identifier}'. {hint}", param_hint="--explain")
-    if output not in ("text", "name") and not is_document(output):
+    if output not in ("text", "name", *DOCUMENTS):
         raise click.UsageError("--explain needs -o text, json or yaml")
     return list(known.values()) if identifier == "all" else [known[identifier]]
 
@@ -202,8 +201,6 @@ class Age(click.ParamType):  # type: ignore[type-arg]
         return total
 
 
-LIVE = "IRSA_COMPLETE_LIVE"
-"""Not empty: clusters and ServiceAccounts are also asked live, within a second."""
 Completer = Callable[[click.Context, click.Parameter, str], "list[str]"]
 
 
@@ -233,11 +230,11 @@ def _names(kind: str, context: click.Context) -> Sequence[str]:
     if kind == "regions":
         return known_names.regions(state)
     if kind == "clusters":
-        return [*known_names.clusters(state), *_live("clusters", context)]
+        return known_names.clusters(state)
     cluster = context.params.get("cluster") or known_names.cluster_in_force()
-    found = [*known_names.accounts(state, cluster), *(_live("accounts", context, cluster) if cluster else ())]
     if kind == "namespaces":
-        return [*known_names.namespaces(state, cluster), *(name.partition("/")[0] for name in found)]
+        return known_names.namespaces(state, cluster)
+    found = known_names.accounts(state, cluster)
     if kind == "places":
         return found
     namespace = context.params.get("namespace") or "default"
@@ -246,10 +243,46 @@ def _names(kind: str, context: click.Context) -> Sequence[str]:
     return [name.partition("/")[2] for name in found if name.startswith(f"{namespace}/")]
 
 
-def _live(kind: str, context: click.Context, cluster: str = "") -> Sequence[str]:
-    if not os.environ.get(LIVE, "").strip():
-        return ()
-    from irsa_cli.usecases.local import known_names, live
+_TYPES: Mapping[str, Callable[..., Any]] = {
+    "checked": Checked,
+    "duration": lambda *within: Duration(zero=within == ("0",), within=within if len(within) == 2 else None),
+    "number": lambda least, most=None: click.IntRange(int(least), None if most is None else int(most)),
+    "decimal": lambda least, most: click.FloatRange(int(least), int(most)),
+    "integer": lambda: click.INT,
+    "choice": lambda *words: click.Choice(words),
+    "path": lambda: click.Path(exists=True),
+    "file": lambda: click.Path(exists=True, dir_okay=False),
+    "output": lambda: click.Path(dir_okay=False),
+    "folder": lambda: click.Path(file_okay=False),
+}
+"""The types in `shared.json` by their first word; the others are arguments."""
+_KINDS: Mapping[str, Callable[..., Decorator]] = {
+    "once": once,
+    "many": many,
+    "switch": switch,
+    "option": click.option,
+}
+_SHARED: Mapping[str, Sequence[Any]] = json.loads(pkgutil.get_data(__package__, "shared.json") or b"")
 
-    region, profile = (str(context.params.get(name) or "") for name in ("region", "profile"))
-    return known_names.safe(live.names(kind, region=region, profile=profile, cluster=cluster))
+
+def shared(name: str, **words: str) -> Decorator:
+    """The options of a group in `shared.json`: rows, or names of groups. `words` go into their help."""
+    return group(*(_option(row, words) for row in _SHARED[name]))
+
+
+def _option(row: str | Mapping[str, Any], words: Mapping[str, str]) -> Decorator:
+    """An option. Its first key is its kind, with the flags; `filled` refuses empty texts."""
+    if isinstance(row, str):
+        return shared(row, **words)
+    (kind, flags), *others = row.items()
+    more = dict(others)
+    more["help"] = more["help"].format_map({"more": "", "region": "", **words})
+    if more.pop("filled", False):
+        more["callback"] = filled
+    if "type" in more:
+        first, *arguments = more["type"].split()
+        more["type"] = _TYPES[first](*arguments)
+    if "completes" in more:
+        more["shell_complete"] = completed(more.pop("completes"))
+    decorator: Decorator = _KINDS[kind](*flags.split(), **more)
+    return decorator

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import click
 
 from irsa_cli.cli.help.helping import command_of
-from irsa_cli.cli.output.forms import REPORTS, in_other_form
+from irsa_cli.cli.output.forms import REPORTS, names
 from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.terminal.screen import is_unicode
 from irsa_cli.cli.terminal.wording import put, say
@@ -60,14 +60,9 @@ def show_failure(error: Exception) -> None:
 
 
 def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
-    """Print a document as JSON or YAML, its names, or the matches of a JSONPath; not reports."""
-    if output in REPORTS:
-        return
-    text = document_text(envelope, output, command)
-    if text or output in ("json", "yaml"):
+    """Print a document as JSON or YAML, or its names; not reports."""
+    if output not in REPORTS and (text := document_text(envelope, output, command)):
         click.echo(text)
-    elif output != "name":
-        say("Note: nothing matches this JSONPath; -o json shows the fields", err=True)
 
 
 def document_text(envelope: Envelope, output: str, command: str | None = None) -> str:
@@ -75,7 +70,9 @@ def document_text(envelope: Envelope, output: str, command: str | None = None) -
     document = envelope.to_json(running() if command is None else command)
     if output == "json":
         return json_text(document)
-    return as_yaml(document).removesuffix("\n") if output == "yaml" else in_other_form(document, output)
+    return (
+        as_yaml(document).removesuffix("\n") if output == "yaml" else "\n".join(map(visible, names(document)))
+    )
 
 
 def show_reading(

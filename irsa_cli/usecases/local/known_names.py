@@ -10,7 +10,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -43,17 +43,12 @@ class PastRun:
         return "".join(self.cluster.split(":")[3:4])
 
 
-def safe(found: Iterable[str]) -> list[str]:
-    """The names that a shell can take, each once."""
-    return sorted({name for name in found if _NAME.fullmatch(name)})
-
-
 def _safe(names: Callable[P, Iterator[str]]) -> Callable[P, list[str]]:
-    """Give `safe` names of what yields any."""
+    """Give the names that a shell can take, each once."""
 
     @wraps(names)
     def found(*args: P.args, **kwargs: P.kwargs) -> list[str]:
-        return safe(names(*args, **kwargs))
+        return sorted({name for name in names(*args, **kwargs) if _NAME.fullmatch(name)})
 
     return found
 

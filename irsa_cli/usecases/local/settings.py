@@ -141,6 +141,5 @@ MEANT_ELSEWHERE = (
     "IRSA_E2E",
     "IRSA_SANDBOX_CONTROL",
     "IRSA_CREDENTIALS_ACTIVE",
-    "IRSA_COMPLETE_LIVE",
 )
 """Variables that mean something, and no option."""

@@ -24,7 +24,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
         (("get-sa", "App"), "not a valid ServiceAccount name"),
         (("get-sa", "-n", "A"), "not a valid namespace"),
         (("get-sa", "-o", "xml"), "--output"),
-        (("get-sa", "-o", "jsonpath={.items[}"), "--output"),
+        (("get-sa", "-o", "jsonpath={.kind}"), "--output"),
         (("get-sa", "app", "-l", "a=b"), "--selector"),
         (("get-sa", "-l", ""), "--selector"),
         (("get-sa", "-l", "a=b=c"), "--selector"),

@@ -59,7 +59,7 @@ def in_bash(tmp_path: Path, *words: str) -> list[str]:
         (("create-sa", "x", "--well-known-policy", "ext"), ["externalDNS", "externalSecrets"]),
         (("create-sa", "x", "--attach-policy-arn", "AmazonSSM"), ["AmazonSSMReadOnlyAccess"]),
         (("get-sa", "-r", "eu-west-3"), ["eu-west-3"]),
-        (("get-sa", "-o", "js"), ["json", "jsonpath="]),
+        (("get-sa", "-o", "js"), ["json"]),
         (("audit", "-o", "js"), ["json"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""`-o name` and `-o jsonpath=`: what a template finds in a document, and what is none."""
+"""`-o name`: the names of a document's items."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.output.forms import BadTemplate, filled, in_other_form, names, read
+from irsa_cli.cli.output.forms import names
+from irsa_cli.cli.output.text import document_text
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
 DOCUMENT: dict[str, Any] = {
     "kind": "BindingList",
@@ -20,45 +22,9 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("template", "expected"),
-    [
-        (".kind", "BindingList"),
-        ("kind", "BindingList"),
-        ("$.kind", "BindingList"),
-        ("{.kind}", "BindingList"),
-        ("{.items[*].serviceAccount.name}", "x y"),
-        ("{.items[-1:].status}", "no-role"),
-        ("{.items[0]['status']}", "ok"),
-        ("{..name}", "x y"),
-        ('{.items[?(@.status!="ok")].serviceAccount.namespace}', "b"),
-        ('{range .items[*]}{.serviceAccount.name}{"\\t"}{.status}{"\\n"}{end}', "x\tok\ny\tno-role\n"),
-        ("{range .items[*]}{.status},{range .next[*]}<{@}>{end}{end}", "ok,no-role,<irsa help>"),
-        ("{.nothing.there}", ""),
-        ("{.none} {.count}", "null 2"),
-        ("{.items[0].serviceAccount}", '{"namespace": "a", "name": "x"}'),
-        ("kind: {.kind}", "kind: BindingList"),
-        ("{'it is '}{.kind}", "it is BindingList"),
-    ],
-)
-def test_a_template(template: str, expected: str) -> None:
-    assert filled(read(template), DOCUMENT) == expected
-
-
-@pytest.mark.parametrize(
-    "template",
-    ["", " ", "{", "}", "{}", "{.items[}", "{range .items[*]}", "{end}", '{"a}', "a{.b", "..", "{.a[?]}"],
-)
-def test_what_is_no_template(template: str) -> None:
-    with pytest.raises(BadTemplate):
-        read(template)
-
-
 def test_texts_of_others_are_shown_safely() -> None:
-    shown = in_other_form({"items": [{"name": "a\x1b[31m\nb"}]}, "jsonpath={.items[*].name}")
-    assert "\x1b" not in shown
-    assert "\n" not in shown
-    assert "\x1b" not in in_other_form({"kind": "CauseList", "items": [{"id": "a\x1b[31mb"}]}, "name")
+    found = Envelope(DocumentKind.CAUSES, ReadOutcome.OK, items=[{"id": "a\x1b[31mb"}])
+    assert "\x1b" not in document_text(found, "name", "")
 
 
 APP = {"serviceAccount": {"namespace": "a", "name": "x"}}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from pathlib import Path
 
 import pytest
 
-from irsa_cli.usecases.local import known_names, live
+from irsa_cli.usecases.local import known_names
 
 
 @pytest.fixture
@@ -56,23 +54,3 @@ def test_names_of_the_project_and_the_aws_configuration(state: Path, tmp_path: P
     assert known_names.profiles() == ["a", "c", "default", "p"]
     (tmp_path / ".irsa.yaml").write_text("cluster: [")
     assert known_names.clusters(state) == ["dev", "prod"]
-
-
-def test_who_completes_waits_for_a_second_at_most(
-    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    asker = tmp_path / "python"
-    asker.write_text("#!/bin/sh\nexec sleep 30\n")
-    asker.chmod(0o700)
-    monkeypatch.setattr("sys.executable", str(asker))
-    monkeypatch.setattr(live, "WAIT_SECONDS", 0.2)
-    began = time.monotonic()
-    assert live.names("clusters", region="eu-west-1") == []
-    assert time.monotonic() - began < 5
-    asker.write_text('#!/bin/sh\nmkdir -p "$(dirname "$3")"\necho \'["live", 7]\' > "$3"\n')
-    monkeypatch.setattr(live, "WAIT_SECONDS", 20)
-    assert live.names("clusters", region="eu-west-1") == ["live"]
-    monkeypatch.setattr("sys.executable", os.devnull)
-    assert live.names("clusters", region="eu-west-1") == ["live"], "it is kept"
-    assert live.names("clusters", region="eu-west-2") == []

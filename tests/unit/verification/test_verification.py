@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from itertools import product
 from typing import Any
 from xml.etree import ElementTree
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.screens.verify import junit, sarif
+from irsa_cli.cli.output.screens.verify import junit
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.results.verification import (
     Permission,
@@ -189,22 +187,18 @@ def test_junit_of_a_run_that_could_not_begin_has_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cluster", "asked", "place"),
+    ("cluster", "asked"),
     [
-        (None, ("prod", "shop/cart"), "prod/shop/cart"),
-        (CLUSTER, ("prod", "shop/cart"), "prod/shop/cart"),
-        (CLUSTER, ("prod", "shop"), "prod/shop"),
-        (None, ("prod", ""), "prod"),
+        (None, ("prod", "shop/cart")),
+        (CLUSTER, ("prod", "shop/cart")),
+        (CLUSTER, ("prod", "shop")),
+        (None, ("prod", "")),
     ],
 )
 def test_a_run_that_could_not_begin_names_what_was_asked_for(
-    cluster: Cluster | None, asked: tuple[str, str], place: str
+    cluster: Cluster | None, asked: tuple[str, str]
 ) -> None:
     report = VerificationReport(cluster, many="/" not in asked[1], error=Refused("no pod"), asked=asked)
-    (run,) = json.loads(sarif(report))["runs"]
-    (location,) = run["results"][0]["locations"]
-    assert location["physicalLocation"]["artifactLocation"]["uri"] == f"serviceaccounts/{place}"
-    assert location["logicalLocations"][0]["fullyQualifiedName"] == place
     (suite,) = ElementTree.fromstring(junit(report)).findall("testsuite")
     assert suite.get("name") == (asked[1] or "prod")
     assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
@@ -223,162 +217,20 @@ def test_junit_is_green_only_for_what_is_verified(
     assert (red == 0) == (item.outcome is VerificationOutcome.VERIFIED)
 
 
-def test_sarif_has_a_result_for_everything_that_is_wrong_or_open() -> None:
-    (run,) = json.loads(sarif(MANY))["runs"]
-    found = [(result["ruleId"], result["level"]) for result in run["results"]]
-    assert found == [
-        ("provider", "warning"),
-        ("trust", "error"),
-        ("exchange", "error"),
-        ("permission", "error"),
-        ("token", "warning"),
-        ("exchange", "warning"),
-        ("identity", "warning"),
-        ("permission", "warning"),
-        ("run", "error"),
-    ]
-    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
-    assert all(rules[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
-    assert run["invocations"][0]["exitCode"] == 5
-
-
-# The part of the SARIF 2.1.0 schema that is used, closed: what else is written is to be looked up there.
-TEXT: dict[str, Any] = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
-SHAPE: dict[str, Any] = {
-    "type": "object",
-    "required": ["version", "runs"],
-    "additionalProperties": False,
-    "properties": {
-        "$schema": {"type": "string", "format": "uri"},
-        "version": {"enum": ["2.1.0"]},
-        "runs": {
-            "type": "array",
-            "items": {
-                "required": ["tool"],
-                "additionalProperties": False,
-                "properties": {
-                    "tool": {"$ref": "#/$defs/tool"},
-                    "invocations": {"type": "array", "items": {"$ref": "#/$defs/invocation"}},
-                    "results": {"type": "array", "items": {"$ref": "#/$defs/result"}},
-                    "properties": {"type": "object"},
-                },
-            },
-        },
-    },
-    "$defs": {
-        "tool": {
-            "required": ["driver"],
-            "additionalProperties": False,
-            "properties": {
-                "driver": {
-                    "required": ["name"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "name": {"type": "string"},
-                        "version": {"type": "string"},
-                        "rules": {
-                            "type": "array",
-                            "uniqueItems": True,
-                            "items": {
-                                "required": ["id"],
-                                "additionalProperties": False,
-                                "properties": {"id": {"type": "string"}, "shortDescription": TEXT},
-                            },
-                        },
-                    },
-                }
-            },
-        },
-        "physicalLocation": {
-            "required": ["artifactLocation"],
-            "additionalProperties": False,
-            "properties": {
-                "artifactLocation": {
-                    "additionalProperties": False,
-                    "properties": {"uri": {"type": "string", "format": "uri-reference"}},
-                },
-                "region": {
-                    "additionalProperties": False,
-                    "properties": {"startLine": {"type": "integer", "minimum": 1}},
-                },
-            },
-        },
-        "invocation": {
-            "required": ["executionSuccessful"],
-            "additionalProperties": False,
-            "properties": {
-                "executionSuccessful": {"type": "boolean"},
-                "exitCode": {"type": "integer"},
-                "toolExecutionNotifications": {
-                    "type": "array",
-                    "items": {
-                        "required": ["message"],
-                        "additionalProperties": False,
-                        "properties": {
-                            "level": {"enum": ["none", "note", "warning", "error"]},
-                            "message": TEXT,
-                        },
-                    },
-                },
-            },
-        },
-        "result": {
-            "required": ["message"],
-            "additionalProperties": False,
-            "properties": {
-                "ruleId": {"type": "string"},
-                "ruleIndex": {"type": "integer", "minimum": -1},
-                "level": {"enum": ["none", "note", "warning", "error"]},
-                "message": TEXT,
-                "locations": {
-                    "type": "array",
-                    "items": {
-                        "additionalProperties": False,
-                        "properties": {
-                            "physicalLocation": {"$ref": "#/$defs/physicalLocation"},
-                            "logicalLocations": {
-                                "type": "array",
-                                "items": {
-                                    "additionalProperties": False,
-                                    "properties": {
-                                        "fullyQualifiedName": {"type": "string"},
-                                        "kind": {"type": "string"},
-                                    },
-                                },
-                            },
-                        },
-                    },
-                },
-            },
-        },
-    },
-}
-
-
-@pytest.mark.parametrize(
-    "report", [MANY, VerificationReport(CLUSTER), VerificationReport(None, error=IrsaError("no cluster"))]
-)
-def test_sarif_is_of_its_shape(report: VerificationReport) -> None:
-    jsonschema.validate(json.loads(sarif(report)), SHAPE)
-
-
 PROOF = "a token of shop/cart is exchanged for arn:aws:iam::1:role/cart"
 LOOK = "irsa doctor cart -n shop -c prod"
 
 
 def proof_of(item: Verification) -> list[str]:
-    """What the forms for pipelines say of it beside its steps: JSON, JUnit, SARIF."""
+    """What the forms for pipelines say of it beside its steps: JSON, JUnit."""
     report = VerificationReport(CLUSTER, (item,))
     (document,) = report.envelope().to_json()["items"]
     suite = ElementTree.fromstring(junit(report)).find("testsuite")
     assert suite is not None
-    (run,) = json.loads(sarif(report))["runs"]
-    told = run["invocations"][0].get("toolExecutionNotifications", [])
     command = (document["notChecked"] or {}).get("command")
     return [
         f"{document['proved']} {command}",
         suite.findtext("system-out", ""),
-        "\n".join(item["message"]["text"] for item in told),
     ]
 
 
@@ -392,12 +244,6 @@ def test_every_form_says_what_is_proven_and_what_looks_at_the_rest() -> None:
 @pytest.mark.parametrize("item", [one(six(identity=OPEN), look=LOOK), one(six(trust=FAILED), look=LOOK)])
 def test_no_form_calls_proven_what_is_not(item: Verification) -> None:
     assert not any("is exchanged" in text for text in proof_of(item))
-
-
-def test_sarif_names_every_step() -> None:
-    (run,) = json.loads(sarif(replace(MANY, items=())))["runs"]
-    assert run["results"] == []
-    assert {name.value for name in Name} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=20), st.text(max_size=20))

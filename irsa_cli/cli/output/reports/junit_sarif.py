@@ -1,4 +1,4 @@
-"""JUnit XML and SARIF 2.1.0 around what a command has found: the same for audits and verifications."""
+"""JUnit XML and SARIF 2.1.0 around what a command has found."""
 
 from __future__ import annotations
 
@@ -58,29 +58,23 @@ def location(uri: str, name: str, region: Mapping[str, int] | None = None) -> di
 
 
 def sarif_text(
+    full_name: str,
     rules: Iterable[dict[str, Any]],
     results: Iterable[dict[str, Any]],
     report: Reading,
-    *,
-    notes: Iterable[dict[str, Any]] = (),
-    full_name: str = "",
-    properties: dict[str, Any] | None = None,
+    notes: Iterable[str],
+    properties: dict[str, Any],
 ) -> str:
     """SARIF of one run (https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html)."""
-    notifications = list(notes)
-    driver: dict[str, Any] = {
-        "name": "irsa",
-        **({"fullName": full_name} if full_name else {}),
-        "version": __version__,
-        "rules": list(rules),
-    }
-    invocation: dict[str, Any] = {
+    notifications = [{"level": "warning", "message": {"text": visible(text)}} for text in notes]
+    driver = {"name": "irsa", "fullName": full_name, "version": __version__, "rules": list(rules)}
+    invocation = {
         "executionSuccessful": report.error is None,
         "exitCode": int(report.exit_code),
         **({"toolExecutionNotifications": notifications} if notifications else {}),
-        **({"properties": properties} if properties is not None else {}),
+        "properties": properties,
     }
-    run: dict[str, Any] = {
+    run = {
         "tool": {"driver": driver},
         "invocations": [invocation],
         "results": list(results),

@@ -286,13 +286,9 @@ def as_sarif(report: RiskReport) -> str:
     for item, why in report.selection.accepted:
         suppression = {"kind": "external", "status": "accepted", "justification": visible(why.reason)}
         results.append({**_result(item), "suppressions": [suppression]})
+    facts = {"summary": report.selection.summary, "scope": report.scope.to_json()}
     return sarif_text(
-        map(_rule, RULES.values()),
-        results,
-        report,
-        notes=[{"level": "warning", "message": {"text": visible(text)}} for text in report.notes],
-        full_name=f"irsa audit {__version__}",
-        properties={"summary": report.selection.summary, "scope": report.scope.to_json()},
+        f"irsa audit {__version__}", map(_rule, RULES.values()), results, report, report.notes, facts
     )
 
 

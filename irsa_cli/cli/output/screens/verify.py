@@ -1,16 +1,13 @@
-"""A verification as text, JSON, YAML, JUnit XML and SARIF."""
+"""A verification as text, JSON, YAML and JUnit XML."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from importlib.resources import files
-from typing import Any
+from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import click
 
-from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
+from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, xml_text
 from irsa_cli.cli.output.text import show_document, warnings
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.steps import Name, StepStatus
@@ -44,8 +41,8 @@ _WIDTH = 13
 
 
 def show(report: VerificationReport, output: str) -> None:
-    if output in _FORMS:
-        click.echo(_FORMS[output](report), nl=False)
+    if output == "junit":
+        click.echo(junit(report), nl=False)
     elif output == "text":
         for line in _many(report) if report.many else _one(report):
             say(line)
@@ -108,9 +105,6 @@ def _many(report: VerificationReport) -> Iterator[str]:
         yield f"Verified: a token is exchanged for the role. {_sentence(unchecked(report.look))}"
 
 
-_RULES: Mapping[str, str] = json.loads((files(__package__) / "steps.json").read_text(encoding="utf-8"))
-
-
 def junit(report: VerificationReport) -> str:
     """JUnit XML: a suite for each ServiceAccount, a case for each step and permission.
 
@@ -158,52 +152,3 @@ def _cases(item: Verification, classname: str) -> Iterator[JunitCase]:
 
 def _case(classname: str, name: str, element: str, text: str) -> JunitCase:
     return JunitCase(classname, name, element, text, visible(text) if element == "failure" else None)
-
-
-def sarif(report: VerificationReport) -> str:
-    """SARIF: a result for each failure (`error`) and each unknown (`warning`)."""
-    cluster = report.cluster_name
-    results = [result for item in report.items for result in _results(item, cluster)]
-    if report.error is not None:
-        place = "/".join(name for name in (cluster, report.asked[1]) if name)
-        results.append(_result("run", "error", str(report.error), place))
-    # Proofs are no results of SARIF.
-    summary = dict.fromkeys(line for item in report.items for line in _summary_lines(item))
-    return sarif_text(
-        [{"id": key, "shortDescription": {"text": text}} for key, text in _RULES.items()],
-        results,
-        report,
-        notes=[{"level": "note", "message": {"text": text}} for text in summary],
-    )
-
-
-def _results(item: Verification, cluster: str) -> Iterator[dict[str, Any]]:
-    place = f"{cluster}/{item.full_name}"
-    if item.outcome is VerificationOutcome.VERIFIED:
-        return
-    levels = {StepStatus.FAILED: "error", StepStatus.NOT_CHECKED: "warning"}
-    if item.error is not None:
-        yield _result("run", "error", f"{item.full_name}: {item.error}", place)
-    for step in item.steps:
-        for check in step.checks:
-            if check.status in levels and (check.needed or check.status is StepStatus.FAILED):
-                yield _result(step.name.value, levels[check.status], f"{item.full_name}: {check.text}", place)
-    for permission in item.permissions:
-        if permission.status in levels:
-            text = f"{item.full_name}: {permission.what}: {permission.text}"
-            yield _result("permission", levels[permission.status], text, place)
-
-
-def _result(rule: str, level: str, text: str, place: str) -> dict[str, Any]:
-    # There is no file, so the object's name has to do.
-    # https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
-    return {
-        "ruleId": rule,
-        "ruleIndex": list(_RULES).index(rule),
-        "level": level,
-        "message": {"text": text},
-        "locations": [location(f"serviceaccounts/{place}", place)],
-    }
-
-
-_FORMS = {"junit": junit, "sarif": sarif}
