@@ -162,24 +162,21 @@ def distinct(configs: Sequence[Config]) -> None:
 
     A configuration without a cluster or region may mean any.
     """
-    problems = []
     everything = [item for config in configs for item in config.bindings]
-    for binding, before in _twice(everything, str):
-        problems.append(f"{binding.where}: {binding} is also defined in {before.where}")
-    # IAM compares names without regard to case:
-    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
-    for binding, before in _twice(everything, _role_name):
-        if str(binding) != str(before):
-            problems.append(
-                f"{binding.where}: {binding} has the roleName {binding.role_name} of {before}"
-                f" ({before.where}); to use that role: attachRoleARN"
-            )
-    for binding, before in _twice(everything, _config_map):
-        if str(binding) != str(before):
-            problems.append(
-                f"{binding.where}: {binding} has the awsConfigMap {binding.aws_config_map} of {before}"
-                f" ({before.where}); each writes its own role into it"
-            )
+    problems = [
+        f"{binding.where}: {binding} is also defined in {before.where}"
+        for binding, before in _twice(everything, str)
+    ]
+    for key, words, remedy in (
+        (_role_name, "roleName {0.role_name}", "to use that role: attachRoleARN"),
+        (_config_map, "awsConfigMap {0.aws_config_map}", "each writes its own role into it"),
+    ):
+        problems += [
+            f"{binding.where}: {binding} has the {words.format(binding)} of {before}"
+            f" ({before.where}); {remedy}"
+            for binding, before in _twice(everything, key)
+            if str(binding) != str(before)
+        ]
     if len(problems) == 1:
         raise InvalidInput(problems[0])
     if problems:
@@ -187,7 +184,11 @@ def distinct(configs: Sequence[Config]) -> None:
 
 
 def _role_name(binding: Binding) -> str:
-    """A role's name, with what tells its account; names are unique in each account."""
+    """A role's name, with what tells its account; names are unique in each account.
+
+    IAM compares them without regard to case:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    """
     where = binding.role_account or "".join(binding.role_assume_role.split(":")[4:5])
     return f"{where} {binding.role_name.lower()}" if binding.role_name else ""
 
