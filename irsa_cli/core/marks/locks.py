@@ -16,12 +16,12 @@ from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from typing import Any
 
-from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.shown import visible
 
 Json = dict[str, Any]
