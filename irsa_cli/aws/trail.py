@@ -13,9 +13,9 @@ from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.objects.aws import TrailEvent
 from irsa_cli.core.objects.credentials import AGENT, is_own
-from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.results.applied import Changed
 from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.shown import redacted
 
 EVENTS = 50

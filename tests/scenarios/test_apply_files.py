@@ -129,7 +129,7 @@ def test_what_is_bound_elsewhere_is_told(stage: Stage, unique: str) -> None:
     addon = {"name": "vpc-cni", "attachPolicyARNs": ["arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"]}
     ran = apply(stage, config(stage, reader(unique), addons=[addon]), "-o", "json")
     assert ran.code == 0, ran.err
-    told = "not managed by irsa: the ServiceAccount of add-on vpc-cni gets"
+    told = "not managed by irsa: addons vpc-cni: attachPolicyARNs"
     assert told in ran.err
     assert any(told in notice for notice in ran.metadata["notes"])
 

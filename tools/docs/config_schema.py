@@ -17,8 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core.config.entry_fields import OF_DOCUMENTS  # noqa: E402
-from irsa_cli.core.config.pod_identity import CONTRADICTING  # noqa: E402
-from irsa_cli.core.config.service_accounts import OF_A_NEW_ROLE  # noqa: E402
+from irsa_cli.core.config.service_accounts import CONTRADICTING, OF_A_NEW_ROLE  # noqa: E402
 from irsa_cli.core.policies import wellknown  # noqa: E402 - the package may not be installed
 from irsa_cli.core.policies.operators import COMPARISONS  # noqa: E402
 

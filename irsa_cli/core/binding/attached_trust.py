@@ -1,15 +1,14 @@
 """Whether a role that is only used (`--attach-role-arn`, attachRoleARN) trusts the ServiceAccount.
 
-There are three answers: yes, no, and unknown because of a condition. Unknown
-is neither refused nor turned into "yes" by a statement: irsa reports it. Pure; the role's trust policy is
-evaluated in `irsa_cli.core.trust.evaluation`, what a new statement would void is found in
+Or, for an association, EKS Pod Identity for it. There are three answers: yes, no, and unknown because of a
+condition. Unknown is neither refused nor turned into "yes" by a statement: irsa reports it. Pure; the role's
+trust policy is evaluated in `irsa_cli.core.trust.evaluation`, what a new statement would void is found in
 `irsa_cli.core.trust.restrictions`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,8 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import makers
 from irsa_cli.core.policies.policy import Document, difference
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.restrictions import Restriction, voided
 from irsa_cli.core.trust.rules.power import check_power
@@ -68,12 +68,30 @@ def judge(desired: DesiredState, role: CurrentRole) -> Attached:
     return Attached(before, after, wanted, voids, explanation, explain(after, desired.identity))
 
 
-def check(desired: DesiredState, role: CurrentRole) -> Attached:
-    """The judgement; raises `Refused` if the role certainly does not trust the ServiceAccount.
+def added(desired: DesiredState, role: CurrentRole) -> Document | None:
+    """The statement that `--update-trust` adds; None if the trust policy is enough, or stays."""
+    if desired.association is None:
+        return judge(desired, role).added
+    enough = all(item.answer is not Answer.NO for item in _service_answers(desired, role.state.trust))
+    return desired.own_statement if desired.update_trust and not enough else None
+
+
+def check(desired: DesiredState, role: CurrentRole) -> Document | None:
+    """The statement to add; raises `Refused` if the role certainly does not trust the ServiceAccount.
 
     And where the statement that is missing would void a restriction of one that is there, without `--force`,
     or would allow it a powerful role, without `--allow-wide-trust`.
     """
+    wanted = (
+        _check_service(desired, role) if desired.association is not None else _check_tokens(desired, role)
+    )
+    if wanted is not None:
+        check_power(desired.role_arn, desired.identity.subject, role.power, role.policies)
+    return wanted
+
+
+def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
+    """The same for tokens of the cluster."""
     found = judge(desired, role)
     if found.outlook.denied:
         raise Refused(
@@ -85,9 +103,30 @@ def check(desired: DesiredState, role: CurrentRole) -> Attached:
         raise _would_void(desired, found)
     if found.outlook.allowed is False:
         raise _not_admitted(desired, found, makers.maker_of_role(role.state.tags))
-    if found.added is not None:
-        check_power(desired.role_arn, desired.identity.subject, role.power, role.policies)
-    return found
+    return found.added
+
+
+def _check_service(desired: DesiredState, role: CurrentRole) -> Document | None:
+    """The same for EKS Pod Identity."""
+    before, wanted = role.state.trust, added(desired, role)
+    after = before if wanted is None else trust_policy.with_statement(before, wanted)
+    refused = tuple(lacking(_service_answers(desired, after), Answer.NO))
+    if refused:
+        # Without irsa's mark: whoever adds it themselves keeps it.
+        shown = {key: value for key, value in desired.own_statement.items() if key != "Sid"}
+        missing = f"this statement is missing: {json.dumps(shown)}"
+        raise Refused(
+            f"the trust policy of {desired.role_arn} does not allow EKS Pod Identity for {desired.full_name}",
+            reason="EKS would refuse the association, or pods would get no credentials",
+            details=(
+                *(f"{item.action}: {item.why}" for item in refused),
+                *(becoming(before, after) if wanted is not None else (missing,)),
+            ),
+            next_steps=("run this again with --update-trust, which adds the statement",)
+            if wanted is None
+            else (),
+        )
+    return wanted
 
 
 def _not_admitted(desired: DesiredState, found: Attached, maker: str) -> Refused:
@@ -102,7 +141,7 @@ def _not_admitted(desired: DesiredState, found: Attached, maker: str) -> Refused
     return Refused(
         f"the trust policy of {desired.role_arn} does not allow {desired.identity.subject}",
         reason="STS would reject its token",
-        details=(*_words(voids), f"this statement is missing: {missing}"),
+        details=(*(item.text for item in voids), f"this statement is missing: {missing}"),
         next_steps=(step,),
     )
 
@@ -115,13 +154,9 @@ def _would_void(desired: DesiredState, found: Attached) -> Refused:
         f"a statement for {desired.identity.subject} would bypass a condition of the trust policy of"
         f" {desired.role_arn}",
         reason="one matching statement is enough, and the new one does not have this condition",
-        details=(*_words(found.voids), *becoming(found.before, found.after)),
+        details=(*(item.text for item in found.voids), *becoming(found.before, found.after)),
         next_steps=steps,
     )
-
-
-def _words(voids: Iterable[Restriction]) -> list[str]:
-    return [item.text for item in voids]
 
 
 def becoming(before: Document, after: Document) -> list[str]:
@@ -155,3 +190,21 @@ def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
         return {}
     found = judge(desired, current.role)
     return {"trustPolicy": found.to_json()} if found.added is not None and found.voids else {}
+
+
+def service_notes(desired: DesiredState, current: CurrentState) -> list[str]:
+    """Notes on EKS Pod Identity: an unknown answer of a trust policy, and tags that differ."""
+    wanted, there, found = desired.association, current.association, list[str]()
+    if wanted is not None and there is not None and not wanted.tags.items() <= there.tags.items():
+        found.append(f"association {there.id} keeps its tags: irsa sets them only when it creates one")
+    if desired.role is not None or current.role is None or added(desired, current.role) is not None:
+        return found
+    unknown = lacking(_service_answers(desired, current.role.state.trust), Answer.UNKNOWN)
+    trust = f"the trust policy of {desired.role_arn} allows EKS Pod Identity"
+    return [*found, *(f"irsa can't tell whether {trust} {item.action}: {item.why}" for item in unknown)]
+
+
+def _service_answers(desired: DesiredState, document: Document) -> tuple[Said, ...]:
+    tagged = desired.association is None or not desired.association.without_session_tags
+    names = (desired.cluster, desired.namespace, desired.name)
+    return pod_identity.said_to_service(document, *names, tagged=tagged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
@@ -30,12 +30,12 @@ class RoleChanges:
 def role_changes(name: str, before: CurrentRole, after: CurrentRole) -> RoleChanges:
     """The changes to `after`, without the tags of runs; raises `Refused` for another path, which is fixed."""
     check_path(name, before.state, after.state)
-    gains = [
-        *_trust(name, before.state, after.state),
-        *_settings(name, before.state, after.state),
-        *_boundary(name, before.state, after.state),
-        *_tags(name, before.state, after.state),
-    ]
+    was, will = before.state.tags, after.state.tags
+    tags = [key for key in {**was, **will} if key not in RUN_TAGS and was.get(key) != will.get(key)]
+    one, other = (_fields(role.state, tags) for role in (before, after))
+    if policy.equal(before.state.trust, after.state.trust):
+        other[Kind.TRUST_POLICY] = one[Kind.TRUST_POLICY]
+    gains = [Change(kind, (name,), one[kind], other[kind]) for kind in one if one[kind] != other[kind]]
     policies = [*_attachments(name, before, after), *_inline(name, before, after)]
     losses = [change for change in policies if change.after is None]
     gains += [change for change in policies if change.after is not None]
@@ -57,40 +57,15 @@ def removal(name: str, role: CurrentRole) -> list[Change]:
     return [*_attachments(name, role, bare), *_inline(name, role, bare)]
 
 
-def _trust(name: str, before: states.RoleState, after: states.RoleState) -> Iterator[Change]:
-    if not policy.equal(before.trust, after.trust):
-        yield Change(
-            Kind.TRUST_POLICY,
-            (name,),
-            states.DocumentState(dict(before.trust)),
-            states.DocumentState(dict(after.trust)),
-        )
-
-
-def _settings(name: str, before: states.RoleState, after: states.RoleState) -> Iterator[Change]:
-    one = states.SettingsState(before.description, before.max_session_duration)
-    other = states.SettingsState(after.description, after.max_session_duration)
-    if one != other:
-        yield Change(Kind.ROLE_SETTINGS, (name,), one, other)
-
-
-def _boundary(name: str, before: states.RoleState, after: states.RoleState) -> Iterator[Change]:
-    one, other = (
-        states.BoundaryState(state.permissions_boundary) if state.permissions_boundary else None
-        for state in (before, after)
-    )
-    if one != other:
-        yield Change(Kind.BOUNDARY, (name,), one, other)
-
-
-def _tags(name: str, before: states.RoleState, after: states.RoleState) -> Iterator[Change]:
-    keys = [key for key in {**before.tags, **after.tags} if key not in RUN_TAGS]
-    differing = [key for key in keys if before.tags.get(key) != after.tags.get(key)]
-    if differing:
-        one, other = (
-            states.TagsState({key: state.tags.get(key) for key in differing}) for state in (before, after)
-        )
-        yield Change(Kind.ROLE_TAGS, (name,), one, other)
+def _fields(role: states.RoleState, tags: Iterable[str]) -> dict[Kind, states.State | None]:
+    """The parts that a role has once, in the order of their changes; of its tags, these."""
+    boundary = role.permissions_boundary
+    return {
+        Kind.TRUST_POLICY: states.DocumentState(dict(role.trust)),
+        Kind.ROLE_SETTINGS: states.SettingsState(role.description, role.max_session_duration),
+        Kind.BOUNDARY: states.BoundaryState(boundary) if boundary else None,
+        Kind.ROLE_TAGS: states.TagsState({key: role.tags.get(key) for key in tags}),
+    }
 
 
 def _attachments(name: str, before: CurrentRole, after: CurrentRole) -> Iterator[Change]:

@@ -100,13 +100,7 @@ def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
 
 def check_over(pair: Pairing, state: RoleState) -> None:
     """Raise `Refused` for a role of irsa's that a run has not ended making, or has begun to delete."""
-    life = lifecycle.of(state.tags, named=pair.is_annotated)
-    if not life.is_over:
-        raise Refused(
-            f"role {pair.role_arn} is {life.stage.value}",
-            reason=life.why,
-            next_steps=life.next_steps(pair.cluster.options),
-        )
+    lifecycle.of(state.tags, named=pair.is_annotated).check(pair.role_arn, pair.cluster.options)
 
 
 def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
@@ -177,9 +171,5 @@ def check_whole(desired: DesiredState, current: CurrentState) -> None:
     tags = current.role.state.tags if current.role is not None else {}
     if tags.get(CLUSTER_TAG, desired.cluster.arn) != desired.cluster.arn:
         return  # Of another cluster's, nothing is known here.
-    if life.account == desired.full_name and not life.is_over:
-        raise Refused(
-            f"role {desired.role_arn} is {life.stage.value}",
-            reason=life.why,
-            next_steps=life.next_steps(desired.cluster.options),
-        )
+    if life.account == desired.full_name:
+        life.check(desired.role_arn, desired.cluster.options)

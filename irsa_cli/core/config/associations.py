@@ -12,10 +12,9 @@ from yaml import MappingNode, Node
 
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import is_off
-from irsa_cli.core.config.pod_identity import NEEDS_NO_TAGS
 from irsa_cli.core.config.policies import PolicyReader, read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
-from irsa_cli.core.config.service_accounts import Defaults, with_tags
+from irsa_cli.core.config.service_accounts import NEEDS_NO_TAGS, Defaults, with_tags
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput

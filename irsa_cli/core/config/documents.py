@@ -129,20 +129,18 @@ def _by_key(node: Node | None) -> dict[str, Node]:
 
 def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
     under_iam = dict.fromkeys((*_IAM, "serviceAccounts"), "it belongs under iam")
-    fields, notices = _lenient(reader, node, _CLUSTER_CONFIG, under_iam)
+    fields, others = _lenient(reader, node, _CLUSTER_CONFIG, under_iam)
     metadata: Fields = {}
     if "metadata" in fields:
         ours = dict.fromkeys(ACCESS, f"it is a field of {' '.join(OWN)}")
         metadata, _ = _lenient(reader, fields["metadata"], tuple(_METADATA), ours)
     said = reader.said(metadata, _METADATA)
-    more = ["..."] if len(notices) > MOST_FIELDS else []
-    names_of_others = ", ".join([*notices[:MOST_FIELDS], *more])
-    ignored = [f"{reader.line(node)}: not read by irsa: {names_of_others}"] if notices else []
+    shown = ", ".join([*others[:MOST_FIELDS], *(["..."] if len(others) > MOST_FIELDS else [])])
+    ignored = [f"{reader.line(node)}: not read by irsa: {shown}"] if others else []
     iam: Fields = {}
     if "iam" in fields:
         iam = reader.given(reader.fields(fields["iam"], (*_IAM, *_IAM_IGNORED), "iam", {}))
-        others = [name for name in iam if name in _IAM_IGNORED]
-        if others:
+        if others := [name for name in iam if name in _IAM_IGNORED]:
             ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: iam.{', iam.'.join(others)}")
     ignored += elsewhere.notices(reader.source, node)
     found = _assembled(reader, node, iam, Defaults(**said, ours=False, read=read), ignored)
@@ -163,14 +161,9 @@ def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
     said = reader.said(metadata, _METADATA) | reader.said(fields, _BOUNDARY)
     accounts = reader.said(fields, ACCOUNT_FIELDS)
     found = _assembled(reader, node, fields, Defaults(**said, ours=True, read=read, accounts=accounts), [])
-    return _reached(reader, metadata, found)
-
-
-def _reached(reader: Reader, metadata: Fields, config: Config) -> Config:
-    """The configuration with the account of its cluster, and the role to assume there."""
     account, role = access(reader, metadata)
-    bindings = tuple(replace(item, account=account) for item in config.bindings)
-    return replace(config, account=account, assume_role=role, bindings=bindings)
+    bindings = tuple(replace(item, account=account) for item in found.bindings)
+    return replace(found, account=account, assume_role=role, bindings=bindings)
 
 
 def _lenient(
@@ -202,12 +195,11 @@ def _assembled(reader: Reader, node: Node, fields: Fields, defaults: Defaults, n
             found, more = read(reader, item, defaults)
             notices += more
             bindings += [] if found is None else [found]
-    with_oidc = "withOIDC" in fields and bool(reader.boolean(fields["withOIDC"]))
     return Config(
         reader.line(node),
         defaults.cluster,
         defaults.region,
-        with_oidc,
+        "withOIDC" in fields and bool(reader.boolean(fields["withOIDC"])),
         tuple(bindings),
         tuple(notices),
         defaults.accounts,

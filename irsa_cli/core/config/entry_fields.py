@@ -5,7 +5,6 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -94,10 +93,8 @@ def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> di
         if len(values) > 1 and annotations is not None:
             reader.problem(annotations, f"the annotation {annotation} contradicts the field for it")
     settings = {**by_annotation, **by_field}
-    return {
-        "annotations": others,
-        **{attribute: value for attribute, value in settings.items() if value is not None},
-    }
+    known = {attribute: value for attribute, value in settings.items() if value is not None}
+    return {"annotations": others, **known}
 
 
 def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, Any]]:
@@ -118,19 +115,9 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
     return others, settings
 
 
-_NAMESPACE_PATTERN = re.compile(r"[a-z0-9*?-]{1,63}", re.ASCII)
-
-
 def namespace_pattern(text: str) -> str:
     """Check a namespace that may have the wildcards `*` and `?`."""
-    if not {"*", "?"} & set(text):
-        return names.namespace(text)
-    if not _NAMESPACE_PATTERN.fullmatch(text):
-        raise InvalidInput(
-            f"'{text}' is not a valid pattern for namespaces",
-            reason="expected a name with the wildcards * and ?, at most 63 characters",
-        )
-    return text
+    return names.namespace_pattern(text) if {"*", "?"} & set(text) else names.namespace(text)
 
 
 def name_pattern(text: str) -> str:
@@ -147,10 +134,8 @@ def subjects(reader: Reader, node: Node, namespace: str) -> tuple[str, ...]:
             if isinstance(item, MappingNode):
                 reader.problem(item, 'this subject has no name ("*" is any ServiceAccount of the namespace)')
             continue
-        name = reader.text(fields["name"], name_pattern)
-        there: str | None = namespace
-        if "namespace" in fields:
-            there = reader.text(fields["namespace"], namespace_pattern)
+        name, given = reader.text(fields["name"], name_pattern), fields.get("namespace")
+        there = namespace if given is None else reader.text(given, namespace_pattern)
         if name and there:
             found.append(names.subject(there, name))
     return tuple(dict.fromkeys(found))

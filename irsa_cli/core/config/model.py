@@ -81,8 +81,11 @@ class Selection:
 
     def admits(self, name: str) -> bool:
         """Whether the ServiceAccount `namespace/name` is meant."""
-        included = not self.include or any(_glob(item).matches(name) for item in self.include)
-        return included and not any(_glob(item).matches(name) for item in self.exclude)
+        included, excluded = (
+            any(len(name) in _ends(_glob(item), name, {0}) for item in globs)
+            for globs in (self.include, self.exclude)
+        )
+        return (included or not self.include) and not excluded
 
     def of(self, bindings: Iterable[Binding]) -> tuple[Binding, ...]:
         """Those that are meant."""
@@ -103,91 +106,55 @@ class Selection:
 _TOKEN = re.compile(r"\\(?P<literal>.)|\[(?P<negated>!?)(?P<set>[^\]]+)\]|(?P<plain>.)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class _Glob:
-    """A glob as a state machine; its time is linear in its length and that of the name."""
-
-    tests: tuple[Callable[[str], bool] | None, ...]
-    jumps: tuple[tuple[int, ...], ...]
-
-    def matches(self, name: str) -> bool:
-        """Whether it fits the whole name."""
-        states = self._reached({0})
-        for char in name:
-            tests = ((state, self.tests[state]) for state in states)
-            states = self._reached({state + 1 for state, test in tests if test is not None and test(char)})
-        return len(self.tests) - 1 in states
-
-    def _reached(self, states: set[int]) -> set[int]:
-        found, todo = set(states), list(states)
-        while todo:
-            new = [state for state in self.jumps[todo.pop()] if state not in found]
-            found.update(new)
-            todo += new
-        return found
+_Glob = list[Any]
+"""Its items: a test of one character, None for `*`, a list of globs for `{one,other}`."""
 
 
 @lru_cache(maxsize=256)
 def _glob(text: str) -> _Glob:
     """A glob as eksctl reads it: `*`, `?`, `[abc]`, `[a-c]`, `[!abc]`, `{one,other}`, backslash."""
+    # The alternatives of each open brace, and the whole as the only one of its own.
+    open_ones: list[list[_Glob]] = [[[]]]
     try:
-        return _states(text)
+        for token in _TOKEN.finditer(text):
+            plain, is_inside = token["plain"], len(open_ones) > 1
+            if plain == "{":
+                open_ones.append([[]])
+            elif plain == "," and is_inside:
+                open_ones[-1].append([])
+            elif plain == "}" and is_inside:
+                alternatives = open_ones.pop()
+                open_ones[-1][-1].append(alternatives)
+            else:
+                open_ones[-1][-1].append(None if plain == "*" else _test_of(token))
+        ((found,),) = open_ones
     except (re.error, ValueError):
         raise InvalidInput(f"'{text}' is not a valid glob") from None
+    return found
 
 
-def _states(text: str) -> _Glob:
-    """The states of a glob; raises ValueError for a bracket without its other half."""
-    tests: list[Callable[[str], bool] | None] = []
-    jumps: list[list[int]] = []
-    # For each open brace: its place, and the ends of its alternatives so far.
-    open_ones: list[tuple[int, list[int]]] = []
-
-    def add(test: Callable[[str], bool] | None, *to: int) -> None:
-        tests.append(test)
-        jumps.append(list(to))
-
-    for token in _TOKEN.finditer(text):
-        plain, here = token["plain"], len(tests)
-        if plain == "*":
-            # Any character leads to the second one, and that back.
-            add(lambda _: True, here + 2)
-            add(None, here, here + 2)
-        elif plain == "{":
-            open_ones.append((here, []))
-            add(None, here + 1)
-        elif plain == "," and open_ones:
-            start, ends = open_ones[-1]
-            ends.append(here)
-            jumps[start].append(here + 1)
-            add(None)
-        elif plain == "}" and open_ones:
-            _, ends = open_ones.pop()
-            add(None, here + 1)
-            for end in ends:
-                jumps[end].append(here)
+def _ends(glob: _Glob, name: str, starts: set[int]) -> set[int]:
+    """Where a glob can end in a name that begins at these places: no way through it is tried twice."""
+    for item in glob:
+        if item is None:
+            starts = set(range(min(starts, default=len(name) + 1), len(name) + 1))
+        elif isinstance(item, list):
+            starts = set().union(*(_ends(one, name, starts) for one in item))
         else:
-            add(_test_of(token))
-    if open_ones:
-        raise ValueError("{")
-    add(None)
-    return _Glob(tuple(tests), tuple(map(tuple, jumps)))
+            starts = {place + 1 for place in starts if place < len(name) and item(name[place])}
+    return starts
 
 
 def _test_of(token: re.Match[str]) -> Callable[[str], bool]:
     """Which character a token takes; raises ValueError for a bracket without its other half."""
     plain: str | None = token["plain"]
     if token["set"]:
-        return _members(token["negated"], token["set"])
+        members = re.sub(r"[^a-zA-Z0-9-]", lambda found: re.escape(found[0]), token["set"])
+        pattern = re.compile(f"[{'^' if token['negated'] else ''}{members}]", re.DOTALL)
+        return lambda char: pattern.fullmatch(char) is not None
     if plain is not None and plain in "[]\\}":
         raise ValueError(plain)
     return (lambda _: True) if plain == "?" else (plain or token["literal"]).__eq__
-
-
-def _members(negated: str, text: str) -> Callable[[str], bool]:
-    members = re.sub(r"[^a-zA-Z0-9-]", lambda found: re.escape(found[0]), text)
-    pattern = re.compile(f"[{'^' if negated else ''}{members}]", re.DOTALL)
-    return lambda char: pattern.fullmatch(char) is not None
 
 
 def distinct(configs: Sequence[Config]) -> None:
@@ -195,24 +162,21 @@ def distinct(configs: Sequence[Config]) -> None:
 
     A configuration without a cluster or region may mean any.
     """
-    problems = []
     everything = [item for config in configs for item in config.bindings]
-    for binding, before in _twice(everything, str):
-        problems.append(f"{binding.where}: {binding} is also defined in {before.where}")
-    # IAM compares names without regard to case:
-    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
-    for binding, before in _twice(everything, _role_name):
-        if str(binding) != str(before):
-            problems.append(
-                f"{binding.where}: {binding} has the roleName {binding.role_name} of {before}"
-                f" ({before.where}); to use that role: attachRoleARN"
-            )
-    for binding, before in _twice(everything, _config_map):
-        if str(binding) != str(before):
-            problems.append(
-                f"{binding.where}: {binding} has the awsConfigMap {binding.aws_config_map} of {before}"
-                f" ({before.where}); each writes its own role into it"
-            )
+    problems = [
+        f"{binding.where}: {binding} is also defined in {before.where}"
+        for binding, before in _twice(everything, str)
+    ]
+    for key, words, remedy in (
+        (_role_name, "roleName {0.role_name}", "to use that role: attachRoleARN"),
+        (_config_map, "awsConfigMap {0.aws_config_map}", "each writes its own role into it"),
+    ):
+        problems += [
+            f"{binding.where}: {binding} has the {words.format(binding)} of {before}"
+            f" ({before.where}); {remedy}"
+            for binding, before in _twice(everything, key)
+            if str(binding) != str(before)
+        ]
     if len(problems) == 1:
         raise InvalidInput(problems[0])
     if problems:
@@ -220,7 +184,11 @@ def distinct(configs: Sequence[Config]) -> None:
 
 
 def _role_name(binding: Binding) -> str:
-    """A role's name, with what tells its account; names are unique in each account."""
+    """A role's name, with what tells its account; names are unique in each account.
+
+    IAM compares them without regard to case:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    """
     where = binding.role_account or "".join(binding.role_assume_role.split(":")[4:5])
     return f"{where} {binding.role_name.lower()}" if binding.role_name else ""
 

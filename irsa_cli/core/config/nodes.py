@@ -118,17 +118,14 @@ def _check_size(node: Node, sizes: dict[int, int | None], source: str) -> int:
     if known:
         return known
     sizes[id(node)] = None
-    size = 1 + sum(_check_size(child, sizes, source) for child in _children(node))
+    children: list[Node] = node.value if isinstance(node, SequenceNode) else []
+    if isinstance(node, MappingNode):
+        children = [child for pair in node.value for child in pair]
+    size = 1 + sum(_check_size(child, sizes, source) for child in children)
     if size > MAX_NODES:
         raise InvalidInput(f"{source} is too large", reason=f"more than {MAX_NODES} values")
     sizes[id(node)] = size
     return size
-
-
-def _children(node: Node) -> list[Node]:
-    if isinstance(node, MappingNode):
-        return [child for pair in node.value for child in pair]
-    return list(node.value) if isinstance(node, SequenceNode) else []
 
 
 def unquoted(node: ScalarNode) -> str:

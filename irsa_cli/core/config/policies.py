@@ -143,25 +143,17 @@ class PolicyReader:
         found = []
         for name, (key, value) in self._reader.pairs(node).items():
             if name not in known:
-                self._reader.problem(key, f"unknown well-known policy '{name}'{self._hint(name, known)}")
+                hint = f": {did_you_mean(name, known) or 'irsa policies list shows them'}"
+                if name in wellknown.names():
+                    hint = ": only 'apiVersion: irsa/v1, kind: Bindings' has it"
+                self._reader.problem(key, f"unknown well-known policy '{name}'{hint}")
+                continue
+            if isinstance(value, ScalarNode) or not self._ours:
+                use = WellKnown(name) if self._reader.boolean(value) else None
             else:
-                found.append(self._one_well_known(name, value))
+                use = WellKnown(name, self._parameters(name, value))
+            found.append(self._reader.checked(value, wellknown.check, use))
         return tuple(item for item in found if item is not None)
-
-    def _hint(self, name: str, known: tuple[str, ...]) -> str:
-        if name in wellknown.names():
-            return ": only 'apiVersion: irsa/v1, kind: Bindings' has it"
-        return f": {did_you_mean(name, known) or 'irsa policies list shows them'}"
-
-    def _one_well_known(self, name: str, node: Node) -> WellKnown | None:
-        if isinstance(node, ScalarNode) or not self._ours:
-            on = self._reader.boolean(node)
-            use = WellKnown(name) if on else None
-        else:
-            use = WellKnown(name, self._parameters(name, node))
-        if use is not None:
-            return self._reader.checked(node, wellknown.check, use)
-        return None
 
     def _parameters(self, name: str, node: Node) -> dict[str, tuple[str, ...]]:
         known = wellknown.get(name).parameters

@@ -11,7 +11,7 @@ from typing import Any
 from yaml import MappingNode, Node
 
 from irsa_cli.core.config.nodes import compose
-from irsa_cli.core.config.reader import Reader, Table, flag_fields, text_fields
+from irsa_cli.core.config.reader import Reader, Table, flag_fields, one_of, text_fields
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.trust.rules.table import RULES as AUDIT_RULES
@@ -98,15 +98,8 @@ def _read(reader: Reader, node: Node) -> AuditIgnore | None:
         reader.problem(node, f"{name} is missing")
     if missing or not all(texts[name] for name in checks):
         return None
-    return AuditIgnore(
-        texts["rule"],
-        texts["reason"],
-        date.fromisoformat(texts["until"]),
-        texts.get("role", ""),
-        texts.get("cluster", ""),
-        texts.get("serviceAccount", ""),
-        texts.get("file", ""),
-    )
+    account, until = texts.pop("serviceAccount", ""), date.fromisoformat(texts.pop("until"))
+    return AuditIgnore(**texts, account=account, until=until)
 
 
 @dataclass(frozen=True)
@@ -158,16 +151,11 @@ def _severity(text: str) -> str:
     return text
 
 
-def _never(text: str) -> str:
-    if text not in ("never", "by-flag"):
-        raise InvalidInput(f"'{text}' is not a valid value", reason="expected never, or by-flag")
-    return text
-
-
+_WIDE_TRUST = one_of("never", "by-flag")
 _FIELDS: Table = {
     **text_fields("cluster", "region", "profile", "namespace", "expectAccount", "expectClusterARN"),
     "failOn": ("fail_on", lambda reader, node: reader.text(node, _severity) or ""),
-    "allowWideTrust": ("never_wide_trust", lambda reader, node: reader.text(node, _never) == "never"),
+    "allowWideTrust": ("never_wide_trust", lambda reader, node: reader.text(node, _WIDE_TRUST) == "never"),
     **text_fields("permissionsBoundary"),
     **flag_fields("requirePermissionsBoundary", "lock"),
     **text_fields("lockNamespace"),

@@ -40,6 +40,17 @@ def flag_fields(*names: str) -> Table:
     return {name: (attribute_of(name), lambda reader, node: bool(reader.boolean(node))) for name in names}
 
 
+def one_of(*values: str) -> Callable[[str], str]:
+    """The rule of a field that has these values only."""
+
+    def rule(text: str) -> str:
+        if text not in values:
+            raise InvalidInput(f"'{text}' is not a valid value", reason=f"expected {', or '.join(values)}")
+        return text
+
+    return rule
+
+
 def attribute_of(field: str) -> str:
     """`expect_cluster_arn` for `expectClusterARN`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yaml import Node
+from yaml import MappingNode, Node
 
-from irsa_cli.core.config import entry_fields, pod_identity
+from irsa_cli.core.config import entry_fields
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import is_off
 from irsa_cli.core.config.policies import PolicyReader
-from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
+from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, one_of, text_fields
 from irsa_cli.core.policies.operators import COMPARISONS
 from irsa_cli.core.values import names
 
@@ -62,6 +62,19 @@ _ROLE: Table = {
         lambda reader, node: reader.whole_number(node, names.session_duration),
     ),
 }
+_WITH_TOKENS = (
+    *("roleOnly", "subjectPattern", "externalID", "targetTagSession", "awsConfigMap", "roleAccount"),
+    *("roleAssumeRole", "roleProfile"),
+)
+_OF_IRSA = ("subjects", "clusters", "trustConditions", "audience", "stsRegionalEndpoints", "tokenExpiration")
+CONTRADICTING = {
+    "podIdentity": (*_WITH_TOKENS, *_OF_IRSA),
+    "also": (*_WITH_TOKENS, "attachRoleARN", "targetRole", "targetAssumeRole", "targetProfile"),
+}
+"""Fields that contradict EKS Pod Identity instead of the annotation, and next to it."""
+NEEDS_NO_TAGS = "EKS accepts a session policy only with disableSessionTags: true"
+_SETTINGS = flag_fields("createServiceAccount", "disableSessionTags")
+_ALSO = one_of("pod-identity")
 _OURS_HINT = "only 'apiVersion: irsa/v1, kind: Bindings' has it"
 
 
@@ -92,7 +105,7 @@ def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | N
     found = _metadata(reader, fields, defaults)
     if found is None:
         return None, []
-    found = replace(found, **pod_identity.settings(reader, fields, defaults.read))
+    found = replace(found, **_pod_identity(reader, fields, defaults.read))
     _contradictions(reader, node, fields, found, defaults)
     found = _role(reader, fields, replace(found, where=reader.line(node)), defaults)
     creates = found.web_identity or found.create_service_account
@@ -121,6 +134,33 @@ def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> Binding | No
     if "labels" in fields:
         found = replace(found, labels=reader.text_map(fields["labels"], names.labels))
     return replace(found, **entry_fields.pod_settings(reader, entry, fields.get("annotations")))
+
+
+def _pod_identity(reader: Reader, fields: Fields, read: ReadFile) -> dict[str, Any]:
+    """The attributes of a `Binding` by `podIdentity` and `also` of irsa's own entries."""
+    node = fields.get("podIdentity")
+    has_settings = isinstance(node, MappingNode)
+    given = node is not None and (has_settings or bool(reader.boolean(node)))
+    also = "also" in fields and reader.text(fields["also"], _ALSO) is not None
+    if not (given or also):
+        return {}
+    which = "also" if also else "podIdentity"
+    for name in CONTRADICTING[which]:
+        if name in fields and not is_off(fields[name]):
+            reader.problem(
+                fields[name], f"{name} contradicts {which}: it does not work with EKS Pod Identity"
+            )
+    found: dict[str, Any] = {"pod_identity": True, "web_identity": also}
+    if node is not None and has_settings:
+        known = ("sessionPolicy", *_SETTINGS)
+        own = reader.fields(node, known, "podIdentity", {})
+        found |= reader.said(own, _SETTINGS)
+        if "sessionPolicy" in own:
+            policies = PolicyReader(reader, read, ours=True)
+            found["session_policy"] = policies.document_or_file(own["sessionPolicy"]) or {}
+            if found["session_policy"] and not found.get("disable_session_tags"):
+                reader.problem(own["sessionPolicy"], NEEDS_NO_TAGS)
+    return found
 
 
 def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding, defaults: Defaults) -> None:

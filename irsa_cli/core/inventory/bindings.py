@@ -22,7 +22,6 @@ from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.policy import Document
@@ -35,6 +34,7 @@ from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.names import Namespaced, subject
 from irsa_cli.core.values.shown import shown
 

@@ -25,6 +25,7 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
     CommitState,
 )
+from irsa_cli.core.values.errors import Refused
 
 EXPECTED = (PENDING, DONE, DELETING)
 
@@ -85,6 +86,12 @@ class Lifecycle:
             return f"irsa did not write the annotation for it: {run} was probably interrupted before that"
         return f"no ServiceAccount uses it: the ServiceAccount was changed later, or {run} was interrupted"
 
+    def check(self, role_arn: str, options: str) -> None:
+        """Raise `Refused` if something is under way; `options` as in `next_steps`."""
+        if not self.is_over:
+            what = f"role {role_arn} is {self.stage.value}"
+            raise Refused(what, reason=self.why, next_steps=self.next_steps(options))
+
     def next_steps(self, options: str, granted: str = "") -> tuple[str, ...]:
         """Two commands, to complete and to delete it, on any machine; `options` identify the cluster.
 
@@ -96,12 +103,10 @@ class Lifecycle:
         again = "run its irsa create-sa command (or irsa apply) again"
         if self.stage is Stage.DELETING:
             return (*self.deletion(options), f"{again} to restore it")
+        first = f"{again} to complete it"
         if granted:
-            return (
-                f"irsa create-sa {self._where} {options} {granted}  # completes it",
-                *self.deletion(options),
-            )
-        return (f"{again} to complete it", *self.deletion(options))
+            first = f"irsa create-sa {self._where} {options} {granted}  # completes it"
+        return (first, *self.deletion(options))
 
     @property
     def _where(self) -> str:
@@ -112,10 +117,10 @@ class Lifecycle:
         """The command that deletes it, where all is not over; see `next_steps`."""
         if self.is_over:
             return ()
-        delete = f"irsa delete-sa {self._where} {options}"
+        then = "deletes it after the other run has ended"
         if self.stage is Stage.DELETING:
-            return (f"{delete}  # continues the deletion",)
-        return (f"{delete}  # deletes it after the other run has ended",)
+            then = "continues the deletion"
+        return (f"irsa delete-sa {self._where} {options}  # {then}",)
 
 
 def of(tags: Mapping[str, str], *, named: bool, recorded: bool | None = None) -> Lifecycle:
@@ -128,16 +133,11 @@ def of(tags: Mapping[str, str], *, named: bool, recorded: bool | None = None) ->
     if not tags.get(CLUSTER_TAG) or not account:
         return Lifecycle(Stage.FOREIGN)
     transaction, recorded = tags.get(TRANSACTION_TAG, ""), named if recorded is None else recorded
-    return Lifecycle(
-        _stage(said, transaction, recorded=recorded), transaction, account, named, said, recorded
-    )
-
-
-def _stage(said: str | None, transaction: str, *, recorded: bool) -> Stage:
+    # Without its own tag, the annotation is the last step of the run that created it.
+    stage = Stage.COMPLETE if recorded or not transaction else Stage.INCOMPLETE
     if said is not None:
-        return {DONE: Stage.COMPLETE, DELETING: Stage.DELETING}.get(said, Stage.INCOMPLETE)
-    # Else the annotation is the last step of the run that created it.
-    return Stage.COMPLETE if recorded or not transaction else Stage.INCOMPLETE
+        stage = {DONE: Stage.COMPLETE, DELETING: Stage.DELETING}.get(said, Stage.INCOMPLETE)
+    return Lifecycle(stage, transaction, account, named, said, recorded)
 
 
 def tells_itself(tags: Mapping[str, str]) -> bool:

@@ -21,6 +21,7 @@ from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.shown import visible
 
 Json = dict[str, Any]
@@ -106,14 +107,23 @@ class LeaseState:
     def read(cls, body: Json) -> LeaseState:
         """Of a Lease as the server gives it."""
         metadata, spec = body["metadata"], body.get("spec") or {}
+        written = [moment(item.get("time")) for item in metadata.get("managedFields") or ()]
         return cls(
             name=metadata["name"],
             uid=metadata["uid"],
             version=metadata["resourceVersion"],
             holder=spec.get("holderIdentity") or "",
-            seconds=_duration(spec.get("leaseDurationSeconds")),
+            # Of any other number, irsa's own: nobody is kept out for longer by others.
+            seconds=float(
+                _number(
+                    spec.get("leaseDurationSeconds"),
+                    1,
+                    most=int(limits.LONGEST_LOCK),
+                    default=math.ceil(limits.LOCK_SECONDS),
+                )
+            ),
             since=spec.get("acquireTime") or "",
-            written=_last_written(metadata.get("managedFields") or ()),
+            written=max(filter(None, written), default=None),
             transitions=_number(spec.get("leaseTransitions"), 0, most=_MOST_TRANSITIONS, default=0),
             annotations=metadata.get("annotations") or {},
         )
@@ -154,25 +164,8 @@ def short_time(text: str) -> str:
     return re.sub(r"T(\d\d:\d\d:\d\d)(\.\d+)?Z$", r" \1 UTC", text)
 
 
-def _duration(found: object) -> float:
-    """Seconds of a Lease; irsa's own for any other number: nobody is kept out for longer by others."""
-    return float(_number(found, 1, most=int(limits.LONGEST_LOCK), default=math.ceil(limits.LOCK_SECONDS)))
-
-
 def _number(found: object, least: int, *, most: int, default: int) -> int:
     return found if isinstance(found, int) and least <= found <= most else default
-
-
-def _last_written(managed: Iterable[Json]) -> datetime | None:
-    found = [moment for item in managed if (moment := _moment(item.get("time") or ""))]
-    return max(found, default=None)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None
 
 
 def selector(cluster_arn: str, cluster_name: str) -> str:
@@ -334,16 +327,9 @@ def is_all_new(changes: Iterable[Change]) -> bool:
 
 
 def locks_of(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
-    """All locks that a plan needs."""
+    """All locks that a plan needs; also those of ServiceAccounts that only a role of the plan is for."""
     every = tuple(changes)
-    return shared_locks(every, cluster) | frozenset(_bindings(every))
-
-
-def _bindings(changes: Iterable[Change]) -> Iterator[Lock]:
-    """The locks of the ServiceAccounts in these changes, also of those with a new role."""
-    for change in changes:
-        if change.kind is Kind.SERVICE_ACCOUNT:
-            yield Lock(LockScope.BINDING, change.name)
-        for state in (change.before, change.after):
-            if isinstance(state, RoleState) and state.tags.get(SERVICE_ACCOUNT_TAG):
-                yield Lock(LockScope.BINDING, state.tags[SERVICE_ACCOUNT_TAG])
+    names = {change.name for change in every if change.kind is Kind.SERVICE_ACCOUNT}
+    roles = [it for change in every for it in (change.before, change.after) if isinstance(it, RoleState)]
+    names |= {role.tags[SERVICE_ACCOUNT_TAG] for role in roles if role.tags.get(SERVICE_ACCOUNT_TAG)}
+    return shared_locks(every, cluster) | {Lock(LockScope.BINDING, name) for name in names}

@@ -21,6 +21,7 @@ from irsa_cli.core.objects.kinds import (
 )
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.values.limits import moment
 
 Json = Mapping[str, Any]
 
@@ -31,36 +32,20 @@ HTTPS = 443
 """The port of STS."""
 
 
-def moment(text: Any) -> datetime | None:
-    """A time as Kubernetes and IAM write it (RFC 3339), None for what isn't one."""
-    try:
-        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None  # One without a zone can't be compared with others.
-
-
 def service_account(body: Json) -> ServiceAccount:
     metadata = body["metadata"]
+    entries = metadata.get("managedFields") or []
+    times = [moment(item.get("time")) for item in entries if f"f:{ROLE_ARN_ANNOTATION}" in _fields(item)]
     return ServiceAccount(
         namespace=metadata["namespace"],
         name=metadata["name"],
         annotations=metadata.get("annotations") or {},
         labels=metadata.get("labels") or {},
         created=moment(metadata.get("creationTimestamp")),
-        annotated=_annotated(metadata),
+        annotated=max(filter(None, times), default=None),
         uid=metadata.get("uid", ""),
-        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
+        managers=tuple(entry.get("manager", "") for entry in entries),
     )
-
-
-def _annotated(metadata: Json) -> datetime | None:
-    times = [
-        moment(entry.get("time"))
-        for entry in metadata.get("managedFields") or []
-        if f"f:{ROLE_ARN_ANNOTATION}" in _fields(entry)
-    ]
-    return max((time for time in times if time is not None), default=None)
 
 
 def _fields(entry: Json) -> Json:
@@ -73,14 +58,16 @@ def _fields(entry: Json) -> Json:
 
 def pod(body: Json) -> Pod:
     metadata, spec = body["metadata"], body["spec"]
-    security = spec.get("securityContext") or {}
+    security, status = spec.get("securityContext") or {}, body.get("status") or {}
+    answers = {it.get("type"): it.get("status") for it in status.get("conditions") or []}
+    waiting = [(it.get("state") or {}).get("waiting") or {} for it in status.get("containerStatuses") or []]
     return Pod(
         namespace=metadata["namespace"],
         name=metadata.get("name") or metadata.get("generateName", ""),
         # The API server sets the name; a rejected pod has none.
         service_account=spec.get("serviceAccountName") or "default",
         created=moment(metadata.get("creationTimestamp")),
-        phase=(body.get("status") or {}).get("phase", ""),
+        phase=status.get("phase", ""),
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
         containers=(
@@ -96,8 +83,8 @@ def pod(body: Json) -> Pod:
         **_owner(metadata),
         node=spec.get("nodeName", ""),
         ending=bool(metadata.get("deletionTimestamp")),
-        ready=_ready(body),
-        waiting=_waiting(body),
+        ready={"True": True, "False": False}.get(str(answers.get("Ready"))),
+        waiting=next((str(item["reason"]) for item in waiting if item.get("reason")), ""),
     )
 
 
@@ -112,22 +99,6 @@ def _owner(metadata: Json) -> Json:
     if kind in KINDS.values() and group not in BUILT_IN:
         kind = f"{kind}.{group}"
     return {"owner": f"{kind}/{found['name']}", "controlled": bool(found.get("controller"))}
-
-
-def _ready(body: Json) -> bool | None:
-    """Whether a pod's probes are answered, as far as its node has said."""
-    conditions = (body.get("status") or {}).get("conditions") or []
-    found = {item.get("type"): item.get("status") for item in conditions}
-    return {"True": True, "False": False}.get(str(found.get("Ready")))
-
-
-def _waiting(body: Json) -> str:
-    """Why the first waiting container does not run."""
-    for item in (body.get("status") or {}).get("containerStatuses") or []:
-        reason = ((item.get("state") or {}).get("waiting") or {}).get("reason")
-        if reason:
-            return str(reason)
-    return ""
 
 
 def _container(body: Json) -> Container:

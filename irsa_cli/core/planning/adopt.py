@@ -129,10 +129,8 @@ def _tagging(pair: Pairing, state: states.RoleState) -> list[Change]:
             reason=f"it has {len(state.tags)}, and IAM takes {TAGS_LIMIT}",
             next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
         )
-    before = {key: state.tags.get(key) for key in missing}
-    return [
-        Change(Kind.ROLE_TAGS, (pair.role_name,), states.TagsState(before), states.TagsState({**missing}))
-    ]
+    before = states.TagsState({key: state.tags.get(key) for key in missing})
+    return [Change(Kind.ROLE_TAGS, (pair.role_name,), before, states.TagsState({**missing}))]
 
 
 def _marking(pair: Pairing) -> list[Change]:
@@ -212,7 +210,11 @@ def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ..
     Resources get DeletionPolicy: Retain first, and new metadata, so that CloudFormation sees an update.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
     """
-    stack = _stack(tags)
+    stack = tags.get(makers.STACK_TAG, "")
+    cluster_name = next((tags[key] for key in makers.EKSCTL_TAGS if key in tags), "")
+    namespace, slash, name = tags.get(makers.EKSCTL_ACCOUNT_TAG, "").partition("/")
+    if makers.STACK_TAG not in tags and cluster_name and slash:
+        stack = f"eksctl-{cluster_name}-addon-iamserviceaccount-{namespace}-{name}"
     if not stack:
         return ()
     common = f"--stack-name {stack} --region {cluster.region}"
@@ -226,15 +228,6 @@ def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ..
         f"aws cloudformation update-termination-protection {common} --no-enable-termination-protection",
         f"aws cloudformation delete-stack {common}",
     )
-
-
-def _stack(tags: Mapping[str, str]) -> str:
-    """The name of the stack that a role belongs to, '' when its tags name none."""
-    if makers.STACK_TAG in tags:
-        return tags[makers.STACK_TAG]
-    cluster = next((tags[key] for key in makers.EKSCTL_TAGS if key in tags), "")
-    namespace, slash, name = tags.get(makers.EKSCTL_ACCOUNT_TAG, "").partition("/")
-    return f"eksctl-{cluster}-addon-iamserviceaccount-{namespace}-{name}" if cluster and slash else ""
 
 
 @dataclass(frozen=True)

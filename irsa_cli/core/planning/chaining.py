@@ -40,15 +40,12 @@ def check(desired: DesiredState, current: CurrentState) -> None:
     if desired.aws_config_map:
         owner = (desired.namespace, desired.name)
         check_config_map(owner, desired.aws_config_map, current.config_maps)
-        found = current.config_maps.get(desired.aws_config_map)
+        found, update = current.config_maps.get(desired.aws_config_map), desired.command("update-sa")
         if found is not None and found.data != _data(desired) and not desired.override:
             raise Refused(
                 f"ConfigMap {desired.namespace}/{desired.aws_config_map} has another configuration",
                 details=policy.difference(found.data, _data(desired)),
-                next_steps=(
-                    f"to overwrite it: {desired.command('update-sa')}"
-                    f" --aws-config-map {desired.aws_config_map}",
-                ),
+                next_steps=(f"to overwrite it: {update} --aws-config-map {desired.aws_config_map}",),
             )
 
 
@@ -191,11 +188,11 @@ def usage_notes(desired: DesiredState) -> Iterator[str]:
         return
     if desired.aws_config_map:
         yield f"pods assume the target like this: {usage(desired.aws_config_map)}"
-        return
-    yield (
-        "pods assume the target by an AWS configuration: --aws-config-map NAME writes it,"
-        f" {desired.command('describe-sa')} shows it"
-    )
+    else:
+        yield (
+            "pods assume the target by an AWS configuration: --aws-config-map NAME writes it,"
+            f" {desired.command('describe-sa')} shows it"
+        )
 
 
 def facts(desired: DesiredState) -> dict[str, Any]:

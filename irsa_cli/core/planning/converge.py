@@ -99,9 +99,11 @@ def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
 
 def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about a trust policy that is unknown, or that `--force` loosens."""
-    void = _voids(desired, current) if desired.force else ()
-    said = [f"{item.text}: ignored, as --force writes the statement without it" for item in void]
-    return [*attached_trust.notes(desired, current), *said]
+    said = attached_trust.notes(desired, current)
+    if desired.force:
+        void = _voids(desired, current)
+        said += [f"{item.text}: ignored, as --force writes the statement without it" for item in void]
+    return said
 
 
 def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
@@ -114,15 +116,16 @@ def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, .
 
 def _check_widening(desired: DesiredState, current: CurrentState, before: Document, after: Document) -> None:
     """Raise `Refused` where somebody else has restricted irsa's statement, and this would undo it."""
-    found = () if desired.force else _voids(desired, current)
-    if not desired.force and _is_restricted_association(desired, current):
+    if desired.force:
+        return
+    if _is_restricted_association(desired, current):
         raise Refused(
             f"the trust policy of role {desired.role_name} was changed by someone else",
             reason="it restricts EKS Pod Identity, and irsa's statement would bypass that",
             details=attached_trust.becoming(before, after),
             next_steps=("to add irsa's statement: run this again with --force",),
         )
-    if found:
+    if found := _voids(desired, current):
         raise Refused(
             f"the trust policy of role {desired.role_name} was restricted by someone else",
             reason="the entry does not have these conditions, so irsa would remove them",
@@ -139,12 +142,9 @@ def _is_restricted_association(desired: DesiredState, current: CurrentState) -> 
     role = current.role
     if desired.association is None or role is None or _pod_statements(desired, role):
         return False
-    names = (desired.cluster, desired.namespace, desired.name)
-    tagged = not desired.association.without_session_tags
-    trusted = trust_policy.trusts_service(role.state.trust, SERVICE)
-    return trusted and any(
-        item.answer is not Answer.YES for item in said_to_service(role.state.trust, *names, tagged=tagged)
-    )
+    names, trust = (desired.cluster, desired.namespace, desired.name), role.state.trust
+    said = said_to_service(trust, *names, tagged=not desired.association.without_session_tags)
+    return trust_policy.trusts_service(trust, SERVICE) and any(it.answer is not Answer.YES for it in said)
 
 
 def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
@@ -160,11 +160,8 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
     check_path(desired.role_name, role.state, desired.role)
     owned_statements.check_marks(desired.role_name, tags)
     life = life_of(desired, current)
-    if (
-        not life.is_over
-        and not takes_over
-        and tags.get(states.SPEC_HASH_TAG) != desired.role.tags.get(states.SPEC_HASH_TAG)
-    ):
+    is_same = tags.get(states.SPEC_HASH_TAG) == desired.role.tags.get(states.SPEC_HASH_TAG)
+    if not (life.is_over or takes_over or is_same):
         raise Refused(
             f"role {desired.role_name} is {life.stage.value}, for another desired state",
             reason=life.why,
@@ -182,15 +179,10 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
             "give the entry another roleName",
             "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
         )
-    named = (
-        ""
-        if is_annotated(desired, current) and not desired.role_only
-        else f" --role-name {desired.role_name}"
-    )
-    return (
-        f"to adopt the role: {desired.command('adopt')}{named}",
-        "or give the entry another roleName",
-    )
+    told = is_annotated(desired, current) and not desired.role_only
+    named = "" if told else f" --role-name {desired.role_name}"
+    adopt = f"to adopt the role: {desired.command('adopt')}{named}"
+    return (adopt, "or give the entry another roleName")
 
 
 def _check_account(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
@@ -246,8 +238,7 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
     if there.owner or not (desired.override or marks.items() <= there.tags.items()):
         raise Refused(
             f"{desired.full_name} has an association that irsa did not create",
-            reason=f"{there.id} gives {there.last_role}"
-            + (f", owned by {there.owner}" if there.owner else ""),
+            reason=f"{there.id} gives {there.last_role}{there.owner and ', owned by ' + there.owner}",
             next_steps=() if there.owner else (f"run this again with {OVERRIDE}",),
         )
 
@@ -257,9 +248,8 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
     if account is None or desired.override or desired.role_only or is_made(account):
         return
     present = account.annotations.get(states.AUDIENCE_ANNOTATION)
-    if present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE:
-        return
-    if wrote(account.annotations, states.AUDIENCE_ANNOTATION):
+    told = present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE
+    if told or wrote(account.annotations, states.AUDIENCE_ANNOTATION):
         return
     raise Refused(
         f"{desired.full_name} requests tokens for another audience",
@@ -288,9 +278,7 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
         return desired
     keys = {
         "annotations": sorted(
-            key
-            for key in desired.annotations
-            if key not in (*states.WEBHOOK_ANNOTATIONS, *states.CHAIN_ANNOTATIONS)
+            {*desired.annotations} - {*states.WEBHOOK_ANNOTATIONS, *states.CHAIN_ANNOTATIONS}
         ),
         "labels": sorted(desired.labels),
     }
@@ -300,15 +288,9 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
     if states.MANAGED_BY_LABEL in labels:
         labels[states.MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
-    return replace(
-        desired,
-        annotations={
-            **dict.fromkeys((*before["annotations"], *former)),
-            **desired.annotations,
-            KEYS_ANNOTATION: noted,
-        },
-        labels={**labels, **desired.labels},
-    )
+    gone = dict.fromkeys((*before["annotations"], *former))
+    annotations = {**gone, **desired.annotations, KEYS_ANNOTATION: noted}
+    return replace(desired, annotations=annotations, labels={**labels, **desired.labels})
 
 
 def _former(account: CurrentServiceAccount | None, *, keeps_chain: bool) -> list[str]:

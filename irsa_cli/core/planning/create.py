@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from irsa_cli.core.binding import attached_service, attached_trust
+from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.changes import RoleChanges, account_changes
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.ownership import is_annotated, is_incomplete, is_recorded
@@ -127,13 +127,11 @@ def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Take over an incomplete role of another run before building on it."""
-    ours = states.OwnerState("")
-    changes = []
     # Only its owner may write on a role that it is complete.
-    if current.role is not None and (is_incomplete(desired, current) or _is_to_tell(desired, current)):
-        maker = states.OwnerState(current.role.state.tags.get(states.TRANSACTION_TAG, states.NOBODY))
-        changes.append(Change(Kind.ROLE_OWNER, (desired.role_name,), maker, ours))
-    return changes
+    if current.role is None or not (is_incomplete(desired, current) or _is_to_tell(desired, current)):
+        return []
+    maker = states.OwnerState(current.role.state.tags.get(states.TRANSACTION_TAG, states.NOBODY))
+    return [Change(Kind.ROLE_OWNER, (desired.role_name,), maker, states.OwnerState(""))]
 
 
 def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
@@ -179,20 +177,9 @@ def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change
 def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if desired.role is not None or current.role is None:
         return []
-    if desired.association is None:
-        wanted = attached_trust.judge(desired, current.role).added
-    else:
-        wanted = attached_service.added(desired, current.role)
-    if wanted is None:
-        return []
-    return [
-        Change(
-            Kind.TRUST_STATEMENT,
-            (desired.role_name, desired.identity.subject),
-            None,
-            states.DocumentState(wanted),
-        )
-    ]
+    wanted = attached_trust.added(desired, current.role)
+    target, after = (desired.role_name, desired.identity.subject), wanted and states.DocumentState(wanted)
+    return [Change(Kind.TRUST_STATEMENT, target, None, after)] if after else []
 
 
 def _association_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
@@ -216,23 +203,18 @@ def _until_tagged(desired: DesiredState, current: CurrentState, changes: list[Ch
 
 
 def _account_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """Those of the ServiceAccount, if it is a part of what is desired."""
-    if not desired.role_only:
-        return _service_account_changes(desired, current)
-    if not desired.creates_account or current.service_account is not None:
-        return []
-    target = (desired.namespace, desired.name)
-    return [Change(Kind.SERVICE_ACCOUNT, target, None, desired.new_account)]
+    """Those of the ServiceAccount, if it is a part of what is desired.
 
-
-def _service_account_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """One change, or with a gate up to two: the ServiceAccount without its role, then the annotation."""
+    One change, or with a gate up to two: the ServiceAccount without its role, then the annotation.
+    """
     target = (desired.namespace, desired.name)
     account = current.service_account
+    if desired.role_only and (account is not None or not desired.creates_account):
+        return []
     if account is not None:
         return account_changes(target, account, desired.annotations, desired.labels)
     whole = desired.new_account
-    if not desired.gated:
+    if desired.role_only or not desired.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
     annotations = dict(whole.annotations)
     role = annotations[states.ROLE_ARN_ANNOTATION]
@@ -256,7 +238,9 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
     For a role of others, only the statement for the ServiceAccount counts.
     """
     if change.kind is Kind.TRUST_STATEMENT and desired.role is None:
-        return change.target[0] == desired.role_name and _admits(desired, change)
+        documents = [it.document for it in (change.before, change.after) if isinstance(it, DocumentState)]
+        admits = (trust_policy.admits({"Statement": [item]}, desired.identity) for item in documents)
+        return change.target[0] == desired.role_name and any(admits)
     if change.kind is Kind.AUDIENCE:
         return change.target == (desired.identity.provider_arn, desired.audience)
     objects: set[tuple[Kind, tuple[str, ...]]] = {(Kind.PROVIDER, (desired.identity.provider_arn,))}
@@ -273,10 +257,3 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
     if desired.chain is not None:
         objects.add((Kind.TARGET_TRUST, desired.chain.key))
     return change.object in objects
-
-
-def _admits(desired: DesiredState, change: Change) -> bool:
-    statements = [
-        state.document for state in (change.before, change.after) if isinstance(state, DocumentState)
-    ]
-    return any(trust_policy.admits({"Statement": [statement]}, desired.identity) for statement in statements)

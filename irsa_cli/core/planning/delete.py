@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import likely_makers
@@ -69,7 +69,11 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
     """Delete what irsa created for a binding; `keep_account`: only remove annotations."""
     work = Deletion()
     if keep_role:
-        _keep(bound, work)
+        # A complete role whose ServiceAccount could tell has to tell it itself from now on.
+        for role in bound.own:
+            if not lifecycle.tells_itself(role.state.tags) and role.arn == bound.annotation:
+                work.stages[OWNERS].append(_own(role))
+                work.stages[COMMITS].append(_commit(role, states.DONE))
     else:
         for role in bound.own:
             delete_role(role, work)
@@ -92,14 +96,6 @@ def _own(role: NamedRole) -> Change:
 def _commit(role: NamedRole, value: str) -> Change:
     before = lifecycle.commit_of(role.state.tags)
     return Change(Kind.ROLE_COMMIT, (role.name,), before, states.CommitState(value))
-
-
-def _keep(bound: Bound, work: Deletion) -> None:
-    """A complete role whose ServiceAccount could tell has to tell it itself from now on."""
-    for role in bound.own:
-        if not lifecycle.tells_itself(role.state.tags) and role.arn == bound.annotation:
-            work.stages[OWNERS].append(_own(role))
-            work.stages[COMMITS].append(_commit(role, states.DONE))
 
 
 def delete_role(role: NamedRole, work: Deletion) -> None:
@@ -188,7 +184,9 @@ def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion
     bare = _bare(bound, account, keeps=bound.is_made and keep)
     if not goes or work.stages[ROLES]:
         stage = UNBINDING if work.stages[ROLES] else ACCOUNTS
-        work.stages[stage] += _patch(target, account, bare)
+        annotations = {key: None for key in account.annotations if key not in bare.annotations}
+        labels = {key: None for key in account.labels if key not in bare.labels}
+        work.stages[stage] += account_changes(target, account, annotations, labels)
     if goes:
         there = bare if work.stages[ROLES] else account
         before = states.ServiceAccountState(
@@ -201,24 +199,19 @@ def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion
         )
         work.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, target, before, None))
     elif bound.is_theirs:
-        work.notes += _left(bound, account)
+        maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+        known = maker not in (makers.UNKNOWN, makers.IRSA)
+        where = f" (created by {maker}: also change it there)" if known else ""
+        work.notes.append(
+            f"ServiceAccount {bound.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
+            f" {bound.annotation}, which irsa did not write. To remove it: {unannotate(bound)}"
+        )
     elif bound.is_made:
         work.notes.append(f"ServiceAccount {bound.full_name} is kept, and irsa no longer manages it")
     else:
         work.notes.append(
             f"ServiceAccount {bound.full_name} was not created by irsa: it is kept, without a role"
         )
-
-
-def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
-    """Why a ServiceAccount keeps its annotation, and how it is taken off it."""
-    maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (created by {maker}: also change it there)"
-    return [
-        f"ServiceAccount {bound.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
-        f" {bound.annotation}, which irsa did not write. To remove it:"
-        f" {unannotate(bound)}"
-    ]
 
 
 def unannotate(bound: Bound) -> str:
@@ -236,21 +229,6 @@ def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> Curre
     off = {*applied["labels"], *((states.MANAGED_BY_LABEL,) if keeps else ())}
     annotations = {key: value for key, value in account.annotations.items() if key not in gone}
     labels = {key: value for key, value in account.labels.items() if key not in off}
-    return replace(
-        account, annotations=annotations, labels=labels, manifest=_relabelled(account, annotations, labels)
-    )
-
-
-def _relabelled(
-    account: CurrentServiceAccount, annotations: Mapping[str, str], labels: Mapping[str, str]
-) -> Document:
     metadata = {**account.manifest.get("metadata", {}), "annotations": annotations, "labels": labels}
-    return {**account.manifest, "metadata": metadata}
-
-
-def _patch(
-    target: tuple[str, str], account: CurrentServiceAccount, bare: CurrentServiceAccount
-) -> list[Change]:
-    annotations = {key: None for key in account.annotations if key not in bare.annotations}
-    labels = {key: None for key in account.labels if key not in bare.labels}
-    return account_changes(target, account, annotations, labels)
+    manifest = {**account.manifest, "metadata": metadata}
+    return replace(account, annotations=annotations, labels=labels, manifest=manifest)

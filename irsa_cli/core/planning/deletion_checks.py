@@ -10,7 +10,7 @@ from irsa_cli.core.binding.current import Bound, CurrentServiceAccount, NamedRol
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION
-from irsa_cli.core.objects.kinds import Pod, Workload
+from irsa_cli.core.objects.kinds import Pod, Workload, owner_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan import states
@@ -41,7 +41,8 @@ class Users:
 
 def check_ended(bound: Bound, living: Sequence[str]) -> None:
     """Raise `Refused` if a run may be creating it; `living` are transactions that may be running."""
-    makers = sorted({mark for mark in _makers(bound) if mark in living})
+    lives = [lifecycle.of(role.state.tags, named=role.arn == bound.annotation) for role in bound.own]
+    makers = sorted({life.transaction for life in lives if life.stage is Stage.INCOMPLETE} & {*living})
     if makers:
         raise Refused(
             f"transaction {makers[0]} is creating {bound.full_name}, or was interrupted recently",
@@ -66,7 +67,7 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     raise Refused(
         f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
         details=[
-            *_listed(_pod_text(pod) for pod in pods),
+            *_listed(f"pod {pod.name}" + (f" ({_owner(pod)})" if pod.owner else "") for pod in pods),
             *_listed(f"{name} creates pods with it" for name in waiting),
             *_listed(others),
             *_listed(trusted),
@@ -130,14 +131,6 @@ def admits_others(bound: Bound, role: NamedRole) -> bool:
     )
 
 
-def _makers(bound: Bound) -> Iterator[str]:
-    """The marks of the ServiceAccount's roles that no run has finished."""
-    for role in bound.own:
-        life = lifecycle.of(role.state.tags, named=role.arn == bound.annotation)
-        if life.stage is Stage.INCOMPLETE:
-            yield life.transaction
-
-
 def _users_by_pod_identity(bound: Bound, role: NamedRole) -> Iterator[str]:
     """Associations that give a role to pods, and that the deletion does not delete, or that may be there."""
     found = bound.association
@@ -198,16 +191,9 @@ def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], str
 
 
 def _owner(pod: Pod) -> str:
-    """The workload of a pod; for one of a ReplicaSet, its Deployment."""
-    kind, _, name = pod.owner.partition("/")
-    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
-        kind, name = "Deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
+    """The workload of a pod, '' without one; for one of a ReplicaSet, its Deployment."""
+    kind, name = owner_of(pod)
     return f"{kind}/{name}" if kind else ""
-
-
-def _pod_text(pod: Pod) -> str:
-    owner = _owner(pod)
-    return f"pod {pod.name} ({owner})" if owner else f"pod {pod.name}"
 
 
 def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:
@@ -221,19 +207,16 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
     account = bound.account
     if account is None or not bound.is_theirs:
         return
+    marked = account.annotations.get(states.ROLE_MARK)
+    why = f"someone changed its annotation {states.ROLE_ARN_ANNOTATION} after irsa wrote {marked}"
+    if marked is None:
+        why = f"its annotation {states.ROLE_ARN_ANNOTATION} has no mark of irsa ({states.ROLE_MARK})"
     raise Refused(
         f"irsa does not manage the role of {bound.full_name}",
-        reason=_why_theirs(account),
+        reason=why,
         details=tuple(_creators(bound, account)),
         next_steps=tuple(_steps_for_theirs(bound, sharers)),
     )
-
-
-def _why_theirs(account: CurrentServiceAccount) -> str:
-    marked = account.annotations.get(states.ROLE_MARK)
-    if marked is None:
-        return f"its annotation {states.ROLE_ARN_ANNOTATION} has no mark of irsa ({states.ROLE_MARK})"
-    return f"someone changed its annotation {states.ROLE_ARN_ANNOTATION} after irsa wrote {marked}"
 
 
 def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.binding import attached_service, attached_trust
+from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
 from irsa_cli.core.binding.ownership import check_whole, is_annotated, life_of
 from irsa_cli.core.binding.spec import DesiredState
@@ -96,15 +96,10 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         )
     if desired.role is None and current.role is not None:
         check_whole(desired, current)
-        if desired.association is not None:
-            added = attached_service.check(desired, current.role)
-            if added is not None:
-                after = trust_policy.with_statement(current.role.state.trust, added)
-                trust_policy.check_size(desired.role_arn, after, current.trust_quota)
-            return
-        found = attached_trust.check(desired, current.role)
-        if found.added is not None:
-            trust_policy.check_size(desired.role_arn, found.after, current.trust_quota)
+        added = attached_trust.check(desired, current.role)
+        if added is not None:
+            after = trust_policy.with_statement(current.role.state.trust, added)
+            trust_policy.check_size(desired.role_arn, after, current.trust_quota)
 
 
 def check_provider(cluster: Cluster, audience: str, provider: states.ProviderState | None) -> None:
@@ -141,23 +136,17 @@ def _association_differences(wanted: states.AssociationState, there: Association
         shown = f"owned by {there.owner}"
         yield Difference(f"association {there.id}", shown, "created by irsa", aspect=Aspect.OWNER)
         return
+    sessions = (there.session_policy, wanted.session_policy)
+    without = (there.without_tags, wanted.without_session_tags)
     for word, has, wants, flag in (
         ("role", there.role_arn, wanted.role_arn, ""),
         ("target role", there.target_role_arn, wanted.target_role_arn, "--target-role"),
-        ("session policy", _dumped(there.session_policy), _dumped(wanted.session_policy), ""),
-        ("session tags", _tagged(there.without_tags), _tagged(wanted.without_session_tags), ""),
+        ("session policy", *(item and policy.dump(item) for item in sessions), ""),
+        ("session tags", *("disabled" if item else "enabled" for item in without), ""),
     ):
         if has != wants:
             flags = (flag, wants) if flag and wants else None
             yield Difference(f"association {there.id}, {word}", has or "none", wants or "none", flags)
-
-
-def _dumped(document: policy.Document) -> str:
-    return policy.dump(document) if document else ""
-
-
-def _tagged(without: bool) -> str:
-    return "disabled" if without else "enabled"
 
 
 def _role_differences(

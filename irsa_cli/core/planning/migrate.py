@@ -179,8 +179,8 @@ def _add_annotation(ways: CurrentIdentity) -> Plan:
     if not there:
         annotations: dict[str, str | None] = {states.ROLE_ARN_ANNOTATION: ways.role_arn}
         account = account_changes((pair.namespace, pair.name), pair.account, annotations, {})
-    if theirs:
-        account = [_unmarked(change) for change in account]
+        if theirs:
+            account = [_unmarked(change) for change in account]
     return Plan.of([] if trusted else _statement(ways, wanted), account)
 
 
@@ -197,14 +197,12 @@ def _check_limits(ways: CurrentIdentity) -> None:
 
 def _unmarked(change: Change) -> Change:
     """The change of a ServiceAccount without irsa's mark: the annotation is as it was, somebody else's."""
-    before, after = change.before, change.after
-    assert isinstance(before, states.ServiceAccountState)
-    assert isinstance(after, states.ServiceAccountState)
-    one, other = (
-        replace(state, annotations={k: v for k, v in state.annotations.items() if k != states.ROLE_MARK})
-        for state in (before, after)
-    )
-    return replace(change, before=one, after=other)
+    sides = []
+    for state in (change.before, change.after):
+        assert isinstance(state, states.ServiceAccountState)
+        kept = {key: text for key, text in state.annotations.items() if key != states.ROLE_MARK}
+        sides.append(replace(state, annotations=kept))
+    return replace(change, before=sides[0], after=sides[1])
 
 
 def retirement(
@@ -308,9 +306,9 @@ def ways_of(pod: Pod) -> set[IdentitySource]:
     """The ways of a pod's containers."""
     tokens = [item.env.is_set(TOKEN_FILE) for item in pod.containers]
     agents = [item.env.is_set(CREDENTIALS_URI) for item in pod.containers]
-    found = {IdentitySource.IRSA} if any(tokens) else set()
     by_agent = any(agent and not token for token, agent in zip(tokens, agents, strict=True))
-    return found | ({IdentitySource.POD_IDENTITY} if by_agent else set())
+    found = {IdentitySource.IRSA: any(tokens), IdentitySource.POD_IDENTITY: by_agent}
+    return {way for way, is_used in found.items() if is_used}
 
 
 _SESSION_NAME = ("aws:userid", "sts:rolesessionname")
@@ -342,11 +340,10 @@ def warnings(
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
     """
+    found = []
     if isinstance(policies, Unreadable):
-        found = [f"irsa did not check the role's policies: {policies.why}"]
+        found.append(f"irsa did not check the role's policies: {policies.why}")
         policies = {}
-    else:
-        found = []
     trust = ways.pair.role.state.trust if ways.pair.role is not None else {}
     texts = {name: json.dumps(item).lower() for name, item in {**policies, "the trust policy": trust}.items()}
     tagged = [name for name in policies if any(key in texts[name] for key in _SESSION_TAGS)]

@@ -122,10 +122,9 @@ def check(role: CurrentRole | None, plan: Plan, context: TrustContext) -> None:
     before = _PlannedRole.of(role).severities(context) if role is not None else {}
     planned = _planned_role(role, plan, context)
     least, after = ORDER.index(REFUSED_FROM), planned.severities(context)
-    worse = {key for key, level in after.items() if level >= max(least, before.get(key, -1) + 1)}
-    if not worse:
+    ids = {key[0] for key, level in after.items() if level >= max(least, before.get(key, -1) + 1)}
+    if not ids:
         return
-    ids = {rule for rule, _ in worse}
     found = [item for item in planned.risks(context) if item.rule.id in ids]
     raise Refused(
         f"the trust policy of {context.role} would be too broad",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.changes import RoleChanges, account_changes, role_changes
 from irsa_cli.core.binding.current import CurrentRole
-from irsa_cli.core.binding.update_request import Edits, Pairing, Update
+from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import FLAGS, UnreadableNote, noted, noted_or_none
@@ -76,29 +76,25 @@ def plan(
 
 
 def updated(role: CurrentRole, update: Update) -> CurrentRole:
-    """The role after the update, without its trust policy."""
+    """The role after the update, without its trust policy; keys of tags ignore case, as in IAM."""
     state = role.state
     inline = {**role.inline, **update.inline}
+    there = {key.lower(): key for key in state.tags}
+    edits = {there.get(key.lower(), key): value for key, value in update.tags.items()}
+    tags: dict[str, str | None] = {**state.tags, **edits}
     return CurrentRole(
         replace(
             state,
             description=state.description if update.description is None else update.description,
             max_session_duration=update.max_session_duration or state.max_session_duration,
             permissions_boundary=state.permissions_boundary if update.boundary is None else update.boundary,
-            tags=_edited_tags(state.tags, update.tags),
+            tags={key: value for key, value in tags.items() if value is not None},
         ),
         (role.attached | {*update.attach}) - {*update.detach}
         if update.policies is None
         else frozenset(update.policies),
         {name: document for name, document in inline.items() if document is not None},
     )
-
-
-def _edited_tags(tags: Mapping[str, str], edits: Edits) -> dict[str, str]:
-    """The tags after the edits; keys ignore case, as in IAM."""
-    there = {key.lower(): key for key in tags}
-    after: dict[str, str | None] = {**tags, **{there.get(key.lower(), key): edits[key] for key in edits}}
-    return {key: value for key, value in after.items() if value is not None}
 
 
 def _role_stages(update: Update, pair: Pairing, quotas: Quotas, *, associate: bool) -> list[list[Change]]:
@@ -111,8 +107,15 @@ def _role_stages(update: Update, pair: Pairing, quotas: Quotas, *, associate: bo
     early = _early(changes, role, after, quotas)
     gains = [change for change in changes.gains if change not in early]
     losses = [change for change in changes.losses if change not in early]
-    audience = _provider_changes(update, pair) if associate else []
-    return [early, [*audience, *gains, *_trust_changes(update, pair)], losses]
+    first: list[Change] = []
+    if associate and update.audience is not None:
+        made_for = {states.SERVICE_ACCOUNT_TAG: pair.full_name}
+        first = provider_changes(pair.cluster, (update.audience,), pair.provider, tags=made_for)
+    statements = _replacement(update, pair)
+    target = (pair.role_name, pair.identity(pair.audience).subject)
+    if statements is not None:
+        gains.append(Change(Kind.TRUST_STATEMENT, target, *map(states.DocumentState, statements)))
+    return [early, [*first, *gains], losses]
 
 
 def _early(changes: RoleChanges, before: CurrentRole, after: CurrentRole, quotas: Quotas) -> list[Change]:
@@ -154,27 +157,12 @@ def _check(before: CurrentRole, after: CurrentRole, name: str, trust_size: int, 
             raise Refused(f"role {name} would have {size} {what}", reason=f"IAM takes {limit}")
 
 
-def _provider_changes(update: Update, pair: Pairing) -> list[Change]:
-    if update.audience is None:
-        return []
-    made_for = {states.SERVICE_ACCOUNT_TAG: pair.full_name}
-    return provider_changes(pair.cluster, (update.audience,), pair.provider, tags=made_for)
-
-
 def _replacement(update: Update, pair: Pairing) -> tuple[Document, Document] | None:
     """The statement of the trust policy that changes, and what takes its place."""
     if update.audience is None or pair.role is None:
         return None
     before, after = pair.identity(pair.audience), pair.identity(update.audience)
     return audience_replacement(pair.role.state.trust, before, after)
-
-
-def _trust_changes(update: Update, pair: Pairing) -> list[Change]:
-    found = _replacement(update, pair)
-    if found is None:
-        return []
-    target = (pair.role_name, pair.identity(pair.audience).subject)
-    return [Change(Kind.TRUST_STATEMENT, target, *map(states.DocumentState, found))]
 
 
 def _trust_after(update: Update, role: CurrentRole, pair: Pairing) -> Document:
@@ -259,28 +247,15 @@ class ChainUpdate:
         """The chains to remove."""
         return chaining.left_chains(self.before, self.noted, self.after)
 
-    @property
-    def edits(self) -> Update:
-        """The same as edits of policies and annotations."""
-        if self.after is None:
-            return Update(
-                inline={POLICY_NAME: None} if self.before is not None else {},
-                annotations=dict.fromkeys(states.CHAIN_ANNOTATIONS),
-            )
-        said = (self.after.target_arn, self.after.external_id, self.config_map)
-        return Update(
-            inline={POLICY_NAME: self.after.permission},
-            annotations={key: text or None for key, text in zip(states.CHAIN_ANNOTATIONS, said, strict=True)},
-        )
-
     def merged(self, update: Update) -> Update:
-        """The update with these edits in place of what it says of the chain."""
-        edits = self.edits
-        return replace(
-            update,
-            inline={**update.inline, **edits.inline},
-            annotations={**update.annotations, **edits.annotations},
-        )
+        """The update with the chain's policy and annotations in place of what it says of the chain."""
+        after = self.after
+        said = ("", "", "") if after is None else (after.target_arn, after.external_id, self.config_map)
+        notes = {key: text or None for key, text in zip(states.CHAIN_ANNOTATIONS, said, strict=True)}
+        inline = {**update.inline}
+        if self.before is not None or after is not None:
+            inline[POLICY_NAME] = None if after is None else after.permission
+        return replace(update, inline=inline, annotations={**update.annotations, **notes})
 
 
 @dataclass(frozen=True)
@@ -320,10 +295,7 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     target = before.target_arn if before is not None else ""
     wanted = update.target_role or target
     if not wanted:
-        raise Refused(
-            f"{pair.full_name} has no target role",
-            next_steps=("add --target-role ARN",),
-        )
+        raise Refused(f"{pair.full_name} has no target role", next_steps=("add --target-role ARN",))
     # An external ID belongs to one target.
     same = before if before is not None and wanted == target else None
     external_id, tags = update.external_id, update.target_tag_session
@@ -331,9 +303,9 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
         external_id = "" if same is None else _noted(pair, states.EXTERNAL_ID_ANNOTATION)
     if tags is None:
         tags = same is not None and same.tag_session
-    name = (
-        _noted(pair, states.CONFIG_MAP_ANNOTATION) if update.aws_config_map is None else update.aws_config_map
-    )
+    name = update.aws_config_map
+    if name is None:
+        name = _noted(pair, states.CONFIG_MAP_ANNOTATION)
     return ChainUpdate(before, Chain(pair.role_arn, wanted, external_id, tags), config_map, name, other)
 
 
@@ -341,12 +313,10 @@ def with_chain(
     plan: Plan, wanted: ChainUpdate, found: FoundChain, pair: Pairing, *, adds: bool, gated: bool
 ) -> Plan:
     """The plan with what is added to the target first, and what is taken from the former one last."""
-    first: list[Change] = []
-    late: list[Change] = []
     if wanted.after is not None:
         chaining.check_target(wanted.after, found.after, adds=adds)
-        first += chaining.target_changes(wanted.after, found.after, adds=adds)
-    late += statement_removals((chain, found.left[chain.target_arn]) for chain in wanted.left)[0]
+    first = chaining.target_changes(wanted.after, found.after, adds=adds)
+    late = statement_removals((chain, found.left[chain.target_arn]) for chain in wanted.left)[0]
     owner = (pair.namespace, pair.name)
     data = None if wanted.after is None else {KEY: aws_config(wanted.after, pair.cluster.region)}
     chaining.check_config_map(owner, wanted.config_map, found.config_maps)

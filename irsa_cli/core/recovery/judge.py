@@ -13,7 +13,6 @@ from irsa_cli.core.recovery.leftovers import (
     Leftovers,
     Piece,
     SeenAccount,
-    SeenConfigMap,
     SeenLeftovers,
     SeenNamespace,
     SeenProvider,
@@ -142,7 +141,10 @@ class _Judge:
         above = [piece for role in roles for piece in _policy_pieces(role)]
         # By the role and its policy these are known: should they stay, so do those.
         chained = [piece for role in roles for piece in _chain_pieces(role)]
-        above += map(_account_piece, certain)
+        for account in certain:
+            # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
+            bound = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: account.role or None})
+            above.append(_piece(*_key_of(account), bound, uid=account.uid))
         spared = tuple(self._spared())
         if not below and not above and not spared:
             return None
@@ -157,7 +159,9 @@ class _Judge:
             tuple(tuple(stage) for stage in (below, above, chained) if stage),
             spared,
             tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.state.tags)),
-            tuple(note for role in roles for note in _unread(role)),
+            tuple(
+                note for role in roles for note in (role.unread, *statement_removals(role.chains)[1]) if note
+            ),
             self._waits,
         )
 
@@ -192,16 +196,15 @@ class _Judge:
 
     @cached_property
     def _certain(self) -> list[SeenAccount]:
-        return [account for account in self._bare if self._is_evident(account)]
-
-    def _is_evident(self, account: SeenAccount) -> bool:
-        """Whether something shows that the ServiceAccount never had a role."""
-        return (
-            self._named
-            or account.full_name in self._facts.unfinished
+        """Those of them of which something shows that they never had a role."""
+        made_with_it = self._free_provider.account if self._free_provider is not None else None
+        return [
+            account
+            for account in self._bare
+            if self._named
+            or account.full_name in {*self._facts.unfinished, made_with_it}
             or account.namespace in self._facts.bare_namespaces
-            or (self._free_provider is not None and self._free_provider.account == account.full_name)
-        )
+        ]
 
     @cached_property
     def _own_namespaces(self) -> list[SeenNamespace]:
@@ -258,9 +261,8 @@ class _Judge:
     @cached_property
     def _trusting(self) -> set[str]:
         """The roles that trust the provider and are not rolled back before it."""
-        own = {role.name for role in self._own_roles if self._standings[role.name].incomplete}
         gone = {target[0] for kind, target in self._gone if kind is Kind.ROLE}
-        return set(self._seen.trusting) - own - gone
+        return set(self._seen.trusting) - {role.name for role in self._incomplete} - gone
 
     @cached_property
     def _free_provider(self) -> SeenProvider | None:
@@ -310,10 +312,8 @@ class _Judge:
             return self._standings[roles[0].name].why
         if accounts:
             return f"ServiceAccount {accounts[0].full_name} has no role yet"
-        if self._free_provider:
-            return (
-                f"ServiceAccount {self._free_provider.account} has no role, and no role trusts the provider"
-            )
+        if provider := self._free_provider:
+            return f"ServiceAccount {provider.account} has no role, and no role trusts the provider"
         if self._free_namespaces:
             return f"namespace {self._free_namespaces[0].name} is empty"
         return ""
@@ -347,27 +347,13 @@ def _policy_pieces(role: SeenRole) -> list[Piece]:
 
 def _chain_pieces(role: SeenRole) -> list[Piece]:
     """The parts of a run for a role's target role: the ConfigMap, and the statement of the target."""
-    maps = (
-        _piece(Kind.CONFIG_MAP, (role.namespace, item.name), _config_map(role, item), uid=item.uid)
-        for item in role.config_maps
-    )
+    maps = []
+    for item in role.config_maps:
+        data = dict(item.found.data)
+        state = states.ConfigMapState(data, role.account, role=role_of(data))
+        maps.append(_piece(Kind.CONFIG_MAP, (role.namespace, item.name), state, uid=item.uid))
     statements = (change.inverse for change in statement_removals(role.chains)[0])
     return [*maps, *map(Piece, statements)]
-
-
-def _config_map(role: SeenRole, item: SeenConfigMap) -> states.ConfigMapState:
-    data = dict(item.found.data)
-    return states.ConfigMapState(data, role.account, role=role_of(data))
-
-
-def _unread(role: SeenRole) -> list[str]:
-    return [*filter(None, [role.unread]), *statement_removals(role.chains)[1]]
-
-
-def _account_piece(account: SeenAccount) -> Piece:
-    # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
-    state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: account.role or None})
-    return _piece(*_key_of(account), state, uid=account.uid)
 
 
 def _last_step(role: SeenRole) -> Change:

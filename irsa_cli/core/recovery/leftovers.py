@@ -231,16 +231,15 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen.now)
     where = seen.cluster.options
-    why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
+    why = reason or life.why
+    if life.named:
+        why = f"{reason}: {life.why}"
+    elif not reason and not lifecycle.tells_itself(tags):
+        there = next((item for item in seen.accounts if item.full_name == role.account), None)
+        other = there.role if there else ""
+        why = lifecycle.unnamed(role.account, exists=there is not None, other=other)
     steps = life.next_steps(where) if life.named else life.deletion(where)
     return Standing(not reason, bool(reason), why, steps)
-
-
-def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
-    if lifecycle.tells_itself(role.state.tags):
-        return life.why
-    there = next((item for item in seen.accounts if item.full_name == role.account), None)
-    return lifecycle.unnamed(role.account, exists=there is not None, other=there.role if there else "")
 
 
 def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
@@ -260,14 +259,11 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
 def _is_sole(trust: Mapping[str, Any]) -> bool:
     """Whether a trust policy has the one statement, for the one subject, that irsa writes."""
     found = as_list(trust.get("Statement", []))
-    if len(found) != 1 or not isinstance(found[0], dict):
-        return False
-    principal = found[0].get("Principal")
+    only = found[0] if len(found) == 1 and isinstance(found[0], dict) else {}
+    principal = only.get("Principal")
     if not isinstance(principal, dict) or set(principal) != {"Federated"}:
         return False
-    subjects = [
-        subject for _, key, values in tests_of(found[0]) if key.lower().endswith(":sub") for subject in values
-    ]
+    subjects = [text for _, key, texts in tests_of(only) if key.lower().endswith(":sub") for text in texts]
     return len(as_list(principal["Federated"])) == 1 and len(subjects) == 1
 
 
@@ -355,12 +351,7 @@ class Found:
             ],
             "notes": list(item.notes),
             "leftAlone": [
-                {
-                    "kind": spared.kind.value,
-                    "target": spared.name,
-                    "why": spared.why,
-                    "next": list(spared.next_steps),
-                }
-                for spared in item.spared
+                {"kind": it.kind.value, "target": it.name, "why": it.why, "next": list(it.next_steps)}
+                for it in item.spared
             ],
         }

@@ -116,6 +116,15 @@ def date_of(header: str | None) -> datetime | None:
         return None
 
 
+def moment(text: Any) -> datetime | None:
+    """A time as Kubernetes and IAM write it (RFC 3339), None for what isn't one."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None  # One without a zone can't be compared with others.
+
+
 def clock_advice(headers: Mapping[str, Any]) -> tuple[str, ...]:
     """Advice if the service's clock differs; the names of `headers` are in lower case."""
     theirs = date_of(headers.get("date"))

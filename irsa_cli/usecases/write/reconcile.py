@@ -13,7 +13,7 @@ from typing import Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
-from irsa_cli.core.binding import attached_service, attached_trust
+from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.ownership import is_incomplete, life_of
 from irsa_cli.core.binding.spec import DesiredState
@@ -183,7 +183,7 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
 
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about what could not be checked."""
-    notes = [] if desired.association is None else attached_service.notes(desired, current)
+    notes = [] if desired.association is None else attached_trust.service_notes(desired, current)
     notes += current.support.notes(desired.name) if current.support is not None else ()
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")

@@ -95,8 +95,7 @@ def test_a_cluster_config() -> None:
     assert config.notices == (
         "shop.yaml:3: not read by irsa: vpc, nodeGroups, managedNodeGroups",
         "shop.yaml:12: not read by irsa: iam.serviceRoleARN",
-        "shop.yaml:12: not managed by irsa: the control plane has the role"
-        " arn:aws:iam::111122223333:role/eks",
+        "shop.yaml:12: not managed by irsa: iam: serviceRoleARN arn:aws:iam::111122223333:role/eks",
         "shop.yaml:38: roleOnly: the labels and annotations of kube-system/scaler are not set",
     )
     orders, scaler, old = config.bindings

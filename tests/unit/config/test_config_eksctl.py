@@ -172,21 +172,17 @@ def test_what_is_bound_elsewhere_is_named_with_what_it_grants() -> None:
     marker = "not managed by irsa: "
     found = [line for line in _read(ELSEWHERE).notices if marker in line]
     assert [line.partition(marker)[2] for line in found] == [
-        "the ServiceAccount of add-on vpc-cni gets arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy,"
-        " within arn:aws:iam::111122223333:policy/b",
-        "the ServiceAccount of add-on aws-ebs-csi-driver gets eksctl's policy for ebsCSIController",
-        "the ServiceAccount of add-on adot gets an inline policy (xray:Put*, logs:Put*)",
-        "the ServiceAccount of add-on old gets the role arn:aws:iam::111122223333:role/old",
-        "add-on efs gets what EKS recommends for it, by Pod Identity",
-        "add-on fsx: kube-system/fsx gets the role arn:aws:iam::111122223333:role/fsx, by Pod Identity",
-        "addonsConfig.autoApplyPodIdentityAssociations: every add-on that needs permissions gets those that"
-        " EKS recommends, by Pod Identity",
-        "karpenter: the ServiceAccount karpenter/karpenter gets a role that starts and stops instances and"
-        " its interruption queue; its nodes get the role eksctl-KarpenterNodeRole-prod",
-        "all pods that can reach the metadata service on nodes of workers has arn:aws:iam::aws:policy/Y"
-        " and the policies for autoScaler",
-        "capability ack gets arn:aws:iam::aws:policy/Z",
-        "arn:aws:iam::111122223333:role/admin has access to the cluster as system:masters",
+        "addons vpc-cni: attachPolicyARNs arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
+        "addons aws-ebs-csi-driver: wellKnownPolicies ebsCSIController",
+        "addons adot: attachPolicy",
+        "addons old: serviceAccountRoleARN arn:aws:iam::111122223333:role/old",
+        "addons efs: useDefaultPodIdentityAssociations",
+        "addons fsx: podIdentityAssociations",
+        "addonsConfig: autoApplyPodIdentityAssociations",
+        "karpenter: version v1; withSpotInterruptionQueue",
+        "managedNodeGroups workers iam: attachPolicyARNs arn:aws:iam::aws:policy/Y; withAddonPolicies autoScaler",
+        "capabilities ack: attachPolicyARNs arn:aws:iam::aws:policy/Z",
+        "iamIdentityMappings: arn arn:aws:iam::111122223333:role/admin; groups system:masters",
     ]
     assert found[0].startswith("f.yaml:6: ")
 
