@@ -139,12 +139,10 @@ def _is_restricted_association(desired: DesiredState, current: CurrentState) -> 
     role = current.role
     if desired.association is None or role is None or _pod_statements(desired, role):
         return False
-    names = (desired.cluster, desired.namespace, desired.name)
     tagged = not desired.association.without_session_tags
+    said = said_to_service(role.state.trust, desired.cluster, desired, tagged=tagged)
     trusted = trust_policy.trusts_service(role.state.trust, SERVICE)
-    return trusted and any(
-        item.answer is not Answer.YES for item in said_to_service(role.state.trust, *names, tagged=tagged)
-    )
+    return trusted and any(item.answer is not Answer.YES for item in said)
 
 
 def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
