@@ -30,7 +30,10 @@ class Command:
     failing: str = "denied"
     """How its last write is broken, to have its rollback broken as well; '' for what has no rollback."""
     marked: bool = True
-    """Whether everything that a cut-off run leaves can be found without its journal."""
+    """Whether everything that a cut-off run leaves can be found without its journal.
+
+    Not so what may have an association: `irsa recover` keeps its role, and names `irsa delete-sa`.
+    """
     ways: tuple[str, ...] = ()
     """The ways in which its calls are broken, where not all of them are tried."""
     like_others: bool = False
@@ -716,6 +719,7 @@ COMMANDS = {
             "create-pod-identity",
             (*_CREATE, *_ONE, *_POD_IDENTITY),
             (_agent, _namespace),
+            marked=False,
             like_others=True,
             followers=("delete-sa", "recover-all"),
         ),
@@ -723,6 +727,7 @@ COMMANDS = {
             "apply-pod-identity",
             ("apply", "-f", "association.json"),
             (_agent, _namespace, _association_file),
+            marked=False,
             like_others=True,
             followers=("delete-sa", "recover-all"),
         ),
@@ -741,6 +746,7 @@ COMMANDS = {
             _DELETE,
             (_agent, _namespace, _bound(*_ONE, *_POD_IDENTITY)),
             deletes=True,
+            marked=False,
             like_others=True,
             followers=("recover-all",),
             binding=(*_ONE, *_POD_IDENTITY),
@@ -781,6 +787,7 @@ COMMANDS = {
             ("delete", "-f", "association.json", "--yes"),
             (_agent, _namespace, _association_file, _bound(*_ONE, *_POD_IDENTITY)),
             deletes=True,
+            marked=False,
             like_others=True,
             ways=ESSENTIAL,
             followers=("recover-all",),
