@@ -196,7 +196,7 @@ def translate(
         return found
     unsent = isinstance(error, _NOT_SENT) or certificate_refused(error)
     known = isinstance(error, botocore.exceptions.BotoCoreError)
-    # irsa asks EKS only for clusters, before the first write: a login page needs a person, not another try.
+    # EKS is asked first, before anything is written: a login page needs a person, not another try.
     page = service == "eks" and isinstance(error, ForeignAwsAnswer) and error.is_page
     return ServiceError(
         what,

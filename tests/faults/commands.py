@@ -31,7 +31,10 @@ class Command:
     failing: str = "denied"
     """How its last write is broken, to have its rollback broken as well; '' for what has no rollback."""
     marked: bool = True
-    """Whether everything that a cut-off run leaves can be found without its journal."""
+    """Whether everything that a cut-off run leaves can be found without its journal.
+
+    Not so what may have an association: `irsa recover` keeps its role, and names `irsa delete-sa`.
+    """
     ways: tuple[str, ...] = ()
     """The ways in which its calls are broken, where not all of them are tried."""
     like_others: bool = False
@@ -185,20 +188,22 @@ def _file(stage: FaultStage) -> None:
 
 
 def _association_file(stage: FaultStage) -> None:
-    """A configuration with an association, which has another session policy than `create-sa` gives it."""
+    """Configurations: an association with another session policy than `create-sa` gives it, and a new one."""
     entry = {"namespace": NAMESPACE, "serviceAccountName": "app", "createServiceAccount": True}
     policies = {
         "permissionPolicyARNs": [MANAGED[1]],
         "policy": json.dumps(DOCUMENT),
         "disableSessionTags": True,
     }
-    document = {
-        "apiVersion": "eksctl.io/v1alpha5",
-        "kind": "ClusterConfig",
-        "metadata": {"name": stage.cluster},
-        "iam": {"podIdentityAssociations": [{**entry, **policies}]},
-    }
-    (stage.folder / "association.json").write_text(json.dumps(document))
+    new = {**entry, "serviceAccountName": "new", "permissionPolicyARNs": [READ_ONLY]}
+    for name, association in (("association", {**entry, **policies}), ("new-association", new)):
+        document = {
+            "apiVersion": "eksctl.io/v1alpha5",
+            "kind": "ClusterConfig",
+            "metadata": {"name": stage.cluster},
+            "iam": {"podIdentityAssociations": [association]},
+        }
+        (stage.folder / f"{name}.json").write_text(json.dumps(document))
 
 
 def _saved(*arguments: str) -> Callable[[FaultStage], None]:
@@ -315,6 +320,24 @@ def _theirs(stage: FaultStage) -> None:
     trust = {"Version": "2012-10-17", "Statement": [statement]}
     made = stage.iam().create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
     stage.make_account(NAMESPACE, "app", annotations={ROLE_ARN: made["Role"]["Arn"]})
+
+
+def _their_association(stage: FaultStage) -> None:
+    """A role and an association that somebody else has made for the ServiceAccount."""
+    service = {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+    }
+    trust = {"Version": "2012-10-17", "Statement": [service]}
+    made = stage.iam().create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
+    stage.eks().create_pod_identity_association(
+        clusterName=stage.cluster,
+        namespace=NAMESPACE,
+        serviceAccount="app",
+        roleArn=made["Role"]["Arn"],
+        tags={"team": "shop"},
+    )
 
 
 def _elsewhere(stage: FaultStage) -> None:
@@ -743,6 +766,7 @@ COMMANDS = {
             "create-pod-identity",
             (*_CREATE, *_ONE, *_POD_IDENTITY),
             (_agent, _namespace),
+            marked=False,
             like_others=True,
             followers=("delete-sa", "recover-all"),
         ),
@@ -750,6 +774,7 @@ COMMANDS = {
             "apply-pod-identity",
             ("apply", "-f", "association.json"),
             (_agent, _namespace, _association_file),
+            marked=False,
             like_others=True,
             followers=("delete-sa", "recover-all"),
         ),
@@ -768,9 +793,65 @@ COMMANDS = {
             _DELETE,
             (_agent, _namespace, _bound(*_ONE, *_POD_IDENTITY)),
             deletes=True,
+            marked=False,
             like_others=True,
             followers=("recover-all",),
             binding=(*_ONE, *_POD_IDENTITY),
+        ),
+        Command(
+            "update-pod-identity",
+            (*_UPDATE, "--session-policy", "queue.json", "--target-role", DATA),
+            (
+                *(_agent, _namespace, _inline),
+                _bound(*_QUEUE, *_POD_IDENTITY, "--disable-session-tags", "--tags", "old=1"),
+            ),
+            marked=False,
+            like_others=True,
+            followers=("delete-sa", "recover-all"),
+            makes=False,
+        ),
+        Command(
+            "also-pod-identity",
+            ("update-sa", "app", "-n", NAMESPACE, "--also", "pod-identity"),
+            (_agent, _provider, _namespace, _bare_account, _bound(*_ONE)),
+            marked=False,
+            like_others=True,
+            followers=("delete-sa", "recover-all"),
+            makes=False,
+        ),
+        Command(
+            "adopt-pod-identity",
+            _ADOPT,
+            (_agent, _namespace, _bare_account, _their_association),
+            failing="500",
+            marked=False,
+            like_others=True,
+            followers=("update-sa", "recover-all"),
+            makes=False,
+        ),
+        Command(
+            "delete-file-pod-identity",
+            ("delete", "-f", "association.json", "--yes"),
+            (_agent, _namespace, _association_file, _bound(*_ONE, *_POD_IDENTITY)),
+            deletes=True,
+            marked=False,
+            like_others=True,
+            ways=ESSENTIAL,
+            followers=("recover-all",),
+            binding=(*_ONE, *_POD_IDENTITY),
+        ),
+        Command(
+            "prune-pod-identity",
+            ("apply", "-f", "new-association.json", "--prune", "--yes", "--include", f"{NAMESPACE}/*"),
+            (_agent, _namespace, _association_file, _bound(*_ONE, *_POD_IDENTITY)),
+            marked=False,
+            ways=ESSENTIAL,
+            deletes=True,
+            followers=("recover-all",),
+            parts=(
+                (f"{NAMESPACE}-app-", f"{NAMESPACE}/app"),
+                (f"{NAMESPACE}-new-", f"{NAMESPACE}/new"),
+            ),
         ),
         Command(
             "disassociate",

@@ -81,6 +81,10 @@ class FaultStage(Stage):
         """IAM as the account's administrator; one client for all cases."""
         return self.setting.iam
 
+    def eks(self) -> Any:
+        """EKS as the account's administrator; one client for all cases."""
+        return self.setting.eks
+
     def other_iam(self) -> Any:
         """IAM of another account, which is a part of the world from then on."""
         self.is_wide = True
@@ -151,7 +155,8 @@ class Setting:
         self._start(aws)
         self.aws_env = {"AWS_ENDPOINT_URL": aws.url, "AWS_CA_BUNDLE": str(folder / "ca.pem")}
         self._aws = self._quiet(sandbox.endpoint()).url
-        found = self._client("eks").describe_cluster(name=cluster)["cluster"]
+        self.eks = self._client("eks")
+        found = self.eks.describe_cluster(name=cluster)["cluster"]
         self._issuer: str = found["identity"]["oidc"]["issuer"]
         self._arn: str = found["arn"]
         self._foreign: Foreign | None = None

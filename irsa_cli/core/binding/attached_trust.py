@@ -206,5 +206,4 @@ def service_notes(desired: DesiredState, current: CurrentState) -> list[str]:
 
 def _service_answers(desired: DesiredState, document: Document) -> tuple[Said, ...]:
     tagged = desired.association is None or not desired.association.without_session_tags
-    names = (desired.cluster, desired.namespace, desired.name)
-    return pod_identity.said_to_service(document, *names, tagged=tagged)
+    return pod_identity.said_to_service(document, desired.cluster, desired, tagged=tagged)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from irsa_cli.core.binding.pod_identity_trust import said_to_service
 from irsa_cli.core.inventory.bindings import (
     NO_AGENT,
     BindingStatus,
@@ -20,6 +19,7 @@ from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.pod_identity import said_to_service
 from irsa_cli.core.values.cluster import Cluster
 
 
@@ -63,7 +63,7 @@ def _judged(cluster: Cluster, found: ListedBinding) -> tuple[BindingStatus, str]
         )
     if isinstance(role, Unreadable):
         return BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}"
-    answers = said_to_service(role.trust, cluster, found, association)
+    answers = said_to_service(role.trust, cluster, found, tagged=not association.without_tags)
     for refused in lacking(answers, Answer.NO):
         why = f"the trust policy does not allow {refused.action} to EKS Pod Identity: {refused.why}"
         return BindingStatus.NOT_ADMITTED, why

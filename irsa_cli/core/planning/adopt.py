@@ -19,7 +19,6 @@ from irsa_cli.core.binding.ownership import (
     tags_of,
     theirs,
 )
-from irsa_cli.core.binding.pod_identity_trust import said_to_service
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.aws import Association
@@ -166,7 +165,7 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
 
 def _check_service(pair: Pairing, state: states.RoleState, given: Association) -> tuple[str, ...]:
     """The same of EKS Pod Identity and its association."""
-    said = said_to_service(state.trust, pair.cluster, pair, given)
+    said = pod_identity.said_to_service(state.trust, pair.cluster, pair, tagged=not given.without_tags)
     refused = tuple(lacking(said, Answer.NO))
     if refused:
         raise Refused(

@@ -142,9 +142,10 @@ def _is_restricted_association(desired: DesiredState, current: CurrentState) -> 
     role = current.role
     if desired.association is None or role is None or _pod_statements(desired, role):
         return False
-    names, trust = (desired.cluster, desired.namespace, desired.name), role.state.trust
-    said = said_to_service(trust, *names, tagged=not desired.association.without_session_tags)
-    return trust_policy.trusts_service(trust, SERVICE) and any(it.answer is not Answer.YES for it in said)
+    tagged = not desired.association.without_session_tags
+    said = said_to_service(role.state.trust, desired.cluster, desired, tagged=tagged)
+    trusted = trust_policy.trusts_service(role.state.trust, SERVICE)
+    return trusted and any(item.answer is not Answer.YES for item in said)
 
 
 def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:

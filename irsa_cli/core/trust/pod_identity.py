@@ -2,7 +2,7 @@
 
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
-`irsa_cli.core.binding.pod_identity_trust` compares a trust policy with the request of EKS.
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import does, principals, statements
 from irsa_cli.core.policies.web_identity import Context, PresentKey
-from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, said
+from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, context_of_session, names_role, said
 from irsa_cli.core.trust.trust_policy import MARK
+from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.names import Namespaced
 
 SERVICE = "pods.eks.amazonaws.com"
 """The principal of trust policies, and the audience of tokens."""
@@ -80,7 +82,7 @@ def refused(document: object, *, tagged: bool) -> str:
 
 
 def said_to_service(
-    document: Document, cluster: Cluster, namespace: str, name: str, *, tagged: bool = True
+    document: Document, cluster: Cluster, subject: Namespaced, *, tagged: bool = True
 ) -> tuple[Said, ...]:
     """How a trust policy answers EKS Pod Identity for a ServiceAccount; `tagged`: with session tags."""
     context: Context = {
@@ -93,18 +95,39 @@ def said_to_service(
         "aws:principalservicenameslist": PresentKey(),
         "aws:securetransport": ("true",),
         "aws:requestedregion": (cluster.region,),
-        **(tags_of(cluster, namespace, name, "aws:requesttag/") if tagged else {}),
+        **(_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
     }
     return tuple(said(document, is_service, context, action) for action in actions(tagged=tagged))
 
 
-def tags_of(cluster: Cluster, namespace: str, name: str, prefix: str) -> Context:
+def said_to_role(
+    document: Document,
+    cluster: Cluster,
+    subject: Namespaced,
+    role_arn: str,
+    external_id: str,
+    *,
+    tagged: bool,
+) -> tuple[Said, ...]:
+    """How the trust policy of an association's target role answers the association's own role."""
+    context: Context = {
+        **context_of_session(role_arn),
+        "aws:requestedregion": (cluster.region,),
+        **(_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
+        **(_tags(cluster, subject, "aws:principaltag/") if tagged else {}),
+        **({"sts:externalid": (external_id,)} if external_id else {}),
+    }
+    names = names_role(Arn.parse(role_arn), role_arn)
+    return tuple(said(document, names, context, action) for action in actions(tagged=tagged))
+
+
+def _tags(cluster: Cluster, subject: Namespaced, prefix: str) -> Context:
     """The session tags that EKS adds, as condition keys."""
     tags: dict[str, tuple[str, ...] | PresentKey] = {
         "eks-cluster-arn": (cluster.arn,),
         "eks-cluster-name": (cluster.name,),
-        "kubernetes-namespace": (namespace,),
-        "kubernetes-service-account": (name,),
+        "kubernetes-namespace": (subject.namespace,),
+        "kubernetes-service-account": (subject.name,),
         "kubernetes-pod-name": PresentKey(),
         "kubernetes-pod-uid": PresentKey(),
     }

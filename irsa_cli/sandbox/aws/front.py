@@ -11,6 +11,7 @@ the sandbox does not know are left out: only a policy about `*` allows them.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,12 +78,15 @@ class Front:
     def answer(self, request: Incoming) -> Answer:
         read = read_request(request)
         try:
-            return self._answer(read)
+            answer = self._answer(read)
         except AwsError as error:
             return render_error(read.service, error)
         except Exception as error:
             # A mistake of the sandbox's own; the client must not take it for a broken connection.
             return render_error(read.service, AwsError("InternalFailure", repr(error), 500))
+        if answer.headers.get("Content-Type") == "application/json":
+            answer.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+        return answer
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         return render_error(service, AwsError(code, message, status))

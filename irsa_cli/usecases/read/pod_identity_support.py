@@ -17,7 +17,7 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.policies.operators import like
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.described_associations import runs_agent
+from irsa_cli.usecases.read.associations import runs_agent
 from irsa_cli.usecases.read.readable import read
 
 

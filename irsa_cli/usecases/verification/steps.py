@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.binding.pod_identity_trust import said_to_service
 from irsa_cli.core.inventory.bindings import NO_AGENT
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
@@ -19,6 +18,7 @@ from irsa_cli.core.results.verification import Permission
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.evaluation import Explanation
 from irsa_cli.core.trust.jwt import Claims, read
+from irsa_cli.core.trust.pod_identity import said_to_service
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import role_arn
@@ -311,6 +311,6 @@ def _trusted(
         return step(Name.TRUST, sent, open_check("trust policy", state))
     if state is None:
         return step(Name.TRUST, sent, Check("role", FAILED, f"role {association.role_arn} does not exist"))
-    answers = said_to_service(state.trust, cluster, named, association)
+    answers = said_to_service(state.trust, cluster, named, tagged=not association.without_tags)
     texts = ((STATUS[it.answer], f"{it.action}: {it.why or 'allowed'}") for it in answers)
     return step(Name.TRUST, sent, *(Check("trust policy", status, text) for status, text in texts))

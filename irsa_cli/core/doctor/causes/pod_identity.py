@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.binding.pod_identity_trust import actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import by_restart, eks, in_account, of_power, restart, rewrite_trust
@@ -45,14 +44,18 @@ def _trust(facts: Facts) -> Judgement:
             fix=eks(facts, "list-pod-identity-associations"),
             role=association.role_arn,
         )
-    said = said_to_service(role.trust, facts.cluster, facts.named, association)
+    said = _said_to_service(facts, association, role)
     return _judged(facts, role, said, _admit(facts, association, role))
+
+
+def _said_to_service(facts: Facts, association: Association, role: Role) -> tuple[Said, ...]:
+    tagged = not association.without_tags
+    return pod_identity.said_to_service(role.trust, facts.cluster, facts.named, tagged=tagged)
 
 
 def serves_pod_identity(facts: Facts, association: Association, role: Role) -> bool:
     """Whether a role's trust policy is known to allow EKS Pod Identity what it needs for the association."""
-    said = said_to_service(role.trust, facts.cluster, facts.named, association)
-    return all(item.answer is Answer.YES for item in said)
+    return all(item.answer is Answer.YES for item in _said_to_service(facts, association, role))
 
 
 def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
@@ -91,14 +94,16 @@ def _target(facts: Facts) -> Judgement:
             fix=eks(facts, "list-pod-identity-associations"),
             role=association.target_role_arn,
         )
+    tagged, external_id = not association.without_tags, association.external_id
     wanted: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": association.role_arn},
-        "Action": list(actions(association)),
+        "Action": list(pod_identity.actions(tagged=tagged)),
     }
-    if association.external_id:
-        wanted["Condition"] = {"StringEquals": {"sts:ExternalId": association.external_id}}
-    said = said_to_role(role.trust, facts.cluster, facts.named, association)
+    if external_id:
+        wanted["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
+    of = (facts.cluster, facts.named, association.role_arn, external_id)
+    said = pod_identity.said_to_role(role.trust, *of, tagged=tagged)
     fix = rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
     return _judged(facts, role, said, fix)
 
