@@ -46,6 +46,12 @@ def role_state(iam: IAMClient, name: str) -> tuple[RoleState, str] | None:
     return None if role is None else (role_of(role), role["RoleId"])
 
 
+def bare_role(iam: IAMClient, name: str) -> RoleState | None:
+    """The same without its RoleId."""
+    found = role_state(iam, name)
+    return None if found is None else found[0]
+
+
 def role_of(role: RoleTypeDef) -> RoleState:
     """A role as GetRole shows it; ListRoles leaves out its tags and its boundary."""
     return RoleState(

@@ -58,16 +58,12 @@ def exchanged_since(aws: AwsSession, subject: str, provider: str, since: datetim
             event = _event(item)
             if event is None:
                 raise IrsaError(f"an event of {subject} in CloudTrail can't be read")
-            theirs = _identity(item).get("identityProvider") in (None, provider)
+            # The caller of an event that could be read.
+            found = json.loads(item["CloudTrailEvent"]).get("userIdentity")
+            theirs = (found if isinstance(found, dict) else {}).get("identityProvider") in (None, provider)
             if theirs and not event.error and not event.own:
                 return event.time
     return None
-
-
-def _identity(item: dict[str, Any]) -> dict[str, Any]:
-    """The caller of an event that could be read."""
-    found = json.loads(item["CloudTrailEvent"]).get("userIdentity")
-    return found if isinstance(found, dict) else {}
 
 
 def _write_of(name: str, item: dict[str, Any]) -> Changed | None:

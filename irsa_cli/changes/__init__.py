@@ -9,8 +9,14 @@ from irsa_cli.changes.association import AssociationHandler
 from irsa_cli.changes.kubernetes import ConfigMapHandler, NamespaceHandler
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 from irsa_cli.changes.role import RoleHandler
-from irsa_cli.changes.role_owner import RoleCommitHandler, RoleOwnerHandler
-from irsa_cli.changes.role_parts import BoundaryHandler, RoleTagsHandler, SettingsHandler, TrustPolicyHandler
+from irsa_cli.changes.role_parts import (
+    BoundaryHandler,
+    RoleCommitHandler,
+    RoleOwnerHandler,
+    RoleTagsHandler,
+    SettingsHandler,
+    TrustPolicyHandler,
+)
 from irsa_cli.changes.role_policies import AttachmentHandler, InlinePolicyHandler
 from irsa_cli.changes.service_account import ServiceAccountHandler
 from irsa_cli.changes.trust_statement import IamOf, TargetTrustHandler, TrustStatementHandler

@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssocia
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.bindings import association
@@ -109,7 +108,12 @@ class AssociationHandler(Settled):
             return Applied(changed=False)
         if found is None or not (found.is_like(before) or found.is_like(desired)):
             raise conflict(change, "it is gone" if found is None else f"association {found.id} is another")
-        self._tag(found.arn, before.tags, desired.tags)
+        put = {key: text for key, text in desired.tags.items() if before.tags.get(key) != text}
+        if put:
+            call(self._eks.tag_resource, resourceArn=found.arn, tags=put)
+        gone = [key for key in before.tags if key not in desired.tags]
+        if gone:
+            call(self._eks.untag_resource, resourceArn=found.arn, tagKeys=gone)
         if found.is_like(desired):
             return Applied(changed=True)
         # EKS keeps the rest.
@@ -126,14 +130,6 @@ class AssociationHandler(Settled):
             **changed,
         )
         return Applied(changed=True)
-
-    def _tag(self, arn: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-        put = {key: text for key, text in after.items() if before.get(key) != text}
-        if put:
-            call(self._eks.tag_resource, resourceArn=arn, tags=put)
-        gone = [key for key in before if key not in after]
-        if gone:
-            call(self._eks.untag_resource, resourceArn=arn, tagKeys=gone)
 
     def _call_with_role(self, method: str, role_arn: str, **asked: Any) -> Any:
         """Call EKS about a role, again while EKS may not know yet what was written of the role in IAM.

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from botocore import xform_name
+
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import EXISTS
@@ -63,19 +65,25 @@ class Settled(Unclaimed):
 
 
 class OnIam(Settled):
-    """A change of IAM's."""
+    """A change of IAM's, of which one call brings about each state."""
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
+    @abstractmethod
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
+        """The operation, and its parameters, that brings about the state before or after a change."""
 
-def remember(
-    iam: IAMClient, change: Change, ago: float, write_of: Callable[[State | None], tuple[str, Asked]]
-) -> None:
-    """Note what an earlier process wrote as this one's: `write_of` is the call that brings about a state."""
-    for state in (change.before, change.after):
-        operation, asked = write_of(state)
-        recent_writes(iam).note(operation, asked, asked, ago=ago)
+    def _send(self, change: Change, transaction: str) -> Any:
+        """Make the call for the state after the change."""
+        operation, asked = self._call_for(change, change.after, transaction)
+        return call(getattr(self._iam, xform_name(operation)), **asked)
+
+    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+        """See `Handler.recall`: what an earlier process wrote counts as this one's."""
+        for state in (change.before, change.after):
+            operation, asked = self._call_for(change, state, claim.transaction)
+            recent_writes(self._iam).note(operation, asked, {"Role": claim.identity}, ago=ago)
 
 
 def tag_call(role: str, key: str, value: str | None) -> tuple[str, Asked]:
@@ -108,15 +116,6 @@ def settle(write: Callable[[], Applied], look: Callable[[], Applied | None]) -> 
         return found
 
 
-def put_tag(iam: IAMClient, role: str, key: str, value: str | None) -> None:
-    """Give a role one tag, or remove it: None."""
-    _, asked = tag_call(role, key, value)
-    if value is None:
-        call(iam.untag_role, **asked)
-    else:
-        call(iam.tag_role, **asked)
-
-
 def delete_once(delete: Callable[[], object], missing: str = reading.NOT_THERE) -> Applied:
     """Delete; an object that does not exist was deleted by this run if an earlier answer was lost."""
     try:
@@ -131,7 +130,7 @@ def delete_once(delete: Callable[[], object], missing: str = reading.NOT_THERE) 
 def check_role_is_there(iam: IAMClient, change: Change, run: Run, claim: Claim | None) -> None:
     """Raise `Gone` if something must be restored on a role that no longer exists."""
     role = change.target[0]
-    if claim is not None and not run.has_made(Kind.ROLE, role) and reading.role_state(iam, role) is None:
+    if claim is not None and not run.has_made(Kind.ROLE, role) and reading.bare_role(iam, role) is None:
         raise Gone(f"{change.kind.value} {change.name} is not restored", reason=f"role {role} is gone")
 
 

@@ -6,8 +6,8 @@ it nor an audience while roles of others use it. Audiences of others are never t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
@@ -40,55 +40,42 @@ class ProviderHandler(common.OnIam):
         if change.after is None:
             return self._delete(change, run, claim)
         desired = common.expect(ProviderState, change.after)
-        if claim is not None:
-            return self._bring_back(change, change.target[0], desired, run)
-        return self._create(change, desired, run.transaction, run)
-
-    def _found(self, change: Change, transaction: str) -> Applied | None:
+        if claim is None:
+            return self._create(change, desired, run.transaction, run)
+        # Its deletion is rolled back: it gets the mark that it had, if any.
         state = reading.provider(self._iam, change.target[0])
-        if change.after is None:
-            return Applied(changed=True) if state is None else None
-        return (
-            None
-            if state is None
-            else self._own(state, common.expect(ProviderState, change.after), transaction)
-        )
-
-    def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        arn = {"OpenIDConnectProviderArn": change.target[0]}
-
-        def write_of(state: State | None) -> tuple[str, common.Asked]:
-            if not isinstance(state, ProviderState):
-                return "DeleteOpenIDConnectProvider", arn
-            tags = {TRANSACTION_TAG: claim.transaction, **state.tags}
-            listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-            return "CreateOpenIDConnectProvider", {**arn, "Tags": listed}
-
-        common.remember(self._iam, change, ago, write_of)
-
-    def _bring_back(self, change: Change, arn: str, desired: ProviderState, run: Run) -> Applied:
-        """Recreate a provider whose deletion is rolled back, with the mark that it had, if any."""
-        state = reading.provider(self._iam, arn)
         if state is None:
             return self._create(change, desired, desired.tags.get(TRANSACTION_TAG, ""), run)
         if set(state.audiences) != set(desired.audiences):
             raise common.conflict(change, f"its audiences are {', '.join(state.audiences)}")
         return Applied(changed=False)
 
-    def _create(self, change: Change, desired: ProviderState, transaction: str, run: Run) -> Applied:
-        tags = {**desired.tags, TRANSACTION_TAG: transaction} if transaction else desired.tags
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        state = reading.provider(self._iam, change.target[0])
+        if change.after is None:
+            return Applied(changed=True) if state is None else None
+        desired = common.expect(ProviderState, change.after)
+        return None if state is None else self._own(state, desired, transaction)
+
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
+        if not isinstance(state, ProviderState):
+            return "DeleteOpenIDConnectProvider", {"OpenIDConnectProviderArn": change.target[0]}
+        return "CreateOpenIDConnectProvider", self._asked(state, {TRANSACTION_TAG: transaction, **state.tags})
+
+    @staticmethod
+    def _asked(desired: ProviderState, tags: Mapping[str, str]) -> dict[str, Any]:
         # Without a thumbprint IAM checks the issuer's certificate by its own CA store; one that is
         # fetched from here may be an intercepting proxy's.
         thumbprints = {"ThumbprintList": desired.thumbprints} if desired.thumbprints else {}
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        return {"Url": desired.url, "ClientIDList": desired.audiences, "Tags": listed, **thumbprints}
+
+    def _create(self, change: Change, desired: ProviderState, transaction: str, run: Run) -> Applied:
+        tags = {**desired.tags, TRANSACTION_TAG: transaction} if transaction else desired.tags
+        asked = self._asked(desired, tags)
 
         def create() -> Applied:
-            call(
-                self._iam.create_open_id_connect_provider,
-                Url=desired.url,
-                ClientIDList=desired.audiences,
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-                **thumbprints,
-            )
+            call(self._iam.create_open_id_connect_provider, **asked)
             return Applied(changed=True)
 
         return common.create_once(
@@ -126,8 +113,7 @@ class ProviderHandler(common.OnIam):
             raise common.conflict(change, f"its audiences are {', '.join(state.audiences)}")
         if claim is not None:
             _check_unused(self._iam, change, claim, lambda trust: names_provider(trust, arn))
-        delete = self._iam.delete_open_id_connect_provider
-        return common.delete_once(lambda: call(delete, OpenIDConnectProviderArn=arn))
+        return common.delete_once(lambda: self._send(change, run.transaction))
 
 
 class AudienceHandler(common.OnIam):
@@ -137,11 +123,15 @@ class AudienceHandler(common.OnIam):
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         """Both calls are idempotent at IAM."""
-        if change.after is None:
-            return self._remove(change, claim)
         arn, audience = change.target
-        add = self._iam.add_client_id_to_open_id_connect_provider
-        call(add, OpenIDConnectProviderArn=arn, ClientID=audience)
+        if change.after is None:
+            with common.telling(Outcome.REFUSED):
+                there = self._accepts(arn, audience)
+            if not there:
+                return Applied(changed=False)
+            if claim is not None:
+                _check_unused(self._iam, change, claim, lambda trust: takes_audience(trust, arn, audience))
+        self._send(change, run.transaction)
         return Applied(changed=True)
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
@@ -152,22 +142,13 @@ class AudienceHandler(common.OnIam):
         state = reading.provider(self._iam, arn)
         return state is not None and audience in state.audiences
 
-    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
         asked = {"OpenIDConnectProviderArn": change.target[0], "ClientID": change.target[1]}
-        words = {True: "AddClientIDToOpenIDConnectProvider", False: "RemoveClientIDFromOpenIDConnectProvider"}
-        common.remember(self._iam, change, ago, lambda state: (words[state is not None], asked))
-
-    def _remove(self, change: Change, claim: Claim | None) -> Applied:
-        arn, audience = change.target
-        with common.telling(Outcome.REFUSED):
-            there = self._accepts(arn, audience)
-        if not there:
-            return Applied(changed=False)
-        if claim is not None:
-            _check_unused(self._iam, change, claim, lambda trust: takes_audience(trust, arn, audience))
-        remove = self._iam.remove_client_id_from_open_id_connect_provider
-        call(remove, OpenIDConnectProviderArn=arn, ClientID=audience)
-        return Applied(changed=True)
+        removes = state is None
+        return (
+            "RemoveClientIDFromOpenIDConnectProvider" if removes else "AddClientIDToOpenIDConnectProvider",
+            asked,
+        )
 
 
 def _check_unused(
@@ -186,13 +167,9 @@ def _check_unused(
             if counts_on_it(role.state.trust) and role.state.tags.get(TRANSACTION_TAG) != claim.transaction
         ]
         if others:
-            some = _some([role.name for role in others])
+            some = ", ".join([*(role.name for role in others[:3]), *(["…"] if len(others) > 3 else [])])
             raise Claimed(
                 f"{change.kind.value} {change.name} was left alone",
                 reason=f"it is trusted by roles that transaction {claim.transaction} did not create: {some}",
                 ended=all(lifecycle.commit_of(role.state.tags) in OVER for role in others),
             )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join([*names[:3], *(["…"] if len(names) > 3 else [])])

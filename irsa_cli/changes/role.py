@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
@@ -14,9 +14,6 @@ from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleS
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
-
-if TYPE_CHECKING:
-    pass
 
 
 class RoleHandler(common.OnIam):
@@ -59,17 +56,11 @@ class RoleHandler(common.OnIam):
             return Applied(changed=True) if found is None else None
         return None if found is None else self._own(found, transaction)
 
-    def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        name = {"RoleName": change.target[0]}
-
-        def write_of(state: State | None) -> tuple[str, common.Asked]:
-            if not isinstance(state, RoleState):
-                return "DeleteRole", name
-            tags = {TRANSACTION_TAG: claim.transaction, **state.tags}
-            asked = self._asked(change.target[0], state, tags)
-            return "CreateRole", {**asked, "Role": dict(claim.identity)}
-
-        common.remember(self._iam, change, ago, write_of)
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
+        name = change.target[0]
+        if not isinstance(state, RoleState):
+            return "DeleteRole", {"RoleName": name}
+        return "CreateRole", self._asked(name, state, {TRANSACTION_TAG: transaction, **state.tags})
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`: another run that continues an incomplete role puts its own tag on it."""
@@ -119,24 +110,20 @@ class RoleHandler(common.OnIam):
                 found = common.read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
             if found is None:
                 return Applied(changed=False)
-            self._check_claim(change, *found, owner)
+            if owner.identity.get("RoleId", found[1]) != found[1]:
+                raise common.not_ours(change, owner, f"RoleId {found[1]}")
+            common.check_tag(change, found[0].tags, owner)
             if not same_role(found[0], before):
                 raise common.conflict(change, "its trust policy, tags or settings differ from what was there")
             try:
-                return common.delete_once(lambda: call(self._iam.delete_role, RoleName=name))
+                return common.delete_once(lambda: self._send(change, run.transaction))
             except ServiceError as error:
+                if error.code != "DeleteConflict":
+                    raise
                 # IAM may not have heard of a detaching yet, by this run or by one before it.
-                if error.code == "DeleteConflict" and next(spreading, False):
-                    continue
-                if error.code == "DeleteConflict":
+                if not next(spreading, False):
                     self._explain(change, name)
-                raise
-
-    def _check_claim(self, change: Change, state: RoleState, role_id: str, claim: Claim) -> None:
-        known = claim.identity.get("RoleId")
-        if known is not None and known != role_id:
-            raise common.not_ours(change, claim, f"RoleId {role_id}")
-        common.check_tag(change, state.tags, claim)
+                    raise
 
     def _explain(self, change: Change, name: str) -> None:
         extra = [*reading.attached_policies(self._iam, name), *reading.inline_policy_names(self._iam, name)]

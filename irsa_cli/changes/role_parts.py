@@ -1,5 +1,9 @@
 """Parts of a role that change while it stays: settings, permissions boundary, tags, the whole trust policy.
 
+Also whose it is (another run's mark replaced, before this run builds on it), and how far it has come. A run
+that is interrupted, or fails, leaves a role with its mark; its rollback, or `irsa recover`, takes back only
+what still has it. So a run that continues from such a role first claims it.
+
 Each part is one change. IAM has no conditional write: what is there is read and compared before each
 write, and a window of one round trip remains. A single statement of a trust policy that somebody else
 owns is in `irsa_cli.changes.trust_statement`.
@@ -14,13 +18,25 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Asked, OnIam, conflict, expect, read_until, remember, settle, telling
+from irsa_cli.changes.common import Asked, OnIam, conflict, expect, read_until, settle, tag_call, telling
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState, SettingsState, State, TagsState
+from irsa_cli.core.plan.states import (
+    COMMIT_TAG,
+    NOBODY,
+    TRANSACTION_TAG,
+    BoundaryState,
+    CommitState,
+    DocumentState,
+    OwnerState,
+    RoleState,
+    SettingsState,
+    State,
+    TagsState,
+)
 from irsa_cli.core.policies import policy
-from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import DeadlineExceeded, NotVisible, Outcome, ServiceError
 from irsa_cli.core.values.names import TAGS_LIMIT
-from irsa_cli.transaction.protocol import Applied, Claim, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import TagTypeDef
@@ -33,9 +49,9 @@ class _PartHandler(OnIam):
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
         """Whether the role's part is in this state."""
 
-    @abstractmethod
-    def _set(self, name: str, change: Change, role: RoleState) -> None:
+    def _set(self, change: Change, role: RoleState, run: Run) -> None:
         """Bring the part from what it is to the state after the change."""
+        self._send(change, run.transaction)
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         """A part has no owner: its content is compared instead."""
@@ -46,7 +62,7 @@ class _PartHandler(OnIam):
             )
 
         with telling(Outcome.REFUSED):
-            role = read_until(lambda: self._role(change), fits, run)
+            role = read_until(lambda: reading.bare_role(self._iam, change.target[0]), fits, run)
         if role is None:
             if claim is None:
                 raise conflict(change, "the role is gone")
@@ -55,7 +71,7 @@ class _PartHandler(OnIam):
             return Applied(changed=False)
         if not self._may_change(role, change):
             raise conflict(change, "it has neither the old nor the new state")
-        self._set(change.target[0], change, role)
+        self._set(change, role, run)
         return Applied(changed=True)
 
     def _may_change(self, role: RoleState, change: Change) -> bool:
@@ -65,19 +81,8 @@ class _PartHandler(OnIam):
         return self._there(change, change.after)
 
     def _there(self, change: Change, state: State | None) -> Applied | None:
-        role = self._role(change)
+        role = reading.bare_role(self._iam, change.target[0])
         return Applied(changed=True) if role is not None and self._has(role, state, change) else None
-
-    def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        remember(self._iam, change, ago, lambda state: self._write_of({"RoleName": change.target[0]}, state))
-
-    @abstractmethod
-    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
-        """The call that brings the part into a state."""
-
-    def _role(self, change: Change) -> RoleState | None:
-        found = reading.role_state(self._iam, change.target[0])
-        return None if found is None else found[0]
 
 
 class SettingsHandler(_PartHandler):
@@ -86,14 +91,10 @@ class SettingsHandler(_PartHandler):
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
         return SettingsState(role.description, role.max_session_duration) == state
 
-    def _set(self, name: str, change: Change, role: RoleState) -> None:
-        _, asked = self._write_of({"RoleName": name}, change.after)
-        call(self._iam.update_role, **asked)
-
-    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
         settings = expect(SettingsState, state)
         return "UpdateRole", {
-            **name,
+            "RoleName": change.target[0],
             "Description": settings.description,
             "MaxSessionDuration": settings.max_session_duration,
         }
@@ -105,21 +106,20 @@ class BoundaryHandler(_PartHandler):
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
         return role.permissions_boundary == (state.arn if isinstance(state, BoundaryState) else "")
 
-    def _set(self, name: str, change: Change, role: RoleState) -> None:
-        if change.after is None:
-            try:
-                call(self._iam.delete_role_permissions_boundary, RoleName=name)
-            except ServiceError as error:
-                if error.code != reading.NOT_THERE or error.outcome is not Outcome.UNKNOWN:
-                    raise
-            return
-        arn = expect(BoundaryState, change.after).arn
-        call(self._iam.put_role_permissions_boundary, RoleName=name, PermissionsBoundary=arn)
+    def _set(self, change: Change, role: RoleState, run: Run) -> None:
+        try:
+            super()._set(change, role, run)
+        except ServiceError as error:
+            removed = change.after is None and error.code == reading.NOT_THERE
+            if not removed or error.outcome is not Outcome.UNKNOWN:
+                raise
 
-    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
-        if isinstance(state, BoundaryState):
-            return "PutRolePermissionsBoundary", {**name, "PermissionsBoundary": state.arn}
-        return "DeleteRolePermissionsBoundary", name
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
+        name = {"RoleName": change.target[0]}
+        if state is None:
+            return "DeleteRolePermissionsBoundary", name
+        arn = expect(BoundaryState, state).arn
+        return "PutRolePermissionsBoundary", {**name, "PermissionsBoundary": arn}
 
 
 class RoleTagsHandler(_PartHandler):
@@ -140,8 +140,8 @@ class RoleTagsHandler(_PartHandler):
         theirs = any(key.lower() in folded for key in role.tags if key not in after)
         return not theirs and all(role.tags.get(key) in (before.get(key), after[key]) for key in after)
 
-    def _set(self, name: str, change: Change, role: RoleState) -> None:
-        wanted = expect(TagsState, change.after)
+    def _set(self, change: Change, role: RoleState, run: Run) -> None:
+        name, wanted = change.target[0], expect(TagsState, change.after)
         tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
         gone = [key for key in wanted.gone if key in role.tags]
         calls: list[tuple[Callable[[], object], TagsState]] = []
@@ -178,10 +178,11 @@ class RoleTagsHandler(_PartHandler):
 
         settle(wrote, found)
 
-    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
+        """Both calls in one, to be recalled: `_set` sends them."""
         wanted = expect(TagsState, state)
         tags = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
-        return "TagRole", {**name, "Tags": tags, "TagKeys": wanted.gone}
+        return "TagRole", {"RoleName": change.target[0], "Tags": tags, "TagKeys": wanted.gone}
 
 
 class TrustPolicyHandler(_PartHandler):
@@ -190,10 +191,109 @@ class TrustPolicyHandler(_PartHandler):
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
         return policy.equal(role.trust, expect(DocumentState, state).document)
 
-    def _set(self, name: str, change: Change, role: RoleState) -> None:
-        text = policy.dump(expect(DocumentState, change.after).document)
-        call(self._iam.update_assume_role_policy, RoleName=name, PolicyDocument=text)
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
+        text = policy.dump(expect(DocumentState, state).document)
+        return "UpdateAssumeRolePolicy", {"RoleName": change.target[0], "PolicyDocument": text}
 
-    def _write_of(self, name: Asked, state: State | None) -> tuple[str, Asked]:
-        document = expect(DocumentState, state).document
-        return "UpdateAssumeRolePolicy", {**name, "PolicyDocument": document}
+
+class RoleOwnerHandler(OnIam):
+    """The transaction's tag of a role; the target is `(role name,)`."""
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`. A role that a third run owns by now is nobody's to take back."""
+        applied = super().apply(change, run, claim)
+        if claim is None:
+            before, mine = (_owner_of(state, run.transaction) for state in (change.before, change.after))
+            self._check_alone(change, before, mine, run)
+        return applied
+
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
+        before = _owner_of(change.before, run.transaction)
+        with telling(Outcome.REFUSED):
+            owner = read_until(lambda: self._owner(change), lambda it: it == before, run)
+        if owner != before:
+            if claim is not None:
+                return Applied(changed=False)
+            raise conflict(change, f"its owner is {owner or 'gone'}, not {before}")
+        self._send(change, run.transaction)
+        return Applied(changed=True)
+
+    def _check_alone(self, change: Change, before: str, mine: str, run: Run) -> None:
+        """Raise `Conflict` where another run has put its mark on the role at the same time."""
+        try:
+            with telling(Outcome.UNKNOWN):
+                owner = read_until(lambda: self._owner(change), lambda it: it == mine, run)
+        except (Interrupted, DeadlineExceeded):
+            return  # It was answered; who asked to stop asks again.
+        if owner == before:
+            raise NotVisible(
+                f"{change.kind.value} {change.name} is not visible yet",
+                reason=f"its owner is {before}",
+                code="Unseen",
+            )
+        if owner != mine:
+            raise conflict(change, f"another run claimed it at the same time: {owner or 'it is gone'}")
+
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        there = self._owner(change) == _owner_of(change.after, transaction)
+        return Applied(changed=True) if there else None
+
+    def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
+        if not ours:
+            return ""
+        owner = self._owner(change)
+        # Who had it before has not taken it over: the change was begun and never made, or has been taken
+        # back without a word in the journal.
+        if owner in (None, transaction, _owner_of(change.before, transaction)):
+            return ""
+        return f"transaction {owner} has claimed {change.name}"
+
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
+        owner = _owner_of(state, transaction)
+        return tag_call(change.target[0], TRANSACTION_TAG, None if owner == NOBODY else owner)
+
+    def _owner(self, change: Change) -> str | None:
+        """Whose it is, None when it is gone."""
+        found = reading.bare_role(self._iam, change.target[0])
+        return None if found is None else found.tags.get(TRANSACTION_TAG, NOBODY)
+
+
+def _owner_of(state: object, transaction: str) -> str:
+    return expect(OwnerState, state).transaction or transaction
+
+
+class RoleCommitHandler(OnIam):
+    """The `irsa/commit` tag, None without one, of a role that the run owns; the target is `(role name,)`."""
+
+    def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
+        with telling(Outcome.REFUSED):
+            present = read_until(
+                lambda: self._tags(change),
+                lambda tags: tags is not None and tags.get(TRANSACTION_TAG) == run.transaction,
+                run,
+            )
+        if present is None or present.get(TRANSACTION_TAG) != run.transaction:
+            if claim is not None:
+                return Applied(changed=False)
+            owner = "it is gone" if present is None else present.get(TRANSACTION_TAG, "none")
+            raise conflict(change, f"the role does not have this run's mark: {TRANSACTION_TAG}={owner}")
+        if present.get(COMMIT_TAG) == _value_of(change.after):
+            return Applied(changed=False)
+        self._send(change, run.transaction)
+        return Applied(changed=True)
+
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        tags = self._tags(change) or {}
+        wanted = (transaction, _value_of(change.after))
+        return Applied(changed=True) if (tags.get(TRANSACTION_TAG), tags.get(COMMIT_TAG)) == wanted else None
+
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
+        return tag_call(change.target[0], COMMIT_TAG, _value_of(state))
+
+    def _tags(self, change: Change) -> dict[str, str] | None:
+        found = reading.bare_role(self._iam, change.target[0])
+        return None if found is None else found.tags
+
+
+def _value_of(state: object) -> str | None:
+    return None if state is None else expect(CommitState, state).value

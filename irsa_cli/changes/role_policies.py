@@ -8,19 +8,14 @@ trip remains.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws.errors import call
 from irsa_cli.changes import common
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
-
-if TYPE_CHECKING:
-    pass
 
 
 class AttachmentHandler(common.OnIam):
@@ -35,11 +30,11 @@ class AttachmentHandler(common.OnIam):
         """A policy has no owner: the claim adds nothing to the target."""
         role, arn = change.target
         if change.after is None:
-            return common.delete_once(lambda: self._detach(role, arn))
+            return common.delete_once(lambda: self._send(change, run.transaction))
         common.check_role_is_there(self._iam, change, run, claim)
         if claim is not None and not run.has_made(Kind.ROLE, role) and self._is_attached(role, arn):
             return Applied(changed=False)  # It was never detached, or not yet.
-        call(self._iam.attach_role_policy, RoleName=role, PolicyArn=arn)
+        self._send(change, run.transaction)
         return Applied(changed=change.before is None)
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
@@ -50,11 +45,9 @@ class AttachmentHandler(common.OnIam):
     def look(self, change: Change, transaction: str) -> bool:
         return self._found(change, transaction) is not None
 
-    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
         asked = {"RoleName": change.target[0], "PolicyArn": change.target[1]}
-        common.remember(
-            self._iam, change, ago, lambda it: ("AttachRolePolicy" if it else "DetachRolePolicy", asked)
-        )
+        return "DetachRolePolicy" if state is None else "AttachRolePolicy", asked
 
     def _is_attached(self, role: str, arn: str) -> bool:
         try:
@@ -64,24 +57,19 @@ class AttachmentHandler(common.OnIam):
                 raise
             return False  # Nor is the role there.
 
-    def _detach(self, role: str, arn: str) -> object:
-        return call(self._iam.detach_role_policy, RoleName=role, PolicyArn=arn)
-
 
 class InlinePolicyHandler(common.OnIam):
     """Puts and deletes one inline policy; the target is `(role name, policy name)`."""
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         """A policy has no owner: its document is compared instead."""
-        role, name = change.target
         if change.after is None:
             return self._delete(change, run)
         common.check_role_is_there(self._iam, change, run, claim)
         document = common.expect(DocumentState, change.after).document
-        if not run.has_made(Kind.ROLE, role) and self._is_there(change, document, run):
+        if not run.has_made(Kind.ROLE, change.target[0]) and self._is_there(change, document, run):
             return Applied(changed=False)
-        text = policy.dump(document)
-        call(self._iam.put_role_policy, RoleName=role, PolicyName=name, PolicyDocument=text)
+        self._send(change, run.transaction)
         return Applied(changed=True)
 
     def _is_there(self, change: Change, document: policy.Document, run: Run) -> bool:
@@ -115,15 +103,11 @@ class InlinePolicyHandler(common.OnIam):
             there = policy.equal(present, change.after.document)
         return Applied(changed=True) if there else None
 
-    def recall(self, change: Change, claim: Claim, ago: float) -> None:
+    def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
         asked = {"RoleName": change.target[0], "PolicyName": change.target[1]}
-
-        def write_of(state: State | None) -> tuple[str, common.Asked]:
-            if isinstance(state, DocumentState):
-                return "PutRolePolicy", {**asked, "PolicyDocument": state.document}
-            return "DeleteRolePolicy", asked
-
-        common.remember(self._iam, change, ago, write_of)
+        if isinstance(state, DocumentState):
+            return "PutRolePolicy", {**asked, "PolicyDocument": policy.dump(state.document)}
+        return "DeleteRolePolicy", asked
 
     def _delete(self, change: Change, run: Run) -> Applied:
         before = common.expect(DocumentState, change.before).document
@@ -133,6 +117,4 @@ class InlinePolicyHandler(common.OnIam):
             return Applied(changed=False)
         if not policy.equal(present, before):
             raise common.conflict(change, "its document differs from what was written")
-        role, name = change.target
-        delete = self._iam.delete_role_policy
-        return common.delete_once(lambda: call(delete, RoleName=role, PolicyName=name))
+        return common.delete_once(lambda: self._send(change, run.transaction))

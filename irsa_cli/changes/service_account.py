@@ -28,7 +28,11 @@ class ServiceAccountHandler(ObjectHandler):
         applied = super().apply(change, run, claim)
         if change.before is None and claim is not None and applied.changed:
             run.made(change)  # The new one gets its annotations.
-            raise _made_again(change)
+            # A ServiceAccount whose deletion was rolled back: it is there, and is another one all the same.
+            raise MadeAgain(
+                f"ServiceAccount {change.name} was created again, with another uid",
+                reason="the tokens of its running pods are no longer valid: restart the pods",
+            )
         return applied
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
@@ -139,14 +143,6 @@ def _mark(metadata: Mapping[str, Any]) -> str:
 
 def _gone(change: Change) -> Gone:
     return Gone(f"ServiceAccount {change.name} is not restored", reason="it was deleted in the meantime")
-
-
-def _made_again(change: Change) -> MadeAgain:
-    """A ServiceAccount whose deletion was rolled back: it is there, and is another one all the same."""
-    return MadeAgain(
-        f"ServiceAccount {change.name} was created again, with another uid",
-        reason="the tokens of its running pods are no longer valid: restart the pods",
-    )
 
 
 def service_account_body(

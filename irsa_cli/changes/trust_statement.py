@@ -71,16 +71,19 @@ class TrustStatementHandler(Unclaimed):
                 raise conflict(change, "the statement has neither the old nor the new state")
             if written == ROUNDS:
                 # An earlier write may show yet: this is no conflict, but unknown.
-                raise lost or _not_visible(change)
+                raise lost or NotVisible(
+                    f"{change.kind.value} {change.name} is not visible yet",
+                    reason=f"after {ROUNDS} attempts: somebody else keeps changing the trust policy,"
+                    " or IAM is slow",
+                    code="Unseen",
+                )
             with telling(Outcome.UNKNOWN) if written else nullcontext():
                 lost = self._write(change, document)
             written += 1
 
     def look(self, change: Change, transaction: str) -> bool:
-        found = reading.role_state(self._iam, change.target[0])
-        if found is None:
-            return change.after is None
-        return _is_done(change, found[0].trust)
+        found = reading.bare_role(self._iam, change.target[0])
+        return change.after is None if found is None else _is_done(change, found.trust)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         for state, operation in ((change.before, "RemoveStatement"), (change.after, "AddStatement")):
@@ -90,9 +93,9 @@ class TrustStatementHandler(Unclaimed):
 
     def _read(self, change: Change, claim: Claim | None) -> Document | None:
         """The trust policy; None if the role is gone and nothing needs to be done."""
-        found = reading.role_state(self._iam, change.target[0])
+        found = reading.bare_role(self._iam, change.target[0])
         if found is not None:
-            return found[0].trust
+            return found.trust
         if change.after is not None and claim is None:
             raise conflict(change, "the role is gone")
         return None
@@ -112,22 +115,12 @@ class TrustStatementHandler(Unclaimed):
         return None
 
 
-def _not_visible(change: Change) -> NotVisible:
-    return NotVisible(
-        f"{change.kind.value} {change.name} is not visible yet",
-        reason=f"after {ROUNDS} attempts: somebody else keeps changing the trust policy, or IAM is slow",
-        code="Unseen",
-    )
-
-
 def _has(document: Document, state: State | None) -> bool:
     return isinstance(state, DocumentState) and trust_policy.contains(document, state.document)
 
 
 def _is_done(change: Change, document: Document) -> bool:
-    if change.after is None:
-        return not _has(document, change.before)
-    return _has(document, change.after)
+    return not _has(document, change.before) if change.after is None else _has(document, change.after)
 
 
 def _edited(change: Change, document: Document) -> Document:

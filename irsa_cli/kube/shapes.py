@@ -59,7 +59,13 @@ def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, 
             raise ForeignKubeAnswer(f"it is not a {kind}")
         _model(_MODELS[what])(answer, "it")
         if what == "serviceaccounts/token":
-            _check_token(answer)
+            status = answer.get("status") or {}
+            try:
+                datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
+            except (KeyError, ValueError):
+                raise ForeignKubeAnswer("it has no expiry time for its token") from None
+            if not status.get("token"):
+                raise ForeignKubeAnswer("it has no token")
         else:
             _check_names(answer, *(("name",) if rehearsed else _identity(what)))
     elif verb == "delete" and not isinstance(answer.get("kind"), str):
@@ -102,16 +108,6 @@ def _check_names(item: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
     for key in ("name", "namespace") if dns else ():
         if not _NAME.fullmatch(metadata.get(key) or "x"):
             raise ForeignKubeAnswer(f"its {key} is not valid in Kubernetes")
-
-
-def _check_token(answer: Mapping[str, Any]) -> None:
-    status = answer.get("status") or {}
-    try:
-        datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
-    except (KeyError, ValueError):
-        raise ForeignKubeAnswer("it has no expiry time for its token") from None
-    if not status.get("token"):
-        raise ForeignKubeAnswer("it has no token")
 
 
 def _check_document(answer: dict[str, Any], path: str) -> None:

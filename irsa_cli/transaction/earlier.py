@@ -50,17 +50,13 @@ def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
             story = read(path)
             if leaves(story, covers):
                 others.append(path)
-                _release(journal, story, covers)
+                # Note that what a later run counts on is not this transaction's any more.
+                for index, record in enumerate(story.records):
+                    if record.needs_undo and covers(story, record.change):
+                        journal.event("done", index, changed=False, identity={})
             elif not story.finished:
                 journal.event("outcome", outcome="superseded")
     return others
-
-
-def _release(journal: Journal, story: Story, covers: Covers) -> None:
-    """Note that what a later run counts on is not this transaction's any more."""
-    for index, record in enumerate(story.records):
-        if record.needs_undo and covers(story, record.change):
-            journal.event("done", index, changed=False, identity={})
 
 
 def command_of(path: Path) -> str:

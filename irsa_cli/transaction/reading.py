@@ -52,7 +52,12 @@ def read(path: Path) -> Story:
             _replay(story, records, written.mapping(event, "a later line"))
             rolls_back = rolls_back or event["event"] == "undo"
     except written.UnknownState as error:
-        raise _of_another_version(path, header, error) from error
+        # The error for a whole journal that this version must not act on.
+        version = header.get("irsa") if isinstance(header, dict) else None
+        named = isinstance(version, str) and is_plain(version)
+        writer = f"irsa {version}" if named else "another version of irsa"
+        reason = f"irsa {__version__} does not know {error}; that version can finish it"
+        raise _not_read(header, f"{path} was written by {writer}", reason) from error
     except written.UnreadableChange as error:
         raise _not_read(header, f"{path} is not a journal", str(error)) from error
     if not story.outcome and not rolls_back and _is_whole(story):
@@ -73,11 +78,7 @@ def reopened(path: Path, story: Story) -> Iterator[Journal]:
 
 def last_sent(path: Path) -> float:
     """When (monotonic) a process that died may have sent its last request: not after the last line."""
-    return max(time.monotonic() - _age(path), 0.0)
-
-
-def _age(path: Path) -> float:
-    return max(0.0, time.time() - path.stat().st_mtime)
+    return max(time.monotonic() - max(0.0, time.time() - path.stat().st_mtime), 0.0)
 
 
 def _content(path: Path) -> bytes:
@@ -176,15 +177,6 @@ def _not_read(header: Any, message: str, reason: str) -> JournalError:
     sealed = isinstance(header, dict) and _is_sealed(header)
     safe = {key: text for key, text in target.items() if sealed or key != "kubeconfig"}
     return JournalError(message, reason=reason, target=safe)
-
-
-def _of_another_version(path: Path, header: Any, unknown: written.UnknownState) -> JournalError:
-    """The error for a whole journal that this version must not act on."""
-    version = header.get("irsa") if isinstance(header, dict) else None
-    named = isinstance(version, str) and is_plain(version)
-    writer = f"irsa {version}" if named else "another version of irsa"
-    reason = f"irsa {__version__} does not know {unknown}; that version can finish it"
-    return _not_read(header, f"{path} was written by {writer}", reason)
 
 
 def _is_whole(story: Story) -> bool:

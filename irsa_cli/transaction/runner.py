@@ -139,7 +139,12 @@ class _Runner:
             is_last = number == len(self._stages)
             try:
                 if gate is not None and is_last:
-                    self._pass_gate(gate)
+                    self._run.check()
+                    started = time.monotonic()
+                    self._listen(Event(Step.GATE))
+                    with within(self._run):
+                        gate()
+                    self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
                 if errors := in_parallel(self._go, stage):
                     raise errors[0]
             except Exception as error:
@@ -157,14 +162,6 @@ class _Runner:
         for step in stage:
             step.state = "done" if step.state == "failed" else step.state
         return True
-
-    def _pass_gate(self, gate: Callable[[], None]) -> None:
-        self._run.check()
-        started = time.monotonic()
-        self._listen(Event(Step.GATE))
-        with within(self._run):
-            gate()
-        self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
 
     def _go(self, step: Tracked) -> None:
         self._run.check()
@@ -212,7 +209,14 @@ class _Runner:
             with within(self._run) as calls:
                 applied = carry_out(self._rollback.handler(step.change), step.change, self._run, calls)
         except Exception as error:
-            self._note_failure(step, error, given_up=calls.given_up > 0)
+            if _did_not_act(error):
+                # An earlier process may have left something, whatever becomes of this attempt.
+                if not step.earlier:
+                    step.record.refused = True
+                    self._rollback.note("refused", step.index)
+            # A stop comes between two calls: it tells nothing of a call before it that nobody answered.
+            elif (calls.given_up > 0) or not isinstance(error, Interrupted | DeadlineExceeded | LockLost):
+                step.unanswered = time.monotonic()
             self._tell_failure(step, error, time.monotonic() - started)
             raise
         step.seconds = time.monotonic() - started
@@ -229,16 +233,6 @@ class _Runner:
             self._run.made(step.change)
         self._journal.event("done", step.index, changed=changed, identity=step.record.identity)
         self._listen(Event(Step.DONE, step.change, step.seconds, changed=applied.changed))
-
-    def _note_failure(self, step: Tracked, error: Exception, *, given_up: bool) -> None:
-        if _did_not_act(error):
-            # An earlier process may have left something, whatever becomes of this attempt.
-            if not step.earlier:
-                step.record.refused = True
-                self._rollback.note("refused", step.index)
-        # A stop comes between two calls: it tells nothing of a call before it that nobody answered.
-        elif given_up or not isinstance(error, Interrupted | DeadlineExceeded | LockLost):
-            step.unanswered = time.monotonic()
 
     def _tell_failure(self, step: Tracked, error: Exception, seconds: float) -> None:
         step.seconds, step.state = seconds, "failed"

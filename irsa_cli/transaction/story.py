@@ -160,13 +160,14 @@ class Story:
         return {**self.target, "kubeconfig": "YOUR-KUBECONFIG"}
 
     def to_json(self) -> dict[str, Any]:
+        name, arn = self.target.get("cluster"), self.context.get("cluster")
         return {
             "transaction": self.transaction,
             "scope": self.scope.value,
             "started": self.started,
             "outcome": self.outcome or "unfinished",
             "command": self.context.get("command"),
-            "cluster": self._cluster_json(),
+            "cluster": ({"name": name, "arn": arn} if name or arn else None),
             "serviceAccount": account_json(self.context.get("serviceAccount")),
             "changes": [
                 {
@@ -179,10 +180,6 @@ class Story:
                 if item.is_public
             ],
         }
-
-    def _cluster_json(self) -> dict[str, str | None] | None:
-        name, arn = self.target.get("cluster"), self.context.get("cluster")
-        return {"name": name, "arn": arn} if name or arn else None
 
     @property
     def finished(self) -> bool:

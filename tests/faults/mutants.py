@@ -203,9 +203,9 @@ def _whatever_irsa_made_is_pruned() -> None:
 
 
 def _marks_go_onto_all_roles_of_the_path() -> None:
-    from irsa_cli.changes.role_owner import RoleOwnerHandler
+    from irsa_cli.changes.role_parts import RoleOwnerHandler
 
-    whole = RoleOwnerHandler._set
+    whole = RoleOwnerHandler._send
 
     def write(self: RoleOwnerHandler, change: Any, owner: str) -> None:
         whole(self, change, owner)
@@ -213,7 +213,7 @@ def _marks_go_onto_all_roles_of_the_path() -> None:
             mark: Any = {"Key": "irsa/transaction", "Value": owner}
             self._iam.tag_role(RoleName=role["RoleName"], Tags=[mark])
 
-    _replace(RoleOwnerHandler, "_set", write)
+    _replace(RoleOwnerHandler, "_send", write)
 
 
 def _other_providers_go_with_the_clusters() -> None:

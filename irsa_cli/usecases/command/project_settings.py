@@ -99,18 +99,14 @@ def check_project(cluster: Cluster, project: Project, *, account: bool, arn: boo
             )
 
 
-def _check_owner(path: Path, found: os.stat_result, folder: Path) -> None:
-    """Trusted owners of a project file: the user, root, and the owner of the folder."""
+def _text(path: Path, found: os.stat_result, folder: Path) -> str:
+    # Trusted owners of a project file: the user, root, and the owner of the folder.
     try:
         here = folder.stat().st_uid
     except OSError:
         here = os.geteuid()
     if found.st_uid not in (os.geteuid(), 0, here):
         raise InvalidInput(f"{path} is not read", reason="its owner is not the owner of the folder")
-
-
-def _text(path: Path, found: os.stat_result, folder: Path) -> str:
-    _check_owner(path, found, folder)
     if not stat.S_ISREG(found.st_mode):
         raise InvalidInput(f"{path} is no file")
     if found.st_mode & stat.S_IWOTH:

@@ -256,7 +256,10 @@ class ClusterRun:
         def work(held: Settings) -> Result:
             of_run = (held, self._context(binding), snapshot.observe, snapshot.observe_again)
             one = Work(self.connection, desired, converge, *of_run, self.asked, self.others, trust_notes)
-            return self._settled(str(binding), one)
+            result = one.until_settled()
+            if result.ended in GOOD:
+                self.settle([str(binding)], [one.desired])
+            return result
 
         item = self._item(binding, lambda: when_needed(self.locks, settings, lock, work, ahead))
         if item.result.ended in (*GOOD, Ended.PLANNED):
@@ -268,12 +271,6 @@ class ClusterRun:
         plan = converge(desired, current, takes_over=is_abandoned(current))
         self.request.boundaries.check_plan(plan, named=named)
         return plan
-
-    def _settled(self, name: str, work: Work) -> Result:
-        result = work.until_settled()
-        if result.ended in GOOD:
-            self.settle([name], [work.desired])
-        return result
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
         result = result_of(work)

@@ -141,7 +141,9 @@ def with_kept_role(connection: Connection, spec: Spec, present: str) -> Spec:
         return kept
     if present.endswith(f":role{names.default_role_path(connection.cluster.name)}{spec.role_name}"):
         return spec
-    return _with_path(connection, spec)
+    # The spec with the path of its named role, if irsa manages that for the ServiceAccount.
+    role = _own(connection, spec, spec.role_name)
+    return spec if role is None else replace(spec, role_path=role.state.path)
 
 
 def _with_present_role(connection: Connection, spec: Spec, present: str) -> Spec:
@@ -158,12 +160,6 @@ def _with_present_role(connection: Connection, spec: Spec, present: str) -> Spec
         return spec
     role = _own(connection, spec, name)
     return replace(spec, role_name=name, role_path=path) if role and role.arn == present else spec
-
-
-def _with_path(connection: Connection, spec: Spec) -> Spec:
-    """The spec with the path of its named role, if irsa manages that for the ServiceAccount."""
-    role = _own(connection, spec, spec.role_name)
-    return spec if role is None else replace(spec, role_path=role.state.path)
 
 
 def _own(connection: Connection, spec: BindingSpec, name: str) -> NamedRole | None:

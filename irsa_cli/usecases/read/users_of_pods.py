@@ -57,14 +57,10 @@ def account_used(connection: Connection, kind: str, namespace: str, name: str) -
         body = next((item for item in items if item["metadata"]["name"] == name), None)
     if body is None:
         raise Refused(f"there is no {kind.removesuffix('s')} {namespace}/{name}")
-    return str(_pod_spec(body).get("serviceAccountName") or "default")
-
-
-def _pod_spec(body: dict[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = body.get("spec") or {}
     spec = (spec.get("jobTemplate") or {}).get("spec") or spec
     found: dict[str, Any] = (spec.get("template") or {}).get("spec") or spec
-    return found
+    return str(found.get("serviceAccountName") or "default")
 
 
 def probe(namespace: str, name: str) -> dict[str, Any]:

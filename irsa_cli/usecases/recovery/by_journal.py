@@ -240,7 +240,10 @@ class _Work:
         with naming_caller(connection.caller):
             ended = recovery.look_at_deletion(path, story, found, self.settings.listen)
             if ended is recovery.DeletionEnd.ENDED:
-                result = _deleted(story)
+                # A deletion that had come to its end counts as such.
+                why = f"{_gone(story)}: the transaction counts as committed"
+                changes = [ChangeResult(record.change, "done") for record in story.records]
+                result = Result(Ended.COMMITTED, transaction=story.transaction, changes=changes, notes=[why])
             elif self.request.forward or ended is recovery.DeletionEnd.HALF:
                 run = Run(story.transaction, settings.timeout, fence=settings.hold)
                 with stop.holding(run):
@@ -268,13 +271,6 @@ def _like(story: Story) -> Covers:
     objects = {record.change.object for record in story.records}
     request = story.context.get("request")
     return lambda other, change: other.context.get("request") == request and change.object in objects
-
-
-def _deleted(story: Story) -> Result:
-    """A deletion that had come to its end counts as such."""
-    why = f"{_gone(story)}: the transaction counts as committed"
-    changes = [ChangeResult(record.change, "done") for record in story.records]
-    return Result(Ended.COMMITTED, transaction=story.transaction, changes=changes, notes=[why])
 
 
 def _gone(story: Story) -> str:

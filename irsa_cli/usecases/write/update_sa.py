@@ -139,7 +139,10 @@ class _Updating:
             pair, notes = self._read()
             self.by_association = pair.has_association_only
             todo = self._plan(pair)
-        result = self._carry_out(todo, pair)
+        gated = self.request.verify and (len(todo) > 0 or not self.verification)
+        gate = (lambda run: self._prove(todo, pair, run)) if gated else None
+        seen = [pair, self.versions, *([self.there] if self.there is not None else [])]
+        result = perform(todo, self.connection, self.settings, self.context, gate, seen=seen)
         result.facts = {
             "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
             "role": {"arn": pair.role_arn, "created": False},
@@ -248,12 +251,6 @@ class _Updating:
             found.get("AttachedPoliciesPerRoleQuota", default.attached),
             found.get("AssumeRolePolicySizeQuota", default.trust),
         )
-
-    def _carry_out(self, todo: Plan, pair: Pairing) -> Result:
-        gated = self.request.verify and (len(todo) > 0 or not self.verification)
-        gate = (lambda run: self._prove(todo, pair, run)) if gated else None
-        seen = [pair, self.versions, *([self.there] if self.there is not None else [])]
-        return perform(todo, self.connection, self.settings, self.context, gate, seen=seen)
 
     def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
         """Exchange a token as pods do; changes in IAM may still be spreading."""

@@ -19,7 +19,7 @@ class Attachment(AttachmentHandler):
     def __init__(self) -> None:
         self.looked = 0
 
-    def _detach(self, role: str, arn: str) -> object:
+    def _send(self, change: Change, transaction: str) -> None:
         raise ServiceError("call", code="Timeout", service="iam", operation="X", outcome=Outcome.UNKNOWN)
 
     def _is_attached(self, role: str, arn: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from irsa_cli.changes.role_owner import RoleOwnerHandler
+from irsa_cli.changes.role_parts import RoleOwnerHandler
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import OwnerState
 from irsa_cli.core.values.errors import Conflict, NotVisible, ServiceError
@@ -30,8 +30,9 @@ class Mark(RoleOwnerHandler):
     def _owner(self, change: Change) -> str:
         return next(self._owners)
 
-    def _set(self, change: Change, owner: str) -> None:
-        self.written.append(owner)
+    def _send(self, change: Change, transaction: str) -> None:
+        assert isinstance(change.after, OwnerState)
+        self.written.append(change.after.transaction or transaction)
 
 
 class Hurried(Run):
@@ -74,7 +75,7 @@ def test_who_is_stopped_before_its_mark_shows_has_written_it() -> None:
 
 def test_a_mark_that_may_not_be_written_stops_the_run_and_one_that_may_not_be_given_back_is_named() -> None:
     class Denied(Mark):
-        def _set(self, change: Change, owner: str) -> None:
+        def _send(self, change: Change, transaction: str) -> None:
             raise ServiceError("call", code="AccessDenied", service="iam", operation="TagX", status=403)
 
     with pytest.raises(ServiceError):
