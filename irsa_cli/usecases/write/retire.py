@@ -27,6 +27,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.patience import current, extend
 from irsa_cli.core.values.shown import plural
@@ -133,7 +134,7 @@ class _Running:
             notices.append(f"{plural(len(left), 'more role')} left for another run (--max {request.most})")
         self.done.notices = notices
         self._run([work for work in works if work.name not in {*left}])
-        trusting = self._trusting(aws, account)
+        trusting = read(lambda: self._trusting(aws, account))
         self._run([
             _Work(connection, CLUSTER, place, partial(self._provider, connection, arn, trusting))
             for place, (dead, connection) in proven.items()
@@ -211,8 +212,14 @@ class _Running:
         return found
 
     def _provider(
-        self, connection: Connection, arn: str, trusting: dict[str, list[str]], settings: Settings
+        self,
+        connection: Connection,
+        arn: str,
+        trusting: dict[str, list[str]] | Unreadable,
+        settings: Settings,
     ) -> Result:
+        if isinstance(trusting, Unreadable):  # Roles are gone by now, so the run goes on to its report.
+            raise IrsaError(f"the roles that trust {arn} could not be read", reason=trusting.why)
         context = RunContext.of(Command.RETIRE, connection, None)
         with naming_caller(connection.caller):
             state = reading.provider(connection.iam, arn)
