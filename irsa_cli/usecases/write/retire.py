@@ -134,6 +134,7 @@ class _Running:
             notices.append(f"{plural(len(left), 'more role')} left for another run (--max {request.most})")
         self.done.notices = notices
         self._run([work for work in works if work.name not in {*left}])
+        self._take_time()
         trusting = read(lambda: self._trusting(aws, account))
         self._run([
             _Work(connection, CLUSTER, place, partial(self._provider, connection, arn, trusting))
@@ -167,13 +168,16 @@ class _Running:
             if not objects & there and not self.settings.dry_run:
                 supersede([path])
 
+    def _take_time(self) -> None:
+        """Begin a time limit: each transaction has its own, and so have the reads before it."""
+        extend(max(0.0, self.settings.timeout - current().remaining))
+
     def _run(self, works: Sequence[_Work]) -> None:
         """Carry out the transactions, several at the same time; one that fails stops no other."""
         begun, start = set(), len(self.done.items)
 
         def one(work: _Work) -> Item:
-            # Each transaction has its own time limit, and so have the reads before it.
-            extend(max(0.0, self.settings.timeout - current().remaining))
+            self._take_time()
             settings = replace(self.settings, group=self.stop, started=time.monotonic())
             result = result_of(lambda: work.run(settings))
             return ended(work.connection.cluster, work.name, result, place=work.place)
