@@ -126,7 +126,7 @@ class _Running:
         }
         roles = {role.arn: (place, role) for place in reversed(proven) for role in proven[place][0].roles}
         works = [
-            self._role(proven[place][1], role, proven[place][0], retiring, place)
+            _Retired(self, proven[place][1], role, proven[place][0], retiring).work(place)
             for place, role in sorted(roles.values(), key=lambda pair: (pair[0], pair[1].name))
         ]
         left = [work.name for work in works if work.deletes][request.most :]
@@ -193,15 +193,6 @@ class _Running:
             for number, work in enumerate(works)
             if number not in begun
         ]
-
-    def _role(
-        self, connection: Connection, role: LeftRole, dead: DeadCluster, retiring: Retiring, place: str
-    ) -> _Work:
-        deletes = not retiring.why_kept(role, dead)
-        one = _Retired(self, connection, role, dead, retiring)
-        # A role without a removal needs no further look.
-        idle = not deletes and not retiring.statements(role, dead)
-        return _Work(connection, role.name, place, one.stays if idle else one.run, deletes)
 
     def _trusting(self, aws: AwsSession, account: ReadAccount) -> dict[str, list[str]]:
         """By provider, the roles that still trust it: a list of IAM may be older than this run's writes."""
@@ -294,15 +285,20 @@ class _Retired:
     dead: DeadCluster
     retiring: Retiring
 
-    def run(self, settings: Settings) -> Result:
+    def work(self, place: str) -> _Work:
+        """What is done with it: a role without a removal needs no further look."""
+        deletes = not self.retiring.why_kept(self.role, self.dead)
+        idle = not deletes and not self.retiring.statements(self.role, self.dead)
+        return _Work(self.connection, self.role.name, place, self._stays if idle else self._run, deletes)
+
+    def _run(self, settings: Settings) -> Result:
         """Delete the role, or remove the statements that nobody can use."""
         context = RunContext.of(Command.RETIRE, self.connection, self.role.name)
         result = until_settled(lambda: self._attempt(settings, context), settings)
         supersede_if_well(self.running.earlier.get(self.role.name, ()), result, settings)
         return result
 
-    def stays(self, _settings: Settings) -> Result:
-        """The result for a role that nothing is removed from."""
+    def _stays(self, _settings: Settings) -> Result:
         why = self.retiring.why_kept(self.role, self.dead)
         return self._with_facts(Result(Ended.UNCHANGED, notes=[f"the role stays: {why}"]), deletes=False)
 
