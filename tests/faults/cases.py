@@ -205,6 +205,8 @@ class _Ways:
 
 
 def _is_list(call: Call) -> bool:
+    if call.operation == "ListClusters":  # One for each region, all alike.
+        return True
     return (
         call.service == "kubernetes" and call.operation.startswith("GET ") and call.operation not in LOOKED_AT
     )

@@ -100,6 +100,21 @@ def test_all_of_it_goes_and_nothing_else(doomed: Stage) -> None:
     assert (every.code, every.metadata["summary"], stage.aws_world()) == (0, {}, wanted)
 
 
+def test_a_list_that_is_denied_at_the_end_hides_nothing_that_was_done(doomed: Stage) -> None:
+    arn = provider(doomed)
+    stage = gone(doomed)
+    stage.sandbox.faults.add(Fault("iam", "ListRoles", "error", code="AccessDenied", status=403, times=None))
+    ran = retire(stage, "--yes")
+    stage.sandbox.faults.clear()
+    assert (ran.code, ran.metadata["summary"]) == (1, {"committed": 2, "failed": 1}), ran.err
+    assert f"the roles that trust {arn} could not be read" in ran.err
+    assert "othing was changed" not in ran.err
+    assert roles(stage) == []
+    assert arn in stage.aws_world()["oidc_providers"]
+    assert retire(stage, "--yes").code == 0
+    assert arn not in stage.aws_world()["oidc_providers"]
+
+
 def trust(*statements: Json) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 

@@ -19,7 +19,7 @@ from irsa_cli.cli.output.table import show_table
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.results.applied import AppliedList
-from irsa_cli.core.results.result import Ended
+from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
 
 PHASES = ("add", "verify", "retire", "status")
@@ -122,19 +122,24 @@ def _name_cluster(options: dict[str, Any]) -> None:
     selecting.check_reachable(options)
 
 
+def _facts(done: AppliedList) -> Iterator[tuple[str, Result, dict[str, Any]]]:
+    """The roles that were read: name, result, and what is known of each."""
+    for item in done.items:
+        if found := item.result.facts.get("repoint"):
+            yield item.name.removeprefix("role "), item.result, found
+
+
 def _show(done: AppliedList, phase: str) -> None:
     """A table of what trusts what; statements for the tools that manage roles."""
-    facts = [item.result.facts["repoint"] for item in done.items if "repoint" in item.result.facts]
-    names = [item.name.removeprefix("role ") for item in done.items if "repoint" in item.result.facts]
     if phase == "status":
         rows = [
             [name, str(it["old"]), str(it["new"]), str(it["missing"]), it["madeBy"],
              "not read" if it["serviceAccounts"] is None else ", ".join(it["serviceAccounts"]) or "none"]
-            for name, it in zip(names, facts, strict=True)
+            for name, _, it in _facts(done)
         ]  # fmt: skip
         head = ("ROLE", "OLD", "NEW", "MISSING", "CREATED BY", "SERVICEACCOUNTS IN NEW")
         show_table(head, [[*map(visible, row)] for row in rows])
-    for name, found in zip(names, facts, strict=True):
+    for name, _, found in _facts(done):
         for text in _texts(found):
             put(f"# {visible(name)}, for {visible(found['madeBy'])}:")
             for line in text.split("\n"):
@@ -149,16 +154,14 @@ def _texts(found: dict[str, Any]) -> Iterator[str]:
 def _write(done: AppliedList, folder: Path) -> None:
     """The ServiceAccounts that NEW lacks as manifests, and statements for other tools, a file for each."""
     files: dict[str, str] = {}
-    for item in done.items:
-        found = item.result.facts.get("repoint")
-        if not found or item.result.ended not in (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED):
+    for name, result, found in _facts(done):
+        if result.ended not in (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED):
             continue
         for manifest in found["manifests"]:
             names = manifest["metadata"]
             files[f"{names['namespace']}.{names['name']}.yaml"] = json.dumps(manifest, indent=2)
         if found["statements"]:
             ending = "tf" if found["statements"][0]["language"] == "hcl" else "json"
-            name = item.name.removeprefix("role ")
             files[f"trust/{name}.{ending}"] = "\n".join(_texts(found))
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.audit.files import RiskRequest, read_files
 from irsa_cli.usecases.audit.organization import LiveSource, read_accounts
 from irsa_cli.usecases.command.caller import naming_caller
-from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.connect import Target, WireLog, connect
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
 from irsa_cli.usecases.read.readable import read
 
@@ -65,7 +65,10 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
         caller = pool.submit(first.caller)
         roles, policies = details.read_account(first.client("iam"))
         found = Estate(tuple(roles), policies, now=datetime.now(timezone.utc), caller=caller.result())
-        found = _with_providers(found, providers.result())
+        if isinstance(answer := providers.result(), Unreadable):
+            found = replace(found, unread=(f"the OIDC providers were not read: {answer.why}",))
+        else:
+            found = replace(found, providers=answer)
         found = _with_others(found, source, first)
         own = {role.arn.split(":")[4] for role in roles} or _account_of(first)
         return _with_clusters(replace(found, accounts=found.accounts | own), clusters.result())
@@ -74,12 +77,6 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
 def _account_of(session: AwsSession) -> set[str]:
     parts = session.caller().split(":")
     return {parts[4]} if len(parts) > 5 else set()
-
-
-def _with_providers(found: Estate, providers: dict[str, tuple[str, ...] | None] | Unreadable) -> Estate:
-    if isinstance(providers, Unreadable):
-        return replace(found, unread=(*found.unread, f"the OIDC providers were not read: {providers.why}"))
-    return replace(found, providers=providers)
 
 
 def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Estate:
@@ -146,6 +143,8 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
         connection = connect(target, kube=True, log=log, check=lambda aws: None)
     except NoCluster as error:
         return error
+    of = connection.cluster
+    found = AuditedCluster(of.name, of.issuer, of.region, of.account, of.arn)
     with ThreadPoolExecutor(4) as pool:
         _ = connection.aws.client("eks")
         associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
@@ -153,25 +152,18 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
         access = pool.submit(read_access, connection)
         if isinstance(kube, Unreadable):
             unread = RbacObjects(kube, kube, kube, kube)
-            found = replace(_of(connection), accounts=kube, pods=kube, rbac=unread, levels=kube)
+            found = replace(found, accounts=kube, pods=kube, rbac=unread, levels=kube)
         else:
-            found = _of_objects(connection, kube, pool)
+            found = _with_objects(found, kube, pool)
         return replace(found, associations=associations.result(), access=access.result())
 
 
-def _of_objects(connection: Connection, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
+def _with_objects(found: AuditedCluster, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
     pods = pool.submit(read, lambda: living_pods(kube.pods()))
     rbac = pool.submit(read_rbac, kube)
     levels = pool.submit(read, lambda: dict(map(pod_security, kube.namespaces())))
     accounts = read(lambda: tuple(map(AuditedAccount.read, kube.service_accounts())))
-    return replace(
-        _of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result(), levels=levels.result()
-    )
-
-
-def _of(connection: Connection) -> AuditedCluster:
-    cluster = connection.cluster
-    return AuditedCluster(cluster.name, cluster.issuer, cluster.region, cluster.account, cluster.arn)
+    return replace(found, accounts=accounts, pods=pods.result(), rbac=rbac.result(), levels=levels.result())
 
 
 def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:

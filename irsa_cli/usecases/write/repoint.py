@@ -17,6 +17,7 @@ from irsa_cli.aws import iam
 from irsa_cli.aws.listing import FoundRole, ListedRole, find_role, list_roles
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
+from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
@@ -29,7 +30,6 @@ from irsa_cli.core.values.errors import IrsaError, Refused, Unverified
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
-from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
 from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
@@ -38,12 +38,12 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
 from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.write import associate_oidc
 from irsa_cli.usecases.write.repoint_reads import (
     OldCluster,
-    annotated,
     connect_new,
     exchanged,
     find_old,
@@ -144,8 +144,8 @@ class _Moving:
     quota: int = 0
     is_provider_gone: bool = False
     """For `retire`: whether the old cluster's OIDC provider does not exist."""
-    accounts: list[tuple[Connection, list[Json] | Unreadable]] = field(default_factory=list)
-    """Both clusters with their annotated ServiceAccounts, for `verify` and `status`; the new one first."""
+    accounts: list[tuple[Connection, list[ServiceAccount] | Unreadable]] = field(default_factory=list)
+    """Both clusters with their ServiceAccounts, for `verify` and `status`; the new one first."""
 
     @classmethod
     def read(cls, connection: Connection, request: Request, log: WireLog) -> _Moving:
@@ -173,10 +173,11 @@ class _Moving:
         return found
 
     def _read_accounts(self) -> None:
-        """The annotated ServiceAccounts; raises `IrsaError` where tokens of a cluster can't be tried."""
-        self.accounts = [(self.connection, read(lambda: annotated(self.connection)))]
+        """The ServiceAccounts; raises `IrsaError` where tokens of a cluster can't be tried."""
+        scope = BindingsScope(self.request.namespace)
+        self.accounts = [(self.connection, read(lambda: read_accounts(self.connection, scope)))]
         if self.old.connection is not None:
-            self.accounts.append((self.old.connection, self.old.accounts()))
+            self.accounts.append((self.old.connection, self.old.accounts(scope.namespace)))
         elif self.request.phase is Phase.VERIFY:
             self.notices.append(f"tokens of the old cluster were not tried: {self.old.why}")
         for connection, accounts in self.accounts:
@@ -245,7 +246,7 @@ class _One:
         accounts = self.move.accounts[number][1] if number < len(self.move.accounts) else None
         if accounts is None or isinstance(accounts, Unreadable):
             return None
-        return users_of(accounts, self.listed.arn, self.move.request.namespace)
+        return users_of(accounts, self.listed.arn)
 
     def _attempt(self, settings: Settings, context: RunContext) -> Result:
         connection = self.move.connection
@@ -312,8 +313,8 @@ class _One:
         name, connection = parse_full_name(role.state.tags.get(SERVICE_ACCOUNT_TAG, "")), self.move.connection
         if name is None:
             return []
-        body = read(lambda: connection.kube.service_account(*name))
-        uses = isinstance(body, dict) and bool(users_of([body], role.arn, ""))
+        found = read(lambda: read_accounts(connection, BindingsScope(*name)))
+        uses = not isinstance(found, Unreadable) and bool(users_of(found, role.arn))
         clusters = (self.move.old.arn, connection.cluster.arn)
         return planning.moved_tag(role.name, role.state.tags, clusters, [name] if uses else [])
 

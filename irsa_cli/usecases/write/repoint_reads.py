@@ -14,7 +14,9 @@ from irsa_cli.aws.cluster import cluster_names, describe
 from irsa_cli.aws.listing import FoundRole, ListedRole
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
+from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import repoint as planning
@@ -24,8 +26,8 @@ from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.patience import current
 from irsa_cli.core.values.shown import moment
-from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.use import sts_regions, use_in_trail
 
@@ -46,25 +48,12 @@ class OldCluster:
     connection: Connection | None = None
     why: str = ""
 
-    def accounts(self) -> list[Json] | Unreadable:
-        """Its ServiceAccounts with a role."""
+    def accounts(self, namespace: str) -> list[ServiceAccount] | Unreadable:
+        """Its ServiceAccounts."""
         connection = self.connection
-        return Unreadable(self.why) if connection is None else read(lambda: annotated(connection))
-
-
-def annotated(connection: Connection) -> list[Json]:
-    """The ServiceAccounts of a cluster that name a role."""
-    return [item for item in connection.kube.service_accounts() if role_of(item)]
-
-
-def role_of(body: Json) -> str:
-    """The ARN in a ServiceAccount's annotation; '' for none."""
-    return str((body["metadata"].get("annotations") or {}).get(ROLE_ARN_ANNOTATION) or "")
-
-
-def name_of(body: Json) -> Name:
-    """Namespace and name of a ServiceAccount."""
-    return body["metadata"]["namespace"], body["metadata"]["name"]
+        if connection is None:
+            return Unreadable(self.why)
+        return read(lambda: read_accounts(connection, BindingsScope(namespace)))
 
 
 def as_id(text: str) -> str:
@@ -148,13 +137,13 @@ def subjects(
 ) -> tuple[dict[str, list[WantedAccount]], list[str]]:
     """The ServiceAccounts for each role (ARN), by the old cluster or else by exact subjects; and notes."""
     wanted: dict[str, list[WantedAccount]] = {role.arn: [] for role in roles}
-    accounts = old.accounts()
+    accounts = old.accounts(namespace)
     if not isinstance(accounts, Unreadable):
-        for body in accounts:
-            if role_of(body) in wanted and namespace in ("", name_of(body)[0]):
-                found = body["metadata"]["annotations"].items()
+        for account in accounts:
+            if (arn := annotation_of(account)) in wanted:
+                found = account.annotations.items()
                 kept = {key: text for key, text in found if key.startswith("eks.amazonaws.com/")}
-                wanted[role_of(body)].append(WantedAccount(name_of(body), kept))
+                wanted[arn].append(WantedAccount((account.namespace, account.name), kept))
         return wanted, []
     notes = [
         f"the old cluster's ServiceAccounts were not read ({accounts.why}): those in trust policies count"
@@ -222,10 +211,10 @@ def exchanged(connection: Connection, arn: str, names: Sequence[tuple[Name, str]
         return dict(zip((name for name, _ in names), pool.map(one, names), strict=True))
 
 
-def users_of(accounts: Iterable[Json], arn: str, namespace: str) -> list[tuple[Name, str]]:
+def users_of(accounts: Iterable[ServiceAccount], arn: str) -> list[tuple[Name, str]]:
     """The ServiceAccounts annotated with a role, each with the audience of its tokens."""
     return [
-        (name_of(body), Injection.read(body["metadata"]["annotations"]).audience)
-        for body in accounts
-        if role_of(body) == arn and namespace in ("", name_of(body)[0])
+        ((account.namespace, account.name), Injection.read(account.annotations).audience)
+        for account in accounts
+        if annotation_of(account) == arn
     ]

@@ -27,6 +27,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.patience import current, extend
 from irsa_cli.core.values.shown import plural
@@ -125,7 +126,7 @@ class _Running:
         }
         roles = {role.arn: (place, role) for place in reversed(proven) for role in proven[place][0].roles}
         works = [
-            self._role(proven[place][1], role, proven[place][0], retiring, place)
+            _Retired(self, proven[place][1], role, proven[place][0], retiring).work(place)
             for place, role in sorted(roles.values(), key=lambda pair: (pair[0], pair[1].name))
         ]
         left = [work.name for work in works if work.deletes][request.most :]
@@ -133,7 +134,8 @@ class _Running:
             notices.append(f"{plural(len(left), 'more role')} left for another run (--max {request.most})")
         self.done.notices = notices
         self._run([work for work in works if work.name not in {*left}])
-        trusting = self._trusting(aws, account)
+        self._take_time()
+        trusting = read(lambda: self._trusting(aws, account))
         self._run([
             _Work(connection, CLUSTER, place, partial(self._provider, connection, arn, trusting))
             for place, (dead, connection) in proven.items()
@@ -166,13 +168,16 @@ class _Running:
             if not objects & there and not self.settings.dry_run:
                 supersede([path])
 
+    def _take_time(self) -> None:
+        """Begin a time limit: each transaction has its own, and so have the reads before it."""
+        extend(max(0.0, self.settings.timeout - current().remaining))
+
     def _run(self, works: Sequence[_Work]) -> None:
         """Carry out the transactions, several at the same time; one that fails stops no other."""
         begun, start = set(), len(self.done.items)
 
         def one(work: _Work) -> Item:
-            # Each transaction has its own time limit, and so have the reads before it.
-            extend(max(0.0, self.settings.timeout - current().remaining))
+            self._take_time()
             settings = replace(self.settings, group=self.stop, started=time.monotonic())
             result = result_of(lambda: work.run(settings))
             return ended(work.connection.cluster, work.name, result, place=work.place)
@@ -189,15 +194,6 @@ class _Running:
             if number not in begun
         ]
 
-    def _role(
-        self, connection: Connection, role: LeftRole, dead: DeadCluster, retiring: Retiring, place: str
-    ) -> _Work:
-        deletes = not retiring.why_kept(role, dead)
-        one = _Retired(self, connection, role, dead, retiring)
-        # A role without a removal needs no further look.
-        idle = not deletes and not retiring.statements(role, dead)
-        return _Work(connection, role.name, place, one.stays if idle else one.run, deletes)
-
     def _trusting(self, aws: AwsSession, account: ReadAccount) -> dict[str, list[str]]:
         """By provider, the roles that still trust it: a list of IAM may be older than this run's writes."""
         roles = [(role.name, role.role.state.trust) for role in account.roles]
@@ -211,8 +207,14 @@ class _Running:
         return found
 
     def _provider(
-        self, connection: Connection, arn: str, trusting: dict[str, list[str]], settings: Settings
+        self,
+        connection: Connection,
+        arn: str,
+        trusting: dict[str, list[str]] | Unreadable,
+        settings: Settings,
     ) -> Result:
+        if isinstance(trusting, Unreadable):  # Roles are gone by now, so the run goes on to its report.
+            raise IrsaError(f"the roles that trust {arn} could not be read", reason=trusting.why)
         context = RunContext.of(Command.RETIRE, connection, None)
         with naming_caller(connection.caller):
             state = reading.provider(connection.iam, arn)
@@ -283,15 +285,20 @@ class _Retired:
     dead: DeadCluster
     retiring: Retiring
 
-    def run(self, settings: Settings) -> Result:
+    def work(self, place: str) -> _Work:
+        """What is done with it: a role without a removal needs no further look."""
+        deletes = not self.retiring.why_kept(self.role, self.dead)
+        idle = not deletes and not self.retiring.statements(self.role, self.dead)
+        return _Work(self.connection, self.role.name, place, self._stays if idle else self._run, deletes)
+
+    def _run(self, settings: Settings) -> Result:
         """Delete the role, or remove the statements that nobody can use."""
         context = RunContext.of(Command.RETIRE, self.connection, self.role.name)
         result = until_settled(lambda: self._attempt(settings, context), settings)
         supersede_if_well(self.running.earlier.get(self.role.name, ()), result, settings)
         return result
 
-    def stays(self, _settings: Settings) -> Result:
-        """The result for a role that nothing is removed from."""
+    def _stays(self, _settings: Settings) -> Result:
         why = self.retiring.why_kept(self.role, self.dead)
         return self._with_facts(Result(Ended.UNCHANGED, notes=[f"the role stays: {why}"]), deletes=False)
 
