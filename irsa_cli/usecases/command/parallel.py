@@ -9,20 +9,23 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from irsa_cli.aws.errors import THROTTLED
 from irsa_cli.aws.session import WireCall
-from irsa_cli.core.results.applied import Item
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.patience import current, extend
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.execute import recording, standing
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import RunGroup
 
 T = TypeVar("T")
 
@@ -118,6 +121,49 @@ def run_all(
                 pace.done()
                 count.one()
                 yield running.pop(future), future.result()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One transaction; `deletes`: it counts for the limit of deletions of a run."""
+
+    cluster: Cluster
+    name: str
+    place: str
+    run: Callable[[Settings], Result]
+    deletes: bool = False
+
+
+def begin_time_limit(settings: Settings) -> None:
+    """Begin a time limit: each of many transactions has its own, and so have the reads before it."""
+    extend(max(0.0, settings.timeout - current().remaining))
+
+
+def carry_out(
+    works: Sequence[Work], settings: Settings, pace: Pace, done: AppliedList, tell: Callable[[Item], None]
+) -> None:
+    """Carry out the transactions, several at the same time; one that fails stops no other.
+
+    A signal to `settings.group` stops them all; those that have not begun are `done.pending`.
+    """
+    begun, start, group = set(), len(done.items), settings.group or RunGroup()
+
+    def one(work: Work) -> Item:
+        begin_time_limit(settings)
+        mine = replace(settings, group=group, started=time.monotonic())
+        return ended(work.cluster, work.name, result_of(lambda: work.run(mine)), place=work.place)
+
+    every = [partial(one, work) for work in works]
+    for number, item in run_all(every, pace, PARALLEL, lambda: bool(group.number)):
+        begun.add(number)
+        done.items.append(item)
+        tell(item)
+    done.items[start:] = sorted(done.items[start:], key=lambda item: (item.place, item.name))
+    done.pending += [
+        NotBegun(work.cluster, work.name, work.place)
+        for number, work in enumerate(works)
+        if number not in begun
+    ]
 
 
 def in_turn(items: Iterable[T], role: Callable[[T], str]) -> list[list[T]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from irsa_cli.aws import iam
 from irsa_cli.aws.listing import FoundRole, ListedRole, find_role, list_roles
+from irsa_cli.aws.session import WireCall
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.kinds import ServiceAccount
@@ -33,7 +34,7 @@ from irsa_cli.core.values.shown import plural
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
 from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
-from irsa_cli.usecases.command.parallel import attempt, warning
+from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Work, attempt, carry_out, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
@@ -88,14 +89,20 @@ class Request:
 
 
 def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
-    """Do one phase for all roles, one after the other; a role that is refused stops no other."""
+    """Do one phase for all roles, several at the same time; a role that is refused stops no other."""
     settings = replace(settings, dry_run=settings.dry_run or not request.phase.writes)
-    connection = connect_new(request.target, log)
+    pace = Pace(PARALLEL)
+
+    def hear(call: WireCall) -> None:
+        pace.heard(call)
+        log(call)
+
+    connection = connect_new(request.target, hear)
     connection.announce(settings.note)
     request = replace(request, target=connection.target)
     done, stop = AppliedList(noun="role"), RunGroup()
     with naming_caller(connection.caller):
-        move = _Moving.read(connection, request, log)
+        move = _Moving.read(connection, request, hear)
     done.notices = move.notices
     names = [f"role {role.name}" for role in move.roles]
 
@@ -109,7 +116,7 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
         audiences = dict.fromkeys((DEFAULT_AUDIENCE, *(text for each in said for text in each)))
         asked = associate_oidc.Request(request.target, tuple(audiences))
         quiet = replace(settings, note=lambda text: None)  # The head of its own command was said already.
-        result = attempt("", lambda: associate_oidc.associate_oidc(asked, quiet, log))
+        result = attempt("", lambda: associate_oidc.associate_oidc(asked, quiet, hear))
         add(Item(connection.cluster.name, CLUSTER, replace(result, cluster=connection.cluster)))
         if result.error is not None:
             done.pending = [NotBegun(connection.cluster, name) for name in names]
@@ -118,14 +125,9 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
         Locks.of(connection, settings, Command.REPOINT) as locks,
         stoppable(stop, warning(settings, forward=False)),
     ):
-        for role, name in zip(move.roles, names, strict=False):
-            if stop.number:
-                done.pending.append(NotBegun(connection.cluster, name))
-                continue
-            one = _One(move, role, name)
-            held = [binding_lock(*item.name) for item in move.wanted.get(role.arn, ())]
-            result = attempt("", partial(locks.run, one.run, settings, held, stop.pause))
-            add(Item(connection.cluster.name, name, one.described(result)))
+        roles = zip(move.roles, names, strict=False)
+        works = [_One(move, role, name).work(locks, stop) for role, name in roles]
+        carry_out(works, replace(settings, group=stop), pace, done, tell)
     done.signal, done.seconds = stop.number, settings.seconds
     return done
 
@@ -196,6 +198,17 @@ class _One:
     listed: ListedRole
     title: str
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def work(self, locks: Locks, stop: RunGroup) -> Work:
+        """Its transaction, with the locks of the ServiceAccounts that it changes."""
+        connection = self.move.connection
+        held = [binding_lock(*item.name) for item in self.move.wanted.get(self.listed.arn, ())]
+
+        def run(settings: Settings) -> Result:
+            result = attempt("", partial(locks.run, self.run, settings, held, stop.pause))
+            return self.described(result)
+
+        return Work(connection.cluster, self.title, "", run)
 
     def run(self, settings: Settings) -> Result:
         """Do the phase for this role."""

@@ -6,7 +6,6 @@ state is in IAM only, so another run, on any machine, continues.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -25,18 +24,17 @@ from irsa_cli.core.planning import retire as planning
 from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount, Retiring
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
-from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
+from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import account_json
-from irsa_cli.core.values.patience import current, extend
 from irsa_cli.core.values.shown import plural
 from irsa_cli.transaction.earlier import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
-from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, result_of, run_all
+from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Work, begin_time_limit, carry_out
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
@@ -63,17 +61,6 @@ class Request:
     age: float = 0.0
     unmarked: bool = False
     most: int = 100
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One transaction; `deletes`: it counts for `Request.most`."""
-
-    connection: Connection
-    name: str
-    place: str
-    run: Callable[[Settings], Result]
-    deletes: bool = False
 
 
 def retire(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
@@ -134,10 +121,10 @@ class _Running:
             notices.append(f"{plural(len(left), 'more role')} left for another run (--max {request.most})")
         self.done.notices = notices
         self._run([work for work in works if work.name not in {*left}])
-        self._take_time()
+        begin_time_limit(self.settings)
         trusting = read(lambda: self._trusting(aws, account))
         self._run([
-            _Work(connection, CLUSTER, place, partial(self._provider, connection, arn, trusting))
+            Work(connection.cluster, CLUSTER, place, partial(self._provider, connection, arn, trusting))
             for place, (dead, connection) in proven.items()
             for arn in dead.providers
             if arn in account.providers
@@ -168,31 +155,9 @@ class _Running:
             if not objects & there and not self.settings.dry_run:
                 supersede([path])
 
-    def _take_time(self) -> None:
-        """Begin a time limit: each transaction has its own, and so have the reads before it."""
-        extend(max(0.0, self.settings.timeout - current().remaining))
-
-    def _run(self, works: Sequence[_Work]) -> None:
-        """Carry out the transactions, several at the same time; one that fails stops no other."""
-        begun, start = set(), len(self.done.items)
-
-        def one(work: _Work) -> Item:
-            self._take_time()
-            settings = replace(self.settings, group=self.stop, started=time.monotonic())
-            result = result_of(lambda: work.run(settings))
-            return ended(work.connection.cluster, work.name, result, place=work.place)
-
-        every = [partial(one, work) for work in works]
-        for number, item in run_all(every, self.pace, PARALLEL, lambda: bool(self.stop.number)):
-            begun.add(number)
-            self.done.items.append(item)
-            self.tell(item)
-        self.done.items[start:] = sorted(self.done.items[start:], key=lambda item: (item.place, item.name))
-        self.done.pending += [
-            NotBegun(work.connection.cluster, work.name, work.place)
-            for number, work in enumerate(works)
-            if number not in begun
-        ]
+    def _run(self, works: Sequence[Work]) -> None:
+        settings = replace(self.settings, group=self.stop)
+        carry_out(works, settings, self.pace, self.done, self.tell)
 
     def _trusting(self, aws: AwsSession, account: ReadAccount) -> dict[str, list[str]]:
         """By provider, the roles that still trust it: a list of IAM may be older than this run's writes."""
@@ -243,7 +208,7 @@ class _Running:
         unread = [f"namespace {name} was not read: {item.why}"
                   for name, item in answers.items() if isinstance(item, Unreadable)]  # fmt: skip
         gone = {name for name, item in answers.items() if item is None}
-        works: dict[str, _Work] = {}
+        works: dict[str, Work] = {}
         with Locks.of(connection, self.settings, Command.RETIRE) as locks:
             for role in (role for role in roles if role.account[0] in gone):
                 full_name = role.tags[SERVICE_ACCOUNT_TAG]
@@ -260,7 +225,7 @@ class _Running:
                 )
             self._run(list(works.values())[:most])
 
-    def _binding(self, connection: Connection, full_name: str, role: str, locks: Locks) -> _Work:
+    def _binding(self, connection: Connection, full_name: str, role: str, locks: Locks) -> Work:
         namespace, _, name = full_name.partition("/")
         request = delete_sa.Request(
             self.request.target,
@@ -272,7 +237,11 @@ class _Running:
         )
         delete = partial(delete_sa.delete_binding, connection, request)
         lock = binding_lock(namespace, name)
-        return _Work(connection, full_name, "", lambda settings: when_needed(locks, settings, lock, delete))
+
+        def run(settings: Settings) -> Result:
+            return when_needed(locks, settings, lock, delete)
+
+        return Work(connection.cluster, full_name, "", run)
 
 
 @dataclass(frozen=True)
@@ -285,11 +254,12 @@ class _Retired:
     dead: DeadCluster
     retiring: Retiring
 
-    def work(self, place: str) -> _Work:
+    def work(self, place: str) -> Work:
         """What is done with it: a role without a removal needs no further look."""
         deletes = not self.retiring.why_kept(self.role, self.dead)
         idle = not deletes and not self.retiring.statements(self.role, self.dead)
-        return _Work(self.connection, self.role.name, place, self._stays if idle else self._run, deletes)
+        run = self._stays if idle else self._run
+        return Work(self.connection.cluster, self.role.name, place, run, deletes)
 
     def _run(self, settings: Settings) -> Result:
         """Delete the role, or remove the statements that nobody can use."""
