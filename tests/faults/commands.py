@@ -591,7 +591,7 @@ COMMANDS = {
         ),
         Command(
             "retire",
-            lambda _stage: ("retire", "doomed", "--yes"),
+            lambda _stage: ("retire", "--all", "--unused-for", "30d", "--yes"),
             (_dead_cluster,),
             marked=False,
             deletes=True,
