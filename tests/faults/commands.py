@@ -280,8 +280,22 @@ def _dead_cluster(stage: FaultStage) -> None:
     )
     iam.attach_role_policy(RoleName="doomed", PolicyArn=READ_ONLY)
     iam.put_role_policy(RoleName="doomed", PolicyName="queue", PolicyDocument=json.dumps(DOCUMENT))
+    _age(stage, "doomed")
+
+
+def _without_namespace(stage: FaultStage) -> None:
+    """The namespace of a preview environment is gone, and its binding has been idle."""
+    path = f"/api/v1/namespaces/{NAMESPACE}"
+    account = stage.kube.get(f"{path}/serviceaccounts/app").body
+    _age(stage, account["metadata"]["annotations"][ROLE_ARN].rpartition("/")[2])
+    stage.kube.delete(path)
+    stage.settle()
+
+
+def _age(stage: FaultStage, name: str) -> None:
+    """Let the role have been created long ago; those of others stay as they are."""
     roles = stage.sandbox._front.cloud.iam(ACCOUNT, "aws").roles.values()
-    next(role for role in roles if role.name == "doomed").create_date -= timedelta(days=60)
+    next(role for role in roles if role.name == name).create_date -= timedelta(days=60)
 
 
 def _bare_account(stage: FaultStage) -> None:
@@ -614,7 +628,7 @@ COMMANDS = {
         ),
         Command(
             "retire",
-            lambda _stage: ("retire", "doomed", "--yes"),
+            lambda _stage: ("retire", "--all", "--unused-for", "30d", "--yes"),
             (_dead_cluster,),
             marked=False,
             deletes=True,
@@ -624,6 +638,16 @@ COMMANDS = {
             followers=("recover-all",),
             makes=False,
             parts=(("doomed",), (_OLD_ISSUER.removeprefix("https://"),)),
+        ),
+        Command(
+            "retire-namespace",
+            ("retire", "--namespace", f"{NAMESPACE[:2]}*", "--older-than", "7d", "--yes"),
+            (_provider, _own_namespace, _inline, _bound(*_QUEUE), _without_namespace),
+            deletes=True,
+            like_others=True,
+            ways=ESSENTIAL,
+            followers=("recover-all",),
+            makes=False,
         ),
         Command(
             "apply",

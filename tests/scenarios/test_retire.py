@@ -108,7 +108,7 @@ def test_a_list_that_is_denied_at_the_end_hides_nothing_that_was_done(doomed: St
     stage.sandbox.faults.clear()
     assert (ran.code, ran.metadata["summary"]) == (1, {"committed": 2, "failed": 1}), ran.err
     assert f"the roles that trust {arn} could not be read" in ran.err
-    assert "othing was changed" not in ran.err
+    assert "\nNothing was changed" not in ran.err
     assert roles(stage) == []
     assert arn in stage.aws_world()["oidc_providers"]
     assert retire(stage, "--yes").code == 0

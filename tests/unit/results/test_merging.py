@@ -14,7 +14,7 @@ from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.merging import merge, read_document
 from irsa_cli.core.results.result import SHARED_PARTS, ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
 from tests.support.thoroughness import examples
 from tests.unit.plan.strategies import changes
 
@@ -64,6 +64,12 @@ def test_the_whole_is_what_one_run_says() -> None:
     whole = AppliedList([parts[1], parts[2], parts[0], parts[3]]).envelope().to_json()
     assert whole == one.envelope().to_json()
     assert [error["item"] for error in whole["errors"]] == [1, 3]
+
+
+def test_an_error_of_a_service_is_as_it_was_written() -> None:
+    error = ServiceError("no", code="AccessDenied", service="iam", operation="GetRole", reason="why")
+    text = text_of(item("ns/a", "a", Ended.FAILED, error=error))
+    assert merged(text).envelope().to_json()["errors"] == json.loads(text)["errors"]
 
 
 def test_what_is_missing_is_a_failure() -> None:
