@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, cluster_arn, issuer_of
 from irsa_cli.sandbox.aws.eks_auth import PATH, Agent
 from irsa_cli.sandbox.aws.front import Front
-from irsa_cli.sandbox.aws.trail import TokenExchange
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.kube.admission import Webhook
@@ -281,32 +279,6 @@ class Sandbox:
         """Whether the webhook finds an EKS Pod Identity association of a ServiceAccount; see `lag`."""
         found = self._cluster(cluster)
         return self._front.clusters.associations.is_heeded(found.spec, found.arn, namespace, name)
-
-    def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
-        """Put a VPC endpoint for STS into a cluster's VPC, for EC2 to describe; no call goes through it."""
-        self._front.ec2.put_endpoint(self._cluster(cluster), policy)
-
-    def add_node(self, cluster: str, name: str, *, hop_limit: int = 2, endpoint: bool = True) -> None:
-        """Add a node (by private DNS name) to EC2, with the hop limit and `endpoint` of its metadata."""
-        self._front.ec2.put_node(self._cluster(cluster).spec, name, hop_limit, metadata=endpoint)
-
-    def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
-        """Let EKS describe a cluster otherwise (`version="1.18"`) until the next reset."""
-        self._front.clusters.say(self._cluster(cluster).arn, fields)
-
-    def add_addon(self, cluster: str, name: str) -> None:
-        """Let ListAddons name an add-on, until the next reset."""
-        self._front.clusters.put_addon(self._cluster(cluster).arn, name)
-
-    def add_fargate_profile(self, cluster: str, name: str, *selectors: dict[str, Any]) -> None:
-        """Let EKS tell of a Fargate profile with these selectors, until the next reset."""
-        self._front.clusters.put_fargate_profile(self._cluster(cluster).arn, name, list(selectors))
-
-    def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str, words: str = "") -> None:
-        """Add an exchange of `subject` to CloudTrail that STS refused with `code`, and its message."""
-        found = self._cluster(cluster)
-        token = Token(found.issuer, subject, ("sts.amazonaws.com",))
-        self._front.trail.record(TokenExchange(token, role_arn, found.spec.region, code=code, words=words))
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
         return self._access.review(self._cluster(cluster), body)

@@ -35,7 +35,6 @@ class Cloud:
     def __init__(self) -> None:
         _teach_moto_all_partitions()
         self.lock = threading.RLock()
-        self._apps: dict[str, Any] = {}
         self._opened: set[tuple[str, str]] = set()
         self._with_buckets: set[tuple[str, str]] = set()
 
@@ -143,12 +142,18 @@ class Cloud:
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
         """
+
+        def renamed(found: dict[str, Any]) -> dict[str, Any]:
+            names = found.get("AWS")
+            if isinstance(names, list):
+                return {**found, "AWS": [unique_id if name == arn else name for name in names]}
+            return {**found, "AWS": unique_id} if names == arn else found
+
         for account, partition in self.accounts():
             for role in self.iam(account, partition).roles.values():
                 text = role.assume_role_policy_document
                 if f'"{arn}"' in text:
-                    document = json.loads(text, object_hook=lambda found: _renamed(found, arn, unique_id))
-                    role.assume_role_policy_document = json.dumps(document)
+                    role.assume_role_policy_document = json.dumps(json.loads(text, object_hook=renamed))
 
     def add_bucket(self, account: str, partition: str, name: str) -> None:
         from moto.s3.models import s3_backends
@@ -171,8 +176,7 @@ class Cloud:
             if request.service == "s3":
                 self._ensure_demo_buckets(account, partition)
             try:
-                app = self._app(request.service)
-                code, headers, body = call_app(app, _for_moto(request, account, partition))
+                code, headers, body = call_app(_app(request.service), _for_moto(request, account, partition))
             except Exception as error:
                 # moto raises what it doesn't implement and what it trips over.
                 message = f"The sandbox can't execute {request.operation}: {error!r}"
@@ -189,12 +193,12 @@ class Cloud:
         body = b"Action=ListAccountAliases&Version=2010-05-08"
         self.forward(read_request(Incoming("POST", "/", headers, body)), account, partition)
 
-    def _app(self, service: str) -> Any:
-        if service not in self._apps:
-            from moto.moto_server.werkzeug_app import create_backend_app
 
-            self._apps[service] = create_backend_app(service)  # type: ignore[arg-type]
-        return self._apps[service]
+@cache
+def _app(service: str) -> Any:
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    return create_backend_app(service)  # type: ignore[arg-type]
 
 
 @cache
@@ -208,15 +212,6 @@ def published(name: str) -> dict[str, Any] | None:
     entry, _ = json.JSONDecoder().raw_decode(collection, collection.index("{", at))
     document: dict[str, Any] = entry["Document"]
     return document
-
-
-def _renamed(found: dict[str, Any], old: str, new: str) -> dict[str, Any]:
-    names = found.get("AWS")
-    if names == old:
-        return {**found, "AWS": new}
-    if isinstance(names, list):
-        return {**found, "AWS": [new if name == old else name for name in names]}
-    return found
 
 
 def _for_moto(request: AwsRequest, account: str, partition: str) -> Incoming:
@@ -256,46 +251,45 @@ def _teach_moto_all_partitions() -> None:
 
 def iam_world(iam: Any) -> dict[str, Any]:
     """The roles, own policies and OIDC providers of moto's backend. Taken with `Cloud.lock` held."""
+    own = [policy for policy in iam.managed_policies.values() if ":iam::aws:" not in policy.arn]
     return {
-        "roles": {role.name: _role(role) for role in iam.roles.values()},
-        "policies": {p.arn: _policy(p) for p in iam.managed_policies.values() if ":iam::aws:" not in p.arn},
-        "oidc_providers": {arn: _provider(provider) for arn, provider in iam.open_id_providers.items()},
+        "roles": {
+            role.name: {
+                "arn": role.arn,
+                "path": role.path,
+                "trust": json.loads(role.assume_role_policy_document),
+                "description": role.description or "",
+                "max_session_duration": int(role.max_session_duration or 3600),
+                "boundary": role.permissions_boundary_arn,
+                "tags": pairs(role.tags),
+                "attached": sorted(role.managed_policies),
+                "inline": {name: json.loads(text) for name, text in sorted(role.policies.items())},
+            }
+            for role in iam.roles.values()
+        },
+        "policies": {
+            policy.arn: {
+                "name": policy.name,
+                "path": policy.path,
+                "default_version": policy.default_version_id,
+                "versions": {v.version_id: json.loads(v.document) for v in policy.versions},
+                "attachments": policy.attachment_count,
+                "tags": pairs(policy.get_tags()),
+            }
+            for policy in own
+        },
+        "oidc_providers": {
+            arn: {
+                "url": provider.url,
+                "audiences": sorted(provider.client_id_list),
+                "thumbprints": list(provider.thumbprint_list or []),
+                "tags": pairs(provider.get_tags()),
+            }
+            for arn, provider in iam.open_id_providers.items()
+        },
     }
 
 
-def _role(role: Any) -> dict[str, Any]:
-    return {
-        "arn": role.arn,
-        "path": role.path,
-        "trust": json.loads(role.assume_role_policy_document),
-        "description": role.description or "",
-        "max_session_duration": int(role.max_session_duration or 3600),
-        "boundary": role.permissions_boundary_arn,
-        "tags": _tags(role.tags),
-        "attached": sorted(role.managed_policies),
-        "inline": {name: json.loads(text) for name, text in sorted(role.policies.items())},
-    }
-
-
-def _policy(policy: Any) -> dict[str, Any]:
-    return {
-        "name": policy.name,
-        "path": policy.path,
-        "default_version": policy.default_version_id,
-        "versions": {v.version_id: json.loads(v.document) for v in policy.versions},
-        "attachments": policy.attachment_count,
-        "tags": _tags(policy.get_tags()),
-    }
-
-
-def _provider(provider: Any) -> dict[str, Any]:
-    return {
-        "url": provider.url,
-        "audiences": sorted(provider.client_id_list),
-        "thumbprints": list(provider.thumbprint_list or []),
-        "tags": _tags(provider.get_tags()),
-    }
-
-
-def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
+def pairs(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Tags as a mapping, in the order of their keys."""
     return {tag["Key"]: tag["Value"] for tag in sorted(tags, key=lambda tag: tag["Key"])}

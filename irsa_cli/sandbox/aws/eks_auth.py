@@ -98,7 +98,13 @@ class EksAuth:
         target = association.get("targetRoleArn")
         with self._cloud.lock, self._lag.stale_view(cluster.spec.account, cluster.partition):
             role = self._cloud.principal(association["roleArn"])
-            context = _context(cluster, tags)
+            context = {
+                **of_every_request(),
+                "aws:sourceaccount": [cluster.spec.account],
+                "aws:sourcearn": [cluster.arn],
+                **{f"aws:requesttag/{key}": [value] for key, value in tags.items()},
+                **({"aws:tagkeys": list(tags)} if tags else {}),
+            }
             for action in ("sts:AssumeRole", *(["sts:TagSession"] if tags else [])):
                 document = role.assume_role_policy_document if role else None
                 if not document or not admits(document, action, Who(service=SERVICE), context):
@@ -137,16 +143,6 @@ def _tags(cluster: Cluster, claims: Mapping[str, Any]) -> dict[str, str]:
         "kubernetes-namespace": claims["namespace"],
         "kubernetes-service-account": claims["serviceaccount"]["name"],
         **{f"kubernetes-pod-{key}": value for key, value in pod.items()},
-    }
-
-
-def _context(cluster: Cluster, tags: Mapping[str, str]) -> dict[str, list[str]]:
-    return {
-        **of_every_request(),
-        "aws:sourceaccount": [cluster.spec.account],
-        "aws:sourcearn": [cluster.arn],
-        **{f"aws:requesttag/{key}": [value] for key, value in tags.items()},
-        **({"aws:tagkeys": list(tags)} if tags else {}),
     }
 
 

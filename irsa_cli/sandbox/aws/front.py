@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.callers import Caller, Callers, denied
-from irsa_cli.sandbox.aws.cloud import Cloud
+from irsa_cli.sandbox.aws.cloud import Cloud, pairs
 from irsa_cli.sandbox.aws.clusters import Clusters, Ec2
 from irsa_cli.sandbox.aws.eks_auth import EksAuth
 from irsa_cli.sandbox.aws.iam import calls
@@ -217,7 +217,7 @@ def _principal_tags(caller: Caller, account: Account) -> dict[str, list[str]]:
     else:
         user = account.iam.users.get(caller.name)
         tags = (user.tags if user else None) or []
-    return {f"aws:principaltag/{key.lower()}": [value] for key, value in _pairs(tags).items()}
+    return {f"aws:principaltag/{key.lower()}": [value] for key, value in pairs(tags).items()}
 
 
 def _tag_keys(tags: dict[str, str]) -> dict[str, list[str]]:
@@ -266,7 +266,7 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
     ):
         if name in params:
             found = tagged.get(params[name])
-            return params[name], _pairs(found.get_tags()) if found else {}
+            return params[name], pairs(found.get_tags()) if found else {}
     if request.operation == "CreateOpenIDConnectProvider":
         url = urlsplit(params.get("Url", ""))
         return f"{base}:oidc-provider/{url.netloc}{url.path}", {}
@@ -277,11 +277,7 @@ def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, d
     found = next((holder for holder in holders if holder.name == name), None)
     if found is None or path is not None:
         return f"{base}{path or '/'}{name}", {}
-    return found.arn, _pairs(found.tags or [])
-
-
-def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}
+    return found.arn, pairs(found.tags or [])
 
 
 def _eks_act(request: AwsRequest, account: Account) -> Act:

@@ -87,7 +87,10 @@ class Account:
 def page(request: AwsRequest, keys: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     """The page of sorted `keys` that a call asks for, and the members that tell whether there is more."""
     size = int(request.params.get("MaxItems", "100"))
-    last = _read_marker(request.params["Marker"]) if "Marker" in request.params else ""
+    try:
+        last = urlsafe_b64decode(request.params.get("Marker", "")).decode()
+    except ValueError:
+        raise validation_error("Invalid Marker.") from None
     rest = [key for key in keys if key > last]
     if len(rest) <= size:
         return rest, {"IsTruncated": False}
@@ -101,13 +104,6 @@ def page_of(
     """The page of items that a call asks for, in the order of their keys, as the answer's `member`."""
     keys, more = page(request, sorted(found))
     return result_of(request, {member: [show(found[key]) for key in keys], **more})
-
-
-def _read_marker(marker: str) -> str:
-    try:
-        return urlsafe_b64decode(marker).decode()
-    except ValueError:
-        raise validation_error("Invalid Marker.") from None
 
 
 def serve_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:

@@ -39,15 +39,19 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise validation_error("Invalid Open ID Connect Provider URL")
     account.check_quota(f"{_CLIENT_IDS}Quota", len(request.parameters.get("ClientIDList", [])), _CLIENT_IDS)
-    _check_thumbprints(request)
+    given = request.parameters.get("ThumbprintList", [])
+    if len(given) > _MOST_THUMBPRINTS:
+        raise AwsError("InvalidInput", "Thumbprint list must contain fewer than 5 entries.")
+    for thumbprint in given:
+        if not _THUMBPRINT.fullmatch(thumbprint):
+            raise validation_error(f"Value '{thumbprint}' at 'thumbprintList' must be 40 hexadecimal digits")
     check_tags(request.tags(), any_case=False)
     arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{parts.netloc}{parts.path}"
     if arn in account.iam.open_id_providers:
         raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
     count = len(account.iam.open_id_providers) + 1
     account.check_quota("OpenIdConnectProvidersQuota", count, "OpenIdConnectProvidersPerAccount")
-    thumbprint = hashlib.sha1(parts.netloc.encode()).hexdigest()  # noqa: S324 - as IAM's
-    thumbprints = request.parameters.get("ThumbprintList") or [thumbprint]
+    thumbprints = given or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324 - as IAM's
     audiences = request.parameters.get("ClientIDList", [])
     provider = account.iam.create_open_id_connect_provider(url, thumbprints, audiences, [])
     add_tags(account, provider, request)
@@ -103,15 +107,6 @@ def _check_arn(request: AwsRequest) -> None:
         raise AwsError("InvalidInput", f"Invalid ARN: {arn}")
 
 
-def _check_thumbprints(request: AwsRequest) -> None:
-    thumbprints = request.parameters.get("ThumbprintList", [])
-    if len(thumbprints) > _MOST_THUMBPRINTS:
-        raise AwsError("InvalidInput", "Thumbprint list must contain fewer than 5 entries.")
-    for thumbprint in thumbprints:
-        if not _THUMBPRINT.fullmatch(thumbprint):
-            raise validation_error(f"Value '{thumbprint}' at 'thumbprintList' must be 40 hexadecimal digits")
-
-
 _OPERATION = "GetAccountAuthorizationDetails"
 
 
@@ -162,7 +157,17 @@ def _detailed(role: Any) -> dict[str, Any]:
     boundary = role.permissions_boundary_arn
     return {
         **brief(role),
-        "InstanceProfileList": [_profile(profile) for profile in role.instance_profile_list],
+        "InstanceProfileList": [
+            {
+                "Path": profile.path,
+                "InstanceProfileName": profile.name,
+                "InstanceProfileId": profile.id,
+                "Arn": profile.arn,
+                "CreateDate": profile.create_date,
+                "Roles": [brief(other) for other in profile.roles],
+            }
+            for profile in role.instance_profile_list
+        ],
         "RolePolicyList": [
             {"PolicyName": name, "PolicyDocument": quote(document, safe="")}
             for name, document in sorted(role.policies.items())
@@ -178,17 +183,6 @@ def _detailed(role: Any) -> dict[str, Any]:
         else None,
         "Tags": [{"Key": tag["Key"], "Value": tag["Value"]} for tag in role.tags or []],
         "RoleLastUsed": {"LastUsedDate": role.last_used, "Region": role.last_used_region},
-    }
-
-
-def _profile(profile: Any) -> dict[str, Any]:
-    return {
-        "Path": profile.path,
-        "InstanceProfileName": profile.name,
-        "InstanceProfileId": profile.id,
-        "Arn": profile.arn,
-        "CreateDate": profile.create_date,
-        "Roles": [brief(role) for role in profile.roles],
     }
 
 
