@@ -86,11 +86,6 @@ class Access:
     def __init__(self, front: Front) -> None:
         self._front = front
 
-    def grant(self, cluster: Cluster, arn: str, username: str, groups: tuple[str, ...]) -> None:
-        """From now on the user or role with this ARN is `username`, in `groups`, in the cluster."""
-        entries = self._front.clusters.access_entries
-        entries.put(cluster.spec, cluster.arn, arn, username=username, kubernetesGroups=groups)
-
     def identify(self, cluster: Cluster, token: str) -> Identity | None:
         """The identity of a token in the cluster, also of administrators without entry; else None."""
         try:

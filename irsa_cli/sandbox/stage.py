@@ -271,7 +271,8 @@ class Sandbox:
         own = f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
         arn = user if user.startswith("arn:") else own
         name = username or arn
-        self._access.grant(found, arn, name, tuple(groups))
+        entries = self._front.clusters.access_entries
+        entries.put(found.spec, found.arn, arn, username=name, kubernetesGroups=[*groups])
         if found.arn in self._own:
             self._own[found.arn].api.set_rules(name, rules)
 

@@ -42,14 +42,12 @@ class Sts:
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
         check_parameters("sts", request.operation, request.params)
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
-        account, partition = _place(role_arn)
+        partition, account = parse_role_arn(role_arn).group(1, 2)
         token = read_token(request.params["WebIdentityToken"], self._clusters)
         cluster = self._clusters.with_issuer(token.issuer)
         region = cluster.spec.region if cluster else BY_NAME[partition].home
-        seconds, agent = (
-            int(request.params.get("DurationSeconds") or 3600),
-            request.headers.get("user-agent", ""),
-        )
+        seconds = int(request.params.get("DurationSeconds") or 3600)
+        agent = request.headers.get("user-agent", "")
         exchange = TokenExchange(token, role_arn, region, name, seconds, agent)
         try:
             with self._cloud.lock, self._lag.stale_view(account, partition):
@@ -85,7 +83,7 @@ class Sts:
     def assume_role(self, request: AwsRequest, caller: Caller) -> Session:
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         tags, transitive = _session_tags(request, caller)
-        account, partition = _place(role_arn)
+        partition, account = parse_role_arn(role_arn).group(1, 2)
         with self._cloud.lock, self._lag.stale_view(account, partition):
             role = _role(self._iam(account, partition, "sts:AssumeRole"), role_arn)
             context = {"sts:rolesessionname": [name], "aws:principalarn": [caller.role_arn or caller.arn]}
@@ -139,11 +137,6 @@ class Sts:
             check_identity_policy(policy)
         limit = json.loads(policy) if policy else None
         return self._callers.open_session(role, name, int(seconds), limit, provider)
-
-
-def _place(role_arn: str) -> tuple[str, str]:
-    partition, account = parse_role_arn(role_arn).group(1, 2)
-    return account, partition
 
 
 def _role(iam: Any, arn: str) -> Any:

@@ -73,11 +73,17 @@ class Trail:
         """An exchange at STS, also one that was not made here: what pods have tried, for instance."""
         token, session, role_arn = exchange.token, exchange.session, exchange.role_arn
         partition, account = parse_role_arn(role_arn).group(1, 2)
+        provider = f"arn:{partition}:iam::{account}:oidc-provider/{token.issuer_path}"
         refusal = {"errorCode": exchange.code, "errorMessage": exchange.words or _NO_WORDS}
         record = {
             "eventSource": "sts.amazonaws.com",
             "eventName": "AssumeRoleWithWebIdentity",
-            "userIdentity": _identity(token, partition, account),
+            "userIdentity": {
+                "type": "WebIdentityUser",
+                "principalId": f"{provider}:{token.audiences[0] if token.audiences else ''}:{token.subject}",
+                "userName": token.subject,
+                "identityProvider": provider,
+            },
             "userAgent": exchange.agent,
             "readOnly": True,
             **(refusal if exchange.code else {}),
@@ -158,17 +164,6 @@ class Trail:
         if start > end:
             raise AwsError("InvalidTimeRangeException", "The start time is after the end time.")
         return Answer.of_json(_page(asked, [event for event in found if start <= event.time <= end]))
-
-
-def _identity(token: Token, partition: str, account: str) -> dict[str, str]:
-    provider = f"arn:{partition}:iam::{account}:oidc-provider/{token.issuer_path}"
-    audience = token.audiences[0] if token.audiences else ""
-    return {
-        "type": "WebIdentityUser",
-        "principalId": f"{provider}:{audience}:{token.subject}",
-        "userName": token.subject,
-        "identityProvider": provider,
-    }
 
 
 def _response(session: Session, token: Token) -> dict[str, Any]:

@@ -93,23 +93,20 @@ class Admission:
 
     def _call_webhooks(self, namespace: str, pod: JsonObject) -> JsonObject:
         labels = self._store.get(NAMESPACES, "", namespace)["metadata"].get("labels", {})
-        for configuration in self._store.list(WEBHOOKS)[1]:
-            for webhook in configuration.get("webhooks", []):
-                if is_shown(webhook, pod, labels):
-                    pod = self._call(webhook, namespace, pod)
-        return pod
-
-    def _call(self, webhook: dict[str, Any], namespace: str, pod: JsonObject) -> JsonObject:
+        every = (it for found in self._store.list(WEBHOOKS)[1] for it in found.get("webhooks", []))
         own = self._configuration["webhooks"][0]["clientConfig"]
-        if self._webhook and webhook["clientConfig"] == own:
-            return self._webhook.mutate(pod, namespace)
-        if webhook["failurePolicy"] == "Ignore":
-            return pod
-        where = webhook["clientConfig"].get("url", "a Service")
-        why = f'failed to call webhook: Post "{where}": the sandbox reaches no webhook but its own'
-        cause = f'failed calling webhook "{webhook["name"]}": {why}'
-        message, details = f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
-        raise status.ApiError(500, "InternalError", message, details)
+        for webhook in every:
+            if not is_shown(webhook, pod, labels):
+                continue
+            if self._webhook and webhook["clientConfig"] == own:
+                pod = self._webhook.mutate(pod, namespace)
+            elif webhook["failurePolicy"] != "Ignore":
+                where = webhook["clientConfig"].get("url", "a Service")
+                why = f'failed to call webhook: Post "{where}": the sandbox reaches no webhook but its own'
+                cause = f'failed calling webhook "{webhook["name"]}": {why}'
+                message, details = f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
+                raise status.ApiError(500, "InternalError", message, details)
+        return pod
 
 
 def is_shown(webhook: Mapping[str, Any], pod: JsonObject, namespace_labels: Mapping[str, str]) -> bool:
@@ -131,17 +128,15 @@ def is_shown(webhook: Mapping[str, Any], pod: JsonObject, namespace_labels: Mapp
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Whether a label selector matches; an empty one matches everything."""
-    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
-        _holds(expression, labels) for expression in selector.get("matchExpressions", [])
-    )
 
+    def holds(expression: Mapping[str, Any]) -> bool:
+        there = expression["key"] in labels
+        listed = there and labels[expression["key"]] in expression.get("values", [])
+        verdicts = {"Exists": there, "DoesNotExist": not there, "In": listed, "NotIn": not listed}
+        return verdicts.get(expression["operator"], False)
 
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    there = expression["key"] in labels
-    listed = there and labels[expression["key"]] in expression.get("values", [])
-    return {"Exists": there, "DoesNotExist": not there, "In": listed, "NotIn": not listed}.get(
-        expression["operator"], False
-    )
+    wanted: Mapping[str, str] = selector.get("matchLabels", {})
+    return wanted.items() <= labels.items() and all(map(holds, selector.get("matchExpressions", [])))
 
 
 def _mount_api_token(pod: JsonObject) -> None:

@@ -333,7 +333,9 @@ def read_writing(request: Request, verb: str) -> Writing:
 
 def _is_dry_run(values: list[str], options: str) -> bool:
     if set(values) - {"All"}:
-        error = status.unsupported_value("dryRun", values, ["All"])
+        sent = json.dumps(values, separators=(",", ":"))
+        text = f'Unsupported value: {sent}: supported values: "All"'
+        error = status.FieldError("dryRun", "FieldValueNotSupported", text)
         raise status.invalid(options, "", [error], group="meta.k8s.io")
     return bool(values)
 

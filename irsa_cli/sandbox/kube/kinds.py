@@ -10,6 +10,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 """
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +70,8 @@ def _name_errors(found: Sequence[str], field: str) -> list[status.FieldError]:
         if not name:
             errors.append(status.required_value(where))
         elif name in found[:index]:
-            errors.append(status.duplicate_value(where, name))
+            text = f"Duplicate value: {json.dumps(name)}"
+            errors.append(status.FieldError(where, "FieldValueDuplicate", text))
         else:
             errors += [status.invalid_value(where, name, why) for why in dns_problems(name, label=True)]
     return errors
@@ -81,7 +83,8 @@ def _container_errors(container: JsonObject, volumes: list[str], field: str) -> 
     for index, mount in enumerate(container.get("volumeMounts", [])):
         where, path = f"{field}.volumeMounts[{index}]", mount.get("mountPath", "")
         if mount.get("name", "") not in volumes:
-            errors.append(status.value_not_found(f"{where}.name", mount.get("name", "")))
+            text = f"Not found: {json.dumps(mount.get('name', ''))}"
+            errors.append(status.FieldError(f"{where}.name", "FieldValueNotFound", text))
         if not path:
             errors.append(status.required_value(f"{where}.mountPath"))
         elif path in paths:

@@ -88,16 +88,15 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
             _check_keys(keys)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _syntax_error()
-    return found
-
-
 def _parsed(text: str, otherwise: AwsError) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise _syntax_error()
+        return found
+
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError):
         raise otherwise from None
 
@@ -211,8 +210,9 @@ def check_parameters(service: str, operation: str, params: Mapping[str, str]) ->
     shape = model.operation_model(operation).input_shape if operation in model.operation_names else None
     if shape is None:
         return
+    shown: Callable[[str], str] = lambda value: f" '{value}'" if service == "sts" else ""  # noqa: E731
     wrong = [
-        f"Value{_shown(value, service)} at '{field}' failed to satisfy constraint: {rule}"
+        f"Value{' null' if value is None else shown(value)} at '{field}' failed to satisfy constraint: {rule}"
         for field, value, rule in _breaches(shape, "", "", params)
     ]
     if wrong:
@@ -231,10 +231,6 @@ def check_tags(tags: Sequence[tuple[str, str]], *, any_case: bool = True) -> Non
     if len({key.lower() if any_case else key for key, _ in tags}) < len(tags):
         more = " Please note that Tag keys are case insensitive." if any_case else ""
         raise AwsError("InvalidInput", f"Duplicate tag keys found.{more}")
-
-
-def _shown(value: str | None, service: str) -> str:
-    return " null" if value is None else f" '{value}'" if service == "sts" else ""
 
 
 def _breaches(
@@ -287,13 +283,11 @@ def _rules(shape: Any, value: str) -> list[tuple[str, bool]]:
         )
     if "pattern" in about:
         rule = f"Member must satisfy regular expression pattern: {about['pattern']}"
-        rules.append((rule, _matches(about["pattern"], value)))
+        # A regular expression of Java's, which has names for kinds of letters.
+        pattern: str = about["pattern"]
+        flags = 0 if r"\p{" in pattern else re.ASCII
+        kept = re.fullmatch(pattern.replace(r"\p{L}\p{Z}\p{N}", r"\w\s"), value, flags) is not None
+        rules.append((rule, kept))
     if getattr(shape, "enum", None):
         rules.append((f"Member must satisfy enum value set: [{', '.join(shape.enum)}]", value in shape.enum))
     return rules
-
-
-def _matches(pattern: str, value: str) -> bool:
-    """Whether a value is as a regular expression of Java's says, which has names for kinds of letters."""
-    flags = 0 if r"\p{" in pattern else re.ASCII
-    return re.fullmatch(pattern.replace(r"\p{L}\p{Z}\p{N}", r"\w\s"), value, flags) is not None
