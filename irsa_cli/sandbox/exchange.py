@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import unquote_plus
 
-from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call, Fault
+from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call, Fault, table
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -25,6 +25,8 @@ _ENDINGS: Mapping[str, Ending] = {
     "garble-after": "garbled",
     "drip": "dripping",
 }
+_THROTTLING = table("throttling")
+"""By service, its error (code, message, HTTP status) for calls that come too fast."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,6 @@ class Endpoint(Protocol):
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         """An error in the service's own shape."""
-
-    def throttled(self, service: str) -> Answer:
-        """The service's answer to calls that come too fast."""
 
 
 @dataclass(frozen=True)
@@ -189,22 +188,19 @@ class Exchange:
             back = {"Location": request.target} if 300 <= fault.status < 400 else {}
             headers = {"Content-Type": fault.content_type, **back}
             return Delivery(Answer(fault.status, fault.body.encode(), headers, code))
-        return _damaged(fault, execute())
+        answer = execute()
+        if fault.kind == "half-body":
+            half = answer.body[: len(answer.body) // 2]
+            answer = Answer(answer.status, half, answer.headers, answer.error_code)
+        return Delivery(answer, _ENDINGS.get(fault.kind, "whole"), fault.seconds)
 
 
 def _refusal(fault: Fault, endpoint: Endpoint, label: Label) -> Answer:
     if fault.kind == "throttle":
-        return endpoint.throttled(label.service)
+        return endpoint.failure(label.service, *_THROTTLING.get(label.service, _THROTTLING[""]))
     if fault.kind == "status":
         return Answer(fault.status if fault.status >= 500 else 500, error_code=str(fault.status))
     return endpoint.failure(label.service, fault.code, fault.message, fault.status)
-
-
-def _damaged(fault: Fault, answer: Answer) -> Delivery:
-    if fault.kind == "half-body":
-        half = answer.body[: len(answer.body) // 2]
-        return Delivery(Answer(answer.status, half, answer.headers, answer.error_code))
-    return Delivery(answer, _ENDINGS.get(fault.kind, "whole"), fault.seconds)
 
 
 @dataclass

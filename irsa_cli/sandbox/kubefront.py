@@ -51,11 +51,9 @@ class KubeFront:
         return Answer(code, body, kept, _reason(code, body))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
-        return Answer.of_json(ApiError(status, code, message).body(), status, code)
-
-    def throttled(self, service: str) -> Answer:
-        answer = self.failure(service, "TooManyRequests", "too many requests, please try again later", 429)
-        answer.headers["Retry-After"] = "1"
+        answer = Answer.of_json(ApiError(status, code, message).body(), status, code)
+        if code == "TooManyRequests":
+            answer.headers["Retry-After"] = "1"
         return answer
 
 

@@ -66,29 +66,25 @@ class Cloud:
 
     def open_account(self, account: str, partition: str) -> None:
         """Give a new account AWS's managed policies and the user `admin`."""
+        from moto.iam.models import AWSManagedPolicy
+
         with self.lock:
             if (account, partition) in self._opened:
                 return
             self._opened.add((account, partition))
-            self._add_managed_policies(account, partition)
-            self.add_user(account, partition, "admin")
             iam = self.iam(account, partition)
+            for name in MANAGED:
+                policy = AWSManagedPolicy(  # type: ignore[abstract] # as in moto
+                    name,
+                    account_id=account,
+                    region=partition,
+                    path=_PATHS.get(name, "/"),
+                    document=json.dumps(published(name)),
+                )
+                iam.aws_managed_policies.append(policy)
+                iam.managed_policies[policy.arn] = policy
+            self.add_user(account, partition, "admin")
             iam.attach_user_policy(f"arn:{partition}:iam::aws:policy/AdministratorAccess", "admin")
-
-    def _add_managed_policies(self, account: str, partition: str) -> None:
-        from moto.iam.models import AWSManagedPolicy
-
-        iam = self.iam(account, partition)
-        for name in MANAGED:
-            policy = AWSManagedPolicy(  # type: ignore[abstract] # as in moto
-                name,
-                account_id=account,
-                region=partition,
-                path=_PATHS.get(name, "/"),
-                document=json.dumps(published(name)),
-            )
-            iam.aws_managed_policies.append(policy)
-            iam.managed_policies[policy.arn] = policy
 
     def add_user(self, account: str, partition: str, name: str, policy: dict[str, Any] | None = None) -> None:
         from moto.iam.models import AccessKey
@@ -172,11 +168,17 @@ class Cloud:
                 s3_backends[account][partition].create_bucket(name, BY_NAME[partition].home)
 
     def forward(self, request: AwsRequest, account: str, partition: str) -> Answer:
+        """Let moto execute a call. It reads service and region from one header, the account from another."""
+        region = request.region or BY_NAME[partition].home
+        key = request.signature.access_key if request.signature else "AKIASANDBOXSANDBOX00"
+        scope = f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{request.service}/aws4_request"
+        own = {"authorization": f"{scope}, SignedHeaders=host, Signature=0", "x-moto-account-id": account}
+        call = Incoming(request.method, request.target, {**request.headers, **own}, request.body)
         with self.lock:
             if request.service == "s3":
                 self._ensure_demo_buckets(account, partition)
             try:
-                code, headers, body = call_app(_app(request.service), _for_moto(request, account, partition))
+                code, headers, body = call_app(_app(request.service), call)
             except Exception as error:
                 # moto raises what it doesn't implement and what it trips over.
                 message = f"The sandbox can't execute {request.operation}: {error!r}"
@@ -212,19 +214,6 @@ def published(name: str) -> dict[str, Any] | None:
     entry, _ = json.JSONDecoder().raw_decode(collection, collection.index("{", at))
     document: dict[str, Any] = entry["Document"]
     return document
-
-
-def _for_moto(request: AwsRequest, account: str, partition: str) -> Incoming:
-    """The request in moto's form: with service and region in the header, and the account."""
-    region = request.region or BY_NAME[partition].home
-    key = request.signature.access_key if request.signature else "AKIASANDBOXSANDBOX00"
-    scope = f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{request.service}/aws4_request"
-    headers = {
-        **request.headers,
-        "authorization": f"{scope}, SignedHeaders=host, Signature=0",
-        "x-moto-account-id": account,
-    }
-    return Incoming(request.method, request.target, headers, request.body)
 
 
 def user_key(account: str, partition: str, name: str) -> tuple[str, str]:

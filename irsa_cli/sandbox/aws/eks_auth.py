@@ -194,6 +194,3 @@ class Agent:
         fault = "server" if status >= 500 else "client"
         text = f"[{uuid.uuid4()}]: ({code}): {message}, fault: {fault}" if code else message
         return Answer(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8"}, code or "agent")
-
-    def throttled(self, service: str) -> Answer:
-        return self.failure(service, "ThrottlingException", "Rate exceeded", 429)

@@ -29,8 +29,6 @@ from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
 from irsa_cli.sandbox.exchange import Incoming, Label
 from irsa_cli.sandbox.model import Answer, table
 
-_THROTTLING = table("throttling")
-
 
 class Front:
     """All of the sandbox's AWS as one endpoint."""
@@ -86,9 +84,6 @@ class Front:
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         return render_error(service, AwsError(code, message, status))
-
-    def throttled(self, service: str) -> Answer:
-        return render_error(service, AwsError(*_THROTTLING.get(service, ("Throttling", "Rate exceeded"))))
 
     def identify(self, request: Incoming) -> Caller:
         with self.cloud.lock:
@@ -197,27 +192,19 @@ def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
     maker = makers.get(request.service)
     # CloudTrail's and EC2's calls that are served are about no resource.
     act = maker(request, account) if maker else Act(f"{request.service}:{request.operation}", "*")
+    iam, session = account.iam, caller.session
+    holder = iam.roles.get(session.role_id) if session else iam.users.get(caller.name)
+    tags = {**pairs((holder.tags if holder else None) or []), **(session.tags if session else {})}
     common = {
         "aws:principalarn": [caller.role_arn or caller.arn],
         "aws:principalaccount": [caller.account],
         "aws:requestedregion": [request.region],
         "aws:username": [caller.name],
-        **_principal_tags(caller, account),
+        **{f"aws:principaltag/{key.lower()}": [value] for key, value in tags.items()},
         **caller.federation,
         **of_every_request(),
     }
     return Act(act.action, act.resource, {**common, **act.context})
-
-
-def _principal_tags(caller: Caller, account: Account) -> dict[str, list[str]]:
-    if caller.session:
-        role = account.iam.roles.get(caller.session.role_id)
-        more = [{"Key": key, "Value": value} for key, value in caller.session.tags.items()]
-        tags = (role.tags if role else []) + more
-    else:
-        user = account.iam.users.get(caller.name)
-        tags = (user.tags if user else None) or []
-    return {f"aws:principaltag/{key.lower()}": [value] for key, value in pairs(tags).items()}
 
 
 def _tag_keys(tags: dict[str, str]) -> dict[str, list[str]]:

@@ -189,7 +189,9 @@ def read_request(incoming: Incoming) -> AwsRequest:
     else:
         service = "eks" if path.startswith("/clusters") else "s3"
     if service in ("eks", "eks-auth"):
-        operation = _eks_operation(service, method, path)
+        place = "/" + "/".join(part for part in path.split("/") if part)
+        names = (n for verb, form, n in _eks_routes(service) if verb == method and re.fullmatch(form, place))
+        operation = next(names, f"{method} {path}")
     elif service == "s3":
         operation = _s3_operation(method, path, query)
     elif service in _JSON:
@@ -215,12 +217,6 @@ def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Sig
         signed, value = found[1][1], found[2][1]
         date, token = headers.get("x-amz-date", ""), headers.get("x-amz-security-token", "")
     return Signature(key, region, service, date, tuple(signed.split(";")), value, token, presigned=presigned)
-
-
-def _eks_operation(service: str, method: str, path: str) -> str:
-    place = "/" + "/".join(part for part in path.split("/") if part)
-    names = (n for verb, form, n in _eks_routes(service) if verb == method and re.fullmatch(form, place))
-    return next(names, f"{method} {path}")
 
 
 @cache

@@ -158,7 +158,13 @@ class Trail:
         place = (caller.account, caller.partition, request.region)
         with self._lock:
             found = [event for event in reversed(self._events) if event.place == place]
-        for attribute in _attributes(asked):
+        attributes = [
+            (it.get("AttributeKey"), it.get("AttributeValue")) for it in asked.get("LookupAttributes", [])
+        ]
+        if len(attributes) > 1 or any(key not in _KEYS or not value for key, value in attributes):
+            message = "You can specify one lookup attribute, with one of the documented keys and a value."
+            raise AwsError("InvalidLookupAttributesException", message)
+        for attribute in attributes:
             found = [event for event in found if event.matches(*attribute)]
         start, end = asked.get("StartTime", 0), asked.get("EndTime", float("inf"))
         if start > end:
@@ -178,16 +184,6 @@ def _response(session: Session, token: Token) -> dict[str, Any]:
         "provider": f"arn:{session.partition}:iam::{session.account}:oidc-provider/{token.issuer_path}",
         "audience": token.audiences[0],
     }
-
-
-def _attributes(asked: dict[str, Any]) -> list[tuple[str, str]]:
-    found = [
-        (item.get("AttributeKey"), item.get("AttributeValue")) for item in asked.get("LookupAttributes", [])
-    ]
-    if len(found) > 1 or any(key not in _KEYS or not value for key, value in found):
-        message = "You can specify one lookup attribute, with one of the documented keys and a value."
-        raise AwsError("InvalidLookupAttributesException", message)
-    return found
 
 
 def _page(asked: dict[str, Any], found: list[_Event]) -> dict[str, Any]:

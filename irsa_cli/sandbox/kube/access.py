@@ -243,7 +243,13 @@ class Authorizer:
             return route.verb == "create" and who != ANONYMOUS
         with self._lock:
             rules = self._rules.get(who.username, ())
-        return any(_matches(rule, route) for rule in rules)
+        return any(
+            rule.namespace in (None, route.namespace)
+            and not {route.group, "*"}.isdisjoint(rule.groups)
+            and not {route.verb, "*"}.isdisjoint(rule.verbs)
+            and not {route.full_resource, "*"}.isdisjoint(rule.resources)
+            for rule in rules
+        )
 
     @staticmethod
     def _allows_path(who: Identity, route: Route) -> bool:
@@ -254,15 +260,6 @@ class Authorizer:
         if who != ANONYMOUS and route.path.split("/")[1] in ("api", "apis"):
             return True  # As the ClusterRole system:discovery has it.
         return route.path in _PUBLIC_PATHS
-
-
-def _matches(rule: Rule, route: Route) -> bool:
-    return (
-        rule.namespace in (None, route.namespace)
-        and not {route.group, "*"}.isdisjoint(rule.groups)
-        and not {route.verb, "*"}.isdisjoint(rule.verbs)
-        and not {route.full_resource, "*"}.isdisjoint(rule.resources)
-    )
 
 
 def refusal(who: Identity, route: Route) -> str:

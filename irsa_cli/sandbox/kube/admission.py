@@ -78,8 +78,18 @@ class Admission:
         if account.get("imagePullSecrets"):
             spec.setdefault("imagePullSecrets", account["imagePullSecrets"])
         mounted = account.get("automountServiceAccountToken", True)
-        if spec.get("automountServiceAccountToken", mounted):
-            _mount_api_token(pod)
+        bare = [
+            container
+            for container in containers_of(pod)
+            if all(mount.get("mountPath") != _API_FOLDER for mount in container.get("volumeMounts", []))
+        ]
+        if bare and spec.get("automountServiceAccountToken", mounted):
+            volume = f"kube-api-access-{random_end()}"
+            mount = {"name": volume, "readOnly": True, "mountPath": _API_FOLDER}
+            for container in bare:
+                container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
+            projected = {"sources": copy.deepcopy(_API_TOKEN), "defaultMode": 0o644}
+            spec["volumes"] = [*spec.get("volumes", []), {"name": volume, "projected": projected}]
 
     def _account(self, namespace: str, name: str) -> JsonObject | None:
         try:
@@ -139,21 +149,6 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     return wanted.items() <= labels.items() and all(map(holds, selector.get("matchExpressions", [])))
 
 
-def _mount_api_token(pod: JsonObject) -> None:
-    name = f"kube-api-access-{random_end()}"
-    mount = {"name": name, "readOnly": True, "mountPath": _API_FOLDER}
-    bare = [
-        container
-        for container in containers_of(pod)
-        if all(mount.get("mountPath") != _API_FOLDER for mount in container.get("volumeMounts", []))
-    ]
-    for container in bare:
-        container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
-    if bare:
-        volume = {"name": name, "projected": {"sources": copy.deepcopy(_API_TOKEN), "defaultMode": 0o644}}
-        pod["spec"]["volumes"] = [*pod["spec"].get("volumes", []), volume]
-
-
 WEBHOOK_URL = "https://127.0.0.1:23443/mutate"
 """Where EKS's own configuration leads to: a port of the control plane itself."""
 _PREFIX = "eks.amazonaws.com/"
@@ -176,19 +171,6 @@ class _Way:
     variables: Mapping[str, str]
 
 
-def _web_identity(annotations: Mapping[str, str]) -> _Way | None:
-    role = annotations.get(f"{_PREFIX}role-arn")
-    if not role:
-        return None
-    return _Way(
-        "aws-iam-token",
-        "/var/run/secrets/eks.amazonaws.com/serviceaccount",
-        "token",
-        annotations.get(f"{_PREFIX}audience", "sts.amazonaws.com"),
-        {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": "{path}"},
-    )
-
-
 _POD_IDENTITY = _Way(**table("pod identity"))
 
 
@@ -208,9 +190,14 @@ class PodWebhook:
         """The pod with what the webhook adds; the same as before when that is nothing."""
         name = pod["spec"].get("serviceAccountName", "")
         found = self.annotations(namespace, name) or {}
-        way = _POD_IDENTITY if self.associated(namespace, name) else _web_identity(found)
-        if way is None:
-            return pod
+        role, way = found.get(f"{_PREFIX}role-arn"), _POD_IDENTITY
+        if not self.associated(namespace, name):
+            if not role:
+                return pod
+            audience = found.get(f"{_PREFIX}audience", "sts.amazonaws.com")
+            variables = {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": "{path}"}
+            folder = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+            way = _Way("aws-iam-token", folder, "token", audience, variables)
         pod = copy.deepcopy(pod)
         own: Mapping[str, str] = pod["metadata"].get("annotations", {})
         skipped = next(csv.reader([own.get(f"{_PREFIX}skip-containers", "")]), [])

@@ -39,12 +39,17 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
         raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
     metadata: dict[str, Any] = {"resourceVersion": version}
     if request.args.get("continue"):
-        version, start = _read_token(request.args["continue"])
+        token = request.args["continue"]
+        try:
+            read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+            version, start = str(int(read["rv"])), str(read["start"])
+        except (ValueError, KeyError, TypeError):
+            raise status.bad_request("invalid continue token: continue key is not valid") from None
         metadata["resourceVersion"] = version
         objects = [obj for obj in objects if _key(obj) >= start]
     if 0 < limit < len(objects):
-        token = {"v": _META, "rv": int(version), "start": _key(objects[limit - 1]) + "\0"}
-        text = json.dumps(token, separators=(",", ":"))
+        following = {"v": _META, "rv": int(version), "start": _key(objects[limit - 1]) + "\0"}
+        text = json.dumps(following, separators=(",", ":"))
         metadata["continue"] = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
         # How many of the rest are selected nobody has counted.
         if not any(request.args.get(key) for key in ("fieldSelector", "labelSelector")):
@@ -100,14 +105,6 @@ def wants(request: Request, kind: str, version: str) -> bool:
 def _key(obj: JsonObject) -> str:
     metadata = obj["metadata"]
     return f"{metadata.get('namespace', '')}/{metadata['name']}"
-
-
-def _read_token(token: str) -> tuple[str, str]:
-    try:
-        read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return str(int(read["rv"])), str(read["start"])
-    except (ValueError, KeyError, TypeError):
-        raise status.bad_request("invalid continue token: continue key is not valid") from None
 
 
 _LABEL_KEY = r"\s*(?P<key>[-./\w]+)\s*"

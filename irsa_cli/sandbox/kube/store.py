@@ -70,18 +70,6 @@ def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
     ]
 
 
-def _immutable_errors(kind: Kind, old: JsonObject, new: JsonObject) -> list[status.FieldError]:
-    errors = [
-        status.invalid_value(f"metadata.{key}", new["metadata"].get(key, ""), "field is immutable")
-        for key in ("name", "uid")
-        if new["metadata"].get(key) != old["metadata"].get(key)
-    ]
-    for key, reason in kind.frozen.items():
-        if new.get(key) != old.get(key):
-            errors.append(status.FieldError(key, reason, "field is immutable"))
-    return errors
-
-
 @dataclass
 class Store:
     """All objects of one cluster. Methods are atomic; what goes in and comes out is copied.
@@ -205,7 +193,17 @@ class Store:
                 new = _with_server_fields(kind, old, new)
                 kind.fill_in(new)
                 _note(kind, old, new, by.manager)
-            errors = [*_immutable_errors(kind, old, new), *_errors(kind, new)]
+            errors = [
+                status.invalid_value(f"metadata.{key}", new["metadata"].get(key, ""), "field is immutable")
+                for key in ("name", "uid")
+                if new["metadata"].get(key) != old["metadata"].get(key)
+            ]
+            errors += [
+                status.FieldError(key, reason, "field is immutable")
+                for key, reason in kind.frozen.items()
+                if new.get(key) != old.get(key)
+            ]
+            errors += _errors(kind, new)
             if errors:
                 raise status.invalid(kind.kind, new["metadata"].get("name", ""), errors, group=kind.group)
             if new != old and not by.dry_run:

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from irsa_cli.sandbox.aws.callers import powers_of
 from irsa_cli.sandbox.aws.iam import roles
-from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, page_of, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.account import Account, page, page_of, serve_tags, tags_of
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, result_of, validation_error
@@ -54,7 +54,7 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
     thumbprints = given or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324 - as IAM's
     audiences = request.parameters.get("ClientIDList", [])
     provider = account.iam.create_open_id_connect_provider(url, thumbprints, audiences, [])
-    add_tags(account, provider, request)
+    serve_tags(account, provider, request)
     return result_of(request, {"OpenIDConnectProviderArn": provider.arn})
 
 
@@ -98,7 +98,10 @@ def remove_client_id(account: Account, request: AwsRequest) -> Answer:
 
 def existing_provider(account: Account, request: AwsRequest) -> Any:
     _check_arn(request)
-    return account.provider(request)
+    arn = request.params["OpenIDConnectProviderArn"]
+    if arn not in account.iam.open_id_providers:
+        raise no_such_entity(f"OpenIDConnect Provider not found for arn {arn}")
+    return account.iam.open_id_providers[arn]
 
 
 def _check_arn(request: AwsRequest) -> None:
@@ -121,36 +124,31 @@ def get_account_authorization_details(account: Account, request: AwsRequest) -> 
     policies = {
         f"policy {policy.arn}": policy
         for policy in account.iam.managed_policies.values()
-        if _is_asked(policy, filters, used)
+        # Of AWS's own, those that somebody has attached.
+        if ("LocalManagedPolicy" if ":iam::aws:" not in policy.arn else "AWSManagedPolicy") in filters
+        and (":iam::aws:" not in policy.arn or policy.arn in used)
     }
     keys, more = page(request, sorted((*roles, *policies)))
     found = {
         "RoleDetailList": [_detailed(roles[key]) for key in keys if key in roles],
-        "Policies": [_policy(policies[key]) for key in keys if key in policies],
+        "Policies": [
+            {
+                **brief_policy(policies[key]),
+                "PolicyVersionList": [
+                    {
+                        "Document": quote(version.document, safe=""),
+                        "VersionId": version.version_id,
+                        "IsDefaultVersion": version.version_id == policies[key].default_version_id,
+                    }
+                    for version in policies[key].versions
+                ],
+            }
+            for key in keys
+            if key in policies
+        ],
     }
     empty: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": []}
     return result_of(request, {**empty, **found, **more})
-
-
-def _is_asked(policy: Any, filters: set[str], used: set[str]) -> bool:
-    """Whether a policy is of a kind that is asked for; of AWS's own, those that somebody has attached."""
-    if ":iam::aws:" in policy.arn:
-        return policy.arn in used and "AWSManagedPolicy" in filters
-    return "LocalManagedPolicy" in filters
-
-
-def _policy(policy: Any) -> dict[str, Any]:
-    return {
-        **brief_policy(policy),
-        "PolicyVersionList": [
-            {
-                "Document": quote(version.document, safe=""),
-                "VersionId": version.version_id,
-                "IsDefaultVersion": version.version_id == policy.default_version_id,
-            }
-            for version in policy.versions
-        ],
-    }
 
 
 def _detailed(role: Any) -> dict[str, Any]:
@@ -212,7 +210,15 @@ def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
     layers = [powers.identity, *([[powers.boundary]] if powers.boundary is not None else [])]
     verdicts = {verdict(layer, act) for layer in layers}
     decision = "explicitDeny" if "deny" in verdicts else "implicitDeny" if "silent" in verdicts else "allowed"
-    missing = sorted(_missing(layers, act))
+    statements = [s for layer in layers for document in layer for s in listed(document.get("Statement", []))]
+    keys = {
+        key
+        for statement in statements
+        if any(like(name, act.action, ignore_case=True) for name in listed(statement.get("Action", [])))
+        for block in statement.get("Condition", {}).values()
+        for key in block
+    }
+    missing = sorted(key for key in keys if key.lower() not in act.context)
     one = {
         "EvalResourceName": act.resource,
         "EvalResourceDecision": decision,
@@ -228,22 +234,15 @@ def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
     }
 
 
-def _missing(layers: list[Any], act: Act) -> set[str]:
-    statements = [s for layer in layers for document in layer for s in listed(document.get("Statement", []))]
-    about = [
-        s
-        for s in statements
-        if any(like(a, act.action, ignore_case=True) for a in listed(s.get("Action", [])))
-    ]
-    keys = {key for s in about for block in s.get("Condition", {}).values() for key in block}
-    return {key for key in keys if key.lower() not in act.context}
-
-
 _Rule = Callable[[Account, AwsRequest], Answer | None]
 
 
 def _tag_provider(account: Account, request: AwsRequest) -> Answer:
     return serve_tags(account, existing_provider(account, request), request)
+
+
+def _tag_role(account: Account, request: AwsRequest) -> Answer:
+    return serve_tags(account, account.role(request), request)
 
 
 def _tag_policy(account: Account, request: AwsRequest) -> Answer:
@@ -277,9 +276,7 @@ _RULES: dict[str, _Rule] = {
     "ListRolePolicies": lambda account, request: page_of(
         request, "PolicyNames", {name: name for name in account.role(request).policies}
     ),
-    "ListRoleTags": lambda account, request: page_of(
-        request, "Tags", {tag["Key"]: tag for tag in account.role(request).tags}
-    ),
+    "ListRoleTags": _tag_role,
     "ListRoles": roles.list_roles,
     "PutRolePermissionsBoundary": roles.put_role_permissions_boundary,
     "PutRolePolicy": roles.put_role_policy,
@@ -288,10 +285,10 @@ _RULES: dict[str, _Rule] = {
     "SimulatePrincipalPolicy": simulate_principal_policy,
     "TagOpenIDConnectProvider": _tag_provider,
     "TagPolicy": _tag_policy,
-    "TagRole": roles.tag_role,
+    "TagRole": _tag_role,
     "UntagOpenIDConnectProvider": _tag_provider,
     "UntagPolicy": _tag_policy,
-    "UntagRole": roles.untag_role,
+    "UntagRole": _tag_role,
     "UpdateAssumeRolePolicy": roles.update_assume_role_policy,
     "UpdateRole": roles.update_role,
     "UpdateRoleDescription": roles.update_role_description,

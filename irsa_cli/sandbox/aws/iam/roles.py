@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.iam import grammar
-from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page_of, tags_of
+from irsa_cli.sandbox.aws.iam.account import Account, page_of, serve_tags, tags_of
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, limit_exceeded, no_such_entity, result_of
 from irsa_cli.sandbox.model import Answer
 
@@ -110,25 +110,6 @@ def existing_role_policy(account: Account, request: AwsRequest) -> None:
         raise no_such_entity(f"The role policy with name {name} cannot be found.")
 
 
-def tag_role(account: Account, request: AwsRequest) -> Answer:
-    """Adds or replaces tags; keys ignore case."""
-    role, new = account.role(request), request.tags()
-    grammar.check_tags(new)
-    names = {key.lower() for key, _ in new}
-    kept = [tag for tag in role.tags if tag["Key"].lower() not in names]
-    account.check_quota("TagsQuota", len(kept) + len(new), "TagsPerResource")
-    role.tags = kept + [{"Key": key, "Value": value} for key, value in new]
-    return result_of(request)
-
-
-def untag_role(account: Account, request: AwsRequest) -> Answer:
-    """Removes tags; keys that are not there are ignored."""
-    role = account.role(request)
-    names = {key.lower() for key in request.parameters.get("TagKeys", [])}
-    role.tags = [tag for tag in role.tags if tag["Key"].lower() not in names]
-    return result_of(request)
-
-
 def list_roles(account: Account, request: AwsRequest) -> Answer:
     """Pages stay in order when roles go away between them; moto's don't."""
     prefix = request.params.get("PathPrefix", "/")
@@ -214,7 +195,7 @@ def create_policy(account: Account, request: AwsRequest) -> Answer:
         params.get("Description", ""), params.get("Path", "/"), params["PolicyDocument"], name, []
     )
     policy.id = f"ANPA{policy.id[:17]}"
-    add_tags(account, policy, request)
+    serve_tags(account, policy, request)
     with_tags = {"Tags": tags_of(policy)} if policy.tags else {}
     return result_of(request, {"Policy": {**_listed(account, policy), **with_tags}})
 
