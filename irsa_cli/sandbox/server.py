@@ -266,14 +266,10 @@ def strangers_tls() -> ssl.SSLContext:
     return Authority().context()
 
 
-_KEYS: list[rsa.RSAPrivateKey] = []
-
-
-def signing_key(number: int) -> rsa.RSAPrivateKey:
+@functools.cache
+def signing_key(_number: int) -> rsa.RSAPrivateKey:
     """A key for the cluster with this number. Made once in a process: it takes a tenth of a second."""
-    while len(_KEYS) <= number:
-        _KEYS.append(rsa.generate_private_key(public_exponent=65537, key_size=2048))
-    return _KEYS[number]
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 DISCOVERY = "/.well-known/openid-configuration"

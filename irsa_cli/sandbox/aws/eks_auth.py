@@ -58,10 +58,7 @@ class EksAuth:
             "subject": {key: association[key] for key in ("namespace", "serviceAccount")},
             "audience": SERVICE,
             "podIdentityAssociation": {key: association[key] for key in ("associationArn", "associationId")},
-            "assumedRoleUser": {
-                "arn": session.arn,
-                "assumeRoleId": f"{session.role_id}:{session.name}",
-            },
+            "assumedRoleUser": {"arn": session.arn, "assumeRoleId": session.caller.user_id},
             "credentials": {
                 "accessKeyId": session.access_key,
                 "secretAccessKey": session.secret,
@@ -127,10 +124,8 @@ class EksAuth:
             "DurationSeconds": str(_CHAINED_SECONDS),
             **({"Policy": json.dumps(limit)} if limit else {}),
         }
-        user = f"{first.role_id}:{first.name}"
-        caller = Caller(first.account, first.partition, first.arn, user, first.name, first.role_arn, first)
         try:
-            return self._sts.assume_role(replace(request, params=params), caller)
+            return self._sts.assume_role(replace(request, params=params), first.caller)
         except AwsError as error:
             raise AwsError("AccessDeniedException", _DENIED) from error
 

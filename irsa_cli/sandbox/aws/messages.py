@@ -109,13 +109,9 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class AwsRequest:
-    """One call. `params` are those of the query protocol; `target` is path and query as sent."""
+class AwsRequest(Incoming):
+    """One call. `params` are those of the query protocol."""
 
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
     params: Mapping[str, str]
     signature: Signature | None
     service: str

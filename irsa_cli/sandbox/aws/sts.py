@@ -53,7 +53,7 @@ class Sts:
             with self._cloud.lock, self._lag.stale_view(account, partition):
                 iam = self._iam(account, partition, ACTION)
                 provider = provider_for(token, iam, role_arn, self._clusters)
-                role = _role(iam, role_arn)
+                role = self._cloud.principal(role_arn)
                 check_trust(role, token, provider, name)
                 longest = int(role.max_session_duration or 3600)
                 session = self._open(request, role, name, longest, provider.arn)
@@ -85,7 +85,8 @@ class Sts:
         tags, transitive = _session_tags(request, caller)
         partition, account = parse_role_arn(role_arn).group(1, 2)
         with self._cloud.lock, self._lag.stale_view(account, partition):
-            role = _role(self._iam(account, partition, "sts:AssumeRole"), role_arn)
+            self._iam(account, partition, "sts:AssumeRole")
+            role = self._cloud.principal(role_arn)
             context = {"sts:rolesessionname": [name], "aws:principalarn": [caller.role_arn or caller.arn]}
             context |= caller.federation
             if "ExternalId" in request.params:
@@ -139,10 +140,6 @@ class Sts:
         return self._callers.open_session(role, name, int(seconds), limit, provider)
 
 
-def _role(iam: Any, arn: str) -> Any:
-    return next((role for role in iam.roles.values() if role.arn == arn), None)
-
-
 def note_use(role: Any, region: str) -> None:
     """Update GetRole's RoleLastUsed. IAM itself does so hours later, for calls, not for credentials."""
     role.last_used, role.last_used_region = datetime.now(timezone.utc), region
@@ -174,7 +171,7 @@ def _session_tags(request: AwsRequest, caller: Caller) -> tuple[dict[str, str], 
 
 def _assumed(session: Session) -> dict[str, Any]:
     return {
-        "AssumedRoleUser": {"AssumedRoleId": f"{session.role_id}:{session.name}", "Arn": session.arn},
+        "AssumedRoleUser": {"AssumedRoleId": session.caller.user_id, "Arn": session.arn},
         "Credentials": {
             "AccessKeyId": session.access_key,
             "SecretAccessKey": session.secret,

@@ -180,7 +180,7 @@ def _response(session: Session, token: Token) -> dict[str, Any]:
             "expiration": session.expires.strftime("%b %d, %Y, %I:%M:%S %p"),
         },
         "subjectFromWebIdentityToken": token.subject,
-        "assumedRoleUser": {"assumedRoleId": f"{session.role_id}:{session.name}", "arn": session.arn},
+        "assumedRoleUser": {"assumedRoleId": session.caller.user_id, "arn": session.arn},
         "provider": f"arn:{session.partition}:iam::{session.account}:oidc-provider/{token.issuer_path}",
         "audience": token.audiences[0],
     }

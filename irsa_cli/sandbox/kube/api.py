@@ -60,7 +60,7 @@ class KubeApi:
 
     def set_rules(self, username: str, rules: Sequence[Rule]) -> None:
         """Set what `username` may do from now on; members of `system:masters` may do everything."""
-        self._authorizer.set_rules(username, rules)
+        self._authorizer.rules[username] = tuple(rules)
 
     def put(self, manifests: Iterable[JsonObject]) -> None:
         """Create these objects; nobody is asked, and no webhook."""
@@ -68,7 +68,7 @@ class KubeApi:
             self._store.create(kinds.BY_NAME[body["kind"]], body["metadata"].get("namespace", ""), body)
 
     def reset(self) -> None:
-        self._authorizer.reset()
+        self._authorizer.rules.clear()
         self._store.reset()
         self._admission.install()
 

@@ -27,16 +27,14 @@ def create_role(account: Account, request: AwsRequest) -> Answer:
     if answer.status >= 400:
         return answer
     role = account.role(request)
-    tags = {"Tags": role.tags} if role.tags else {}
-    return result_of(request, {"Role": {**brief(role), **_boundary(role), **tags}})
+    return result_of(request, {"Role": {**brief(role), **_details(role)}})
 
 
 def get_role(account: Account, request: AwsRequest) -> Answer:
     """A role with all that is on it but its policies."""
     role = account.role(request)
     used = {"LastUsedDate": role.last_used, "Region": role.last_used_region}
-    shown = {**_listed_role(role), **_boundary(role), "RoleLastUsed": used}
-    return result_of(request, {"Role": {**shown, **({"Tags": role.tags} if role.tags else {})}})
+    return result_of(request, {"Role": {**_listed_role(role), **_details(role), "RoleLastUsed": used}})
 
 
 def delete_role(account: Account, request: AwsRequest) -> Answer:
@@ -160,12 +158,11 @@ def _listed_role(role: Any) -> dict[str, Any]:
     return {**brief(role), "Description": role.description or None, "MaxSessionDuration": longest}
 
 
-def _boundary(role: Any) -> dict[str, Any]:
-    if not role.permissions_boundary_arn:
-        return {}
+def _details(role: Any) -> dict[str, Any]:
+    arn = role.permissions_boundary_arn
     # The documentation says PermissionsBoundaryPolicy; what IAM says was recorded on 2026-02-11.
-    boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": role.permissions_boundary_arn}
-    return {"PermissionsBoundary": boundary}
+    boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn} if arn else None
+    return {"PermissionsBoundary": boundary, "Tags": role.tags or None}
 
 
 def brief(role: Any) -> dict[str, Any]:
@@ -196,8 +193,7 @@ def create_policy(account: Account, request: AwsRequest) -> Answer:
     )
     policy.id = f"ANPA{policy.id[:17]}"
     serve_tags(account, policy, request)
-    with_tags = {"Tags": tags_of(policy)} if policy.tags else {}
-    return result_of(request, {"Policy": {**_listed(account, policy), **with_tags}})
+    return result_of(request, {"Policy": {**_listed(account, policy), "Tags": tags_of(policy) or None}})
 
 
 def get_policy(account: Account, request: AwsRequest) -> Answer:
