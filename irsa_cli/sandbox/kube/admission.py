@@ -108,10 +108,11 @@ class Admission:
         for webhook in every:
             if not is_shown(webhook, pod, labels):
                 continue
-            if self._webhook and webhook["clientConfig"] == own:
+            client = webhook.get("clientConfig", {})
+            if self._webhook and client == own:
                 pod = self._webhook.mutate(pod, namespace)
             elif webhook["failurePolicy"] != "Ignore":
-                where = webhook["clientConfig"].get("url", "a Service")
+                where = client.get("url", "a Service")
                 why = f'failed to call webhook: Post "{where}": the sandbox reaches no webhook but its own'
                 cause = f'failed calling webhook "{webhook["name"]}": {why}'
                 message, details = f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
