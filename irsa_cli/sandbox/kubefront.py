@@ -78,45 +78,40 @@ CLUSTER_HEADER = "x-k8s-aws-id"
 _PARAMETERS = frozenset(table("token parameters"))
 
 
-class Access:
-    """The identities of callers by the access entries of all clusters."""
+def identify(front: Front, cluster: Cluster, token: str) -> Identity | None:
+    """The identity of a token in the cluster, also of administrators without entry; else None."""
+    try:
+        caller = front.identify(_presigned_call(token, cluster.spec.name))
+    except (AwsError, ValueError):
+        return None
+    entry = front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
+    if entry and entry["_principal"] in ("", caller.user_id.partition(":")[0]):
+        return Identity(entry["username"], tuple(entry["kubernetesGroups"]), caller.arn)
+    at_home = (caller.account, caller.partition) == (cluster.spec.account, cluster.partition)
+    with front.cloud.lock:
+        is_admin = at_home and front.callers.is_admin(caller)
+    return Identity(caller.arn, ("system:masters",), caller.arn) if is_admin else None
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
 
-    def identify(self, cluster: Cluster, token: str) -> Identity | None:
-        """The identity of a token in the cluster, also of administrators without entry; else None."""
-        try:
-            caller = self._front.identify(_presigned_call(token, cluster.spec.name))
-        except (AwsError, ValueError):
-            return None
-        entry = self._front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
-        if entry and entry["_principal"] in ("", caller.user_id.partition(":")[0]):
-            return Identity(entry["username"], tuple(entry["kubernetesGroups"]), caller.arn)
-        at_home = (caller.account, caller.partition) == (cluster.spec.account, cluster.partition)
-        with self._front.cloud.lock:
-            is_admin = at_home and self._front.callers.is_admin(caller)
-        return Identity(caller.arn, ("system:masters",), caller.arn) if is_admin else None
-
-    def review(self, cluster: Cluster, body: bytes) -> Answer:
-        """The answer of an authentication webhook to a TokenReview."""
-        try:
-            review = json.loads(body)
-            token, version = review["spec"]["token"], review["apiVersion"]
-        except (ValueError, KeyError, TypeError):
-            return Answer(400, b"not a TokenReview", {"Content-Type": "text/plain"})
-        who = self.identify(cluster, token)
-        status: dict[str, Any] = {"authenticated": who is not None}
-        if who:
-            extra = {"arn": [who.arn]}
-            status["user"] = {
-                "username": who.username,
-                "uid": who.arn,
-                "groups": list(who.groups),
-                "extra": extra,
-            }
-        reviewed = {"apiVersion": version, "kind": "TokenReview", "status": status}
-        return Answer.of_json(reviewed)
+def review(front: Front, cluster: Cluster, body: bytes) -> Answer:
+    """The answer of an authentication webhook to a TokenReview."""
+    try:
+        review = json.loads(body)
+        token, version = review["spec"]["token"], review["apiVersion"]
+    except (ValueError, KeyError, TypeError):
+        return Answer(400, b"not a TokenReview", {"Content-Type": "text/plain"})
+    who = identify(front, cluster, token)
+    status: dict[str, Any] = {"authenticated": who is not None}
+    if who:
+        extra = {"arn": [who.arn]}
+        status["user"] = {
+            "username": who.username,
+            "uid": who.arn,
+            "groups": list(who.groups),
+            "extra": extra,
+        }
+    reviewed = {"apiVersion": version, "kind": "TokenReview", "status": status}
+    return Answer.of_json(reviewed)
 
 
 def access_key(authorization: str) -> str:

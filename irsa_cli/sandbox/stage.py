@@ -19,7 +19,7 @@ from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.kube.admission import Webhook
 from irsa_cli.sandbox.kube.api import KubeApi
-from irsa_cli.sandbox.kubefront import Access, KubeFront
+from irsa_cli.sandbox.kubefront import KubeFront, identify, review
 from irsa_cli.sandbox.model import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
@@ -62,7 +62,6 @@ class Sandbox:
             self._front = Front(Cloud())
             self.quotas: dict[str, int] = self._front.quotas
             """IAM's quotas in all accounts, by the names of GetAccountSummary; may be changed."""
-            self._access = Access(self._front)
             authority = Authority()
             self._tls = authority.context()
             self.ca_pem = authority.pem
@@ -182,7 +181,7 @@ class Sandbox:
             self.ca_pem,
             lambda namespace, name: self.associated(cluster.arn, namespace, name),
         )
-        api = KubeApi(issuer, key, lambda token: self._access.identify(cluster, token), webhook=webhook)
+        api = KubeApi(issuer, key, lambda token: identify(self._front, cluster, token), webhook=webhook)
         server = Server(self._exchange, KubeFront(api), self._tls, name="kubernetes")
         cluster = Cluster(spec, server.url, self.ca_pem, issuer, api.jwks)
         self._own[cluster.arn] = _Own(api, server)
@@ -282,7 +281,7 @@ class Sandbox:
         return self._front.clusters.associations.is_heeded(found.spec, found.arn, namespace, name)
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
-        return self._access.review(self._cluster(cluster), body)
+        return review(self._front, self._cluster(cluster), body)
 
     def _cluster(self, name: str) -> Cluster:
         for cluster in self._front.clusters.all():
