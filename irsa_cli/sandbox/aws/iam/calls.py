@@ -72,42 +72,31 @@ def get_provider(account: Account, request: AwsRequest) -> Answer:
 
 
 def delete_provider(account: Account, request: AwsRequest) -> None:
-    _check_arn(request)
-    arn = request.params.get("OpenIDConnectProviderArn", "")
-    if arn not in account.iam.open_id_providers:
-        raise no_such_entity(f"OpenId connect Provider {arn} cannot be found.")
+    existing_provider(account, request, "OpenId connect Provider {arn} cannot be found.")
 
 
-def add_client_id(account: Account, request: AwsRequest) -> Answer:
-    """Registers an audience; adding it again changes nothing."""
-    provider = existing_provider(account, request)
-    wanted = request.params.get("ClientID", "")
-    if wanted not in provider.client_id_list:
-        account.check_quota(f"{_CLIENT_IDS}Quota", len(provider.client_id_list) + 1, _CLIENT_IDS)
-        provider.client_id_list = [*provider.client_id_list, wanted]
+def change_client_ids(account: Account, request: AwsRequest) -> Answer:
+    """Adds or removes an audience; adding it again, or removing one that isn't there, changes nothing."""
+    provider, named = existing_provider(account, request), request.params["ClientID"]
+    others = [client for client in provider.client_id_list if client != named]
+    if request.operation.startswith("Remove"):
+        provider.client_id_list = others
+    elif named not in provider.client_id_list:
+        account.check_quota(f"{_CLIENT_IDS}Quota", len(others) + 1, _CLIENT_IDS)
+        provider.client_id_list = [*others, named]
     return result_of(request)
 
 
-def remove_client_id(account: Account, request: AwsRequest) -> Answer:
-    """Removes an audience; removing one that isn't there changes nothing."""
-    provider = existing_provider(account, request)
-    unwanted = request.params.get("ClientID", "")
-    provider.client_id_list = [c for c in provider.client_id_list if c != unwanted]
-    return result_of(request)
-
-
-def existing_provider(account: Account, request: AwsRequest) -> Any:
-    _check_arn(request)
+def existing_provider(
+    account: Account, request: AwsRequest, missing: str = "OpenIDConnect Provider not found for arn {arn}"
+) -> Any:
+    """The provider, which has to be there; `missing` is what IAM says else."""
     arn = request.params["OpenIDConnectProviderArn"]
-    if arn not in account.iam.open_id_providers:
-        raise no_such_entity(f"OpenIDConnect Provider not found for arn {arn}")
-    return account.iam.open_id_providers[arn]
-
-
-def _check_arn(request: AwsRequest) -> None:
-    arn = request.params.get("OpenIDConnectProviderArn", "")
     if not _ARN.fullmatch(arn):
         raise AwsError("InvalidInput", f"Invalid ARN: {arn}")
+    if arn not in account.iam.open_id_providers:
+        raise no_such_entity(missing.format(arn=arn))
+    return account.iam.open_id_providers[arn]
 
 
 _OPERATION = "GetAccountAuthorizationDetails"
@@ -152,7 +141,6 @@ def get_account_authorization_details(account: Account, request: AwsRequest) -> 
 
 
 def _detailed(role: Any) -> dict[str, Any]:
-    boundary = role.permissions_boundary_arn
     return {
         **brief(role),
         "InstanceProfileList": [
@@ -170,17 +158,10 @@ def _detailed(role: Any) -> dict[str, Any]:
             {"PolicyName": name, "PolicyDocument": quote(document, safe="")}
             for name, document in sorted(role.policies.items())
         ],
-        "AttachedManagedPolicies": [
-            {"PolicyName": policy.name, "PolicyArn": policy.arn} for policy in role.managed_policies.values()
-        ],
-        "PermissionsBoundary": {
-            "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
-            "PermissionsBoundaryArn": boundary,
-        }
-        if boundary
-        else None,
-        "Tags": [{"Key": tag["Key"], "Value": tag["Value"]} for tag in role.tags or []],
-        "RoleLastUsed": {"LastUsedDate": role.last_used, "Region": role.last_used_region},
+        "AttachedManagedPolicies": role.attached_managed_policies,
+        "PermissionsBoundary": role.permissions_boundary,
+        "Tags": role.tags or [],
+        "RoleLastUsed": role.role_last_used,
     }
 
 
@@ -250,7 +231,7 @@ def _tag_policy(account: Account, request: AwsRequest) -> Answer:
 
 
 _RULES: dict[str, _Rule] = {
-    "AddClientIDToOpenIDConnectProvider": add_client_id,
+    "AddClientIDToOpenIDConnectProvider": change_client_ids,
     "AttachRolePolicy": roles.attach_role_policy,
     "CreateOpenIDConnectProvider": create_provider,
     "CreatePolicy": roles.create_policy,
@@ -280,7 +261,7 @@ _RULES: dict[str, _Rule] = {
     "ListRoles": roles.list_roles,
     "PutRolePermissionsBoundary": roles.put_role_permissions_boundary,
     "PutRolePolicy": roles.put_role_policy,
-    "RemoveClientIDFromOpenIDConnectProvider": remove_client_id,
+    "RemoveClientIDFromOpenIDConnectProvider": change_client_ids,
     "SetDefaultPolicyVersion": roles.policy_version,
     "SimulatePrincipalPolicy": simulate_principal_policy,
     "TagOpenIDConnectProvider": _tag_provider,

@@ -33,8 +33,8 @@ def create_role(account: Account, request: AwsRequest) -> Answer:
 def get_role(account: Account, request: AwsRequest) -> Answer:
     """A role with all that is on it but its policies."""
     role = account.role(request)
-    used = {"LastUsedDate": role.last_used, "Region": role.last_used_region}
-    return result_of(request, {"Role": {**_listed_role(role), **_details(role), "RoleLastUsed": used}})
+    shown = {**_listed_role(role), **_details(role), "RoleLastUsed": role.role_last_used}
+    return result_of(request, {"Role": shown})
 
 
 def delete_role(account: Account, request: AwsRequest) -> Answer:
