@@ -2,7 +2,8 @@
 
 AssumeRoleWithWebIdentity is recorded, at once (AWS takes minutes), in the role's account and the region
 of the cluster that issued the token, since the unsigned call names none. Tokens that can't be verified leave
-no event. So are calls of IAM that have changed something, in the region in which IAM is at home.
+no event. So are calls of IAM that have changed something, in the region in which IAM is at home. Of what AWS
+records, what was answered and the parts that are the same for all of them are left out.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html and
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 """
@@ -92,11 +93,7 @@ class Trail:
                 "roleSessionName": exchange.session_name,
                 "durationSeconds": exchange.seconds,
             },
-            "responseElements": _response(session, token) if session else None,
-            "requestID": str(uuid.uuid4()),
             "resources": [{"accountId": account, "type": _ROLE, "ARN": role_arn}],
-            "managementEvent": True,
-            "eventCategory": "Management",
         }
         key = session.access_key if session else ""
         self._add((account, partition, exchange.region), record, [(_ROLE, role_arn)], key)
@@ -127,10 +124,8 @@ class Trail:
         """An event in an account, partition and region, of which the record says the rest."""
         now, number = datetime.now(timezone.utc), str(uuid.uuid4())
         whole = {
-            "eventVersion": "1.08",
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "awsRegion": place[2],
-            "sourceIPAddress": "127.0.0.1",
             "eventID": number,
             "eventType": "AwsApiCall",
             "recipientAccountId": place[0],
@@ -170,20 +165,6 @@ class Trail:
         if start > end:
             raise AwsError("InvalidTimeRangeException", "The start time is after the end time.")
         return Answer.of_json(_page(asked, [event for event in found if start <= event.time <= end]))
-
-
-def _response(session: Session, token: Token) -> dict[str, Any]:
-    """As documented, without the session token: nothing secret in a log that is only for show."""
-    return {
-        "credentials": {
-            "accessKeyId": session.access_key,
-            "expiration": session.expires.strftime("%b %d, %Y, %I:%M:%S %p"),
-        },
-        "subjectFromWebIdentityToken": token.subject,
-        "assumedRoleUser": {"assumedRoleId": session.caller.user_id, "arn": session.arn},
-        "provider": f"arn:{session.partition}:iam::{session.account}:oidc-provider/{token.issuer_path}",
-        "audience": token.audiences[0],
-    }
 
 
 def _page(asked: dict[str, Any], found: list[_Event]) -> dict[str, Any]:
