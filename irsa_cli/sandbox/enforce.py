@@ -77,10 +77,6 @@ def _string_like(value: str, wanted: _Wanted) -> bool:
     return pattern is not None and fnmatchcase(value, pattern)
 
 
-def _equal(value: str, wanted: _Wanted) -> bool:
-    return value == wanted.filled()
-
-
 def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
     text = wanted.filled()
     return text is not None and value.lower() == text.lower()
@@ -89,10 +85,6 @@ def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
 def _arn_like(value: str, wanted: _Wanted) -> bool:
     patterns, parts = wanted.parts(), value.split(":", 5)
     return len(patterns) == len(parts) and all(map(_string_like, parts, patterns))
-
-
-def _same_bool(value: str, wanted: _Wanted) -> bool:
-    return value.lower() == wanted.text.lower() and value.lower() in ("true", "false")
 
 
 def _in_network(value: str, wanted: _Wanted) -> bool:
@@ -131,12 +123,12 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanEquals": ge,
 }
 _POSITIVE: dict[str, _Test] = {
-    "StringEquals": _equal,
+    "StringEquals": lambda value, wanted: value == wanted.filled(),
     "StringEqualsIgnoreCase": _equal_ignoring_case,
     "StringLike": _string_like,
     "ArnEquals": _arn_like,
     "ArnLike": _arn_like,
-    "Bool": _same_bool,
+    "Bool": lambda value, wanted: value.lower() == wanted.text.lower() and value.lower() in ("true", "false"),
     "BinaryEquals": lambda *_: False,  # No key here is binary.
     "IpAddress": _in_network,
     **{f"Numeric{name}": _ordered(float, order) for name, order in _ORDERS.items()},

@@ -37,7 +37,7 @@ class KubeFront:
         route = parse_route(request.method, unquote(urlsplit(request.target).path))
         operation = f"{request.method} {route.full_resource or route.path}"
         caller = access_key(request.headers.get("authorization", ""))
-        name = route.name or _name_in(request.body)
+        name = route.name or _told(request.body, "metadata", "name")
         inside = route.namespace and route.resource != "namespaces"
         return Label("kubernetes", operation, f"{route.namespace}/{name}" if inside else name, caller)
 
@@ -48,7 +48,7 @@ class KubeFront:
             # A mistake of the sandbox's own; the client must not take it for a broken connection.
             return self.failure("kubernetes", "InternalError", repr(error), 500)
         kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
-        return Answer(code, body, kept, _reason(code, body))
+        return Answer(code, body, kept, "" if code < 400 else _told(body, "reason") or str(code))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         answer = Answer.of_json(ApiError(status, code, message).body(), status, code)
@@ -57,20 +57,15 @@ class KubeFront:
         return answer
 
 
-def _name_in(body: bytes) -> str:
+def _told(body: bytes, *path: str) -> str:
+    """A member of a body in JSON; empty if there is none."""
     try:
-        return str(json.loads(body)["metadata"]["name"])
+        found = json.loads(body)
+        for part in path:
+            found = found[part]
+        return str(found)
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def _reason(code: int, body: bytes) -> str:
-    if code < 400:
-        return ""
-    try:
-        return str(json.loads(body).get("reason") or code)
-    except (ValueError, AttributeError):
-        return str(code)
 
 
 PREFIX = "k8s-aws-v1."

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
+from botocore import xform_name
+
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.messages import (
@@ -98,6 +100,11 @@ def page_of(
     """The page of items that a call asks for, in the order of their keys, as the answer's `member`."""
     keys, more = page(request, sorted(found))
     return result_of(request, {member: [show(found[key]) for key in keys], **more})
+
+
+def members(holder: Any, *names: str, kind: str = "") -> dict[str, Any]:
+    """Members of an answer, from the attributes of moto's object, whose names don't repeat its `kind`."""
+    return {name: getattr(holder, xform_name(name.removeprefix(kind))) for name in names}
 
 
 def serve_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:

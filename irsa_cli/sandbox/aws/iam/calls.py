@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from irsa_cli.sandbox.aws.callers import powers_of
 from irsa_cli.sandbox.aws.iam import roles
-from irsa_cli.sandbox.aws.iam.account import Account, page, page_of, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.account import Account, members, page, page_of, serve_tags, tags_of
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, result_of, validation_error
@@ -61,14 +61,8 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
 def get_provider(account: Account, request: AwsRequest) -> Answer:
     """A provider; its URL is without https://."""
     provider = existing_provider(account, request)
-    shown = {
-        "Url": provider.url,
-        "ClientIDList": provider.client_id_list,
-        "ThumbprintList": provider.thumbprint_list,
-        "CreateDate": provider.create_date,
-        "Tags": tags_of(provider),
-    }
-    return result_of(request, shown)
+    shown = members(provider, "Url", "ClientIDList", "ThumbprintList", "CreateDate")
+    return result_of(request, {**shown, "Tags": tags_of(provider)})
 
 
 def delete_provider(account: Account, request: AwsRequest) -> None:
@@ -99,6 +93,7 @@ def existing_provider(
     return account.iam.open_id_providers[arn]
 
 
+_OF_PROFILES = ("Path", "InstanceProfileName", "InstanceProfileId", "Arn", "CreateDate")
 _OPERATION = "GetAccountAuthorizationDetails"
 
 
@@ -145,11 +140,7 @@ def _detailed(role: Any) -> dict[str, Any]:
         **brief(role),
         "InstanceProfileList": [
             {
-                "Path": profile.path,
-                "InstanceProfileName": profile.name,
-                "InstanceProfileId": profile.id,
-                "Arn": profile.arn,
-                "CreateDate": profile.create_date,
+                **members(profile, *_OF_PROFILES, kind="InstanceProfile"),
                 "Roles": [brief(other) for other in profile.roles],
             }
             for profile in role.instance_profile_list

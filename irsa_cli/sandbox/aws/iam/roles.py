@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.iam import grammar
-from irsa_cli.sandbox.aws.iam.account import Account, page_of, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.account import Account, members, page_of, serve_tags, tags_of
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, limit_exceeded, no_such_entity, result_of
 from irsa_cli.sandbox.model import Answer
 
@@ -167,14 +167,8 @@ def _details(role: Any) -> dict[str, Any]:
 
 def brief(role: Any) -> dict[str, Any]:
     """CreateRole's description of a role."""
-    return {
-        "Path": role.path,
-        "RoleName": role.name,
-        "RoleId": role.id,
-        "Arn": role.arn,
-        "CreateDate": role.create_date,
-        "AssumeRolePolicyDocument": quote(role.assume_role_policy_document, safe=""),
-    }
+    shown = members(role, "Path", "RoleName", "RoleId", "Arn", "CreateDate", kind="Role")
+    return {**shown, "AssumeRolePolicyDocument": quote(role.assume_role_policy_document, safe="")}
 
 
 def create_policy(account: Account, request: AwsRequest) -> Answer:
@@ -247,9 +241,8 @@ def list_policy_versions(account: Account, request: AwsRequest) -> Answer:
     policy = existing_policy(account, request)
     shown = [
         {
-            "VersionId": version.version_id,
+            **members(version, "VersionId", "CreateDate"),
             "IsDefaultVersion": version.version_id == policy.default_version_id,
-            "CreateDate": version.create_date,
         }
         for version in reversed(policy.versions)
     ]
@@ -271,14 +264,8 @@ def list_policies(account: Account, request: AwsRequest) -> Answer:
 
 
 def brief_policy(policy: Any) -> dict[str, Any]:
-    return {
-        "PolicyName": policy.name,
-        "PolicyId": policy.id,
-        "Arn": policy.arn,
-        "Path": policy.path,
-        "DefaultVersionId": policy.default_version_id,
-        "AttachmentCount": policy.attachment_count,
-    }
+    names = ("PolicyName", "PolicyId", "Arn", "Path", "DefaultVersionId", "AttachmentCount")
+    return members(policy, *names, kind="Policy")
 
 
 def _listed(account: Account, policy: Any) -> dict[str, Any]:
@@ -288,8 +275,7 @@ def _listed(account: Account, policy: Any) -> dict[str, Any]:
             role.permissions_boundary_arn == policy.arn for role in account.iam.roles.values()
         ),
         "IsAttachable": True,
-        "CreateDate": policy.create_date,
-        "UpdateDate": policy.update_date,
+        **members(policy, "CreateDate", "UpdateDate"),
     }
 
 
