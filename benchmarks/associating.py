@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.measuring import LATENCY, alone, irsa, measure, report, sequential
 from irsa_cli.sandbox import Sandbox
+from tests.support.eks_states import add_addon
 
 READ_ONLY = ("--attach-policy-arn", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
 ROUNDS = 3
@@ -31,7 +32,7 @@ def _measured(sandbox: Sandbox, env: Mapping[str, str], arguments: Sequence[str]
 
 def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
     """The longest chains of calls; the shortest of several rounds, as a busy machine waits."""
-    sandbox.add_addon("demo", "eks-pod-identity-agent")
+    add_addon(sandbox, "demo", "eks-pod-identity-agent")
     found: dict[str, list[tuple[int, int]]] = {}
     for number in range(ROUNDS):
         arguments = ("create-sa", f"given-{number}", "--pod-identity", "--create-service-account", *READ_ONLY)

@@ -80,8 +80,5 @@ class Control:
         self._sandbox.faults.add(Fault(**asked))
 
     def _grant(self, asked: dict[str, Any]) -> None:
-        rules = [
-            Rule(tuple(rule["verbs"]), tuple(rule["resources"]), rule.get("namespace"))
-            for rule in asked.pop("rules", [])
-        ]
+        rules = [Rule(**rule) for rule in asked.pop("rules", [])]
         self._sandbox.grant(asked.pop("cluster"), asked.pop("user"), rules=rules, **asked)

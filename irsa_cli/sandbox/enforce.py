@@ -59,17 +59,10 @@ class _Wanted:
         return default.strip().removeprefix("'").removesuffix("'") if comma else None
 
     def parts(self) -> list[_Wanted]:
-        """The components of an ARN; a variable's name may hold colons."""
-        found, depth = [""], 0
-        for position, char in enumerate(self.text):
-            if self.variables is not None and self.text.startswith("${", position):
-                depth += 1
-            depth -= char == "}" and depth > 0
-            if char == ":" and not depth and len(found) < 6:
-                found.append("")
-            else:
-                found[-1] += char
-        return [_Wanted(part, self.variables) for part in found]
+        """The six components of an ARN, none if it has fewer; a variable's name may hold colons."""
+        form = r"(?:\$\{[^}]*\}|(?!\$\{)[^:])*" if self.variables is not None else "[^:]*"
+        found = re.fullmatch(":".join([*[f"({form})"] * 5, "(.*)"]), self.text, re.DOTALL)
+        return [_Wanted(part, self.variables) for part in found.groups()] if found else []
 
 
 def like(pattern: str, value: str, variables: Context | None = None, *, ignore_case: bool = False) -> bool:
@@ -84,10 +77,6 @@ def _string_like(value: str, wanted: _Wanted) -> bool:
     return pattern is not None and fnmatchcase(value, pattern)
 
 
-def _equal(value: str, wanted: _Wanted) -> bool:
-    return value == wanted.filled()
-
-
 def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
     text = wanted.filled()
     return text is not None and value.lower() == text.lower()
@@ -96,10 +85,6 @@ def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
 def _arn_like(value: str, wanted: _Wanted) -> bool:
     patterns, parts = wanted.parts(), value.split(":", 5)
     return len(patterns) == len(parts) and all(map(_string_like, parts, patterns))
-
-
-def _same_bool(value: str, wanted: _Wanted) -> bool:
-    return value.lower() == wanted.text.lower() and value.lower() in ("true", "false")
 
 
 def _in_network(value: str, wanted: _Wanted) -> bool:
@@ -138,27 +123,18 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanEquals": ge,
 }
 _POSITIVE: dict[str, _Test] = {
-    "StringEquals": _equal,
+    "StringEquals": lambda value, wanted: value == wanted.filled(),
     "StringEqualsIgnoreCase": _equal_ignoring_case,
     "StringLike": _string_like,
     "ArnEquals": _arn_like,
     "ArnLike": _arn_like,
-    "Bool": _same_bool,
+    "Bool": lambda value, wanted: value.lower() == wanted.text.lower() and value.lower() in ("true", "false"),
     "BinaryEquals": lambda *_: False,  # No key here is binary.
     "IpAddress": _in_network,
     **{f"Numeric{name}": _ordered(float, order) for name, order in _ORDERS.items()},
     **{f"Date{name}": _ordered(_instant, order) for name, order in _ORDERS.items()},
 }
-_NEGATIVE: dict[str, _Test] = {
-    "StringNotEquals": _equal,
-    "StringNotEqualsIgnoreCase": _equal_ignoring_case,
-    "StringNotLike": _string_like,
-    "ArnNotEquals": _arn_like,
-    "ArnNotLike": _arn_like,
-    "NotIpAddress": _in_network,
-    "NumericNotEquals": _ordered(float, eq),
-    "DateNotEquals": _ordered(_instant, eq),
-}
+_NEGATIVE = {name: _POSITIVE[name.replace("Not", "", 1)] for name in table("negated operators")}
 _OF_ARNS = frozenset({"ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"})
 """Of these, it is not documented what they say to a value that is no ARN."""
 
@@ -190,7 +166,7 @@ def holds(
         _holds_for(
             operator,
             context.get(key.lower()),
-            [_Wanted(_text(v), source) for v in listed(wanted)],
+            [_Wanted(str(v).lower() if isinstance(v, bool) else str(v), source) for v in listed(wanted)],
             denies=denies,
         )
         for operator, keys in block.items()
@@ -232,10 +208,6 @@ def _verdicts(name: str, values: Sequence[str], wanted: list[_Wanted]) -> Iterat
 def listed(value: Any) -> list[Any]:
     """A value that may stand without a list, as one."""
     return value if isinstance(value, list) else [value]
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 Document = Mapping[str, Any]
@@ -302,14 +274,11 @@ def _fits(statement: Mapping[str, Any], act: Act, *, variables: bool, wary: bool
     if not _names(statement, "Resource", lambda pattern: like(pattern, act.resource, source)):
         return False
     conditions = statement.get("Condition", {})
-    if wary and not all(_is_known(key, act) for keys in conditions.values() for key in keys):
-        return bool(statement["Effect"] == "Deny")
-    return holds(conditions, act.context, variables=variables, denies=statement["Effect"] == "Deny")
-
-
-def _is_known(key: str, act: Act) -> bool:
-    name = key.lower()
-    return name in _KEYS or name in act.context or name.startswith(_TAGS)
+    denies: bool = statement["Effect"] == "Deny"
+    keys = [key.lower() for keys in conditions.values() for key in keys] if wary else []
+    if not all(key in _KEYS or key in act.context or key.startswith(_TAGS) for key in keys):
+        return denies
+    return holds(conditions, act.context, variables=variables, denies=denies)
 
 
 def _acts(statement: Mapping[str, Any], action: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import unquote_plus
 
-from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call, Fault
+from irsa_cli.sandbox.model import HANDSHAKES, Answer, Call, Fault, table
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -25,6 +25,8 @@ _ENDINGS: Mapping[str, Ending] = {
     "garble-after": "garbled",
     "drip": "dripping",
 }
+_THROTTLING = table("throttling")
+"""By service, its error (code, message, HTTP status) for calls that come too fast."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,6 @@ class Endpoint(Protocol):
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         """An error in the service's own shape."""
-
-    def throttled(self, service: str) -> Answer:
-        """The service's answer to calls that come too fast."""
 
 
 @dataclass(frozen=True)
@@ -184,32 +183,24 @@ class Exchange:
         if fault.kind == "reset-before":
             return Delivery(Answer(0), "reset")
         if fault.kind in ("answer", "answer-after"):
-            return Delivery(_foreign(fault, request))
-        return _damaged(fault, execute())
+            # Of somebody who stands before the service.
+            code = "" if fault.status < 300 else str(fault.status)
+            back = {"Location": request.target} if 300 <= fault.status < 400 else {}
+            headers = {"Content-Type": fault.content_type, **back}
+            return Delivery(Answer(fault.status, fault.body.encode(), headers, code))
+        answer = execute()
+        if fault.kind == "half-body":
+            half = answer.body[: len(answer.body) // 2]
+            answer = Answer(answer.status, half, answer.headers, answer.error_code)
+        return Delivery(answer, _ENDINGS.get(fault.kind, "whole"), fault.seconds)
 
 
 def _refusal(fault: Fault, endpoint: Endpoint, label: Label) -> Answer:
     if fault.kind == "throttle":
-        return endpoint.throttled(label.service)
+        return endpoint.failure(label.service, *_THROTTLING.get(label.service, _THROTTLING[""]))
     if fault.kind == "status":
         return Answer(fault.status if fault.status >= 500 else 500, error_code=str(fault.status))
     return endpoint.failure(label.service, fault.code, fault.message, fault.status)
-
-
-def _foreign(fault: Fault, request: Incoming) -> Answer:
-    """An answer of somebody who stands before the service."""
-    headers = {"Content-Type": fault.content_type}
-    if 300 <= fault.status < 400:
-        headers["Location"] = request.target
-    code = "" if fault.status < 300 else str(fault.status)
-    return Answer(fault.status, fault.body.encode(), headers, code)
-
-
-def _damaged(fault: Fault, answer: Answer) -> Delivery:
-    if fault.kind == "half-body":
-        half = answer.body[: len(answer.body) // 2]
-        return Delivery(Answer(answer.status, half, answer.headers, answer.error_code))
-    return Delivery(answer, _ENDINGS.get(fault.kind, "whole"), fault.seconds)
 
 
 @dataclass
@@ -250,7 +241,17 @@ class Faults:
 
     def strike(self, service: str, operation: str, text: str, caller: str = "") -> Fault | None:
         """The fault for this call, used up once; `text` is searched for the fault's `match`."""
-        return self._strike(lambda fault: _fits(fault, service, operation, text, caller))
+
+        def fits(fault: Fault) -> bool:
+            return (
+                fault.kind not in HANDSHAKES
+                and fault.service in (service, "*")
+                and fault.operation in (operation, "*")
+                and fault.caller in (caller, "")
+                and fault.match in text
+            )
+
+        return self._strike(fits)
 
     def strike_handshake(self, port: str) -> Fault | None:
         """The fault for this handshake, used up once."""
@@ -276,16 +277,6 @@ class Faults:
                 self._struck.append(armed.fault)
                 return armed.fault
         return None
-
-
-def _fits(fault: Fault, service: str, operation: str, text: str, caller: str) -> bool:
-    return (
-        fault.kind not in HANDSHAKES
-        and fault.service in (service, "*")
-        and fault.operation in (operation, "*")
-        and fault.caller in (caller, "")
-        and fault.match in text
-    )
 
 
 def call_app(app: WSGIApplication, request: Incoming) -> tuple[int, dict[str, str], bytes]:

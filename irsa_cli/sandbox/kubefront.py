@@ -37,7 +37,7 @@ class KubeFront:
         route = parse_route(request.method, unquote(urlsplit(request.target).path))
         operation = f"{request.method} {route.full_resource or route.path}"
         caller = access_key(request.headers.get("authorization", ""))
-        name = route.name or _name_in(request.body)
+        name = route.name or _told(request.body, "metadata", "name")
         inside = route.namespace and route.resource != "namespaces"
         return Label("kubernetes", operation, f"{route.namespace}/{name}" if inside else name, caller)
 
@@ -48,31 +48,24 @@ class KubeFront:
             # A mistake of the sandbox's own; the client must not take it for a broken connection.
             return self.failure("kubernetes", "InternalError", repr(error), 500)
         kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
-        return Answer(code, body, kept, _reason(code, body))
+        return Answer(code, body, kept, "" if code < 400 else _told(body, "reason") or str(code))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
-        return Answer.of_json(ApiError(status, code, message).body(), status, code)
-
-    def throttled(self, service: str) -> Answer:
-        answer = self.failure(service, "TooManyRequests", "too many requests, please try again later", 429)
-        answer.headers["Retry-After"] = "1"
+        answer = Answer.of_json(ApiError(status, code, message).body(), status, code)
+        if code == "TooManyRequests":
+            answer.headers["Retry-After"] = "1"
         return answer
 
 
-def _name_in(body: bytes) -> str:
+def _told(body: bytes, *path: str) -> str:
+    """A member of a body in JSON; empty if there is none."""
     try:
-        return str(json.loads(body)["metadata"]["name"])
+        found = json.loads(body)
+        for part in path:
+            found = found[part]
+        return str(found)
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def _reason(code: int, body: bytes) -> str:
-    if code < 400:
-        return ""
-    try:
-        return str(json.loads(body).get("reason") or code)
-    except (ValueError, AttributeError):
-        return str(code)
 
 
 PREFIX = "k8s-aws-v1."
@@ -80,50 +73,40 @@ CLUSTER_HEADER = "x-k8s-aws-id"
 _PARAMETERS = frozenset(table("token parameters"))
 
 
-class Access:
-    """The identities of callers by the access entries of all clusters."""
+def identify(front: Front, cluster: Cluster, token: str) -> Identity | None:
+    """The identity of a token in the cluster, also of administrators without entry; else None."""
+    try:
+        caller = front.identify(_presigned_call(token, cluster.spec.name))
+    except (AwsError, ValueError):
+        return None
+    entry = front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
+    if entry and entry["_principal"] in ("", caller.user_id.partition(":")[0]):
+        return Identity(entry["username"], tuple(entry["kubernetesGroups"]), caller.arn)
+    at_home = (caller.account, caller.partition) == (cluster.spec.account, cluster.partition)
+    with front.cloud.lock:
+        is_admin = at_home and front.callers.is_admin(caller)
+    return Identity(caller.arn, ("system:masters",), caller.arn) if is_admin else None
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
 
-    def grant(self, cluster: Cluster, arn: str, username: str, groups: tuple[str, ...]) -> None:
-        """From now on the user or role with this ARN is `username`, in `groups`, in the cluster."""
-        entries = self._front.clusters.access_entries
-        entries.put(cluster.spec, cluster.arn, arn, username=username, kubernetesGroups=groups)
-
-    def identify(self, cluster: Cluster, token: str) -> Identity | None:
-        """The identity of a token in the cluster, also of administrators without entry; else None."""
-        try:
-            caller = self._front.identify(_presigned_call(token, cluster.spec.name))
-        except (AwsError, ValueError):
-            return None
-        entry = self._front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
-        if entry and entry["_principal"] in ("", caller.user_id.partition(":")[0]):
-            return Identity(entry["username"], tuple(entry["kubernetesGroups"]), caller.arn)
-        at_home = (caller.account, caller.partition) == (cluster.spec.account, cluster.partition)
-        with self._front.cloud.lock:
-            is_admin = at_home and self._front.callers.is_admin(caller)
-        return Identity(caller.arn, ("system:masters",), caller.arn) if is_admin else None
-
-    def review(self, cluster: Cluster, body: bytes) -> Answer:
-        """The answer of an authentication webhook to a TokenReview."""
-        try:
-            review = json.loads(body)
-            token, version = review["spec"]["token"], review["apiVersion"]
-        except (ValueError, KeyError, TypeError):
-            return Answer(400, b"not a TokenReview", {"Content-Type": "text/plain"})
-        who = self.identify(cluster, token)
-        status: dict[str, Any] = {"authenticated": who is not None}
-        if who:
-            extra = {"arn": [who.arn]}
-            status["user"] = {
-                "username": who.username,
-                "uid": who.arn,
-                "groups": list(who.groups),
-                "extra": extra,
-            }
-        reviewed = {"apiVersion": version, "kind": "TokenReview", "status": status}
-        return Answer.of_json(reviewed)
+def review(front: Front, cluster: Cluster, body: bytes) -> Answer:
+    """The answer of an authentication webhook to a TokenReview."""
+    try:
+        review = json.loads(body)
+        token, version = review["spec"]["token"], review["apiVersion"]
+    except (ValueError, KeyError, TypeError):
+        return Answer(400, b"not a TokenReview", {"Content-Type": "text/plain"})
+    who = identify(front, cluster, token)
+    status: dict[str, Any] = {"authenticated": who is not None}
+    if who:
+        extra = {"arn": [who.arn]}
+        status["user"] = {
+            "username": who.username,
+            "uid": who.arn,
+            "groups": list(who.groups),
+            "extra": extra,
+        }
+    reviewed = {"apiVersion": version, "kind": "TokenReview", "status": status}
+    return Answer.of_json(reviewed)
 
 
 def access_key(authorization: str) -> str:

@@ -221,17 +221,14 @@ class _Handler(WSGIRequestHandler):
         self.end_headers()
         cut = delivery.ending == "cut"
         if delivery.ending == "dripping":
-            self._drip(answer.body, delivery.pause)
+            for at in range(len(answer.body)):
+                self.wfile.write(answer.body[at : at + 1])
+                self.wfile.flush()
+                time.sleep(delivery.pause)
         elif self.command != "HEAD":
             self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
         self.wfile.flush()
         self.close_connection = self.close_connection or cut or not keeps
-
-    def _drip(self, body: bytes, pause: float) -> None:
-        for at in range(len(body)):
-            self.wfile.write(body[at : at + 1])
-            self.wfile.flush()
-            time.sleep(pause)
 
     def _reset(self) -> None:
         """Close with RST instead of FIN: unread, unsent and already sent bytes are lost to the client."""
@@ -269,14 +266,10 @@ def strangers_tls() -> ssl.SSLContext:
     return Authority().context()
 
 
-_KEYS: list[rsa.RSAPrivateKey] = []
-
-
-def signing_key(number: int) -> rsa.RSAPrivateKey:
+@functools.cache
+def signing_key(_number: int) -> rsa.RSAPrivateKey:
     """A key for the cluster with this number. Made once in a process: it takes a tenth of a second."""
-    while len(_KEYS) <= number:
-        _KEYS.append(rsa.generate_private_key(public_exponent=65537, key_size=2048))
-    return _KEYS[number]
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -310,9 +303,6 @@ class Issuers:
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         return _json({"code": code, "message": message}, status, code)
-
-    def throttled(self, service: str) -> Answer:
-        return self.failure(service, "TooManyRequests", "slow down", 429)
 
     @staticmethod
     def _issuer(request: Incoming) -> str:

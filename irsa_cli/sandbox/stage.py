@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, cluster_arn, issuer_of
 from irsa_cli.sandbox.aws.eks_auth import PATH, Agent
 from irsa_cli.sandbox.aws.front import Front
-from irsa_cli.sandbox.aws.trail import TokenExchange
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.kube.admission import Webhook
 from irsa_cli.sandbox.kube.api import KubeApi
-from irsa_cli.sandbox.kubefront import Access, KubeFront
+from irsa_cli.sandbox.kubefront import KubeFront, identify, review
 from irsa_cli.sandbox.model import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
@@ -64,7 +62,6 @@ class Sandbox:
             self._front = Front(Cloud())
             self.quotas: dict[str, int] = self._front.quotas
             """IAM's quotas in all accounts, by the names of GetAccountSummary; may be changed."""
-            self._access = Access(self._front)
             authority = Authority()
             self._tls = authority.context()
             self.ca_pem = authority.pem
@@ -184,7 +181,7 @@ class Sandbox:
             self.ca_pem,
             lambda namespace, name: self.associated(cluster.arn, namespace, name),
         )
-        api = KubeApi(issuer, key, lambda token: self._access.identify(cluster, token), webhook=webhook)
+        api = KubeApi(issuer, key, lambda token: identify(self._front, cluster, token), webhook=webhook)
         server = Server(self._exchange, KubeFront(api), self._tls, name="kubernetes")
         cluster = Cluster(spec, server.url, self.ca_pem, issuer, api.jwks)
         self._own[cluster.arn] = _Own(api, server)
@@ -273,7 +270,8 @@ class Sandbox:
         own = f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
         arn = user if user.startswith("arn:") else own
         name = username or arn
-        self._access.grant(found, arn, name, tuple(groups))
+        entries = self._front.clusters.access_entries
+        entries.put(found.spec, found.arn, arn, username=name, kubernetesGroups=[*groups])
         if found.arn in self._own:
             self._own[found.arn].api.set_rules(name, rules)
 
@@ -282,34 +280,8 @@ class Sandbox:
         found = self._cluster(cluster)
         return self._front.clusters.associations.is_heeded(found.spec, found.arn, namespace, name)
 
-    def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
-        """Put a VPC endpoint for STS into a cluster's VPC, for EC2 to describe; no call goes through it."""
-        self._front.ec2.put_endpoint(self._cluster(cluster), policy)
-
-    def add_node(self, cluster: str, name: str, *, hop_limit: int = 2, endpoint: bool = True) -> None:
-        """Add a node (by private DNS name) to EC2, with the hop limit and `endpoint` of its metadata."""
-        self._front.ec2.put_node(self._cluster(cluster).spec, name, hop_limit, metadata=endpoint)
-
-    def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
-        """Let EKS describe a cluster otherwise (`version="1.18"`) until the next reset."""
-        self._front.clusters.say(self._cluster(cluster).arn, fields)
-
-    def add_addon(self, cluster: str, name: str) -> None:
-        """Let ListAddons name an add-on, until the next reset."""
-        self._front.clusters.put_addon(self._cluster(cluster).arn, name)
-
-    def add_fargate_profile(self, cluster: str, name: str, *selectors: dict[str, Any]) -> None:
-        """Let EKS tell of a Fargate profile with these selectors, until the next reset."""
-        self._front.clusters.put_fargate_profile(self._cluster(cluster).arn, name, list(selectors))
-
-    def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str, words: str = "") -> None:
-        """Add an exchange of `subject` to CloudTrail that STS refused with `code`, and its message."""
-        found = self._cluster(cluster)
-        token = Token(found.issuer, subject, ("sts.amazonaws.com",))
-        self._front.trail.record(TokenExchange(token, role_arn, found.spec.region, code=code, words=words))
-
     def review_token(self, cluster: str, body: bytes) -> Answer:
-        return self._access.review(self._cluster(cluster), body)
+        return review(self._front, self._cluster(cluster), body)
 
     def _cluster(self, name: str) -> Cluster:
         for cluster in self._front.clusters.all():

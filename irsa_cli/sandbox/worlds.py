@@ -39,9 +39,8 @@ def _read(name: str, account: str = DEFAULT_ACCOUNT) -> dict[str, Any]:
         "issuer": issuer,
         "provider": f"arn:aws:iam::{account}:oidc-provider/{issuer}",
     }
-    found: dict[str, Any] = yaml.safe_load(Template(FILE.read_text(encoding="utf-8")).substitute(values))[
-        name
-    ]
+    text = Template(FILE.read_text(encoding="utf-8")).substitute(values)
+    found: dict[str, Any] = yaml.safe_load(text)[name]
     return found
 
 

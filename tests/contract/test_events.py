@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.clusters import Cluster
-from tests.contract.statuses import assert_refused, causes
+from tests.contract.statuses import assert_refused
 from tests.support.kubeclient import Json
 
 
@@ -82,10 +82,3 @@ def test_fields_that_can_not_be_selected_by(cluster: Cluster, events: str) -> No
     answer = cluster.admin.get(events, fieldSelector="message=x")
     assert_refused(answer, 400, "BadRequest")
     assert "field label not supported: message" in answer.body["message"]
-
-
-def test_an_event_is_about_something_in_its_namespace(cluster: Cluster, namespace: str, events: str) -> None:
-    body = event("elsewhere", "web.3", "ReplicaSet", "FailedCreate")
-    answer = cluster.admin.create(events, body)
-    assert_refused(answer, 422, "Invalid")
-    assert causes(answer) == {("involvedObject.namespace", "FieldValueInvalid")}

@@ -14,6 +14,7 @@ from irsa_cli.sandbox import ClusterSpec, RoleSpec, Rule, Sandbox
 from irsa_cli.sandbox.aws.clusters import issuer_of
 from tests.docs.console import ROOT
 from tests.support.eks import bearer
+from tests.support.eks_states import describe_cluster_as
 from tests.support.kubeclient import KubeClient
 from tests.support.sandbox_clients import administrator
 from tests.support.service_accounts import put_service_accounts
@@ -95,7 +96,7 @@ def single_rules(path: Path) -> tuple[Rule, ...]:
 
 def look_at_aws_auth(sandbox: Sandbox) -> None:
     """Let the cluster look at access entries and at aws-auth, too."""
-    sandbox.describe_cluster_as(CLUSTER, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+    describe_cluster_as(sandbox, CLUSTER, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
 
 
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tests.scenarios.breaks import annotation_of_another_role, associate, no_pro
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.doctoring import doctor, of
 from tests.scenarios.uncreating import PODS_FOLDER, mounted_twice, uncreated
+from tests.support.eks_states import add_node
 from tests.support.stage import Json
 
 PAGE = (
@@ -61,7 +62,7 @@ def binding(sandbox: Sandbox, tmp_path: Path) -> Binding:
     associate(made)
     no_provider(made)
     made.new_pod(nodeName="ip-10-0-0-1.ec2.internal")
-    sandbox.add_node("demo", "ip-10-0-0-1.ec2.internal")
+    add_node(sandbox, "demo", "ip-10-0-0-1.ec2.internal")
     # No pod of it runs, so that events are asked, and who makes pods.
     made.say_phase("Pending")
     for kind in ("Deployment", "Job"):

@@ -17,6 +17,7 @@ from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox
 from tests.docs import staging
 from tests.docs.console import Shell
 from tests.scenarios.auditing import write_files
+from tests.support.eks_states import add_addon
 
 S3 = "--attach-policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 PROVIDER = "irsa associate-oidc -c demo -q"
@@ -188,7 +189,7 @@ def codes(line: str) -> tuple[int, ...]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_run(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
     shell = prepared(name, sandbox, tmp_path)
-    sandbox.add_addon("demo", "eks-pod-identity-agent")
+    add_addon(sandbox, "demo", "eks-pod-identity-agent")
     for example in examples(COMMANDS[name]):
         line = runnable(shell, example)
         if any(mark in line for mark in ENDLESS):

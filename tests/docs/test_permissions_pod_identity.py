@@ -15,6 +15,7 @@ import pytest
 from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.docs import staging
+from tests.support.eks_states import describe_cluster_as
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 FILE = "pod-identity-policy"
@@ -112,7 +113,7 @@ def caller(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _admit(sandbox: Sandbox, policy: dict[str, Any]) -> None:
-    sandbox.describe_cluster_as(staging.CLUSTER, computeConfig={"enabled": True})
+    describe_cluster_as(sandbox, staging.CLUSTER, computeConfig={"enabled": True})
     sandbox.add_user("ci", policy=policy)
     sandbox.grant(staging.CLUSTER, "ci", rules=[*staging.rules(), *staging.lock_rules()])
 

@@ -13,6 +13,7 @@ from tests.faults.injections import ESSENTIAL, Call
 from tests.faults.judge import Part
 from tests.faults.stages import OTHER, FaultStage
 from tests.faults.zygote import RENEWING
+from tests.support.eks_states import add_addon
 from tests.support.stage import ACCOUNT, EVERYTHING, READ_ONLY, ROLE_ARN
 
 NAMESPACE = "apps"
@@ -88,7 +89,7 @@ def _namespace(stage: FaultStage) -> None:
 
 def _agent(stage: FaultStage) -> None:
     """The add-on without which EKS Pod Identity is refused."""
-    stage.sandbox.add_addon(stage.cluster, "eks-pod-identity-agent")
+    add_addon(stage.sandbox, stage.cluster, "eks-pod-identity-agent")
 
 
 def _own_namespace(stage: FaultStage) -> None:

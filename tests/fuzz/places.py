@@ -14,6 +14,7 @@ from irsa_cli.core.marks.locks import Lock, LockScope, selector
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.sandbox.kube.kinds import KINDS
 from irsa_cli.usecases.plans.saved_plan import digest_of
+from tests.support.eks_states import describe_cluster_as
 
 OTHER = "222222222222"
 MARK = "hst1le"
@@ -279,7 +280,7 @@ def _described(key: str) -> Put:
             value = f"arn:aws:eks:{text}:111122223333:cluster/demo"
         if key == "certificateAuthority":
             value = {"data": text}
-        world.sandbox.describe_cluster_as("demo", **{key: value})
+        describe_cluster_as(world.sandbox, "demo", **{key: value})
 
     return put
 

@@ -11,6 +11,7 @@ from irsa_cli.aws.issuer_keys import LARGEST, fetch
 from irsa_cli.aws.session import WireCall
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox, server
+from irsa_cli.sandbox.kube.access import discovery_of
 from irsa_cli.sandbox.model import Answer
 from tests.support.sandbox_clients import client
 
@@ -87,8 +88,7 @@ def test_an_issuer_that_is_not_there(issuer: str) -> None:
 def test_a_wrong_discovery_document(
     changes: dict[str, Any], expected: str, issuer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = server._discovery
-    monkeypatch.setattr(server, "_discovery", lambda cluster: {**original(cluster), **changes})
+    monkeypatch.setattr(server, "discovery_of", lambda url: {**discovery_of(url), **changes})
     assert code(lambda: fetch(issuer, print)) == expected
 
 

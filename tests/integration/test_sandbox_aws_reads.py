@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Sandbox
+from tests.support.eks_states import add_node, add_sts_endpoint
 from tests.support.sandbox_clients import ACCOUNT, EC2_TRUST, S3_READ, client, policy, refusal, trust
 
 OTHER = "222233334444"
@@ -124,7 +125,7 @@ def test_no_endpoints(sandbox: Sandbox) -> None:
 
 def test_an_endpoint_for_sts(sandbox: Sandbox) -> None:
     narrow = policy("sts:GetCallerIdentity", Principal="*")
-    sandbox.add_sts_endpoint("demo", narrow)
+    add_sts_endpoint(sandbox, "demo", narrow)
     vpc = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]["resourcesVpcConfig"]["vpcId"]
     (found,) = endpoints(sandbox)
     assert (found["ServiceName"], found["VpcEndpointType"], found["VpcId"], found["State"]) == (
@@ -135,7 +136,7 @@ def test_an_endpoint_for_sts(sandbox: Sandbox) -> None:
     )
     assert found["PrivateDnsEnabled"] is True
     assert json.loads(found["PolicyDocument"]) == narrow
-    sandbox.add_sts_endpoint("demo")
+    add_sts_endpoint(sandbox, "demo")
     (found,) = endpoints(sandbox)
     (statement,) = json.loads(found["PolicyDocument"])["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Allow", "*", "*")
@@ -144,7 +145,7 @@ def test_an_endpoint_for_sts(sandbox: Sandbox) -> None:
 def test_filters(sandbox: Sandbox) -> None:
     sandbox.add_cluster(ClusterSpec("second"))
     for cluster in ("demo", "second"):
-        sandbox.add_sts_endpoint(cluster)
+        add_sts_endpoint(sandbox, cluster)
     both = endpoints(sandbox)
     assert len({item["VpcId"] for item in both}) == 2
     by_vpc = [{"Name": "vpc-id", "Values": [both[0]["VpcId"]]}]
@@ -169,8 +170,8 @@ def test_ec2_asks_for_permission(sandbox: Sandbox) -> None:
 
 def test_instances(sandbox: Sandbox) -> None:
     for name, limit in (("one", 1), ("two", 2)):
-        sandbox.add_node("demo", name, hop_limit=limit)
-    sandbox.add_node("demo", "three", endpoint=False)
+        add_node(sandbox, "demo", name, hop_limit=limit)
+    add_node(sandbox, "demo", "three", endpoint=False)
     ec2 = client(sandbox, "ec2")
 
     def asked(name: str, *values: str) -> dict[str, Any]:

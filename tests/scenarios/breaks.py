@@ -8,6 +8,7 @@ from collections.abc import Callable
 from irsa_cli.sandbox import Fault
 from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding, Break
 from tests.scenarios.uncreating import mounted_twice, no_pod, uncreated
+from tests.support.eks_states import add_addon, add_sts_endpoint, describe_cluster_as, note_exchange
 from tests.support.stage import ROLE_ARN, made
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
@@ -60,7 +61,7 @@ def provider_with_another_audience(binding: Binding) -> None:
 @breaks("cluster-unsupported")
 def local_cluster_on_outposts(binding: Binding) -> None:
     outpost = {"outpostArns": ["arn:aws:outposts:eu-west-1:111122223333:outpost/op-1"]}
-    binding.stage.sandbox.describe_cluster_as(binding.stage.cluster, outpostConfig=outpost)
+    describe_cluster_as(binding.stage.sandbox, binding.stage.cluster, outpostConfig=outpost)
 
 
 @breaks("issuer-documents")
@@ -71,7 +72,7 @@ def issuer_that_refuses_everybody(binding: Binding) -> None:
 @breaks("sts-endpoint-policy")
 def sts_endpoint_for_one_account_only(binding: Binding) -> None:
     statement = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:*", "Resource": "*"}
-    binding.stage.sandbox.add_sts_endpoint(binding.stage.cluster, {"Statement": [statement]})
+    add_sts_endpoint(binding.stage.sandbox, binding.stage.cluster, {"Statement": [statement]})
 
 
 @breaks("service-account-missing")
@@ -329,7 +330,7 @@ def associate(
         roleArn=role,
     )
     if agent:
-        binding.stage.sandbox.add_addon(binding.stage.cluster, "eks-pod-identity-agent")
+        add_addon(binding.stage.sandbox, binding.stage.cluster, "eks-pod-identity-agent")
 
 
 @breaks("pod-identity-trust")
@@ -518,7 +519,7 @@ def windows_without_node_selector(binding: Binding) -> None:
 
 @breaks("pod-token-unreadable")
 def old_cluster_and_a_user_who_is_not_root(binding: Binding) -> None:
-    binding.stage.sandbox.describe_cluster_as(binding.stage.cluster, version="1.18")
+    describe_cluster_as(binding.stage.sandbox, binding.stage.cluster, version="1.18")
     binding.new_pod(securityContext={"runAsUser": 1000})
 
 
@@ -533,7 +534,7 @@ def session_that_is_too_long(binding: Binding) -> None:
 
 
 def _seen(binding: Binding, code: str) -> None:
-    binding.stage.sandbox.note_exchange(binding.stage.cluster, binding.subject, binding.role_arn, code)
+    note_exchange(binding.stage.sandbox, binding.stage.cluster, binding.subject, binding.role_arn, code)
 
 
 @breaks("sts-region")

@@ -13,6 +13,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.eks_states import add_addon
 from tests.support.sandbox_clients import administrator
 from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
 
@@ -38,7 +39,7 @@ WRITES = ("Create", "Put", "Attach", "Detach", "Update", "Delete", "Tag", "Untag
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """A cluster with the agent, and the roles and policies that the documented files name."""
-    sandbox.add_addon("demo", AGENT)
+    add_addon(sandbox, "demo", AGENT)
     stage = sandbox_stage(sandbox, "demo", tmp_path)
     trust = json.dumps({"Version": "2012-10-17", "Statement": [SERVICE]})
     for name in ("role-1", "role-2"):

@@ -7,6 +7,7 @@ import pytest
 from tests.scenarios.breaking import Binding
 from tests.scenarios.breaks import BREAKS, associate, no_provider
 from tests.scenarios.doctoring import doctor, of, problems, untold
+from tests.support.eks_states import add_sts_endpoint
 
 
 def test_nothing_is_wrong_with_a_working_binding(
@@ -27,7 +28,7 @@ def test_nothing_is_wrong_with_a_working_pod_identity(
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == []
     assert "pod-identity-endpoint" not in untold(document)
-    binding.stage.sandbox.add_sts_endpoint(binding.stage.cluster)
+    add_sts_endpoint(binding.stage.sandbox, binding.stage.cluster)
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == []
     assert "pod-identity-endpoint" in untold(document)

@@ -27,6 +27,7 @@ from tests.scenarios.curing import (
     token_of,
 )
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
+from tests.support.eks_states import add_addon
 from tests.support.stage import ROLE_ARN, Json, Stage, made
 
 FOREIGN = "444455556666"
@@ -170,7 +171,7 @@ def test_a_session_whose_role_is_not_known_is_made_no_role(binding: Binding, cap
 def associate_same(binding: Binding) -> str:
     """An association with the role of the annotation; returns its id."""
     for_both(binding)
-    binding.stage.sandbox.add_addon(binding.stage.cluster, "eks-pod-identity-agent")
+    add_addon(binding.stage.sandbox, binding.stage.cluster, "eks-pod-identity-agent")
     made = binding.aws("eks").create_pod_identity_association(
         clusterName=binding.stage.cluster,
         namespace=binding.namespace,

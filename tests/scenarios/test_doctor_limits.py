@@ -13,6 +13,7 @@ from tests.scenarios.breaking import NAME, STS, Binding, make
 from tests.scenarios.breaks import BREAKS
 from tests.scenarios.conftest import real_stage, sandbox_stage
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
+from tests.support.eks_states import add_node, note_exchange
 from tests.support.fixtures import RealCluster
 from tests.support.ran import full_name
 from tests.support.stage import ROLE_ARN, Json, Stage, made
@@ -57,8 +58,12 @@ def test_a_role_of_another_account_needs_a_provider_there(
     assert not {"provider-account", "role-missing", "trust-subject"} & untold(cured)
     assert "annotation-account" not in untold(cured)
     assert cured["metadata"]["exitCode"] == 0
-    binding.stage.sandbox.note_exchange(
-        binding.stage.cluster, binding.subject, f"arn:aws:iam::{FOREIGN}:role/app", "ExpiredTokenException"
+    note_exchange(
+        binding.stage.sandbox,
+        binding.stage.cluster,
+        binding.subject,
+        f"arn:aws:iam::{FOREIGN}:role/app",
+        "ExpiredTokenException",
     )
     assert problems(doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)) == ["token-expired"]
     unread = doctor(binding, capsys, *of(binding))
@@ -131,12 +136,12 @@ def test_nodes_that_answer_pods_are_hinted_at(binding: Binding, capsys: pytest.C
     assert problems(document) == []
     assert "node-hop-limit" in untold(document)
     for number in (1, 2):
-        sandbox.add_node(cluster, f"ip-10-0-0-{number}.ec2.internal", hop_limit=number)
+        add_node(sandbox, cluster, f"ip-10-0-0-{number}.ec2.internal", hop_limit=number)
     document = doctor(binding, capsys, *of(binding))
     (found,) = (item for item in document["items"][0]["findings"] if item["id"] == "node-hop-limit")
     assert (found["verdict"], "ip-10-0-0-2.ec2.internal" in str(found["evidence"])) == ("unknown", True)
     assert "ip-10-0-0-1.ec2.internal" not in str(found["evidence"])
-    sandbox.add_node(cluster, "ip-10-0-0-2.ec2.internal", hop_limit=1)
+    add_node(sandbox, cluster, "ip-10-0-0-2.ec2.internal", hop_limit=1)
     assert "node-hop-limit" not in untold(doctor(binding, capsys, *of(binding)))
 
 
@@ -403,7 +408,7 @@ def test_what_irsa_asks_of_sts_hides_nothing_of_the_application(
     binding: Binding, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage = binding.stage
-    stage.sandbox.note_exchange(stage.cluster, binding.subject, binding.role_arn, "ExpiredTokenException")
+    note_exchange(stage.sandbox, stage.cluster, binding.subject, binding.role_arn, "ExpiredTokenException")
     binding.next_second()
     assert stage.irsa("verify", *of(binding), "-c", stage.cluster).code == 0
     document = doctor(binding, capsys, *of(binding))

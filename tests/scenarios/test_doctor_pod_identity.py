@@ -12,6 +12,7 @@ from tests.scenarios.breaks import associate
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import cure, is_by_hand, prove
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
+from tests.support.eks_states import add_addon, describe_cluster_as
 from tests.support.stage import Json, made
 
 Output = pytest.CaptureFixture[str]
@@ -122,7 +123,7 @@ def test_the_agent_on_the_node_of_the_pod(
 
 def test_auto_mode_has_no_pods_of_the_agent(one: Binding, capsys: Output) -> None:
     by_pod_identity(one, nodeName=NODE)
-    one.stage.sandbox.describe_cluster_as(one.stage.cluster, computeConfig={"enabled": True})
+    describe_cluster_as(one.stage.sandbox, one.stage.cluster, computeConfig={"enabled": True})
     document = doctor(one, capsys, *of(one))
     assert (problems(document), document["metadata"]["exitCode"]) == ([], 0)
 
@@ -146,7 +147,7 @@ def other_association(binding: Binding, namespace: str, name: str, trust: Json |
     binding.aws("eks").create_pod_identity_association(
         clusterName=binding.stage.cluster, namespace=namespace, serviceAccount=name, roleArn=role
     )
-    binding.stage.sandbox.add_addon(binding.stage.cluster, AGENT)
+    add_addon(binding.stage.sandbox, binding.stage.cluster, AGENT)
     binding.values(sub="system:serviceaccount:front:web")
     binding.annotate(None)
     binding.new_pod()

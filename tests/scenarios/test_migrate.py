@@ -15,6 +15,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.eks_states import add_addon, note_exchange
 from tests.support.sandbox_clients import administrator
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
@@ -32,7 +33,7 @@ GITHUB = {
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """A cluster with the agent; the sandbox's API is enough: associations are EKS' business."""
-    sandbox.add_addon("demo", "eks-pod-identity-agent")
+    add_addon(sandbox, "demo", "eks-pod-identity-agent")
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
@@ -462,10 +463,10 @@ def test_the_last_use_of_irsa_is_told(stage: Stage, namespace: str) -> None:
     create(stage, namespace)
     arn = stage.role_of(namespace, NAME)["arn"]
     subject = f"system:serviceaccount:{namespace}:{NAME}"
-    stage.sandbox.note_exchange(stage.cluster, subject, arn, "AccessDenied")
+    note_exchange(stage.sandbox, stage.cluster, subject, arn, "AccessDenied")
     told = migrate(stage, "pod-identity", NAME, "-n", namespace, "--status").err
     assert "(some minutes late): none in the newest 50 events" in told
-    stage.sandbox.note_exchange(stage.cluster, subject, arn, "")
+    note_exchange(stage.sandbox, stage.cluster, subject, arn, "")
     told = migrate(stage, "pod-identity", NAME, "-n", namespace, "--status").err
     assert re.search(r"\(some minutes late\): \d{4}-\d\d-\d\dT", told), told
 

@@ -38,6 +38,7 @@ from tests.scenarios.test_migrate import (
     normal,
     world,
 )
+from tests.support.eks_states import add_addon
 from tests.support.stage import ROLE_ARN, Json, Stage
 from tests.support.thoroughness import THOROUGH
 
@@ -54,7 +55,7 @@ COUNT = 150 if THOROUGH else 2 * len(MAKERS)
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """The sandbox has both ways to credentials, with the agent."""
-    sandbox.add_addon("demo", "eks-pod-identity-agent")
+    add_addon(sandbox, "demo", "eks-pod-identity-agent")
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 

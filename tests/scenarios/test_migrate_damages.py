@@ -22,6 +22,7 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_migrate import GITHUB, NAME, THEIRS, associations, create, eks, migrate, world
 from tests.scenarios.test_migrate_clients import AGENT, STS, Fleet, sts_of
+from tests.support.eks_states import add_addon
 from tests.support.stage import ROLE_ARN, Json, Stage
 
 SERVICE = "pods.eks.amazonaws.com"
@@ -30,7 +31,7 @@ SERVICE = "pods.eks.amazonaws.com"
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """With the agent. The sandbox's API is enough: associations are EKS' business."""
-    sandbox.add_addon("demo", "eks-pod-identity-agent")
+    add_addon(sandbox, "demo", "eks-pod-identity-agent")
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 

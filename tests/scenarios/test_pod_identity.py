@@ -10,6 +10,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.eks_states import add_addon, add_fargate_profile, describe_cluster_as
 from tests.support.sandbox_clients import administrator
 from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
 
@@ -22,7 +23,7 @@ TARGET = "arn:aws:iam::444455556666:role/data"
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """A cluster with the agent; the sandbox's API is enough: associations are EKS' business."""
-    sandbox.add_addon("demo", AGENT)
+    add_addon(sandbox, "demo", AGENT)
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
@@ -317,9 +318,9 @@ def test_without_the_agent_it_is_refused_with_the_command_that_installs_it(bare:
 
 
 def test_the_agent_of_auto_mode_or_of_a_chart_is_found(bare: Stage) -> None:
-    bare.sandbox.describe_cluster_as("demo", computeConfig={"enabled": True})
+    describe_cluster_as(bare.sandbox, "demo", computeConfig={"enabled": True})
     assert create(bare, "backend", *POLICY).code == 0
-    bare.sandbox.describe_cluster_as("demo", computeConfig={"enabled": False})
+    describe_cluster_as(bare.sandbox, "demo", computeConfig={"enabled": False})
     image = f"602401143452.dkr.ecr.eu-west-1.amazonaws.com/eks/{AGENT}:v0.1"
     body = {
         "apiVersion": "apps/v1",
@@ -332,9 +333,9 @@ def test_the_agent_of_auto_mode_or_of_a_chart_is_found(bare: Stage) -> None:
 
 
 def test_a_namespace_on_fargate_is_refused(stage: Stage) -> None:
-    stage.sandbox.add_fargate_profile("demo", "some", {"namespace": "back*", "labels": {"a": "b"}})
+    add_fargate_profile(stage.sandbox, "demo", "some", {"namespace": "back*", "labels": {"a": "b"}})
     assert create(stage, "backend", *POLICY).code == 0
-    stage.sandbox.add_fargate_profile("demo", "all", {"namespace": "front*"})
+    add_fargate_profile(stage.sandbox, "demo", "all", {"namespace": "front*"})
     assert "Fargate (profile all)" in refused(stage, "frontend").err
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.eks_states import add_addon
 from tests.support.sandbox_clients import administrator, trust
 from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
 
@@ -21,7 +22,7 @@ SERVICE = "pods.eks.amazonaws.com"
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    sandbox.add_addon("demo", "eks-pod-identity-agent")
+    add_addon(sandbox, "demo", "eks-pod-identity-agent")
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.eks_states import add_addon
 from tests.support.sandbox_clients import administrator, policy, trust
 from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
@@ -38,7 +39,7 @@ def read(stage: Stage, command: str, *arguments: str, user: str = "admin") -> Ra
 @pytest.fixture
 def carted(stage: Stage, namespace: str, unique: str) -> str:
     """The association of the ServiceAccount `cart`, which has no annotation; with an agent."""
-    stage.sandbox.add_addon(stage.cluster, AGENT)
+    add_addon(stage.sandbox, stage.cluster, AGENT)
     stage.make_account(namespace, "cart")
     return associate(stage, namespace, "cart", make_role(stage, f"cart-{unique}"), tags={"team": "shop"})
 
@@ -126,7 +127,7 @@ def both(stage: Stage, namespace: str, unique: str) -> None:
 
 def test_with_both_a_new_pod_uses_the_association(stage: Stage, namespace: str, unique: str) -> None:
     both(stage, namespace, unique)
-    stage.sandbox.add_addon(stage.cluster, AGENT)
+    add_addon(stage.sandbox, stage.cluster, AGENT)
     item = read(stage, "describe-sa", "app", "-n", namespace).item
     assert (item["status"], item["newPods"]) == ("pod-identity", "pod-identity")
     assert item["role"]["arn"] == item["serviceAccount"]["annotations"][ROLE_ARN]

@@ -11,6 +11,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.eks_states import add_addon, add_fargate_profile, describe_cluster_as
 from tests.support.stage import READ_ONLY, Ran, Stage
 
 NAME = "app"
@@ -26,7 +27,7 @@ COMMANDS = {
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """A cluster with the agent."""
-    sandbox.add_addon("demo", AGENT)
+    add_addon(sandbox, "demo", AGENT)
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
@@ -77,12 +78,12 @@ def test_no_agent(bare: Stage, add: Callable[[], Ran]) -> None:
     said = refused(bare, add)
     assert "has no EKS Pod Identity agent" in said
     assert f"aws eks create-addon --cluster-name demo --region eu-west-1 --addon-name {AGENT}" in said
-    bare.sandbox.add_addon("demo", AGENT)
+    add_addon(bare.sandbox, "demo", AGENT)
     assert add().code == 0
 
 
 def test_a_namespace_on_fargate(stage: Stage, namespace: str, add: Callable[[], Ran]) -> None:
-    stage.sandbox.add_fargate_profile("demo", "all", {"namespace": namespace})
+    add_fargate_profile(stage.sandbox, "demo", "all", {"namespace": namespace})
     assert "Fargate (profile all)" in refused(stage, add)
 
 
@@ -91,7 +92,7 @@ def test_nodes_of_windows_and_a_cluster_on_outposts(stage: Stage, add: Callable[
     body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "one", "labels": labels}}
     assert stage.kube.create("/api/v1/nodes", body).status == 201
     assert "has only Windows nodes" in refused(stage, add)
-    stage.sandbox.describe_cluster_as("demo", outpostConfig={"outpostArns": ["arn:aws:outposts:x"]})
+    describe_cluster_as(stage.sandbox, "demo", outpostConfig={"outpostArns": ["arn:aws:outposts:x"]})
     assert "has only AWS Outposts nodes" in refused(stage, add)
 
 
@@ -126,7 +127,7 @@ def test_no_proxy_before_the_agent(
 
 
 def test_on_ipv6_the_agent_has_another_address(stage: Stage, namespace: str, add: Callable[[], Ran]) -> None:
-    stage.sandbox.describe_cluster_as("demo", kubernetesNetworkConfig={"ipFamily": "ipv6"})
+    describe_cluster_as(stage.sandbox, "demo", kubernetesNetworkConfig={"ipFamily": "ipv6"})
     pod(stage, namespace, PROXY, {"name": "no_proxy", "value": "169.254.170.23"})
     assert "add fd00:ec2::23 to NO_PROXY" in refused(stage, add)
 

@@ -10,6 +10,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.eks_states import add_addon
 from tests.support.sandbox_clients import administrator
 from tests.support.stage import READ_ONLY, Json, Ran, Stage
 
@@ -22,7 +23,7 @@ LESS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    sandbox.add_addon("demo", AGENT)
+    add_addon(sandbox, "demo", AGENT)
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 

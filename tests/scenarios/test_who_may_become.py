@@ -9,6 +9,7 @@ import pytest
 
 from irsa_cli.sandbox.model import RoleSpec
 from tests.scenarios.breaking import NAME, Binding
+from tests.support.eks_states import describe_cluster_as
 from tests.support.sandbox_clients import EC2_TRUST, administrator
 from tests.support.stage import ACCOUNT, EVERYTHING, Json, Ran, Stage
 
@@ -165,7 +166,7 @@ def test_what_may_not_be_read_is_never_nobody(stage: Stage, binding: Binding) ->
 @pytest.mark.parametrize("mode", ["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"])
 def test_aws_auth_counts_where_the_cluster_looks_at_it(stage: Stage, binding: Binding, mode: str) -> None:
     space = binding.namespace
-    stage.sandbox.describe_cluster_as(stage.cluster, accessConfig={"authenticationMode": mode})
+    describe_cluster_as(stage.sandbox, stage.cluster, accessConfig={"authenticationMode": mode})
     bind(stage, space, "devs", group(f"{space}-devs"), rule("create", "serviceaccounts/token"))
     bind(stage, space, "bob", {"apiGroup": GROUP, "kind": "User", "name": "bob"}, rule("create", "pods"))
     data = {

@@ -73,6 +73,11 @@ class Session:
     def arn(self) -> str:
         return f"arn:{self.partition}:sts::{self.account}:assumed-role/{self.role_name}/{self.name}"
 
+    @property
+    def caller(self) -> Caller:
+        place, user_id = (self.account, self.partition), f"{self.role_id}:{self.name}"
+        return Caller(*place, self.arn, user_id, self.name, self.role_arn, self)
+
 
 @dataclass(frozen=True)
 class Token:
@@ -152,11 +157,7 @@ class Callers:
             raise _refused(
                 "expired", request.service, "The security token included in the request is expired"
             )
-        user_id = f"{session.role_id}:{session.name}"
-        caller = Caller(
-            session.account, session.partition, session.arn, user_id, session.name, session.role_arn, session
-        )
-        return caller, session.secret
+        return session.caller, session.secret
 
     def _of_user(self, access_key: str, request: AwsRequest) -> tuple[Caller, str]:
         for account, partition in self._cloud.accounts():

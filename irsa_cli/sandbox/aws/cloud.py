@@ -35,7 +35,6 @@ class Cloud:
     def __init__(self) -> None:
         _teach_moto_all_partitions()
         self.lock = threading.RLock()
-        self._apps: dict[str, Any] = {}
         self._opened: set[tuple[str, str]] = set()
         self._with_buckets: set[tuple[str, str]] = set()
 
@@ -67,29 +66,25 @@ class Cloud:
 
     def open_account(self, account: str, partition: str) -> None:
         """Give a new account AWS's managed policies and the user `admin`."""
+        from moto.iam.models import AWSManagedPolicy
+
         with self.lock:
             if (account, partition) in self._opened:
                 return
             self._opened.add((account, partition))
-            self._add_managed_policies(account, partition)
-            self.add_user(account, partition, "admin")
             iam = self.iam(account, partition)
+            for name in MANAGED:
+                policy = AWSManagedPolicy(  # type: ignore[abstract] # as in moto
+                    name,
+                    account_id=account,
+                    region=partition,
+                    path=_PATHS.get(name, "/"),
+                    document=json.dumps(published(name)),
+                )
+                iam.aws_managed_policies.append(policy)
+                iam.managed_policies[policy.arn] = policy
+            self.add_user(account, partition, "admin")
             iam.attach_user_policy(f"arn:{partition}:iam::aws:policy/AdministratorAccess", "admin")
-
-    def _add_managed_policies(self, account: str, partition: str) -> None:
-        from moto.iam.models import AWSManagedPolicy
-
-        iam = self.iam(account, partition)
-        for name in MANAGED:
-            policy = AWSManagedPolicy(  # type: ignore[abstract] # as in moto
-                name,
-                account_id=account,
-                region=partition,
-                path=_PATHS.get(name, "/"),
-                document=json.dumps(published(name)),
-            )
-            iam.aws_managed_policies.append(policy)
-            iam.managed_policies[policy.arn] = policy
 
     def add_user(self, account: str, partition: str, name: str, policy: dict[str, Any] | None = None) -> None:
         from moto.iam.models import AccessKey
@@ -143,12 +138,18 @@ class Cloud:
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
         """
+
+        def renamed(found: dict[str, Any]) -> dict[str, Any]:
+            names = found.get("AWS")
+            if isinstance(names, list):
+                return {**found, "AWS": [unique_id if name == arn else name for name in names]}
+            return {**found, "AWS": unique_id} if names == arn else found
+
         for account, partition in self.accounts():
             for role in self.iam(account, partition).roles.values():
                 text = role.assume_role_policy_document
                 if f'"{arn}"' in text:
-                    document = json.loads(text, object_hook=lambda found: _renamed(found, arn, unique_id))
-                    role.assume_role_policy_document = json.dumps(document)
+                    role.assume_role_policy_document = json.dumps(json.loads(text, object_hook=renamed))
 
     def add_bucket(self, account: str, partition: str, name: str) -> None:
         from moto.s3.models import s3_backends
@@ -167,12 +168,17 @@ class Cloud:
                 s3_backends[account][partition].create_bucket(name, BY_NAME[partition].home)
 
     def forward(self, request: AwsRequest, account: str, partition: str) -> Answer:
+        """Let moto execute a call. It reads service and region from one header, the account from another."""
+        region = request.region or BY_NAME[partition].home
+        key = request.signature.access_key if request.signature else "AKIASANDBOXSANDBOX00"
+        scope = f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{request.service}/aws4_request"
+        own = {"authorization": f"{scope}, SignedHeaders=host, Signature=0", "x-moto-account-id": account}
+        call = Incoming(request.method, request.target, {**request.headers, **own}, request.body)
         with self.lock:
             if request.service == "s3":
                 self._ensure_demo_buckets(account, partition)
             try:
-                app = self._app(request.service)
-                code, headers, body = call_app(app, _for_moto(request, account, partition))
+                code, headers, body = call_app(_app(request.service), call)
             except Exception as error:
                 # moto raises what it doesn't implement and what it trips over.
                 message = f"The sandbox can't execute {request.operation}: {error!r}"
@@ -189,12 +195,12 @@ class Cloud:
         body = b"Action=ListAccountAliases&Version=2010-05-08"
         self.forward(read_request(Incoming("POST", "/", headers, body)), account, partition)
 
-    def _app(self, service: str) -> Any:
-        if service not in self._apps:
-            from moto.moto_server.werkzeug_app import create_backend_app
 
-            self._apps[service] = create_backend_app(service)  # type: ignore[arg-type]
-        return self._apps[service]
+@cache
+def _app(service: str) -> Any:
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    return create_backend_app(service)  # type: ignore[arg-type]
 
 
 @cache
@@ -208,28 +214,6 @@ def published(name: str) -> dict[str, Any] | None:
     entry, _ = json.JSONDecoder().raw_decode(collection, collection.index("{", at))
     document: dict[str, Any] = entry["Document"]
     return document
-
-
-def _renamed(found: dict[str, Any], old: str, new: str) -> dict[str, Any]:
-    names = found.get("AWS")
-    if names == old:
-        return {**found, "AWS": new}
-    if isinstance(names, list):
-        return {**found, "AWS": [new if name == old else name for name in names]}
-    return found
-
-
-def _for_moto(request: AwsRequest, account: str, partition: str) -> Incoming:
-    """The request in moto's form: with service and region in the header, and the account."""
-    region = request.region or BY_NAME[partition].home
-    key = request.signature.access_key if request.signature else "AKIASANDBOXSANDBOX00"
-    scope = f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{request.service}/aws4_request"
-    headers = {
-        **request.headers,
-        "authorization": f"{scope}, SignedHeaders=host, Signature=0",
-        "x-moto-account-id": account,
-    }
-    return Incoming(request.method, request.target, headers, request.body)
 
 
 def user_key(account: str, partition: str, name: str) -> tuple[str, str]:
@@ -256,46 +240,45 @@ def _teach_moto_all_partitions() -> None:
 
 def iam_world(iam: Any) -> dict[str, Any]:
     """The roles, own policies and OIDC providers of moto's backend. Taken with `Cloud.lock` held."""
+    own = [policy for policy in iam.managed_policies.values() if ":iam::aws:" not in policy.arn]
     return {
-        "roles": {role.name: _role(role) for role in iam.roles.values()},
-        "policies": {p.arn: _policy(p) for p in iam.managed_policies.values() if ":iam::aws:" not in p.arn},
-        "oidc_providers": {arn: _provider(provider) for arn, provider in iam.open_id_providers.items()},
+        "roles": {
+            role.name: {
+                "arn": role.arn,
+                "path": role.path,
+                "trust": json.loads(role.assume_role_policy_document),
+                "description": role.description or "",
+                "max_session_duration": int(role.max_session_duration or 3600),
+                "boundary": role.permissions_boundary_arn,
+                "tags": pairs(role.tags),
+                "attached": sorted(role.managed_policies),
+                "inline": {name: json.loads(text) for name, text in sorted(role.policies.items())},
+            }
+            for role in iam.roles.values()
+        },
+        "policies": {
+            policy.arn: {
+                "name": policy.name,
+                "path": policy.path,
+                "default_version": policy.default_version_id,
+                "versions": {v.version_id: json.loads(v.document) for v in policy.versions},
+                "attachments": policy.attachment_count,
+                "tags": pairs(policy.get_tags()),
+            }
+            for policy in own
+        },
+        "oidc_providers": {
+            arn: {
+                "url": provider.url,
+                "audiences": sorted(provider.client_id_list),
+                "thumbprints": list(provider.thumbprint_list or []),
+                "tags": pairs(provider.get_tags()),
+            }
+            for arn, provider in iam.open_id_providers.items()
+        },
     }
 
 
-def _role(role: Any) -> dict[str, Any]:
-    return {
-        "arn": role.arn,
-        "path": role.path,
-        "trust": json.loads(role.assume_role_policy_document),
-        "description": role.description or "",
-        "max_session_duration": int(role.max_session_duration or 3600),
-        "boundary": role.permissions_boundary_arn,
-        "tags": _tags(role.tags),
-        "attached": sorted(role.managed_policies),
-        "inline": {name: json.loads(text) for name, text in sorted(role.policies.items())},
-    }
-
-
-def _policy(policy: Any) -> dict[str, Any]:
-    return {
-        "name": policy.name,
-        "path": policy.path,
-        "default_version": policy.default_version_id,
-        "versions": {v.version_id: json.loads(v.document) for v in policy.versions},
-        "attachments": policy.attachment_count,
-        "tags": _tags(policy.get_tags()),
-    }
-
-
-def _provider(provider: Any) -> dict[str, Any]:
-    return {
-        "url": provider.url,
-        "audiences": sorted(provider.client_id_list),
-        "thumbprints": list(provider.thumbprint_list or []),
-        "tags": _tags(provider.get_tags()),
-    }
-
-
-def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
+def pairs(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Tags as a mapping, in the order of their keys."""
     return {tag["Key"]: tag["Value"] for tag in sorted(tags, key=lambda tag: tag["Key"])}

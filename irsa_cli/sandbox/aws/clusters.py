@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +66,7 @@ class Clusters:
         self.access_entries = AccessEntries()
         self._said: dict[str, dict[str, Any]] = {}
         self._addons: dict[str, list[str]] = {}
-        self._fargate: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self.fargate: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
     def add(self, cluster: Cluster) -> None:
         self._by_arn[cluster.arn] = cluster
@@ -84,7 +83,7 @@ class Clusters:
         self.access_entries.reset()
         self._said.clear()
         self._addons.clear()
-        self._fargate.clear()
+        self.fargate.clear()
 
     def say(self, arn: str, fields: dict[str, Any]) -> None:
         """Let DescribeCluster say something else of a cluster, until the next reset."""
@@ -92,9 +91,6 @@ class Clusters:
 
     def put_addon(self, arn: str, name: str) -> None:
         self._addons.setdefault(arn, []).append(name)
-
-    def put_fargate_profile(self, arn: str, name: str, selectors: list[dict[str, Any]]) -> None:
-        self._fargate.setdefault(arn, {})[name] = selectors
 
     def with_issuer(self, issuer: str) -> Cluster | None:
         return next((c for c in self._by_arn.values() if c.issuer == issuer), None)
@@ -124,18 +120,17 @@ class Clusters:
             addon = str(request.json.get("addonName", ""))
             self.put_addon(cluster.arn, addon)
             return Answer.of_json({"addon": {"addonName": addon, "clusterName": name, "status": "ACTIVE"}})
-        if request.operation.endswith(("FargateProfile", "FargateProfiles")):
-            return self._fargate_answer(request, self._fargate.get(cluster.arn, {}))
-        return Answer.of_json({"cluster": {**_description(cluster), **self._said.get(cluster.arn, {})}})
-
-    def _fargate_answer(self, request: AwsRequest, profiles: dict[str, list[dict[str, Any]]]) -> Answer:
+        profiles = self.fargate.get(cluster.arn, {})
         if request.operation == "ListFargateProfiles":
             return Answer.of_json({"fargateProfileNames": sorted(profiles)})
-        name = request.path.rstrip("/").rsplit("/", 1)[-1]
-        if name not in profiles:
-            message = f"No Fargate Profile found with name: {name}."
-            raise AwsError("ResourceNotFoundException", message, 404)
-        return Answer.of_json({"fargateProfile": {"fargateProfileName": name, "selectors": profiles[name]}})
+        if request.operation == "DescribeFargateProfile":
+            profile = request.path.rstrip("/").rsplit("/", 1)[-1]
+            if profile not in profiles:
+                message = f"No Fargate Profile found with name: {profile}."
+                raise AwsError("ResourceNotFoundException", message, 404)
+            found = {"fargateProfileName": profile, "selectors": profiles[profile]}
+            return Answer.of_json({"fargateProfile": found})
+        return Answer.of_json({"cluster": {**_description(cluster), **self._said.get(cluster.arn, {})}})
 
 
 _SERVED = ("CreateAddon", "DescribeCluster", "DescribeFargateProfile", "ListAddons", "ListFargateProfiles")
@@ -164,17 +159,15 @@ def _description(cluster: Cluster) -> dict[str, Any]:
     return described
 
 
-_OPEN = {"Statement": [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}]}
-"""The policy that an endpoint has when it is created without one."""
 _FILTERS: Mapping[str, Mapping[str, str]] = table("filters of ec2")
 """The operations that are served, and the filters of each."""
 
 
 def vpc_of(cluster_arn: str) -> str:
-    return f"vpc-{_hash(cluster_arn)}"
+    return f"vpc-{hashed(cluster_arn)}"
 
 
-def _hash(text: str) -> str:
+def hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:17]
 
 
@@ -182,10 +175,6 @@ def enabled_regions(partition: str) -> list[str]:
     """The regions that an account of a partition has without opting in."""
     known = botocore.session.get_session().get_available_regions("eks", partition)
     return sorted({*known} - {*table("opt-in regions")})
-
-
-def _region(name: str) -> dict[str, str]:
-    return {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": "opt-in-not-required"}
 
 
 class Ec2:
@@ -197,41 +186,19 @@ class Ec2:
     def reset(self) -> None:
         self._described.clear()
 
-    def put_endpoint(self, cluster: Cluster, policy: dict[str, Any] | None) -> None:
-        """Create an interface endpoint for STS in a cluster's VPC, or change the existing one."""
-        spec, vpc = cluster.spec, vpc_of(cluster.arn)
-        number = f"vpce-{_hash(f'{spec.account}/{spec.region}/{vpc}')}"
-        described = {
-            "VpcEndpointId": number,
-            "VpcEndpointType": "Interface",
-            "VpcId": vpc,
-            "ServiceName": f"com.amazonaws.{spec.region}.sts",
-            "State": "available",
-            "PolicyDocument": json.dumps(policy or _OPEN),
-            "PrivateDnsEnabled": True,
-            "OwnerId": spec.account,
-        }
-        self._put("DescribeVpcEndpoints", spec, number, described)
-
-    def put_node(self, spec: ClusterSpec, name: str, hop_limit: int, *, metadata: bool) -> None:
-        """Create a node, or change it, by its private DNS name; `metadata`: whether IMDS is on."""
-        number = f"i-{_hash(f'{spec.account}/{spec.region}/{name}')}"
-        options = {
-            "State": "applied",
-            "HttpTokens": "required",
-            "HttpPutResponseHopLimit": hop_limit,
-            "HttpEndpoint": "enabled" if metadata else "disabled",
-        }
-        described = {"InstanceId": number, "PrivateDnsName": name, "MetadataOptions": options}
-        self._put("DescribeInstances", spec, number, described)
-
-    def _put(self, operation: str, spec: ClusterSpec, number: str, described: dict[str, Any]) -> None:
+    def put(self, operation: str, spec: ClusterSpec, number: str, described: dict[str, Any]) -> None:
+        """Let `operation` describe something, or change that, in the account and region of `spec`."""
         self._described.setdefault((operation, spec.account, spec.region), {})[number] = described
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
         operation = request.operation
         if operation == "DescribeRegions":
-            return result_of(request, {"Regions": [*map(_region, enabled_regions(caller.partition))]})
+            opted = {"OptInStatus": "opt-in-not-required"}
+            regions = [
+                {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", **opted}
+                for name in enabled_regions(caller.partition)
+            ]
+            return result_of(request, {"Regions": regions})
         if operation not in _FILTERS:
             raise AwsError("NotImplemented", f"The sandbox does not serve {operation} of EC2.", 501)
         described = [*self._described.get((operation, caller.account, request.region), {}).values()]

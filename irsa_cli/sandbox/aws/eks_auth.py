@@ -58,10 +58,7 @@ class EksAuth:
             "subject": {key: association[key] for key in ("namespace", "serviceAccount")},
             "audience": SERVICE,
             "podIdentityAssociation": {key: association[key] for key in ("associationArn", "associationId")},
-            "assumedRoleUser": {
-                "arn": session.arn,
-                "assumeRoleId": f"{session.role_id}:{session.name}",
-            },
+            "assumedRoleUser": {"arn": session.arn, "assumeRoleId": session.caller.user_id},
             "credentials": {
                 "accessKeyId": session.access_key,
                 "secretAccessKey": session.secret,
@@ -98,7 +95,13 @@ class EksAuth:
         target = association.get("targetRoleArn")
         with self._cloud.lock, self._lag.stale_view(cluster.spec.account, cluster.partition):
             role = self._cloud.principal(association["roleArn"])
-            context = _context(cluster, tags)
+            context = {
+                **of_every_request(),
+                "aws:sourceaccount": [cluster.spec.account],
+                "aws:sourcearn": [cluster.arn],
+                **{f"aws:requesttag/{key}": [value] for key, value in tags.items()},
+                **({"aws:tagkeys": list(tags)} if tags else {}),
+            }
             for action in ("sts:AssumeRole", *(["sts:TagSession"] if tags else [])):
                 document = role.assume_role_policy_document if role else None
                 if not document or not admits(document, action, Who(service=SERVICE), context):
@@ -121,10 +124,8 @@ class EksAuth:
             "DurationSeconds": str(_CHAINED_SECONDS),
             **({"Policy": json.dumps(limit)} if limit else {}),
         }
-        user = f"{first.role_id}:{first.name}"
-        caller = Caller(first.account, first.partition, first.arn, user, first.name, first.role_arn, first)
         try:
-            return self._sts.assume_role(replace(request, params=params), caller)
+            return self._sts.assume_role(replace(request, params=params), first.caller)
         except AwsError as error:
             raise AwsError("AccessDeniedException", _DENIED) from error
 
@@ -137,16 +138,6 @@ def _tags(cluster: Cluster, claims: Mapping[str, Any]) -> dict[str, str]:
         "kubernetes-namespace": claims["namespace"],
         "kubernetes-service-account": claims["serviceaccount"]["name"],
         **{f"kubernetes-pod-{key}": value for key, value in pod.items()},
-    }
-
-
-def _context(cluster: Cluster, tags: Mapping[str, str]) -> dict[str, list[str]]:
-    return {
-        **of_every_request(),
-        "aws:sourceaccount": [cluster.spec.account],
-        "aws:sourcearn": [cluster.arn],
-        **{f"aws:requesttag/{key}": [value] for key, value in tags.items()},
-        **({"aws:tagkeys": list(tags)} if tags else {}),
     }
 
 
@@ -198,6 +189,3 @@ class Agent:
         fault = "server" if status >= 500 else "client"
         text = f"[{uuid.uuid4()}]: ({code}): {message}, fault: {fault}" if code else message
         return Answer(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8"}, code or "agent")
-
-    def throttled(self, service: str) -> Answer:
-        return self.failure(service, "ThrottlingException", "Rate exceeded", 429)

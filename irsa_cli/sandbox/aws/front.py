@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.callers import Caller, Callers, denied
-from irsa_cli.sandbox.aws.cloud import Cloud
+from irsa_cli.sandbox.aws.cloud import Cloud, pairs
 from irsa_cli.sandbox.aws.clusters import Clusters, Ec2
 from irsa_cli.sandbox.aws.eks_auth import EksAuth
 from irsa_cli.sandbox.aws.iam import calls
@@ -29,8 +29,6 @@ from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
 from irsa_cli.sandbox.exchange import Incoming, Label
 from irsa_cli.sandbox.model import Answer, table
-
-_THROTTLING = table("throttling")
 
 
 class Front:
@@ -90,9 +88,6 @@ class Front:
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         return render_error(service, AwsError(code, message, status))
-
-    def throttled(self, service: str) -> Answer:
-        return render_error(service, AwsError(*_THROTTLING.get(service, ("Throttling", "Rate exceeded"))))
 
     def identify(self, request: Incoming) -> Caller:
         with self.cloud.lock:
@@ -201,27 +196,19 @@ def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
     maker = makers.get(request.service)
     # CloudTrail's and EC2's calls that are served are about no resource.
     act = maker(request, account) if maker else Act(f"{request.service}:{request.operation}", "*")
+    iam, session = account.iam, caller.session
+    holder = iam.roles.get(session.role_id) if session else iam.users.get(caller.name)
+    tags = {**pairs((holder.tags if holder else None) or []), **(session.tags if session else {})}
     common = {
         "aws:principalarn": [caller.role_arn or caller.arn],
         "aws:principalaccount": [caller.account],
         "aws:requestedregion": [request.region],
         "aws:username": [caller.name],
-        **_principal_tags(caller, account),
+        **{f"aws:principaltag/{key.lower()}": [value] for key, value in tags.items()},
         **caller.federation,
         **of_every_request(),
     }
     return Act(act.action, act.resource, {**common, **act.context})
-
-
-def _principal_tags(caller: Caller, account: Account) -> dict[str, list[str]]:
-    if caller.session:
-        role = account.iam.roles.get(caller.session.role_id)
-        more = [{"Key": key, "Value": value} for key, value in caller.session.tags.items()]
-        tags = (role.tags if role else []) + more
-    else:
-        user = account.iam.users.get(caller.name)
-        tags = (user.tags if user else None) or []
-    return {f"aws:principaltag/{key.lower()}": [value] for key, value in _pairs(tags).items()}
 
 
 def _tag_keys(tags: dict[str, str]) -> dict[str, list[str]]:
@@ -270,7 +257,7 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
     ):
         if name in params:
             found = tagged.get(params[name])
-            return params[name], _pairs(found.get_tags()) if found else {}
+            return params[name], pairs(found.get_tags()) if found else {}
     if request.operation == "CreateOpenIDConnectProvider":
         url = urlsplit(params.get("Url", ""))
         return f"{base}:oidc-provider/{url.netloc}{url.path}", {}
@@ -281,11 +268,7 @@ def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, d
     found = next((holder for holder in holders if holder.name == name), None)
     if found is None or path is not None:
         return f"{base}{path or '/'}{name}", {}
-    return found.arn, _pairs(found.tags or [])
-
-
-def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}
+    return found.arn, pairs(found.tags or [])
 
 
 def _eks_act(request: AwsRequest, account: Account) -> Act:

@@ -21,11 +21,6 @@ from xml.sax.saxutils import escape
 from irsa_cli.sandbox.exchange import Incoming
 from irsa_cli.sandbox.model import Answer, table
 
-NAMESPACES = {
-    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
-    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
-}
-
 
 class AwsError(Exception):
     """A refusal by an AWS service."""
@@ -63,25 +58,12 @@ def render_error(service: str, error: AwsError) -> Answer:
         body = json.dumps({"__type": error.code, "Message": error.message}).encode()
         headers = {"Content-Type": "application/x-amz-json-1.1"}
     else:
-        inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
-        body = _xml_error(service, inner, error.status, request_id).encode()
+        error_text = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+        kind = "Sender" if error.status < 500 else "Receiver"
+        form: str = _XML_ERRORS.get(service, _XML_ERRORS[""])
+        body = form.format(error=error_text, type=kind, id=request_id).encode()
         headers = {"Content-Type": "application/xml" if service == "s3" else "text/xml"}
     return Answer(error.status, body, {"x-amzn-RequestId": request_id, **headers}, error.code)
-
-
-def _xml_error(service: str, inner: str, status: int, request_id: str) -> str:
-    tail = f"<RequestId>{request_id}</RequestId>"
-    if service == "s3":
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}{tail}</Error>'
-    if service == "ec2":
-        return (
-            f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
-        )
-    kind = "Sender" if status < 500 else "Receiver"
-    namespace = NAMESPACES.get(service, "")
-    return (
-        f'<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type>{inner}</Error>{tail}</ErrorResponse>'
-    )
 
 
 def result_of(request: AwsRequest, result: Mapping[str, Any] | None = None) -> Answer:
@@ -106,6 +88,7 @@ _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
 _APPLICATION = re.compile(r"(?:^|\s)app/(\S+)")
 _SIGNATURE = re.compile(r"Signature=([0-9a-f]+)")
 _SUBJECTS = table("subjects")
+_XML_ERRORS = table("xml errors")
 _S3_PARTS = table("parts of s3")
 """Parts of buckets and objects that calls name in the query; each has actions of its own."""
 _UNSIGNED = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
@@ -126,13 +109,9 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class AwsRequest:
-    """One call. `params` are those of the query protocol; `target` is path and query as sent."""
+class AwsRequest(Incoming):
+    """One call. `params` are those of the query protocol."""
 
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
     params: Mapping[str, str]
     signature: Signature | None
     service: str
@@ -198,10 +177,17 @@ def read_request(incoming: Incoming) -> AwsRequest:
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         params.update(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     signature = _read_signature(headers, query)
-    service = signature.service if signature else _unsigned_service(target, params)
     path, operation = unquote(urlsplit(target).path), params.get("Action", "")
+    if signature:
+        service = signature.service
+    elif operation:
+        service = _UNSIGNED.get(operation, "iam" if params.get("Version") == "2010-05-08" else "sts")
+    else:
+        service = "eks" if path.startswith("/clusters") else "s3"
     if service in ("eks", "eks-auth"):
-        operation = _eks_operation(service, method, path)
+        place = "/" + "/".join(part for part in path.split("/") if part)
+        names = (n for verb, form, n in _eks_routes(service) if verb == method and re.fullmatch(form, place))
+        operation = next(names, f"{method} {path}")
     elif service == "s3":
         operation = _s3_operation(method, path, query)
     elif service in _JSON:
@@ -229,27 +215,13 @@ def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Sig
     return Signature(key, region, service, date, tuple(signed.split(";")), value, token, presigned=presigned)
 
 
-def _unsigned_service(target: str, params: Mapping[str, str]) -> str:
-    if "Action" in params:
-        return _UNSIGNED.get(params["Action"], "iam" if params.get("Version") == "2010-05-08" else "sts")
-    return "eks" if urlsplit(target).path.startswith("/clusters") else "s3"
-
-
-def _eks_operation(service: str, method: str, path: str) -> str:
-    place = "/" + "/".join(part for part in path.split("/") if part)
-    found = (
-        name for verb, form, name in _eks_routes(service) if verb == method and re.fullmatch(form, place)
-    )
-    return next(found, f"{method} {path}")
-
-
 @cache
 def _eks_routes(service: str) -> list[tuple[str, str, str]]:
     """Method, form of the path, and name of a service's operations. Only the names of ARNs have slashes."""
     model = service_model(service)
-    asked = {name: model.operation_model(name).http for name in model.operation_names}
     routes = []
-    for name, http in asked.items():
+    for name in model.operation_names:
+        http = model.operation_model(name).http
         form = re.sub(r"\{\w+Arn\}", ".+", http["requestUri"])
         routes.append((http["method"], re.sub(r"\{\w+\}", "[^/]+", form), name))
     return sorted(routes, key=lambda route: len(route[1]), reverse=True)

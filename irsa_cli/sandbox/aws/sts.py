@@ -42,20 +42,18 @@ class Sts:
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
         check_parameters("sts", request.operation, request.params)
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
-        account, partition = _place(role_arn)
+        partition, account = parse_role_arn(role_arn).group(1, 2)
         token = read_token(request.params["WebIdentityToken"], self._clusters)
         cluster = self._clusters.with_issuer(token.issuer)
         region = cluster.spec.region if cluster else BY_NAME[partition].home
-        seconds, agent = (
-            int(request.params.get("DurationSeconds") or 3600),
-            request.headers.get("user-agent", ""),
-        )
+        seconds = int(request.params.get("DurationSeconds") or 3600)
+        agent = request.headers.get("user-agent", "")
         exchange = TokenExchange(token, role_arn, region, name, seconds, agent)
         try:
             with self._cloud.lock, self._lag.stale_view(account, partition):
                 iam = self._iam(account, partition, ACTION)
                 provider = provider_for(token, iam, role_arn, self._clusters)
-                role = _role(iam, role_arn)
+                role = self._cloud.principal(role_arn)
                 check_trust(role, token, provider, name)
                 longest = int(role.max_session_duration or 3600)
                 session = self._open(request, role, name, longest, provider.arn)
@@ -85,9 +83,10 @@ class Sts:
     def assume_role(self, request: AwsRequest, caller: Caller) -> Session:
         role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
         tags, transitive = _session_tags(request, caller)
-        account, partition = _place(role_arn)
+        partition, account = parse_role_arn(role_arn).group(1, 2)
         with self._cloud.lock, self._lag.stale_view(account, partition):
-            role = _role(self._iam(account, partition, "sts:AssumeRole"), role_arn)
+            self._iam(account, partition, "sts:AssumeRole")
+            role = self._cloud.principal(role_arn)
             context = {"sts:rolesessionname": [name], "aws:principalarn": [caller.role_arn or caller.arn]}
             context |= caller.federation
             if "ExternalId" in request.params:
@@ -141,15 +140,6 @@ class Sts:
         return self._callers.open_session(role, name, int(seconds), limit, provider)
 
 
-def _place(role_arn: str) -> tuple[str, str]:
-    partition, account = parse_role_arn(role_arn).group(1, 2)
-    return account, partition
-
-
-def _role(iam: Any, arn: str) -> Any:
-    return next((role for role in iam.roles.values() if role.arn == arn), None)
-
-
 def note_use(role: Any, region: str) -> None:
     """Update GetRole's RoleLastUsed. IAM itself does so hours later, for calls, not for credentials."""
     role.last_used, role.last_used_region = datetime.now(timezone.utc), region
@@ -181,7 +171,7 @@ def _session_tags(request: AwsRequest, caller: Caller) -> tuple[dict[str, str], 
 
 def _assumed(session: Session) -> dict[str, Any]:
     return {
-        "AssumedRoleUser": {"AssumedRoleId": f"{session.role_id}:{session.name}", "Arn": session.arn},
+        "AssumedRoleUser": {"AssumedRoleId": session.caller.user_id, "Arn": session.arn},
         "Credentials": {
             "AccessKeyId": session.access_key,
             "SecretAccessKey": session.secret,

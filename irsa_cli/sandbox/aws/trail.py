@@ -2,7 +2,8 @@
 
 AssumeRoleWithWebIdentity is recorded, at once (AWS takes minutes), in the role's account and the region
 of the cluster that issued the token, since the unsigned call names none. Tokens that can't be verified leave
-no event. So are calls of IAM that have changed something, in the region in which IAM is at home.
+no event. So are calls of IAM that have changed something, in the region in which IAM is at home. Of what AWS
+records, what was answered and the parts that are the same for all of them are left out.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html and
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 """
@@ -73,11 +74,17 @@ class Trail:
         """An exchange at STS, also one that was not made here: what pods have tried, for instance."""
         token, session, role_arn = exchange.token, exchange.session, exchange.role_arn
         partition, account = parse_role_arn(role_arn).group(1, 2)
+        provider = f"arn:{partition}:iam::{account}:oidc-provider/{token.issuer_path}"
         refusal = {"errorCode": exchange.code, "errorMessage": exchange.words or _NO_WORDS}
         record = {
             "eventSource": "sts.amazonaws.com",
             "eventName": "AssumeRoleWithWebIdentity",
-            "userIdentity": _identity(token, partition, account),
+            "userIdentity": {
+                "type": "WebIdentityUser",
+                "principalId": f"{provider}:{token.audiences[0] if token.audiences else ''}:{token.subject}",
+                "userName": token.subject,
+                "identityProvider": provider,
+            },
             "userAgent": exchange.agent,
             "readOnly": True,
             **(refusal if exchange.code else {}),
@@ -86,11 +93,7 @@ class Trail:
                 "roleSessionName": exchange.session_name,
                 "durationSeconds": exchange.seconds,
             },
-            "responseElements": _response(session, token) if session else None,
-            "requestID": str(uuid.uuid4()),
             "resources": [{"accountId": account, "type": _ROLE, "ARN": role_arn}],
-            "managementEvent": True,
-            "eventCategory": "Management",
         }
         key = session.access_key if session else ""
         self._add((account, partition, exchange.region), record, [(_ROLE, role_arn)], key)
@@ -121,10 +124,8 @@ class Trail:
         """An event in an account, partition and region, of which the record says the rest."""
         now, number = datetime.now(timezone.utc), str(uuid.uuid4())
         whole = {
-            "eventVersion": "1.08",
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "awsRegion": place[2],
-            "sourceIPAddress": "127.0.0.1",
             "eventID": number,
             "eventType": "AwsApiCall",
             "recipientAccountId": place[0],
@@ -152,47 +153,18 @@ class Trail:
         place = (caller.account, caller.partition, request.region)
         with self._lock:
             found = [event for event in reversed(self._events) if event.place == place]
-        for attribute in _attributes(asked):
+        attributes = [
+            (it.get("AttributeKey"), it.get("AttributeValue")) for it in asked.get("LookupAttributes", [])
+        ]
+        if len(attributes) > 1 or any(key not in _KEYS or not value for key, value in attributes):
+            message = "You can specify one lookup attribute, with one of the documented keys and a value."
+            raise AwsError("InvalidLookupAttributesException", message)
+        for attribute in attributes:
             found = [event for event in found if event.matches(*attribute)]
         start, end = asked.get("StartTime", 0), asked.get("EndTime", float("inf"))
         if start > end:
             raise AwsError("InvalidTimeRangeException", "The start time is after the end time.")
         return Answer.of_json(_page(asked, [event for event in found if start <= event.time <= end]))
-
-
-def _identity(token: Token, partition: str, account: str) -> dict[str, str]:
-    provider = f"arn:{partition}:iam::{account}:oidc-provider/{token.issuer_path}"
-    audience = token.audiences[0] if token.audiences else ""
-    return {
-        "type": "WebIdentityUser",
-        "principalId": f"{provider}:{audience}:{token.subject}",
-        "userName": token.subject,
-        "identityProvider": provider,
-    }
-
-
-def _response(session: Session, token: Token) -> dict[str, Any]:
-    """As documented, without the session token: nothing secret in a log that is only for show."""
-    return {
-        "credentials": {
-            "accessKeyId": session.access_key,
-            "expiration": session.expires.strftime("%b %d, %Y, %I:%M:%S %p"),
-        },
-        "subjectFromWebIdentityToken": token.subject,
-        "assumedRoleUser": {"assumedRoleId": f"{session.role_id}:{session.name}", "arn": session.arn},
-        "provider": f"arn:{session.partition}:iam::{session.account}:oidc-provider/{token.issuer_path}",
-        "audience": token.audiences[0],
-    }
-
-
-def _attributes(asked: dict[str, Any]) -> list[tuple[str, str]]:
-    found = [
-        (item.get("AttributeKey"), item.get("AttributeValue")) for item in asked.get("LookupAttributes", [])
-    ]
-    if len(found) > 1 or any(key not in _KEYS or not value for key, value in found):
-        message = "You can specify one lookup attribute, with one of the documented keys and a value."
-        raise AwsError("InvalidLookupAttributesException", message)
-    return found
 
 
 def _page(asked: dict[str, Any], found: list[_Event]) -> dict[str, Any]:

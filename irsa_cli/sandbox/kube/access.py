@@ -11,7 +11,6 @@ https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self
 import base64
 import hashlib
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -223,16 +222,7 @@ class Authorizer:
     """The rules of one cluster, by user name."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._rules: dict[str, tuple[Rule, ...]] = {}
-
-    def set_rules(self, username: str, rules: Sequence[Rule]) -> None:
-        with self._lock:
-            self._rules[username] = tuple(rules)
-
-    def reset(self) -> None:
-        with self._lock:
-            self._rules.clear()
+        self.rules: dict[str, tuple[Rule, ...]] = {}
 
     def allows(self, who: Identity, route: Route) -> bool:
         if "system:masters" in who.groups:
@@ -241,9 +231,13 @@ class Authorizer:
             return self._allows_path(who, route)
         if (route.group, route.resource) == SELF_REVIEWS:
             return route.verb == "create" and who != ANONYMOUS
-        with self._lock:
-            rules = self._rules.get(who.username, ())
-        return any(_matches(rule, route) for rule in rules)
+        return any(
+            rule.namespace in (None, route.namespace)
+            and not {route.group, "*"}.isdisjoint(rule.groups)
+            and not {route.verb, "*"}.isdisjoint(rule.verbs)
+            and not {route.full_resource, "*"}.isdisjoint(rule.resources)
+            for rule in self.rules.get(who.username, ())
+        )
 
     @staticmethod
     def _allows_path(who: Identity, route: Route) -> bool:
@@ -254,15 +248,6 @@ class Authorizer:
         if who != ANONYMOUS and route.path.split("/")[1] in ("api", "apis"):
             return True  # As the ClusterRole system:discovery has it.
         return route.path in _PUBLIC_PATHS
-
-
-def _matches(rule: Rule, route: Route) -> bool:
-    return (
-        rule.namespace in (None, route.namespace)
-        and not {route.group, "*"}.isdisjoint(rule.groups)
-        and not {route.verb, "*"}.isdisjoint(rule.verbs)
-        and not {route.full_resource, "*"}.isdisjoint(rule.resources)
-    )
 
 
 def refusal(who: Identity, route: Route) -> str:

@@ -78,8 +78,18 @@ class Admission:
         if account.get("imagePullSecrets"):
             spec.setdefault("imagePullSecrets", account["imagePullSecrets"])
         mounted = account.get("automountServiceAccountToken", True)
-        if spec.get("automountServiceAccountToken", mounted):
-            _mount_api_token(pod)
+        bare = [
+            container
+            for container in containers_of(pod)
+            if all(mount.get("mountPath") != _API_FOLDER for mount in container.get("volumeMounts", []))
+        ]
+        if bare and spec.get("automountServiceAccountToken", mounted):
+            volume = f"kube-api-access-{random_end()}"
+            mount = {"name": volume, "readOnly": True, "mountPath": _API_FOLDER}
+            for container in bare:
+                container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
+            projected = {"sources": copy.deepcopy(_API_TOKEN), "defaultMode": 0o644}
+            spec["volumes"] = [*spec.get("volumes", []), {"name": volume, "projected": projected}]
 
     def _account(self, namespace: str, name: str) -> JsonObject | None:
         try:
@@ -93,23 +103,21 @@ class Admission:
 
     def _call_webhooks(self, namespace: str, pod: JsonObject) -> JsonObject:
         labels = self._store.get(NAMESPACES, "", namespace)["metadata"].get("labels", {})
-        for configuration in self._store.list(WEBHOOKS)[1]:
-            for webhook in configuration.get("webhooks", []):
-                if is_shown(webhook, pod, labels):
-                    pod = self._call(webhook, namespace, pod)
-        return pod
-
-    def _call(self, webhook: dict[str, Any], namespace: str, pod: JsonObject) -> JsonObject:
+        every = (it for found in self._store.list(WEBHOOKS)[1] for it in found.get("webhooks", []))
         own = self._configuration["webhooks"][0]["clientConfig"]
-        if self._webhook and webhook["clientConfig"] == own:
-            return self._webhook.mutate(pod, namespace)
-        if webhook["failurePolicy"] == "Ignore":
-            return pod
-        where = webhook["clientConfig"].get("url", "a Service")
-        why = f'failed to call webhook: Post "{where}": the sandbox reaches no webhook but its own'
-        cause = f'failed calling webhook "{webhook["name"]}": {why}'
-        message, details = f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
-        raise status.ApiError(500, "InternalError", message, details)
+        for webhook in every:
+            if not is_shown(webhook, pod, labels):
+                continue
+            client = webhook.get("clientConfig", {})
+            if self._webhook and client == own:
+                pod = self._webhook.mutate(pod, namespace)
+            elif webhook["failurePolicy"] != "Ignore":
+                where = client.get("url", "a Service")
+                why = f'failed to call webhook: Post "{where}": the sandbox reaches no webhook but its own'
+                cause = f'failed calling webhook "{webhook["name"]}": {why}'
+                message, details = f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
+                raise status.ApiError(500, "InternalError", message, details)
+        return pod
 
 
 def is_shown(webhook: Mapping[str, Any], pod: JsonObject, namespace_labels: Mapping[str, str]) -> bool:
@@ -131,32 +139,15 @@ def is_shown(webhook: Mapping[str, Any], pod: JsonObject, namespace_labels: Mapp
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Whether a label selector matches; an empty one matches everything."""
-    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
-        _holds(expression, labels) for expression in selector.get("matchExpressions", [])
-    )
 
+    def holds(expression: Mapping[str, Any]) -> bool:
+        there = expression["key"] in labels
+        listed = there and labels[expression["key"]] in expression.get("values", [])
+        verdicts = {"Exists": there, "DoesNotExist": not there, "In": listed, "NotIn": not listed}
+        return verdicts.get(expression["operator"], False)
 
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    there = expression["key"] in labels
-    listed = there and labels[expression["key"]] in expression.get("values", [])
-    return {"Exists": there, "DoesNotExist": not there, "In": listed, "NotIn": not listed}.get(
-        expression["operator"], False
-    )
-
-
-def _mount_api_token(pod: JsonObject) -> None:
-    name = f"kube-api-access-{random_end()}"
-    mount = {"name": name, "readOnly": True, "mountPath": _API_FOLDER}
-    bare = [
-        container
-        for container in containers_of(pod)
-        if all(mount.get("mountPath") != _API_FOLDER for mount in container.get("volumeMounts", []))
-    ]
-    for container in bare:
-        container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
-    if bare:
-        volume = {"name": name, "projected": {"sources": copy.deepcopy(_API_TOKEN), "defaultMode": 0o644}}
-        pod["spec"]["volumes"] = [*pod["spec"].get("volumes", []), volume]
+    wanted: Mapping[str, str] = selector.get("matchLabels", {})
+    return wanted.items() <= labels.items() and all(map(holds, selector.get("matchExpressions", [])))
 
 
 WEBHOOK_URL = "https://127.0.0.1:23443/mutate"
@@ -181,19 +172,6 @@ class _Way:
     variables: Mapping[str, str]
 
 
-def _web_identity(annotations: Mapping[str, str]) -> _Way | None:
-    role = annotations.get(f"{_PREFIX}role-arn")
-    if not role:
-        return None
-    return _Way(
-        "aws-iam-token",
-        "/var/run/secrets/eks.amazonaws.com/serviceaccount",
-        "token",
-        annotations.get(f"{_PREFIX}audience", "sts.amazonaws.com"),
-        {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": "{path}"},
-    )
-
-
 _POD_IDENTITY = _Way(**table("pod identity"))
 
 
@@ -213,9 +191,14 @@ class PodWebhook:
         """The pod with what the webhook adds; the same as before when that is nothing."""
         name = pod["spec"].get("serviceAccountName", "")
         found = self.annotations(namespace, name) or {}
-        way = _POD_IDENTITY if self.associated(namespace, name) else _web_identity(found)
-        if way is None:
-            return pod
+        role, way = found.get(f"{_PREFIX}role-arn"), _POD_IDENTITY
+        if not self.associated(namespace, name):
+            if not role:
+                return pod
+            audience = found.get(f"{_PREFIX}audience", "sts.amazonaws.com")
+            variables = {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": "{path}"}
+            folder = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+            way = _Way("aws-iam-token", folder, "token", audience, variables)
         pod = copy.deepcopy(pod)
         own: Mapping[str, str] = pod["metadata"].get("annotations", {})
         skipped = next(csv.reader([own.get(f"{_PREFIX}skip-containers", "")]), [])

@@ -60,7 +60,7 @@ class KubeApi:
 
     def set_rules(self, username: str, rules: Sequence[Rule]) -> None:
         """Set what `username` may do from now on; members of `system:masters` may do everything."""
-        self._authorizer.set_rules(username, rules)
+        self._authorizer.rules[username] = tuple(rules)
 
     def put(self, manifests: Iterable[JsonObject]) -> None:
         """Create these objects; nobody is asked, and no webhook."""
@@ -68,7 +68,7 @@ class KubeApi:
             self._store.create(kinds.BY_NAME[body["kind"]], body["metadata"].get("namespace", ""), body)
 
     def reset(self) -> None:
-        self._authorizer.reset()
+        self._authorizer.rules.clear()
         self._store.reset()
         self._admission.install()
 
@@ -333,7 +333,9 @@ def read_writing(request: Request, verb: str) -> Writing:
 
 def _is_dry_run(values: list[str], options: str) -> bool:
     if set(values) - {"All"}:
-        error = status.unsupported_value("dryRun", values, ["All"])
+        sent = json.dumps(values, separators=(",", ":"))
+        text = f'Unsupported value: {sent}: supported values: "All"'
+        error = status.FieldError("dryRun", "FieldValueNotSupported", text)
         raise status.invalid(options, "", [error], group="meta.k8s.io")
     return bool(values)
 

@@ -3,6 +3,7 @@
 The table is kinds.yaml. Some are objects like any other and no more: a Lease that has expired is nobody's
 lock here, who may do what is set in the sandbox (`access`) and not read from roles and bindings, and
 nothing runs pods: they stay Pending until somebody writes another status. `admission` changes new pods.
+What irsa only reads, such as bindings, webhook configurations and events, is taken as it is sent.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/
@@ -10,6 +11,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 """
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +71,8 @@ def _name_errors(found: Sequence[str], field: str) -> list[status.FieldError]:
         if not name:
             errors.append(status.required_value(where))
         elif name in found[:index]:
-            errors.append(status.duplicate_value(where, name))
+            text = f"Duplicate value: {json.dumps(name)}"
+            errors.append(status.FieldError(where, "FieldValueDuplicate", text))
         else:
             errors += [status.invalid_value(where, name, why) for why in dns_problems(name, label=True)]
     return errors
@@ -81,7 +84,8 @@ def _container_errors(container: JsonObject, volumes: list[str], field: str) -> 
     for index, mount in enumerate(container.get("volumeMounts", [])):
         where, path = f"{field}.volumeMounts[{index}]", mount.get("mountPath", "")
         if mount.get("name", "") not in volumes:
-            errors.append(status.value_not_found(f"{where}.name", mount.get("name", "")))
+            text = f"Not found: {json.dumps(mount.get('name', ''))}"
+            errors.append(status.FieldError(f"{where}.name", "FieldValueNotFound", text))
         if not path:
             errors.append(status.required_value(f"{where}.mountPath"))
         elif path in paths:
@@ -122,7 +126,6 @@ def grace_of(pod: JsonObject, desired: int | None) -> int:
 _RBAC = "rbac.authorization.k8s.io"
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _WEBHOOK = table("webhook defaults")
-_WEBHOOK_NEEDS = table("needs of webhooks")
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,13 +187,6 @@ def _data_problems(obj: JsonObject) -> list[status.FieldError]:
     ]
 
 
-def _event_problems(event: JsonObject) -> list[status.FieldError]:
-    about = event.get("involvedObject", {}).get("namespace", "")
-    if about == event["metadata"]["namespace"]:
-        return []
-    return [status.invalid_value("involvedObject.namespace", about, "does not match event.namespace")]
-
-
 def _lease_problems(lease: JsonObject) -> list[status.FieldError]:
     """Errors of the numbers; what is no number, or no time, is no Lease at all."""
     rules = (
@@ -211,45 +207,11 @@ def _fill_in_binding(binding: JsonObject) -> None:
             subject.setdefault("apiGroup", _RBAC)
 
 
-def _binding_problems(binding: JsonObject) -> list[status.FieldError]:
-    errors = []
-    reference = binding["roleRef"]
-    if reference.get("kind") not in ("Role", "ClusterRole"):
-        found = reference.get("kind", "")
-        errors.append(status.FieldError("roleRef.kind", "FieldValueNotSupported", f"unsupported: {found}"))
-    if not reference.get("name"):
-        errors.append(status.required_value("roleRef.name", "a role has a name"))
-    for place, subject in enumerate(binding.get("subjects", [])):
-        where = f"subjects[{place}]"
-        if not subject.get("name"):
-            errors.append(status.required_value(f"{where}.name", "a subject has a name"))
-        # In a RoleBinding it is the binding's own namespace.
-        everywhere = "namespace" not in binding["metadata"]
-        if everywhere and subject.get("kind") == "ServiceAccount" and not subject.get("namespace"):
-            errors.append(status.required_value(f"{where}.namespace", "a ServiceAccount has a namespace"))
-    return errors
-
-
 def _fill_in_webhooks(configuration: JsonObject) -> None:
     for webhook in configuration.get("webhooks", []):
         _set_defaults(webhook, _WEBHOOK)
         for rule in webhook.get("rules", []):
             rule.setdefault("scope", "*")
-
-
-def _webhook_problems(configuration: JsonObject) -> list[status.FieldError]:
-    errors = []
-    for index, webhook in enumerate(configuration.get("webhooks", [])):
-        field = f"webhooks[{index}]"
-        name = webhook.get("name", "")
-        if name.count(".") < 2:
-            why = "should be a domain with at least three segments separated by dots"
-            errors.append(status.invalid_value(f"{field}.name", name, why))
-        client = webhook.get("clientConfig", {})
-        given = {**webhook, "clientConfig": ("url" in client) != ("service" in client)}
-        needed = (part for part in _WEBHOOK_NEEDS if not given.get(part))
-        errors += [status.required_value(f"{field}.{part}", _WEBHOOK_NEEDS[part]) for part in needed]
-    return errors
 
 
 _FILL_IN: Mapping[str, Callable[[JsonObject], None]] = {
@@ -263,10 +225,6 @@ _PROBLEMS: Mapping[str, Callable[[JsonObject], list[status.FieldError]]] = {
     "ConfigMap": _data_problems,
     "Secret": _data_problems,
     "Lease": _lease_problems,
-    "Event": _event_problems,
-    "MutatingWebhookConfiguration": _webhook_problems,
-    "RoleBinding": _binding_problems,
-    "ClusterRoleBinding": _binding_problems,
 }
 _OBJECT = {"kind, apiVersion": "string", "metadata": "Metadata"}
 

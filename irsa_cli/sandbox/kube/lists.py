@@ -31,19 +31,25 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
         # Better than a wrong list.
         raise status.bad_request("the sandbox does not serve watch")
     objects = _selected(kind, request.args.get("fieldSelector", ""), objects)
-    selector = request.args.get("labelSelector", "")
-    for term in _COMMA.split(selector) if selector.strip() else ():
-        fits = _requirement(term, selector)
-        objects = [obj for obj in objects if fits(obj["metadata"].get("labels", {}))]
-    limit = _read_limit(request.args.get("limit", "0"))
+    objects = _labelled(request.args.get("labelSelector", ""), objects)
+    text = request.args.get("limit", "0")
+    try:
+        limit = int(text)
+    except ValueError:
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
     metadata: dict[str, Any] = {"resourceVersion": version}
     if request.args.get("continue"):
-        version, start = _read_token(request.args["continue"])
+        token = request.args["continue"]
+        try:
+            read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+            version, start = str(int(read["rv"])), str(read["start"])
+        except (ValueError, KeyError, TypeError):
+            raise status.bad_request("invalid continue token: continue key is not valid") from None
         metadata["resourceVersion"] = version
         objects = [obj for obj in objects if _key(obj) >= start]
     if 0 < limit < len(objects):
-        token = {"v": _META, "rv": int(version), "start": _key(objects[limit - 1]) + "\0"}
-        text = json.dumps(token, separators=(",", ":"))
+        following = {"v": _META, "rv": int(version), "start": _key(objects[limit - 1]) + "\0"}
+        text = json.dumps(following, separators=(",", ":"))
         metadata["continue"] = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
         # How many of the rest are selected nobody has counted.
         if not any(request.args.get(key) for key in ("fieldSelector", "labelSelector")):
@@ -101,46 +107,40 @@ def _key(obj: JsonObject) -> str:
     return f"{metadata.get('namespace', '')}/{metadata['name']}"
 
 
-def _read_limit(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
-
-
-def _read_token(token: str) -> tuple[str, str]:
-    try:
-        read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return str(int(read["rv"])), str(read["start"])
-    except (ValueError, KeyError, TypeError):
-        raise status.bad_request("invalid continue token: continue key is not valid") from None
-
-
 _LABEL_KEY = r"\s*(?P<key>[-./\w]+)\s*"
-_EQUAL = re.compile(rf"{_LABEL_KEY}(?P<operator>!=|==?)\s*(?P<value>[-.\w]*)\s*")
+_EQUAL = re.compile(rf"{_LABEL_KEY}(?P<operator>!=|==?)\s*(?P<values>[-.\w]*)\s*")
 _AMONG = re.compile(rf"{_LABEL_KEY}(?<=\s)(?P<operator>in|notin)\s*\((?P<values>[-.,\s\w]*)\)\s*")
 _THERE = re.compile(rf"\s*(?P<operator>!?){_LABEL_KEY}")
 _COMMA = re.compile(r",(?![^(]*\))")
 """Between requirements; not one between values in brackets."""
 
 
-def _requirement(term: str, selector: str) -> Callable[[Mapping[str, str]], bool]:
-    if found := _EQUAL.fullmatch(term):
-        wanted = {found["value"]}
-    elif found := _AMONG.fullmatch(term):
-        wanted = {value.strip() for value in found["values"].split(",")}
-    elif found := _THERE.fullmatch(term):
-        wanted = set()
-    else:
-        raise status.bad_request(f"unable to parse requirement: '{term}' of '{selector}'")
-    key, operator = found["key"], found["operator"]
-    for problem in key_problems(key):
-        raise status.bad_request(f'unable to parse requirement: <nil>: Invalid value: "{key}": {problem}')
-    if operator in ("", "!"):
-        return lambda labels: (key in labels) is (operator == "")
-    if operator in ("!=", "notin"):
-        return lambda labels: labels.get(key) not in wanted
-    return lambda labels: labels.get(key) in wanted
+def _has(labels: Mapping[str, str], key: str, wanted: set[str]) -> bool:
+    return labels.get(key) in wanted
+
+
+_OPERATORS: Mapping[str, Callable[[Mapping[str, str], str, set[str]], bool]] = {
+    **dict.fromkeys(("=", "==", "in"), _has),
+    **dict.fromkeys(("!=", "notin"), lambda *asked: not _has(*asked)),
+    "": lambda labels, key, _: key in labels,
+    "!": lambda labels, key, _: key not in labels,
+}
+
+
+def _labelled(selector: str, objects: list[JsonObject]) -> list[JsonObject]:
+    """The objects whose labels are as a labelSelector asks; 400 for what it can't ask."""
+    for term in _COMMA.split(selector) if selector.strip() else ():
+        found = _EQUAL.fullmatch(term) or _AMONG.fullmatch(term) or _THERE.fullmatch(term)
+        if found is None:
+            raise status.bad_request(f"unable to parse requirement: '{term}' of '{selector}'")
+        key, operator = found["key"], found["operator"]
+        for problem in key_problems(key):
+            raise status.bad_request(f'unable to parse requirement: <nil>: Invalid value: "{key}": {problem}')
+        listed = found.groupdict().get("values", "").split(",")
+        fits = _OPERATORS[operator]
+        wanted = {value.strip() for value in listed}
+        objects = [obj for obj in objects if fits(obj["metadata"].get("labels", {}), key, wanted)]
+    return objects
 
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

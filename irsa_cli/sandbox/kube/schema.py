@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from irsa_cli.sandbox.kube.status import FieldError, invalid_value, required_value, too_long
+from irsa_cli.sandbox.kube.status import FieldError, invalid_value, required_value
 
 JsonObject = dict[str, Any]
 FILE = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text(encoding="utf-8"))
@@ -183,7 +183,8 @@ def annotation_errors(annotations: Mapping[str, str]) -> list[FieldError]:
     ]
     size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
     if size > ANNOTATIONS_LIMIT:
-        errors.append(too_long(field, ANNOTATIONS_LIMIT))
+        text = f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes"
+        errors.append(FieldError(field, "FieldValueTooLong", text))
     return errors
 
 

@@ -63,24 +63,6 @@ def required_value(field: str, why: str = "") -> FieldError:
     return FieldError(field, "FieldValueRequired", f"Required value: {why}" if why else "Required value")
 
 
-def value_not_found(field: str, value: str) -> FieldError:
-    return FieldError(field, "FieldValueNotFound", f"Not found: {json.dumps(value)}")
-
-
-def duplicate_value(field: str, value: str) -> FieldError:
-    return FieldError(field, "FieldValueDuplicate", f"Duplicate value: {json.dumps(value)}")
-
-
-def too_long(field: str, limit: int) -> FieldError:
-    return FieldError(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
-
-
-def unsupported_value(field: str, value: object, supported: Sequence[str]) -> FieldError:
-    choices = ", ".join(json.dumps(choice) for choice in supported)
-    text = f"Unsupported value: {json.dumps(value, separators=(',', ':'))}: supported values: {choices}"
-    return FieldError(field, "FieldValueNotSupported", text)
-
-
 def _qualified(resource: str, group: str) -> str:
     return f"{resource}.{group}" if group else resource
 

@@ -18,6 +18,7 @@ from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SE
 from irsa_cli.sandbox.kube.schema import JsonObject, annotation_errors, label_errors, name_errors, noted
 
 IMMORTAL = ("default", "kube-public", "kube-system")
+_OF_SERVER = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion")
 _BEING_DELETED = "it is being terminated"
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
 """The characters of the ends of generated names: no vowels, so that no words appear."""
@@ -68,18 +69,6 @@ def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
         *annotation_errors(metadata.get("annotations", {})),
         *kind.problems(obj),
     ]
-
-
-def _immutable_errors(kind: Kind, old: JsonObject, new: JsonObject) -> list[status.FieldError]:
-    errors = [
-        status.invalid_value(f"metadata.{key}", new["metadata"].get(key, ""), "field is immutable")
-        for key in ("name", "uid")
-        if new["metadata"].get(key) != old["metadata"].get(key)
-    ]
-    for key, reason in kind.frozen.items():
-        if new.get(key) != old.get(key):
-            errors.append(status.FieldError(key, reason, "field is immutable"))
-    return errors
 
 
 @dataclass
@@ -202,10 +191,25 @@ class Store:
             if part:
                 new = {**old, part: new.get(part, {})}
             else:
-                new = _with_server_fields(kind, old, new)
+                # What only the server writes is taken from `old`, whatever was sent.
+                metadata: JsonObject = {"uid": old["metadata"]["uid"], **new["metadata"]}
+                for key in _OF_SERVER:
+                    metadata.pop(key, None)
+                metadata |= {key: old["metadata"][key] for key in _OF_SERVER if key in old["metadata"]}
+                new = {**new, **{key: old[key] for key in kind.kept if key in old}, "metadata": metadata}
                 kind.fill_in(new)
                 _note(kind, old, new, by.manager)
-            errors = [*_immutable_errors(kind, old, new), *_errors(kind, new)]
+            errors = [
+                status.invalid_value(f"metadata.{key}", new["metadata"].get(key, ""), "field is immutable")
+                for key in ("name", "uid")
+                if new["metadata"].get(key) != old["metadata"].get(key)
+            ]
+            errors += [
+                status.FieldError(key, reason, "field is immutable")
+                for key, reason in kind.frozen.items()
+                if new.get(key) != old.get(key)
+            ]
+            errors += _errors(kind, new)
             if errors:
                 raise status.invalid(kind.kind, new["metadata"].get("name", ""), errors, group=kind.group)
             if new != old and not by.dry_run:
@@ -299,17 +303,6 @@ class Store:
             del self._objects[NAMESPACES]["", name]
             self._version += 1
         return obj
-
-
-def _with_server_fields(kind: Kind, old: JsonObject, new: JsonObject) -> JsonObject:
-    """Return `new` with what only the server writes taken from `old`, whatever was sent."""
-    metadata: JsonObject = {"uid": old["metadata"]["uid"], **new["metadata"]}
-    for key in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"):
-        metadata.pop(key, None)
-        if key in old["metadata"]:
-            metadata[key] = old["metadata"][key]
-    kept: JsonObject = {key: old[key] for key in kind.kept if key in old}
-    return {**new, **kept, "metadata": metadata}
 
 
 def _check_preconditions(kind: Kind, obj: JsonObject, wanted: Preconditions) -> None:

@@ -8,6 +8,7 @@ from tests.scenarios.breaking import AUDIENCE, FOREIGN, NAME, STS
 from tests.scenarios.reported.blind_pods import let_in_late, workload
 from tests.scenarios.reported.cases import healthy
 from tests.scenarios.reported.world import OLD_ID, SKIP, World
+from tests.support.eks_states import add_addon, add_node
 from tests.support.stage import ROLE_ARN, made
 
 
@@ -77,7 +78,7 @@ def account_of_a_virtual_cluster(world: World) -> tuple[str, ...]:
 def agent_on_hardened_nodes(world: World) -> None:
     # https://github.com/aws-observability/helm-charts/issues/75
     node = "ip-10-0-0-1.ec2.internal"
-    world.stage.sandbox.add_node(world.stage.cluster, node, hop_limit=1)
+    add_node(world.stage.sandbox, world.stage.cluster, node, hop_limit=1)
     env = [{"name": "RUN_WITH_IRSA", "value": "True"}]
     world.new_pod(container={"env": env}, hostNetwork=True, nodeName=node)
 
@@ -216,7 +217,7 @@ def pod_identity_with_a_target(world: World) -> None:
         roleArn=primary,
         targetRoleArn=target["Role"]["Arn"],
     )
-    world.stage.sandbox.add_addon(world.stage.cluster, "eks-pod-identity-agent")
+    add_addon(world.stage.sandbox, world.stage.cluster, "eks-pod-identity-agent")
     world.new_pod()
 
 

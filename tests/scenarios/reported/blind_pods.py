@@ -9,6 +9,7 @@ from tests.scenarios.reported.pods import BY_NODE, TIMEOUT, TWICE, UNREADABLE
 from tests.scenarios.reported.trusts import GITHUB
 from tests.scenarios.reported.world import OLD_ID, SKIP, World
 from tests.scenarios.uncreating import make_workload, tell
+from tests.support.eks_states import add_node, add_sts_endpoint, describe_cluster_as, note_exchange
 from tests.support.stage import Json, made
 
 REFUSED = "Error creating: pods NAME is forbidden"
@@ -279,7 +280,7 @@ def containers_within_the_container(world: World) -> None:
     score=Score.HINT,
 )
 def operator_that_is_not_root(world: World) -> None:
-    world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.16")
+    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.16")
     world.new_pod(container={"image": "docker.io/kedacore/keda:1.4.1"})
 
 
@@ -290,7 +291,7 @@ def operator_that_is_not_root(world: World) -> None:
     "pod-token-unreadable",
 )
 def container_that_is_not_root(world: World) -> None:
-    world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.18")
+    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.18")
     world.new_pod(container={"securityContext": {"runAsUser": 100, "runAsNonRoot": True}})
 
 
@@ -301,7 +302,7 @@ def container_that_is_not_root(world: World) -> None:
     "pod-token-unreadable",
 )
 def backup_without_an_fs_group(world: World) -> None:
-    world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.17")
+    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.17")
     world.new_pod(securityContext={"runAsUser": 1000, "fsGroup": 1000})
     world.pod(f"{NAME}-backup", securityContext={"runAsUser": 1000}, owner=("Job", f"{NAME}-backup"))
 
@@ -314,7 +315,7 @@ def backup_without_an_fs_group(world: World) -> None:
     score=Score.HINT,
 )
 def global_endpoint_in_a_private_vpc(world: World) -> None:
-    world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
+    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
     container = {"image": "registry.opensource.zalan.do/teapot/external-dns:v0.6.0"}
     env = [{"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "legacy"}]
     world.new_pod(container={**container, "env": env})
@@ -348,7 +349,7 @@ def profile_of_a_mounted_config(world: World) -> None:
 def assumed_role_in_a_custom_resource(world: World) -> None:
     world.exchange()
     other = "arn:aws:iam::111122223333:role/other"
-    world.stage.sandbox.note_exchange(world.stage.cluster, world.subject, other, "AccessDenied")
+    note_exchange(world.stage.sandbox, world.stage.cluster, world.subject, other, "AccessDenied")
 
 
 @reported(
@@ -595,7 +596,7 @@ def account_of_the_cluster_before(world: World) -> None:
     "pod-token-unreadable",
 )
 def image_of_another_maker(world: World) -> None:
-    world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.16")
+    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.16")
     security = {"runAsUser": 1001, "runAsNonRoot": True, "readOnlyRootFilesystem": True}
     world.new_pod(container={"image": "bitnami/external-dns:0.7.1", "securityContext": security})
 
@@ -609,7 +610,7 @@ def image_of_another_maker(world: World) -> None:
 )
 def agent_that_wants_the_metadata(world: World) -> None:
     node = "ip-10-0-0-1.ec2.internal"
-    world.stage.sandbox.add_node(world.stage.cluster, node, hop_limit=1)
+    add_node(world.stage.sandbox, world.stage.cluster, node, hop_limit=1)
     world.new_pod(nodeName=node, container={"image": "cloudwatch-agent:1.300035"})
 
 
@@ -631,5 +632,5 @@ def sink_with_its_own_configuration(world: World) -> None:
     "pod-token-unreadable",
 )
 def chart_without_an_fs_group(world: World) -> None:
-    world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.17")
+    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.17")
     world.new_pod(securityContext={"runAsUser": 1001, "runAsNonRoot": True})

@@ -7,6 +7,7 @@ import json
 from tests.scenarios.breaking import AUDIENCE, FOREIGN, NAME, STS
 from tests.scenarios.reported.cases import healthy
 from tests.scenarios.reported.world import OLD_ID, SKIP, World
+from tests.support.eks_states import add_sts_endpoint
 from tests.support.stage import ROLE_ARN, made
 
 
@@ -245,13 +246,13 @@ def global_endpoint(world: World) -> None:
 
 @healthy("an endpoint for STS in the VPC")
 def endpoint_of_the_vpc(world: World) -> None:
-    world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
+    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
 
 
 @healthy("an endpoint for STS whose policy allows the account")
 def endpoint_with_a_policy(world: World) -> None:
     statement = {"Effect": "Allow", "Principal": "*", "Action": "sts:*", "Resource": "*"}
-    world.stage.sandbox.add_sts_endpoint(world.stage.cluster, {"Statement": [statement]})
+    add_sts_endpoint(world.stage.sandbox, world.stage.cluster, {"Statement": [statement]})
 
 
 @healthy("a permissions boundary that leaves what the policies allow")
@@ -337,7 +338,7 @@ def refused_once(world: World) -> None:
 
 @healthy("an endpoint for STS in the VPC, and an SDK that asks it")
 def endpoint_that_is_used(world: World) -> None:
-    world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
+    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
     world.new_pod(container={"image": "app:1"})
     world.exchange()
     world.for_hours()

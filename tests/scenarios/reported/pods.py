@@ -6,6 +6,7 @@ from tests.scenarios.breaking import NAME
 from tests.scenarios.reported.cases import Score, reported
 from tests.scenarios.reported.trusts import GITHUB
 from tests.scenarios.reported.world import TOKEN_FILE, World
+from tests.support.eks_states import add_sts_endpoint, describe_cluster_as
 
 BY_NODE = "the node's role is denied, though the variables are there"
 TWICE = "assumed-role/ROLE is not authorized to perform: sts:AssumeRole on resource: ROLE"
@@ -89,7 +90,7 @@ def one_variable_in_the_template(world: World) -> None:
 
 
 def _old_cluster(world: World, user: int) -> None:
-    world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.18")
+    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.18")
     world.new_pod(securityContext={"runAsUser": user})
 
 
@@ -121,7 +122,7 @@ def server_that_is_not_root(world: World) -> None:
     score=Score.HINT,
 )
 def image_that_is_not_root(world: World) -> None:
-    world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.14")
+    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.14")
     world.new_pod()
 
 
@@ -257,7 +258,7 @@ def sidecar_that_is_not_ready(world: World) -> None:
     score=Score.HINT,
 )
 def global_endpoint_by_annotation(world: World) -> None:
-    world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
+    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
     world.annotate("false", "eks.amazonaws.com/sts-regional-endpoints")
     world.new_pod()
 
@@ -270,7 +271,7 @@ def global_endpoint_by_annotation(world: World) -> None:
     score=Score.HINT,
 )
 def global_endpoint_of_an_old_sdk(world: World) -> None:
-    world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
+    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
     world.new_pod(container={"image": "python:3.7"})
     world.for_hours()
 
@@ -283,7 +284,7 @@ def global_endpoint_of_an_old_sdk(world: World) -> None:
     score=Score.HINT,
 )
 def variable_that_is_not_heeded(world: World) -> None:
-    world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
+    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
     world.new_pod(
         container={
             "image": "public.ecr.aws/aws-controllers-k8s/sagemaker-controller:v0.2.2",

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.scenarios.breaking import AWS_CLI, FOREIGN, NAME, STS, Binding
+from tests.support.eks_states import add_addon, note_exchange
 from tests.support.stage import ROLE_ARN, Json, made
 
 OLD_ID = "0123456789ABCDEF0123456789ABCDEF"
@@ -150,14 +151,14 @@ class World(Binding):
     def refused(self, code: str, words: str = "", role: str = "") -> None:
         """Let CloudTrail tell of an exchange of the pod's token that STS refused."""
         sandbox, role = self.stage.sandbox, role or self.role_arn
-        sandbox.note_exchange(self.stage.cluster, self.subject, role, code, words)
+        note_exchange(sandbox, self.stage.cluster, self.subject, role, code, words)
 
     def associate(self, role: str, name: str = NAME) -> None:
         """Associate a role by EKS Pod Identity, in a cluster that has the agent."""
         self.aws("eks").create_pod_identity_association(
             clusterName=self.stage.cluster, namespace=self.namespace, serviceAccount=name, roleArn=role
         )
-        self.stage.sandbox.add_addon(self.stage.cluster, AGENT)
+        add_addon(self.stage.sandbox, self.stage.cluster, AGENT)
 
     def role_of_pods(self, name: str = "pi", condition: Json | None = None, *actions: str) -> str:
         """A role for EKS Pod Identity; returns its ARN."""

@@ -35,7 +35,7 @@ def test_labels(method: str, target: str, body: Any, operation: str, subject: st
 
 
 def test_throttling_says_when_to_come_again() -> None:
-    answer = FRONT.throttled("kubernetes")
+    answer = FRONT.failure("kubernetes", "TooManyRequests", "too many requests, please try again later", 429)
     assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
 
 

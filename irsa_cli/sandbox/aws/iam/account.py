@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
+from botocore import xform_name
+
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.messages import (
@@ -72,12 +74,6 @@ class Account:
         name = request.params.get("RoleName", "")
         return next((role for role in self.iam.roles.values() if role.name == name), None)
 
-    def provider(self, request: AwsRequest) -> Any:
-        arn = request.params.get("OpenIDConnectProviderArn", "")
-        if arn not in self.iam.open_id_providers:
-            raise no_such_entity(f"OpenIDConnect Provider not found for arn {arn}")
-        return self.iam.open_id_providers[arn]
-
     def policy(self, arn: str) -> Any:
         if arn not in self.iam.managed_policies:
             raise no_such_entity(f"Policy {arn} does not exist or is not attachable.")
@@ -87,7 +83,10 @@ class Account:
 def page(request: AwsRequest, keys: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     """The page of sorted `keys` that a call asks for, and the members that tell whether there is more."""
     size = int(request.params.get("MaxItems", "100"))
-    last = _read_marker(request.params["Marker"]) if "Marker" in request.params else ""
+    try:
+        last = urlsafe_b64decode(request.params.get("Marker", "")).decode()
+    except ValueError:
+        raise validation_error("Invalid Marker.") from None
     rest = [key for key in keys if key > last]
     if len(rest) <= size:
         return rest, {"IsTruncated": False}
@@ -103,31 +102,31 @@ def page_of(
     return result_of(request, {member: [show(found[key]) for key in keys], **more})
 
 
-def _read_marker(marker: str) -> str:
-    try:
-        return urlsafe_b64decode(marker).decode()
-    except ValueError:
-        raise validation_error("Invalid Marker.") from None
+def members(holder: Any, *names: str, kind: str = "") -> dict[str, Any]:
+    """Members of an answer, from the attributes of moto's object, whose names don't repeat its `kind`."""
+    return {name: getattr(holder, xform_name(name.removeprefix(kind))) for name in names}
 
 
 def serve_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:
-    """A call that tags, untags (keys that are not there are ignored) or lists tags, in pages."""
-    if request.operation.startswith("Tag"):
-        return add_tags(account, holder, request)
-    if request.operation.startswith("Untag"):
-        unwanted = request.parameters.get("TagKeys", [])
-        holder.tags = {key: tag for key, tag in holder.tags.items() if key not in unwanted}
-        return result_of(request)
-    return page_of(request, "Tags", holder.tags)
+    """A call that lists tags, in pages, or writes them; also one that creates their holder.
 
-
-def add_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:
-    """Adds or replaces tags, together with those that are there."""
-    check_tags(request.tags(), any_case=False)
-    new = {key: {"Key": key, "Value": value} for key, value in request.tags()}
-    if len({**holder.tags, **new}) > account.quotas["TagsQuota"]:
+    Tags are added to those that are there, or replace them; untagging ignores keys that are not there. Roles,
+    whose tags moto keeps in a list, have keys that differ by more than case.
+    """
+    any_case = isinstance(holder.tags, list)
+    fold = str.lower if any_case else str
+    there = holder.tags if any_case else holder.tags.values()
+    if request.operation.startswith("List"):
+        return page_of(request, "Tags", {tag["Key"]: tag for tag in there})
+    check_tags(request.tags(), any_case=any_case)
+    new = [{"Key": key, "Value": value} for key, value in request.tags()]
+    written = {fold(key) for key in (*dict(request.tags()), *request.parameters.get("TagKeys", []))}
+    tags = [*(tag for tag in there if fold(tag["Key"]) not in written), *new]
+    if any_case:
+        account.check_quota("TagsQuota", len(tags), "TagsPerResource")
+    elif len(tags) > account.quotas["TagsQuota"]:
         raise limit_exceeded("The number of tags has reached the maximum limit.")
-    holder.tags = {**holder.tags, **new}
+    holder.tags = tags if any_case else {tag["Key"]: tag for tag in tags}
     return result_of(request)
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from irsa_cli.sandbox.aws.callers import powers_of
 from irsa_cli.sandbox.aws.iam import roles
-from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page, page_of, serve_tags, tags_of
+from irsa_cli.sandbox.aws.iam.account import Account, members, page, page_of, serve_tags, tags_of
 from irsa_cli.sandbox.aws.iam.grammar import check_tags
 from irsa_cli.sandbox.aws.iam.roles import brief, brief_policy
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, no_such_entity, result_of, validation_error
@@ -39,79 +39,61 @@ def create_provider(account: Account, request: AwsRequest) -> Answer:
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise validation_error("Invalid Open ID Connect Provider URL")
     account.check_quota(f"{_CLIENT_IDS}Quota", len(request.parameters.get("ClientIDList", [])), _CLIENT_IDS)
-    _check_thumbprints(request)
+    given = request.parameters.get("ThumbprintList", [])
+    if len(given) > _MOST_THUMBPRINTS:
+        raise AwsError("InvalidInput", "Thumbprint list must contain fewer than 5 entries.")
+    for thumbprint in given:
+        if not _THUMBPRINT.fullmatch(thumbprint):
+            raise validation_error(f"Value '{thumbprint}' at 'thumbprintList' must be 40 hexadecimal digits")
     check_tags(request.tags(), any_case=False)
     arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{parts.netloc}{parts.path}"
     if arn in account.iam.open_id_providers:
         raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
     count = len(account.iam.open_id_providers) + 1
     account.check_quota("OpenIdConnectProvidersQuota", count, "OpenIdConnectProvidersPerAccount")
-    thumbprint = hashlib.sha1(parts.netloc.encode()).hexdigest()  # noqa: S324 - as IAM's
-    thumbprints = request.parameters.get("ThumbprintList") or [thumbprint]
+    thumbprints = given or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324 - as IAM's
     audiences = request.parameters.get("ClientIDList", [])
     provider = account.iam.create_open_id_connect_provider(url, thumbprints, audiences, [])
-    add_tags(account, provider, request)
+    serve_tags(account, provider, request)
     return result_of(request, {"OpenIDConnectProviderArn": provider.arn})
 
 
 def get_provider(account: Account, request: AwsRequest) -> Answer:
     """A provider; its URL is without https://."""
     provider = existing_provider(account, request)
-    shown = {
-        "Url": provider.url,
-        "ClientIDList": provider.client_id_list,
-        "ThumbprintList": provider.thumbprint_list,
-        "CreateDate": provider.create_date,
-        "Tags": tags_of(provider),
-    }
-    return result_of(request, shown)
+    shown = members(provider, "Url", "ClientIDList", "ThumbprintList", "CreateDate")
+    return result_of(request, {**shown, "Tags": tags_of(provider)})
 
 
 def delete_provider(account: Account, request: AwsRequest) -> None:
-    _check_arn(request)
-    arn = request.params.get("OpenIDConnectProviderArn", "")
-    if arn not in account.iam.open_id_providers:
-        raise no_such_entity(f"OpenId connect Provider {arn} cannot be found.")
+    existing_provider(account, request, "OpenId connect Provider {arn} cannot be found.")
 
 
-def add_client_id(account: Account, request: AwsRequest) -> Answer:
-    """Registers an audience; adding it again changes nothing."""
-    provider = existing_provider(account, request)
-    wanted = request.params.get("ClientID", "")
-    if wanted not in provider.client_id_list:
-        account.check_quota(f"{_CLIENT_IDS}Quota", len(provider.client_id_list) + 1, _CLIENT_IDS)
-        provider.client_id_list = [*provider.client_id_list, wanted]
+def change_client_ids(account: Account, request: AwsRequest) -> Answer:
+    """Adds or removes an audience; adding it again, or removing one that isn't there, changes nothing."""
+    provider, named = existing_provider(account, request), request.params["ClientID"]
+    others = [client for client in provider.client_id_list if client != named]
+    if request.operation.startswith("Remove"):
+        provider.client_id_list = others
+    elif named not in provider.client_id_list:
+        account.check_quota(f"{_CLIENT_IDS}Quota", len(others) + 1, _CLIENT_IDS)
+        provider.client_id_list = [*others, named]
     return result_of(request)
 
 
-def remove_client_id(account: Account, request: AwsRequest) -> Answer:
-    """Removes an audience; removing one that isn't there changes nothing."""
-    provider = existing_provider(account, request)
-    unwanted = request.params.get("ClientID", "")
-    provider.client_id_list = [c for c in provider.client_id_list if c != unwanted]
-    return result_of(request)
-
-
-def existing_provider(account: Account, request: AwsRequest) -> Any:
-    _check_arn(request)
-    return account.provider(request)
-
-
-def _check_arn(request: AwsRequest) -> None:
-    arn = request.params.get("OpenIDConnectProviderArn", "")
+def existing_provider(
+    account: Account, request: AwsRequest, missing: str = "OpenIDConnect Provider not found for arn {arn}"
+) -> Any:
+    """The provider, which has to be there; `missing` is what IAM says else."""
+    arn = request.params["OpenIDConnectProviderArn"]
     if not _ARN.fullmatch(arn):
         raise AwsError("InvalidInput", f"Invalid ARN: {arn}")
+    if arn not in account.iam.open_id_providers:
+        raise no_such_entity(missing.format(arn=arn))
+    return account.iam.open_id_providers[arn]
 
 
-def _check_thumbprints(request: AwsRequest) -> None:
-    thumbprints = request.parameters.get("ThumbprintList", [])
-    if len(thumbprints) > _MOST_THUMBPRINTS:
-        raise AwsError("InvalidInput", "Thumbprint list must contain fewer than 5 entries.")
-    for thumbprint in thumbprints:
-        if not _THUMBPRINT.fullmatch(thumbprint):
-            raise validation_error(f"Value '{thumbprint}' at 'thumbprintList' must be 40 hexadecimal digits")
-
-
+_OF_PROFILES = ("Path", "InstanceProfileName", "InstanceProfileId", "Arn", "CreateDate")
 _OPERATION = "GetAccountAuthorizationDetails"
 
 
@@ -126,69 +108,51 @@ def get_account_authorization_details(account: Account, request: AwsRequest) -> 
     policies = {
         f"policy {policy.arn}": policy
         for policy in account.iam.managed_policies.values()
-        if _is_asked(policy, filters, used)
+        # Of AWS's own, those that somebody has attached.
+        if ("LocalManagedPolicy" if ":iam::aws:" not in policy.arn else "AWSManagedPolicy") in filters
+        and (":iam::aws:" not in policy.arn or policy.arn in used)
     }
     keys, more = page(request, sorted((*roles, *policies)))
     found = {
         "RoleDetailList": [_detailed(roles[key]) for key in keys if key in roles],
-        "Policies": [_policy(policies[key]) for key in keys if key in policies],
+        "Policies": [
+            {
+                **brief_policy(policies[key]),
+                "PolicyVersionList": [
+                    {
+                        "Document": quote(version.document, safe=""),
+                        "VersionId": version.version_id,
+                        "IsDefaultVersion": version.version_id == policies[key].default_version_id,
+                    }
+                    for version in policies[key].versions
+                ],
+            }
+            for key in keys
+            if key in policies
+        ],
     }
     empty: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": []}
     return result_of(request, {**empty, **found, **more})
 
 
-def _is_asked(policy: Any, filters: set[str], used: set[str]) -> bool:
-    """Whether a policy is of a kind that is asked for; of AWS's own, those that somebody has attached."""
-    if ":iam::aws:" in policy.arn:
-        return policy.arn in used and "AWSManagedPolicy" in filters
-    return "LocalManagedPolicy" in filters
-
-
-def _policy(policy: Any) -> dict[str, Any]:
-    return {
-        **brief_policy(policy),
-        "PolicyVersionList": [
-            {
-                "Document": quote(version.document, safe=""),
-                "VersionId": version.version_id,
-                "IsDefaultVersion": version.version_id == policy.default_version_id,
-            }
-            for version in policy.versions
-        ],
-    }
-
-
 def _detailed(role: Any) -> dict[str, Any]:
-    boundary = role.permissions_boundary_arn
     return {
         **brief(role),
-        "InstanceProfileList": [_profile(profile) for profile in role.instance_profile_list],
+        "InstanceProfileList": [
+            {
+                **members(profile, *_OF_PROFILES, kind="InstanceProfile"),
+                "Roles": [brief(other) for other in profile.roles],
+            }
+            for profile in role.instance_profile_list
+        ],
         "RolePolicyList": [
             {"PolicyName": name, "PolicyDocument": quote(document, safe="")}
             for name, document in sorted(role.policies.items())
         ],
-        "AttachedManagedPolicies": [
-            {"PolicyName": policy.name, "PolicyArn": policy.arn} for policy in role.managed_policies.values()
-        ],
-        "PermissionsBoundary": {
-            "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
-            "PermissionsBoundaryArn": boundary,
-        }
-        if boundary
-        else None,
-        "Tags": [{"Key": tag["Key"], "Value": tag["Value"]} for tag in role.tags or []],
-        "RoleLastUsed": {"LastUsedDate": role.last_used, "Region": role.last_used_region},
-    }
-
-
-def _profile(profile: Any) -> dict[str, Any]:
-    return {
-        "Path": profile.path,
-        "InstanceProfileName": profile.name,
-        "InstanceProfileId": profile.id,
-        "Arn": profile.arn,
-        "CreateDate": profile.create_date,
-        "Roles": [brief(role) for role in profile.roles],
+        "AttachedManagedPolicies": role.attached_managed_policies,
+        "PermissionsBoundary": role.permissions_boundary,
+        "Tags": role.tags or [],
+        "RoleLastUsed": role.role_last_used,
     }
 
 
@@ -218,7 +182,15 @@ def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
     layers = [powers.identity, *([[powers.boundary]] if powers.boundary is not None else [])]
     verdicts = {verdict(layer, act) for layer in layers}
     decision = "explicitDeny" if "deny" in verdicts else "implicitDeny" if "silent" in verdicts else "allowed"
-    missing = sorted(_missing(layers, act))
+    statements = [s for layer in layers for document in layer for s in listed(document.get("Statement", []))]
+    keys = {
+        key
+        for statement in statements
+        if any(like(name, act.action, ignore_case=True) for name in listed(statement.get("Action", [])))
+        for block in statement.get("Condition", {}).values()
+        for key in block
+    }
+    missing = sorted(key for key in keys if key.lower() not in act.context)
     one = {
         "EvalResourceName": act.resource,
         "EvalResourceDecision": decision,
@@ -234,17 +206,6 @@ def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
     }
 
 
-def _missing(layers: list[Any], act: Act) -> set[str]:
-    statements = [s for layer in layers for document in layer for s in listed(document.get("Statement", []))]
-    about = [
-        s
-        for s in statements
-        if any(like(a, act.action, ignore_case=True) for a in listed(s.get("Action", [])))
-    ]
-    keys = {key for s in about for block in s.get("Condition", {}).values() for key in block}
-    return {key for key in keys if key.lower() not in act.context}
-
-
 _Rule = Callable[[Account, AwsRequest], Answer | None]
 
 
@@ -252,12 +213,16 @@ def _tag_provider(account: Account, request: AwsRequest) -> Answer:
     return serve_tags(account, existing_provider(account, request), request)
 
 
+def _tag_role(account: Account, request: AwsRequest) -> Answer:
+    return serve_tags(account, account.role(request), request)
+
+
 def _tag_policy(account: Account, request: AwsRequest) -> Answer:
     return serve_tags(account, roles.existing_policy(account, request, "was not found."), request)
 
 
 _RULES: dict[str, _Rule] = {
-    "AddClientIDToOpenIDConnectProvider": add_client_id,
+    "AddClientIDToOpenIDConnectProvider": change_client_ids,
     "AttachRolePolicy": roles.attach_role_policy,
     "CreateOpenIDConnectProvider": create_provider,
     "CreatePolicy": roles.create_policy,
@@ -283,21 +248,19 @@ _RULES: dict[str, _Rule] = {
     "ListRolePolicies": lambda account, request: page_of(
         request, "PolicyNames", {name: name for name in account.role(request).policies}
     ),
-    "ListRoleTags": lambda account, request: page_of(
-        request, "Tags", {tag["Key"]: tag for tag in account.role(request).tags}
-    ),
+    "ListRoleTags": _tag_role,
     "ListRoles": roles.list_roles,
     "PutRolePermissionsBoundary": roles.put_role_permissions_boundary,
     "PutRolePolicy": roles.put_role_policy,
-    "RemoveClientIDFromOpenIDConnectProvider": remove_client_id,
+    "RemoveClientIDFromOpenIDConnectProvider": change_client_ids,
     "SetDefaultPolicyVersion": roles.policy_version,
     "SimulatePrincipalPolicy": simulate_principal_policy,
     "TagOpenIDConnectProvider": _tag_provider,
     "TagPolicy": _tag_policy,
-    "TagRole": roles.tag_role,
+    "TagRole": _tag_role,
     "UntagOpenIDConnectProvider": _tag_provider,
     "UntagPolicy": _tag_policy,
-    "UntagRole": roles.untag_role,
+    "UntagRole": _tag_role,
     "UpdateAssumeRolePolicy": roles.update_assume_role_policy,
     "UpdateRole": roles.update_role,
     "UpdateRoleDescription": roles.update_role_description,

@@ -22,18 +22,22 @@ from irsa_cli.sandbox.model import table
 VERSIONS = ("2008-10-17", "2012-10-17")
 _SID = re.compile(r"[A-Za-z0-9]*")
 _STS_ACTIONS = table("actions of sts")
-_ACCOUNT = re.compile(r"\d{12}")
 _KEY = re.compile(r"[^:]+:[^:]+|[A-Za-z0-9-]+:[A-Za-z]*Tag/.+|kms:EncryptionContext:.+", re.IGNORECASE)
 """Condition keys. The keys of tags, and of encryption contexts, may hold colons themselves: so they do in
 policies that AWS manages. IAM's answers to others: terraform-aws-modules/terraform-aws-eks issue 1084."""
-_AWS_PRINCIPAL = re.compile(
-    r"arn:(?P<partition>aws[\w-]*):(?:iam::\d{12}:(?:root|(?:user|role)/[\x21-\x7e]+)|"
-    r"sts::\d{12}:(?:assumed-role|federated-user)/[\x21-\x7e]+)"
-)
+_PRINCIPALS = {
+    "AWS": re.compile(
+        r"\*|\d{12}|arn:(?P<partition>aws[\w-]*):(?:iam::\d{12}:(?:root|(?:user|role)/[\x21-\x7e]+)|"
+        r"sts::\d{12}:(?:assumed-role|federated-user)/[\x21-\x7e]+)"
+    ),
+    "Federated": re.compile(
+        "|".join([*map(re.escape, table("web providers")), ""])
+        + r"arn:(?P<partition>aws[\w-]*):iam::\d{12}:(?:oidc|saml)-provider/[\x21-\x7e]+"
+    ),
+    "Service": re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|amazon\.com)"),
+}
+"""The forms of principals, by their kinds; one with a partition is good in that one only."""
 _ROLE_OR_USER = re.compile(":iam::[^:]*:(?:user|role)/")
-_PROVIDER = re.compile(r"arn:(?P<partition>aws[\w-]*):iam::\d{12}:(?:oidc|saml)-provider/[\x21-\x7e]+")
-_SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|amazon\.com)")
-_WEB_PROVIDERS = table("web providers")
 
 
 def without_space(text: str) -> int:
@@ -88,16 +92,15 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
             _check_keys(keys)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _syntax_error()
-    return found
-
-
 def _parsed(text: str, otherwise: AwsError) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise _syntax_error()
+        return found
+
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError):
         raise otherwise from None
 
@@ -110,9 +113,7 @@ def _statements(text: str) -> list[dict[str, Any]]:
         raise malformed_policy("The policy must contain a valid version string")
     statements = document.get("Statement")
     statements = [statements] if isinstance(statements, dict) else statements
-    if not isinstance(statements, list) or not statements:
-        raise _syntax_error()
-    if not all(isinstance(statement, dict) for statement in statements):
+    if not isinstance(statements, list) or not statements or not all(isinstance(s, dict) for s in statements):
         raise _syntax_error()
     return statements
 
@@ -180,20 +181,10 @@ def _check_principal(statement: dict[str, Any], partition: str, found: Callable[
         if not named:
             raise malformed_policy("Invalid principal in policy.")
         for name in named:
-            if not _is_principal(kind, name, partition) or (_ROLE_OR_USER.search(name) and not found(name)):
+            form = _PRINCIPALS[kind].fullmatch(name) if kind in _PRINCIPALS else None
+            known = form is not None and form.groupdict().get("partition") in (None, partition)
+            if not known or (_ROLE_OR_USER.search(name) and not found(name)):
                 raise malformed_policy(f'Invalid principal in policy: "{kind}":"{name}"')
-
-
-def _is_principal(kind: str, name: str, partition: str) -> bool:
-    if kind == "Service":
-        return bool(_SERVICE.fullmatch(name))
-    if kind == "Federated":
-        match = _PROVIDER.fullmatch(name)
-        return name in _WEB_PROVIDERS or bool(match and match["partition"] == partition)
-    if kind == "AWS":
-        match = _AWS_PRINCIPAL.fullmatch(name)
-        return name == "*" or bool(_ACCOUNT.fullmatch(name) or (match and match["partition"] == partition))
-    return False
 
 
 def _strings(value: Any) -> list[str]:
@@ -211,8 +202,9 @@ def check_parameters(service: str, operation: str, params: Mapping[str, str]) ->
     shape = model.operation_model(operation).input_shape if operation in model.operation_names else None
     if shape is None:
         return
+    shown: Callable[[str], str] = lambda value: f" '{value}'" if service == "sts" else ""  # noqa: E731
     wrong = [
-        f"Value{_shown(value, service)} at '{field}' failed to satisfy constraint: {rule}"
+        f"Value{' null' if value is None else shown(value)} at '{field}' failed to satisfy constraint: {rule}"
         for field, value, rule in _breaches(shape, "", "", params)
     ]
     if wrong:
@@ -231,10 +223,6 @@ def check_tags(tags: Sequence[tuple[str, str]], *, any_case: bool = True) -> Non
     if len({key.lower() if any_case else key for key, _ in tags}) < len(tags):
         more = " Please note that Tag keys are case insensitive." if any_case else ""
         raise AwsError("InvalidInput", f"Duplicate tag keys found.{more}")
-
-
-def _shown(value: str | None, service: str) -> str:
-    return " null" if value is None else f" '{value}'" if service == "sts" else ""
 
 
 def _breaches(
@@ -287,13 +275,11 @@ def _rules(shape: Any, value: str) -> list[tuple[str, bool]]:
         )
     if "pattern" in about:
         rule = f"Member must satisfy regular expression pattern: {about['pattern']}"
-        rules.append((rule, _matches(about["pattern"], value)))
+        # A regular expression of Java's, which has names for kinds of letters.
+        pattern: str = about["pattern"]
+        flags = 0 if r"\p{" in pattern else re.ASCII
+        kept = re.fullmatch(pattern.replace(r"\p{L}\p{Z}\p{N}", r"\w\s"), value, flags) is not None
+        rules.append((rule, kept))
     if getattr(shape, "enum", None):
         rules.append((f"Member must satisfy enum value set: [{', '.join(shape.enum)}]", value in shape.enum))
     return rules
-
-
-def _matches(pattern: str, value: str) -> bool:
-    """Whether a value is as a regular expression of Java's says, which has names for kinds of letters."""
-    flags = 0 if r"\p{" in pattern else re.ASCII
-    return re.fullmatch(pattern.replace(r"\p{L}\p{Z}\p{N}", r"\w\s"), value, flags) is not None

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.iam import grammar
-from irsa_cli.sandbox.aws.iam.account import Account, add_tags, page_of, tags_of
+from irsa_cli.sandbox.aws.iam.account import Account, members, page_of, serve_tags, tags_of
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, limit_exceeded, no_such_entity, result_of
 from irsa_cli.sandbox.model import Answer
 
@@ -27,16 +27,14 @@ def create_role(account: Account, request: AwsRequest) -> Answer:
     if answer.status >= 400:
         return answer
     role = account.role(request)
-    tags = {"Tags": role.tags} if role.tags else {}
-    return result_of(request, {"Role": {**brief(role), **_boundary(role), **tags}})
+    return result_of(request, {"Role": {**brief(role), **_details(role)}})
 
 
 def get_role(account: Account, request: AwsRequest) -> Answer:
     """A role with all that is on it but its policies."""
     role = account.role(request)
-    used = {"LastUsedDate": role.last_used, "Region": role.last_used_region}
-    shown = {**_listed_role(role), **_boundary(role), "RoleLastUsed": used}
-    return result_of(request, {"Role": {**shown, **({"Tags": role.tags} if role.tags else {})}})
+    shown = {**_listed_role(role), **_details(role), "RoleLastUsed": role.role_last_used}
+    return result_of(request, {"Role": shown})
 
 
 def delete_role(account: Account, request: AwsRequest) -> Answer:
@@ -110,25 +108,6 @@ def existing_role_policy(account: Account, request: AwsRequest) -> None:
         raise no_such_entity(f"The role policy with name {name} cannot be found.")
 
 
-def tag_role(account: Account, request: AwsRequest) -> Answer:
-    """Adds or replaces tags; keys ignore case."""
-    role, new = account.role(request), request.tags()
-    grammar.check_tags(new)
-    names = {key.lower() for key, _ in new}
-    kept = [tag for tag in role.tags if tag["Key"].lower() not in names]
-    account.check_quota("TagsQuota", len(kept) + len(new), "TagsPerResource")
-    role.tags = kept + [{"Key": key, "Value": value} for key, value in new]
-    return result_of(request)
-
-
-def untag_role(account: Account, request: AwsRequest) -> Answer:
-    """Removes tags; keys that are not there are ignored."""
-    role = account.role(request)
-    names = {key.lower() for key in request.parameters.get("TagKeys", [])}
-    role.tags = [tag for tag in role.tags if tag["Key"].lower() not in names]
-    return result_of(request)
-
-
 def list_roles(account: Account, request: AwsRequest) -> Answer:
     """Pages stay in order when roles go away between them; moto's don't."""
     prefix = request.params.get("PathPrefix", "/")
@@ -179,24 +158,17 @@ def _listed_role(role: Any) -> dict[str, Any]:
     return {**brief(role), "Description": role.description or None, "MaxSessionDuration": longest}
 
 
-def _boundary(role: Any) -> dict[str, Any]:
-    if not role.permissions_boundary_arn:
-        return {}
+def _details(role: Any) -> dict[str, Any]:
+    arn = role.permissions_boundary_arn
     # The documentation says PermissionsBoundaryPolicy; what IAM says was recorded on 2026-02-11.
-    boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": role.permissions_boundary_arn}
-    return {"PermissionsBoundary": boundary}
+    boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn} if arn else None
+    return {"PermissionsBoundary": boundary, "Tags": role.tags or None}
 
 
 def brief(role: Any) -> dict[str, Any]:
     """CreateRole's description of a role."""
-    return {
-        "Path": role.path,
-        "RoleName": role.name,
-        "RoleId": role.id,
-        "Arn": role.arn,
-        "CreateDate": role.create_date,
-        "AssumeRolePolicyDocument": quote(role.assume_role_policy_document, safe=""),
-    }
+    shown = members(role, "Path", "RoleName", "RoleId", "Arn", "CreateDate", kind="Role")
+    return {**shown, "AssumeRolePolicyDocument": quote(role.assume_role_policy_document, safe="")}
 
 
 def create_policy(account: Account, request: AwsRequest) -> Answer:
@@ -214,9 +186,8 @@ def create_policy(account: Account, request: AwsRequest) -> Answer:
         params.get("Description", ""), params.get("Path", "/"), params["PolicyDocument"], name, []
     )
     policy.id = f"ANPA{policy.id[:17]}"
-    add_tags(account, policy, request)
-    with_tags = {"Tags": tags_of(policy)} if policy.tags else {}
-    return result_of(request, {"Policy": {**_listed(account, policy), **with_tags}})
+    serve_tags(account, policy, request)
+    return result_of(request, {"Policy": {**_listed(account, policy), "Tags": tags_of(policy) or None}})
 
 
 def get_policy(account: Account, request: AwsRequest) -> Answer:
@@ -270,9 +241,8 @@ def list_policy_versions(account: Account, request: AwsRequest) -> Answer:
     policy = existing_policy(account, request)
     shown = [
         {
-            "VersionId": version.version_id,
+            **members(version, "VersionId", "CreateDate"),
             "IsDefaultVersion": version.version_id == policy.default_version_id,
-            "CreateDate": version.create_date,
         }
         for version in reversed(policy.versions)
     ]
@@ -294,14 +264,8 @@ def list_policies(account: Account, request: AwsRequest) -> Answer:
 
 
 def brief_policy(policy: Any) -> dict[str, Any]:
-    return {
-        "PolicyName": policy.name,
-        "PolicyId": policy.id,
-        "Arn": policy.arn,
-        "Path": policy.path,
-        "DefaultVersionId": policy.default_version_id,
-        "AttachmentCount": policy.attachment_count,
-    }
+    names = ("PolicyName", "PolicyId", "Arn", "Path", "DefaultVersionId", "AttachmentCount")
+    return members(policy, *names, kind="Policy")
 
 
 def _listed(account: Account, policy: Any) -> dict[str, Any]:
@@ -311,8 +275,7 @@ def _listed(account: Account, policy: Any) -> dict[str, Any]:
             role.permissions_boundary_arn == policy.arn for role in account.iam.roles.values()
         ),
         "IsAttachable": True,
-        "CreateDate": policy.create_date,
-        "UpdateDate": policy.update_date,
+        **members(policy, "CreateDate", "UpdateDate"),
     }
 
 
