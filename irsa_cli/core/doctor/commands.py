@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known
-from irsa_cli.core.doctor.finding import Judgement, comment, problem
+from irsa_cli.core.doctor.finding import Judgement, comment, problem, unknown
 from irsa_cli.core.doctor.reported import Maker
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, pod_names, where
+from irsa_cli.core.doctor.subjects import ROLE_ENV, SKIP_CONTAINERS, SKIP_LABEL, audience_of, pod_names, where
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
@@ -116,14 +116,20 @@ def by_restart(facts: Facts, pods: Sequence[Pod], text: str, /, **evidence: str)
     return problem(text, fix=restart(facts, pods), pods=pod_names(pods), **evidence)
 
 
+def by_mark(facts: Facts, pods: Sequence[Pod], *, on_purpose: bool) -> Judgement:
+    """Judge pods that opt out of the webhook: on purpose if other pods don't."""
+    if on_purpose:  # They are there to look at something, as a rule.
+        return unknown("pods that run next to the application's opt out on purpose", pods=pod_names(pods))
+    pod = pods[0]
+    key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
+    mark = f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}"
+    text = "their label or annotation opts out"
+    return problem(text, fix=edit(facts, pod), pods=pod_names(pods), found=mark)
+
+
 def by_annotation(facts: Facts, role: str, text: str, /, **evidence: str) -> Judgement:
     """A problem that another role in the annotation solves."""
     return problem(text, fix=annotate_and_restart(facts, role), **evidence)
-
-
-def set_account(facts: Facts, namespace: str, kind: str, name: str) -> str:
-    what = f"{kind.lower()} {shlex.quote(name)} {shlex.quote(facts.named.name)}"
-    return facts.reach.kubectl(f"set serviceaccount {what}", namespace)
 
 
 def template(reach: Reach, namespace: str, kind: str, name: str, makers: Makers) -> str:
@@ -148,6 +154,11 @@ def proposed(why: str, value: str, command: str) -> str:
 def commented(lines: Iterable[str]) -> str:
     """Lines of which a person has to choose: pasted, none of them does anything."""
     return "\n".join(line if line.startswith("#") else comment(line) for line in lines)
+
+
+def question(condition: str, *lines: str) -> str:
+    """Lines that are right on a condition only; its owner knows."""
+    return commented((comment(f"only if {condition}, ask its owner:"), *lines))
 
 
 def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT_AUDIENCE) -> str:

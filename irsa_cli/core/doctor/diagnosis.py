@@ -15,7 +15,7 @@ from typing import Any
 from irsa_cli.core.doctor.causes import CAUSES, Cause
 from irsa_cli.core.doctor.causes.answers import INSIDE
 from irsa_cli.core.doctor.causes.role import TRUST_CAUSES
-from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
+from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of

@@ -10,7 +10,7 @@ from typing import TypeVar
 from irsa_cli.core.doctor import reported
 from irsa_cli.core.doctor.causes.own_token import own_tokens, roles_named
 from irsa_cli.core.doctor.causes.pod_identity import is_similar
-from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
+from irsa_cli.core.doctor.causes.service_account import can_decide, missing_account
 from irsa_cli.core.doctor.clues.meant import names_exactly
 from irsa_cli.core.doctor.clues.usage import Names, Seen, gone_names
 from irsa_cli.core.doctor.commands import makers_of

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
 from irsa_cli.core.doctor.causes.pod_identity import unused
-from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming, only_one
-from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
+from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
+from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles, similarity
 from irsa_cli.core.doctor.clues.usage import idle
 from irsa_cli.core.doctor.commands import (
     admit,
@@ -22,12 +21,12 @@ from irsa_cli.core.doctor.commands import (
     restart,
     unannotate,
 )
-from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known
-from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, suspect
+from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known, there
+from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, some, suspect
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -55,12 +54,9 @@ def _resembling_keys(account: ServiceAccount) -> list[str]:
 
 
 def _is_near(key: str) -> bool:
-    if len(key) > 2 * len(ROLE_ARN_ANNOTATION):
-        return False  # Too long to be near, and the comparison takes up to the third power of the length.
-    matcher = difflib.SequenceMatcher(
-        None, key.lower().replace("_", "-"), ROLE_ARN_ANNOTATION, autojunk=False
-    )
-    return matcher.ratio() >= 0.85
+    # Longer ones are never near.
+    short = len(key) <= 2 * len(ROLE_ARN_ANNOTATION)
+    return short and similarity(key.lower().replace("_", "-"), ROLE_ARN_ANNOTATION) >= 0.85
 
 
 def _unannotated(subject: Subject) -> ServiceAccount:
@@ -74,35 +70,27 @@ def _unannotated(subject: Subject) -> ServiceAccount:
 @check_of("annotation-key")
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
-    found = _resembling_keys(account)
-    if not found:
-        raise CannotTell("no annotation has a similar key; see annotation-missing")
+    found = there(_resembling_keys(account), "no annotation has a similar key; see annotation-missing")
     if isinstance(facts.named.association, Association):
         return ok(BY_ASSOCIATION)
     # A key that means something else stays.
     more = f" {shlex.quote(f'{found[0]}-')}" if _is_near(found[0]) else ""
-    return problem(
-        "the pod webhook reads another key",
-        fix=annotate_and_restart(facts, account.annotations[found[0]], more=more),
-        key=listed(map(shown, found)),
-        expected=ROLE_ARN_ANNOTATION,
-    )
+    fix = annotate_and_restart(facts, account.annotations[found[0]], more=more)
+    keys = listed(map(shown, found))
+    return problem("the pod webhook reads another key", fix=fix, key=keys, expected=ROLE_ARN_ANNOTATION)
 
 
-def _annotated_pods(subject: Subject) -> list[str]:
-    if not isinstance(subject.pods, tuple):
-        return []
-    users = [pod for pod in subject.pods if pod.service_account == subject.name]
-    return [pod.name for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
+def _annotated_pods(subject: Subject) -> list[Pod]:
+    users = (pod for pod in known(subject.pods) if pod.service_account == subject.name)
+    return [pod for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
 
 
 @check_of("annotation-place")
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
     _unannotated(subject)
-    pods = [pod for pod in have(subject.pods) if pod.name in _annotated_pods(subject)]
-    if not pods:
-        raise CannotTell("no pod has the annotation; see annotation-missing")
+    have(subject.pods)
+    pods = there(_annotated_pods(subject), "no pod has the annotation; see annotation-missing")
     if isinstance(subject.association, Association):
         return ok(BY_ASSOCIATION)
     text = "the pod webhook reads only the ServiceAccount's annotation"
@@ -158,30 +146,27 @@ def _annotation(facts: Facts) -> Judgement:
     _leave_to_others(facts)
     if isinstance(subject.association, Unreadable):
         return _may_be_associated(subject.association, **evidence(facts))
-    if facts.within is not None and admitting(subject) and not naming(facts):
+    if facts.within is not None and known(subject.candidates) and not naming(facts):
         text = "its pods have no role, and a role trusts it by a pattern"
         return hint(text, to_check=of_account(facts, "doctor", subject), **evidence(facts))
+    readers = ((key, reader_of(key)) for key in sorted(account.annotations))
+    keys = (f"{key} (read by {reader})" if reader else key for key, reader in readers)
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=choose(facts, make(facts, subject)),
-        annotations=listed(map(_with_reader, sorted(account.annotations))) or "none",
+        annotations=listed(keys) or "none",
         **evidence(facts),
     )
 
 
 def _leave_to_others(facts: Facts) -> None:
     subject, other = facts.named, ""
-    if not admitting(subject):
+    if not known(subject.candidates):
         other = "pod-service-account" if idle(facts) else ""
         other = "pod-identity-other-name" if unused(facts) else other
         other = "service-account-renamed" if subject.renamed else other
     if other:
         raise CannotTell(f"see {other}")
-
-
-def _with_reader(key: str) -> str:
-    reader = reader_of(key)
-    return f"{key} (read by {reader})" if reader else key
 
 
 def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
@@ -234,14 +219,14 @@ def _arn(facts: Facts) -> Judgement:
         raise CannotTell("it is a role ARN with stray characters; see annotation-whitespace")
     said = {"annotation": shown(value), **evidence(facts)}
     text = "STS does not accept it as a role ARN" if value else f"{EMPTY}: the pod webhook ignores it"
-    policy = _POLICY.fullmatch(clean)
-    meant = _guess(facts, clean)
-    if policy is not None and not naming(facts):
+    new = _new_role(facts, facts.named)
+    if _POLICY.fullmatch(clean) and not naming(facts):
         why = "only the annotation says that the ServiceAccount needs it"
         # The annotation has a policy instead of a role.
-        line = _new_role(facts, facts.named).replace("-arn ARN", f"-arn {shlex.quote(clean)}")
+        line = new.replace("-arn ARN", f"-arn {shlex.quote(clean)}")
         return problem(f"{text}: it is a policy ARN", fix=proposed(why, clean, line), **said)
-    fix = annotate_and_restart(facts, meant) if meant else choose(facts, _new_role(facts, facts.named))
+    meant = _guess(facts, clean)
+    fix = annotate_and_restart(facts, meant) if meant else choose(facts, new)
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
 
@@ -326,9 +311,7 @@ def _new_role(facts: Facts, subject: Subject) -> str:
 @check_of("annotation-path")
 def _path(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
-    role = have(subject.role)
-    if role is None:
-        raise CannotTell(f"there is no role {arn.name}")
+    role = there(subject.role, f"there is no role {arn.name}")
     if role.arn == str(arn):
         return ok("the ARN matches the role's exactly")
     text = "STS compares the whole ARN, including path and case"
@@ -338,12 +321,6 @@ def _path(facts: Facts) -> Judgement:
 @check_of("annotation-other-role")
 def _other(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
-    found = other_roles(facts)
-    if not found:
-        return ok("no other role fits better", role=role.arn)
-    return problem(
-        "this role does not trust the ServiceAccount, and another one does",
-        fix=choose(facts, ""),
-        annotation=role.arn,
-        **evidence(facts),
-    )
+    some(other_roles(facts), "no other role fits better", role=role.arn)
+    text = "this role does not trust the ServiceAccount, and another one does"
+    return problem(text, fix=choose(facts, ""), annotation=role.arn, **evidence(facts))

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
-from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, home_identity, injected, is_bare
+from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, has_pod_identity, home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, owner_of
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
