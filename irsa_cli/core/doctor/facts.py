@@ -173,8 +173,11 @@ class Subject(Namespaced):
 
     def known_users(self) -> tuple[Pod, ...]:
         """The same, but empty if the pods are unreadable."""
-        pods = known(self.pods)
-        return tuple(pod for pod in pods if pod.service_account == self.name and pod.is_alive)
+        return tuple(pod for pod in self.living() if pod.service_account == self.name)
+
+    def living(self) -> tuple[Pod, ...]:
+        """The pods of the namespace that have not ended; empty if they are unreadable."""
+        return tuple(pod for pod in known(self.pods) if pod.is_alive)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ Of these, irsa's own are left out, and those under `irsa exec`. `CannotTell` if 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
 from irsa_cli.core.objects.aws import Association, TrailEvent
@@ -42,13 +44,10 @@ def audience_of(facts: Facts, subject: Subject | None) -> str:
 
 
 def argument(arguments: Iterable[str], flag: str) -> str:
-    items = list(arguments)
-    for number, item in enumerate(items):
-        if item.startswith(f"{flag}="):
-            return item.partition("=")[2]
-        if item == flag and number + 1 < len(items):
-            return items[number + 1]
-    return ""
+    """The value of a flag, `--flag value` or `--flag=value`; '' without it."""
+    parted = (item.split("=", 1) if item.startswith(f"{flag}=") else [item] for item in arguments)
+    words = [word for part in parted for word in part]
+    return next((value for name, value in pairwise(words) if name == flag), "")
 
 
 def provider_of(facts: Facts, subject: Subject | None) -> str:
@@ -59,12 +58,9 @@ def provider_of(facts: Facts, subject: Subject | None) -> str:
 
 def role_account(facts: Facts) -> str:
     """The account of the role, and so of the provider; the cluster's where no role is named."""
-    if facts.subject is None:
-        return facts.cluster.home
-    try:
-        return facts.subject.role_arn().account
-    except CannotTell:
-        return facts.cluster.home
+    with suppress(CannotTell):
+        return facts.named.role_arn().account
+    return facts.cluster.home
 
 
 def provider_there(facts: Facts) -> ProviderState | None:
@@ -167,12 +163,10 @@ def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
 
 def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
     """Whether STS accepted the newest call for each role of these pods."""
-    mine = tuple(pods)
+    mine, found = tuple(pods), dict[str, TrailEvent]()
     roles = {item.env.get(ROLE_ENV) for pod in mine for item in pod.containers} - {None}
-    try:
+    with suppress(CannotTell):
         found = newest_by_role(facts, mine)
-    except CannotTell:
-        return False
     asked = [event for role, event in found.items() if role in roles]
     return bool(asked) and not any(event.error for event in asked)
 

@@ -82,11 +82,27 @@ class DoctorReads:
                 self._futures[key] = self._pool.submit(read, work)
             return self._futures[key]
 
-    # Kubernetes
+    def of_cluster(self) -> dict[str, Future[Any]]:
+        """The reads of the cluster as a whole, by the fields of `Facts` that they are for."""
+        iam, kube, shared = self._connection.iam, self._kube, self._shared
 
-    @_in_background
-    def accounts(self) -> tuple[ServiceAccount, ...]:
-        return tuple(map(parsing.service_account, self._kube.service_accounts()))
+        def accounts() -> tuple[ServiceAccount, ...]:
+            return tuple(map(parsing.service_account, kube.service_accounts()))
+
+        return {
+            "provider": self.provider(self._cluster.home),
+            "providers": self.once("providers", lambda: bindings.provider_arns(iam)),
+            "quotas": self.once("quotas", lambda: aws_iam.quotas(iam)),
+            "eks": self.eks(),
+            "sts_endpoints": self.vpc_endpoints("sts"),
+            "published_keys": self.once("published keys", lambda: _ids(shared.public_keys().result())),
+            "cluster_keys": self.once("cluster keys", lambda: _ids(shared.cluster_keys().result())),
+            "accounts": self.once("accounts", accounts),
+            "webhooks": self.webhooks(),
+            "webhook_arguments": self.webhook_arguments(),
+        }
+
+    # Kubernetes
 
     def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
         """Which ServiceAccounts a label selector selects: namespaces and names. Raises `ServiceError`."""
@@ -186,14 +202,6 @@ class DoctorReads:
         return aws_iam.provider(self._shared.iam(Arn.parse(arn).account), arn)
 
     @_in_background
-    def provider_arns(self) -> tuple[str, ...]:
-        return bindings.provider_arns(self._connection.iam)
-
-    @_in_background
-    def quotas(self) -> dict[str, int]:
-        return aws_iam.quotas(self._connection.iam)
-
-    @_in_background
     def eks(self) -> EksFacts:
         """The cluster as EKS described it when it was looked for."""
         if self._connection.description is None:
@@ -208,14 +216,6 @@ class DoctorReads:
             raise IrsaError("EKS did not return the cluster's VPC")
         ec2 = self._connection.aws.client("ec2")
         return aws.vpc_endpoints(ec2, service, vpc, region=cluster.region, partition=cluster.partition)
-
-    @_in_background
-    def published_keys(self) -> frozenset[str]:
-        return _ids(self._shared.public_keys().result())
-
-    @_in_background
-    def cluster_keys(self) -> frozenset[str]:
-        return _ids(self._shared.cluster_keys().result())
 
     @_in_background
     def agent(self) -> bool:

@@ -20,7 +20,7 @@ from irsa_cli.core.objects.environment import environment
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.exec.child import Start, holding_signals, labelled, run
-from irsa_cli.usecases.exec.token_file import Background, PrivateFolder, Renewal, sweep
+from irsa_cli.usecases.exec.token_file import PrivateFolder, Renewal, renewing, sweep
 from irsa_cli.usecases.read.identity import NamedServiceAccount, Token, own_session_name
 
 if TYPE_CHECKING:
@@ -144,5 +144,5 @@ class Ready:
             )
             fresh = partial(self.account.token, self.injection.audience, self.injection.token_seconds)
             renewal = Renewal(self.token, fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
-            with Background(renewal):
+            with renewing(renewal):
                 return run(start.command, {**values, **start.variables}, held, warn)

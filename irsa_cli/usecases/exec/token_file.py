@@ -9,8 +9,8 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -73,16 +73,11 @@ def sweep() -> None:
     """Remove this user's folders whose processes were killed (SIGKILL) and could not remove them."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError, Timeout):
-            if _is_old_and_ours(path):
+            found = path.lstat()  # Of a link, not of its folder.
+            ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+            if ours and time.time() - (path / _LOCK).lstat().st_mtime > _YOUNG:
                 with FileLock(path / _LOCK, timeout=0, mode=0o600):
                     shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_old_and_ours(path: Path) -> bool:
-    """Whether it is a folder of this user (no link to one) with an old lock."""
-    found = path.lstat()
-    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-    return ours and time.time() - (path / _LOCK).lstat().st_mtime > _YOUNG
 
 
 LOOK_SECONDS = 60.0
@@ -146,22 +141,18 @@ class Renewal:
         return RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1]
 
 
-class Background:
-    """Renews in a thread of its own for the length of a `with` block; a call under way is not waited for."""
+@contextmanager
+def renewing(renewal: Renewal) -> Iterator[None]:
+    """Renew in a thread of its own for the length of the block; a call under way is not waited for."""
+    over = threading.Event()
 
-    def __init__(self, renewal: Renewal) -> None:
-        self._renewal = renewal
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Background:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-
-    def _run(self) -> None:
+    def run() -> None:
         seconds = 0.0
-        while not self._over.wait(seconds):
-            seconds = self._renewal.step()
+        while not over.wait(seconds):
+            seconds = renewal.step()
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -81,28 +82,22 @@ def verify(
             code=error.code,
         ) from error
     target = {} if desired.chain is None else _prove_target(connection, desired.chain, accepted, again)
-    return {**_facts(accepted), **settled, **target}
-
-
-def _exchanged(
-    connection: Connection, desired: DesiredState, again: Callable[[ServiceError], bool]
-) -> Exchange:
-
-    def token() -> str:
-        return connection.kube.token(desired.namespace, desired.name, desired.audience)
-
-    created = recent_writes(connection.iam).created_role(desired.role_name)
-    return exchange(connection.aws, desired.role_arn, token, again, role_id=created)
-
-
-def _facts(accepted: Exchange) -> dict[str, Any]:
-    return {
+    facts = {
         "subject": accepted.subject,
         "audience": accepted.audience,
         "provider": accepted.provider,
         "roleSession": accepted.role_session,
         "endpoint": accepted.endpoint,
     }
+    return {**facts, **settled, **target}
+
+
+def _exchanged(
+    connection: Connection, desired: DesiredState, again: Callable[[ServiceError], bool]
+) -> Exchange:
+    created = recent_writes(connection.iam).created_role(desired.role_name)
+    token = partial(connection.kube.token, desired.namespace, desired.name, desired.audience)
+    return exchange(connection.aws, desired.role_arn, token, again, role_id=created)
 
 
 def _may_be_former(desired: DesiredState, plan: Iterable[Change]) -> bool:

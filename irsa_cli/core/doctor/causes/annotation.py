@@ -7,15 +7,17 @@ import shlex
 
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
 from irsa_cli.core.doctor.causes.pod_identity import unused
-from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles, similarity
 from irsa_cli.core.doctor.clues.usage import idle
 from irsa_cli.core.doctor.commands import (
     admit,
     annotate_and_restart,
     by_annotation,
+    choose,
     commented,
+    evidence,
     make,
+    naming,
     of_account,
     proposed,
     restart,
@@ -250,14 +252,17 @@ def _guess(facts: Facts, text: str) -> str:
 
 @check_of("annotation-partition")
 def _partition(facts: Facts) -> Judgement:
-    subject = facts.named
+    subject, partition = facts.named, facts.cluster.partition
     arn = subject.role_arn()
-    if arn.partition == facts.cluster.partition:
+    if arn.partition == partition:
         return ok("the role is in the cluster's partition", partition=arn.partition)
-    right = Arn(facts.cluster.partition, "iam", "", arn.account, arn.resource)
-    there = only_one(facts) or (subject.role if isinstance(subject.role, Role) else None)
-    role, text = str(right) if there is None else there.arn, "credentials never work across partitions"
-    return by_annotation(facts, role, text, annotation=str(arn), cluster=facts.cluster.partition)
+    role = str(Arn(partition, "iam", "", arn.account, arn.resource))
+    if len(found := naming(facts)) == 1:
+        role = found[0].arn
+    elif isinstance(subject.role, Role):
+        role = subject.role.arn
+    text = "credentials never work across partitions"
+    return by_annotation(facts, role, text, annotation=str(arn), cluster=partition)
 
 
 @check_of("annotation-account")

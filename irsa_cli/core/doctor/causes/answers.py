@@ -15,6 +15,7 @@ from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem,
 from irsa_cli.core.doctor.reported import EXPECTED, WRONG
 from irsa_cli.core.doctor.subjects import (
     EARLY,
+    annotations_of,
     audience_of,
     calls,
     in_words,
@@ -31,7 +32,7 @@ from irsa_cli.core.objects.aws import Association, TrailEvent
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.variables import variable
-from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, STS_REGIONAL_ANNOTATION
 from irsa_cli.core.values.arn import Arn
 
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
@@ -131,18 +132,15 @@ def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judg
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
     said = f"STS rejected the newest exchange: {in_words(event)}"
     evidence = {"role": event.role_arn, "pods": pod_names(found_by)}
-    tried = [item for item in have(facts.named.events) if item.own and item.time > event.time]
-    if any(not item.error and item.role_arn == event.role_arn for item in tried):
-        return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
+    for item in have(facts.named.events):
+        if item.own and item.time > event.time and not item.error and item.role_arn == event.role_arn:
+            return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
     return suspect(f"{said}; trust policy and provider allow the token", **evidence, to_see=to_see(facts))
 
 
 def _roles_wanted(subject: Subject) -> list[str]:
     """The roles that its pods are to ask for: the annotation's, and those that containers name themselves."""
-    try:
-        named = subject.annotation()
-    except CannotTell:
-        named = ""
+    named = annotations_of(subject).get(ROLE_ARN_ANNOTATION, "")
     return [named, *(item.role for item in own_tokens(subject))]
 
 
@@ -150,11 +148,10 @@ def _is_others(facts: Facts, event: TrailEvent) -> bool:
     """Whether another check is about such a refusal: its reason is in its code."""
     if event.error.startswith((*_THROTTLED, _DISABLED)) or event.error in _EXPIRED:
         return True
-    try:
+    with suppress(CannotTell):
         longest = facts.named.annotated_role().max_session_duration
-    except CannotTell:
-        return False
-    return event.seconds is not None and longest is not None and event.seconds > longest
+        return event.seconds is not None and longest is not None and event.seconds > longest
+    return False
 
 
 def _require_in_order(facts: Facts) -> None:
@@ -167,14 +164,12 @@ def _require_in_order(facts: Facts) -> None:
 
 def _is_unexplained(facts: Facts, event: TrailEvent) -> bool:
     """Whether the newest call's token was refused, and trust policy and provider are in order."""
-    if event.error not in _INVALID:
-        return False
-    try:
-        _require_in_order(facts)
-        pods = [pod for pod, _ in injected_users(facts.named)]
-        return event in newest_by_role(facts, pods).values()
-    except CannotTell:
-        return False
+    with suppress(CannotTell):
+        if event.error in _INVALID:
+            _require_in_order(facts)
+            pods = [pod for pod, _ in injected_users(facts.named)]
+            return event in newest_by_role(facts, pods).values()
+    return False
 
 
 @check_of("sts-throttled")
@@ -244,16 +239,13 @@ def _inside(facts: Facts) -> Judgement:
     if isinstance(answer, Unreadable):
         return suspect(f"not examined from inside a pod: {answer.why}")
     evidence = {**answer.evidence, "expected": expected or "not known"}
-    other = bool(answer.identity and expected) and not _is_session_of(answer.identity, expected)
-    text = f"in a new pod: {answer.sentence}"
+    text, other = f"in a new pod: {answer.sentence}", False
+    if answer.identity and expected:
+        mine, theirs = Arn.parse(answer.identity), Arn.parse(expected)
+        session = mine.resource.startswith(f"assumed-role/{theirs.name}/")
+        other = mine.account != theirs.account or not session
     if answer.verdict == WRONG or (other and answer.verdict != EXPECTED):
         return problem(text, fix=to_see(facts), **evidence)
     if answer.verdict == EXPECTED and not other:
         return ok(text, **evidence)
     return suspect(f"{text} But it is not the expected role." if other else text, **evidence)
-
-
-def _is_session_of(identity: str, role: str) -> bool:
-    """Whether a caller's ARN is that of a session of the role."""
-    mine, theirs = Arn.parse(identity), Arn.parse(role)
-    return mine.account == theirs.account and mine.resource.startswith(f"assumed-role/{theirs.name}/")

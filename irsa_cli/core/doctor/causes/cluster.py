@@ -233,23 +233,17 @@ def _missing(facts: Facts) -> Judgement:
 
 @check_of("provider-account")
 def _other_account(facts: Facts) -> Judgement:
-    account = facts.named.role_arn().account
-    if account == facts.cluster.home:
-        return ok("the role and the provider are in the cluster's account", account=account)
+    arn, home = facts.named.role_arn(), facts.cluster.home
+    if arn.account == home:
+        return ok("the role and the provider are in the cluster's account", account=arn.account)
     if have(facts.named.provider) is not None:
-        return ok("the issuer has an OIDC provider in the role's account", account=account)
-    command = (
-        f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
-        f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}"
-    )
+        return ok("the issuer has an OIDC provider in the role's account", account=arn.account)
+    command = f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
+    command += f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}"
     why = "the administrators of its account decide if it trusts this cluster"
-    role = str(facts.named.role_arn())
-    return problem(
-        "STS looks for the provider in the role's account",
-        fix=proposed(why, role, in_account(facts, account, command)),
-        role=f"account {account}",
-        cluster=f"account {facts.cluster.home}",
-    )
+    fix = proposed(why, str(arn), in_account(facts, arn.account, command))
+    text = "STS looks for the provider in the role's account"
+    return problem(text, fix=fix, role=f"account {arn.account}", cluster=f"account {home}")
 
 
 @check_of("provider-url")
@@ -278,13 +272,11 @@ def _audience(facts: Facts) -> Judgement:
     trust = getattr(facts.subject and facts.subject.role, "trust", "")
     if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and wanted not in str(trust):
         raise CannotTell("the annotation asks for another audience; see annotation-audience")
-    near = [item for item in accepted if unspaced(item).lower() == wanted.lower()]
-    return problem(
-        "the provider does not have the tokens' audience" + (" (the spelling differs)" if near else ""),
-        fix=_add_audience(facts, wanted),
-        tokens=shown(wanted),
-        provider=listed(map(shown, accepted)) or "none",
-    )
+    text = "the provider does not have the tokens' audience"
+    if any(unspaced(item).lower() == wanted.lower() for item in accepted):
+        text += " (the spelling differs)"
+    there_are = listed(map(shown, accepted)) or "none"
+    return problem(text, fix=_add_audience(facts, wanted), tokens=shown(wanted), provider=there_are)
 
 
 def _add_audience(facts: Facts, audience: str) -> str:

@@ -98,23 +98,15 @@ def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
 
 def hidden_tokens(facts: Facts) -> list[tuple[Pod, Container]]:
     """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
-    subject, wanted = facts.named, audience_of(facts, facts.named)
-    return [
-        (pod, item)
-        for pod in subject.known_users()
-        for item in pod.containers
-        if _role_is_hidden(item)
-        and any(
-            volume.audience == wanted and volume.name in item.mounts and volume.name != TOKEN_VOLUME
-            for volume in pod.volumes
-        )
-    ]
-
-
-def _role_is_hidden(container: Container) -> bool:
-    if ROLE_ENV in container.env:
-        return container.env[ROLE_ENV] is None
-    return bool(container.sources)
+    wanted, found = audience_of(facts, facts.named), []
+    for pod in facts.named.known_users():
+        volumes = [volume.name for volume in pod.volumes if volume.audience == wanted]
+        tokens = {name for name in volumes if name != TOKEN_VOLUME}
+        for item in pod.containers:
+            role_is_hidden = item.env[ROLE_ENV] is None if ROLE_ENV in item.env else bool(item.sources)
+            if role_is_hidden and tokens & set(item.mounts):
+                found.append((pod, item))
+    return found
 
 
 def own_volume(pod: Pod, container: Container) -> Volume | None:
@@ -234,19 +226,16 @@ def _has_token(pod: Pod, container: Container) -> bool:
         return True  # The variable has a hidden source.
     # Windows writes the same path with other slashes and a drive.
     path = file.replace("\\", "/").removeprefix("C:")
-    tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
-    return any(
-        path == _file_at(mount, tokens[name], container.parts.get(name, ""))
-        for name, mount in container.mounts.items()
-        if name in tokens
-    )
-
-
-def _file_at(mount: str, token: str, part: str) -> str:
-    if not part:
-        return f"{mount.rstrip('/')}/{token}"
-    inside = token.removeprefix(part.rstrip("/")).lstrip("/") if f"{token}/".startswith(part) else token
-    return f"{mount.rstrip('/')}/{inside}" if inside else mount.rstrip("/")
+    for volume in pod.volumes:
+        if volume.audience is None or volume.name not in container.mounts:
+            continue
+        mount, inside = container.mounts[volume.name].rstrip("/"), volume.path
+        part = container.parts.get(volume.name, "")
+        if part and f"{inside}/".startswith(part):
+            inside = inside.removeprefix(part.rstrip("/")).lstrip("/")
+        if path == (f"{mount}/{inside}" if inside or not part else mount):
+            return True
+    return False
 
 
 @check_of("pod-token-kept")
@@ -259,9 +248,9 @@ def _kept(facts: Facts) -> Judgement:
 
 def _is_kept(pod: Pod, container: Container) -> bool:
     volume = volume_at(pod, container, container.env[TOKEN_ENV] or "")
-    if volume is None or volume.audience is None or container.init or pod.owner.startswith("Job/"):
-        return False  # Init containers and Jobs end before their token expires.
-    return volume.name in container.parts
+    # Init containers and Jobs end before their token expires.
+    ends = container.init or pod.owner.startswith("Job/")
+    return bool(volume and volume.audience is not None and volume.name in container.parts and not ends)
 
 
 _NONE = "it has no target role"

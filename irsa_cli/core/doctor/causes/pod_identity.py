@@ -193,18 +193,17 @@ def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     """Associations for nearly its name of which nobody has anything, while its own pods have nothing."""
-    subject = facts.named
+    subject, accounts = facts.named, facts.accounts
     if subject.association is not None or not any(map(has_nothing, subject.known_users())):
         return ()
-    return tuple(item for item in known(subject.other_associations) if _is_unused(facts, item))
-
-
-def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
-    accounts = facts.accounts
-    if isinstance(accounts, tuple) and other.full_name not in {item.full_name for item in accounts}:
-        return True
-    used = {pod.service_account for pod in known(facts.named.pods) if pod.is_alive}
-    return other.namespace == facts.named.namespace and other.name not in used
+    names = {item.full_name for item in known(accounts)}
+    used = {pod.service_account for pod in subject.living()}
+    return tuple(
+        other
+        for other in known(subject.other_associations)
+        if (isinstance(accounts, tuple) and other.full_name not in names)
+        or (other.namespace == subject.namespace and other.name not in used)
+    )
 
 
 @check_of("pod-identity-other-name")

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.resources import files
 
-from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
 from irsa_cli.core.doctor.clues.usage import (
     has_role,
     idle,
@@ -27,7 +26,9 @@ from irsa_cli.core.doctor.commands import (
     commented,
     create,
     edit,
+    evidence,
     make,
+    make_or_attach,
     of_account,
     question,
     restart,

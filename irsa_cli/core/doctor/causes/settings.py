@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from enum import Enum
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,10 +59,9 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
 
 @check_of("pod-profile")
 def _profile(facts: Facts) -> Judgement:
-    named = given(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
-    found = [(pod, item) for pod, item in named if not takes_profile(facts, pod, item)]
-    if not found:
-        return ok("containers use the profile that irsa wrote" if named else "no container selects a profile")
+    named = given(facts, lambda item: any(map(item.env.is_set, _PROFILES)))
+    fine = "containers use the profile that irsa wrote" if named else "no container selects a profile"
+    found = some([(pod, item) for pod, item in named if not takes_profile(facts, pod, item)], fine)
     return unless_admitted(facts, found)(
         "some SDKs use the profile instead of the web identity, and fail without it",
         containers=where(found),
@@ -106,7 +104,7 @@ def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callabl
 
 @check_of("pod-endpoint")
 def _endpoint(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: _leads(item) is _Endpoint.AWAY)
+    found = given(facts, lambda item: _leads(item) == _AWAY)
     if found:
         variable, address = _endpoint_of(found[0][1])
         host = _host(address or "")
@@ -114,41 +112,33 @@ def _endpoint(facts: Facts) -> Judgement:
         if variable == _URL and host:
             text = "the endpoint applies to every service without its own, including STS"
         return by_template(facts, found, text, endpoint=host or f"{variable} has no host")
-    hidden = given(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
-    own = hidden or given(facts, lambda item: _leads(item) is _Endpoint.OWN)
-    if not own:
-        return ok("containers use AWS endpoints")
+    hidden = given(facts, lambda item: _leads(item) == _HIDDEN)
+    own = some(hidden or given(facts, lambda item: _leads(item) == _OWN), "containers use AWS endpoints")
     variable, address = _endpoint_of(own[0][1])
-    text = "the STS endpoint of a container comes from a source that irsa does not read"
-    return unless_admitted(facts, own)(
-        text if hidden else "irsa cannot tell if the container's STS endpoint answers like STS",
-        containers=where(own),
-        endpoint=_host(address or "") or f"{variable}, or {_IGNORED}",
-    )
+    text = "irsa cannot tell if the container's STS endpoint answers like STS"
+    if hidden:
+        text = "the STS endpoint of a container comes from a source that irsa does not read"
+    endpoint = _host(address or "") or f"{variable}, or {_IGNORED}"
+    return unless_admitted(facts, own)(text, containers=where(own), endpoint=endpoint)
 
 
-class _Endpoint(Enum):
-    """Where a container's variables lead the exchange of its token."""
-
-    STS = "an endpoint of AWS for it, or nowhere"
-    AWAY = "something that is surely none"
-    OWN = "somebody's own, named for STS"
-    HIDDEN = "not read"
+_AWAY, _OWN, _HIDDEN = "surely not STS", "somebody's own, named for STS", "not read"
 
 
-def _leads(container: Container) -> _Endpoint:
+def _leads(container: Container) -> str:
+    """Where a container's variables lead the exchange of its token; '' for an endpoint of AWS, or nowhere."""
     variable, address = _endpoint_of(container)
     ignored = container.env.get(_IGNORED, "")
     if not variable or not injected(container) or set(container.env) >= _KEYS:
-        return _Endpoint.STS
+        return ""
     if (ignored or "").lower() == "true":
-        return _Endpoint.STS
+        return ""
     if address is None or ignored is None:
-        return _Endpoint.HIDDEN
+        return _HIDDEN
     host = _host(address)
     if _AWS_STS.fullmatch(host):
-        return _Endpoint.STS
-    return _Endpoint.OWN if variable == _STS_URL and host else _Endpoint.AWAY
+        return ""
+    return _OWN if variable == _STS_URL and host else _AWAY
 
 
 def _endpoint_of(container: Container) -> tuple[str, str | None]:

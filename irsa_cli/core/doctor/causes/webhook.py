@@ -61,12 +61,9 @@ def _missing(facts: Facts) -> Judgement:
     found = have(facts.webhooks)
     if found:
         return ok("the webhook is configured", configuration=listed(item.configuration for item in found))
-    return problem(
-        "no MutatingWebhookConfiguration injects web identities",
-        fix=facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook"),
-        expected="pod-identity-webhook",
-        found="none",
-    )
+    fix = facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook")
+    text = "no MutatingWebhookConfiguration injects web identities"
+    return problem(text, fix=fix, expected="pod-identity-webhook", found="none")
 
 
 @check_of("webhook-namespace")
@@ -121,28 +118,21 @@ def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) ->
 
 
 def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
-    ends = {} if item.ca_ends is None else {"CA_valid_until": item.ca_ends.isoformat()}
-    return problem(
-        text,
-        fix=webhook_shown(facts, item.configuration),
-        webhook=item.url or item.service,
-        failurePolicy=item.failure_policy,
-        **ends,
-    )
+    said = {"webhook": item.url or item.service, "failurePolicy": item.failure_policy}
+    if item.ca_ends is not None:
+        said["CA_valid_until"] = item.ca_ends.isoformat()
+    return problem(text, fix=webhook_shown(facts, item.configuration), **said)
 
 
 @check_of("webhook-prefix")
 def _prefix(facts: Facts) -> Judgement:
     value = facts.named.effective_annotation()
-    prefix = foreign_prefix(facts)
-    if not prefix or f"{prefix}/role-arn" in facts.named.existing().annotations:
+    key = f"{foreign_prefix(facts)}/role-arn"
+    if key == "/role-arn" or key in facts.named.existing().annotations:
         return ok("the webhook reads the annotation that is set")
-    return problem(
-        "the webhook runs with another --annotation-prefix",
-        fix=annotate_and_restart(facts, value, f"{prefix}/role-arn"),
-        annotation=ROLE_ARN_ANNOTATION,
-        expected=f"{prefix}/role-arn",
-    )
+    fix = annotate_and_restart(facts, value, key)
+    text = "the webhook runs with another --annotation-prefix"
+    return problem(text, fix=fix, annotation=ROLE_ARN_ANNOTATION, expected=key)
 
 
 @check_of("pod-identity-association")
@@ -176,7 +166,7 @@ def _keep_one(facts: Facts, association: Association) -> str:
 
     If no pod shows it, the annotation stays unless its role does not trust the ServiceAccount.
     """
-    subject = facts.named
+    subject, role, given = facts.named, facts.named.role, facts.named.association_role
     mine, annotated = subject.known_users(), subject.annotation()
     delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
     stale = [pod for pod in mine if not asks_for(pod, annotated)]
@@ -185,24 +175,13 @@ def _keep_one(facts: Facts, association: Association) -> str:
     by_annotation = [pod for pod in mine if is_injected(pod)]
     drop = unannotate(facts, ROLE_ARN_ANNOTATION)
     for_association = [drop, *restart(facts, by_annotation).splitlines()]
-    keeps_association = _serves(facts, association) and (
-        any(map(has_pod_identity, mine)) or not (by_annotation or _admits(facts))
-    )
+    identity = identity_of(facts, subject)
+    works = isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
+    serves = isinstance(given, Role) and serves_pod_identity(facts, association, given)
     first, other, said = for_annotation, for_association, association.role_arn
-    if keeps_association:
+    if serves and (any(map(has_pod_identity, mine)) or not (by_annotation or works)):
         first, other, said = other, first, annotated
     return "\n".join((*first, f"# or, for {shown(said)}:", commented(other)))
-
-
-def _serves(facts: Facts, association: Association) -> bool:
-    role = facts.named.association_role
-    return isinstance(role, Role) and serves_pod_identity(facts, association, role)
-
-
-def _admits(facts: Facts) -> bool:
-    role = facts.named.role
-    identity = identity_of(facts, facts.named)
-    return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
 
 
 @check_of("webhook-objects")
@@ -252,7 +231,6 @@ def _opt_out(facts: Facts) -> Judgement:
     return ok("no pod opts out of the webhook")
 
 
-_GIVEN = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV)
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _MESHES = (
     *("istio-proxy", "istio-init", "istio-validation", "envoy", "envoy-sidecar", "proxyinit"),
@@ -282,4 +260,5 @@ def _is_left_out(pod: Pod, container: Container) -> bool:
     """Whether it has nothing, and nobody wants it so as far as can be seen."""
     if SKIP_LABEL in pod.labels or container.name in skipped(pod) or container.name in _MESHES:
         return False
-    return not any(name in container.env for name in (*_GIVEN, *_KEYS))
+    given = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV, *_KEYS)
+    return not any(name in container.env for name in given)
