@@ -10,10 +10,9 @@ import sys
 import time
 from typing import Any, Mapping, Sequence
 
-from irsa_cli.preflight.calls import ThisPod
 from irsa_cli.preflight.judge import EXIT_CODES, EXPECTED, UNKNOWN, WRONG, Conclusion, judge
 from irsa_cli.preflight.manifests import KINDS, manifest
-from irsa_cli.preflight.sources import ORDERS
+from irsa_cli.preflight.sdk import ORDERS, ThisPod
 
 
 def duration(text: str) -> float:

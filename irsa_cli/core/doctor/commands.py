@@ -328,20 +328,21 @@ def naming(facts: Facts) -> tuple[RoleSummary, ...]:
 
 def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datetime | None = None) -> bool:
     """Whether each statement that allows the token has its subject without a pattern."""
-    explanation = explain(document, identity, now=now)
-    statements = as_list(document.get("Statement", []))
-    found = [statements[index] for index in explanation.allowed_by]
-    return bool(found) and all(_is_exact(item, identity) for item in found)
-
-
-def _is_exact(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
-    key = f"{host_path(identity.issuer).rstrip('/')}:sub"
-    return any(
-        operator.lower().rpartition(":")[2].removesuffix("ifexists") in _COMPARING
-        and identity.subject in values
-        and not any(mark in value for value in values for mark in _MARKS)
-        for operator, values in tests_of_key([statement], key)
+    allowed, statements = (
+        explain(document, identity, now=now).allowed_by,
+        as_list(document.get("Statement", [])),
     )
+    key = f"{host_path(identity.issuer).rstrip('/')}:sub"
+
+    def is_exact(statement: Mapping[str, Any]) -> bool:
+        return any(
+            operator.lower().rpartition(":")[2].removesuffix("ifexists") in _COMPARING
+            and identity.subject in values
+            and not any(mark in value for value in values for mark in _MARKS)
+            for operator, values in tests_of_key([statement], key)
+        )
+
+    return bool(allowed) and all(is_exact(statements[index]) for index in allowed)
 
 
 def evidence(facts: Facts) -> dict[str, str]:

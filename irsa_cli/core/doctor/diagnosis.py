@@ -36,23 +36,18 @@ _POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own
 
 def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that are unknown although the result depends on them."""
-    wanted = _decisive(facts)
-    return tuple(
-        item
-        for item in findings
-        if item.verdict is Verdict.UNKNOWN and (item.cause.id in wanted or item.judgement.decides)
-    )
-
-
-def _decisive(facts: Facts) -> frozenset[str]:
-    if facts.subject is None:
-        return OF_CLUSTER
-    account = facts.subject.account
-    # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
-    associated = isinstance(account, ServiceAccount) and ROLE_ARN_ANNOTATION not in account.annotations
-    if associated and facts.within is not None and facts.subject.association is None:
-        return frozenset()  # Among many, one without a role is looked at for what may be wrong with that.
-    return _POD_IDENTITY if associated else _WEB_IDENTITY
+    wanted, subject = OF_CLUSTER, facts.subject
+    if subject is not None:
+        # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
+        account = subject.account
+        annotated = not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations
+        wanted = _WEB_IDENTITY if annotated else _POD_IDENTITY
+        if not annotated and facts.within is not None and subject.association is None:
+            wanted = (
+                frozenset()
+            )  # Among many, one without a role is looked at for what may be wrong with that.
+    unknown = having(findings, Verdict.UNKNOWN)
+    return tuple(item for item in unknown if item.cause.id in wanted or item.judgement.decides)
 
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)

@@ -109,7 +109,8 @@ def verify_accounts(
     try:
         with naming_caller(connection.caller), Reads(connection, request.readers) as reads:
             reads.begin()
-            options = looking_options(request)
+            readers = (f"--iam-assume-role {shlex.quote(arn)}" for arn in request.readers)
+            options = " ".join((pasted_options(request.target), *readers))
             verifier = Verifier(connection, reads, request.wanted, options, many)
             accounts, items = _many(verifier, request) if many else (1, (_one(verifier, request),))
             listed = reads.associations().result() if many and accounts else None
@@ -127,12 +128,6 @@ def verify_accounts(
         selector=request.selector,
         notes=(unread(listed),) if isinstance(listed, Unreadable) else (),
     )
-
-
-def looking_options(request: Request) -> str:
-    """The options by which `irsa doctor` looks at the same cluster, and into the same accounts."""
-    readers = (f"--iam-assume-role {shlex.quote(arn)}" for arn in request.readers)
-    return " ".join((pasted_options(request.target), *readers))
 
 
 def _one(verifier: Verifier, request: Request) -> verification.Verification:

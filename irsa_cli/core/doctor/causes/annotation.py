@@ -41,8 +41,6 @@ from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.shown import shown, unspaced
 
-BY_ASSOCIATION = "an EKS Pod Identity association provides its role"
-
 
 def _resembling_keys(account: ServiceAccount) -> list[str]:
     """Keys that were meant to be the role's annotation: misspelt, or with a role's ARN that nobody reads."""
@@ -62,10 +60,12 @@ def _is_near(key: str) -> bool:
 
 
 def _unannotated(subject: Subject) -> ServiceAccount:
-    """The ServiceAccount; with the annotation, the check ends."""
+    """The ServiceAccount; with the annotation, or an association in its place, the check ends."""
     account = subject.existing()
     if ROLE_ARN_ANNOTATION in account.annotations:
         raise Decided(ok("the ServiceAccount has a role annotation"))
+    if isinstance(subject.association, Association):
+        raise Decided(ok("an EKS Pod Identity association provides its role"))
     return account
 
 
@@ -73,8 +73,6 @@ def _unannotated(subject: Subject) -> ServiceAccount:
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
     found = there(_resembling_keys(account), "no annotation has a similar key; see annotation-missing")
-    if isinstance(facts.named.association, Association):
-        return ok(BY_ASSOCIATION)
     # A key that means something else stays.
     more = f" {shlex.quote(f'{found[0]}-')}" if _is_near(found[0]) else ""
     fix = annotate_and_restart(facts, account.annotations[found[0]], more=more)
@@ -93,8 +91,6 @@ def _place(facts: Facts) -> Judgement:
     _unannotated(subject)
     have(subject.pods)
     pods = there(_annotated_pods(subject), "no pod has the annotation; see annotation-missing")
-    if isinstance(subject.association, Association):
-        return ok(BY_ASSOCIATION)
     text = "the pod webhook reads only the ServiceAccount's annotation"
     said = {"annotated": f"pod {pod_names(pods)}", "expected": f"ServiceAccount {subject.full_name}"}
     return by_annotation(facts, pods[0].annotations[ROLE_ARN_ANNOTATION], text, **said)
@@ -103,10 +99,8 @@ def _place(facts: Facts) -> Judgement:
 def _was_annotated(subject: Subject) -> tuple[str, str]:
     """A role that the ServiceAccount once named, and by what that is known; '' when nothing says so."""
     for pod in known(subject.pods):
-        if pod.service_account != subject.name:
-            continue
         by_hand = written_by_hand(pod)  # The annotation had no part in these.
-        for container in pod.containers:
+        for container in pod.containers if pod.service_account == subject.name else ():
             if injected(container) and container.env[ROLE_ENV] and container.name not in by_hand:
                 return str(container.env[ROLE_ENV]), f"pod {pod.name} still has it"
     return "", ""
@@ -121,21 +115,17 @@ def _removed(facts: Facts) -> Judgement:
     role, origin = _was_annotated(subject)
     if not role:
         raise CannotTell("no sign of an earlier annotation; see annotation-missing")
-    if isinstance(subject.association, Association):
-        return ok(BY_ASSOCIATION)
+    earlier, manager = f"{role} ({origin})", account.labels.get(MANAGED_BY_LABEL, "")
     if isinstance(subject.association, Unreadable):
-        return _may_be_associated(subject.association, earlier=f"{role} ({origin})")
-    manager = account.labels.get(MANAGED_BY_LABEL, "")
+        return _may_be_associated(subject.association, earlier=earlier)
     text = "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else "")
-    return by_annotation(facts, role, text, annotation="none", earlier=f"{role} ({origin})")
+    return by_annotation(facts, role, text, annotation="none", earlier=earlier)
 
 
 @check_of("annotation-missing")
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
-    if isinstance(subject.association, Association):
-        return ok(BY_ASSOCIATION)
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
         raise CannotTell("see annotation-key, annotation-place or annotation-removed")
     if own_tokens(subject):
@@ -146,19 +136,16 @@ def _annotation(facts: Facts) -> Judgement:
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     _leave_to_others(facts)
+    said = evidence(facts)
     if isinstance(subject.association, Unreadable):
-        return _may_be_associated(subject.association, **evidence(facts))
+        return _may_be_associated(subject.association, **said)
     if facts.within is not None and known(subject.candidates) and not naming(facts):
         text = "its pods have no role, and a role trusts it by a pattern"
-        return hint(text, to_check=of_account(facts, "doctor", subject), **evidence(facts))
+        return hint(text, to_check=of_account(facts, "doctor", subject), **said)
     readers = ((key, reader_of(key)) for key in sorted(account.annotations))
-    keys = (f"{key} (read by {reader})" if reader else key for key, reader in readers)
-    return problem(
-        f"it has no annotation {ROLE_ARN_ANNOTATION}",
-        fix=choose(facts, make(facts, subject)),
-        annotations=listed(keys) or "none",
-        **evidence(facts),
-    )
+    keys = listed(f"{key} (read by {reader})" if reader else key for key, reader in readers) or "none"
+    fix = choose(facts, make(facts, subject))
+    return problem(f"it has no annotation {ROLE_ARN_ANNOTATION}", fix=fix, annotations=keys, **said)
 
 
 def _leave_to_others(facts: Facts) -> None:
@@ -179,20 +166,17 @@ def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
 @check_of("annotation-audience")
 def _audience(facts: Facts) -> Judgement:
     subject = facts.named
-    annotated = subject.existing().annotations.get(AUDIENCE_ANNOTATION)
-    if annotated is None or annotated == DEFAULT_AUDIENCE:
+    annotated = subject.existing().annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
+    if annotated == DEFAULT_AUDIENCE:
         return ok("tokens have the default audience", audience=audience_of(facts, subject))
     provider = provider_there(facts)
     if not isinstance(provider, ProviderState):
         raise CannotTell("the issuer has no OIDC provider")
     if annotated in provider.audiences or annotated in str(subject.annotated_role().trust):
         return ok("the provider or the role accepts the annotation's audience", audience=annotated)
-    return problem(
-        "neither the provider nor the trust policy accepts this audience",
-        fix=f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, subject.known_users())}".rstrip("\n"),
-        annotation=shown(annotated),
-        provider=listed(provider.audiences) or "none",
-    )
+    fix = f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, subject.known_users())}".rstrip("\n")
+    text, accepted = "neither the provider nor the trust policy accepts this audience", provider.audiences
+    return problem(text, fix=fix, annotation=shown(annotated), provider=listed(accepted) or "none")
 
 
 @check_of("annotation-whitespace")

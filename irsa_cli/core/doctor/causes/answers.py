@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from irsa_cli.core.doctor.causes.own_token import own_tokens
-from irsa_cli.core.doctor.causes.service_account import to_see
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
-from irsa_cli.core.doctor.commands import in_account, restart
+from irsa_cli.core.doctor.commands import in_account, of_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.reported import EXPECTED, WRONG
@@ -135,7 +134,11 @@ def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judg
     for item in have(facts.named.events):
         if item.own and item.time > event.time and not item.error and item.role_arn == event.role_arn:
             return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
-    return suspect(f"{said}; trust policy and provider allow the token", **evidence, to_see=to_see(facts))
+    return suspect(
+        f"{said}; trust policy and provider allow the token",
+        **evidence,
+        to_see=of_account(facts, "verify", facts.named),
+    )
 
 
 def _roles_wanted(subject: Subject) -> list[str]:
@@ -245,7 +248,7 @@ def _inside(facts: Facts) -> Judgement:
         session = mine.resource.startswith(f"assumed-role/{theirs.name}/")
         other = mine.account != theirs.account or not session
     if answer.verdict == WRONG or (other and answer.verdict != EXPECTED):
-        return problem(text, fix=to_see(facts), **evidence)
+        return problem(text, fix=of_account(facts, "verify", facts.named), **evidence)
     if answer.verdict == EXPECTED and not other:
         return ok(text, **evidence)
     return suspect(f"{text} But it is not the expected role." if other else text, **evidence)

@@ -244,16 +244,13 @@ def _china(facts: Facts) -> Judgement:
 
 @check_of("pod-sts-endpoint")
 def _endpoint(facts: Facts) -> Judgement:
-    both = [(pod, item) for pod, item in injected_users(facts.named) if _contradicts(item)]
+    regional = [pair for pair in injected_users(facts.named) if pair[1].env.get(_WHICH_STS) == "regional"]
+    address = "https://sts.amazonaws.com"
+    both = [pair for pair in regional if (pair[1].env.get(_STS_URL) or "").rstrip("/") == address]
     found = some(both, "no container has conflicting settings for the STS endpoint")
     text = "one variable sets the global endpoint, the other one the regional endpoint"
     said = f"AWS_ENDPOINT_URL_STS={found[0][1].env[_STS_URL]}"
     return by_template(facts, found, text, endpoint=said, conflict="AWS_STS_REGIONAL_ENDPOINTS=regional")
-
-
-def _contradicts(container: Container) -> bool:
-    url = (container.env.get(_STS_URL) or "").rstrip("/")
-    return url == "https://sts.amazonaws.com" and container.env.get(_WHICH_STS) == "regional"
 
 
 @check_of("sts-global-endpoint")

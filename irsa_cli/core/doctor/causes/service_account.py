@@ -144,13 +144,9 @@ def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
     subject = facts.named
     pods = [pod for pod in subject.users() if is_bare(pod)]
     other = replace(facts, subject=replace(subject, name=found[0].name, account=found[0]))
-    return problem(
-        "it has no role, and no pod uses its release's ServiceAccount with a role",
-        fix=commented(_use(other, pods[0]).splitlines()),
-        pods=pod_names(pods),
-        pods_use=subject.name,
-        with_role=listed(item.name for item in found),
-    )
+    text = "it has no role, and no pod uses its release's ServiceAccount with a role"
+    fix, names = commented(_use(other, pods[0]).splitlines()), listed(item.name for item in found)
+    return problem(text, fix=fix, pods=pod_names(pods), pods_use=subject.name, with_role=names)
 
 
 def _used(facts: Facts) -> Judgement:
@@ -382,11 +378,6 @@ def _seen(facts: Facts) -> Judgement:
 
 
 def _none_running(facts: Facts, text: str, **evidence: str) -> Judgement:
-    found = unknown(text, **evidence, to_see=to_see(facts))
+    found = unknown(text, **evidence, to_see=of_account(facts, "verify", facts.named))
     # Another cause explains why they are not created; fix that one first.
     return replace(found, follows=waits_for_pods(facts))
-
-
-def to_see(facts: Facts) -> str:
-    """The command that proves what can be proved without a pod."""
-    return of_account(facts, "verify", facts.named)
