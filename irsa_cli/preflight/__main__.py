@@ -10,10 +10,9 @@ import sys
 import time
 from typing import Any, Mapping, Sequence
 
-from irsa_cli.preflight.calls import ThisPod
 from irsa_cli.preflight.judge import EXIT_CODES, EXPECTED, UNKNOWN, WRONG, Conclusion, judge
 from irsa_cli.preflight.manifests import KINDS, manifest
-from irsa_cli.preflight.sources import ORDERS
+from irsa_cli.preflight.sdk import ORDERS, ThisPod
 
 
 def duration(text: str) -> float:
@@ -114,10 +113,6 @@ def as_text(report: Conclusion) -> str:
     return "".join("".join(filter(str.isprintable, line)) + "\n" for line in lines)
 
 
-def _words(key: str) -> str:
-    return re.sub("([A-Z])", r" \1", key).lower()
-
-
 def _plain(value: Any) -> str:
     """A fact in words; if all SDKs have the same source, it is shown once."""
     if isinstance(value, dict):
@@ -127,6 +122,10 @@ def _plain(value: Any) -> str:
     if isinstance(value, int):
         return f"{value} s"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+
+def _words(key: str) -> str:
+    return re.sub("([A-Z])", r" \1", key).lower()
 
 
 def as_json(report: Conclusion) -> str:

@@ -1,7 +1,7 @@
 """The verdict: is the identity that this container gets the expected one, why, and who has to do something.
 
-Three answers: yes, no, and unknown, with the service that was not reached. The calls are in
-`irsa_cli.preflight.calls`, the order of an SDK's sources in `irsa_cli.preflight.sources`.
+Three answers: yes, no, and unknown, with the service that was not reached. `irsa_cli.preflight.sdk` has the
+calls, and the order of an SDK's sdk.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import re
 import time
 from typing import Any, Mapping
 
-from irsa_cli.preflight import sources
-from irsa_cli.preflight.calls import Credentials, Failed, ThisPod
+from irsa_cli.preflight import sdk
+from irsa_cli.preflight.sdk import Credentials, Failed, ThisPod
 
 EXPECTED, WRONG, UNKNOWN = "expected", "wrong", "unknown"
 EXIT_CODES: Mapping[str, int] = {EXPECTED: 0, WRONG: 5, UNKNOWN: 1}
@@ -46,14 +46,14 @@ def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
 
 def judge(pod: ThisPod, role: str, account: str) -> Conclusion:
     """The verdict for a pod; expected role (ARN or name) and account, '' for any."""
-    choices = [sources.choose(pod.env, name) for name in ([pod.sdk] if pod.sdk else sources.ORDERS)]
+    choices = [sdk.choose(pod.env, name) for name in ([pod.sdk] if pod.sdk else sdk.ORDERS)]
     pod.evidence["source"] = {choice.sdk: choice.source for choice in choices}
     try:
         choice = _agreed(choices)
         if choice.ignored:
             pod.evidence["ignored"] = choice.ignored
         arn = pod.evidence["identity"] = _identity(pod, choice)
-        expected = role or (pod.env.get(ROLE_ARN, "") if choice.source != sources.CONTAINER else "")
+        expected = role or (pod.env.get(ROLE_ARN, "") if choice.source != sdk.CONTAINER else "")
         found = _compared(choice, arn, expected, account)
     except Conclusion as known:
         found = known
@@ -61,11 +61,11 @@ def judge(pod: ThisPod, role: str, account: str) -> Conclusion:
     return found
 
 
-def _agreed(choices: list[sources.Choice]) -> sources.Choice:
+def _agreed(choices: list[sdk.Choice]) -> sdk.Choice:
     """The source that all of these SDKs take."""
     taken: dict[str, list[str]] = {}
     for choice in choices:
-        web = f" with {choice.role or 'no role'}" if choice.source == sources.WEB else ""
+        web = f" with {choice.role or 'no role'}" if choice.source == sdk.WEB else ""
         taken.setdefault(choice.broken or choice.source + web, []).append(choice.sdk)
     if len(taken) > 1:
         shown = "; ".join(f"{', '.join(sdks)}: {source}" for source, sdks in taken.items())
@@ -78,11 +78,11 @@ def _agreed(choices: list[sources.Choice]) -> sources.Choice:
     return choices[0]
 
 
-def _identity(pod: ThisPod, choice: sources.Choice) -> str:
+def _identity(pod: ThisPod, choice: sdk.Choice) -> str:
     """The ARN of the credentials that the SDK gets."""
     if choice.profile.source:
         pod.evidence["profile"] = {"name": choice.profile.name, "file": choice.profile.file}
-    if choice.source == sources.WEB:
+    if choice.source == sdk.WEB:
         token = _token(choice.token_file, choice.role, pod.evidence)
         try:
             return pod.exchange(choice.role, token)
@@ -99,16 +99,16 @@ def _identity(pod: ThisPod, choice: sources.Choice) -> str:
         raise Conclusion(WRONG, "The pod has credentials that AWS refuses.", cause, do) from None
 
 
-def _credentials(pod: ThisPod, choice: sources.Choice) -> Credentials:
+def _credentials(pod: ThisPod, choice: sdk.Choice) -> Credentials:
     """The credentials that the SDK gets without a web identity."""
-    if choice.source == sources.CONTAINER:
+    if choice.source == sdk.CONTAINER:
         return _from_agent(pod)
-    if choice.source == sources.INSTANCE:
+    if choice.source == sdk.INSTANCE:
         raise _no_identity(pod, choice.profile)
     settings = choice.profile.settings
-    if choice.source == sources.KEYS:
+    if choice.source == sdk.KEYS:
         settings = {name.lower(): value for name, value in pod.env.items()}
-    if choice.source == sources.ROLE_PROFILE or not settings.get("aws_secret_access_key"):
+    if choice.source == sdk.ROLE_PROFILE or not settings.get("aws_secret_access_key"):
         cause = f"the profile {choice.profile.name} of {choice.profile.file} has {', '.join(settings)}"
         sentence = "The SDK gets its credentials from a profile that only the SDK itself can use."
         do = "owner of the application: run aws sts get-caller-identity in this pod"
@@ -197,7 +197,7 @@ def _from_agent(pod: ThisPod) -> Credentials:
         raise _unknown(sentence, failed, failed.do if "NO_PROXY" in failed.do else do) from None
 
 
-def _no_identity(pod: ThisPod, profile: sources.Profile) -> Conclusion:
+def _no_identity(pod: ThisPod, profile: sdk.Profile) -> Conclusion:
     """Why the SDK finds no source of the pod's own, and what it uses instead: the node's role, or nothing."""
     variables = [name for name in (ROLE_ARN, TOKEN_FILE) if pod.env.get(name)]
     cause = "neither the variables of IRSA nor those of EKS Pod Identity are set in this container"
@@ -220,7 +220,7 @@ def _no_identity(pod: ThisPod, profile: sources.Profile) -> Conclusion:
     return Conclusion(WRONG, f"The pod would use the node's role {role}, and no role of its own.", cause, *do)
 
 
-def _compared(choice: sources.Choice, arn: str, expected: str, expected_account: str) -> Conclusion:
+def _compared(choice: sdk.Choice, arn: str, expected: str, expected_account: str) -> Conclusion:
     """Whether the identity is the expected one: the role's name and the account, as far as they are given."""
     account, role = _role_of(arn)
     cause = f"the SDK's first source is {choice.source}"
@@ -229,10 +229,10 @@ def _compared(choice: sources.Choice, arn: str, expected: str, expected_account:
     other = [f"{what} {got or 'none'} instead of {want}" for what, want, got in facts if want and want != got]
     if other:
         do = f"{TEMPLATE} remove this source, or correct what you expect"
-        if choice.source in (sources.WEB, sources.CONTAINER):
+        if choice.source in (sdk.WEB, sdk.CONTAINER):
             do = "AWS administrator: correct the ServiceAccount's role, then restart the pod"
         return Conclusion(WRONG, f"The pod has another identity: {' and '.join(other)}.", cause, do)
-    if not expected and choice.source in (sources.KEYS, sources.PROFILE):
+    if not expected and choice.source in (sdk.KEYS, sdk.PROFILE):
         do = f"{TEMPLATE} remove the keys, or name their role (--expect-role ROLE)"
         return Conclusion(WRONG, "The pod uses keys, and no role of its own.", cause, do)
     return Conclusion(EXPECTED, f"The pod is {arn}.", cause)

@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 
 from irsa_cli.usecases.command.connect import Target, connect
-from irsa_cli.usecases.exec.token_file import PrivateFolder, Renewal
+from irsa_cli.usecases.exec.run import PrivateFolder, Renewal
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from tests.scenarios.binding import make_binding
 from tests.support.stage import ROLE_ARN, Ran, Stage

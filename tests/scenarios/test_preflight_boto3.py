@@ -22,8 +22,8 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
-from irsa_cli.preflight.calls import ThisPod
 from irsa_cli.preflight.judge import UNKNOWN, WRONG, Conclusion, judge
+from irsa_cli.preflight.sdk import ThisPod
 from tests.scenarios.preflighting import LocalAws, arn_of, local_aws
 
 ROLE = "arn:aws:iam::111122223333:role/app"

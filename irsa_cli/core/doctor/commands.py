@@ -1,7 +1,8 @@
 """Commands that causes propose: each reaches the examined cluster, and every name is quoted.
 
 Only IAM can justify a role for a ServiceAccount: its trust policy, tags and policies, which only IAM's
-administrators write. A broad role is never proposed. An annotation or a variable alone justifies nothing.
+administrators write. A broad role is never proposed. An annotation or a variable alone justifies nothing. The
+intended role is one whose trust policy has exactly this subject; one that trusts it by a pattern is evidence.
 
 Only some controllers recreate a deleted pod; others lose its work. A command is proposed only if it loses no
 work and has an effect; the rest are comments.
@@ -11,13 +12,23 @@ https://kubernetes.io/docs/concepts/workloads/controllers/
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.doctor.facts import Facts, Subject, known
-from irsa_cli.core.doctor.finding import Judgement, comment, problem
+from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
+from irsa_cli.core.doctor.finding import Judgement, comment, problem, unknown
 from irsa_cli.core.doctor.reported import Maker
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, pod_names, where
+from irsa_cli.core.doctor.subjects import (
+    ROLE_ENV,
+    SKIP_CONTAINERS,
+    SKIP_LABEL,
+    audience_of,
+    home_identity,
+    listed,
+    pod_names,
+    where,
+)
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
@@ -25,8 +36,10 @@ from irsa_cli.core.objects.kinds import ROLLED, ROLLOUT, Container, Pod, owner_o
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.policies.policy import Document, dump
-from irsa_cli.core.policies.statements import allowing
+from irsa_cli.core.policies.policy import Document, as_list, dump
+from irsa_cli.core.policies.statements import allowing, tests_of_key
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
@@ -116,14 +129,20 @@ def by_restart(facts: Facts, pods: Sequence[Pod], text: str, /, **evidence: str)
     return problem(text, fix=restart(facts, pods), pods=pod_names(pods), **evidence)
 
 
+def by_mark(facts: Facts, pods: Sequence[Pod], *, on_purpose: bool) -> Judgement:
+    """Judge pods that opt out of the webhook: on purpose if other pods don't."""
+    if on_purpose:  # They are there to look at something, as a rule.
+        return unknown("pods that run next to the application's opt out on purpose", pods=pod_names(pods))
+    pod = pods[0]
+    key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
+    mark = f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}"
+    text = "their label or annotation opts out"
+    return problem(text, fix=edit(facts, pod), pods=pod_names(pods), found=mark)
+
+
 def by_annotation(facts: Facts, role: str, text: str, /, **evidence: str) -> Judgement:
     """A problem that another role in the annotation solves."""
     return problem(text, fix=annotate_and_restart(facts, role), **evidence)
-
-
-def set_account(facts: Facts, namespace: str, kind: str, name: str) -> str:
-    what = f"{kind.lower()} {shlex.quote(name)} {shlex.quote(facts.named.name)}"
-    return facts.reach.kubectl(f"set serviceaccount {what}", namespace)
 
 
 def template(reach: Reach, namespace: str, kind: str, name: str, makers: Makers) -> str:
@@ -150,9 +169,17 @@ def commented(lines: Iterable[str]) -> str:
     return "\n".join(line if line.startswith("#") else comment(line) for line in lines)
 
 
+def question(condition: str, *lines: str) -> str:
+    """Lines that are right on a condition only; its owner knows."""
+    return commented((comment(f"only if {condition}, ask its owner:"), *lines))
+
+
 def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT_AUDIENCE) -> str:
     """Why a role is not proposed for the ServiceAccount, '' if it is. `audience` is the new statement's."""
-    role = next((item for item in _roles(subject) if item.arn == arn), None)
+    summaries = (*known(subject.candidates), *(item for item, _ in subject.renamed))
+    own = (subject.role, subject.association_role, *subject.own_roles.values())
+    read = (*own, *(item.role for item in summaries))
+    role = next((item for item in read if isinstance(item, Role) and item.arn == arn), None)
     if role is None:
         return "its permissions are unknown"
     life = lifecycle.of(role.tags, named=False)
@@ -175,14 +202,6 @@ def of_power(role: Role) -> str:
     if much:
         return f"it has broad permissions: {much}"
     return f"its permissions can't be read: {role.unread}" if role.unread else ""
-
-
-def _roles(subject: Subject) -> Iterator[Role]:
-    listed = (*known(subject.candidates), *(item for item, _ in subject.renamed))
-    summaries = [item.role for item in listed]
-    for role in (subject.role, subject.association_role, *subject.own_roles.values(), *summaries):
-        if isinstance(role, Role):
-            yield role
 
 
 def is_made_for(facts: Facts, subject: Subject, role: Role) -> bool:
@@ -264,12 +283,11 @@ def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
 
 def create(facts: Facts) -> str:
     """The commands that create the ServiceAccount alone, and its namespace if it does not exist."""
-    subject = facts.named
-    name, namespace = shlex.quote(subject.name), shlex.quote(subject.namespace)
-    commands = [facts.reach.kubectl(f"create serviceaccount {name}", subject.namespace)]
+    subject, kubectl = facts.named, facts.reach.kubectl
+    line = kubectl(f"create serviceaccount {shlex.quote(subject.name)}", subject.namespace)
     if subject.namespace_labels is None:
-        commands.insert(0, facts.reach.kubectl(f"create namespace {namespace}"))
-    return "\n".join(commands)
+        return "\n".join((kubectl(f"create namespace {shlex.quote(subject.namespace)}"), line))
+    return line
 
 
 def make(facts: Facts, subject: Subject) -> str:
@@ -296,3 +314,64 @@ def eks(facts: Facts, command: str, more: str = "") -> str:
     cluster = facts.cluster
     what = f"eks {command} --cluster-name {shlex.quote(cluster.name)}"
     return facts.reach.aws(f"{what} {more}".rstrip(), cluster.region)
+
+
+_MARKS = ("*", "?", "${")
+_COMPARING = ("stringequals", "stringlike")
+
+
+def naming(facts: Facts) -> tuple[RoleSummary, ...]:
+    """The roles whose trust policy allows the ServiceAccount and names exactly this subject."""
+    identity, candidates = home_identity(facts, facts.named), known(facts.named.candidates)
+    return tuple(item for item in candidates if names_exactly(item.trust, identity, facts.now))
+
+
+def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datetime | None = None) -> bool:
+    """Whether each statement that allows the token has its subject without a pattern."""
+    allowed, statements = (
+        explain(document, identity, now=now).allowed_by,
+        as_list(document.get("Statement", [])),
+    )
+    key = f"{host_path(identity.issuer).rstrip('/')}:sub"
+
+    def is_exact(statement: Mapping[str, Any]) -> bool:
+        return any(
+            operator.lower().rpartition(":")[2].removesuffix("ifexists") in _COMPARING
+            and identity.subject in values
+            and not any(mark in value for value in values for mark in _MARKS)
+            for operator, values in tests_of_key([statement], key)
+        )
+
+    return bool(allowed) and all(is_exact(statements[index]) for index in allowed)
+
+
+def evidence(facts: Facts) -> dict[str, str]:
+    """The roles that trust the ServiceAccount: by name with their policies, and by a pattern."""
+    subject, named = facts.named, naming(facts)
+    others = [item.arn for item in known(subject.candidates) if item not in named]
+    none = "not known" if isinstance(subject.candidates, Unreadable) else "none"
+    found = {"roles_that_trust_it": listed(map(_with_policies, named)) or none}
+    if others:
+        found["roles_that_trust_it_by_a_pattern"] = listed(others)
+    return found
+
+
+def _with_policies(role: RoleSummary) -> str:
+    if not isinstance(role.role, Role) or isinstance(role.role.policies, Unreadable):
+        return role.arn
+    names = listed(name.rsplit("/", 1)[-1] for name in sorted(role.role.policies))
+    return f"{role.arn} (policies: {names or 'none'})"
+
+
+def choose(facts: Facts, otherwise: str) -> str:
+    """The command that annotates with the intended role, `otherwise` without one; several are comments."""
+    found = naming(facts)
+    if len(found) == 1:
+        return annotate_and_restart(facts, found[0].arn)
+    return commented(annotate(facts, item.arn) for item in found[:5]) if found else otherwise
+
+
+def make_or_attach(facts: Facts) -> str:
+    """The command that creates the ServiceAccount with the role that trusts it, else with a new one."""
+    found = [attach(facts, facts.named, item.arn) for item in naming(facts)]
+    return (found[0] if len(found) == 1 else commented(found[:5])) if found else make(facts, facts.named)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause
 from irsa_cli.core.doctor.causes.answers import INSIDE
 from irsa_cli.core.doctor.causes.role import TRUST_CAUSES
-from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
+from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of
@@ -36,23 +36,18 @@ _POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own
 
 def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that are unknown although the result depends on them."""
-    wanted = _decisive(facts)
-    return tuple(
-        item
-        for item in findings
-        if item.verdict is Verdict.UNKNOWN and (item.cause.id in wanted or item.judgement.decides)
-    )
-
-
-def _decisive(facts: Facts) -> frozenset[str]:
-    if facts.subject is None:
-        return OF_CLUSTER
-    account = facts.subject.account
-    # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
-    associated = isinstance(account, ServiceAccount) and ROLE_ARN_ANNOTATION not in account.annotations
-    if associated and facts.within is not None and facts.subject.association is None:
-        return frozenset()  # Among many, one without a role is looked at for what may be wrong with that.
-    return _POD_IDENTITY if associated else _WEB_IDENTITY
+    wanted, subject = OF_CLUSTER, facts.subject
+    if subject is not None:
+        # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
+        account = subject.account
+        annotated = not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations
+        wanted = _WEB_IDENTITY if annotated else _POD_IDENTITY
+        if not annotated and facts.within is not None and subject.association is None:
+            wanted = (
+                frozenset()
+            )  # Among many, one without a role is looked at for what may be wrong with that.
+    unknown = having(findings, Verdict.UNKNOWN)
+    return tuple(item for item in unknown if item.cause.id in wanted or item.judgement.decides)
 
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
@@ -164,7 +159,8 @@ class Diagnosis:
         return Verdict.OK if self.error is None and self.is_complete else Verdict.UNKNOWN
 
     def envelope(self) -> Envelope:
-        items = [self._cluster_json(), *map(_account_json, self.accounts)]
+        of_cluster = {"serviceAccount": None, "role": None, **_verdict_json(self.findings, self.undecided)}
+        items = [of_cluster, *map(_account_json, self.accounts)]
         if self.account is not None:
             items = [{**_account_json(self.account), "findings": [*map(finding_json, self.findings)]}]
         if self.error is not None:
@@ -181,11 +177,6 @@ class Diagnosis:
             whole(self.error),
             {"scope": self.scope.to_json(), "complete": self.error is None and self.is_complete},
         )
-
-    def _cluster_json(self) -> dict[str, Any]:
-        verdict = _verdict(self.findings, self.undecided).value
-        findings = [*map(finding_json, self.findings)]
-        return {"serviceAccount": None, "role": None, "verdict": verdict, "findings": findings}
 
 
 def _verdict(findings: Iterable[Finding], undecided: tuple[Finding, ...]) -> Verdict:
@@ -217,20 +208,14 @@ def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
         return False
     if item.cause.id == NO_RUNNING_POD:
         return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
-    causes = {cause.cause.id for cause in wrong}
-    return any(
-        isinstance(value, Unreadable) and item.judgement.text.endswith(value.why)
-        for cause, value in _unread_for(facts)
-        if cause in causes
-    )
-
-
-def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
-    yield "issuer-documents", facts.published_keys
-    if (subject := facts.subject) is not None:
+    causes, unread = {cause.cause.id for cause in wrong}, list[object]()
+    if "issuer-documents" in causes:
+        unread.append(facts.published_keys)
+    if "annotation-account" in causes and (subject := facts.subject) is not None:
         # irsa reads nothing in an account that is in the annotation by mistake.
-        for value in (subject.role, subject.provider, subject.events):
-            yield "annotation-account", value
+        unread += (subject.role, subject.provider, subject.events)
+    text = item.judgement.text
+    return any(isinstance(value, Unreadable) and text.endswith(value.why) for value in unread)
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -266,19 +251,13 @@ def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
 def finding_json(finding: Finding) -> dict[str, Any]:
     judgement = finding.judgement
     return {
-        "id": finding.cause.id,
-        "group": finding.cause.group.value,
+        **_cause_json(finding.cause),
         "verdict": finding.verdict.value,
-        "weight": finding.cause.weight,
-        "title": finding.cause.title,
-        "checked": finding.cause.looks_at,
         "text": judgement.text,
         "hint": judgement.hints,
         "evidence": [{"name": name, "value": value} for name, value in judgement.evidence],
         "fix": judgement.fix,
         "fixKind": judgement.proposal and judgement.proposal.value,
-        "remedy": finding.cause.remedy,
-        "source": finding.cause.source,
     }
 
 
@@ -286,13 +265,18 @@ def _account_json(account: Examined) -> dict[str, Any]:
     return {
         "serviceAccount": {"namespace": account.namespace, "name": account.name},
         "role": None if account.role_arn is None else {"arn": account.role_arn},
-        "verdict": account.verdict.value,
-        "findings": [finding_json(item) for item in account.findings],
+        **_verdict_json(account.findings, account.undecided),
     }
 
 
+def _verdict_json(findings: tuple[Finding, ...], undecided: tuple[Finding, ...]) -> dict[str, Any]:
+    verdict = _verdict(findings, undecided)
+    return {"verdict": verdict.value, "findings": [*map(finding_json, findings)]}
+
+
 def causes_envelope(causes: Iterable[Cause]) -> Envelope:
-    return Envelope(DocumentKind.CAUSES, ReadOutcome.OK, items=[_cause_json(item) for item in causes])
+    items = [{**_cause_json(item), "symptom": item.symptom} for item in causes]
+    return Envelope(DocumentKind.CAUSES, ReadOutcome.OK, items=items)
 
 
 def _cause_json(cause: Cause) -> dict[str, Any]:
@@ -301,7 +285,6 @@ def _cause_json(cause: Cause) -> dict[str, Any]:
         "group": cause.group.value,
         "weight": cause.weight,
         "title": cause.title,
-        "symptom": cause.symptom,
         "checked": cause.looks_at,
         "remedy": cause.remedy,
         "source": cause.source,

@@ -29,6 +29,14 @@ def known(found: tuple[T, ...] | Unreadable | None) -> tuple[T, ...]:
     return found if isinstance(found, tuple) else ()
 
 
+def there(value: T | Unreadable | None, otherwise: str) -> T:
+    """The value; raises `CannotTell` if it is unreadable, does not exist, or is an empty list."""
+    found = have(value)
+    if found is None or (isinstance(found, (list, tuple)) and not found):
+        raise CannotTell(otherwise)
+    return found
+
+
 @dataclass(frozen=True)
 class EksFacts:
     """EKS's description; `version` is major.minor, `auto_mode` nodes include the EKS Pod Identity agent."""
@@ -131,17 +139,12 @@ class Subject(Namespaced):
 
     def existing(self) -> ServiceAccount:
         """The ServiceAccount. This and the following methods raise `CannotTell` without a result."""
-        account = have(self.account)
-        if account is None:
-            raise CannotTell(f"there is no ServiceAccount {self.full_name}")
-        return account
+        return there(self.account, f"there is no ServiceAccount {self.full_name}")
 
     def annotation(self) -> str:
         """The value of the role's annotation."""
-        value = self.existing().annotations.get(ROLE_ARN_ANNOTATION)
-        if value is None:
-            raise CannotTell(f"ServiceAccount {self.full_name} has no annotation {ROLE_ARN_ANNOTATION}")
-        return value
+        why = f"ServiceAccount {self.full_name} has no annotation {ROLE_ARN_ANNOTATION}"
+        return there(self.existing().annotations.get(ROLE_ARN_ANNOTATION), why)
 
     def effective_annotation(self) -> str:
         """The same, but not an empty value, which the webhook ignores."""
@@ -159,24 +162,22 @@ class Subject(Namespaced):
 
     def annotated_role(self) -> Role:
         arn = self.role_arn()
-        role = have(self.role)
-        if role is None:
-            raise CannotTell(f"there is no role {arn.name} in account {arn.account}")
+        role = there(self.role, f"there is no role {arn.name} in account {arn.account}")
         if role.arn != str(arn):
             raise CannotTell(f"the annotation has {arn}, but the role is {role.arn}")
         return role
 
     def users(self) -> tuple[Pod, ...]:
         have(self.pods)
-        pods = self.known_users()
-        if not pods:
-            raise CannotTell(f"no pod uses ServiceAccount {self.full_name}")
-        return pods
+        return there(self.known_users(), f"no pod uses ServiceAccount {self.full_name}")
 
     def known_users(self) -> tuple[Pod, ...]:
         """The same, but empty if the pods are unreadable."""
-        pods = known(self.pods)
-        return tuple(pod for pod in pods if pod.service_account == self.name and pod.is_alive)
+        return tuple(pod for pod in self.living() if pod.service_account == self.name)
+
+    def living(self) -> tuple[Pod, ...]:
+        """The pods of the namespace that have not ended; empty if they are unreadable."""
+        return tuple(pod for pod in known(self.pods) if pod.is_alive)
 
 
 @dataclass(frozen=True)

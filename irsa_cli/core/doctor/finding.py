@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypeVar
 
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.objects.unreadable import CannotTell
@@ -101,6 +102,7 @@ class Group(str, Enum):
     STS = "sts"
 
 
+Found = TypeVar("Found", bound=Sized)
 Evidence = tuple[tuple[str, str], ...]
 """The compared values, as pairs of a name and a value."""
 
@@ -160,6 +162,13 @@ class Decided(Exception):
     def __init__(self, judgement: Judgement) -> None:
         super().__init__(judgement.text)
         self.judgement = judgement
+
+
+def some(found: Found, otherwise: str, /, **evidence: str) -> Found:
+    """What was found; if that is nothing, the check ends: this is not the cause."""
+    if not found:
+        raise Decided(ok(otherwise, **evidence))
+    return found
 
 
 Check = Callable[[Facts], Judgement]

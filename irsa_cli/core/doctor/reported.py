@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -60,26 +60,21 @@ class Maker:
 def failures(events: Iterable[Json]) -> tuple[CreationFailure, ...]:
     """The newest failure of each object that the events are about."""
     found: dict[tuple[str, str, str], CreationFailure] = {}
-    for item in map(_failure, events):
+    for event in events:
+        about, series = event.get("involvedObject") or {}, event.get("series") or {}
+        times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
+        item = CreationFailure(
+            namespace=str(event["metadata"].get("namespace") or about.get("namespace") or ""),
+            kind=str(about.get("kind") or ""),
+            name=str(about.get("name") or ""),
+            why=_HEADS.sub("", redacted(str(event.get("message") or "")), count=1),
+            uid=str(about.get("uid") or ""),
+            last=max((time for time in map(moment, times) if time is not None), default=None),
+        )
         key = (item.namespace, item.kind, item.name)
         if key not in found or _is_after(item.last, found[key].last):
             found[key] = item
     return tuple(found.values())
-
-
-def _failure(event: Json) -> CreationFailure:
-    about = event.get("involvedObject") or {}
-    message = redacted(str(event.get("message") or ""))
-    series = event.get("series") or {}
-    times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
-    return CreationFailure(
-        namespace=str(event["metadata"].get("namespace") or about.get("namespace") or ""),
-        kind=str(about.get("kind") or ""),
-        name=str(about.get("name") or ""),
-        why=_HEADS.sub("", message, count=1),
-        uid=str(about.get("uid") or ""),
-        last=max((time for time in map(moment, times) if time is not None), default=None),
-    )
 
 
 def _is_after(one: datetime | None, other: datetime | None) -> bool:
@@ -149,24 +144,18 @@ def refused(
 
 def _refused(failure: CreationFailure, makers: tuple[Maker, ...] | Unreadable) -> RefusedPod | None:
     name = f"{failure.kind}/{failure.name}"
-    known = failure.kind in RESOURCES
-    if isinstance(makers, Unreadable) or not known:
-        hidden = makers.why if isinstance(makers, Unreadable) else "not a built-in Kubernetes kind"
-        return RefusedPod(failure.namespace, name, failure.why, hidden=hidden, last=failure.last)
+    refusal = RefusedPod(failure.namespace, name, failure.why, last=failure.last)
+    if isinstance(makers, Unreadable):
+        return replace(refusal, hidden=makers.why)
+    if failure.kind not in RESOURCES:
+        return replace(refusal, hidden="not a built-in Kubernetes kind")
     made = next((item for item in makers if item.name == failure.name), None)
     if made is None or (failure.uid and made.uid and failure.uid != made.uid):
         return None  # It is gone, and what has its name today is another one.
     if made.there >= made.wanted or _is_after(made.since, failure.last):
         return None
-    return RefusedPod(
-        failure.namespace,
-        name,
-        failure.why,
-        root=made.owner or name,
-        service_account=made.service_account,
-        last=failure.last,
-        pods=f"{made.there} of {made.wanted}" if made.kind != "CronJob" else "",
-    )
+    pods = f"{made.there} of {made.wanted}" if made.kind != "CronJob" else ""
+    return replace(refusal, root=made.owner or name, service_account=made.service_account, pods=pods)
 
 
 CONTAINER = "irsa-preflight"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,15 +14,15 @@ from irsa_cli.core.doctor.clues.usage import Names, Seen, namesakes
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
-from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.subjects import listed
+from irsa_cli.core.doctor.finding import Verdict
+from irsa_cli.core.doctor.subjects import home_provider, listed
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Reach
-from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor.further_reads import absent, account_named, judged, with_iam, with_refusals
@@ -39,10 +39,6 @@ NO_ROLE = Unreadable("the ServiceAccount has no role", follows=True)
 NAMESAKES = 3
 """In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
 BY_ASSOCIATION = "the list of EKS Pod Identity associations"
-BY_ROLE = "the list of IAM roles"
-BY_POD = "the list of pods"
-BY_EVENT = "the list of pods that wait for a missing ServiceAccount"
-BY_ANSWER = "the history of STS calls"
 ASKED = 50
 """Of how many ServiceAccounts CloudTrail is asked: it answers two questions in a second."""
 NOT_ASKED = Unreadable(
@@ -71,28 +67,28 @@ def diagnose(request: Request, log: WireLog) -> Diagnosis:
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with DoctorReads(connection, request.readers, request.lock_namespace) as reads:
         doctor = _Doctor(connection, reads, reach_of(request.target), request.in_pod)
-        if request.kind:
-            return _of_user(doctor, request)
-        if request.name:
+        if not request.name:
+            return doctor.all(request.namespace, request.selector)
+        if not request.kind:
             return doctor.one(request.namespace, request.name)
-        return doctor.all(request.namespace, request.selector)
-
-
-def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
-    what = f"{request.kind.removesuffix('s')} {request.name}"
-    name = account_used(doctor.connection, request.kind, request.namespace, request.name)
-    found = doctor.one(request.namespace, name)
-    return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
-
-
-def _hidden(found: Mapping[str, object]) -> dict[str, str]:
-    """The unreadable ones among the things that were read, each with a sentence that says why."""
-    hidden = {what: item for what, item in found.items() if isinstance(item, Unreadable)}
-    return {what: f"{what} is not known: {item.why}" for what, item in hidden.items()}
+        name = account_used(connection, request.kind, request.namespace, request.name)
+        what = f"{request.kind.removesuffix('s')} {request.name}"
+        found = doctor.one(request.namespace, name)
+        note = f"{what} uses ServiceAccount {request.namespace}/{name}"
+        return replace(found, notes=(note, *found.notes))
 
 
 def _of_namespace(pods: Pods, namespace: str) -> Pods:
     return pods if isinstance(pods, Unreadable) else tuple(pod for pod in pods if pod.namespace == namespace)
+
+
+def _begin(reads: DoctorReads, namespace: str, name: str) -> dict[str, Future[Any]]:
+    """Begin the reads around a ServiceAccount, by the fields of `Subject` that they are for."""
+    return {
+        "namespace_labels": reads.namespace_labels(namespace),
+        "probe": reads.probe(namespace, name),
+        "network_policies": reads.network_policies(namespace),
+    }
 
 
 def _as_heeded(subject: Subject) -> Subject:
@@ -116,73 +112,45 @@ class _Doctor:
     def one(self, namespace: str, name: str) -> Diagnosis:
         """One ServiceAccount, with everything that can be known of it."""
         reads = self.reads
-        self._begin_cluster()
+        reads.of_cluster()
         account = reads.account(namespace, name)
-        labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
-        probe, association = reads.probe(namespace, name), reads.association(namespace, name)
-        policies, lock = reads.network_policies(namespace), reads.lock(namespace, name)
-        subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
+        pods, lock = reads.pods(namespace), reads.lock(namespace, name)
+        association = reads.association(namespace, name)
+        _begin(reads, namespace, name)
+        subject = Subject(namespace, name, account=account.result())
         events = self._events(subject)
-        role = self._role(subject)
+        self._begin_role(subject)
+        nodes = self._nodes(pods.result(), {(namespace, name)})
         facts = self._cluster()
-        subject = replace(
-            subject,
-            role=role,
-            namespace_labels=labels.result(),
-            pods=pods.result(),
-            nodes=self._nodes(pods.result(), {(namespace, name)}).result(),
-            probe=probe.result(),
-            association=association.result(),
-            network_policies=policies.result(),
-            events=events.result(),
-            lock=lock.result(),
-        )
-        facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
-        facts = with_refusals(reads, with_iam(reads, facts))
+        subject = self._whole(subject, pods.result(), nodes, association.result(), lock.result())
+        facts = replace(facts, subject=replace(subject, events=events.result()))
+        facts = with_refusals(reads, with_iam(reads, self._with_elsewhere(facts)))
         if self.in_pod is not None:  # After all reads: none of them may see this pod.
             inside = look_inside(self.connection.kube, facts.named, self.in_pod)
             facts = replace(facts, subject=replace(facts.named, inside=inside))
         facts, findings = judged(reads, facts)
-        notes = tuple(self._other_account(facts, findings))
-        return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
-
-    def _other_account(self, facts: Facts, findings: tuple[Finding, ...]) -> Iterator[str]:
-        subject = facts.named
-        account = self._unread(subject, findings)
-        if account:
-            verify = of_account(facts, "verify", subject)
-            yield (
-                f"irsa did not read the role, which is in account {account}: pass --iam-assume-role with a"
-                f" role of that account, or test the token exchange: {verify}"
-            )
-        association = subject.association
-        target = association.target_role_arn if isinstance(association, Association) else ""
-        if target and not self.reads.reads(Arn.parse(target).account):
-            yield (
+        found, verify = examined(facts, findings), of_account(facts, "verify", facts.named)
+        notes = [*self._other_accounts([(facts.named, found)], verify)]
+        given = facts.named.association
+        target = given.target_role_arn if isinstance(given, Association) else ""
+        if target and not reads.reads(Arn.parse(target).account):
+            notes.append(
                 "irsa did not read the association's target role: pass --iam-assume-role with a role of"
                 f" account {Arn.parse(target).account}"
             )
+        return Diagnosis(self.connection.cluster, findings, found, notes=tuple(notes))
 
-    def _unread(self, subject: Subject, findings: tuple[Finding, ...]) -> str:
-        """The account of the annotation's role, if that is not read; '' for one that is named by mistake."""
-        account = account_named(subject)
-        wrong = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
-        return "" if not account or self.reads.reads(account) or "annotation-account" in wrong else account
-
-    def _other_accounts(
-        self, namespace: str, subjects: list[Subject], found: tuple[Examined, ...]
-    ) -> Iterator[str]:
+    def _other_accounts(self, found: Iterable[tuple[Subject, Examined]], verify: str) -> Iterator[str]:
+        """The accounts of roles that are not read; a role that is named by mistake needs no reading."""
         unread: dict[str, list[str]] = {}
-        for subject, item in zip(subjects, found, strict=True):
-            account = self._unread(subject, item.findings)
-            if account:
+        for subject, item in found:
+            account, wrong = account_named(subject), {it.cause.id for it in item.problems}
+            if account and not self.reads.reads(account) and "annotation-account" not in wrong:
                 unread.setdefault(account, []).append(subject.full_name)
-        where = f" -n {namespace}" if namespace else ""
-        verify = self.reach.for_irsa(f"verify --all{where}" if where else "verify -A")
         for account, names in unread.items():
             yield (
                 f"irsa did not read account {account} (roles of {listed(names)}): pass --iam-assume-role with"
-                f" a role of that account, or test the token exchanges: {verify}"
+                f" a role of that account, or test the token exchange: {verify}"
             )
 
     def _events(self, subject: Subject) -> Future[tuple[TrailEvent, ...] | Unreadable]:
@@ -198,7 +166,7 @@ class _Doctor:
 
     def all(self, namespace: str, selector: str = "") -> Diagnosis:
         """The cluster, and every ServiceAccount that has a role or should. Raises `Refused`."""
-        self._begin_cluster()
+        self.reads.of_cluster()
         if namespace:
             check_namespace(self.connection, namespace)
         chosen = self.reads.selected(namespace, selector) if selector else None
@@ -211,15 +179,9 @@ class _Doctor:
         if isinstance(facts.accounts, Unreadable):
             note = f"irsa could not list the ServiceAccounts: {facts.accounts.why}"
             return replace(whole, listed=False, notes=(note,))
-        of_cluster = self.connection.cluster
         associated = associations.result()
-        seen = Seen(
-            facts.accounts,
-            pods.result(),
-            roles.result(),
-            provider_arn(of_cluster.partition, of_cluster.home, of_cluster.issuer),
-            frozenset(associated) if isinstance(associated, dict) else frozenset(),
-        )
+        names = frozenset(associated) if isinstance(associated, dict) else frozenset()
+        seen = Seen(facts.accounts, pods.result(), roles.result(), home_provider(facts), names)
         lost = (*seen.lost(), *seen.allowed(facts))
         wanted = [
             item
@@ -237,12 +199,18 @@ class _Doctor:
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
         with ThreadPoolExecutor(WORKERS) as pool:
             accounts = tuple(pool.map(lambda subject: self._examine(facts, subject, known), subjects))
-        hidden = _hidden(
-            {BY_ASSOCIATION: associated, BY_ROLE: seen.roles, BY_POD: seen.pods, BY_EVENT: waited_for}
-            | ({BY_ANSWER: NOT_ASKED} if len(wanted) > ASKED else {})
-        )
-        notes = (*hidden.values(), *self._other_accounts(namespace, subjects, accounts))
-        return replace(whole, accounts=accounts, unread=tuple(hidden), notes=notes)
+        read: dict[str, object] = {
+            BY_ASSOCIATION: associated,
+            "the list of IAM roles": seen.roles,
+            "the list of pods": seen.pods,
+            "the list of pods that wait for a missing ServiceAccount": waited_for,
+            "the history of STS calls": NOT_ASKED if len(wanted) > ASKED else (),
+        }
+        hidden = {what: item.why for what, item in read.items() if isinstance(item, Unreadable)}
+        unknown = (f"{what} is not known: {why}" for what, why in hidden.items())
+        verify = self.reach.for_irsa(f"verify --all -n {namespace}" if namespace else "verify -A")
+        unread = self._other_accounts(zip(subjects, accounts, strict=True), verify)
+        return replace(whole, accounts=accounts, unread=tuple(hidden), notes=(*unknown, *unread))
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
@@ -278,39 +246,39 @@ class _Doctor:
     def _subjects(
         self, accounts: list[ServiceAccount], pods: Pods, associations: Associations
     ) -> list[Subject]:
-        events = NOT_ASKED if len(accounts) > ASKED else None
-        if events:
+        asked = len(accounts) <= ASKED
+        if not asked:
             self.reads.read_roles_ahead()
+        begun = [Subject(item.namespace, item.name, account=item) for item in accounts]
         nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
-        for item in accounts:  # Start all reads before waiting for the first one.
-            self.reads.namespace_labels(item.namespace)
-            self.reads.probe(item.namespace, item.name)
-            self.reads.network_policies(item.namespace)
-            subject = Subject(item.namespace, item.name, account=item)
-            self._begin_role(subject)
+        for item in begun:  # Start all reads before waiting for the first one.
+            _begin(self.reads, item.namespace, item.name)
+            self._begin_role(item)
             self._begin_association((item.namespace, item.name), associations)
-            if events is None:
-                self._events(subject)
-        found = (self._subject(item, pods, nodes, associations) for item in accounts)
-        return [_as_heeded(replace(item, events=events or self._events(item).result())) for item in found]
+            if asked:
+                self._events(item)
+        found = []
+        for item in begun:
+            association = self._association((item.namespace, item.name), associations)
+            lock = self.reads.lock_among_all(item.namespace, item.name)
+            whole = self._whole(item, _of_namespace(pods, item.namespace), nodes, association, lock)
+            found.append(replace(whole, events=self._events(item).result() if asked else NOT_ASKED))
+        return found
 
-    def _subject(
-        self, account: ServiceAccount, pods: Pods, nodes: Future[Nodes], associations: Associations
+    def _whole(
+        self,
+        subject: Subject,
+        pods: Pods,
+        nodes: Future[Nodes],
+        association: Association | Unreadable | None,
+        lock: SeenLock | Unreadable | None,
     ) -> Subject:
-        namespace, name = account.namespace, account.name
-        return Subject(
-            namespace,
-            name,
-            account=account,
-            namespace_labels=self.reads.namespace_labels(namespace).result(),
-            role=self._role(Subject(namespace, name, account=account)),
-            pods=_of_namespace(pods, namespace),
-            nodes=nodes.result(),
-            probe=self.reads.probe(namespace, name).result(),
-            association=self._association((namespace, name), associations),
-            network_policies=self.reads.network_policies(namespace).result(),
-            lock=self.reads.lock_among_all(namespace, name),
-        )
+        """The subject with all that was read of it and around it, except for calls of STS."""
+        begun = _begin(self.reads, subject.namespace, subject.name)
+        found = {name: future.result() for name, future in begun.items()}
+        role, known = self._role(subject), nodes.result()
+        whole = replace(subject, pods=pods, nodes=known, association=association, lock=lock, role=role)
+        return _as_heeded(replace(whole, **found))
 
     def _nodes(self, pods: Pods, using: Collection[Names]) -> Future[Nodes]:
         found = () if isinstance(pods, Unreadable) else pods
@@ -326,23 +294,8 @@ class _Doctor:
             return associations if isinstance(associations, Unreadable) else None
         return self.reads.association(*names).result()
 
-    def _begin_cluster(self) -> dict[str, Future[Any]]:
-        reads = self.reads
-        return {
-            "provider": reads.provider(self.connection.cluster.home),
-            "providers": reads.provider_arns(),
-            "quotas": reads.quotas(),
-            "eks": reads.eks(),
-            "sts_endpoints": reads.vpc_endpoints("sts"),
-            "published_keys": reads.published_keys(),
-            "cluster_keys": reads.cluster_keys(),
-            "accounts": reads.accounts(),
-            "webhooks": reads.webhooks(),
-            "webhook_arguments": reads.webhook_arguments(),
-        }
-
     def _cluster(self) -> Facts:
-        found = {name: future.result() for name, future in self._begin_cluster().items()}
+        found = {name: future.result() for name, future in self.reads.of_cluster().items()}
         if isinstance(found["webhook_arguments"], Unreadable):
             del found["webhook_arguments"]
         return Facts(self.connection.cluster, datetime.now(timezone.utc), self.reach, **found)

@@ -10,14 +10,13 @@ from typing import TypeVar
 from irsa_cli.core.doctor import reported
 from irsa_cli.core.doctor.causes.own_token import own_tokens, roles_named
 from irsa_cli.core.doctor.causes.pod_identity import is_similar
-from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
-from irsa_cli.core.doctor.clues.meant import names_exactly
+from irsa_cli.core.doctor.causes.service_account import can_decide, missing_account
 from irsa_cli.core.doctor.clues.usage import Names, Seen, gone_names
-from irsa_cli.core.doctor.commands import makers_of
+from irsa_cli.core.doctor.commands import makers_of, names_exactly
 from irsa_cli.core.doctor.diagnosis import having, judge
-from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject
+from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject, known
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.doctor.subjects import annotations_of, home_identity
+from irsa_cli.core.doctor.subjects import annotations_of, home_identity, home_provider
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
@@ -26,7 +25,6 @@ from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.doctor.reads import DoctorReads
 
@@ -41,23 +39,23 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     provider = account_named(subject)
     sources = {name for pod in subject.known_users() for item in pod.containers for name in item.sources}
     maps = {source.partition(" ")[0] for source in sources if source.startswith("configmap/")}
+    candidates = _candidates(reads, facts)
     subject = replace(
         subject,
         provider=reads.provider(provider).result() if provider else None,
         providers=_trusted(reads, facts),
-        candidates=_candidates(reads, facts),
+        candidates=candidates,
         similar_roles=_similar_roles(reads, facts),
         config_keys=_results({name: reads.config_keys(subject.namespace, name) for name in maps}),
         own_roles=_results({arn: reads.role(arn) for arn in roles_named(subject)}),
+        renamed=_renamed(reads, facts) if candidates == () else (),
     )
-    subject = replace(subject, renamed=_renamed(reads, replace(facts, subject=subject)))
     subject = _with_chain(reads, subject)
     if isinstance(subject.association, Association):
         built_in = isinstance(facts.eks, EksFacts) and facts.eks.auto_mode
         subject = _with_pod_identity(reads, subject, subject.association, built_in)
     else:
-        others = _other_associations(reads, replace(facts, subject=subject))
-        subject = replace(subject, other_associations=others)
+        subject = replace(subject, other_associations=_other_associations(reads, subject))
     return replace(facts, subject=subject)
 
 
@@ -78,65 +76,68 @@ def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
 def _with_pod_identity(
     reads: DoctorReads, subject: Subject, association: Association, built_in: bool
 ) -> Subject:
+    agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
     # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
     agents = None if built_in else reads.agents()
-    agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
+    targets = [reads.role(arn) for arn in (association.target_role_arn,) if arn]
     role = Unreadable("EKS did not return the association's role")
-    target = reads.role(association.target_role_arn) if association.target_role_arn else None
-    found = reads.role(association.role_arn).result() if association.role_arn else role
-    subject = replace(
+    return replace(
         subject,
-        association_role=found,
+        association_role=reads.role(association.role_arn).result() if association.role_arn else role,
         agent=agent.result(),
         agents=None if agents is None else agents.result(),
         auth_endpoints=endpoints.result(),
+        target_role=targets[0].result() if targets else subject.target_role,
     )
-    return subject if target is None else replace(subject, target_role=target.result())
 
 
-def _other_associations(reads: DoctorReads, facts: Facts) -> tuple[OtherAssociation, ...] | Unreadable:
-    subject, account = facts.named, facts.named.account
-    if not isinstance(account, ServiceAccount) or states.ROLE_ARN_ANNOTATION in account.annotations:
-        return ()
-    if subject.association is not None or own_tokens(subject):
+def _other_associations(reads: DoctorReads, subject: Subject) -> tuple[OtherAssociation, ...] | Unreadable:
+    if not _lacks_role(subject) or own_tokens(subject):
         return ()
     found = reads.associations().result()
     if isinstance(found, Unreadable):
         return found
     mine = (subject.namespace, subject.name)
     near = sorted(names for names in found if is_similar(names, mine))[:_SHOWN]
-    whole = {names: reads.association(*names) for names in near}
-    return tuple(_other(reads, names, future.result()) for names, future in whole.items())
+    others = []
+    for names, whole in _results({names: reads.association(*names) for names in near}).items():
+        other = OtherAssociation(*names, whole)
+        if isinstance(whole, Association) and whole.role_arn:
+            other = replace(other, role=reads.role(whole.role_arn).result())
+        others.append(other)
+    return tuple(others)
 
 
-def _other(reads: DoctorReads, names: Names, found: Association | Unreadable | None) -> OtherAssociation:
-    if not isinstance(found, Association) or not found.role_arn:
-        return OtherAssociation(*names, found)
-    return OtherAssociation(*names, found, reads.role(found.role_arn).result())
+def _lacks_role(subject: Subject) -> bool:
+    """Whether the ServiceAccount is there, without annotation, and surely without an association."""
+    account = subject.account
+    annotated = not isinstance(account, ServiceAccount) or states.ROLE_ARN_ANNOTATION in account.annotations
+    return not annotated and subject.association is None
 
 
 def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, states.ProviderState | Unreadable | None]:
     role, account = facts.named.role, facts.cluster.home
-    if not isinstance(role, Role):
-        return {}
-    own = provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
-    arns = [arn for arn in trusted_providers(role.trust) if arn != own and f"::{account}:" in arn]
+    found = trusted_providers(role.trust) if isinstance(role, Role) else ()
+    arns = [arn for arn in found if arn != home_provider(facts) and f"::{account}:" in arn]
     return _results({arn: reads.other_provider(arn) for arn in arns})
 
 
-def _results(futures: Mapping[str, Future[T]]) -> dict[str, T]:
+K = TypeVar("K")
+
+
+def _results(futures: Mapping[K, Future[T]]) -> dict[K, T]:
     return {name: future.result() for name, future in futures.items()}
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-    subject, cluster = facts.named, facts.cluster
+    subject, role = facts.named, facts.named.role
     if isinstance(subject.account, Unreadable):
         return ()
     identity = home_identity(facts, subject)
-    if account_named(subject) == cluster.home:
-        if isinstance(subject.role, Unreadable):
+    if account_named(subject) == facts.cluster.home:
+        if isinstance(role, Unreadable):
             return ()
-        if subject.role is not None and explain(subject.role.trust, identity, now=facts.now).admitted:
+        if role is not None and explain(role.trust, identity, now=facts.now).admitted:
             return ()
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
@@ -144,7 +145,7 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     found = tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
     named = [item.arn for item in found if names_exactly(item.trust, identity, facts.now)][:_SHOWN]
     whole = _results({arn: reads.role(arn) for arn in named})
-    return tuple(replace(item, role=whole[item.arn]) if item.arn in whole else item for item in found)
+    return tuple(replace(item, role=whole.get(item.arn)) for item in found)
 
 
 def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
@@ -157,17 +158,11 @@ def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
 
 
 def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
-    subject, cluster = facts.named, facts.cluster
-    account = subject.account
-    if not isinstance(account, ServiceAccount) or states.ROLE_ARN_ANNOTATION in account.annotations:
+    subject = facts.named
+    if not _lacks_role(subject) or isinstance(facts.accounts, Unreadable):
         return ()
-    if subject.association is not None or subject.candidates != () or isinstance(facts.accounts, Unreadable):
-        return ()
-    roles = reads.roles().result()
-    if isinstance(roles, Unreadable):
-        return ()
-    provider = provider_arn(cluster.partition, cluster.home, cluster.issuer)
-    return gone_names(facts.accounts, roles, provider, (subject.namespace, subject.name))
+    names = (subject.namespace, subject.name)
+    return gone_names(facts.accounts, known(reads.roles().result()), home_provider(facts), names)
 
 
 def account_named(subject: Subject) -> str:
@@ -203,13 +198,12 @@ def absent(reads: DoctorReads, seen: Seen, namespace: str) -> tuple[Names, ...] 
     if isinstance(failed, Unreadable):
         return failed
     wanted = {(item.namespace, missing_account(item.why)) for item in failed}
-    return tuple(names for names in sorted(gone & wanted) if _is_waited_for(reads, names, namespace))
-
-
-def _is_waited_for(reads: DoctorReads, names: Names, namespace: str) -> bool:
-    """Whether something lacks its pods to this day for want of a ServiceAccount."""
-    found = _refused(reads, names[0], namespace or None)
-    return isinstance(found, tuple) and any(missing_account(item.why) == names[1] for item in found)
+    found = []
+    for place, name in sorted(gone & wanted):
+        # Whether something lacks its pods to this day for want of it.
+        refused = known(_refused(reads, place, namespace or None))
+        found += [(place, name)] if any(missing_account(item.why) == name for item in refused) else []
+    return tuple(found)
 
 
 def _refused(reads: DoctorReads, place: str, namespace: str | None) -> tuple[RefusedPod, ...] | Unreadable:

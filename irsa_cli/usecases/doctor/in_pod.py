@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import yaml
 
@@ -22,11 +21,9 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL
 from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
 from irsa_cli.core.values.patience import CommandPatience, current, within
+from irsa_cli.kube.client import Json, Kube
 from irsa_cli.preflight.manifests import manifest
 from irsa_cli.usecases.read.readable import read
-
-if TYPE_CHECKING:
-    from irsa_cli.kube.client import Json, Kube
 
 RUN_LABEL = "irsa/doctor"
 """The label of the Job and its pod: the run's own, which nobody else knows."""

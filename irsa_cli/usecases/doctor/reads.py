@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from irsa_cli.aws import bindings, details, trail
 from irsa_cli.aws import diagnosis as aws
@@ -24,6 +24,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.trust.chain import KEY
+from irsa_cli.core.trust.jwt import Keys, key_ids
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import subject
@@ -31,9 +32,6 @@ from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.readable import needed, read
 from irsa_cli.usecases.read.reads import Reads
 from irsa_cli.usecases.read.users_of_pods import probe
-
-if TYPE_CHECKING:
-    from irsa_cli.core.trust.jwt import Keys
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -82,11 +80,34 @@ class DoctorReads:
                 self._futures[key] = self._pool.submit(read, work)
             return self._futures[key]
 
-    # Kubernetes
+    def of_cluster(self) -> dict[str, Future[Any]]:
+        """The reads of the cluster as a whole, by the fields of `Facts` that they are for."""
+        iam, kube, shared = self._connection.iam, self._kube, self._shared
 
-    @_in_background
-    def accounts(self) -> tuple[ServiceAccount, ...]:
-        return tuple(map(parsing.service_account, self._kube.service_accounts()))
+        def accounts() -> tuple[ServiceAccount, ...]:
+            return tuple(map(parsing.service_account, kube.service_accounts()))
+
+        return {
+            "provider": self.provider(self._cluster.home),
+            "providers": self.once("providers", lambda: bindings.provider_arns(iam)),
+            "quotas": self.once("quotas", lambda: aws_iam.quotas(iam)),
+            "eks": self.eks(),
+            "sts_endpoints": self.vpc_endpoints("sts"),
+            "published_keys": self.once(
+                "published keys", lambda: frozenset(key_ids(shared.public_keys().result()))
+            ),
+            "cluster_keys": self.once(
+                "cluster keys", lambda: frozenset(key_ids(shared.cluster_keys().result()))
+            ),
+            "accounts": self.once("accounts", accounts),
+            "webhooks": self.webhooks(),
+            "webhook_arguments": self.webhook_arguments(),
+        }
+
+    def _key_ids(self, key: str, keys: Callable[[], Future[Keys]]) -> Future[frozenset[str] | Unreadable]:
+        return self.once(key, lambda: frozenset(key_ids(keys().result())))
+
+    # Kubernetes
 
     def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
         """Which ServiceAccounts a label selector selects: namespaces and names. Raises `ServiceError`."""
@@ -186,14 +207,6 @@ class DoctorReads:
         return aws_iam.provider(self._shared.iam(Arn.parse(arn).account), arn)
 
     @_in_background
-    def provider_arns(self) -> tuple[str, ...]:
-        return bindings.provider_arns(self._connection.iam)
-
-    @_in_background
-    def quotas(self) -> dict[str, int]:
-        return aws_iam.quotas(self._connection.iam)
-
-    @_in_background
     def eks(self) -> EksFacts:
         """The cluster as EKS described it when it was looked for."""
         if self._connection.description is None:
@@ -208,14 +221,6 @@ class DoctorReads:
             raise IrsaError("EKS did not return the cluster's VPC")
         ec2 = self._connection.aws.client("ec2")
         return aws.vpc_endpoints(ec2, service, vpc, region=cluster.region, partition=cluster.partition)
-
-    @_in_background
-    def published_keys(self) -> frozenset[str]:
-        return _ids(self._shared.public_keys().result())
-
-    @_in_background
-    def cluster_keys(self) -> frozenset[str]:
-        return _ids(self._shared.cluster_keys().result())
 
     @_in_background
     def agent(self) -> bool:
@@ -242,18 +247,18 @@ class DoctorReads:
     @_in_background
     def events(self, namespace: str, name: str, account: str) -> tuple[TrailEvent, ...]:
         """The STS calls of the ServiceAccount, from CloudTrail in the role's account."""
-        return trail.web_identity_events(self._cloudtrail(account), subject(namespace, name))
-
-    def _cloudtrail(self, account: str) -> Any:
         session, own = self._connection.aws, self._connection.session_of(account)
-        if own is not None:
-            return own.client("cloudtrail")
-        if account not in self._readers:
+        if own is None and account not in self._readers:
             raise IrsaError(
                 f"irsa cannot read CloudTrail of account {account}",
                 reason="pass --iam-assume-role with a role of that account",
             )
-        return session.client_of("cloudtrail", assume(session.client("sts"), self._readers[account]))
+        if own is None:
+            reader = assume(session.client("sts"), self._readers[account])
+            client: Any = session.client_of("cloudtrail", reader)
+        else:
+            client = own.client("cloudtrail")
+        return trail.web_identity_events(client, subject(namespace, name))
 
     @_in_background
     def nodes(self, names: tuple[str, ...]) -> Mapping[str, NodeMetadata]:
@@ -281,9 +286,3 @@ class DoctorReads:
 
 def _lease(namespace: str, name: str) -> str:
     return Lock(LockScope.BINDING, f"{namespace}/{name}").name
-
-
-def _ids(keys: Keys) -> frozenset[str]:
-    from irsa_cli.core.trust.jwt import key_ids
-
-    return frozenset(key_ids(keys))

@@ -18,10 +18,6 @@ from pathlib import PurePath
 
 from irsa_cli.core.values.errors import IrsaError
 
-NOT_FOUND = 127
-NOT_EXECUTABLE = 126
-"""As shells have it: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02"""
-
 _PASSED_ON = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGWINCH")
 # Python ignores these at its start, and a command that inherits that would not end when its reader is gone.
 _RESTORED = [signal.SIGPIPE, signal.SIGXFSZ]
@@ -31,13 +27,16 @@ _KEYBOARD = (signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH)
 
 
 class NotStarted(IrsaError):
-    """The command could not be started; `status` is the exit code that shells give for it."""
+    """The command could not be started; `status` is the exit code that shells give for it.
+
+    https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
+    """
 
     def __init__(self, command: str, error: OSError) -> None:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
         reason = "command not found" if missing and "/" not in command else (error.strerror or str(error))
         super().__init__(command, reason=reason)
-        self.status = NOT_FOUND if missing else NOT_EXECUTABLE
+        self.status = 127 if missing else 126
 
 
 _LOOK_SECONDS = 1.0
@@ -92,19 +91,18 @@ def run(
     while True:
         number, from_terminal = _next_signal(held.signals)
         if number == signal.SIGCHLD:
-            ended = _look_after(child)
-            if ended is not None:
-                return ended
+            found, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+            if found and not os.WIFSTOPPED(status):
+                code = os.waitstatus_to_exitcode(status)
+                return 128 - code if code < 0 else code
+            if found:
+                _stop_with(child)
         elif not (from_terminal and _has_heard(child, number)):
-            _pass_on(child, number, warn)
-
-
-def _pass_on(child: int, number: int, warn: Callable[[str], None]) -> None:
-    """Send a signal to the command. One that has become another user (sudo) may not be sent any."""
-    try:
-        os.kill(child, number)
-    except PermissionError as error:
-        warn(f"irsa cannot forward {signal.Signals(number).name}; the command continues: {error.strerror}")
+            try:
+                os.kill(child, number)
+            except PermissionError as error:  # A command that has become another user (sudo).
+                name = signal.Signals(number).name
+                warn(f"irsa cannot forward {name}; the command continues: {error.strerror}")
 
 
 def _next_signal(signals: frozenset[int]) -> tuple[int, bool]:
@@ -136,18 +134,6 @@ def _in_front() -> bool:
         finally:
             os.close(terminal)
     return False
-
-
-def _look_after(child: int) -> int | None:
-    """The exit code of a command that has ended. One that has stopped itself is followed."""
-    found, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
-    if not found:
-        return None
-    if os.WIFSTOPPED(status):
-        _stop_with(child)
-        return None
-    code = os.waitstatus_to_exitcode(status)
-    return 128 - code if code < 0 else code
 
 
 def _stop_with(child: int) -> None:
@@ -189,8 +175,7 @@ def labelled(command: Sequence[str], caller: Mapping[str, str], folder: str, lab
         return None
     text = shlex.quote(f"[{label}] ")
     if shell == "bash":
-        file = f"{folder}/bashrc"
-        started = (command[0], "--rcfile", file, *command[1:])
+        started = (command[0], "--rcfile", f"{folder}/bashrc", *command[1:])
         return Start(started, files={"bashrc": _prompt("bash", text, "", caller)})
     if shell == "zsh":
         rc = _prompt("zsh", text, "ZDOTDIR", caller)

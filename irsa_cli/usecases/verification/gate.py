@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -74,35 +75,25 @@ def verify(
                 pause(max(0.0, honoured - (monotonic() - started)))
                 accepted = _exchanged(connection, desired, again)
     except ServiceError as error:
-        raise Unverified(
-            f"STS rejected the token of {desired.namespace}/{desired.name} for {desired.role_arn}",
-            reason=f"{error.message}: {error.reason}",
-            details=(*error.details, *_explained(connection, desired, error)),
-            code=error.code,
-        ) from error
+        text = f"STS rejected the token of {desired.namespace}/{desired.name} for {desired.role_arn}"
+        raise _unverified(text, error, _explained(connection, desired, error)) from error
     target = {} if desired.chain is None else _prove_target(connection, desired.chain, accepted, again)
-    return {**_facts(accepted), **settled, **target}
-
-
-def _exchanged(
-    connection: Connection, desired: DesiredState, again: Callable[[ServiceError], bool]
-) -> Exchange:
-
-    def token() -> str:
-        return connection.kube.token(desired.namespace, desired.name, desired.audience)
-
-    created = recent_writes(connection.iam).created_role(desired.role_name)
-    return exchange(connection.aws, desired.role_arn, token, again, role_id=created)
-
-
-def _facts(accepted: Exchange) -> dict[str, Any]:
-    return {
+    facts = {
         "subject": accepted.subject,
         "audience": accepted.audience,
         "provider": accepted.provider,
         "roleSession": accepted.role_session,
         "endpoint": accepted.endpoint,
     }
+    return {**facts, **settled, **target}
+
+
+def _exchanged(
+    connection: Connection, desired: DesiredState, again: Callable[[ServiceError], bool]
+) -> Exchange:
+    created = recent_writes(connection.iam).created_role(desired.role_name)
+    token = partial(connection.kube.token, desired.namespace, desired.name, desired.audience)
+    return exchange(connection.aws, desired.role_arn, token, again, role_id=created)
 
 
 def _may_be_former(desired: DesiredState, plan: Iterable[Change]) -> bool:
@@ -121,16 +112,14 @@ def _prove_target(
     try:
         return {"targetSession": assume_target(connection, accepted.credentials, chain, again).role_session}
     except ServiceError as error:
-        found = Link.read(connection, chain).checks()
-        raise Unverified(
-            f"{chain.role_arn} cannot assume {chain.target_arn}",
-            reason=f"{error.message}: {error.reason}",
-            details=(
-                *error.details,
-                *(f"{check.what}: {check.text}" for check in found if check.status is not StepStatus.OK),
-            ),
-            code=error.code,
-        ) from error
+        checks = Link.read(connection, chain).checks()
+        found = (f"{check.what}: {check.text}" for check in checks if check.status is not StepStatus.OK)
+        raise _unverified(f"{chain.role_arn} cannot assume {chain.target_arn}", error, found) from error
+
+
+def _unverified(text: str, error: ServiceError, found: Iterable[str]) -> Unverified:
+    reason = f"{error.message}: {error.reason}"
+    return Unverified(text, reason=reason, details=(*error.details, *found), code=error.code)
 
 
 def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:

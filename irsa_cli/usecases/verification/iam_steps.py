@@ -14,7 +14,6 @@ from irsa_cli.aws.sts import assume
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote
-from irsa_cli.core.policies.statements import Policies
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
@@ -68,56 +67,50 @@ def provider(
     """Whether IAM in the role's account knows the issuer, for this audience."""
     arn = provider_arn(cluster.partition, account, cluster.issuer)
     sent = f"GetOpenIDConnectProvider {arn}"
-    state = attempt(found.result)
+    state, at_home = attempt(found.result), account == cluster.home
     if isinstance(state, IrsaError):
         return step(Name.PROVIDER, sent, open_check("provider", state))
+    there = f"  # in account {account}, where the role is"
     if state is None:
         text = f"account {account} has no OIDC provider for {cluster.issuer}"
-        command = reach.for_irsa("associate-oidc")
-        if account != cluster.home:
-            command = (
-                f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
-                f" --client-id-list {shlex.quote(audience)}"
-            )
-            command += f"  # in account {account}, where the role is"
-        return step(Name.PROVIDER, sent, Check("provider", FAILED, text), advice=(command,))
-    there = Check("provider", OK, f"account {account} has a provider for {state.url}")
+        command = f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
+        command += f" --client-id-list {shlex.quote(audience)}{there}"
+        advice = reach.for_irsa("associate-oidc") if at_home else command
+        return step(Name.PROVIDER, sent, Check("provider", FAILED, text), advice=(advice,))
+    exists = Check("provider", OK, f"account {account} has a provider for {state.url}")
     accepted = ", ".join(state.audiences) or "nothing"
     if audience in state.audiences:
-        return step(Name.PROVIDER, sent, there, Check("audiences", OK, f"it accepts {accepted}"))
+        return step(Name.PROVIDER, sent, exists, Check("audiences", OK, f"it accepts {accepted}"))
     wrong = Check("audiences", FAILED, f"it accepts {accepted}, but not {audience}")
-    advice = _accept(cluster, account, audience, reach)
+    command = "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn"
+    command += f" {shlex.quote(arn)} --client-id {shlex.quote(audience)}{there}"
+    advice = reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}") if at_home else command
     if audience != DEFAULT_AUDIENCE:  # Many may write an annotation.
         advice = f"# only if tokens for {visible(audience)} are meant for AWS: {advice}"
-    return step(Name.PROVIDER, sent, there, wrong, advice=(advice,))
+    return step(Name.PROVIDER, sent, exists, wrong, advice=(advice,))
 
 
-def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
-    if account == cluster.home:
-        return reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}")
-    arn = shlex.quote(provider_arn(cluster.partition, account, cluster.issuer))
-    return (
-        f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn}"
-        f" --client-id {shlex.quote(audience)}  # in account {account}, where the role is"
-    )
+def role_read(found: Future[RoleState | None], arn: str, sent: str) -> RoleState | VerificationStep:
+    """The role, or the step that says why its trust policy can't be judged."""
+    state = attempt(found.result)
+    if isinstance(state, IrsaError):
+        return step(Name.TRUST, sent, open_check("trust policy", state))
+    return state or step(Name.TRUST, sent, Check("role", FAILED, f"role {arn} does not exist"))
 
 
 def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> VerificationStep:
     """The statement that allows the token, else the first failure of each."""
     parsed = role_arn(arn)
     sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
-    state = attempt(found.result)
-    if isinstance(state, IrsaError):
-        return step(Name.TRUST, sent, open_check("trust policy", state))
-    if state is None:
-        return step(Name.TRUST, sent, Check("role", FAILED, f"role {arn} does not exist"))
+    state = role_read(found, arn, sent)
+    if isinstance(state, VerificationStep):
+        return state
     real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
     if real != arn:
         text = f"role {arn} does not exist; the ARN of role {parsed.name} is {real}"
         return step(Name.TRUST, sent, Check("role", FAILED, text))
     explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
-    status = STATUS[explanation.answer]
-    lines = (Check("trust policy", status, line) for line in explanation.text)
+    lines = (Check("trust policy", STATUS[explanation.answer], line) for line in explanation.text)
     return VerificationStep(
         Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts
     )
@@ -155,27 +148,24 @@ class Link:
     def _permission(self) -> tuple[Check, ...]:
         role = self.role
         if role is None:
-            return (Check("permission", StepStatus.FAILED, f"role {self.chain.role_arn} does not exist"),)
+            return (Check("permission", FAILED, f"role {self.chain.role_arn} does not exist"),)
         if isinstance(role, Unreadable) or isinstance(role.policies, Unreadable):
             why = role.why if isinstance(role, Unreadable) else role.policies.why  # type: ignore[union-attr]
-            return (Check("permission", StepStatus.NOT_CHECKED, f"not checked: {why}", needed=False),)
-        boundary = role.boundary_policy
-        known = None if isinstance(boundary, Unreadable) else boundary
-        policies: Policies = role.policies
-        said = self.chain.allowed(policies, boundary=known, has_boundary=bool(role.boundary))
+            return (Check("permission", NOT_CHECKED, f"not checked: {why}", needed=False),)
+        boundary = None if isinstance(role.boundary_policy, Unreadable) else role.boundary_policy
+        said = self.chain.allowed(role.policies, boundary=boundary, has_boundary=bool(role.boundary))
         return tuple(Check("permission", STATUS[item.answer], item.why, needed=False) for item in said)
 
     def _trust(self) -> tuple[Check, ...]:
         target, arn = self.target, self.chain.target_arn
         if target.unread:
-            unread = f"not checked: {target.unread}"
-            return (Check("trust policy", StepStatus.NOT_CHECKED, unread, needed=False),)
+            return (Check("trust policy", NOT_CHECKED, f"not checked: {target.unread}", needed=False),)
         if target.trust is None:
-            return (Check("role", StepStatus.FAILED, f"role {arn} does not exist"),)
+            return (Check("role", FAILED, f"role {arn} does not exist"),)
         said = self.chain.judge(target.trust)
         status = STATUS[answer_of(said)]
         why = "; ".join(f"{item.action}: {item.why}" for item in said if item.why)
-        text = f"the trust policy of {arn} allows the role" if status is StepStatus.OK else why
+        text = f"the trust policy of {arn} allows the role" if status is OK else why
         return (Check("trust policy", status, text, needed=False),)
 
     def step(self, result: RoleCredentials | IrsaError) -> VerificationStep:
@@ -184,13 +174,13 @@ class Link:
         sent += f", external id {self.chain.external_id}" if self.chain.external_id else ""
         if not isinstance(result, IrsaError):
             # STS's answer is proof, whatever a policy seems to say.
-            own = (check for check in self.checks() if check.status is not StepStatus.FAILED)
-            tried = Check("credentials", StepStatus.OK, result.role_session)
-            return step(Name.CHAIN, sent, *own, tried)
-        refused = is_refused(result)
-        status = StepStatus.FAILED if refused else StepStatus.NOT_CHECKED
-        text = result.reason if refused else f"not checked: {result.reason or result.message}"
-        return step(Name.CHAIN, sent, *self.checks(), Check("credentials", status, text))
+            own = (check for check in self.checks() if check.status is not FAILED)
+            return step(Name.CHAIN, sent, *own, Check("credentials", OK, result.role_session))
+        why = f"not checked: {result.reason or result.message}"
+        tried = Check("credentials", NOT_CHECKED, why)
+        if is_refused(result):
+            tried = Check("credentials", FAILED, result.reason)
+        return step(Name.CHAIN, sent, *self.checks(), tried)
 
 
 def unreadable_step(note: UnreadableNote) -> VerificationStep:

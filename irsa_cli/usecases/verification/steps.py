@@ -33,6 +33,7 @@ from irsa_cli.usecases.verification.iam_steps import (
     attempt,
     is_refused,
     open_check,
+    role_read,
     step,
 )
 
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from irsa_cli.aws.permissions.calls import ReadCall
     from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
-    from irsa_cli.core.objects.aws import Association
-    from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.core.plan.states import RoleState
     from irsa_cli.core.trust.jwt import Keys
     from irsa_cli.core.values.cluster import Cluster, Reach
@@ -98,11 +97,8 @@ def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[
         return
     here, there = set(jwt.key_ids(known)), set(jwt.key_ids(published))
     if here != there:
-        parts = [
-            f"{where}: {', '.join(sorted(ids))}"
-            for where, ids in (("only in the cluster", here - there), ("only published", there - here))
-            if ids
-        ]
+        sides = {"only in the cluster": here - there, "only published": there - here}
+        parts = (f"{where}: {', '.join(sorted(ids))}" for where, ids in sides.items() if ids)
         # A difference that doesn't touch this token's key is worth knowing, and no failure.
         text = f"published and cluster's keys differ (key rotation or another cluster): {'; '.join(parts)}"
         yield Check("keys", OK, text, needed=False)
@@ -116,12 +112,11 @@ def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Chec
         return Check(what, OK, f"valid, with a key that {whose}", needed=False)
     if verdict is jwt.Signature.UNSUPPORTED:
         return Check(what, NOT_CHECKED, "not checked (neither RS256 nor ES256)", needed=False)
-    ids = ", ".join(jwt.key_ids(keys)) or "none"
-    why = (
-        f"its key ID is not among those that {whose} ({ids}): the keys changed, or it is another cluster's"
-        if verdict is jwt.Signature.UNKNOWN_KEY
-        else f"it does not match the key with that ID that {whose}"
-    )
+    why = f"it does not match the key with that ID that {whose}"
+    if verdict is jwt.Signature.UNKNOWN_KEY:
+        ids = ", ".join(jwt.key_ids(keys)) or "none"
+        why = f"its key ID is not among those that {whose} ({ids})"
+        why += ": the keys changed, or it is another cluster's"
     return Check(what, FAILED, why)
 
 
@@ -162,21 +157,23 @@ def exchange(
     If the trust policy (step `trusted`) checks the session name, the result says nothing about pods.
     """
     by_session = Explanation(trusted.statements).depends_on(SESSION_NAME)
+    own = f"the trust policy checks the session name: it {{}} '{session}', but pods use another one"
     if not isinstance(result, IrsaError):
         until = f"valid until {result.credentials.expires:%H:%M:%S} UTC"
         text = f"issued for {result.subject}, audience {result.audience}, by {result.provider}, {until}"
         checks = [Check("credentials", OK, text)]
         if by_session:
-            own = f"the trust policy checks the session name: it allows '{session}', but pods use another one"
-            checks.append(Check("session name", NOT_CHECKED, own))
+            checks.append(Check("session name", NOT_CHECKED, own.format("allows")))
         return step(Name.EXCHANGE, sent, *checks)
-    if by_session and isinstance(result, ServiceError) and result.code == "AccessDenied":
-        own = f"the trust policy checks the session name: it rejects '{session}', but pods use another one"
-        return step(Name.EXCHANGE, sent, Check("credentials", NOT_CHECKED, f"not checked: {own}"))
-    if not is_refused(result):
-        return step(Name.EXCHANGE, sent, open_check("credentials", result))
-    advice = _HIDDEN_REASONS if result.code == "AccessDenied" and trusted.status is OK else ()
-    return step(Name.EXCHANGE, sent, Check("credentials", FAILED, result.reason), advice=advice)
+    denied = result.code == "AccessDenied"
+    advice = _HIDDEN_REASONS if denied and trusted.status is OK else ()
+    if by_session and isinstance(result, ServiceError) and denied:
+        check = Check("credentials", NOT_CHECKED, f"not checked: {own.format('rejects')}")
+    elif is_refused(result):
+        check = Check("credentials", FAILED, result.reason)
+    else:
+        check = open_check("credentials", result)
+    return step(Name.EXCHANGE, sent, check, advice=advice if check.status is FAILED else ())
 
 
 def whose(result: str | IrsaError, arn: str, session: str) -> VerificationStep:
@@ -220,25 +217,19 @@ def completeness(
 
 def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
     """A step if an EKS Pod Identity association gives the pods another role, or an unknown one."""
-    if not isinstance(others, Association) or not pods_differ(others, arn):
+    if not isinstance(others, Association) or arn == others.last_role:
         return ()
-    sent = f"ListPodIdentityAssociations of {cluster.name}"
     check = Check("credentials", FAILED, others.effect)
     if not others.role_arn:
         text = f"pods use EKS Pod Identity ({others.id}); EKS did not return its role"
         check = Check("credentials", NOT_CHECKED, text)
-    return (step(Name.PODS, sent, check),)
+    return (step(Name.PODS, f"ListPodIdentityAssociations of {cluster.name}", check),)
 
 
 def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterator[str]:
     """Notes on associations that are unreadable or give pods the same role."""
-    same = isinstance(others, Association) and not pods_differ(others, arn)
-    if isinstance(others, Unreadable) or same:
+    if isinstance(others, Unreadable) or (isinstance(others, Association) and arn == others.last_role):
         yield from note_of(others, arn)
-
-
-def pods_differ(others: Association, arn: str) -> bool:
-    return arn != others.last_role
 
 
 _DENIALS = {
@@ -268,7 +259,7 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
 def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
     if not isinstance(result, IrsaError):
         return Permission("call", wanted.text, OK, f"succeeded: {result}")
-    if isinstance(result, ServiceError) and 400 <= result.status < 500 and not result.transient:
+    if is_refused(result) and isinstance(result, ServiceError) and 400 <= result.status < 500:
         return Permission("call", wanted.text, FAILED, result.reason)
     return Permission("call", wanted.text, NOT_CHECKED, open_check("", result).text)
 
@@ -283,9 +274,15 @@ def at_aws(
     bound: bool,
 ) -> Iterator[VerificationStep]:
     """Trust policy and exchange; `bound`: the token is bound to a pod, as those of pods are."""
-    trusted = _trusted(found, association, cluster, named)
-    sent = f"eks-auth AssumeRoleForPodIdentity, association {association.id}"
+    sent = f"GetRole {association.role_arn}, its trust policy evaluated for EKS Pod Identity"
+    trusted = role_read(found, association.role_arn, sent)
+    if not isinstance(trusted, VerificationStep):
+        answers = said_to_service(trusted.trust, cluster, named, tagged=not association.without_tags)
+        texts = ((STATUS[it.answer], f"{it.action}: {it.why or 'allowed'}") for it in answers)
+        checks = (Check("trust policy", status, text) for status, text in texts)
+        trusted = step(Name.TRUST, sent, *checks)
     yield trusted
+    sent = f"eks-auth AssumeRoleForPodIdentity, association {association.id}"
     denied = isinstance(result, ServiceError) and result.status == 403
     unbound = isinstance(result, ServiceError) and result.code == "InvalidTokenException" and not bound
     if isinstance(result, IrsaError) and (denied or unbound):
@@ -300,17 +297,3 @@ def missing_agent(found: bool | Unreadable) -> Iterator[VerificationStep]:
     if found is False:
         sent = "ListAddons, and the DaemonSets of kube-system"
         yield step(Name.PODS, sent, Check("agent", FAILED, NO_AGENT))
-
-
-def _trusted(
-    found: Future[RoleState | None], association: Association, cluster: Cluster, named: Namespaced
-) -> VerificationStep:
-    sent = f"GetRole {association.role_arn}, its trust policy evaluated for EKS Pod Identity"
-    state = attempt(found.result)
-    if isinstance(state, IrsaError):
-        return step(Name.TRUST, sent, open_check("trust policy", state))
-    if state is None:
-        return step(Name.TRUST, sent, Check("role", FAILED, f"role {association.role_arn} does not exist"))
-    answers = said_to_service(state.trust, cluster, named, tagged=not association.without_tags)
-    texts = ((STATUS[it.answer], f"{it.action}: {it.why or 'allowed'}") for it in answers)
-    return step(Name.TRUST, sent, *(Check("trust policy", status, text) for status, text in texts))

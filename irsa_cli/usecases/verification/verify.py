@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
@@ -15,6 +16,7 @@ from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -39,7 +41,7 @@ from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attemp
 if TYPE_CHECKING:
     from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.objects.credentials import RoleCredentials
-    from irsa_cli.kube.client import Json, TokenAnswer
+    from irsa_cli.kube.client import TokenAnswer
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def verify_accounts(
     try:
         with naming_caller(connection.caller), Reads(connection, request.readers) as reads:
             reads.begin()
-            options = looking_options(request)
+            readers = (f"--iam-assume-role {shlex.quote(arn)}" for arn in request.readers)
+            options = " ".join((pasted_options(request.target), *readers))
             verifier = Verifier(connection, reads, request.wanted, options, many)
             accounts, items = _many(verifier, request) if many else (1, (_one(verifier, request),))
             listed = reads.associations().result() if many and accounts else None
@@ -124,12 +127,6 @@ def verify_accounts(
         selector=request.selector,
         notes=(unread(listed),) if isinstance(listed, Unreadable) else (),
     )
-
-
-def looking_options(request: Request) -> str:
-    """The options by which `irsa doctor` looks at the same cluster, and into the same accounts."""
-    readers = (f"--iam-assume-role {shlex.quote(arn)}" for arn in request.readers)
-    return " ".join((pasted_options(request.target), *readers))
 
 
 def _one(verifier: Verifier, request: Request) -> verification.Verification:
@@ -172,44 +169,38 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
         )
         if request.namespace:
             check_namespace(verifier.connection, request.namespace)
-        accounts = listing.result()
+        accounts = tuple(map(parsing.service_account, listing.result()))
     listed = verifier.reads.associations().result()
     given = {} if isinstance(listed, Unreadable) else listed
-    annotated = [
+    with_role = [
         item
         for item in accounts
-        if ROLE_ARN_ANNOTATION in _annotations(item)
-        or (item["metadata"]["namespace"], item["metadata"]["name"]) in given
+        if ROLE_ARN_ANNOTATION in item.annotations or (item.namespace, item.name) in given
     ]
-    count = Count("ServiceAccounts", len(annotated))
+    count = Count("ServiceAccounts", len(with_role))
 
-    def one(item: Json) -> verification.Verification:
+    def one(item: ServiceAccount) -> verification.Verification:
         found = _of_list(verifier, item)
         count.one()
         return found
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        return len(accounts), tuple(pool.map(one, annotated))
+        return len(accounts), tuple(pool.map(one, with_role))
 
 
-def _annotations(item: Json) -> dict[str, str]:
-    found: dict[str, str] = item["metadata"].get("annotations") or {}
-    return found
-
-
-def _of_list(verifier: Verifier, item: Json) -> verification.Verification:
-    namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
-    injection, given = Injection.read(_annotations(item)), None
+def _of_list(verifier: Verifier, item: ServiceAccount) -> verification.Verification:
+    namespace, name = item.namespace, item.name
+    injection, given = Injection.read(item.annotations), None
     try:
         if not injection.annotated:
             injection, given = NamedServiceAccount(verifier.connection, namespace, name).given(injection)
         role_arn(injection.role_arn)
         return verifier.verify(namespace, name, injection, given)
-    except InvalidInput as error:
-        wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
-        return verification.Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
     except IrsaError as error:
-        return verification.Verification(namespace, name, injection.role_arn, injection.audience, error=error)
+        wrong = error
+        if isinstance(error, InvalidInput):
+            wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
+        return verification.Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
 
 
 @dataclass(frozen=True)
@@ -238,19 +229,24 @@ class Verifier:
         exchanged = attempt(lambda: self._exchange(arn, answer, given))
         after, permissions = self._after(arn, exchanged, self._target(arn, injection))
         pod = self.wanted.pod[0] if self.wanted.pod else ""
-        identity = steps.identity_of(
-            cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
-        )
+        regional = injection.regional_sts
+        identity = steps.identity_of(cluster, arn, subject, audience, answer, regional_sts=regional)
         others = self._association(namespace, name) if given is None else None
         if given is None:
             trusted = iam_steps.trust(role, arn, identity)
+            endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
+            sent = f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {SESSION_NAME}"
             at_aws: Iterable[VerificationStep] = (
                 iam_steps.provider(reads.provider(account), cluster, account, audience, reach),
                 trusted,
-                steps.exchange(exchanged, self._sent(arn), SESSION_NAME, trusted),
+                steps.exchange(exchanged, sent, SESSION_NAME, trusted),
             )
         else:
-            at_aws = self._by_association(given, namespace, name, exchanged)
+            named, bound = NamedServiceAccount(self.connection, namespace, name), bool(self.wanted.pod)
+            at_aws = (
+                *steps.at_aws(role, exchanged, given, cluster, named, bound=bound),
+                *steps.missing_agent(read(lambda: runs_agent(self.connection))),
+            )
         found = (
             steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
             steps.claims(answer, cluster, subject, audience, reads.public_keys(), reads.cluster_keys()),
@@ -273,18 +269,6 @@ class Verifier:
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )
         )
-
-    def _by_association(
-        self, given: Association, namespace: str, name: str, exchanged: Any
-    ) -> Iterator[VerificationStep]:
-        first, bound = self.reads.role(given.role_arn), bool(self.wanted.pod)
-        named = NamedServiceAccount(self.connection, namespace, name)
-        yield from steps.at_aws(first, exchanged, given, self.connection.cluster, named, bound=bound)
-        yield from steps.missing_agent(read(lambda: runs_agent(self.connection)))
-
-    def _sent(self, arn: str) -> str:
-        endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
-        return f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {SESSION_NAME}"
 
     def _target(self, arn: str, injection: Injection) -> Link | UnreadableNote | None:
         try:
@@ -346,10 +330,6 @@ class Verifier:
         self, current: RoleCredentials | IrsaError, target: Link | UnreadableNote | None
     ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
-
-        def sts(credentials: RoleCredentials | IrsaError) -> Any:
-            return self.connection.aws.client_of("sts", _held(credentials))
-
         found: list[VerificationStep] = []
         if isinstance(target, UnreadableNote):
             current = target
@@ -358,10 +338,13 @@ class Verifier:
             current = attempt(lambda held=current: assume_target(self.connection, _held(held), target.chain))  # type: ignore[misc]
             found.append(target.step(current))
         for arn in self.wanted.chain:
-            current = attempt(lambda arn=arn, held=current: assume(sts(held), arn))  # type: ignore[misc]
+            current = attempt(partial(self._assumed, current, arn))
             said = current if isinstance(current, IrsaError) else current.role_session
             found.append(steps.chained(said, arn))
         return found, current
+
+    def _assumed(self, held: RoleCredentials | IrsaError, arn: str) -> RoleCredentials:
+        return assume(self.connection.aws.client_of("sts", _held(held)), arn)
 
 
 def _held(credentials: RoleCredentials | IrsaError) -> RoleCredentials:

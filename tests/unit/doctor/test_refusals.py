@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.causes import CAUSES
-from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
+from irsa_cli.core.doctor.causes.service_account import can_decide, missing_account
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.reported import Maker, failures, maker, refused

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.usecases.exec.token_file import PrivateFolder, sweep
+from irsa_cli.usecases.exec.run import PrivateFolder, sweep
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -76,7 +76,7 @@ def test_a_late_write_does_not_bring_the_folder_back(place: Path) -> None:
 KILLED = """
 import os, signal, sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from irsa_cli.usecases.exec.token_file import PrivateFolder
+from irsa_cli.usecases.exec.run import PrivateFolder
 with PrivateFolder() as folder:
     folder.write("token", "secret")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.trust.jwt import JITTER, OLDEST, Lifetime
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.usecases.exec.token_file import LOOK_SECONDS, RETRY_SECONDS, Renewal
+from irsa_cli.usecases.exec.run import LOOK_SECONDS, RETRY_SECONDS, Renewal
 from irsa_cli.usecases.read.identity import Token
 
 START = 1_700_000_000.0

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.preflight import sources
-from irsa_cli.preflight.sources import choose
+from irsa_cli.preflight import sdk
+from irsa_cli.preflight.sdk import choose
 
 GITHUB = "https://github.com"
 
@@ -103,11 +103,11 @@ WITH_CREDENTIALS = {("keys", "default"), ("role", "default"), ("named", "other")
 """The files and the profiles in them that have credentials."""
 THERE = {*WITH_CREDENTIALS, ("region", "default")}
 TAKEN = {
-    "keys": (sources.KEYS,),
-    "web": (sources.WEB,),
-    "profile": (sources.PROFILE, sources.ROLE_PROFILE),
-    "container": (sources.CONTAINER,),
-    "node": (sources.INSTANCE,),
+    "keys": (sdk.KEYS,),
+    "web": (sdk.WEB,),
+    "profile": (sdk.PROFILE, sdk.ROLE_PROFILE),
+    "container": (sdk.CONTAINER,),
+    "node": (sdk.INSTANCE,),
 }
 WAYS = list(itertools.product((False, True), WEB, (False, True), NAMES, FILES))
 
@@ -164,4 +164,4 @@ def test_the_source_is_the_one_of_the_sdk_s_own_code(sdk: str, tmp_path: Path) -
 
 def test_as_many_set_ups_are_compared_as_promised() -> None:
     assert len(WAYS) >= 60
-    assert {*DOCUMENTED, "python"} == {*sources.ORDERS}
+    assert {*DOCUMENTED, "python"} == {*sdk.ORDERS}

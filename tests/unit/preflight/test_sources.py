@@ -12,18 +12,18 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from irsa_cli.preflight import sources
-from irsa_cli.preflight.sources import ORDERS, choose
+from irsa_cli.preflight import sdk
+from irsa_cli.preflight.sdk import ORDERS, choose
 
 OF_BOTOCORE = {
-    "env": sources.KEYS,
-    "assume-role": sources.ROLE_PROFILE,
-    "assume-role-with-web-identity": sources.WEB,
-    "shared-credentials-file": sources.PROFILE,
-    "custom-process": sources.PROFILE,
-    "config-file": sources.PROFILE,
-    "sso": sources.PROFILE,
-    "container-role": sources.CONTAINER,
+    "env": sdk.KEYS,
+    "assume-role": sdk.ROLE_PROFILE,
+    "assume-role-with-web-identity": sdk.WEB,
+    "shared-credentials-file": sdk.PROFILE,
+    "custom-process": sdk.PROFILE,
+    "config-file": sdk.PROFILE,
+    "sso": sdk.PROFILE,
+    "container-role": sdk.CONTAINER,
 }
 ROLE = "arn:aws:iam::111122223333:role/app"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "x"}
@@ -103,14 +103,14 @@ def test_the_source_is_the_one_that_botocore_takes(
         assert found.broken
         return
     assert not found.broken
-    expected = sources.INSTANCE if credentials is None else OF_BOTOCORE[credentials.method]
+    expected = sdk.INSTANCE if credentials is None else OF_BOTOCORE[credentials.method]
     assert found.source == expected
 
 
-@pytest.mark.parametrize("sdk", ORDERS)
-def test_each_sdk_looks_everywhere_and_at_the_node_last(sdk: str) -> None:
-    assert sorted(ORDERS[sdk]) == sorted(ORDERS["python"])
-    assert ORDERS[sdk][-2:] == (sources.CONTAINER, sources.INSTANCE)
+@pytest.mark.parametrize("name", ORDERS)
+def test_each_sdk_looks_everywhere_and_at_the_node_last(name: str) -> None:
+    assert sorted(ORDERS[name]) == sorted(ORDERS["python"])
+    assert ORDERS[name][-2:] == (sdk.CONTAINER, sdk.INSTANCE)
 
 
 def test_sdks_differ_where_a_profile_meets_a_web_identity(tmp_path: Path) -> None:
@@ -123,5 +123,5 @@ def test_sdks_differ_where_a_profile_meets_a_web_identity(tmp_path: Path) -> Non
         "AWS_WEB_IDENTITY_TOKEN_FILE": "/t",
     }
     taken = {sdk: choose(env, sdk).source for sdk in ORDERS}
-    assert taken["python"] == taken["go"] == taken["java"] == taken["dotnet"] == sources.WEB
-    assert taken["javascript"] == taken["rust"] == sources.PROFILE
+    assert taken["python"] == taken["go"] == taken["java"] == taken["dotnet"] == sdk.WEB
+    assert taken["javascript"] == taken["rust"] == sdk.PROFILE

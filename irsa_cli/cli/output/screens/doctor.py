@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
-from irsa_cli.core.doctor.causes.uncreated import NO_RUNNING_POD
+from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
 from irsa_cli.core.doctor.causes.pod_identity import unused
-from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence, naming, only_one
-from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles
+from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles, similarity
 from irsa_cli.core.doctor.clues.usage import idle
 from irsa_cli.core.doctor.commands import (
     admit,
     annotate_and_restart,
     by_annotation,
+    choose,
     commented,
+    evidence,
     make,
+    naming,
     of_account,
     proposed,
     restart,
     unannotate,
 )
-from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known
-from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, suspect
+from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known, there
+from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, some, suspect
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -39,8 +40,6 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.shown import shown, unspaced
-
-BY_ASSOCIATION = "an EKS Pod Identity association provides its role"
 
 
 def _resembling_keys(account: ServiceAccount) -> list[str]:
@@ -55,56 +54,43 @@ def _resembling_keys(account: ServiceAccount) -> list[str]:
 
 
 def _is_near(key: str) -> bool:
-    if len(key) > 2 * len(ROLE_ARN_ANNOTATION):
-        return False  # Too long to be near, and the comparison takes up to the third power of the length.
-    matcher = difflib.SequenceMatcher(
-        None, key.lower().replace("_", "-"), ROLE_ARN_ANNOTATION, autojunk=False
-    )
-    return matcher.ratio() >= 0.85
+    # Longer ones are never near.
+    short = len(key) <= 2 * len(ROLE_ARN_ANNOTATION)
+    return short and similarity(key.lower().replace("_", "-"), ROLE_ARN_ANNOTATION) >= 0.85
 
 
 def _unannotated(subject: Subject) -> ServiceAccount:
-    """The ServiceAccount; with the annotation, the check ends."""
+    """The ServiceAccount; with the annotation, or an association in its place, the check ends."""
     account = subject.existing()
     if ROLE_ARN_ANNOTATION in account.annotations:
         raise Decided(ok("the ServiceAccount has a role annotation"))
+    if isinstance(subject.association, Association):
+        raise Decided(ok("an EKS Pod Identity association provides its role"))
     return account
 
 
 @check_of("annotation-key")
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
-    found = _resembling_keys(account)
-    if not found:
-        raise CannotTell("no annotation has a similar key; see annotation-missing")
-    if isinstance(facts.named.association, Association):
-        return ok(BY_ASSOCIATION)
+    found = there(_resembling_keys(account), "no annotation has a similar key; see annotation-missing")
     # A key that means something else stays.
     more = f" {shlex.quote(f'{found[0]}-')}" if _is_near(found[0]) else ""
-    return problem(
-        "the pod webhook reads another key",
-        fix=annotate_and_restart(facts, account.annotations[found[0]], more=more),
-        key=listed(map(shown, found)),
-        expected=ROLE_ARN_ANNOTATION,
-    )
+    fix = annotate_and_restart(facts, account.annotations[found[0]], more=more)
+    keys = listed(map(shown, found))
+    return problem("the pod webhook reads another key", fix=fix, key=keys, expected=ROLE_ARN_ANNOTATION)
 
 
-def _annotated_pods(subject: Subject) -> list[str]:
-    if not isinstance(subject.pods, tuple):
-        return []
-    users = [pod for pod in subject.pods if pod.service_account == subject.name]
-    return [pod.name for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
+def _annotated_pods(subject: Subject) -> list[Pod]:
+    users = (pod for pod in known(subject.pods) if pod.service_account == subject.name)
+    return [pod for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
 
 
 @check_of("annotation-place")
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
     _unannotated(subject)
-    pods = [pod for pod in have(subject.pods) if pod.name in _annotated_pods(subject)]
-    if not pods:
-        raise CannotTell("no pod has the annotation; see annotation-missing")
-    if isinstance(subject.association, Association):
-        return ok(BY_ASSOCIATION)
+    have(subject.pods)
+    pods = there(_annotated_pods(subject), "no pod has the annotation; see annotation-missing")
     text = "the pod webhook reads only the ServiceAccount's annotation"
     said = {"annotated": f"pod {pod_names(pods)}", "expected": f"ServiceAccount {subject.full_name}"}
     return by_annotation(facts, pods[0].annotations[ROLE_ARN_ANNOTATION], text, **said)
@@ -113,10 +99,8 @@ def _place(facts: Facts) -> Judgement:
 def _was_annotated(subject: Subject) -> tuple[str, str]:
     """A role that the ServiceAccount once named, and by what that is known; '' when nothing says so."""
     for pod in known(subject.pods):
-        if pod.service_account != subject.name:
-            continue
         by_hand = written_by_hand(pod)  # The annotation had no part in these.
-        for container in pod.containers:
+        for container in pod.containers if pod.service_account == subject.name else ():
             if injected(container) and container.env[ROLE_ENV] and container.name not in by_hand:
                 return str(container.env[ROLE_ENV]), f"pod {pod.name} still has it"
     return "", ""
@@ -131,21 +115,17 @@ def _removed(facts: Facts) -> Judgement:
     role, origin = _was_annotated(subject)
     if not role:
         raise CannotTell("no sign of an earlier annotation; see annotation-missing")
-    if isinstance(subject.association, Association):
-        return ok(BY_ASSOCIATION)
+    earlier, manager = f"{role} ({origin})", account.labels.get(MANAGED_BY_LABEL, "")
     if isinstance(subject.association, Unreadable):
-        return _may_be_associated(subject.association, earlier=f"{role} ({origin})")
-    manager = account.labels.get(MANAGED_BY_LABEL, "")
+        return _may_be_associated(subject.association, earlier=earlier)
     text = "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else "")
-    return by_annotation(facts, role, text, annotation="none", earlier=f"{role} ({origin})")
+    return by_annotation(facts, role, text, annotation="none", earlier=earlier)
 
 
 @check_of("annotation-missing")
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
-    if isinstance(subject.association, Association):
-        return ok(BY_ASSOCIATION)
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
         raise CannotTell("see annotation-key, annotation-place or annotation-removed")
     if own_tokens(subject):
@@ -156,32 +136,26 @@ def _annotation(facts: Facts) -> Judgement:
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     _leave_to_others(facts)
+    said = evidence(facts)
     if isinstance(subject.association, Unreadable):
-        return _may_be_associated(subject.association, **evidence(facts))
-    if facts.within is not None and admitting(subject) and not naming(facts):
+        return _may_be_associated(subject.association, **said)
+    if facts.within is not None and known(subject.candidates) and not naming(facts):
         text = "its pods have no role, and a role trusts it by a pattern"
-        return hint(text, to_check=of_account(facts, "doctor", subject), **evidence(facts))
-    return problem(
-        f"it has no annotation {ROLE_ARN_ANNOTATION}",
-        fix=choose(facts, make(facts, subject)),
-        annotations=listed(map(_with_reader, sorted(account.annotations))) or "none",
-        **evidence(facts),
-    )
+        return hint(text, to_check=of_account(facts, "doctor", subject), **said)
+    readers = ((key, reader_of(key)) for key in sorted(account.annotations))
+    keys = listed(f"{key} (read by {reader})" if reader else key for key, reader in readers) or "none"
+    fix = choose(facts, make(facts, subject))
+    return problem(f"it has no annotation {ROLE_ARN_ANNOTATION}", fix=fix, annotations=keys, **said)
 
 
 def _leave_to_others(facts: Facts) -> None:
     subject, other = facts.named, ""
-    if not admitting(subject):
+    if not known(subject.candidates):
         other = "pod-service-account" if idle(facts) else ""
         other = "pod-identity-other-name" if unused(facts) else other
         other = "service-account-renamed" if subject.renamed else other
     if other:
         raise CannotTell(f"see {other}")
-
-
-def _with_reader(key: str) -> str:
-    reader = reader_of(key)
-    return f"{key} (read by {reader})" if reader else key
 
 
 def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
@@ -192,20 +166,17 @@ def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
 @check_of("annotation-audience")
 def _audience(facts: Facts) -> Judgement:
     subject = facts.named
-    annotated = subject.existing().annotations.get(AUDIENCE_ANNOTATION)
-    if annotated is None or annotated == DEFAULT_AUDIENCE:
+    annotated = subject.existing().annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
+    if annotated == DEFAULT_AUDIENCE:
         return ok("tokens have the default audience", audience=audience_of(facts, subject))
     provider = provider_there(facts)
     if not isinstance(provider, ProviderState):
         raise CannotTell("the issuer has no OIDC provider")
     if annotated in provider.audiences or annotated in str(subject.annotated_role().trust):
         return ok("the provider or the role accepts the annotation's audience", audience=annotated)
-    return problem(
-        "neither the provider nor the trust policy accepts this audience",
-        fix=f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, subject.known_users())}".rstrip("\n"),
-        annotation=shown(annotated),
-        provider=listed(provider.audiences) or "none",
-    )
+    fix = f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, subject.known_users())}".rstrip("\n")
+    text, accepted = "neither the provider nor the trust policy accepts this audience", provider.audiences
+    return problem(text, fix=fix, annotation=shown(annotated), provider=listed(accepted) or "none")
 
 
 @check_of("annotation-whitespace")
@@ -234,14 +205,14 @@ def _arn(facts: Facts) -> Judgement:
         raise CannotTell("it is a role ARN with stray characters; see annotation-whitespace")
     said = {"annotation": shown(value), **evidence(facts)}
     text = "STS does not accept it as a role ARN" if value else f"{EMPTY}: the pod webhook ignores it"
-    policy = _POLICY.fullmatch(clean)
-    meant = _guess(facts, clean)
-    if policy is not None and not naming(facts):
+    new = _new_role(facts, facts.named)
+    if _POLICY.fullmatch(clean) and not naming(facts):
         why = "only the annotation says that the ServiceAccount needs it"
         # The annotation has a policy instead of a role.
-        line = _new_role(facts, facts.named).replace("-arn ARN", f"-arn {shlex.quote(clean)}")
+        line = new.replace("-arn ARN", f"-arn {shlex.quote(clean)}")
         return problem(f"{text}: it is a policy ARN", fix=proposed(why, clean, line), **said)
-    fix = annotate_and_restart(facts, meant) if meant else choose(facts, _new_role(facts, facts.named))
+    meant = _guess(facts, clean)
+    fix = annotate_and_restart(facts, meant) if meant else choose(facts, new)
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
 
@@ -265,14 +236,17 @@ def _guess(facts: Facts, text: str) -> str:
 
 @check_of("annotation-partition")
 def _partition(facts: Facts) -> Judgement:
-    subject = facts.named
+    subject, partition = facts.named, facts.cluster.partition
     arn = subject.role_arn()
-    if arn.partition == facts.cluster.partition:
+    if arn.partition == partition:
         return ok("the role is in the cluster's partition", partition=arn.partition)
-    right = Arn(facts.cluster.partition, "iam", "", arn.account, arn.resource)
-    there = only_one(facts) or (subject.role if isinstance(subject.role, Role) else None)
-    role, text = str(right) if there is None else there.arn, "credentials never work across partitions"
-    return by_annotation(facts, role, text, annotation=str(arn), cluster=facts.cluster.partition)
+    role = str(Arn(partition, "iam", "", arn.account, arn.resource))
+    if len(found := naming(facts)) == 1:
+        role = found[0].arn
+    elif isinstance(subject.role, Role):
+        role = subject.role.arn
+    text = "credentials never work across partitions"
+    return by_annotation(facts, role, text, annotation=str(arn), cluster=partition)
 
 
 @check_of("annotation-account")
@@ -326,9 +300,7 @@ def _new_role(facts: Facts, subject: Subject) -> str:
 @check_of("annotation-path")
 def _path(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
-    role = have(subject.role)
-    if role is None:
-        raise CannotTell(f"there is no role {arn.name}")
+    role = there(subject.role, f"there is no role {arn.name}")
     if role.arn == str(arn):
         return ok("the ARN matches the role's exactly")
     text = "STS compares the whole ARN, including path and case"
@@ -338,12 +310,6 @@ def _path(facts: Facts) -> Judgement:
 @check_of("annotation-other-role")
 def _other(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
-    found = other_roles(facts)
-    if not found:
-        return ok("no other role fits better", role=role.arn)
-    return problem(
-        "this role does not trust the ServiceAccount, and another one does",
-        fix=choose(facts, ""),
-        annotation=role.arn,
-        **evidence(facts),
-    )
+    some(other_roles(facts), "no other role fits better", role=role.arn)
+    text = "this role does not trust the ServiceAccount, and another one does"
+    return problem(text, fix=choose(facts, ""), annotation=role.arn, **evidence(facts))

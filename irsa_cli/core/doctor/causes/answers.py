@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from contextlib import suppress
 
 from irsa_cli.core.doctor.causes.own_token import own_tokens
-from irsa_cli.core.doctor.causes.uncreated import to_see
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
-from irsa_cli.core.doctor.commands import in_account, restart
-from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.commands import in_account, of_account, restart
+from irsa_cli.core.doctor.facts import Facts, Subject, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.reported import EXPECTED, WRONG
 from irsa_cli.core.doctor.subjects import (
     EARLY,
+    annotations_of,
     audience_of,
     calls,
     in_words,
@@ -30,7 +31,7 @@ from irsa_cli.core.objects.aws import Association, TrailEvent
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.variables import variable
-from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, STS_REGIONAL_ANNOTATION
 from irsa_cli.core.values.arn import Arn
 
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
@@ -38,7 +39,9 @@ _REGIONS = (variable("AWS_REGION"), variable("AWS_DEFAULT_REGION"))
 _THROTTLED = ("Throttling", "RequestLimitExceeded", "IDPCommunicationError", "TooManyRequests")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException")
 _DISABLED = "RegionDisabled"
-_INVALID = "InvalidIdentityToken"
+_INVALID = ("InvalidIdentityToken", "InvalidIdentityTokenException")
+_FOR_THAT = "STS rejected the newest call for that reason"
+_SEE_REFUSED = "the error of STS may have this cause; see sts-refused"
 # Of what STS says of a text that is no token, and of an issuer that it does not know.
 _NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
 
@@ -46,21 +49,17 @@ _NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
 @check_of("session-duration")
 def _duration(facts: Facts) -> Judgement:
     role, event = facts.named.annotated_role(), newest(facts)
-    longest = role.max_session_duration
     if not event.error or event.seconds is None:
         return ok("no request for too long a session")
-    if longest is None:
-        raise CannotTell("irsa did not read the role's MaxSessionDuration: pass the ServiceAccount's name")
+    hidden = "irsa did not read the role's MaxSessionDuration: pass the ServiceAccount's name"
+    longest = there(role.max_session_duration, hidden)
     if event.seconds <= longest:
         return ok("no request for too long a session", allowed=f"{longest} s")
+    command = f"iam update-role --role-name {shlex.quote(role.name)}"
+    command += f" --max-session-duration {min(event.seconds, 43200)}"
     return problem(
         "the newest call requested too long a session",
-        fix=in_account(
-            facts,
-            role.account,
-            f"iam update-role --role-name {shlex.quote(role.name)}"
-            f" --max-session-duration {min(event.seconds, 43200)}",
-        ),
+        fix=in_account(facts, role.account, command),
         requested=f"{event.seconds} s at {event.time.isoformat()}",
         allowed=f"{longest} s",
     )
@@ -68,27 +67,17 @@ def _duration(facts: Facts) -> Judgement:
 
 @check_of("sts-region")
 def _region(facts: Facts) -> Judgement:
-    event = newest(facts)
-    if _is_unexplained(facts, event, _INVALID):
-        if _NO_PROVIDER in event.message.lower():
-            return suspect(
-                "STS reports no provider although one exists, as it does in a region where STS is not active",
-                error=in_words(event),
-                region=event.region or facts.cluster.region,
-            )
-        return unknown("the error of STS may have this cause; see sts-refused")
+    event, region = newest(facts), facts.cluster.region
+    if _is_unexplained(facts, event):
+        if _NO_PROVIDER not in event.message.lower():
+            return unknown(_SEE_REFUSED)
+        text = "STS reports no provider although one exists, as it does in a region where STS is not active"
+        return suspect(text, error=in_words(event), region=event.region or region)
     if not event.error.startswith(_DISABLED):
         return ok("STS is active in the region", last=event.time.isoformat())
-    return problem(
-        "STS rejected the newest call for that reason",
-        fix=in_account(
-            facts,
-            role_account(facts),
-            f"account enable-region --region-name {shlex.quote(facts.cluster.region)}",
-        ),
-        error=in_words(event),
-        region=facts.cluster.region,
-    )
+    command = f"account enable-region --region-name {shlex.quote(region)}"
+    fix = in_account(facts, role_account(facts), command)
+    return problem(_FOR_THAT, fix=fix, error=in_words(event), region=region)
 
 
 @check_of("token-expired")
@@ -104,11 +93,11 @@ def _expired(facts: Facts) -> Judgement:
 def _malformed(facts: Facts) -> Judgement:
     facts.named.users()
     last = newest(facts)
-    if _is_unexplained(facts, last, _INVALID):
-        if _NO_TOKEN in last.message.lower():
-            return suspect("the application did not send a token to STS", error=in_words(last))
-        return unknown("the error of STS may have this cause; see sts-refused")
-    return ok("STS could read the ServiceAccount's token", last=last.time.isoformat())
+    if not _is_unexplained(facts, last):
+        return ok("STS could read the ServiceAccount's token", last=last.time.isoformat())
+    if _NO_TOKEN in last.message.lower():
+        return suspect("the application did not send a token to STS", error=in_words(last))
+    return unknown(_SEE_REFUSED)
 
 
 @check_of("sts-refused")
@@ -116,7 +105,7 @@ def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
     last = newest(facts)
     said = last.message.lower()
-    if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last, _INVALID):
+    if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last):
         raise CannotTell("see sts-region and token-malformed")
     wanted = _roles_wanted(facts.named)
     found = newest_by_role(facts, pods.values())
@@ -133,9 +122,8 @@ def _refused(facts: Facts) -> Judgement:
             role=listed(filter(None, wanted)) or "none",
         )
     if last.error and last not in found.values():
-        return hint(
-            "STS rejected the newest exchange before the current pods were created", answer=in_words(last)
-        )
+        text = "STS rejected the newest exchange before the current pods were created"
+        return hint(text, answer=in_words(last))
     return ok("STS rejected no exchange for an unknown reason", last=last.time.isoformat())
 
 
@@ -143,18 +131,19 @@ def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judg
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
     said = f"STS rejected the newest exchange: {in_words(event)}"
     evidence = {"role": event.role_arn, "pods": pod_names(found_by)}
-    tried = [item for item in have(facts.named.events) if item.own and item.time > event.time]
-    if any(not item.error and item.role_arn == event.role_arn for item in tried):
-        return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
-    return suspect(f"{said}; trust policy and provider allow the token", **evidence, to_see=to_see(facts))
+    for item in have(facts.named.events):
+        if item.own and item.time > event.time and not item.error and item.role_arn == event.role_arn:
+            return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
+    return suspect(
+        f"{said}; trust policy and provider allow the token",
+        **evidence,
+        to_see=of_account(facts, "verify", facts.named),
+    )
 
 
 def _roles_wanted(subject: Subject) -> list[str]:
     """The roles that its pods are to ask for: the annotation's, and those that containers name themselves."""
-    try:
-        named = subject.annotation()
-    except CannotTell:
-        named = ""
+    named = annotations_of(subject).get(ROLE_ARN_ANNOTATION, "")
     return [named, *(item.role for item in own_tokens(subject))]
 
 
@@ -162,33 +151,28 @@ def _is_others(facts: Facts, event: TrailEvent) -> bool:
     """Whether another check is about such a refusal: its reason is in its code."""
     if event.error.startswith((*_THROTTLED, _DISABLED)) or event.error in _EXPIRED:
         return True
-    try:
+    with suppress(CannotTell):
         longest = facts.named.annotated_role().max_session_duration
-    except CannotTell:
-        return False
-    return event.seconds is not None and longest is not None and event.seconds > longest
+        return event.seconds is not None and longest is not None and event.seconds > longest
+    return False
 
 
 def _require_in_order(facts: Facts) -> None:
     """Raise `CannotTell` where something that can be seen explains a refusal."""
     require_admitted(facts)
-    provider = provider_there(facts)
-    if provider is None:
-        raise CannotTell("the issuer has no OIDC provider")
+    provider = there(provider_there(facts), "the issuer has no OIDC provider")
     if audience_of(facts, facts.named) not in provider.audiences:
         raise CannotTell("the provider does not accept the token's audience")
 
 
-def _is_unexplained(facts: Facts, event: TrailEvent, error: str) -> bool:
-    """Whether the newest call was refused with this error, and trust policy and provider are in order."""
-    if event.error != error and event.error != f"{error}Exception":
-        return False
-    try:
-        _require_in_order(facts)
-        pods = [pod for pod, _ in injected_users(facts.named)]
-        return event in newest_by_role(facts, pods).values()
-    except CannotTell:
-        return False
+def _is_unexplained(facts: Facts, event: TrailEvent) -> bool:
+    """Whether the newest call's token was refused, and trust policy and provider are in order."""
+    with suppress(CannotTell):
+        if event.error in _INVALID:
+            _require_in_order(facts)
+            pods = [pod for pod, _ in injected_users(facts.named)]
+            return event in newest_by_role(facts, pods).values()
+    return False
 
 
 @check_of("sts-throttled")
@@ -197,29 +181,25 @@ def _throttled(facts: Facts) -> Judgement:
     found = [event for event in calls(facts) if event.error.startswith(_THROTTLED)]
     if last not in found:
         return ok("STS did not throttle the newest call", last=last.time.isoformat())
-    return problem(
-        "STS rejected the newest call for that reason",
-        fix=facts.reach.kubectl("get pods # check how many start at once", facts.named.namespace),
-        errors=f"{len(found)}, the newest {in_words(last)}",
-    )
+    fix = facts.reach.kubectl("get pods # check how many start at once", facts.named.namespace)
+    return problem(_FOR_THAT, fix=fix, errors=f"{len(found)}, the newest {in_words(last)}")
 
 
 @check_of("sts-never-asked")
 def _never(facts: Facts) -> Judgement:
-    subject = facts.named
+    subject, hidden = facts.named, facts.named.events
     if not own_tokens(subject):
         subject.annotation()
-    pods = {pod.name: pod for pod, _ in injected_users(subject)}
-    hidden = subject.events
+    users = injected_users(subject)
     if isinstance(hidden, Unreadable) and not hidden.follows:
         return hint(f"irsa cannot see if the application called STS: {hidden.why}")
     events = calls(facts)
     if events:
         return ok("pods have called STS", last=max(event.time for event in events).isoformat())
     global_one = subject.existing().annotations.get(STS_REGIONAL_ANNOTATION) == "false"
-    if global_one or any(_asks_elsewhere(facts, item) for _, item in injected_users(subject)):
+    if global_one or any(_asks_elsewhere(facts, item) for _, item in users):
         return hint("CloudTrail of this region has no call; the pods may call STS in another region")
-    long_enough = run_long_enough(facts, pods.values())
+    long_enough = run_long_enough(facts, {pod.name: pod for pod, _ in users}.values())
     if not long_enough:
         return hint(EARLY)
     return suspect(
@@ -248,11 +228,10 @@ def expected_role(subject: Subject) -> str:
     """The ARN of the role that new pods get, '' if irsa does not know it."""
     association = subject.association
     if isinstance(association, Association):
-        return association.target_role_arn or association.role_arn
-    try:
+        return association.last_role
+    with suppress(CannotTell):
         return "" if isinstance(association, Unreadable) else str(subject.role_arn())
-    except CannotTell:
-        return ""
+    return ""
 
 
 @check_of(INSIDE)
@@ -263,16 +242,13 @@ def _inside(facts: Facts) -> Judgement:
     if isinstance(answer, Unreadable):
         return suspect(f"not examined from inside a pod: {answer.why}")
     evidence = {**answer.evidence, "expected": expected or "not known"}
-    other = bool(answer.identity and expected) and not _is_session_of(answer.identity, expected)
-    text = f"in a new pod: {answer.sentence}"
+    text, other = f"in a new pod: {answer.sentence}", False
+    if answer.identity and expected:
+        mine, theirs = Arn.parse(answer.identity), Arn.parse(expected)
+        session = mine.resource.startswith(f"assumed-role/{theirs.name}/")
+        other = mine.account != theirs.account or not session
     if answer.verdict == WRONG or (other and answer.verdict != EXPECTED):
-        return problem(text, fix=to_see(facts), **evidence)
+        return problem(text, fix=of_account(facts, "verify", facts.named), **evidence)
     if answer.verdict == EXPECTED and not other:
         return ok(text, **evidence)
     return suspect(f"{text} But it is not the expected role." if other else text, **evidence)
-
-
-def _is_session_of(identity: str, role: str) -> bool:
-    """Whether a caller's ARN is that of a session of the role."""
-    mine, theirs = Arn.parse(identity), Arn.parse(role)
-    return mine.account == theirs.account and mine.resource.startswith(f"assumed-role/{theirs.name}/")

@@ -6,14 +6,15 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from irsa_cli.core.doctor.clues.injection import is_injected
 from irsa_cli.core.doctor.commands import in_account, proposed
-from irsa_cli.core.doctor.facts import Facts, known
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, unknown
+from irsa_cli.core.doctor.facts import Facts, known, there
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, unknown
 from irsa_cli.core.doctor.subjects import (
     annotations_of,
     audience_of,
+    home_provider,
     is_admitted,
+    is_injected,
     listed,
     pod_names,
     provider_of,
@@ -26,7 +27,7 @@ from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.statements import Statement, does, principals, statements
+from irsa_cli.core.policies.statements import does, principals, statements
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.shown import shown, unspaced
@@ -34,34 +35,26 @@ from irsa_cli.core.values.shown import shown, unspaced
 
 @check_of("cluster-unsupported")
 def _unsupported(facts: Facts) -> Judgement:
-    if have(facts.eks).on_outposts:
-        return problem(
-            "local clusters on AWS Outposts do not support IRSA",
-            fix=facts.reach.aws(
-                f"eks describe-cluster --name {shlex.quote(facts.cluster.name)}"
-                " --query cluster.outpostConfig",
-                facts.cluster.region,
-            ),
-            cluster=facts.cluster.arn,
-        )
-    return ok("this kind of cluster supports IRSA")
+    cluster = facts.cluster
+    if not have(facts.eks).on_outposts:
+        return ok("this kind of cluster supports IRSA")
+    command = f"eks describe-cluster --name {shlex.quote(cluster.name)} --query cluster.outpostConfig"
+    fix = facts.reach.aws(command, cluster.region)
+    return problem("local clusters on AWS Outposts do not support IRSA", fix=fix, cluster=cluster.arn)
 
 
 @check_of("issuer-documents")
 def _documents(facts: Facts) -> Judgement:
-    published = facts.published_keys
+    published, issuer = facts.published_keys, facts.cluster.issuer
     if not isinstance(published, Unreadable):
-        return ok("the issuer's discovery document and keys are public", issuer=facts.cluster.issuer)
+        return ok("the issuer's discovery document and keys are public", issuer=issuer)
     if not published.answered:
         raise CannotTell(
             f"{published.why}; the cause may be this machine's network: in a VPC with an EKS endpoint, the"
             " issuer's name does not resolve, but STS still reaches it"
         )
-    return problem(
-        "STS needs them to verify tokens and gets the same answer",
-        fix=f"curl -i {shlex.quote(facts.cluster.issuer.rstrip('/'))}/.well-known/openid-configuration",
-        answer=published.why,
-    )
+    fix = f"curl -i {shlex.quote(issuer.rstrip('/'))}/.well-known/openid-configuration"
+    return problem("STS needs them to verify tokens and gets the same answer", fix=fix, answer=published.why)
 
 
 @check_of("issuer-keys")
@@ -69,10 +62,10 @@ def _keys(facts: Facts) -> Judgement:
     published, own = have(facts.published_keys), have(facts.cluster_keys)
     if own <= published:
         return ok("the issuer publishes every key of the cluster", keys=listed(sorted(own)))
+    look = facts.reach.kubectl("get --raw /openid/v1/jwks")
     return problem(
         "STS cannot find a key that signs the cluster's tokens",
-        fix=facts.reach.kubectl("get --raw /openid/v1/jwks")
-        + f" # publish this as the jwks_uri of {facts.cluster.issuer}",
+        fix=f"{look} # publish this as the jwks_uri of {facts.cluster.issuer}",
         cluster=listed(sorted(own)),
         published=listed(sorted(published)) or "none",
     )
@@ -80,41 +73,32 @@ def _keys(facts: Facts) -> Judgement:
 
 @check_of("sts-endpoint-policy")
 def _endpoint_policy(facts: Facts) -> Judgement:
-    endpoints = have(facts.sts_endpoints)
-    if not endpoints:
-        return ok("the VPC has no STS endpoint")
+    endpoints = some(have(facts.sts_endpoints), "the VPC has no STS endpoint")
     verdicts = [(endpoint.id, _lets_through(endpoint.policy)) for endpoint in endpoints]
     refusing = [name for name, verdict in verdicts if verdict is False]
     undecided = [name for name, verdict in verdicts if verdict is None]
     if refusing:
+        look = f"ec2 describe-vpc-endpoints --vpc-endpoint-ids {shlex.quote(refusing[0])}"
         return problem(
             "the endpoint policy does not allow the unsigned call",
-            fix=facts.reach.aws(
-                f"ec2 describe-vpc-endpoints --vpc-endpoint-ids {shlex.quote(refusing[0])}",
-                facts.cluster.region,
-            ),
+            fix=facts.reach.aws(look, facts.cluster.region),
             endpoint=listed(refusing),
             needed=f"Allow, Principal *, Action {ACTION}",
         )
     if undecided:
-        return unknown(
-            "the endpoint policy has conditions that irsa cannot evaluate",
-            endpoint=listed(undecided),
-        )
+        text = "the endpoint policy has conditions that irsa cannot evaluate"
+        return unknown(text, endpoint=listed(undecided))
     return ok("the endpoint policy allows the call", endpoint=listed(item.id for item in endpoints))
 
 
 def _lets_through(document: Document) -> bool | None:
-    fitting = [item for item in statements(document) if does(item, ACTION) and _is_for_everybody(item)]
+    about = [item for item in statements(document) if does(item, ACTION)]
+    fitting = [it for it in about if it.get("Principal", "*") == "*" or "*" in principals(it, "AWS")]
     denying = [item for item in fitting if item.get("Effect") == "Deny"]
     allowing = [item for item in fitting if item.get("Effect") == "Allow"]
     if any(not item.get("Condition") for item in denying) or not allowing:
         return False
     return None if denying or all(item.get("Condition") for item in allowing) else True
-
-
-def _is_for_everybody(item: Statement) -> bool:
-    return item.get("Principal", "*") == "*" or "*" in principals(item, "AWS")
 
 
 _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})
@@ -123,30 +107,22 @@ _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
 
 @check_of("pod-host-network")
 def _host_network(facts: Facts) -> Judgement:
-    found = [pod for pod in facts.named.users() if pod.host_network]
-    if not found:
-        return ok("no pod uses hostNetwork")
+    found = some([pod for pod in facts.named.users() if pod.host_network], "no pod uses hostNetwork")
     return unknown("pods with hostNetwork can use the node's credentials", pods=pod_names(found))
 
 
 @check_of("node-hop-limit")
 def _hop_limit(facts: Facts) -> Judgement:
-    names = node_names(facts.named.users())
-    if not names:
-        return ok("no pod runs on an EC2 instance")
+    names = some(node_names(facts.named.users()), "no pod runs on an EC2 instance")
     nodes = have(facts.named.nodes)
     found = [name for name in names if name in nodes and nodes[name].answers_pods]
     if found:
         limits = sorted({str(nodes[name].hop_limit) for name in found})
-        return unknown(
-            "an SDK without a web identity uses the node's role and reports no error",
-            nodes=listed(found),
-            hop_limit=listed(limits),
-        )
-    strange = [name for name in names if name not in nodes]
-    if strange:
-        return unknown("EC2 has no instances with the names of these nodes", nodes=listed(strange))
-    return ok("the nodes' metadata service does not answer pods", nodes=listed(names))
+        text = "an SDK without a web identity uses the node's role and reports no error"
+        return unknown(text, nodes=listed(found), hop_limit=listed(limits))
+    lost = [name for name in names if name not in nodes]
+    strange = some(lost, "the nodes' metadata service does not answer pods", nodes=listed(names))
+    return unknown("EC2 has no instances with the names of these nodes", nodes=listed(strange))
 
 
 def node_names(pods: Iterable[Pod]) -> list[str]:
@@ -157,16 +133,12 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
 @check_of("pod-mesh")
 def _mesh(facts: Facts) -> Judgement:
     users = facts.named.users()
-    found = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
-    if not found:
-        return ok("no pod has a known sidecar")
-    late = [pod for pod in found if not _waits(pod)]
+    meshed = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
+    found = some(meshed, "no pod has a known sidecar")
+    late, text = [pod for pod in found if not _waits(pod)], "irsa cannot see which calls the sidecar allows"
     if not late or is_admitted(facts, late):
-        return unknown("irsa cannot see which calls the sidecar allows", pods=pod_names(found))
-    return hint(
-        "irsa cannot see which calls the sidecar allows, or if the application waits for it",
-        pods=pod_names(late),
-    )
+        return unknown(text, pods=pod_names(found))
+    return hint(f"{text}, or if the application waits for it", pods=pod_names(late))
 
 
 def _waits(pod: Pod) -> bool:
@@ -188,15 +160,10 @@ def _network_policy(facts: Facts) -> Judgement:
     names = listed(item.name for item in mine)
     if is_admitted(facts, pods):
         return ok("STS accepted the pods' tokens, so no NetworkPolicy blocks them", policies=names)
+    text = "a NetworkPolicy allows no HTTPS, and irsa cannot tell if the cluster enforces it"
     if any(https for https, _ in rules):
-        return hint(
-            "a NetworkPolicy allows HTTPS to some addresses only; irsa cannot tell if STS is one of them",
-            policies=names,
-        )
-    return hint(
-        "a NetworkPolicy allows no HTTPS, and irsa cannot tell if the cluster enforces it",
-        policies=names,
-    )
+        text = "a NetworkPolicy allows HTTPS to some addresses only; irsa cannot tell if STS is one of them"
+    return hint(text, policies=names)
 
 
 _DUAL_STACK = ".api.aws"
@@ -204,17 +171,17 @@ _ROLE = re.compile(r"\s*arn:[\w-]+:iam::(\d{12}):role/.*", re.ASCII | re.DOTALL)
 _UNNEEDED = "no checked ServiceAccount needs a provider in the cluster's account"
 
 
-def _own_account(facts: Facts) -> None:
+def _provider(facts: Facts) -> ProviderState:
+    missing = "the cluster's issuer has no OIDC provider in the role's account"
+    return there(provider_there(facts), missing)
+
+
+def _found_at_home(facts: Facts) -> bool:
+    """Whether the cluster's account has the provider; raises `CannotTell` if the role is elsewhere."""
     account = role_account(facts)
     if account != facts.cluster.home:
         raise CannotTell(f"the role is in account {account}; see provider-account")
-
-
-def _provider(facts: Facts) -> ProviderState:
-    found = provider_there(facts)
-    if found is None:
-        raise CannotTell("the cluster's issuer has no OIDC provider in the role's account")
-    return found
+    return have(facts.provider) is not None
 
 
 def _lookalikes(facts: Facts) -> list[str]:
@@ -225,10 +192,9 @@ def _lookalikes(facts: Facts) -> list[str]:
     return [arn for arn, url in urls.items() if url != issuer and number and number in url.lower()]
 
 
-def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
-    if not isinstance(facts.accounts, tuple):
-        return None
-    values = ((item, item.annotations.get(ROLE_ARN_ANNOTATION)) for item in facts.accounts)
+def _named(facts: Facts) -> tuple[ServiceAccount, ...]:
+    """The listed ServiceAccounts whose roles are, or may be, in the cluster's account."""
+    values = ((item, item.annotations.get(ROLE_ARN_ANNOTATION)) for item in known(facts.accounts))
     found = [(item, _ROLE.fullmatch(value)) for item, value in values if value]
     return tuple(item for item, role in found if role is None or role[1] == facts.cluster.home)
 
@@ -237,22 +203,21 @@ def _is_needed(facts: Facts) -> bool:
     """Whether a ServiceAccount may need the provider in the cluster's account: Pod Identity does not."""
     subject = facts.subject
     if subject is None:
-        return _named(facts) != ()
+        return not isinstance(facts.accounts, tuple) or bool(_named(facts))
     if isinstance(subject.account, Unreadable) or subject.association is None:
         return True
-    annotations = annotations_of(subject)
     # A pod may bring a token of its own, besides.
     pods = (pod for pod in known(subject.pods) if pod.service_account == subject.name)
-    needed = ROLE_ARN_ANNOTATION in annotations or any(map(is_injected, pods))
+    needed = ROLE_ARN_ANNOTATION in annotations_of(subject) or any(map(is_injected, pods))
     # An association needs no provider.
     return needed or have(subject.association) is None
 
 
 @check_of("provider-missing")
 def _missing(facts: Facts) -> Judgement:
-    _own_account(facts)
-    if have(facts.provider) is not None:
-        return ok("the issuer has an OIDC provider in IAM", issuer=facts.cluster.issuer)
+    issuer = facts.cluster.issuer
+    if _found_at_home(facts):
+        return ok("the issuer has an OIDC provider in IAM", issuer=issuer)
     if not _is_needed(facts):
         return ok(_UNNEEDED)
     if not isinstance(facts.providers, tuple):
@@ -261,52 +226,36 @@ def _missing(facts: Facts) -> Judgement:
         raise CannotTell("a provider with another URL exists; see provider-url")
     else:
         others = listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
-    return problem(
-        "IAM does not trust the issuer of the cluster's tokens",
-        fix=facts.reach.for_irsa("associate-oidc"),
-        issuer=facts.cluster.issuer,
-        expected=provider_of(facts, None),
-        existing_providers=others,
-    )
+    fix, expected = facts.reach.for_irsa("associate-oidc"), home_provider(facts)
+    text = "IAM does not trust the issuer of the cluster's tokens"
+    return problem(text, fix=fix, issuer=issuer, expected=expected, existing_providers=others)
 
 
 @check_of("provider-account")
 def _other_account(facts: Facts) -> Judgement:
-    account = facts.named.role_arn().account
-    if account == facts.cluster.home:
-        return ok("the role and the provider are in the cluster's account", account=account)
+    arn, home = facts.named.role_arn(), facts.cluster.home
+    if arn.account == home:
+        return ok("the role and the provider are in the cluster's account", account=arn.account)
     if have(facts.named.provider) is not None:
-        return ok("the issuer has an OIDC provider in the role's account", account=account)
-    command = (
-        f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
-        f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}"
-    )
+        return ok("the issuer has an OIDC provider in the role's account", account=arn.account)
+    command = f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
+    command += f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}"
     why = "the administrators of its account decide if it trusts this cluster"
-    role = str(facts.named.role_arn())
-    return problem(
-        "STS looks for the provider in the role's account",
-        fix=proposed(why, role, in_account(facts, account, command)),
-        role=f"account {account}",
-        cluster=f"account {facts.cluster.home}",
-    )
+    fix = proposed(why, str(arn), in_account(facts, arn.account, command))
+    text = "STS looks for the provider in the role's account"
+    return problem(text, fix=fix, role=f"account {arn.account}", cluster=f"account {home}")
 
 
 @check_of("provider-url")
 def _url(facts: Facts) -> Judgement:
-    _own_account(facts)
-    if have(facts.provider) is not None:
+    if _found_at_home(facts):
         return ok("a provider has exactly this URL")
-    found = _lookalikes(facts)
-    if not found:
-        raise CannotTell("no provider has a similar URL; see provider-missing")
-    alias = any(_DUAL_STACK in arn for arn in found)
-    return problem(
-        "a provider has a similar URL, but IAM compares the whole URL"
-        + ("; tokens never use the dual-stack alias" if alias else ""),
-        fix=facts.reach.for_irsa("associate-oidc"),
-        issuer=facts.cluster.issuer,
-        provider=listed(found),
-    )
+    found = there(_lookalikes(facts), "no provider has a similar URL; see provider-missing")
+    text = "a provider has a similar URL, but IAM compares the whole URL"
+    if any(_DUAL_STACK in arn for arn in found):
+        text += "; tokens never use the dual-stack alias"
+    fix = facts.reach.for_irsa("associate-oidc")
+    return problem(text, fix=fix, issuer=facts.cluster.issuer, provider=listed(found))
 
 
 @check_of("provider-audience")
@@ -315,7 +264,7 @@ def _audience(facts: Facts) -> Judgement:
         return ok(_UNNEEDED)
     accepted = _provider(facts).audiences
     wanted = audience_of(facts, facts.subject)
-    asked = {item.annotations.get(AUDIENCE_ANNOTATION, wanted) for item in _named(facts) or ()}
+    asked = {item.annotations.get(AUDIENCE_ANNOTATION, wanted) for item in _named(facts)}
     if facts.subject is None and asked and wanted not in asked and asked <= set(accepted):
         return ok("the provider accepts the audiences of all ServiceAccounts", audiences=listed(asked))
     if wanted in accepted:
@@ -323,13 +272,11 @@ def _audience(facts: Facts) -> Judgement:
     trust = getattr(facts.subject and facts.subject.role, "trust", "")
     if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and wanted not in str(trust):
         raise CannotTell("the annotation asks for another audience; see annotation-audience")
-    near = [item for item in accepted if unspaced(item).lower() == wanted.lower()]
-    return problem(
-        "the provider does not have the tokens' audience" + (" (the spelling differs)" if near else ""),
-        fix=_add_audience(facts, wanted),
-        tokens=shown(wanted),
-        provider=listed(map(shown, accepted)) or "none",
-    )
+    text = "the provider does not have the tokens' audience"
+    if any(unspaced(item).lower() == wanted.lower() for item in accepted):
+        text += " (the spelling differs)"
+    there_are = listed(map(shown, accepted)) or "none"
+    return problem(text, fix=_add_audience(facts, wanted), tokens=shown(wanted), provider=there_are)
 
 
 def _add_audience(facts: Facts, audience: str) -> str:
@@ -349,20 +296,16 @@ def _is_annotated(facts: Facts) -> bool:
 
 @check_of("provider-quota")
 def _quota(facts: Facts) -> Judgement:
-    _own_account(facts)
-    if have(facts.provider) is not None:
+    if _found_at_home(facts):
         return ok("the provider exists")
     count = len(have(facts.providers))
     # GetAccountSummary does not document this one; the default is 100.
     quota = quota_of(facts, "OpenIDConnectProvidersQuota", 100)
+    said = {"providers": str(count), "quota": str(quota)}
     if count < quota:
-        return ok("the quota allows another provider", providers=str(count), quota=str(quota))
-    return problem(
-        "the provider is missing, and the quota does not allow another one",
-        fix=facts.reach.aws("iam list-open-id-connect-providers"),
-        providers=str(count),
-        quota=str(quota),
-    )
+        return ok("the quota allows another provider", **said)
+    text = "the provider is missing, and the quota does not allow another one"
+    return problem(text, fix=facts.reach.aws("iam list-open-id-connect-providers"), **said)
 
 
 @check_of("provider-thumbprint")
@@ -370,8 +313,7 @@ def _thumbprint(facts: Facts) -> Judgement:
     found = _provider(facts)
     if host_path(facts.cluster.issuer).startswith("oidc.eks."):
         return ok("IAM does not check the thumbprint of an EKS issuer")
-    if not found.thumbprints:
-        return ok("the provider has no thumbprint: IAM uses its own certificate authorities")
+    some(found.thumbprints, "the provider has no thumbprint: IAM uses its own certificate authorities")
     raise CannotTell(
         "IAM checks the thumbprint only for some certificate authorities; irsa cannot see which certificate"
         " IAM receives"

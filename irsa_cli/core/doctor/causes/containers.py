@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
-from irsa_cli.core.doctor.clues.injection import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.commands import annotate, by_template, edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -18,11 +17,13 @@ from irsa_cli.core.doctor.subjects import (
     injected,
     injected_users,
     is_admitted,
+    leaves_the_token_to_it,
     listed,
+    takes_profile,
+    users_with,
     where,
 )
 from irsa_cli.core.objects.agent_access import cli_version
-from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable
@@ -35,13 +36,12 @@ from irsa_cli.core.values.arn import Arn
 @check_of("pod-role-differs")
 def _role(facts: Facts) -> Judgement:
     wanted = facts.named.annotation()
-    found = [
+    others = [
         (pod, item)
         for pod, item in injected_users(facts.named)
         if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
     ]
-    if not found:
-        return ok("the pods use the annotation's role", role=wanted)
+    found = some(others, "the pods use the annotation's role", role=wanted)
     fixed = [(pod, item) for pod, item in found if _is_set_by_template(facts, pod, item)]
     text = "their template sets another role, and the webhook keeps it"
     return problem(
@@ -69,14 +69,13 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
 def _audience(facts: Facts) -> Judgement:
     wanted = audience_of(facts, facts.named)
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
-    found = {
+    others = {
         name: volume.audience
         for name, pod in pods.items()
         for volume in pod.volumes
         if volume.name in _token_volumes(pod) and volume.audience not in (wanted, None)
     }
-    if not found:
-        return ok("the pods' tokens have the right audience", audience=wanted)
+    found = some(others, "the pods' tokens have the right audience", audience=wanted)
     fixed = [name for name in found if _brings_token(pods[name])]
     by_hand = edit(facts, pods[fixed[0] if fixed else next(iter(found))])
     again = restart(facts, [pods[name] for name in found])
@@ -114,21 +113,16 @@ def _token_volumes(pod: Pod) -> set[str]:
 
 @check_of("pod-env-partial")
 def _partial(facts: Facts) -> Judgement:
-    found = [
+    one_only = users_with(facts.named, lambda item: (ROLE_ENV in item.env) != (TOKEN_ENV in item.env))
+    wrong = [
         (pod, item)
-        for pod in facts.named.users()
-        for item in pod.containers
-        if (ROLE_ENV in item.env) != (TOKEN_ENV in item.env)
-        and not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
+        for pod, item in one_only
+        if not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
     ]
-    if not found:
-        return ok("containers have both variables or neither")
-    there = ROLE_ENV if ROLE_ENV in found[0][1].env else TOKEN_ENV
-    missing, text = (
-        TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,
-        "a container has only one of the two variables",
-    )
-    return by_template(facts, found, text, present=there, missing=missing)
+    found = some(wrong, "containers have both variables or neither")
+    names = (ROLE_ENV, TOKEN_ENV) if ROLE_ENV in found[0][1].env else (TOKEN_ENV, ROLE_ENV)
+    text = "a container has only one of the two variables"
+    return by_template(facts, found, text, present=names[0], missing=names[1])
 
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -137,23 +131,21 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 @check_of("pod-static-credentials")
 def _static(facts: Facts) -> Judgement:
     subject, pods = facts.named, facts.named.users()
-    found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(subject, item)]
-    sidecars = [(pod, item) for pod, item in found if _is_sidecar(subject, pod, item)]
-    if found and len(sidecars) == len(found):
-        return unknown("other containers than the application's have their own keys", containers=where(found))
+    found = users_with(subject, lambda item: _has_keys(subject, item))
+    own = [(pod, item) for pod, item in found if not _is_sidecar(subject, pod, item)]
+    if own:
+        names = listed(key for key in _KEYS if key in own[0][1].env) or listed(own[0][1].sources)
+        return by_template(facts, own, "SDKs use access keys from the environment first", variables=names)
     if found:
-        found = [pair for pair in found if pair not in sidecars]
-        names = listed(key for key in _KEYS if key in found[0][1].env) or listed(found[0][1].sources)
-        return by_template(facts, found, "SDKs use access keys from the environment first", variables=names)
-    sources = sorted({name for pod in pods for item in pod.containers for name in item.sources})
-    sources = [name for name in sources if _keys_of(subject, name) is None]
-    if sources:
-        say = suspect if any(map(_OF_AWS.search, sources)) else hint
-        return (unknown if is_admitted(facts, pods) else say)(
-            "variables come from Secrets or ConfigMaps whose keys irsa does not read",
-            source=listed(sources),
-        )
-    return ok("no container has static keys in its environment")
+        return unknown("other containers than the application's have their own keys", containers=where(found))
+    names_used = sorted({name for pod in pods for item in pod.containers for name in item.sources})
+    unread = [name for name in names_used if _keys_of(subject, name) is None]
+    sources = some(unread, "no container has static keys in its environment")
+    say = suspect if any(map(_OF_AWS.search, sources)) else hint
+    return (unknown if is_admitted(facts, pods) else say)(
+        "variables come from Secrets or ConfigMaps whose keys irsa does not read",
+        source=listed(sources),
+    )
 
 
 _OF_AWS = re.compile(r"/.*(?:aws|iam|s3|credential|access-?key)", re.IGNORECASE)
@@ -186,28 +178,26 @@ _ASSUME = re.compile(r"assume", re.IGNORECASE)
 def _twice(facts: Facts) -> Judgement:
     subject = facts.named
     arn = str(subject.role_arn())
-    found = [(pod, item) for pod, item in injected_users(subject) if _names_role(item, arn)]
-    if not found:
-        return ok("no setting repeats the role's ARN")
-    if _trusts_itself(subject.annotated_role()):
-        return ok("the role trusts itself", containers=where(found))
+    repeated = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if _variables(item, arn) or any(arn in argument for argument in item.arguments)
+    ]
+    found = some(repeated, "no setting repeats the role's ARN")
+    names = names_role(Arn.parse(arn), arn)
+    for _, statement in allowing(subject.annotated_role().trust):
+        if covers(actions_of(statement), ASSUME) and names(statement.get("Principal", {})):
+            return ok("the role trusts itself", containers=where(found))
     asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
     if asked:
-        return suspect(
-            "settings tell the application to assume its own role, and the role does not trust itself",
-            containers=where(asked),
-            role=arn,
-        )
+        text = "settings tell the application to assume its own role, and the role does not trust itself"
+        return suspect(text, containers=where(asked), role=arn)
     return hint(
         "settings repeat the role's ARN; irsa cannot see if the application assumes the role, which does not"
         " trust itself",
         containers=where(found),
         role=arn,
     )
-
-
-def _names_role(container: Container, arn: str) -> bool:
-    return bool(_variables(container, arn)) or any(arn in argument for argument in container.arguments)
 
 
 def _variables(container: Container, arn: str) -> list[str]:
@@ -223,26 +213,16 @@ def _is_to_assume(container: Container, arn: str) -> bool:
     return any(_ASSUME.search(name) for name in names)
 
 
-def _trusts_itself(role: Role) -> bool:
-    names = names_role(Arn.parse(role.arn), role.arn)
-    return any(
-        covers(actions_of(item), ASSUME) and names(item.get("Principal", {}))
-        for _, item in allowing(role.trust)
-    )
-
-
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _MINIMUM_CLI = (1, 16, 232)
-_REGIONAL_CLI = (1, 18)
 _READABLE_SINCE = (1, 19)
+_REGIONAL_CLI = (1, 18)
 
 
 @check_of("pod-region")
 def _region(facts: Facts) -> Judgement:
-    found = _without_region(facts)
-    if not found:
-        return ok("all containers have a region")
+    found = some(_without_region(facts), "all containers have a region")
     if is_admitted(facts, [pod for pod, _ in found]):
         return ok("STS accepted the pods' tokens, so they have a region", containers=where(found))
     return hint("only the application itself can set its region", containers=where(found))
@@ -257,26 +237,20 @@ def _without_region(facts: Facts) -> list[tuple[Pod, Container]]:
 def _china(facts: Facts) -> Judgement:
     if facts.cluster.partition != "aws-cn":
         return ok("the cluster is not in China")
-    found = _without_region(facts)
-    if not found:
-        return ok("all containers have a region")
+    found = some(_without_region(facts), "all containers have a region")
     text = "without a region, the SDK calls STS in another partition"
     return by_template(facts, found, text, expected=f"AWS_DEFAULT_REGION={facts.cluster.region}")
 
 
 @check_of("pod-sts-endpoint")
 def _endpoint(facts: Facts) -> Judgement:
-    found = [(pod, item) for pod, item in injected_users(facts.named) if _contradicts(item)]
-    if not found:
-        return ok("no container has conflicting settings for the STS endpoint")
+    regional = [pair for pair in injected_users(facts.named) if pair[1].env.get(_WHICH_STS) == "regional"]
+    address = "https://sts.amazonaws.com"
+    both = [pair for pair in regional if (pair[1].env.get(_STS_URL) or "").rstrip("/") == address]
+    found = some(both, "no container has conflicting settings for the STS endpoint")
     text = "one variable sets the global endpoint, the other one the regional endpoint"
     said = f"AWS_ENDPOINT_URL_STS={found[0][1].env[_STS_URL]}"
     return by_template(facts, found, text, endpoint=said, conflict="AWS_STS_REGIONAL_ENDPOINTS=regional")
-
-
-def _contradicts(container: Container) -> bool:
-    url = (container.env.get(_STS_URL) or "").rstrip("/")
-    return url == "https://sts.amazonaws.com" and container.env.get(_WHICH_STS) == "regional"
 
 
 @check_of("sts-global-endpoint")
@@ -286,27 +260,23 @@ def _global_endpoint(facts: Facts) -> Judgement:
         return _by_old_sdk(facts)
     if not have(facts.sts_endpoints):
         return unknown("the pods use the global STS endpoint and need internet access from the VPC")
-    return suspect(
-        "the VPC has a regional STS endpoint, but the annotation disables it for the pods",
-        annotation=f"{STS_REGIONAL_ANNOTATION}=false",
-        remedy=annotate(facts, "true", STS_REGIONAL_ANNOTATION),
-    )
+    text = "the VPC has a regional STS endpoint, but the annotation disables it for the pods"
+    remedy = annotate(facts, "true", STS_REGIONAL_ANNOTATION)
+    return suspect(text, annotation=f"{STS_REGIONAL_ANNOTATION}=false", remedy=remedy)
 
 
 def _by_old_sdk(facts: Facts) -> Judgement:
     """The variable asks for the region's endpoint; whether the SDK heeds it shows in what STS was asked."""
+    subject, fine = facts.named, "the pods use the regional STS endpoint"
     if not isinstance(facts.sts_endpoints, tuple) or not facts.sts_endpoints:
-        return ok("the pods use the regional STS endpoint")
-    subject = facts.named
-    found = [
+        return ok(fine)
+    old = [
         (pod, item)
         for pod, item in injected_users(subject)
         if not item.env.get(_STS_URL) and (cli_version(item) or (0,)) < _REGIONAL_CLI
     ]
-    pods = [pod for pod, _ in found]
-    if not found or is_admitted(facts, pods):
-        return ok("the pods use the regional STS endpoint")
-    if any(isinstance(subject.events, Unreadable) and subject.events.follows for _ in found):
+    found = some([] if is_admitted(facts, [pod for pod, _ in old]) else old, fine)
+    if isinstance(subject.events, Unreadable) and subject.events.follows:
         return ok("the pods are configured for the regional STS endpoint")
     # An old SDK asks the global endpoint all the same: without a way out of the VPC nobody answers.
     return hint(
@@ -319,15 +289,14 @@ def _by_old_sdk(facts: Facts) -> Judgement:
 
 @check_of("pod-windows")
 def _windows(facts: Facts) -> Judgement:
-    found = [
+    on_windows = [
         (pod, item)
         for pod, item in injected_users(facts.named)
         if pod.os == "windows"
         and pod.node_selector.get("kubernetes.io/os") != "windows"
         and (item.env[TOKEN_ENV] or "").startswith("/")
     ]
-    if not found:
-        return ok("no Windows pod has Linux paths")
+    found = some(on_windows, "no Windows pod has Linux paths")
     text = "the webhook treats a pod without nodeSelector as a Linux pod"
     file, expected = str(found[0][1].env[TOKEN_ENV]), "nodeSelector kubernetes.io/os: windows"
     return by_template(facts, found, text, file=file, expected=expected)
@@ -341,23 +310,20 @@ def _unreadable(facts: Facts) -> Judgement:
     if (int(version[1]), int(version[2])) >= _READABLE_SINCE:
         return ok("this Kubernetes version lets the container's user read the token")
     exposed = [(pod, item) for pod, item in injected_users(facts.named) if pod.fs_group is None]
-    found = [(pod, item) for pod, item in exposed if _user(pod, item)]
-    if not found:
-        silent = [(pod, item) for pod, item in exposed if _user(pod, item) is None]
-        if not silent or is_admitted(facts, [pod for pod, _ in silent]):
-            return ok("containers run as root, or have an fsGroup")
-        return suspect(
-            "in this Kubernetes version only root can read the file, and irsa does not know the image's user",
-            containers=where(silent),
-            images=listed(item.image for _, item in silent),
-            version=have(facts.eks).version,
-        )
+    users = [pod.user if item.user is None else item.user for pod, item in exposed]
     text = "in this Kubernetes version only root can read the file"
-    return by_template(facts, found, text, version=have(facts.eks).version, expected="fsGroup: 65534")
-
-
-def _user(pod: Pod, container: Container) -> int | None:
-    return pod.user if container.user is None else container.user
+    if found := [pair for pair, user in zip(exposed, users, strict=True) if user]:
+        return by_template(facts, found, text, version=version[0], expected="fsGroup: 65534")
+    silent = [pair for pair, user in zip(exposed, users, strict=True) if user is None]
+    if is_admitted(facts, [pod for pod, _ in silent]):
+        silent = []
+    some(silent, "containers run as root, or have an fsGroup")
+    return suspect(
+        f"{text}, and irsa does not know the image's user",
+        containers=where(silent),
+        images=listed(item.image for _, item in silent),
+        version=version[0],
+    )
 
 
 @check_of("sdk-too-old")
@@ -369,6 +335,5 @@ def _sdk(facts: Facts) -> Judgement:
         needed, text = ">= " + ".".join(map(str, _MINIMUM_CLI)), "this AWS CLI does not support IRSA"
         return by_template(facts, old, text, image=old[0][1].image, needed=needed)
     hidden = [image for image, version in versions.items() if version is None]
-    if hidden:
-        return unknown("irsa cannot see which SDK is in the image", images=listed(hidden))
-    return ok("the images' AWS CLI is recent enough", images=listed(versions))
+    some(hidden, "the images' AWS CLI is recent enough", images=listed(versions))
+    return unknown("irsa cannot see which SDK is in the image", images=listed(hidden))

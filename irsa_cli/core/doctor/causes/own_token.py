@@ -1,4 +1,4 @@
-"""Causes in tokens: a container with its own token and role, or a token file that is missing or stale.
+"""Causes in what pods do themselves: a token of their own, a stale token file, and role chaining.
 
 The webhook is not involved in a projected token from the pod template; with an annotation it would mount a
 second token at the same path, which Kubernetes rejects.
@@ -7,30 +7,71 @@ https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-accou
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.commands import by_template, edit, of_role, rewrite_trust
-from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.commands import (
+    by_template,
+    edit,
+    of_account,
+    of_power,
+    of_role,
+    proposed,
+    rewrite_trust,
+)
+from irsa_cli.core.doctor.facts import Facts, Subject, there
+from irsa_cli.core.doctor.finding import (
+    Decided,
+    Judgement,
+    check_of,
+    hint,
+    ok,
+    problem,
+    some,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
     TOKEN_VOLUME,
+    annotations_of,
     audience_of,
+    config_map_of,
     identity_of,
     injected,
     injected_users,
+    leaves_the_token_to_it,
     listed,
+    pod_names,
+    takes_profile,
     where,
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
 from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.plan.rules import UnreadableNote
+from irsa_cli.core.plan.states import TARGET_ANNOTATION
+from irsa_cli.core.policies.statements import statements, tests_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.assuming import Said, lacking
+from irsa_cli.core.trust.chain import (
+    LONGEST_SESSION,
+    POLICY_NAME,
+    PROFILE,
+    Chain,
+    answer_of,
+    chain_of_notes,
+    target_of,
+)
+from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.arn import is_role, role_arn
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.shown import shown
 
@@ -49,31 +90,23 @@ def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
     found = ((pod, item, own_volume(pod, item)) for pod in subject.known_users() for item in pod.containers)
     return tuple(
-        OwnToken(pod, item, str(item.env[ROLE_ENV]), volume)
+        OwnToken(pod, item, role, volume)
         for pod, item, volume in found
-        if volume is not None and item.env[ROLE_ENV]
+        if volume is not None and (role := item.env[ROLE_ENV])
     )
 
 
 def hidden_tokens(facts: Facts) -> list[tuple[Pod, Container]]:
     """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
-    subject, wanted = facts.named, audience_of(facts, facts.named)
-    return [
-        (pod, item)
-        for pod in subject.known_users()
-        for item in pod.containers
-        if _role_is_hidden(item)
-        and any(
-            volume.audience == wanted and volume.name in item.mounts and volume.name != TOKEN_VOLUME
-            for volume in pod.volumes
-        )
-    ]
-
-
-def _role_is_hidden(container: Container) -> bool:
-    if ROLE_ENV in container.env:
-        return container.env[ROLE_ENV] is None
-    return bool(container.sources)
+    wanted, found = audience_of(facts, facts.named), []
+    for pod in facts.named.known_users():
+        volumes = [volume.name for volume in pod.volumes if volume.audience == wanted]
+        tokens = {name for name in volumes if name != TOKEN_VOLUME}
+        for item in pod.containers:
+            role_is_hidden = item.env[ROLE_ENV] is None if ROLE_ENV in item.env else bool(item.sources)
+            if role_is_hidden and tokens & set(item.mounts):
+                found.append((pod, item))
+    return found
 
 
 def own_volume(pod: Pod, container: Container) -> Volume | None:
@@ -117,14 +150,10 @@ def roles_named(subject: Subject) -> list[str]:
 @check_of("pod-own-token")
 def _own_token(facts: Facts) -> Judgement:
     have(facts.named.pods)
-    found, hidden = own_tokens(facts.named), hidden_tokens(facts)
-    if hidden:
-        return suspect(
-            "a container mounts its own token, and its role comes from a Secret or ConfigMap",
-            containers=where(hidden),
-        )
-    if not found:
-        return ok("no container mounts its own token")
+    if hidden := hidden_tokens(facts):
+        text = "a container mounts its own token, and its role comes from a Secret or ConfigMap"
+        return suspect(text, containers=where(hidden))
+    found = some(own_tokens(facts.named), "no container mounts its own token")
     why, places = "", where((item.pod, item.container) for item in found)
     for item in found:
         try:
@@ -141,7 +170,7 @@ def _own_token(facts: Facts) -> Judgement:
 
 def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
     """The problem of one container's role and token, if any."""
-    by_hand = edit(facts, item.pod)
+    by_hand, cluster = edit(facts, item.pod), facts.cluster
     said = {
         "container": where([(item.pod, item.container)]),
         "role": shown(item.role),
@@ -151,43 +180,26 @@ def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
         return problem(f"its {ROLE_ENV} is not a role ARN", fix=by_hand, **said)
     role = have(facts.named.own_roles.get(item.role))
     if role is None or role.arn != item.role:
-        there = {} if role is None else {"there_is": role.arn}
-        return problem("no role has this ARN", fix=by_hand, **said, **there)
-    identity = _identity(facts, item)
-    accepted = _audiences(facts, role)
-    if accepted is not None and identity.audience not in accepted:
-        text = "the OIDC provider does not accept the token's audience"
-        return problem(text, fix=by_hand, **said, provider=listed(map(shown, accepted)) or "none")
+        there_is = {} if role is None else {"there_is": role.arn}
+        return problem("no role has this ARN", fix=by_hand, **said, **there_is)
+    account, audience = role_arn(item.role).account, item.volume.audience or cluster.issuer
+    provider = provider_arn(cluster.partition, account, cluster.issuer)
+    identity = replace(identity_of(facts, facts.named), provider_arn=provider, audience=audience)
+    if account == cluster.home:
+        missing = "the cluster's issuer has no OIDC provider; see provider-missing"
+        accepted = there(facts.provider, missing).audiences
+        if audience not in accepted:
+            text = "the OIDC provider does not accept the token's audience"
+            return problem(text, fix=by_hand, **said, provider=listed(map(shown, accepted)) or "none")
     wrong = flaws(role.trust, identity, now=facts.now)
-    certain = [flaw for flaw in wrong if not flaw.unknown]
-    if wrong and not certain:
+    if not wrong:
+        return None
+    flaw = next((flaw for flaw in wrong if not flaw.unknown), None)
+    if flaw is None:
         raise CannotTell(wrong[0].text)
-    if not certain:
-        return None
-    flaw = certain[0]
-    return problem(
-        f"the role's trust policy does not allow its token: {flaw.text}",
-        fix=_admit(facts, role, identity) or by_hand,
-        **said,
-        policy=flaw.found,
-        token=flaw.expected,
-    )
-
-
-def _identity(facts: Facts, item: OwnToken) -> WebIdentity:
-    cluster = facts.cluster
-    provider = provider_arn(cluster.partition, role_arn(item.role).account, cluster.issuer)
-    known = identity_of(facts, facts.named)
-    return replace(known, provider_arn=provider, audience=item.volume.audience or cluster.issuer)
-
-
-def _audiences(facts: Facts, role: Role) -> list[str] | None:
-    if role_arn(role.arn).account != facts.cluster.home:
-        return None
-    provider = have(facts.provider)
-    if provider is None:
-        raise CannotTell("the cluster's issuer has no OIDC provider; see provider-missing")
-    return provider.audiences
+    text = f"the role's trust policy does not allow its token: {flaw.text}"
+    fix = _admit(facts, role, identity) or by_hand
+    return problem(text, fix=fix, **said, policy=flaw.found, token=flaw.expected)
 
 
 def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
@@ -201,9 +213,8 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
 
 @check_of("pod-token-volume")
 def _volume(facts: Facts) -> Judgement:
-    found = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
-    if not found:
-        return ok("the token file is mounted")
+    lacking = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
+    found = some(lacking, "the token file is mounted")
     pod, item = found[0]
     text = f"no volume with a token is mounted at {item.env[TOKEN_ENV]}"
     return by_template(facts, found, text, volumes=listed(volume.name for volume in pod.volumes) or "none")
@@ -215,32 +226,170 @@ def _has_token(pod: Pod, container: Container) -> bool:
         return True  # The variable has a hidden source.
     # Windows writes the same path with other slashes and a drive.
     path = file.replace("\\", "/").removeprefix("C:")
-    tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
-    return any(
-        path == _file_at(mount, tokens[name], container.parts.get(name, ""))
-        for name, mount in container.mounts.items()
-        if name in tokens
-    )
-
-
-def _file_at(mount: str, token: str, part: str) -> str:
-    if not part:
-        return f"{mount.rstrip('/')}/{token}"
-    inside = token.removeprefix(part.rstrip("/")).lstrip("/") if f"{token}/".startswith(part) else token
-    return f"{mount.rstrip('/')}/{inside}" if inside else mount.rstrip("/")
+    for volume in pod.volumes:
+        if volume.audience is None or volume.name not in container.mounts:
+            continue
+        mount, inside = container.mounts[volume.name].rstrip("/"), volume.path
+        part = container.parts.get(volume.name, "")
+        if part and f"{inside}/".startswith(part):
+            inside = inside.removeprefix(part.rstrip("/")).lstrip("/")
+        if path == (f"{mount}/{inside}" if inside or not part else mount):
+            return True
+    return False
 
 
 @check_of("pod-token-kept")
 def _kept(facts: Facts) -> Judgement:
-    found = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
-    if not found:
-        return ok("no token file is mounted by subPath")
+    kept = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
+    found = some(kept, "no token file is mounted by subPath")
     text = "kubelet does not renew files that are mounted by subPath"
     return by_template(facts, found, text, file=str(found[0][1].env[TOKEN_ENV]))
 
 
 def _is_kept(pod: Pod, container: Container) -> bool:
     volume = volume_at(pod, container, container.env[TOKEN_ENV] or "")
-    if volume is None or volume.audience is None or container.init or pod.owner.startswith("Job/"):
-        return False  # Init containers and Jobs end before their token expires.
-    return volume.name in container.parts
+    # Init containers and Jobs end before their token expires.
+    ends = container.init or pod.owner.startswith("Job/")
+    return bool(volume and volume.audience is not None and volume.name in container.parts and not ends)
+
+
+_NONE = "it has no target role"
+_UNIQUE_ID = re.compile(r"AROA[A-Z0-9]{12,}", re.ASCII)
+_DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | re.ASCII)
+
+
+def _chain(facts: Facts) -> Chain:
+    have(facts.named.account)
+    said = annotations_of(facts.named)
+    if TARGET_ANNOTATION not in said:
+        raise Decided(ok(_NONE))
+    target, tags = _granted(facts)
+    try:
+        found = chain_of_notes(str(facts.named.role_arn()), said)
+    except UnreadableNote as error:
+        raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
+    if found is None:
+        raise Decided(ok(_NONE))
+    return replace(found, tag_session=tags and target == found.target_arn)
+
+
+def _granted(facts: Facts) -> tuple[str, bool]:
+    """The target role in irsa's policy on the role, '' without one, and whether it allows session tags."""
+    role = facts.named.role
+    policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
+    return target_of(policies.get(POLICY_NAME, {}))
+
+
+def _refused(said: tuple[Said, ...], fine: str, chain: Chain) -> str:
+    """Why one side refuses; if it does not, the check ends."""
+    if answer_of(said) is Answer.YES:
+        raise Decided(ok(fine, target=chain.target_arn))
+    reasons = "; ".join(item.why for item in lacking(said, answer_of(said)))
+    if answer_of(said) is Answer.UNKNOWN:
+        raise Decided(unknown(reasons))
+    return reasons
+
+
+@check_of("chain-permission")
+def _permission(facts: Facts) -> Judgement:
+    chain = _chain(facts)
+    role = have(facts.named.role)
+    if role is None:
+        return unknown("the role does not exist; see role-missing")
+    policies, boundary = have(role.policies), have(role.boundary_policy) if role.boundary else None
+    said = chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
+    why = _refused(said, "the role may assume the target role", chain)
+    fix = _proposed(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain)
+    text = "no policy allows the role to assume the target role"
+    return problem(text, fix=fix, target=chain.target_arn, why=why)
+
+
+@check_of("chain-external-id")
+def _external_id(facts: Facts) -> Judgement:
+    chain = _chain(facts)
+    target = have(facts.named.chain_target)
+    if target is None or answer_of(chain.judge(target.trust)) is not Answer.NO:
+        return ok("the external ID is not the problem", target=chain.target_arn)
+    fitting = next(iter(_fitting(chain, target)), "")
+    wanted = some(fitting, "the external ID is not the only problem", target=chain.target_arn)
+    return problem(
+        "the target's trust policy requires another external ID",
+        fix=_update(facts, f"--external-id {shlex.quote(wanted)}", chain),
+        current=chain.external_id or "none",
+        required=wanted,
+    )
+
+
+def _fitting(chain: Chain, target: Role) -> Iterator[str]:
+    for _, values in tests_of_key(statements(target.trust), "sts:ExternalId"):
+        for value in values:
+            try:
+                other = replace(chain, external_id=value)
+            except InvalidInput:  # No flag accepts it.
+                continue
+            if answer_of(other.judge(target.trust)) is Answer.YES:
+                yield value
+
+
+@check_of("chain-trust")
+def _trust(facts: Facts) -> Judgement:
+    chain = _chain(facts)
+    target = have(facts.named.chain_target)
+    if target is None:
+        fix = _update(facts, "--target-role ARN", chain)
+        return problem("the target role does not exist", fix=fix, target=chain.target_arn)
+    why = _refused(chain.judge(target.trust), "the target trusts the role", chain)
+    if any(_fitting(chain, target)):
+        return ok("it trusts the role with another external ID; see chain-external-id")
+    gone = sorted(set(_UNIQUE_ID.findall(str(target.trust))))
+    if gone:
+        why = f"it trusts {', '.join(gone)}, the unique ID of a deleted or recreated role"
+    fix = _proposed(facts, "--update-target-trust", chain)
+    text = "the target's trust policy does not allow the role"
+    return problem(text, fix=fix, target=chain.target_arn, why=why)
+
+
+@check_of("chain-session")
+def _session(facts: Facts) -> Judgement:
+    chain = _chain(facts)
+    text = have(facts.named.aws_config)
+    if text is None:
+        return ok("irsa did not write an AWS configuration for it")
+    part = text.partition(f"[profile {PROFILE}]")[2].partition("[")[0]
+    longest = max(map(int, _DURATION.findall(part)), default=0)
+    if longest <= LONGEST_SESSION:
+        return ok("the AWS configuration asks for an hour at most")
+    fix = _update(facts, f"--aws-config-map {shlex.quote(config_map_of(facts.named))}", chain)
+    text = f"STS rejects chained sessions longer than {LONGEST_SESSION} s"
+    return problem(text, fix=fix, duration=f"{longest} s")
+
+
+def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
+    """The command, as a question if irsa's policy on the role does not contain the target."""
+    target = facts.named.chain_target
+    why = of_power(target) if isinstance(target, Role) else "its permissions are unknown"
+    if _granted(facts)[0] != chain.target_arn:
+        why = "only the ServiceAccount's annotation refers to it"
+    return proposed(why, chain.target_arn, _update(facts, flags, chain))
+
+
+def _update(facts: Facts, flags: str, chain: Chain) -> str:
+    needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
+    way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
+    return of_account(facts, "update-sa", facts.named, flags + way)
+
+
+@check_of("chain-pod")
+def _pods(facts: Facts) -> Judgement:
+    have(facts.named.account)
+    name = some(config_map_of(facts.named), "irsa did not write an AWS configuration for it")
+    pods = facts.named.users()
+    going = [(pod, item) for pod in pods for item in pod.containers if takes_profile(facts, pod, item)]
+    staying = [pod for pod in pods if pod not in [other for other, _ in going]]
+    if staying:
+        text = "no container uses the ConfigMap's profile; the program may assume the target role itself"
+        return suspect(text, pods=pod_names(staying), config_map=name)
+    by_token = [(pod, item) for pod, item in going if not leaves_the_token_to_it(item)]
+    found = some(by_token, "the pods use the ConfigMap's profile", config_map=name)
+    text = "the SDKs for Go, Java, .NET and PHP use the token before the profile"
+    return hint(text, containers=where(found))

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 
-from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
-from irsa_cli.core.doctor.commands import by_restart, eks, in_account, of_power, restart, rewrite_trust
-from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known
-from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import listed, pod_names, starts
+from irsa_cli.core.doctor.commands import (
+    by_mark,
+    by_restart,
+    eks,
+    in_account,
+    of_power,
+    restart,
+    rewrite_trust,
+    webhook_shown,
+)
+from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known, there
+from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.subjects import (
+    POD_IDENTITY_ENV,
+    excluding,
+    has_pod_identity,
+    is_shown,
+    listed,
+    opted_out,
+    pod_names,
+    starts,
+    webhooks_of,
+)
 from irsa_cli.core.objects.agent_access import runs_without
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import pod_identity
 from irsa_cli.core.trust.assuming import Said, lacking
@@ -39,13 +60,17 @@ def _trust(facts: Facts) -> Judgement:
     association = association_of(facts)
     role = have(facts.named.association_role)
     if role is None:
-        return problem(
-            "the association's role does not exist",
-            fix=eks(facts, "list-pod-identity-associations"),
-            role=association.role_arn,
-        )
+        return _no_role(facts, "role", association.role_arn)
     said = _said_to_service(facts, association, role)
-    return _judged(facts, role, said, _admit(facts, association, role))
+    # For this ServiceAccount alone.
+    names, tagged = (facts.named.namespace, facts.named.name), not association.without_tags
+    wanted = pod_identity.statement(facts.cluster, *names, tagged=tagged)
+    return _judged(facts, role, said, wanted)
+
+
+def _no_role(facts: Facts, what: str, arn: str) -> Judgement:
+    fix = eks(facts, "list-pod-identity-associations")
+    return problem(f"the association's {what} does not exist", fix=fix, role=arn)
 
 
 def _said_to_service(facts: Facts, association: Association, role: Role) -> tuple[Said, ...]:
@@ -58,42 +83,29 @@ def serves_pod_identity(facts: Facts, association: Association, role: Role) -> b
     return all(item.answer is Answer.YES for item in _said_to_service(facts, association, role))
 
 
-def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
+def _judged(facts: Facts, role: Role, said: tuple[Said, ...], wanted: Document) -> Judgement:
+    """Judge a trust policy by what was said about it; `wanted` is the statement that it needs."""
     refused = list(lacking(said, Answer.NO))
     if refused:
-        denied = any(item.why.startswith("a Deny") for item in refused)
-        look = f"iam get-role --role-name {shlex.quote(role.name)} # see its Deny"
-        return problem(
-            "; ".join(dict.fromkeys(item.why for item in refused)),
-            fix=in_account(facts, role.account, look) if denied else fix,
-            role=role.arn,
-            missing=listed(item.action for item in refused),
-        )
+        fix = rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
+        if any(item.why.startswith("a Deny") for item in refused):
+            look = f"iam get-role --role-name {shlex.quote(role.name)} # see its Deny"
+            fix = in_account(facts, role.account, look)
+        text = "; ".join(dict.fromkeys(item.why for item in refused))
+        return problem(text, fix=fix, role=role.arn, missing=listed(item.action for item in refused))
     unsure = list(lacking(said, Answer.UNKNOWN))
     if unsure:
         return unknown("; ".join(dict.fromkeys(item.why for item in unsure)), role=role.arn)
     return ok("its trust policy allows the required actions", role=role.arn)
 
 
-def _admit(facts: Facts, association: Association, role: Role) -> str:
-    """The command that adds the statement that EKS Pod Identity needs, for this ServiceAccount alone."""
-    names, tagged = (facts.named.namespace, facts.named.name), not association.without_tags
-    wanted = pod_identity.statement(facts.cluster, *names, tagged=tagged)
-    return rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
-
-
 @check_of("pod-identity-target")
 def _target(facts: Facts) -> Judgement:
     association = association_of(facts)
-    if not association.target_role_arn:
-        return ok("the association has no target role")
+    arn = some(association.target_role_arn, "the association has no target role")
     role = have(facts.named.target_role)
     if role is None:
-        return problem(
-            "the association's target role does not exist",
-            fix=eks(facts, "list-pod-identity-associations"),
-            role=association.target_role_arn,
-        )
+        return _no_role(facts, "target role", arn)
     tagged, external_id = not association.without_tags, association.external_id
     wanted: Document = {
         "Effect": "Allow",
@@ -103,9 +115,7 @@ def _target(facts: Facts) -> Judgement:
     if external_id:
         wanted["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
     of = (facts.cluster, facts.named, association.role_arn, external_id)
-    said = pod_identity.said_to_role(role.trust, *of, tagged=tagged)
-    fix = rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
-    return _judged(facts, role, said, fix)
+    return _judged(facts, role, pod_identity.said_to_role(role.trust, *of, tagged=tagged), wanted)
 
 
 @check_of("pod-identity-agent")
@@ -134,18 +144,15 @@ def _endpoint(facts: Facts) -> Judgement:
 def _platform(facts: Facts) -> Judgement:
     association = association_of(facts)
     users = facts.named.users()
-    found = [pod for pod in users if runs_without(pod)]
-    if not found:
-        return ok("none of its pods runs on Fargate or Windows")
+    found = some([pod for pod in users if runs_without(pod)], "none of its pods runs on Fargate or Windows")
     # Pods of the same ServiceAccount that run elsewhere have their credentials by the association.
     verb = "delete" if len(found) == len(users) else "describe"
-    commands = [
-        eks(facts, f"{verb}-pod-identity-association", f"--association-id {shlex.quote(association.id)}"),
-        *(restart(facts, found).splitlines() if verb == "delete" else ()),
-    ]
+    fix = eks(facts, f"{verb}-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
+    if verb == "delete":
+        fix = f"{fix}\n{restart(facts, found)}"
     return problem(
-        "the EKS Pod Identity agent does not run on Fargate and Windows",
-        fix="\n".join(commands),
+        "the agent does not run on Fargate and Windows",
+        fix=fix,
         pods=pod_names(found),
         run_on=listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
     )
@@ -153,26 +160,26 @@ def _platform(facts: Facts) -> Judgement:
 
 @check_of("pod-older-than-association")
 def _older(facts: Facts) -> Judgement:
-    association = association_of(facts)
-    made = association.created
-    if made is None:
-        raise CannotTell("EKS did not return when the association was created")
+    made = _created(association_of(facts))
     users = [pod for pod in facts.named.users() if has_nothing(pod) and not opted_out(pod)]
-    found = [pod for pod in users if pod.created and pod.created < made]
-    if not found:
-        return ok("no pod without credentials is older than the association", created=made.isoformat())
+    older = [pod for pod in users if pod.created and pod.created < made]
+    fine = "no pod without credentials is older than the association"
+    found = some(older, fine, created=made.isoformat())
     text = "they have no credentials; new pods would get the association's role"
     expected = f"created after {made.isoformat()}"
     return by_restart(facts, found, text, started=starts(found), expected=expected)
+
+
+def _created(association: Association) -> datetime:
+    return there(association.created, "EKS did not return when the association was created")
 
 
 @check_of("pod-identity-gone")
 def _gone(facts: Facts) -> Judgement:
     if have(facts.named.association) is not None:
         return ok("its association exists")
-    found = [pod for pod in facts.named.users() if was_associated(pod)]
-    if not found:
-        return ok("no pod uses EKS Pod Identity")
+    associated = [pod for pod in facts.named.users() if was_associated(pod)]
+    found = some(associated, "no pod uses EKS Pod Identity")
     text = "they were created with the association and keep its variables until they restart"
     return by_restart(facts, found, text, association="none")
 
@@ -184,82 +191,164 @@ def was_associated(pod: Pod) -> bool:
     return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))
 
 
-LOST = "pod-identity-other-name"
-
-
 def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether of two ServiceAccounts (namespace, name) one may have been meant by the other's name."""
-    if one[0] == other[0]:
-        return is_near(one[1], other[1])
-    return one[1] == other[1] != "default"
+    return is_near(one[1], other[1]) if one[0] == other[0] else one[1] == other[1] != "default"
 
 
 def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     """Associations for nearly its name of which nobody has anything, while its own pods have nothing."""
-    subject = facts.named
+    subject, accounts = facts.named, facts.accounts
     if subject.association is not None or not any(map(has_nothing, subject.known_users())):
         return ()
-    return tuple(item for item in known(subject.other_associations) if _is_unused(facts, item))
+    names = {item.full_name for item in known(accounts)}
+    used = {pod.service_account for pod in subject.living()}
+    return tuple(
+        other
+        for other in known(subject.other_associations)
+        if (isinstance(accounts, tuple) and other.full_name not in names)
+        or (other.namespace == subject.namespace and other.name not in used)
+    )
 
 
-def _is_unused(facts: Facts, other: OtherAssociation) -> bool:
-    accounts = facts.accounts if isinstance(facts.accounts, tuple) else None
-    if accounts is not None and all(item.full_name != other.full_name for item in accounts):
-        return True
-    used = {pod.service_account for pod in known(facts.named.pods) if pod.is_alive}
-    return other.namespace == facts.named.namespace and other.name not in used
-
-
-@check_of(LOST)
+@check_of("pod-identity-other-name")
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named
     account = subject.existing()
     if have(subject.association) is not None or has_role(account):
         return ok("it has a role")
-    others = have(subject.other_associations)
-    if not others:
-        return ok("no association has a similar name")
+    others = some(have(subject.other_associations), "no association has a similar name")
     lost = unused(facts)
+    roles = (item.association for item in lost or others)
+    named = [item.role_arn for item in roles if isinstance(item, Association) and item.role_arn]
+    said = {"association_for": listed(item.full_name for item in lost or others)}
+    said |= {"its_role": listed(named)} if named else {}
     if not lost:
-        return unknown("associations exist for a similar name or another namespace", **_of(others))
+        return unknown("associations exist for a similar name or another namespace", **said)
     pods = [pod for pod in subject.users() if has_nothing(pod)]
     return problem(
         "it has no role, and no pod uses the ServiceAccount with the association",
         fix=f"{_associate(facts, lost)}\n{restart(facts, pods)}".rstrip(),
-        **_of(lost),
+        **said,
         found=subject.full_name,
         pods=pod_names(pods),
     )
 
 
-def _of(others: tuple[OtherAssociation, ...]) -> dict[str, str]:
-    roles = (item.association for item in others)
-    named = [item.role_arn for item in roles if isinstance(item, Association) and item.role_arn]
-    found = {"association_for": listed(item.full_name for item in others)}
-    return {**found, "its_role": listed(named)} if named else found
-
-
 def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
     """The command that associates the role; one to look first, where its trust policy would not do."""
-    other, subject = lost[0], facts.named
-    if len(lost) > 1 or not isinstance(other.association, Association) or not other.association.role_arn:
+    association, subject = lost[0].association, facts.named
+    if len(lost) > 1 or not isinstance(association, Association) or not association.role_arn:
         return eks(facts, "list-pod-identity-associations")
-    command = eks(
-        facts,
-        "create-pod-identity-association",
-        f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
-        f" --role-arn {shlex.quote(other.association.role_arn)}",
-    )
-    if _would_serve(facts, other):
+    what = f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
+    role = f"--role-arn {shlex.quote(association.role_arn)}"
+    command = eks(facts, "create-pod-identity-association", f"{what} {role}")
+    if _would_serve(facts, association, lost[0].role):
         return command
-    name = shlex.quote(other.association.role_arn.rsplit("/", 1)[-1])
+    name = shlex.quote(association.role_arn.rsplit("/", 1)[-1])
     look = facts.reach.aws(f"iam get-role --role-name {name}")
     return f"{look} # its trust policy must allow this ServiceAccount\n# {command}"
 
 
-def _would_serve(facts: Facts, other: OtherAssociation) -> bool:
-    association = other.association
-    if not isinstance(association, Association) or association.target_role_arn or association.without_tags:
+def _would_serve(facts: Facts, association: Association, role: Role | Unreadable | None) -> bool:
+    if association.target_role_arn or association.without_tags or not isinstance(role, Role):
         return False
     desired = replace(facts, subject=replace(facts.named, association=association))
-    return isinstance(other.role, Role) and serves_pod_identity(desired, association, other.role)
+    return serves_pod_identity(desired, association, role)
+
+
+_AGENTS = f"get pods -o wide --selector app.kubernetes.io/name={AGENT}"
+UNTIL_KNOWN = timedelta(minutes=2)
+"""How long the webhook may not know a new association: they are eventually consistent."""
+TOO_NEW = "the association is new, and the webhook may not know of it yet"
+
+
+@check_of("pod-identity-agent-down")
+def _agent_down(facts: Facts) -> Judgement:
+    subject = facts.named
+    association_of(facts)
+    if not have(subject.agent):
+        raise CannotTell("the cluster has no EKS Pod Identity agent; see pod-identity-agent")
+    if subject.agents is None:
+        return ok("the agent is built into the nodes")
+    agents = have(subject.agents)
+    users = [pod for pod in subject.users() if not runs_without(pod)]
+    placed = [pod for pod in users if pod.node]
+    if not agents:
+        text = "the agent's add-on is installed, but kube-system has no pods of it"
+        return suspect(text, pods=pod_names(placed)) if placed else unknown(text)
+    served = {pod.node for pod in agents if _is_up(pod)}
+    bad = [pod for pod in agents if not _is_up(pod)]
+    alone = [pod for pod in placed if pod.node not in served]
+    if alone or (users and not served):
+        return _down(facts, alone or users, bad)
+    if bad and len(placed) < len(users):
+        text = "some pods of the agent do not run, and some pods are not scheduled yet"
+        return unknown(text, agent=_states(bad))
+    return ok("the agent runs on the pods' nodes")
+
+
+def _down(facts: Facts, pods: list[Pod], bad: list[Pod]) -> Judgement:
+    nodes = sorted({pod.node for pod in pods if pod.node})
+    there = [pod for pod in bad if not nodes or pod.node in nodes]
+    return problem(
+        "nothing answers credential requests on these nodes",
+        fix=facts.reach.kubectl(_AGENTS, "kube-system"),
+        pods=pod_names(pods),
+        **({"nodes": listed(nodes)} if nodes else {}),
+        agent=_states(there) if there else "not on these nodes",
+    )
+
+
+def _is_up(pod: Pod) -> bool:
+    return pod.phase == "Running" and pod.ready is not False and not pod.waiting
+
+
+def _states(agents: Iterable[Pod]) -> str:
+    def state(pod: Pod) -> str:
+        return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "unknown phase")
+
+    return listed(f"{pod.name}: {state(pod)}" for pod in agents)
+
+
+@check_of("pod-identity-missed")
+def _missed_association(facts: Facts) -> Judgement:
+    association = association_of(facts)
+    made = _created(association)
+    users = [pod for pod in facts.named.users() if not runs_without(pod)]
+    newer = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= made]
+    bare = some(newer, "all pods newer than the association have its variables")
+    found = [pod for pod in bare if not opted_out(pod)]
+    if not found:
+        return by_mark(facts, bare, on_purpose=any(not has_nothing(pod) for pod in users))
+    evidence = {"pods": pod_names(found), "started": starts(found)}
+    return _by_probe(facts, made, found, {**evidence, "association": f"created {made.isoformat()}"})
+
+
+def _by_probe(facts: Facts, made: datetime, found: list[Pod], evidence: dict[str, str]) -> Judgement:
+    """Judge pods without variables by whether a new pod would get them."""
+    subject = facts.named
+    configuration, why = _passed_over(facts, found[0])
+    if configuration:
+        return problem(why, fix=webhook_shown(facts, configuration), **evidence)
+    if isinstance(subject.probe, Unreadable):
+        text = "they have no credentials, and irsa cannot tell whether new pods would get them"
+        return suspect(text, **evidence, the_API_server_says=subject.probe.why)
+    if has_pod_identity(subject.probe):
+        text = "the webhook missed them; new pods would get the variables"
+        return problem(text, fix=restart(facts, found), **evidence)
+    if facts.now - made < UNTIL_KNOWN:
+        return suspect(TOO_NEW, **evidence)
+    raise CannotTell("neither they nor a dry-run pod got the variables; see webhook-failing")
+
+
+def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
+    """The webhook whose selectors exclude the pod, and the reason; empty strings if none does."""
+    with suppress(CannotTell):
+        configuration, _ = excluding(facts, facts.named)
+        if configuration:
+            return configuration, "the namespace's labels do not match the webhook's namespaceSelector"
+    if is_shown(facts, pod):
+        return "", ""
+    name = webhooks_of(facts)[0].configuration
+    return name, "the pods' labels do not match the webhook's objectSelector"

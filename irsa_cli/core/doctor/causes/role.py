@@ -9,11 +9,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
-from irsa_cli.core.doctor.clues.meant import admitting
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles, require_admitted
-from irsa_cli.core.doctor.commands import admit, in_account, is_made_for, make, of_role, rewrite_trust
+from irsa_cli.core.doctor.commands import (
+    admit,
+    commented,
+    in_account,
+    is_made_for,
+    make,
+    of_role,
+    rewrite_trust,
+)
 from irsa_cli.core.doctor.facts import Facts, known
-from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, unknown
+from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, some, unknown
 from irsa_cli.core.doctor.subjects import (
     annotations_of,
     audience_of,
@@ -63,24 +70,14 @@ def _incomplete(facts: Facts) -> Judgement:
     if life.is_over:
         return ok("no irsa run is changing the role or was interrupted")
     again = f"{make(facts, facts.named)} # run the same command again to complete the role"
-    return problem(
-        f"the role is {life.stage.value}: {life.why}",
-        # Pasted, only the first does something: to give the role up is a decision.
-        fix="\n".join(
-            (
-                again,
-                "# or, to delete it:",
-                *(f"# {line}" for line in life.deletion(facts.reach.irsa)),
-            )
-        ),
-        role=role.arn,
-    )
+    # Pasted, only the first does something: to give the role up is a decision.
+    other = commented(("# or, to delete it:", *life.deletion(facts.reach.irsa)))
+    return problem(f"the role is {life.stage.value}: {life.why}", fix=f"{again}\n{other}", role=role.arn)
 
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
-    subject = facts.named
-    annotations = annotations_of(subject)
-    for item in () if annotations.get(ROLE_ARN_ANNOTATION) else admitting(subject):
+    subject, annotations = facts.named, annotations_of(facts.named)
+    for item in () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates):
         if isinstance(item.role, Role) and is_made_for(facts, subject, item.role):
             return item.role, lifecycle.of(item.role.tags, named=False)
     role = subject.annotated_role()
@@ -91,18 +88,17 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
 @check_of("permissions-boundary")
 def _boundary(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
-    if not role.boundary:
-        return ok("the role has no permissions boundary")
+    boundary = some(role.boundary, "the role has no permissions boundary")
     document = have(role.boundary_policy)
     if document is None:
-        return unknown("the boundary policy does not exist", boundary=role.boundary)
+        return unknown("the boundary policy does not exist", boundary=boundary)
     allowed = allowed_actions(have(role.policies).values())
     within = allowed_actions([document])
     if not allowed or any(overlap(one, other) for one in allowed for other in within):
-        return ok("the boundary and the policies have actions in common", boundary=role.boundary)
+        return ok("the boundary and the policies have actions in common", boundary=boundary)
     return problem(
         "the boundary and the role's policies have no action in common",
-        fix=in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(role.boundary)}"),
+        fix=in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(boundary)}"),
         policies=listed(sorted(allowed)),
         boundary=listed(sorted(within)) or "nothing",
     )
@@ -144,17 +140,15 @@ def _organization(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     require_admitted(facts)
     mine = [event for event in known(subject.events) if event.role_arn == role.arn]
-    admitted = next((event for event in mine if not event.error), None)
-    if admitted is not None:
-        return ok("STS has accepted the ServiceAccount's token", last=admitted.time.isoformat())
-    denied = next((event for event in mine if event.error == "AccessDenied"), None)
-    if denied is None:
-        return unknown(why_no_call(facts, "irsa cannot read organization policies"))
-    return unknown(
-        "STS denied the token, although the current trust policy allows it; irsa cannot read organization"
-        " policies",
-        last=denied.time.isoformat(),
-    )
+    for event in mine:
+        if not event.error:
+            return ok("STS has accepted the ServiceAccount's token", last=event.time.isoformat())
+    denied = [event.time.isoformat() for event in mine if event.error == "AccessDenied"]
+    hidden = "irsa cannot read organization policies"
+    if not denied:
+        return unknown(why_no_call(facts, hidden))
+    text = f"STS denied the token, although the current trust policy allows it; {hidden}"
+    return unknown(text, last=denied[0])
 
 
 @check_of("role-wide-trust")
@@ -163,9 +157,8 @@ def _wide(facts: Facts) -> Judgement:
     # Whom the trust lets in is known without the policies; how much that matters is not.
     policies = {} if isinstance(role.policies, Unreadable) else role.policies
     much = power(policies, policies, role.boundary)
-    found = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
-    if not found:
-        return ok("the trust policy allows only the ServiceAccounts that it names")
+    wide = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
+    found = some(wide, "the trust policy allows only the ServiceAccounts that it names")
     return unknown(
         f"nothing is broken, but the trust policy is broad: {in_one_line(found)}",
         role=role.arn,
@@ -198,13 +191,12 @@ def _check(identifier: str, facts: Facts) -> Judgement:
     if other_roles(facts):
         return ok("another role fits better; see annotation-other-role")
     found = flaws_of(facts)
-    mine = [flaw for flaw in found if flaw.cause == identifier]
-    if not mine and found:
+    if not found:
+        return ok("; ".join(explain(role.trust, identity_of(facts, facts.named), now=facts.now).text))
+    flaw = next((flaw for flaw in found if flaw.cause == identifier), None)
+    if flaw is None:
         others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
         return ok(f"the trust policy has another problem; see {others}")
-    if not mine:
-        return ok("; ".join(explain(role.trust, identity_of(facts, facts.named), now=facts.now).text))
-    flaw = mine[0]
     evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
     if flaw.unknown:
         return unknown(flaw.text, **evidence)
@@ -220,16 +212,17 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
         # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
         why = "its trust policy seems to deny it on purpose"
         return _look(facts, role) if outlook.denied_by else _write(facts, role, document, why)
-    if voided(role.trust, identity):
-        # An additional statement would bypass the other conditions of this one.
+    # An additional statement would bypass the other conditions of a voided one; while a Deny applies, it is
+    # refused: the Deny goes first.
+    if voided(role.trust, identity) or explain(role.trust, identity, now=facts.now).denied_by:
         return _look(facts, role)
-    if explain(role.trust, identity, now=facts.now).denied_by:
-        return _look(facts, role)  # Adding a statement is refused while a Deny applies; that goes first.
     why = of_role(facts, facts.named, role.arn, audience=identity.audience)
-    pattern = _generated(facts, flaw)
-    if pattern:
+    match = GENERATED.fullmatch(facts.named.name)
+    if match is not None and flaw.cause in ("trust-generated-name", "trust-wildcard"):
+        # A pattern for a name that is generated with each release. It allows no more than the policy: it ends
+        # where the generated part begins. Other names come with it, in releases that nobody has seen.
+        pattern = subject_claim(facts.named.namespace, f"{match['stem']}-*")
         wanted = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
-        # Other names than the one that is there come with it, in releases that nobody has seen.
         return _write(facts, role, trust_policy.with_statement(role.trust, wanted), why)
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if Arn.parse(role.arn).account != facts.cluster.home or policy.size(document) > trust_limit(facts):
@@ -246,17 +239,6 @@ def _look(facts: Facts, role: Role) -> str:
     """Where only a person can tell what the policy is to say."""
     command = f"iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
     return in_account(facts, role.account, command)
-
-
-def _generated(facts: Facts, flaw: Flaw) -> str:
-    """The pattern for a ServiceAccount whose name is generated with each release; else ''.
-
-    It allows no more than the policy: it ends where the generated part of the name begins.
-    """
-    match = GENERATED.fullmatch(facts.named.name)
-    if match is None or flaw.cause not in ("trust-generated-name", "trust-wildcard"):
-        return ""
-    return subject_claim(facts.named.namespace, f"{match['stem']}-*")
 
 
 def _with_exceptions(

@@ -1,14 +1,20 @@
-"""Causes in the ServiceAccount itself: whether it exists, pods use it, and a run holds its lock."""
+"""Causes in the ServiceAccount itself and its pods: whether they exist, and why pods are not created."""
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib.resources import files
 
-from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
 from irsa_cli.core.doctor.clues.usage import (
     has_role,
     idle,
     is_meant,
+    is_near,
     is_of_app,
     made_by_it,
     neighbours,
@@ -20,19 +26,33 @@ from irsa_cli.core.doctor.commands import (
     commented,
     create,
     edit,
+    evidence,
     make,
+    make_or_attach,
     of_account,
+    question,
     restart,
-    set_account,
+    template,
 )
-from irsa_cli.core.doctor.facts import Facts, Subject, known
-from irsa_cli.core.doctor.finding import Judgement, check_of, comment, hint, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names
+from irsa_cli.core.doctor.facts import Facts, Subject, known, there
+from irsa_cli.core.doctor.finding import (
+    Judgement,
+    check_of,
+    comment,
+    hint,
+    ok,
+    problem,
+    some,
+    suspect,
+    unknown,
+)
+from irsa_cli.core.doctor.subjects import goes_by_profile, has_identity, is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import ROLLED, Pod, ServiceAccount, owner_of
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.kinds import ROLLED, Pod, RefusedPod, ServiceAccount, owner_of
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import slips
+from irsa_cli.core.values.cluster import Reach
 
 
 @check_of("service-account-missing")
@@ -43,25 +63,16 @@ def _missing(facts: Facts) -> Judgement:
     others = known(facts.accounts)
     if _elsewhere(others, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
-    here = [item.name for item in others if item.namespace == subject.namespace]
-    near = slips.near(subject.name, here)
+    near = slips.near(subject.name, [item.name for item in others if item.namespace == subject.namespace])
     namespace = "" if subject.namespace_labels is not None else ", and neither does its namespace"
-    association = subject.association
-    fix = create(facts) if isinstance(association, Association) else make_or_attach(facts)
+    association, fix, said = subject.association, make_or_attach(facts), evidence(facts)
+    if isinstance(association, Association):
+        fix, said = create(facts), {"association": f"{association.id} {association.role_arn}".rstrip()}
     if near and fix == make(facts, subject):
         meant = of_account(facts, "doctor", replace(subject, name=near[0]))
         fix = f"{meant}\n{comment('or, to create it:')}\n{comment(fix)}"
-    return problem(
-        f"ServiceAccount {subject.full_name} does not exist{namespace}",
-        fix=fix,
-        expected=subject.full_name,
-        similar=listed(near) or "none",
-        **(
-            {"association": f"{association.id} {association.role_arn}".rstrip()}
-            if isinstance(association, Association)
-            else evidence(facts)
-        ),
-    )
+    text = f"ServiceAccount {subject.full_name} does not exist{namespace}"
+    return problem(text, fix=fix, expected=subject.full_name, similar=listed(near) or "none", **said)
 
 
 def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[ServiceAccount]:
@@ -75,9 +86,8 @@ def _namespace(facts: Facts) -> Judgement:
     subject = facts.named
     if have(subject.account) is not None:
         return ok("the ServiceAccount is in this namespace")
-    found = _elsewhere(have(facts.accounts), subject)
-    if not found:
-        raise CannotTell("no other namespace has it; see service-account-missing")
+    missing = "no other namespace has it; see service-account-missing"
+    found = there(_elsewhere(have(facts.accounts), subject), missing)
     return problem(
         "another namespace has a ServiceAccount of this name with a role",
         fix=of_account(facts, "doctor", replace(subject, namespace=found[0].namespace)),
@@ -90,18 +100,15 @@ def _namespace(facts: Facts) -> Judgement:
 def _renamed(facts: Facts) -> Judgement:
     subject = facts.named
     subject.existing()
-    if not subject.renamed:
-        return ok("no role trusts a deleted ServiceAccount with a similar name")
-    pods = [pod for pod in subject.users() if is_bare(pod)]
-    if not pods:
-        return ok("its pods have an identity")
-    role, name = subject.renamed[0]
-    commands = [admit(facts, subject, item.arn) for item, _ in subject.renamed]
+    renamed = some(subject.renamed, "no role trusts a deleted ServiceAccount with a similar name")
+    pods = some([pod for pod in subject.users() if is_bare(pod)], "its pods have an identity")
+    role, name = renamed[0]
+    commands = [admit(facts, subject, item.arn) for item, _ in renamed]
     # Of several a person has to choose: pasted, nothing happens.
-    fix = "\n".join(f"# {line}" for line in commands) if len(commands) > 1 else commands[0]
+    fix = commented(commands) if len(commands) > 1 else f"{commands[0]}\n{restart(facts, pods)}"
     return problem(
         "it has no role, and the ServiceAccount that the role trusts does not exist",
-        fix=f"{fix}\n{restart(facts, pods)}" if len(commands) == 1 else fix,
+        fix=fix,
         role=role.arn,
         role_trusts=f"{subject.namespace}/{name}",
         found=subject.full_name,
@@ -112,28 +119,23 @@ def _renamed(facts: Facts) -> Judgement:
 @check_of("pod-service-account")
 def _service_account(facts: Facts) -> Judgement:
     subject = facts.named
-    account = subject.existing()
-    found = strays(facts) if has_role(account) else ()
-    if found:
+    with_role = has_role(subject.existing())
+    if with_role and (found := strays(facts)):
         return _stray(facts, found)
-    mates = released(facts) if has_role(account) else ()
-    if mates:
+    if with_role and (mates := released(facts)):
         return suspect(
             "no pod uses it, and the pods of its release use a ServiceAccount without a role",
             pods=pod_names(mates),
             pods_use=listed(sorted({pod.service_account for pod in mates})),
             to_change_it=_use(facts, mates[0]),
         )
-    idles = () if has_role(account) else idle(facts)
-    if idles:
+    if not with_role and (idles := idle(facts)):
         return _idle(facts, idles)
     pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
         return _used(facts)
-    others = listed(sorted({pod.service_account for pod in pods})) or "none"
-    evidence = {"in_use": others}
-    near = neighbours(facts)
-    if near:
+    evidence = {"in_use": listed(sorted({pod.service_account for pod in pods})) or "none"}
+    if near := neighbours(facts):
         evidence["similar_pods"] = f"{pod_names(near)}, with their own ServiceAccount"
     return unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
 
@@ -142,28 +144,23 @@ def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
     subject = facts.named
     pods = [pod for pod in subject.users() if is_bare(pod)]
     other = replace(facts, subject=replace(subject, name=found[0].name, account=found[0]))
-    return problem(
-        "it has no role, and no pod uses its release's ServiceAccount with a role",
-        fix=commented(_use(other, pods[0]).splitlines()),
-        pods=pod_names(pods),
-        pods_use=subject.name,
-        with_role=listed(item.name for item in found),
-    )
+    text = "it has no role, and no pod uses its release's ServiceAccount with a role"
+    fix, names = commented(_use(other, pods[0]).splitlines()), listed(item.name for item in found)
+    return problem(text, fix=fix, pods=pod_names(pods), pods_use=subject.name, with_role=names)
 
 
 def _used(facts: Facts) -> Judgement:
     """Pods use the ServiceAccount; others that they have made may be missing it."""
     subject = facts.named
     made, jobs = made_by_it(facts) if has_role(subject.existing()) else ((), ())
-    if not made and not jobs:
-        return ok("pods use the ServiceAccount")
+    found = some(made or jobs, "pods use the ServiceAccount")
     text = "pods of the same application use the ServiceAccount default, which has no role"
-    say, found = (suspect, made) if made else (hint, jobs)
+    say = suspect if made else hint
     return say(text, pods=pod_names(found), pods_use="default", expected=subject.name)
 
 
 def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
-    subject = facts.named
+    subject, first = facts.named, found[0]
     mine = [pod for pod in found if pod.namespace == subject.namespace]
     used = any(pod.service_account == subject.name and pod.is_alive for pod in have(subject.pods))
     if used:
@@ -172,28 +169,20 @@ def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
         text = "no pod uses it, and pods with its name use a ServiceAccount without a role"
     else:
         text = "no pod uses it; pods use a ServiceAccount of this name without a role in another namespace"
-    first = found[0]
-    here = first in mine and (first.service_account == "default" or is_of_app(first, subject.name))
+    names = {("" if pod in mine else f"{pod.namespace}/") + pod.service_account for pod in found}
+    if first in mine and (first.service_account == "default" or is_of_app(first, subject.name)):
+        fix = _use(facts, first)
+    else:  # They share a name only: how the ServiceAccount that they use gets the role.
+        other = replace(subject, namespace=first.namespace, name=first.service_account, account=None)
+        lines = admit(facts, other, subject.annotation()), restart(facts, [first])
+        fix = question(f"{other.full_name} needs the role", *"\n".join(lines).splitlines())
     return problem(
         text,
-        fix=_use(facts, first) if here else _admit_other(facts, first),
+        fix=fix,
         pods=pod_names(found),
-        pods_use=listed(sorted({_account_name(subject, pod) for pod in found})),
+        pods_use=listed(sorted(names)),
         expected=subject.name if mine or used else subject.full_name,
     )
-
-
-def _account_name(subject: Subject, pod: Pod) -> str:
-    own = pod.namespace == subject.namespace
-    return pod.service_account if own else f"{pod.namespace}/{pod.service_account}"
-
-
-def _admit_other(facts: Facts, pod: Pod) -> str:
-    """How the ServiceAccount that the pods use gets the role: a question, they share a name only."""
-    other = replace(facts.named, namespace=pod.namespace, name=pod.service_account, account=None)
-    ask = f"only if {other.full_name} needs the role, ask its owner:"
-    lines = "\n".join((admit(facts, other, facts.named.annotation()), restart(facts, [pod])))
-    return commented((comment(ask), *lines.splitlines()))
 
 
 def _use(facts: Facts, pod: Pod) -> str:
@@ -201,13 +190,16 @@ def _use(facts: Facts, pod: Pod) -> str:
     kind, owner = owner_of(pod)
     if kind not in ROLLED:
         return edit(facts, pod)
-    command = set_account(facts, pod.namespace, kind, owner)
-    account = facts.named.existing()
     held = facts.makers.get(f"{kind}/{owner}")
-    if is_meant(account, pod) and not (held and held.held):
-        return command
-    ask = f"only if {kind} {owner} needs the role of {account.name}, ask its owner:"
-    return "\n".join(map(comment, (ask, command)))
+    certain = is_meant(facts.named.existing(), pod) and not (held and held.held)
+    return _set_account(facts, pod.namespace, kind, owner, certain=certain)
+
+
+def _set_account(facts: Facts, namespace: str, kind: str, name: str, *, certain: bool = False) -> str:
+    """The command, as a question unless it is certain: names that are near do not say who needs the role."""
+    what = f"{kind.lower()} {shlex.quote(name)} {shlex.quote(facts.named.name)}"
+    command = facts.reach.kubectl(f"set serviceaccount {what}", namespace)
+    return command if certain else question(f"{kind} {name} needs the role of {facts.named.name}", command)
 
 
 @check_of("run-at-work")
@@ -215,10 +207,177 @@ def _at_work(facts: Facts) -> Judgement:
     seen = have(facts.named.lock)
     if seen is None or not seen.state.holder:
         return ok("no run holds the lock")
-    said = {"holder": seen.holder, "command": seen.doing, "since": seen.since, "lock": seen.until}
+    text, said = "an irsa run is changing it now: results may change", {}
     if seen.ended is None:
-        return hint("a run holds its lock, and irsa cannot tell if that run is still active", **said)
-    if not seen.ended:
-        return hint("an irsa run is changing it now: results may change", **said)
-    finish = facts.reach.for_irsa("recover")
-    return hint("a run was interrupted: its lock expired and was not released", **said, to_roll_back=finish)
+        text = "a run holds its lock, and irsa cannot tell if that run is still active"
+    elif seen.ended:
+        text = "a run was interrupted: its lock expired and was not released"
+        said = {"to_roll_back": facts.reach.for_irsa("recover")}
+    return hint(text, holder=seen.holder, command=seen.doing, since=seen.since, lock=seen.until, **said)
+
+
+_MISSING = re.compile(
+    r"service account \S+: serviceaccount \"([a-z0-9.-]+)\" not found"
+    r"|service account [a-z0-9.-]+/([a-z0-9.-]+) was not found"
+)
+_REASONS: Mapping[str, Mapping[str, str]] = json.loads(
+    (files("irsa_cli.core.doctor") / "data" / "refusals.json").read_text(encoding="utf-8")
+)
+"""The API server's words, their meaning, and the command of kubectl that shows it; without one, irsa proposes
+to edit the template. `sidecar`: it has taken the template, so somebody dropped restartPolicy after that.
+`constraint` is OpenShift's, `policy` that of Kubernetes before 1.25."""
+_CALLING = re.compile(_REASONS["calling"]["words"])
+
+
+def can_decide(facts: Facts) -> bool:
+    """Whether pods that could not be created decide anything: no pod with this identity is seen to run."""
+    subject = facts.named
+    if subject.account is None:
+        return False  # Another cause reports that.
+    if isinstance(subject.pods, Unreadable):
+        return True
+    return not any(pod.phase == "Running" and has_identity(pod) for pod in subject.known_users())
+
+
+@check_of("pod-not-created")
+def _uncreated(facts: Facts) -> Judgement:
+    subject = facts.named
+    subject.existing()
+    if subject.refused is None:
+        return ok("pods with this identity run; irsa did not read the events")
+    current = [item for item in have(subject.refused) if not _is_past(facts, item)]
+    mine = [item for item in current if _account_wanted(item) == subject.name]
+    strays = [] if mine else [item for item in current if _was_meant(facts, item)]
+    if mine or strays:
+        return _judged(facts, mine or strays)
+    hidden = [item for item in current if item.service_account is None]
+    if not hidden:
+        return ok("no workload that uses it is missing pods")
+    evidence = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden}
+    text = "pods are not created, and irsa cannot read which ServiceAccount they use"
+    near = any(_is_of_name(item, subject.name) for item in hidden)
+    return suspect(text, **evidence, **_said(hidden)) if near else unknown(text, **evidence)
+
+
+def waits_for_pods(facts: Facts) -> bool:
+    """Whether something that uses the ServiceAccount is known to lack pods that could not be created."""
+    found = (item for item in known(facts.named.refused) if _account_wanted(item) == facts.named.name)
+    return any(not _is_past(facts, item) for item in found)
+
+
+def _is_past(facts: Facts, item: RefusedPod) -> bool:
+    made = (pod.created for pod in known(facts.named.pods) if pod.owner == item.maker)
+    return item.last is not None and any(time is not None and time > item.last for time in made)
+
+
+def _account_wanted(item: RefusedPod) -> str | None:
+    return item.service_account or missing_account(item.why) or None
+
+
+def missing_account(why: str) -> str:
+    """The missing ServiceAccount that an event reports, '' for another reason."""
+    found = _MISSING.search(why)
+    return (found[1] or found[2]) if found else ""
+
+
+def _was_meant(facts: Facts, item: RefusedPod) -> bool:
+    """Whether pods were to use the ServiceAccount, which has a role, and ask for one that is not there."""
+    subject, wanted = facts.named, missing_account(item.why)
+    with_role = has_role(subject.existing()) or isinstance(subject.association, Association)
+    if not wanted or not with_role or subject.known_users() or subject.name == "default":
+        return False
+    return is_near(wanted, subject.name) or _is_of_name(item, subject.name)
+
+
+def _is_of_name(item: RefusedPod, name: str) -> bool:
+    maker = (item.root or item.maker).partition("/")[2]
+    return maker == name or maker.startswith(f"{name}-") or is_near(maker, name)
+
+
+def _judged(facts: Facts, found: list[RefusedPod]) -> Judgement:
+    item = found[0]
+    _leave_to_others(facts, item)
+    text, fix = _reason(facts, item)
+    evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
+    return problem(text, fix=fix, workloads=_makers(found), **_said(found), **evidence)
+
+
+def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
+    """Raises `CannotTell` where the webhook of the identities itself fails, which is a cause of its own."""
+    calling, probe, account = _CALLING.search(item.why), facts.named.probe, facts.named.account
+    if not calling or not isinstance(probe, Unreadable) or calling[0] not in probe.why:
+        return
+    ours = any(webhook.name == calling[1] for webhook in known(facts.webhooks))
+    if ours and isinstance(account, ServiceAccount) and has_role(account):
+        raise CannotTell(f"the API server rejects pods as webhook {calling[1]} fails; see webhook-failing")
+
+
+def _reason(facts: Facts, item: RefusedPod) -> tuple[str, str]:
+    """Why pods are refused, in a sentence, and the command that shows or mends it."""
+    reach, why = facts.reach, item.why
+    (kind, name), wanted = _kind(item), missing_account(why)
+    change = template(reach, item.namespace, kind, name, facts.makers)
+    if wanted and wanted != facts.named.name:
+        rolled = kind in ROLLED
+        fix = _set_account(facts, item.namespace, kind, name) if rolled else change
+        return f"they use ServiceAccount {wanted}, which does not exist", fix
+    if wanted:
+        # The controllers of other kinds try again by themselves.
+        again = f"rollout restart {kind.lower()}/{shlex.quote(name)}"
+        fix = reach.kubectl(again, item.namespace) if kind in ROLLED else _events(reach, item)
+        return "the ServiceAccount did not exist at that time; it exists now", fix
+    for row in _REASONS.values():
+        if found := re.search(row["words"], why):
+            names, namespace = map(shlex.quote, found.groups()), shlex.quote(item.namespace)
+            shown = reach.kubectl(row.get("command", "").format(*names, namespace=namespace))
+            return row["text"].format(*found.groups()), shown if "command" in row else change
+    return "see the API server's message", _events(reach, item)
+
+
+def _makers(found: Iterable[RefusedPod]) -> str:
+    return listed(item.root if item.root not in ("", item.maker) else item.maker for item in found)
+
+
+def _said(found: list[RefusedPod]) -> dict[str, str]:
+    item = found[0]
+    more = {"pods": item.pods} if item.pods else {}
+    last = {"last_event": item.last.isoformat()} if item.last else {}
+    return {**more, **last, "the_API_server_says": item.why}
+
+
+def _kind(item: RefusedPod) -> tuple[str, str]:
+    kind, _, name = (item.root or item.maker).partition("/")
+    return kind, name
+
+
+def _events(reach: Reach, item: RefusedPod) -> str:
+    kind, _, name = item.maker.partition("/")
+    selector = f"reason=FailedCreate,involvedObject.kind={kind},involvedObject.name={name}"
+    return reach.kubectl(f"get events --field-selector {shlex.quote(selector)}", item.namespace)
+
+
+NO_RUNNING_POD = "pod-unseen"
+
+
+@check_of(NO_RUNNING_POD)
+def _seen(facts: Facts) -> Judgement:
+    facts.named.existing()
+    try:
+        pods = facts.named.users()
+    except CannotTell as error:
+        return _none_running(facts, error.why)
+    running = [pod for pod in pods if pod.phase == "Running"]
+    if not running:
+        phases = Counter(pod.phase or "unknown phase" for pod in pods)
+        states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
+        return _none_running(facts, "none of its pods is running", pods=pod_names(pods), phases=states)
+    found = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
+    if not found:
+        return _none_running(facts, "none of its running pods has an AWS identity", pods=pod_names(running))
+    return ok("a running pod has this identity", pods=pod_names(found))
+
+
+def _none_running(facts: Facts, text: str, **evidence: str) -> Judgement:
+    found = unknown(text, **evidence, to_see=of_account(facts, "verify", facts.named))
+    # Another cause explains why they are not created; fix that one first.
+    return replace(found, follows=waits_for_pods(facts))

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from enum import Enum
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV, takes_profile
 from irsa_cli.core.doctor.commands import by_template, edit
-from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.subjects import injected, is_admitted, is_bare, listed, pod_names, where
+from irsa_cli.core.doctor.facts import Facts, there
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.subjects import (
+    POD_IDENTITY_ENV,
+    injected,
+    is_admitted,
+    is_bare,
+    listed,
+    pod_names,
+    takes_profile,
+    users_with,
+    where,
+)
 from irsa_cli.core.objects.agent_access import (
     AGENT_ADDRESSES,
     NEEDED_CLI,
@@ -24,7 +32,7 @@ from irsa_cli.core.objects.agent_access import (
     no_proxy,
 )
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.unreadable import have
 from irsa_cli.core.objects.variables import HIDDEN, variable
 from irsa_cli.core.values.shown import shown
 
@@ -44,20 +52,16 @@ _KUBE2IAM = "iam.amazonaws.com/role"
 
 def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
     """The containers with an identity of AWS of which the test holds."""
-    return [
-        (pod, item)
-        for pod in facts.named.users()
-        for item in pod.containers
-        if (injected(item) or POD_IDENTITY_ENV in item.env) and test(item)
-    ]
+    return users_with(
+        facts.named, lambda item: (injected(item) or POD_IDENTITY_ENV in item.env) and test(item)
+    )
 
 
 @check_of("pod-profile")
 def _profile(facts: Facts) -> Judgement:
-    named = given(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
-    found = [(pod, item) for pod, item in named if not takes_profile(facts, pod, item)]
-    if not found:
-        return ok("containers use the profile that irsa wrote" if named else "no container selects a profile")
+    named = given(facts, lambda item: any(map(item.env.is_set, _PROFILES)))
+    fine = "containers use the profile that irsa wrote" if named else "no container selects a profile"
+    found = some([(pod, item) for pod, item in named if not takes_profile(facts, pod, item)], fine)
     return unless_admitted(facts, found)(
         "some SDKs use the profile instead of the web identity, and fail without it",
         containers=where(found),
@@ -67,29 +71,30 @@ def _profile(facts: Facts) -> Judgement:
 
 @check_of("pod-credentials-file")
 def _credentials_file(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
-    if found:
+    if found := given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING)):
         say = unless_admitted(facts, found)
         return say("some SDKs use the credentials file first", containers=where(found))
-    mounted = given(facts, _has_configuration)
-    mounted = [(pod, item) for pod, item in mounted if not takes_profile(facts, pod, item)]
-    brought = [(pod, item) for pod, item in mounted if _is_brought(pod, item)]
+    there_is_one = given(facts, _has_configuration)
+    others = [(pod, item) for pod, item in there_is_one if not takes_profile(facts, pod, item)]
+    mounted = some(others, "no container has a credentials file")
+    # From a Secret or a ConfigMap it is mounted where SDKs look for profiles and keys.
+    brought = [
+        (pod, item)
+        for pod, item in mounted
+        if any(_is_home(item.mounts.get(it.name, "")) for it in pod.volumes if it.secrets or it.config_maps)
+    ]
+    say = unless_admitted(facts, brought) if brought else hint
     text = "the container has an AWS configuration whose default profile irsa does not read"
-    if brought:
-        return unless_admitted(facts, brought)(text, containers=where(brought))
-    return hint(text, containers=where(mounted)) if mounted else ok("no container has a credentials file")
+    return say(text, containers=where(brought or mounted))
 
 
 def _has_configuration(container: Container) -> bool:
-    if container.env.get(_CONFIG, "") not in ("", _NOTHING):
-        return True
-    return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
+    named = container.env.get(_CONFIG, "") not in ("", _NOTHING)
+    return named or any(map(_is_home, container.mounts.values()))
 
 
-def _is_brought(pod: Pod, container: Container) -> bool:
-    """Whether a Secret or a ConfigMap is mounted where SDKs look for profiles and keys."""
-    volumes = [item.name for item in pod.volumes if item.secrets or item.config_maps]
-    return any("/.aws/" in f"{container.mounts.get(name, '')}/" for name in volumes)
+def _is_home(mount: str) -> bool:
+    return "/.aws/" in f"{mount}/"
 
 
 def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
@@ -99,7 +104,7 @@ def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callabl
 
 @check_of("pod-endpoint")
 def _endpoint(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: _leads(item) is _Endpoint.AWAY)
+    found = given(facts, lambda item: _leads(item) == _AWAY)
     if found:
         variable, address = _endpoint_of(found[0][1])
         host = _host(address or "")
@@ -107,41 +112,33 @@ def _endpoint(facts: Facts) -> Judgement:
         if variable == _URL and host:
             text = "the endpoint applies to every service without its own, including STS"
         return by_template(facts, found, text, endpoint=host or f"{variable} has no host")
-    hidden = given(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
-    own = hidden or given(facts, lambda item: _leads(item) is _Endpoint.OWN)
-    if not own:
-        return ok("containers use AWS endpoints")
+    hidden = given(facts, lambda item: _leads(item) == _HIDDEN)
+    own = some(hidden or given(facts, lambda item: _leads(item) == _OWN), "containers use AWS endpoints")
     variable, address = _endpoint_of(own[0][1])
-    text = "the STS endpoint of a container comes from a source that irsa does not read"
-    return unless_admitted(facts, own)(
-        text if hidden else "irsa cannot tell if the container's STS endpoint answers like STS",
-        containers=where(own),
-        endpoint=_host(address or "") or f"{variable}, or {_IGNORED}",
-    )
+    text = "irsa cannot tell if the container's STS endpoint answers like STS"
+    if hidden:
+        text = "the STS endpoint of a container comes from a source that irsa does not read"
+    endpoint = _host(address or "") or f"{variable}, or {_IGNORED}"
+    return unless_admitted(facts, own)(text, containers=where(own), endpoint=endpoint)
 
 
-class _Endpoint(Enum):
-    """Where a container's variables lead the exchange of its token."""
-
-    STS = "an endpoint of AWS for it, or nowhere"
-    AWAY = "something that is surely none"
-    OWN = "somebody's own, named for STS"
-    HIDDEN = "not read"
+_AWAY, _OWN, _HIDDEN = "surely not STS", "somebody's own, named for STS", "not read"
 
 
-def _leads(container: Container) -> _Endpoint:
+def _leads(container: Container) -> str:
+    """Where a container's variables lead the exchange of its token; '' for an endpoint of AWS, or nowhere."""
     variable, address = _endpoint_of(container)
     ignored = container.env.get(_IGNORED, "")
     if not variable or not injected(container) or set(container.env) >= _KEYS:
-        return _Endpoint.STS
+        return ""
     if (ignored or "").lower() == "true":
-        return _Endpoint.STS
+        return ""
     if address is None or ignored is None:
-        return _Endpoint.HIDDEN
+        return _HIDDEN
     host = _host(address)
     if _AWS_STS.fullmatch(host):
-        return _Endpoint.STS
-    return _Endpoint.OWN if variable == _STS_URL and host else _Endpoint.AWAY
+        return ""
+    return _OWN if variable == _STS_URL and host else _AWAY
 
 
 def _endpoint_of(container: Container) -> tuple[str, str | None]:
@@ -161,32 +158,23 @@ def _host(address: str) -> str:
 
 @check_of("pod-old-annotation")
 def _kube2iam(facts: Facts) -> Judgement:
-    found = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and is_bare(pod)]
-    if not found:
-        return ok("no pod without an identity has another role annotation")
-    return unknown(
-        "the annotation only works with kube2iam or kiam",
-        pods=pod_names(found),
-        annotation=found[0].annotations[_KUBE2IAM],
-    )
+    bare = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and is_bare(pod)]
+    found = some(bare, "no pod without an identity has another role annotation")
+    annotation, text = found[0].annotations[_KUBE2IAM], "the annotation only works with kube2iam or kiam"
+    return unknown(text, pods=pod_names(found), annotation=annotation)
 
 
 def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     if have(facts.named.association) is None:
         return []
-    found = [
-        (pod, item) for pod in facts.named.users() for item in pod.containers if POD_IDENTITY_ENV in item.env
-    ]
-    if not found:
-        raise CannotTell("none of its containers has EKS Pod Identity credentials")
-    return found
+    found = users_with(facts.named, lambda item: POD_IDENTITY_ENV in item.env)
+    return there(found, "none of its containers has EKS Pod Identity credentials")
 
 
 @check_of("pod-identity-proxy")
 def _proxy(facts: Facts) -> Judgement:
-    found = [(pod, item) for pod, item in _of_pod_identity(facts) if is_proxied(item) is not False]
-    if not found:
-        return ok("no container calls the EKS Pod Identity agent through a proxy")
+    proxied = [(pod, item) for pod, item in _of_pod_identity(facts) if is_proxied(item) is not False]
+    found = some(proxied, "no container calls the EKS Pod Identity agent through a proxy")
     sure = [(pod, item) for pod, item in found if is_proxied(item)]
     if not sure:
         return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=where(found))
@@ -201,13 +189,10 @@ def _sdk(facts: Facts) -> Judgement:
     if old:
         text = "this AWS CLI does not support EKS Pod Identity"
         return by_template(facts, old, text, image=old[0][1].image, needed=f">= {NEEDED_CLI}")
-    hidden = [item.image for _, item in found if cli_version(item) is None]
-    if hidden:
-        return hint(
-            "irsa cannot tell if the SDK in the image supports EKS Pod Identity",
-            images=listed(hidden),
-        )
-    return ok("the images' AWS CLI is recent enough, or there is no association")
+    images = [item.image for _, item in found if cli_version(item) is None]
+    hidden = some(images, "the images' AWS CLI is recent enough, or there is no association")
+    text = "irsa cannot tell if the SDK in the image supports EKS Pod Identity"
+    return hint(text, images=listed(hidden))
 
 
 _DATA: dict[str, Any] = json.loads(
@@ -284,9 +269,8 @@ def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]
 
 @check_of("pod-sts-proxy")
 def _sts_proxy(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: injected(item) and _is_proxied(facts, item))
-    if not found:
-        return ok("no container calls STS through a proxy")
+    proxied = given(facts, lambda item: injected(item) and _is_proxied(facts, item))
+    found = some(proxied, "no container calls STS through a proxy")
     text = f"the proxy must allow CONNECT to {_sts_host(facts, found[0][1])}:443"
     return unless_admitted(facts, found)(
         f"{text}; irsa cannot tell if it does",

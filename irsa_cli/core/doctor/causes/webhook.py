@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from datetime import timedelta
+from functools import partial
 
-from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity, was_associated
-from irsa_cli.core.doctor.clues.injection import (
-    bare,
-    excluding,
-    foreign_prefix,
-    has_pod_identity,
-    is_injected,
-    is_shown,
-    selector_text,
-    webhooks_of,
-)
+from irsa_cli.core.doctor.causes.pod_identity import TOO_NEW, UNTIL_KNOWN, serves_pod_identity, was_associated
 from irsa_cli.core.doctor.commands import (
     annotate_and_restart,
     asks_for,
+    by_mark,
+    by_restart,
     commented,
     eks,
     of_role,
@@ -27,18 +19,38 @@ from irsa_cli.core.doctor.commands import (
     unannotate,
     webhook_shown,
 )
-from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.subjects import identity_of, listed, pod_names
+from irsa_cli.core.doctor.facts import Facts, there
+from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.subjects import (
+    POD_IDENTITY_ENV,
+    ROLE_ENV,
+    SKIP_LABEL,
+    TOKEN_ENV,
+    bare,
+    excluding,
+    foreign_prefix,
+    has_identity,
+    has_pod_identity,
+    identity_of,
+    injected,
+    is_bare,
+    is_injected,
+    is_shown,
+    listed,
+    opted_out,
+    pod_names,
+    selector_text,
+    skipped,
+    starts,
+    webhooks_of,
+    where,
+)
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
+from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.shown import shown
-
-_UNTIL_KNOWN = timedelta(minutes=2)
-"""How long the webhook may not know a new association: they are eventually consistent."""
 
 
 @check_of("webhook-missing")
@@ -49,19 +61,15 @@ def _missing(facts: Facts) -> Judgement:
     found = have(facts.webhooks)
     if found:
         return ok("the webhook is configured", configuration=listed(item.configuration for item in found))
-    return problem(
-        "no MutatingWebhookConfiguration injects web identities",
-        fix=facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook"),
-        expected="pod-identity-webhook",
-        found="none",
-    )
+    fix = facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook")
+    text = "no MutatingWebhookConfiguration injects web identities"
+    return problem(text, fix=fix, expected="pod-identity-webhook", found="none")
 
 
 @check_of("webhook-namespace")
 def _namespace(facts: Facts) -> Judgement:
     configuration, wanted = excluding(facts, facts.named)
-    if not configuration:
-        return ok("the webhook handles pods in this namespace")
+    some(configuration, "the webhook handles pods in this namespace")
     labels = have(facts.named.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
@@ -93,11 +101,9 @@ def _knows_association(facts: Facts) -> bool:
     found = facts.named.association
     if not isinstance(found, Association):
         return False
-    if ROLE_ARN_ANNOTATION in facts.named.existing().annotations:
-        return True
-    if found.created is None or facts.now - found.created < _UNTIL_KNOWN:
-        why = "the association is new, and the webhook may not know of it yet"
-        raise CannotTell(why, follows=False)
+    annotated = ROLE_ARN_ANNOTATION in facts.named.existing().annotations
+    if not annotated and (found.created is None or facts.now - found.created < UNTIL_KNOWN):
+        raise CannotTell(TOO_NEW, follows=False)
     return True
 
 
@@ -112,28 +118,21 @@ def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) ->
 
 
 def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
-    ends = {} if item.ca_ends is None else {"CA_valid_until": item.ca_ends.isoformat()}
-    return problem(
-        text,
-        fix=webhook_shown(facts, item.configuration),
-        webhook=item.url or item.service,
-        failurePolicy=item.failure_policy,
-        **ends,
-    )
+    said = {"webhook": item.url or item.service, "failurePolicy": item.failure_policy}
+    if item.ca_ends is not None:
+        said["CA_valid_until"] = item.ca_ends.isoformat()
+    return problem(text, fix=webhook_shown(facts, item.configuration), **said)
 
 
 @check_of("webhook-prefix")
 def _prefix(facts: Facts) -> Judgement:
     value = facts.named.effective_annotation()
-    prefix = foreign_prefix(facts)
-    if not prefix or f"{prefix}/role-arn" in facts.named.existing().annotations:
+    key = f"{foreign_prefix(facts)}/role-arn"
+    if key == "/role-arn" or key in facts.named.existing().annotations:
         return ok("the webhook reads the annotation that is set")
-    return problem(
-        "the webhook runs with another --annotation-prefix",
-        fix=annotate_and_restart(facts, value, f"{prefix}/role-arn"),
-        annotation=ROLE_ARN_ANNOTATION,
-        expected=f"{prefix}/role-arn",
-    )
+    fix = annotate_and_restart(facts, value, key)
+    text = "the webhook runs with another --annotation-prefix"
+    return problem(text, fix=fix, annotation=ROLE_ARN_ANNOTATION, expected=key)
 
 
 @check_of("pod-identity-association")
@@ -146,32 +145,20 @@ def _association(facts: Facts) -> Judgement:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
         return ok("its pods get the association's role, and there is no annotation")
-    wanted = subject.annotation()
-    if found.role_arn in ("", wanted):
+    said = {"association": f"{found.id} {found.role_arn}".rstrip(), "annotation": subject.annotation()}
+    if found.role_arn in ("", said["annotation"]):
         why = "EKS did not return the association's role" if not found.role_arn else "both have the same role"
-        return unknown(
-            f"{why}; pods get it by Pod Identity, whatever the annotation says",
-            association=f"{found.id} {found.role_arn}".rstrip(),
-            annotation=wanted,
-        )
-    return problem(
-        "the webhook injects Pod Identity credentials and ignores the annotation",
-        fix=_keep_one(facts, found),
-        association=f"{found.id} {found.role_arn}",
-        annotation=wanted,
-    )
+        return unknown(f"{why}; pods get it by Pod Identity, whatever the annotation says", **said)
+    text = "the webhook injects Pod Identity credentials and ignores the annotation"
+    return problem(text, fix=_keep_one(facts, found), **said)
 
 
 def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
     """Where associations can't be read, pods that ask EKS Pod Identity tell that there is one, or was."""
     facts.named.annotation()
     found = [pod for pod in facts.named.users() if was_associated(pod)]
-    if not found:
-        return unknown(hidden.why)
-    return suspect(
-        f"its pods use EKS Pod Identity, and irsa cannot read their association: {hidden.why}",
-        pods=pod_names(found),
-    )
+    text = f"its pods use EKS Pod Identity, and irsa cannot read their association: {hidden.why}"
+    return suspect(text, pods=pod_names(found)) if found else unknown(hidden.why)
 
 
 def _keep_one(facts: Facts, association: Association) -> str:
@@ -179,45 +166,27 @@ def _keep_one(facts: Facts, association: Association) -> str:
 
     If no pod shows it, the annotation stays unless its role does not trust the ServiceAccount.
     """
-    subject = facts.named
-    mine = subject.known_users()
-    by_association = [pod for pod in mine if has_pod_identity(pod)]
+    subject, role, given = facts.named, facts.named.role, facts.named.association_role
+    mine, annotated = subject.known_users(), subject.annotation()
     delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
-    annotated = subject.annotation()
     stale = [pod for pod in mine if not asks_for(pod, annotated)]
     lines = "\n".join((delete, *restart(facts, stale).splitlines()))
     for_annotation = proposed(of_role(facts, subject, annotated), annotated, lines).splitlines()
-    drop = unannotate(facts, ROLE_ARN_ANNOTATION)
     by_annotation = [pod for pod in mine if is_injected(pod)]
+    drop = unannotate(facts, ROLE_ARN_ANNOTATION)
     for_association = [drop, *restart(facts, by_annotation).splitlines()]
-    keeps_association = bool(by_association) if _serves(facts) else False
-    if not by_association and not by_annotation:
-        keeps_association = _serves(facts) and not _admits(facts)
-    first, other = for_annotation, for_association
-    if keeps_association:
-        first, other = other, first
-    said = association.role_arn if first is for_annotation else annotated
+    identity = identity_of(facts, subject)
+    works = isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
+    serves = isinstance(given, Role) and serves_pod_identity(facts, association, given)
+    first, other, said = for_annotation, for_association, association.role_arn
+    if serves and (any(map(has_pod_identity, mine)) or not (by_annotation or works)):
+        first, other, said = other, first, annotated
     return "\n".join((*first, f"# or, for {shown(said)}:", commented(other)))
-
-
-def _serves(facts: Facts) -> bool:
-    association, role = facts.named.association, facts.named.association_role
-    if not isinstance(association, Association) or not isinstance(role, Role):
-        return False
-    return serves_pod_identity(facts, association, role)
-
-
-def _admits(facts: Facts) -> bool:
-    role = facts.named.role
-    identity = identity_of(facts, facts.named)
-    return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
 
 
 @check_of("webhook-objects")
 def _objects(facts: Facts) -> Judgement:
-    pods = bare(facts, "webhook-objects")
-    if not pods:
-        return ok("the webhook's objectSelector matches all pods")
+    pods = some(bare(facts, "webhook-objects"), "the webhook's objectSelector matches all pods")
     item = webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",
@@ -225,3 +194,71 @@ def _objects(facts: Facts) -> Judgement:
         pods=pod_names(pods),
         selector=selector_text(item.object_selector),
     )
+
+
+_GIVEN_LATER = {
+    "pod-older-than-annotation": "they have no web identity; new pods would get one",
+    "pod-older-than-webhook": "they have no web identity and are older than the webhook",
+    "pod-missed": "they were created after the annotation; new pods would get a web identity",
+}
+
+
+def _bare(identifier: str, facts: Facts) -> Judgement:
+    pods = some(bare(facts, identifier), "no pod is without a web identity for this reason")
+    annotated, expected = facts.named.existing().annotated, "AWS_ROLE_ARN in their environment"
+    if annotated and identifier == "pod-older-than-annotation":
+        expected = f"created after {annotated.isoformat()}"
+    return by_restart(facts, pods, _GIVEN_LATER[identifier], started=starts(pods), expected=expected)
+
+
+for _identifier in _GIVEN_LATER:
+    check_of(_identifier)(partial(_bare, _identifier))
+
+
+@check_of("pod-opted-out")
+def _opt_out(facts: Facts) -> Judgement:
+    subject = facts.named
+    subject.annotation()
+    users = subject.users()
+    whole = [pod for pod in users if is_bare(pod) and opted_out(pod)]
+    if whole:
+        return by_mark(facts, whole, on_purpose=any(not is_bare(pod) for pod in users))
+    for pod in users:
+        names = skipped(pod) & {item.name for item in pod.containers if not injected(item)}
+        if names:
+            # One of several containers may well be meant to have none.
+            return unknown("some containers opt out on purpose", pod=pod.name, containers=listed(names))
+    return ok("no pod opts out of the webhook")
+
+
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_MESHES = (
+    *("istio-proxy", "istio-init", "istio-validation", "envoy", "envoy-sidecar", "proxyinit"),
+    *("linkerd-proxy", "linkerd-init", "linkerd-network-validator", "kuma-sidecar", "kuma-init"),
+    *("consul-dataplane", "consul-connect-inject-init"),
+)
+"""Containers of service meshes, which don't call AWS with the pod's role."""
+
+
+@check_of("pod-container-missed")
+def _left_out(facts: Facts) -> Judgement:
+    subject = facts.named
+    with_identity = [pod for pod in subject.users() if has_identity(pod)]
+    pods = there(with_identity, "no container of its pods has an AWS identity")
+    if not isinstance(subject.association, Association):
+        try:
+            subject.effective_annotation()
+        except CannotTell:
+            return ok("no webhook injects an identity into its pods")
+    left_out = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
+    found = some(left_out, "all containers that may need an identity have one", pods=pod_names(pods))
+    text = "other containers in the pod have an identity; irsa cannot tell whether these need one"
+    return hint(text, containers=where(found))
+
+
+def _is_left_out(pod: Pod, container: Container) -> bool:
+    """Whether it has nothing, and nobody wants it so as far as can be seen."""
+    if SKIP_LABEL in pod.labels or container.name in skipped(pod) or container.name in _MESHES:
+        return False
+    given = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV, *_KEYS)
+    return not any(name in container.env for name in given)

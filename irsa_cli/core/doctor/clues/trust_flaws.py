@@ -10,11 +10,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.doctor.clues.meant import naming
+from irsa_cli.core.doctor.commands import naming
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
@@ -116,20 +117,19 @@ def flaws(
         for item in explanation.verdicts
         if item.applies and item.effect != "Allow"
     ]
-    allowing: list[Flaw] = []
-    if not explanation.allowed_by:
-        judged = [
-            (
-                _is_for_others(statements[verdict.index], case),
-                [replace(flaw, statement=verdict.name) for flaw in _of_statement(verdict, statements, case)],
-            )
-            for verdict in explanation.verdicts
-            if verdict.effect == "Allow"
-        ]
-        none = Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
-        nothing = False, [none]
-        _, allowing = min(judged, key=lambda item: (item[0], *_distance(item[1])), default=nothing)
-    return (*denying, *allowing)
+    if explanation.allowed_by:
+        return tuple(denying)
+    judged = [
+        (
+            _is_for_others(statements[verdict.index], case),
+            [replace(flaw, statement=verdict.name) for flaw in _of_statement(verdict, statements, case)],
+        )
+        for verdict in explanation.verdicts
+        if verdict.effect == "Allow"
+    ]
+    none = Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
+    _, nearest = min(judged, key=lambda item: (item[0], *_distance(item[1])), default=(False, [none]))
+    return (*denying, *nearest)
 
 
 def _is_for_others(item: Document, case: _Case) -> bool:
@@ -171,20 +171,17 @@ def _statement_flaws(item: Document, case: _Case) -> list[Flaw]:
     principal = principal_flaw(item, case.identity.provider_arn, case.old)
     if principal is not None and principal.cause == "trust-principal" and not principal.unknown:
         return [principal]
-    found = [flaw for flaw in (_action_flaw(item), principal) if flaw is not None]
+    found = []
+    if not does(item, ACTION):
+        actions = ", ".join(map(str, as_list(item.get("NotAction", item.get("Action", [])))))
+        found.append(Flaw("trust-action", "the token exchange needs another action", actions, ACTION))
     conditions = list(_condition_flaws(item, case))
     if principal is not None:
+        found.append(principal)
         match = PROVIDER.fullmatch(principal.found)
         theirs = replace(case.identity, issuer=match["url"] if match else "")
         conditions = min(list(_condition_flaws(item, replace(case, identity=theirs))), conditions, key=len)
     return found + conditions
-
-
-def _action_flaw(item: Document) -> Flaw | None:
-    if does(item, ACTION):
-        return None
-    actions = map(str, as_list(item.get("NotAction", item.get("Action", []))))
-    return Flaw("trust-action", "the token exchange needs another action", ", ".join(actions), ACTION)
 
 
 def _condition_flaws(item: Document, case: _Case) -> Iterator[Flaw]:
@@ -223,14 +220,10 @@ def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
 
 def _key_flaw(head: str, issuer: str, found: str, expected: str) -> Flaw:
     if "://" in head and head.partition("://")[2].rstrip("/") == issuer.rstrip("/"):
-        text = "condition keys do not start with https://"
-        return Flaw("trust-key-https", text, found, expected)
+        return Flaw("trust-key-https", "condition keys do not start with https://", found, expected)
+    text = "the token has no such key" if issuer in head else "the key has another issuer than the principal"
     if head.startswith("arn:"):
         text = "a condition key starts with the issuer, not with the provider's ARN"
-    elif issuer in head:
-        text = "the token has no such key"
-    else:
-        text = "the key has another issuer than the principal"
     return Flaw("trust-key", text, found, expected)
 
 
@@ -269,8 +262,7 @@ def _is_sibling(value: str, wanted: str) -> bool:
 
 def _old(facts: Facts, role: Role) -> frozenset[str]:
     """Providers in the policy that are gone, or that tags say belong to an earlier cluster of this name."""
-    own = identity_of(facts, facts.named).provider_arn
-    known = facts.named.providers
+    own, known = identity_of(facts, facts.named).provider_arn, facts.named.providers
     named = trusted_providers(role.trust) - {own}
     return frozenset(arn for arn in named if arn in known and _is_old(facts, arn, known[arn]))
 
@@ -279,10 +271,9 @@ def _is_old(facts: Facts, arn: str, provider: object) -> bool:
     if not isinstance(provider, ProviderState):
         return provider is None
     cluster, tags = facts.cluster, provider.tags
-    if cluster.arn == tags.get(CLUSTER_TAG):
-        return True
     # eksctl's tag has only the name, which may also exist in another region.
-    return cluster.name == tags.get(EKSCTL_TAGS[0]) and _host(arn) == _host(cluster.issuer)
+    same_name = cluster.name == tags.get(EKSCTL_TAGS[0]) and _host(arn) == _host(cluster.issuer)
+    return cluster.arn == tags.get(CLUSTER_TAG) or same_name
 
 
 def _host(provider: str) -> str:
@@ -301,11 +292,10 @@ def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
     annotated = annotations_of(facts.named).get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
     if flaw.cause != "trust-audience" or annotated == DEFAULT_AUDIENCE:
         return False
-    try:  # The provider must also reject the audience.
+    with suppress(CannotTell):  # The provider must also reject the audience.
         provider = provider_there(facts)
-    except CannotTell:
-        return False
-    return provider is not None and audience_of(facts, facts.named) not in provider.audiences
+        return provider is not None and audience_of(facts, facts.named) not in provider.audiences
+    return False
 
 
 def other_roles(facts: Facts) -> tuple[str, ...]:

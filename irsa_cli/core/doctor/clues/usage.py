@@ -8,16 +8,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
-from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, home_identity, injected, is_bare
+from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, has_pod_identity, home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, owner_of
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.trust.evaluation import explain
@@ -85,12 +84,10 @@ def is_meant(account: ServiceAccount, pod: Pod) -> bool:
 
 def is_neighbour(facts: Facts, pod: Pod) -> bool:
     """Whether a pod has an identity of its own, or uses a ServiceAccount that has."""
-    if not is_bare(pod) or has_pod_identity(pod) or _is_its_own(pod, facts.named.name):
+    if not has_nothing(pod) or _is_its_own(pod, facts.named.name):
         return True
-    return any(
-        (item.namespace, item.name) == (pod.namespace, pod.service_account) and has_role(item)
-        for item in known(facts.accounts)
-    )
+    names = (pod.namespace, pod.service_account)
+    return any((it.namespace, it.name) == names and has_role(it) for it in known(facts.accounts))
 
 
 def _is_its_own(pod: Pod, name: str) -> bool:
@@ -116,15 +113,13 @@ def has_role(account: ServiceAccount) -> bool:
 def strays(facts: Facts) -> tuple[Pod, ...]:
     """Pods that use another ServiceAccount and were probably to use this one."""
     subject = facts.named
-    pods = tuple(pod for pod in have(subject.pods) if pod.is_alive)
-    own = [pod for pod in pods if pod.service_account == subject.name]
-    others = [pod for pod in pods if pod.service_account != subject.name and not is_neighbour(facts, pod)]
+    have(subject.pods)
+    own, name = subject.known_users(), subject.name
+    others = [pod for pod in subject.living() if pod.service_account != name and not is_neighbour(facts, pod)]
     if own:
         return tuple(pod for pod in others if pod.service_account == "default" and _is_part(pod, own))
-    found = [
-        pod for pod in others if is_of_app(pod, subject.name) or is_near(pod.service_account, subject.name)
-    ]
-    found.sort(key=lambda pod: not _is_same_app(pod, subject.name))
+    found = [pod for pod in others if is_of_app(pod, name) or is_near(pod.service_account, name)]
+    found.sort(key=lambda pod: not _is_same_app(pod, name))
     elsewhere = (pod for pod in known(subject.elsewhere) if pod.is_alive and not is_neighbour(facts, pod))
     return (*found, *elsewhere)
 
@@ -135,12 +130,10 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     It creates pods without a controller, and Jobs. Those of the same release without a controller, and those
     named after one of its pods (a worker's), are most probably its own; a Job may be the chart's.
     """
-    pods = tuple(pod for pod in have(facts.named.pods) if pod.is_alive)
-    own = [pod for pod in pods if pod.service_account == facts.named.name]
-    found = strays(facts)
+    own, found = facts.named.known_users(), strays(facts)
     others = [
         pod
-        for pod in pods
+        for pod in facts.named.living()
         if pod.service_account == "default"
         and pod.owner.partition("/")[0] in ("", "Job")
         and pod not in found
@@ -157,23 +150,17 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
 def neighbours(facts: Facts) -> tuple[Pod, ...]:
     """Pods of the ServiceAccount's name that have an identity of their own."""
     subject = facts.named
-    return tuple(
-        pod
-        for pod in have(subject.pods)
-        if pod.is_alive
-        and pod.service_account != subject.name
-        and is_neighbour(facts, pod)
-        and is_of_app(pod, subject.name)
-    )
+    others = (pod for pod in subject.living() if pod.service_account != subject.name)
+    return tuple(pod for pod in others if is_neighbour(facts, pod) and is_of_app(pod, subject.name))
 
 
 def released(facts: Facts) -> tuple[Pod, ...]:
     """Pods of the release of a ServiceAccount that nobody uses, whose own ServiceAccounts have no role."""
-    pods = [pod for pod in have(facts.named.pods) if pod.is_alive]
-    if any(pod.service_account == facts.named.name for pod in pods):
+    if facts.named.known_users():
         return ()
     names = {item.name for item in _mates(facts) if not has_role(item)}
-    return tuple(pod for pod in pods if pod.service_account in names and not is_neighbour(facts, pod))
+    pods = (pod for pod in facts.named.living() if pod.service_account in names)
+    return tuple(pod for pod in pods if not is_neighbour(facts, pod))
 
 
 def idle(facts: Facts) -> tuple[ServiceAccount, ...]:
@@ -182,7 +169,7 @@ def idle(facts: Facts) -> tuple[ServiceAccount, ...]:
     has_other_role = subject.association is not None or subject.candidates != ()
     if has_other_role or not any(map(has_nothing, subject.known_users())):
         return ()
-    used = {pod.service_account for pod in known(subject.pods) if pod.is_alive}
+    used = {pod.service_account for pod in subject.living()}
     return tuple(item for item in _mates(facts) if has_role(item) and item.name not in used)
 
 
@@ -191,10 +178,8 @@ def _mates(facts: Facts) -> list[ServiceAccount]:
     own = facts.named.account
     if not isinstance(own, ServiceAccount):
         return []
-    here = [
-        item for item in known(facts.accounts) if item.namespace == own.namespace and item.name != own.name
-    ]
-    return [item for item in here if _releases(item) & _releases(own)]
+    here = (item for item in known(facts.accounts) if item.namespace == own.namespace)
+    return [item for item in here if item.name != own.name and _releases(item) & _releases(own)]
 
 
 def _releases(account: ServiceAccount) -> set[str]:
@@ -204,30 +189,18 @@ def _releases(account: ServiceAccount) -> set[str]:
 
 def _is_part(pod: Pod, own: Iterable[Pod]) -> bool:
     """Whether pods of the ServiceAccount created this one, as Spark's driver creates its executors."""
-    return any(
-        pod.owner == f"Pod/{item.name}"
-        or (
-            item.labels.get(_SPARK_LABEL, "") != ""
-            and pod.labels.get(_SPARK_LABEL) == item.labels[_SPARK_LABEL]
-        )
-        for item in own
-    )
+    sparks = {item.labels.get(_SPARK_LABEL, "") for item in own} - {""}
+    owners = {f"Pod/{item.name}" for item in own}
+    return pod.owner in owners or pod.labels.get(_SPARK_LABEL) in sparks
 
 
 def namesakes(facts: Facts) -> tuple[str, ...]:
     """Other namespaces with a ServiceAccount of this name that has no role, where nobody uses this one."""
     subject = facts.named
-    try:
-        used = any(pod.service_account == subject.name for pod in have(subject.pods) if pod.is_alive)
-    except CannotTell:
+    if isinstance(subject.pods, Unreadable) or subject.known_users() or subject.name == "default":
         return ()
-    if used or subject.name == "default":
-        return ()
-    return tuple(
-        item.namespace
-        for item in known(facts.accounts)
-        if item.name == subject.name and item.namespace != subject.namespace and not has_role(item)
-    )
+    others = (item for item in known(facts.accounts) if item.namespace != subject.namespace)
+    return tuple(item.namespace for item in others if item.name == subject.name and not has_role(item))
 
 
 _SUBJECT = re.compile(r'"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)"')
@@ -258,14 +231,18 @@ class Seen:
     def lost(self) -> tuple[ServiceAccount, ...]:
         """The ServiceAccounts that were probably to name a role, and name none."""
         users = self._users()
-        wanted = {*self._trusted(), *(new for new, _ in self._renamed(users))}
+        # New names in place of old ones that a role trusts and that are gone.
+        gone = self._trusted() - self._there
+        renamed = {new for new in users for old in gone if new[0] == old[0] and is_near(new[1], old[1])}
+        wanted = self._trusted() | renamed
         return tuple(
             item
-            for item in self.accounts
-            if not item.annotations.get(ROLE_ARN_ANNOTATION)
-            and (item.namespace, item.name) not in self.associated
-            and _shows(item, users.get((item.namespace, item.name), ()), wanted)
+            for item in self._without_role()
+            if _shows(item, users.get((item.namespace, item.name), ()), wanted)
         )
+
+    def _without_role(self) -> Iterator[ServiceAccount]:
+        return (item for item in self.accounts if not (has_role(item) or self.has_association(item)))
 
     def has_association(self, account: ServiceAccount) -> bool:
         return (account.namespace, account.name) in self.associated
@@ -279,9 +256,8 @@ class Seen:
             token = home_identity(facts, Subject(item.namespace, item.name, account=item))
             return any(explain(trust, token, now=facts.now).admitted for trust in trusts)
 
-        without = (item for item in self.accounts if not (has_role(item) or self.has_association(item)))
-        bare = (item for item in without if any(map(has_nothing, users.get((item.namespace, item.name), ()))))
-        return tuple(filter(is_allowed, bare))
+        without = ((item, users.get((item.namespace, item.name), ())) for item in self._without_role())
+        return tuple(item for item, pods in without if any(map(has_nothing, pods)) and is_allowed(item))
 
     def gone(self) -> frozenset[Names]:
         """The ServiceAccounts that are not there, and that a role trusts by name or an association is for."""
@@ -312,13 +288,6 @@ class Seen:
         return frozenset(
             names for role in known(self.roles) for names in trusted_names(role.trust, self.provider)
         )
-
-    def _renamed(self, users: Mapping[Names, list[Pod]]) -> Iterable[tuple[Names, Names]]:
-        gone = self._trusted() - self._there
-        for new in users:
-            for old in gone:
-                if new[0] == old[0] and is_near(new[1], old[1]):
-                    yield new, old
 
 
 def _shows(account: ServiceAccount, users: Iterable[Pod], wanted: Iterable[Names]) -> bool:
