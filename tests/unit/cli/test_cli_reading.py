@@ -29,8 +29,6 @@ from irsa_cli.core.objects.unreadable import Unreadable
         (("get-sa", "-l", ""), "--selector"),
         (("get-sa", "-l", "a=b=c"), "--selector"),
         (("get-sa", "app", "--name", "other"), "--name"),
-        (("get-sa", "--watch", "-o", "json"), "--watch"),
-        (("get-sa", "--interval", "5s"), "--watch"),
         (("verify", "-A", "-n", "backend"), "--all-namespaces"),
         (("verify", "app", "-l", "a=b"), "--selector"),
         (("doctor", "-A", "-n", "backend"), "--all-namespaces"),
