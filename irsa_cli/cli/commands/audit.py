@@ -12,9 +12,8 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import ROLE_ARN, completed, explained, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.output.text import show_found
 from irsa_cli.cli.session import run_reading
-from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.trust.rules.table import RULES
@@ -118,10 +117,7 @@ def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
 
     rules = explained(identifier, RULES, "rule", output)
-    if output != "text":
-        items = [rule_json(rule) for rule in rules]
-        show_document(Envelope(DocumentKind.RULES, ReadOutcome.OK, items=items), output)
-        return 0
-    for line in overview(rules) if identifier == "all" else explanation(rules[0]):
-        put(line)
+    document = Envelope(DocumentKind.RULES, ReadOutcome.OK, items=[*map(rule_json, rules)])
+    lines = overview(rules) if identifier == "all" else explanation(rules[0])
+    show_found(lines, lambda: document, output)
     return 0
