@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import Decorator, group, once, shared, wrong_usage
@@ -26,21 +25,16 @@ NEVER = "never"
 class FailOn(click.ParamType):  # type: ignore[type-arg]
     """A severity and what is broken, with a comma between them; or never, alone."""
 
-    name = "|".join((*LEVELS, BROKEN, NEVER))
+    words = (*LEVELS, BROKEN, NEVER)
+    name = "|".join(words)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The lowest severity (None for none), and whether what is broken counts."""
         words = common.listed([str(value)])
         for word in words or ("",):
-            if word not in (*LEVELS, BROKEN, NEVER) or (word == NEVER and len(words) > 1):
+            if word not in self.words or (word == NEVER and len(words) > 1):
                 self.fail(f"'{word}' is none of {', '.join((*LEVELS, BROKEN))}, or never alone", param, ctx)
         return next((Severity(level) for level in LEVELS if level in words), None), BROKEN in words
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        words = (*LEVELS, BROKEN, NEVER)
-        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
 fail_on_option = once(
@@ -48,6 +42,7 @@ fail_on_option = once(
     type=FailOn(),
     metavar="LEVEL[,broken]",
     default=(Severity.HIGH, False),
+    shell_complete=lambda _context, _parameter, text: [it for it in FailOn.words if it.startswith(text)],
     help="Exit 5 for a risk of this severity or higher. [default: high]",
 )
 
