@@ -31,7 +31,7 @@ class ReportFiles:
     def write(self, document: Mapping[str, Any], markdown: Callable[[int], str]) -> Iterator[OSError]:
         """Write all files; yields the errors of those that it can't write."""
         puts: dict[str, Callable[[Path], None]] = {
-            self.json_file: lambda file: _replace(file, json_text(document) + "\n"),
+            self.json_file: lambda file: _write(file, "w", json_text(document) + "\n"),
             self.summary_file: lambda file: _append(file, self._summary(file, markdown)),
         }
         for path, put in puts.items():
@@ -67,8 +67,8 @@ def _opened(path: str, flags: int) -> int:
     return file
 
 
-def _replace(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", newline="\n", opener=_opened) as file:
+def _write(path: Path, mode: str, text: str) -> None:
+    with open(path, mode, encoding="utf-8", newline="\n", errors="backslashreplace", opener=_opened) as file:
         file.write(text)
 
 
@@ -79,5 +79,4 @@ def _append(path: Path, text: str) -> None:
         with path.open("rb") as there:
             there.seek(-1, os.SEEK_END)
             begun = "" if there.read(1) == b"\n" else "\n"
-    with open(path, "a", encoding="utf-8", newline="\n", errors="backslashreplace", opener=_opened) as file:
-        file.write(begun + text)
+    _write(path, "a", begun + text)
