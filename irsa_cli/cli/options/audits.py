@@ -57,13 +57,19 @@ source_options = shared("source")
 """The sources for the state of an account."""
 
 
-def wants_fixes(speaking: Speaking) -> bool:
-    """Whether the output has the fix of each risk."""
-    return (
-        speaking.verbose
+def take_risks(options: dict[str, Any], speaking: Speaking) -> dict[str, Any]:
+    """Take the options of `risk_options`, --fail-on and the scope, as fields of a request."""
+    fail_on, broken = options["fail_on"]
+    return {
+        "at_least": Severity(options["min_severity"]),
+        "fail_on": fail_on,
+        "fail_on_broken": broken,
+        "baseline": Path(options["baseline"]) if options["baseline"] else None,
+        "allow": take_allowance(options),
+        "with_fixes": speaking.verbose
         or speaking.output in ("json", "yaml", "markdown")
-        or bool(speaking.files.summary_file or speaking.files.json_file)
-    )
+        or speaking.files.is_asked_for,
+    }
 
 
 def take_source(options: dict[str, Any]) -> AuditSource:
