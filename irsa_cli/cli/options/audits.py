@@ -18,23 +18,21 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github")
 LEVELS = ("low", "medium", "high", "critical")
-BROKEN = "broken"
-NEVER = "never"
 
 
 class FailOn(click.ParamType):  # type: ignore[type-arg]
     """A severity and what is broken, with a comma between them; or never, alone."""
 
-    words = (*LEVELS, BROKEN, NEVER)
+    words = (*LEVELS, "broken", "never")
     name = "|".join(words)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The lowest severity (None for none), and whether what is broken counts."""
         words = common.listed([str(value)])
         for word in words or ("",):
-            if word not in self.words or (word == NEVER and len(words) > 1):
-                self.fail(f"'{word}' is none of {', '.join((*LEVELS, BROKEN))}, or never alone", param, ctx)
-        return next((Severity(level) for level in LEVELS if level in words), None), BROKEN in words
+            if word not in self.words or (word == "never" and len(words) > 1):
+                self.fail(f"'{word}' is none of {', '.join(self.words[:-1])}, or never alone", param, ctx)
+        return next((Severity(level) for level in LEVELS if level in words), None), "broken" in words
 
 
 fail_on_option = once(
