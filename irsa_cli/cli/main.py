@@ -205,7 +205,7 @@ def wanted_form(arguments: Sequence[str]) -> str:
 
 _REPORTS = tuple(
     text
-    for name in ("output-file", "summary-file", "json-file")
+    for name in ("summary-file", "json-file")
     for text in (f"--{name}", f"IRSA_{name.upper().replace('-', '_')}")
 )
 """Flags and variables of files that irsa also writes for a command that did not start."""

@@ -67,7 +67,7 @@ CODES = {
     "irsa doctor pod/": (4,),  # There is no such pod.
     "irsa preflight": (5,),  # The administrator's keys, and not a role of a pod.
 }
-ENDLESS = (" --watch", "sandbox up")
+ENDLESS = ("sandbox up",)
 FILES = {
     "queue.json": '{"Version": "2012-10-17", "Statement":'
     ' {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}',

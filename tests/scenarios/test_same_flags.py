@@ -1,12 +1,10 @@
 """One flag means the same in all commands: names, namespaces, selectors, forms of output, durations."""
 
 import re
-import signal
 
 import pytest
 
 from tests.scenarios.binding import make_binding
-from tests.support import forks
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
 ONE = {
@@ -81,32 +79,6 @@ def test_a_form_hides_no_error(stage: Stage, namespace: str) -> None:
     ran = stage.irsa("get-sa", "lost", "-n", namespace, "-c", stage.cluster, "-o", "name")
     assert (ran.code, ran.out) == (4, "")
     assert "lost" in ran.err
-
-
-def test_watching_prints_what_changes(stage: Stage, namespace: str) -> None:
-    labelled(stage, namespace)
-    arguments = ("get-sa", "-n", namespace, "-c", stage.cluster, "--watch", "--interval", "0.1s")
-    with forks.one() as zygote:
-        process = zygote.start(arguments, stage.env(), stage.folder)
-
-        def until(words: bytes, times: int = 1) -> None:
-            with process.spoke:
-                told = lambda: process.out.count(words) >= times or process.ended.is_set()  # noqa: E731
-                assert process.spoke.wait_for(told, 60)
-            assert not process.ended.is_set(), bytes(process.err).decode()
-
-        until(b"other", 1)
-        until(b"reader", 1)
-        stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/other")
-        until(b"gone")
-        process_lines = bytes(process.out).decode().splitlines()
-        assert len(process_lines) == 4
-        assert process_lines[-1].split()[1] == "other"
-        import os
-
-        os.kill(process.pid, signal.SIGINT)
-        assert process.ended.wait(60)
-    assert process.code == 130
 
 
 @pytest.mark.parametrize(("given", "seconds"), [("1h", 3600), ("90m", 5400), ("7200", 7200)])

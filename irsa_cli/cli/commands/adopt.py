@@ -26,7 +26,6 @@ from irsa_cli.core.values.shown import plural, visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
-    from irsa_cli.usecases.write.adopt import Request
 
 
 @click.command("adopt", cls=HelpedCommand)
@@ -55,7 +54,7 @@ def command(**options: Any) -> int:
       irsa adopt s3-reader -n backend -c prod --role-name teams-s3-reader
       irsa adopt --all -c prod --dry-run
     """
-    from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
+    from irsa_cli.usecases.write.adopt import Request, Several, adopt, adopt_all, planned_of_all
 
     speaking = Speaking.take(options)
     settings, detailed = common.take_settings(options, speaking.progress)
@@ -80,24 +79,14 @@ def command(**options: Any) -> int:
     def shown() -> None:
         if isinstance(outcome, Result):
             show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
+            plan_saver(options, "adopt", request)(outcome)
         else:
             _show_all(outcome, speaking)
-        _save(options, request, outcome)
+            planned = planned_of_all(outcome)  # The plan has the names that were found.
+            several = Several(target, tuple(item.name for item in planned.items), request.ignore_maker)
+            plan_saver(options, "adopt --all", several)(planned)
 
     return deliver(outcome, _report, speaking, shown, only_shows=settings.dry_run)
-
-
-def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions) -> None:
-    """Save the plan if asked; a plan of several has the names that were found."""
-    from irsa_cli.usecases.write.adopt import Several, planned_of_all
-
-    if isinstance(outcome, Result):
-        plan_saver(options, "adopt", request)(outcome)
-    else:
-        planned = planned_of_all(outcome)
-        names = tuple(item.name for item in planned.items)
-        several = Several(request.target, names, request.ignore_maker)
-        plan_saver(options, "adopt --all", several)(planned)
 
 
 _WORDS = {

@@ -131,7 +131,7 @@ _OF_WHO_APPLIES = (
     *_WHO,
     *("dry_run", "detailed_exitcode", "timeout", "rollback_timeout", "yes"),
     *("lock", "lock_timeout", "lock_namespace", "state_dir"),
-    *("output", "quiet", "verbose", "max_length", "output_file", "summary_file", "json_file"),
+    *("output", "quiet", "verbose", "max_length", "summary_file", "json_file"),
 )
 """The options that go with a saved plan; the plan has all others."""
 

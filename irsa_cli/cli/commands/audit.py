@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,11 +11,9 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import ROLE_ARN, completed, explained, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.output.text import show_found
 from irsa_cli.cli.session import run_reading
-from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.trust.rules.table import RULES
 
 if TYPE_CHECKING:
@@ -73,13 +70,12 @@ def command(**options: Any) -> int:
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, form_of(speaking.output, "json", "yaml"))
-    with_fixes = audits.wants_fixes(speaking)
-    request = _request(options, with_fixes=with_fixes)
+    request = _request(options, speaking)
     report = run_reading(lambda progress: audit(request, progress.wire), speaking, AuditReport)
     return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
 
 
-def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
+def _request(options: dict[str, Any], speaking: Speaking) -> Request:
     from irsa_cli.core.audit.auditing import AuditScope
     from irsa_cli.usecases.audit.run import Request
 
@@ -88,17 +84,11 @@ def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
         raise click.UsageError("--service-account and --role contradict each other")
     if account and (account.count("/") != 1 or not all(account.split("/"))):
         raise click.BadParameter(f"'{account}' is not NAMESPACE/NAME", param_hint="--service-account")
-    (fail_on, broken), baseline = options["fail_on"], options["baseline"]
     return Request(
         audits.take_source(options),
         AuditScope(account, role, options["unused_days"]),
         options["reach"],
-        at_least=Severity(options["min_severity"]),
-        fail_on=fail_on,
-        baseline=Path(baseline) if baseline else None,
-        with_fixes=with_fixes,
-        fail_on_broken=broken,
-        allow=audits.take_allowance(options),
+        **audits.take_risks(options, speaking),
     )
 
 
@@ -118,10 +108,7 @@ def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
 
     rules = explained(identifier, RULES, "rule", output)
-    if output != "text":
-        items = [rule_json(rule) for rule in rules]
-        show_document(Envelope(DocumentKind.RULES, ReadOutcome.OK, items=items), output)
-        return 0
-    for line in overview(rules) if identifier == "all" else explanation(rules[0]):
-        put(line)
+    document = Envelope(DocumentKind.RULES, ReadOutcome.OK, items=[*map(rule_json, rules)])
+    lines = overview(rules) if identifier == "all" else explanation(rules[0])
+    show_found(lines, lambda: document, output)
     return 0

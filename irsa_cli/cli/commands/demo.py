@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -71,7 +71,6 @@ class _Demo:
         """Do the steps of a pod of this ServiceAccount, except those of the kubelet."""
         import boto3
         import botocore
-        import botocore.exceptions
         from botocore.config import Config
 
         from irsa_cli.usecases.command.connect import Target, connect
@@ -110,34 +109,19 @@ class _Demo:
 
     def _use(self, s3: Any) -> None:
         """Check that AWS allows only the actions in the role's policy."""
-        import botocore.exceptions
-
         names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
         click.echo(f"  (6) the pod lists its S3 buckets: {', '.join(names)}")
         _expect(len(names) > 0, "there are buckets")
-        try:
-            s3.delete_bucket(Bucket=names[0])
-        except botocore.exceptions.ClientError as error:
-            _expect(error.response["Error"]["Code"] == "AccessDenied", "deleting a bucket is denied")
-            click.echo("     and AWS denies s3:DeleteBucket, which the policy does not allow: AccessDenied")
-        else:
-            raise DemoError("deleting a bucket was allowed")
+        _denied(lambda: s3.delete_bucket(Bucket=names[0]), "deleting a bucket")
+        click.echo("     and AWS denies s3:DeleteBucket, which the policy does not allow: AccessDenied")
 
     def _wrong_account(self, sts: Any, role_arn: str) -> None:
         """Check that the token of another ServiceAccount cannot assume the role."""
-        import botocore.exceptions
-
         other = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other"}}
         self._connection.kube.create_service_account("backend", other)
-        try:
-            sts.assume_role_with_web_identity(
-                RoleArn=role_arn, RoleSessionName="other", WebIdentityToken=self._token("other")
-            )
-        except botocore.exceptions.ClientError as error:
-            _expect(error.response["Error"]["Code"] == "AccessDenied", "another token is denied")
-            click.echo("     and the token of another ServiceAccount cannot assume the role: AccessDenied")
-        else:
-            raise DemoError("the token of another ServiceAccount was accepted")
+        asked = {"RoleArn": role_arn, "RoleSessionName": "other", "WebIdentityToken": self._token("other")}
+        _denied(lambda: sts.assume_role_with_web_identity(**asked), "the token of another ServiceAccount")
+        click.echo("     and the token of another ServiceAccount cannot assume the role: AccessDenied")
 
     def _token(self, name: str = "s3-reader") -> str:
         """A token from the cluster's API, as the kubelet requests it."""
@@ -163,6 +147,17 @@ class _Demo:
         command = [sys.executable, "-m", "irsa_cli", *arguments]
         ended = subprocess.run(command, env=dict(self._env), check=False)  # noqa: S603 - our own program
         _expect(ended.returncode == expected, f"irsa ended with {ended.returncode}, expected {expected}")
+
+
+def _denied(call: Callable[[], object], what: str) -> None:
+    import botocore.exceptions
+
+    try:
+        call()
+    except botocore.exceptions.ClientError as error:
+        _expect(error.response["Error"]["Code"] == "AccessDenied", f"{what} is denied")
+    else:
+        raise DemoError(f"{what} was allowed")
 
 
 def _expect(holds: bool, what: str) -> None:

@@ -53,5 +53,5 @@ def command(**options: Any) -> int:
     described = replace(described, allow=allow)
     found, notes = described.found, described.found.notes if described.found else ()
     shown = map(visible, (*lines(found), described.scope.sentence)) if found else ()
-    show_reading(described, shown, speaking.output, notes, text_forms=("text", "wide"))
+    show_reading(described, shown, speaking.output, notes)
     return int(described.exit_code)

@@ -13,7 +13,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import Checked, Duration, explained, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import show_document, show_reading
+from irsa_cli.cli.output.text import show_found, show_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.usecases.read.users_of_pods import kind_of
@@ -131,9 +131,6 @@ def _explain(identifier: str, output: str) -> int:
     from irsa_cli.core.doctor.diagnosis import causes_envelope
 
     causes = explained(identifier, CAUSES, "cause", output)
-    if output != "text":
-        show_document(causes_envelope(causes), output)
-        return 0
-    for line in overview(causes) if identifier == "all" else explanation(causes[0]):
-        click.echo(line)
+    lines = overview(causes) if identifier == "all" else explanation(causes[0])
+    show_found(lines, lambda: causes_envelope(causes), output)
     return 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +9,14 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common, selecting, targets
-from irsa_cli.cli.options.types import DURATION, once, switch
-from irsa_cli.cli.output.screens.get_sa import SPARE, differ, reason_of, steps, table, watch
+from irsa_cli.cli.options.types import switch
+from irsa_cli.cli.output.screens.get_sa import SPARE, reason_of, steps, table
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import narrowed, show_table
 from irsa_cli.cli.output.text import show_document, show_error
-from irsa_cli.cli.session import breaking_off, run_reading
+from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.inventory.list_document import BindingList
-from irsa_cli.usecases.command.signals import late_signal
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.show.get_sa import Request
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
 @switch("--all-paths", help="Also search for managed roles outside /irsa/CLUSTER/.")
 @targets.readers_option("Also read another account's IAM by this role (repeat).")
 @common.no_headers_option
-@switch("-w", "--watch", help="Print changes until Ctrl-C (exit code 130).")
-@once("--interval", type=DURATION, help="With --watch: time between two reads. [default: 10s]")
 @common.ignore_not_found_option
 @common.scope_options
 @common.output_option("text", "wide", "json", "yaml", "name")
@@ -54,30 +49,20 @@ def command(**options: Any) -> int:
     Examples:
       irsa get-sa -c prod
       irsa get-sa -n backend -c prod -o wide
-      irsa get-sa -n backend -c prod --watch
       irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
       irsa get-sa -c prod -o json | jq -r '.items[].role.arn'
     """
+    from irsa_cli.usecases.show.get_sa import get_bindings
+
     speaking, headless = Speaking.take(options), options.pop("no_headers")
-    if options["watch"] and speaking.output not in ("text", "wide"):
-        raise click.UsageError("--watch needs -o text or -o wide")
-    if options["interval"] is not None and not options["watch"]:
-        raise click.UsageError("--interval needs --watch")
     request, allow = _request(options), audits.take_allowance(options)
     allow = replace(allow, empty=allow.empty or request.ignore_not_found)
-    found = replace(_get(request, speaking), allow=allow)
-    if not options["watch"] or found.error is not None or found.signal:
-        _show(found, speaking, headers=not headless)
-        return int(found.exit_code)
-
-    quietly = replace(speaking, quiet=True) if not speaking.verbose else speaking
-    wide = speaking.output == "wide"
-    try:
-        _break_off()
-        _show(found, speaking, headers=not headless)
-        watch(found, lambda: _get(request, quietly, then=_break_off), options["interval"] or 10.0, wide=wide)
-    except KeyboardInterrupt as stop:
-        return 128 + int(stop.args[0] if stop.args else signal.SIGINT)
+    found = run_reading(
+        lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
+    )
+    found = replace(found, allow=allow)
+    _show(found, speaking, headers=not headless)
+    return int(found.exit_code)
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -93,30 +78,12 @@ def _request(options: dict[str, Any]) -> Request:
     return Request(targets.take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
-def _break_off() -> None:
-    """End the watch at once on a signal, also on one from the end of a read."""
-    late = late_signal()
-    breaking_off()
-    if late:
-        raise KeyboardInterrupt(late)
-
-
-def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda: None) -> BindingList:
-    from irsa_cli.usecases.show.get_sa import get_bindings
-
-    found = run_reading(
-        lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
-    )
-    then()
-    return found
-
-
 def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
     if speaking.output in ("text", "wide"):
         if found.found is not None and headers and not speaking.quiet:
             say(found.found.cluster.head, err=True)
         wide = speaking.output == "wide"
-        head, rows = narrowed(*table(found.items, wide=wide, by=differ(found.items)), () if wide else SPARE)
+        head, rows = narrowed(*table(found.items, wide=wide), () if wide else SPARE)
         show_table(head if headers else (), rows)
         for item in found.items:
             if not wide and (why := reason_of(item)):

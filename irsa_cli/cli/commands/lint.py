@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +10,6 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.core.trust.rules.rule import Severity
 
 
 @click.command("lint", cls=HelpedCommand)
@@ -45,17 +43,8 @@ def command(**options: Any) -> int:
     from irsa_cli.usecases.audit.lint import Request, lint
 
     speaking = Speaking.take(options)
-    baseline, (fail_on, broken) = options["baseline"], options["fail_on"]
-    request = Request(
-        tuple(dict.fromkeys(options["files"])),
-        options["skip_unknown"],
-        at_least=Severity(options["min_severity"]),
-        fail_on=fail_on,
-        baseline=Path(baseline) if baseline else None,
-        with_fixes=audits.wants_fixes(speaking),
-        fail_on_broken=broken,
-        allow=audits.take_allowance(options),
-    )
+    files, risks = tuple(dict.fromkeys(options["files"])), audits.take_risks(options, speaking)
+    request = Request(files, options["skip_unknown"], **risks)
     try:  # `run_reading` would import the clients of AWS.
         report = lint(request)
     except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,12 +14,12 @@ from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import error_lines, next_lines, show, show_document
+from irsa_cli.cli.output.text import show, show_document, show_error, show_found
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.envelope import DocumentKind, failed
-from irsa_cli.core.results.locks import LockList, Removal, SeenLock, Unlocked
+from irsa_cli.core.results.locks import Removal, SeenLock, Unlocked
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.shown import visible
 
@@ -67,7 +67,7 @@ def command(**options: Any) -> int:
         progress.note,
     )
 
-    def work() -> LockList | Unlocked:
+    def work() -> Unlocked:
         return unlock(holder, request, progress.wire) if holder else find_locks(request, progress.wire)
 
     outcome = outcome_of(work, speaking)
@@ -82,26 +82,21 @@ def command(**options: Any) -> int:
     return int(outcome.exit_code)
 
 
-def _show(outcome: LockList | Unlocked, speaking: Speaking) -> None:
-    if speaking.output != "text":
-        show_document(outcome.envelope(), speaking.output)
-    else:
-        for line in _removed(outcome) if isinstance(outcome, Unlocked) else _listed(outcome):
-            say(line)
-    if isinstance(outcome, Unlocked) and outcome.error is not None:
-        for line in (*error_lines(outcome.error), *next_lines(outcome.error)):
-            click.echo(line, err=True)
-    elif isinstance(outcome, Unlocked) and not outcome.dry_run and not speaking.quiet:
+def _show(outcome: Unlocked, speaking: Speaking) -> None:
+    lines = _removed(outcome) if outcome.holder else _listed(outcome)
+    show_found(map(visible, lines), outcome.envelope, speaking.output)
+    show_error(outcome.error)
+    if outcome.holder and outcome.error is None and not outcome.dry_run and not speaking.quiet:
         name = outcome.cluster.name
         say(f"Note: that run may have left changes; to list them: irsa recover --cluster {name}", err=True)
 
 
-def _listed(found: LockList) -> Iterator[str]:
+def _listed(found: Unlocked) -> Iterator[str]:
     name = found.cluster.name
     if not found.items:
         yield f"No run holds a lock in {name} (namespace {found.namespace})."
         return
-    yield from _lines(found.items)
+    yield from _lines([item for item, _ in found.items])
     yield f"To remove the locks of a dead run: irsa unlock HOLDER --cluster {name}"
 
 
@@ -114,7 +109,7 @@ def _lines(locks: Sequence[SeenLock]) -> Iterator[str]:
 
 
 def _removed(done: Unlocked) -> Iterator[str]:
-    words = {
+    words: Mapping[Removal | None, str] = {
         Removal.PLANNED: "would be removed",
         Removal.REMOVED: "removed",
         Removal.GONE: "no longer held by that run",

@@ -101,7 +101,15 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.verification.verify import Request, Wanted
 
-    _check_combinations(options)
+    selecting.check_many(options)
+    many = bool(options["everything"] or options["everywhere"] or options["selector"])
+    if bool(options["name"]) == many:
+        raise click.UsageError("give the NAME of a ServiceAccount, or -A for all")
+    if many and options["pod"]:
+        raise click.UsageError("--pod needs the NAME of one ServiceAccount")
+    if options["resource"] and not options["action"]:
+        raise click.UsageError("--resource needs --action")
+    selecting.check_reachable(options)
     with wrong_usage():
         wanted = Wanted.of(
             audience=options["audience"] or "",
@@ -121,18 +129,6 @@ def _request(options: dict[str, Any]) -> Request:
         readers=options["readers"],
         selector=options["selector"] or "",
     )
-
-
-def _check_combinations(options: dict[str, Any]) -> None:
-    selecting.check_many(options)
-    many = bool(options["everything"] or options["everywhere"] or options["selector"])
-    if bool(options["name"]) == many:
-        raise click.UsageError("give the NAME of a ServiceAccount, or -A for all")
-    if many and options["pod"]:
-        raise click.UsageError("--pod needs the NAME of one ServiceAccount")
-    if options["resource"] and not options["action"]:
-        raise click.UsageError("--resource needs --action")
-    selecting.check_reachable(options)
 
 
 def _run(request: Request, speaking: Speaking) -> VerificationReport:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import Decorator, group, once, shared, wrong_usage
@@ -19,28 +18,21 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github")
 LEVELS = ("low", "medium", "high", "critical")
-BROKEN = "broken"
-NEVER = "never"
 
 
 class FailOn(click.ParamType):  # type: ignore[type-arg]
     """A severity and what is broken, with a comma between them; or never, alone."""
 
-    name = "|".join((*LEVELS, BROKEN, NEVER))
+    words = (*LEVELS, "broken", "never")
+    name = "|".join(words)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The lowest severity (None for none), and whether what is broken counts."""
         words = common.listed([str(value)])
         for word in words or ("",):
-            if word not in (*LEVELS, BROKEN, NEVER) or (word == NEVER and len(words) > 1):
-                self.fail(f"'{word}' is none of {', '.join((*LEVELS, BROKEN))}, or never alone", param, ctx)
-        return next((Severity(level) for level in LEVELS if level in words), None), BROKEN in words
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        words = (*LEVELS, BROKEN, NEVER)
-        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+            if word not in self.words or (word == "never" and len(words) > 1):
+                self.fail(f"'{word}' is none of {', '.join(self.words[:-1])}, or never alone", param, ctx)
+        return next((Severity(level) for level in LEVELS if level in words), None), "broken" in words
 
 
 fail_on_option = once(
@@ -48,6 +40,7 @@ fail_on_option = once(
     type=FailOn(),
     metavar="LEVEL[,broken]",
     default=(Severity.HIGH, False),
+    shell_complete=lambda _context, _parameter, text: [it for it in FailOn.words if it.startswith(text)],
     help="Exit 5 for a risk of this severity or higher. [default: high]",
 )
 
@@ -62,13 +55,19 @@ source_options = shared("source")
 """The sources for the state of an account."""
 
 
-def wants_fixes(speaking: Speaking) -> bool:
-    """Whether the output has the fix of each risk."""
-    return (
-        speaking.verbose
+def take_risks(options: dict[str, Any], speaking: Speaking) -> dict[str, Any]:
+    """Take the options of `risk_options`, --fail-on and the scope, as fields of a request."""
+    fail_on, broken = options["fail_on"]
+    return {
+        "at_least": Severity(options["min_severity"]),
+        "fail_on": fail_on,
+        "fail_on_broken": broken,
+        "baseline": Path(options["baseline"]) if options["baseline"] else None,
+        "allow": take_allowance(options),
+        "with_fixes": speaking.verbose
         or speaking.output in ("json", "yaml", "markdown")
-        or bool(speaking.files.summary_file or speaking.files.json_file)
-    )
+        or speaking.files.is_asked_for,
+    }
 
 
 def take_source(options: dict[str, Any]) -> AuditSource:

@@ -146,10 +146,8 @@ def _find(path: str) -> Callable[[Any], Any]:
     return function
 
 
-ACCOUNT_ID = Checked("id", "arn.check_account")
 ROLE_ARN = Checked("arn", "arn.check_role")
 POLICY_ARN = Checked("arn", "arn.check_policy")
-CLUSTER_NAME = Checked("name", "names.cluster")
 ROLE_NAME = Checked("name", "names.role")
 NAMESPACE = Checked("namespace", "names.namespace")
 AUDIENCE = Checked("audience", "names.audience")

@@ -47,7 +47,7 @@ def named_files(arguments: Sequence[str]) -> ReportFiles:
                 named[key] = following
             elif re.match(rf"{flag}=", text):
                 named[key] = text.partition("=")[2]
-    return ReportFiles(named["output_file"], named["summary_file"], named["json_file"])
+    return ReportFiles(named["summary_file"], named["json_file"])
 
 
 def of_lines(lines: Sequence[str], exit_code: int, title: str) -> PipelineReport:

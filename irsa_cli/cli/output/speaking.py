@@ -42,7 +42,7 @@ class Speaking:
         speaking = cls(options.pop("output"), options.pop("quiet"), options.pop("verbose", False), reports)
         named = [os.path.abspath(name) for name in files.values() if name]
         if len(set(named)) < len(named):
-            raise click.UsageError("--output-file, --summary-file and --json-file have to be different files")
+            raise click.UsageError("--summary-file and --json-file have to be different files")
         if speaking.quiet and speaking.verbose:
             raise click.UsageError("--quiet and --verbose contradict each other")
         return speaking

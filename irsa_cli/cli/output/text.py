@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import click
@@ -75,20 +75,18 @@ def document_text(envelope: Envelope, output: str, command: str | None = None) -
     )
 
 
-def show_reading(
-    found: FoundByReading,
-    lines: Iterable[str],
-    output: str,
-    notes: Iterable[str] = (),
-    *,
-    text_forms: Collection[str] = ("text",),
-) -> None:
-    """Print lines or a document; then notes and the error on standard error."""
-    if output in text_forms:
+def show_found(lines: Iterable[str], document: Callable[[], Envelope], output: str) -> None:
+    """Print lines as text (also in its wide form), or a document."""
+    if output in ("text", "wide"):
         for line in lines:
             put(line)
     else:
-        show_document(found.envelope(), output)
+        show_document(document(), output)
+
+
+def show_reading(found: FoundByReading, lines: Iterable[str], output: str, notes: Iterable[str] = ()) -> None:
+    """Print lines or a document; then notes and the error on standard error."""
+    show_found(lines, found.envelope, output)
     for note in notes:
         say(f"Note: {note}", err=True)
     show_error(found.error)

@@ -1,4 +1,4 @@
-"""A lock as others see it, and results of `irsa unlock`: a cluster's locks, or one holder's removed."""
+"""A lock as others see it, and the result of `irsa unlock`."""
 
 from __future__ import annotations
 
@@ -12,29 +12,8 @@ from typing import Any
 from irsa_cli.core.marks.locks import COMMAND, HOST, LOCKED, USER, LeaseState, Timing, short_time, shown
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import account_json
-
-
-@dataclass(frozen=True)
-class LockList:
-    """The locks of a cluster's runs in one namespace, held or ended."""
-
-    cluster: Cluster
-    namespace: str
-    items: tuple[SeenLock, ...]
-
-    exit_code = ExitCode.DONE
-
-    def envelope(self) -> Envelope:
-        return Envelope(
-            DocumentKind.LOCKS,
-            ReadOutcome.OK,
-            cluster=self.cluster,
-            items=[{**item.to_json(), "removal": None} for item in self.items],
-            summary=_summary(self.items),
-            facts={"lockNamespace": self.namespace, "holder": None, "dryRun": False},
-        )
 
 
 class Removal(str, Enum):
@@ -51,13 +30,13 @@ class Removal(str, Enum):
 
 @dataclass
 class Unlocked:
-    """The outcome for one holder's locks; `error` is why some remain."""
+    """The outcome for one holder's locks, or without one a list of all; `error` is why some remain."""
 
     cluster: Cluster
     namespace: str
-    holder: str
+    holder: str = ""
     dry_run: bool = False
-    items: list[tuple[SeenLock, Removal]] = field(default_factory=list)
+    items: list[tuple[SeenLock, Removal | None]] = field(default_factory=list)
     error: IrsaError | None = None
     signal: int = 0
 
@@ -66,21 +45,17 @@ class Unlocked:
         return exit_code_of(self.error, self.signal)
 
     def envelope(self) -> Envelope:
+        found = Counter(seen.ended for seen, _ in self.items)
         return Envelope(
             DocumentKind.LOCKS,
             ReadOutcome.of(self.error),
             self.exit_code,
             self.cluster,
-            [{**seen.to_json(), "removal": state.value} for seen, state in self.items],
-            _summary(seen for seen, _ in self.items),
+            [{**seen.to_json(), "removal": state and state.value} for seen, state in self.items],
+            {"held": found[False], "ended": found[True], "unknown": found[None]},
             errors=whole(self.error),
-            facts={"lockNamespace": self.namespace, "holder": self.holder, "dryRun": self.dry_run},
+            facts={"lockNamespace": self.namespace, "holder": self.holder or None, "dryRun": self.dry_run},
         )
-
-
-def _summary(locks: Iterable[SeenLock]) -> dict[str, int]:
-    found = Counter(lock.ended for lock in locks)
-    return {"held": found[False], "ended": found[True], "unknown": found[None]}
 
 
 @dataclass(frozen=True)

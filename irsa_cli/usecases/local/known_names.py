@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -23,24 +22,6 @@ P = ParamSpec("P")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=,/-]{0,200}", re.ASCII)
 """Names without characters that a shell interprets."""
 _JOURNALS, _HEAD = 200, 16_384
-
-
-@dataclass(frozen=True)
-class PastRun:
-    """The head of a journal: the cluster's ARN, and the ServiceAccount as `namespace/name`."""
-
-    cluster: str
-    account: str
-
-    @property
-    def cluster_name(self) -> str:
-        """The cluster's name."""
-        return self.cluster.rpartition("/")[2]
-
-    @property
-    def region(self) -> str:
-        """The cluster's region."""
-        return "".join(self.cluster.split(":")[3:4])
 
 
 def _safe(names: Callable[P, Iterator[str]]) -> Callable[P, list[str]]:
@@ -58,14 +39,14 @@ def clusters(state: Path) -> Iterator[str]:
     """Names of clusters."""
     yield _of_project("cluster")
     yield from (item.name for item in all_clusters())
-    yield from (run.cluster_name for run in past_runs(state))
+    yield from (_name(arn) for arn, _ in _past_runs(state))
 
 
 @_safe
 def regions(state: Path) -> Iterator[str]:
     """Names of regions: all that botocore knows, without importing it."""
     yield _of_project("region")
-    yield from (run.region for run in past_runs(state))
+    yield from ("".join(arn.split(":")[3:4]) for arn, _ in _past_runs(state))
     spec = importlib.util.find_spec("botocore")
     if spec is not None and spec.origin is not None:
         with suppress(OSError, ValueError, KeyError):
@@ -84,8 +65,9 @@ def namespaces(state: Path, cluster: str = "") -> Iterator[str]:
 @_safe
 def accounts(state: Path, cluster: str = "") -> Iterator[str]:
     """ServiceAccounts as `namespace/name`, of one cluster if it is known."""
-    runs = (run for run in past_runs(state) if cluster in ("", run.cluster_name))
-    yield from (run.account for run in runs if run.account.count("/") == 1)
+    for arn, account in _past_runs(state):
+        if cluster in ("", _name(arn)) and account.count("/") == 1:
+            yield account
 
 
 def cluster_in_force() -> str:
@@ -121,8 +103,12 @@ def profiles() -> Iterator[str]:
                 yield section
 
 
-def past_runs(state: Path) -> Iterator[PastRun]:
-    """The heads of the newest journals."""
+def _name(cluster_arn: str) -> str:
+    return cluster_arn.rpartition("/")[2]
+
+
+def _past_runs(state: Path) -> Iterator[tuple[str, str]]:
+    """The cluster's ARN and the ServiceAccount (`namespace/name`, or '') in the newest journals."""
     try:
         newest = sorted(state.glob("*.jsonl"), reverse=True)[:_JOURNALS]
     except OSError:
@@ -133,7 +119,7 @@ def past_runs(state: Path) -> Iterator[PastRun]:
             context: Any = json.JSONDecoder().raw_decode(
                 text[text.index('"context":') + len('"context":') :].lstrip()
             )[0]
-            yield PastRun(str(context["cluster"]), str(context["serviceAccount"] or ""))
+            yield str(context["cluster"]), str(context["serviceAccount"] or "")
 
 
 def _of_project(name: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irsa_cli.core.marks.locks import LeaseState, selector
-from irsa_cli.core.results.locks import LockList, Removal, SeenLock, Unlocked, of_holder
+from irsa_cli.core.results.locks import Removal, SeenLock, Unlocked, of_holder
 from irsa_cli.core.values.errors import IrsaError, Outcome, Refused, ServiceError
 from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.core.values.patience import current
@@ -42,11 +42,11 @@ class Request:
     note: Note = lambda _: None
 
 
-def find_locks(request: Request, log: WireLog) -> LockList:
+def find_locks(request: Request, log: WireLog) -> Unlocked:
     """The locks of the cluster's runs, by their holders. Raises `Refused` for a caller who may not list."""
     place = _Place.of(request, log)
     found = sorted(place.look(), key=lambda item: (item.state.holder, item.state.name))
-    return LockList(place.connection.cluster, request.namespace, tuple(found))
+    return Unlocked(place.connection.cluster, request.namespace, items=[(item, None) for item in found])
 
 
 def unlock(holder: str, request: Request, log: WireLog) -> Unlocked:

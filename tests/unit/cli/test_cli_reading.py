@@ -29,8 +29,6 @@ from irsa_cli.core.objects.unreadable import Unreadable
         (("get-sa", "-l", ""), "--selector"),
         (("get-sa", "-l", "a=b=c"), "--selector"),
         (("get-sa", "app", "--name", "other"), "--name"),
-        (("get-sa", "--watch", "-o", "json"), "--watch"),
-        (("get-sa", "--interval", "5s"), "--watch"),
         (("verify", "-A", "-n", "backend"), "--all-namespaces"),
         (("verify", "app", "-l", "a=b"), "--selector"),
         (("doctor", "-A", "-n", "backend"), "--all-namespaces"),
@@ -77,7 +75,7 @@ def binding(
 
 
 def cells(item: ListedBinding, *, wide: bool = False) -> list[str]:
-    head, row = map(click.unstyle, table_lines(*table([item], by=False, wide=wide), None))
+    head, row = map(click.unstyle, table_lines(*table([item], wide=wide), None))
     found = row.split()
     assert len(found) == len(head.split())
     return found
@@ -102,7 +100,7 @@ def test_a_line_has_a_word_in_each_column_whatever_the_annotation_is() -> None:
 
 
 def test_no_head_without_lines() -> None:
-    assert table_lines(*table([], by=False, wide=False), None) == []
+    assert table_lines(*table([], wide=False), None) == []
 
 
 def test_what_ends_an_interrupted_run_is_a_command_to_paste() -> None:

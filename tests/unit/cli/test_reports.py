@@ -14,7 +14,6 @@ from markdown_it.token import Token
 
 from irsa_cli.cli.output.reports.annotations import as_annotations
 from irsa_cli.cli.output.reports.escaping import code, command, fence, plain, shortened
-from irsa_cli.cli.output.reports.files import outputs
 from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
 from tests.support.thoroughness import examples
@@ -247,27 +246,3 @@ def test_annotations_end_where_the_site_stops_showing_them() -> None:
     assert as_annotations(annotated([Level.ERROR])).splitlines()[-1] == (
         "::notice title=irsa apply::bad (exit code 4)"
     )
-
-
-def test_outputs_end_where_no_value_can_end_them() -> None:
-    document = {
-        "metadata": {
-            "exitCode": 0,
-            "outcome": "committed\nirsa_x\nexit-code=9",
-            "cluster": {"name": "a\nb<<c"},
-        },
-        "items": [{"outcome": "committed", "role": {"arn": "arn:a"}, "changes": [], "transaction": "t"}],
-    }
-    said = outputs(document)
-    found = dict(re.findall(r"([\w-]+)<<(?P<end>irsa_\w+)\n(?:.*?)\n(?P=end)\n", said, re.S))
-    assert list(found) == [
-        "exit-code",
-        "outcome",
-        "changed",
-        "cluster",
-        "role-arn",
-        "role-arns",
-        "transaction",
-    ]
-    assert len(set(found.values())) == 7
-    assert outputs(document) != said

@@ -1,10 +1,8 @@
-"""Write the files that flags name for the next step of a pipeline: outputs, a summary, the JSON document."""
+"""Write the files that flags name for a pipeline: a summary, the JSON document."""
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,30 +12,26 @@ from typing import Any
 from irsa_cli.cli.output.reports.markdown import LEAST, SUMMARY_LENGTH
 from irsa_cli.core.values.shown import json_text
 
-FILES = ("output_file", "summary_file", "json_file")
+FILES = ("summary_file", "json_file")
 """Options that name a file."""
-_CHANGING = ("committed", "planned", "incomplete")
-"""Outcomes with a change, made or planned."""
 
 
 @dataclass(frozen=True)
 class ReportFiles:
     """The files for the result, '' for none; `max_length` None: each form's own."""
 
-    output_file: str = ""
     summary_file: str = ""
     json_file: str = ""
     max_length: int | None = None
 
     @property
     def is_asked_for(self) -> bool:
-        return bool(self.output_file or self.summary_file or self.json_file)
+        return bool(self.summary_file or self.json_file)
 
     def write(self, document: Mapping[str, Any], markdown: Callable[[int], str]) -> Iterator[OSError]:
         """Write all files; yields the errors of those that it can't write."""
         puts: dict[str, Callable[[Path], None]] = {
-            self.json_file: lambda file: _replace(file, json_text(document) + "\n"),
-            self.output_file: lambda file: _append(file, outputs(document)),
+            self.json_file: lambda file: _write(file, "w", json_text(document) + "\n"),
             self.summary_file: lambda file: _append(file, self._summary(file, markdown)),
         }
         for path, put in puts.items():
@@ -58,45 +52,6 @@ class ReportFiles:
         return text
 
 
-def outputs(document: Mapping[str, Any]) -> str:
-    """The outputs in GitHub's form, with random delimiters.
-
-    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
-    """
-    text = ""
-    for name, value in values(document).items():
-        end = f"irsa_{secrets.token_hex(16)}"
-        while end in value:
-            end = f"irsa_{secrets.token_hex(16)}"
-        text += f"{name}<<{end}\n{value}\n{end}\n"
-    return text
-
-
-def values(document: Mapping[str, Any]) -> dict[str, str]:
-    """The outputs of a command by their names."""
-    metadata, items = document["metadata"], document["items"]
-    roles = list(
-        dict.fromkeys(role["arn"] for item in items if (role := item.get("role")) and role.get("arn"))
-    )
-    transactions = list(dict.fromkeys(filter(None, (item.get("transaction") for item in items))))
-    return {
-        "exit-code": str(metadata["exitCode"]),
-        "outcome": str(metadata["outcome"]),
-        "changed": "true" if any(map(_is_changed, items)) else "false",
-        "cluster": (metadata["cluster"] or {}).get("name", ""),
-        "role-arn": roles[0] if len(roles) == 1 else "",
-        "role-arns": json.dumps(roles),
-        "transaction": transactions[0] if len(transactions) == 1 else "",
-    }
-
-
-def _is_changed(item: Mapping[str, Any]) -> bool:
-    """Whether a command changed something, or would; never for one that only reads."""
-    if item.get("outcome") == "unfinished":
-        return any(change["state"] == "done" for change in item.get("changes", ()))
-    return "changes" in item and item.get("outcome") in _CHANGING
-
-
 def _size(path: Path) -> int:
     try:
         found = path.stat()
@@ -112,8 +67,8 @@ def _opened(path: str, flags: int) -> int:
     return file
 
 
-def _replace(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", newline="\n", opener=_opened) as file:
+def _write(path: Path, mode: str, text: str) -> None:
+    with open(path, mode, encoding="utf-8", newline="\n", errors="backslashreplace", opener=_opened) as file:
         file.write(text)
 
 
@@ -124,5 +79,4 @@ def _append(path: Path, text: str) -> None:
         with path.open("rb") as there:
             there.seek(-1, os.SEEK_END)
             begun = "" if there.read(1) == b"\n" else "\n"
-    with open(path, "a", encoding="utf-8", newline="\n", errors="backslashreplace", opener=_opened) as file:
-        file.write(begun + text)
+    _write(path, "a", begun + text)

@@ -34,7 +34,9 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool
         show_document(done.envelope(), output)
     for result in done.items:
         if output == "text":
-            say(f"{_named(result)}  {_words(result)}")
+            restored = any(item.state == "undone" and item.change.after is None for item in result.changes)
+            end = ": restored what it had deleted or detached" if restored else ""
+            say(f"{_named(result)}  {_WORDS[result.ended]}{end if result.ended is Ended.ROLLED_BACK else ''}")
             for line in plan_lines(result, whole=verbose) if result.ended is Ended.PLANNED else ():
                 put(f"  {line}")
         if not quiet or result.error is not None or result.left:
@@ -59,13 +61,6 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
                 yield visible(
                     f"  {mark(change.action)} {change.kind.short:<{KIND_WIDTH}} {change.description}"
                 )
-
-
-def _words(result: Result) -> str:
-    given = any(item.state == "undone" and item.change.after is None for item in result.changes)
-    if result.ended is Ended.ROLLED_BACK and given:
-        return "rolled back: restored what it had deleted or detached"
-    return _WORDS[result.ended]
 
 
 def _named(result: Result) -> str:
