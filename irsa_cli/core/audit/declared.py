@@ -11,7 +11,7 @@ from functools import cached_property
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
 from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
 from irsa_cli.core.audit.trusts import Trusts
-from irsa_cli.core.audit.ways import By, Hop
+from irsa_cli.core.audit.ways import By, Hop, policies_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -58,7 +58,7 @@ class Powerful:
             power = self.trusts.powers(role)
             if power.level is PowerLevel.ADMINISTRATOR:
                 reason = f"is an administrator: {power.words}"
-                yield risk(rules.ADMINISTRATOR, "the role", reason, role=role.arn)
+                yield risk(rules.RULES["administrator-role"], "the role", reason, role=role.arn)
                 continue
             yield from self._by_its_policies(role, power)
             if role.arn in self._chains:
@@ -71,7 +71,12 @@ class Powerful:
             found = risk(rules.ESCALATION, "the role", reason, role=role.arn)
             yield found if sure else replace(found, severity=Severity.MEDIUM)
         if power.data:
-            found = risk(rules.ALL_DATA, "the role", f"can read {' and '.join(power.data)}", role=role.arn)
+            found = risk(
+                rules.RULES["reads-all-data"],
+                "the role",
+                f"can read {' and '.join(power.data)}",
+                role=role.arn,
+            )
             sure = any(", if " not in text for text in power.data)
             yield found if sure else replace(found, severity=Severity.LOW)
 
@@ -123,12 +128,8 @@ class Powerful:
                 foreign.setdefault(name, []).append(f"{who} -> {arn}")
         for name, pairs in sorted(foreign.items()):
             yield f"roles of {name} that pods can assume were not read: {some(pairs)}"
-        if unread := [role.arn for role in roles if self._is_unread(role)]:
+        if unread := [role.arn for role in roles if None in policies_of(self.estate, role).values()]:
             yield f"some policies of these pod roles were not read: {some(unread)}"
-
-    def _is_unread(self, role: BoundRole) -> bool:
-        documents = [*map(self.estate.policies.get, role.attached), *map(role.documents.get, role.inline)]
-        return bool(role.hidden) or None in documents
 
     def _named(self) -> Iterator[tuple[str, str]]:
         """The ServiceAccounts with the roles of their annotations and associations."""
@@ -244,7 +245,9 @@ class Declared:
         if bare:
             pods = plural(sum(cluster.pods[name] for name in bare), "pod")
             reason = f"runs {pods} without an IAM role, of {some(bare)}"
-            yield risk(rules.NODE_ROLE, f"cluster {cluster.name}", reason, cluster=cluster.name)
+            yield risk(
+                rules.RULES["node-role-fallback"], f"cluster {cluster.name}", reason, cluster=cluster.name
+            )
 
     def _risk(self, rule: Rule, cluster: AuditedCluster, account: AuditedAccount, reason: str) -> Risk:
         return risk(
@@ -321,7 +324,7 @@ class Drift:
         for arn in sorted(self.estate.providers or ()):
             if self._is_orphan(arn):
                 reason = f"belongs to no cluster in {self._where}"
-                yield risk(rules.PROVIDER_WITHOUT_CLUSTER, f"OIDC provider {arn}", reason)
+                yield risk(rules.RULES["provider-without-cluster"], f"OIDC provider {arn}", reason)
         for role in self.estate.roles:
             yield from self._dead(role)
             yield from self._changed(role)
@@ -360,16 +363,15 @@ class Drift:
             return  # Adopted: irsa did not write its trust policy.
         given = _pod_statements(role)
         for index, item in allowing(role.trust):
-            if item in given:
-                continue
             if not trusted_providers({"Statement": [item]}) or set(item["Principal"]) != {"Federated"}:
                 reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
-                yield self._was_changed(role, index, name_of(index, item), reason)
             elif read_statement(item) is None and not item.get("Condition"):
-                yield self._was_changed(role, index, name_of(index, item), "no longer has its condition")
-
-    def _was_changed(self, role: BoundRole, index: int, name: str, reason: str) -> Risk:
-        return risk(rules.CHANGED, name, reason, role=role.arn, path=("Statement", index))
+                reason = "no longer has its condition"
+            else:
+                continue
+            if item not in given:
+                where = ("Statement", index)
+                yield risk(rules.CHANGED, name_of(index, item), reason, role=role.arn, path=where)
 
     def _unused(self, role: BoundRole) -> Iterator[Risk]:
         now = self.estate.now

@@ -16,7 +16,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.trust.rules.judge import KnownCluster, stage_of
+from irsa_cli.core.trust.rules.judge import KnownCluster
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.names import Namespaced
 
@@ -102,7 +102,7 @@ class AuditedCluster:
 
     @property
     def known(self) -> KnownCluster:
-        return KnownCluster(self.name, stage_of(self.name))
+        return KnownCluster(self.name)
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ class Trusts:
 
     def risks(self) -> Iterator[Risk]:
         for role in self.estate.roles:
-            if size_of(role) <= LARGEST:
-                yield from self.of(role)
+            if size_of(role) <= LARGEST and (found := judge(role.trust, self.context(role))):
+                much = self.powers(role).much
+                yield from (item.behind(much) for item in found)
 
     def too_large(self) -> Iterator[str]:
         """The trust policies that are too large to check, a line each."""
@@ -52,21 +53,11 @@ class Trusts:
             clusters=clusters if self.estate.clusters else None,
         )
 
-    def of(self, role: BoundRole) -> tuple[Risk, ...]:
-        if not (found := judge(role.trust, self.context(role))):
-            return ()
-        much = self.power(role)
-        return tuple(item.behind(much) for item in found)
-
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:
         named = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
         found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
         return {arn: cluster.known for arn, cluster in found.items() if cluster is not None}
-
-    def power(self, role: BoundRole) -> str:
-        """The powerful permissions of a role in words; '' if there are none."""
-        return self.powers(role).much
 
     def powers(self, role: BoundRole) -> Power:
         """How powerful a role is, comparable with others."""

@@ -57,10 +57,8 @@ def _judged(cluster: Cluster, found: ListedBinding) -> tuple[BindingStatus, str]
     if not isinstance(association, Association) or not association.role_arn:
         return BindingStatus.UNCERTAIN, "EKS did not return the role of its association"
     if role is None:
-        return (
-            BindingStatus.NO_ROLE,
-            f"there is no role {association.role_arn}; association {association.id} has it",
-        )
+        why = f"there is no role {association.role_arn}; association {association.id} has it"
+        return BindingStatus.NO_ROLE, why
     if isinstance(role, Unreadable):
         return BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}"
     answers = said_to_service(role.trust, cluster, found, association)
@@ -72,8 +70,6 @@ def _judged(cluster: Cluster, found: ListedBinding) -> tuple[BindingStatus, str]
     if found.account is None:
         return BindingStatus.NO_SERVICE_ACCOUNT, f"association {association.id} has no ServiceAccount"
     if isinstance(found.agent, Unreadable):
-        return (
-            BindingStatus.UNCERTAIN,
-            f"irsa can't see if the EKS Pod Identity agent runs: {found.agent.why}",
-        )
+        why = f"irsa can't see if the EKS Pod Identity agent runs: {found.agent.why}"
+        return BindingStatus.UNCERTAIN, why
     return (BindingStatus.NO_AGENT, NO_AGENT) if found.agent is False else (BindingStatus.OK, "")

@@ -51,11 +51,6 @@ class Escalation:
     needs: str = ""
     passed: tuple[str, ...] = ()
 
-    @property
-    def level(self) -> PowerLevel:
-        """The level of a role that has all actions."""
-        return PowerLevel.DEPENDING if self.needs else PowerLevel.ESCALATION
-
 
 _TABLE = json.loads((files(__package__) / "escalations.json").read_text(encoding="utf-8"))
 SOURCE: str = _TABLE["source"]
@@ -300,7 +295,8 @@ class RolePower:
         found: dict[str, tuple[PowerLevel, str]] = {}
         for way in ESCALATIONS:
             if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
-                level = PowerLevel.CONDITIONAL if answer else way.level
+                sure = PowerLevel.DEPENDING if way.needs else PowerLevel.ESCALATION
+                level = PowerLevel.CONDITIONAL if answer else sure
                 unknown = _if((*answer, *filter(None, [way.needs])))
                 words = f"{' with '.join(way.actions)} (by {way.by}{unknown})"
                 found[way.by] = max(
