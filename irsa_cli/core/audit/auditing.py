@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift, Powerful
+from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Powerful
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.reach import Reachable
 from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, by_iam, candidates, less_sure
@@ -182,12 +182,8 @@ class Audit:
         """All risks in the scope: by severity, then by rule, role and place."""
         found = [self._whom(item) for item in self._all() if self._is_asked(item)]
         found += self.in_cluster.risks(self.scope.account, self.scope.role)
-        return tuple(
-            sorted(
-                found,
-                key=lambda it: (-ORDER.index(it.severity), it.rule.id, it.role, it.cluster, it.sentence),
-            )
-        )
+        found.sort(key=lambda it: (-ORDER.index(it.severity), it.rule.id, it.role, it.cluster, it.sentence))
+        return tuple(found)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -219,8 +215,8 @@ class Audit:
     def _all(self) -> Iterator[Risk]:
         yield from self.trusts.risks()
         yield from self.powerful.risks()
-        yield from map(self._behind, Declared(self.estate, self.reach).risks())
-        yield from map(self._behind, Drift(self.estate, self.reach, self.scope.unused_days).risks())
+        declared = Declared(self.estate, self.reach, self.scope.unused_days)
+        yield from map(self._behind, declared.risks())
 
     def _behind(self, item: Risk) -> Risk:
         """The risk with the role's permissions, if it lets someone assume the role."""

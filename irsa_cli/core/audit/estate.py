@@ -69,14 +69,9 @@ class AuditedAssociation(Namespaced):
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> AuditedAssociation:
         """Read EKS's JSON, described or listed (without roles)."""
-        role, target = item.get("roleArn") or "", item.get("targetRoleArn") or ""
-        return cls(
-            text_of(item["namespace"]),
-            text_of(item["serviceAccount"]),
-            str(item.get("associationId", "")),
-            text_of(role),
-            text_of(target),
-        )
+        namespace, name = text_of(item["namespace"]), text_of(item["serviceAccount"])
+        role, target = (text_of(item.get(key) or "") for key in ("roleArn", "targetRoleArn"))
+        return cls(namespace, name, str(item.get("associationId", "")), role, target)
 
 
 @dataclass(frozen=True)

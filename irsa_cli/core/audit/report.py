@@ -277,6 +277,7 @@ class WhoCanReport(Reading):
 
     def envelope(self) -> Envelope:
         sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
+        asked = {"action": self.action, "resource": self.resource or None}
         return self.document(
             DocumentKind.ROLE_PATHS,
             items=[
@@ -290,11 +291,7 @@ class WhoCanReport(Reading):
             ],
             summary={"sure": sure, "conditional": len(self.found) - sure},
             notes=self.notes,
-            facts={
-                **_source_json(self.audit),
-                "action": self.action,
-                "resource": self.resource or None,
-            },
+            facts={**_source_json(self.audit), **asked},
         )
 
 

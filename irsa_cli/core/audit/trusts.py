@@ -45,13 +45,9 @@ class Trusts:
     def context(self, role: BoundRole) -> TrustContext:
         """The context of a role's trust policy."""
         providers = cluster_providers(role.trust, self._clusters)
-        clusters = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
-        return TrustContext(
-            providers,
-            role=role.arn,
-            existing=self.estate.providers,
-            clusters=clusters if self.estate.clusters else None,
-        )
+        known = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
+        clusters = known if self.estate.clusters else None
+        return TrustContext(providers, role=role.arn, existing=self.estate.providers, clusters=clusters)
 
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:

@@ -32,16 +32,9 @@ def associated(
     agent: bool | Unreadable | None,
 ) -> ListedBinding:
     """Judge the association of a ServiceAccount (`names`: namespace and name) by its role."""
-    found = ListedBinding(
-        *names,
-        association.role_arn if isinstance(association, Association) else "",
-        BindingStatus.OK,
-        account=account,
-        role=role,
-        wide=wide(cluster, role),
-        association=association,
-        agent=agent,
-    )
+    arn = association.role_arn if isinstance(association, Association) else ""
+    there = ListedBinding(*names, arn, BindingStatus.OK, account=account, role=role)
+    found = replace(there, wide=wide(cluster, role), association=association, agent=agent)
     if isinstance(role, BoundRole):
         # The association is the last step of its run.
         life = lifecycle.of(role.tags, named=True, recorded=True)

@@ -76,9 +76,7 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
     known = _readable(document, found.gaps)
     if known is None:
         return
-    context = TrustContext(
-        _providers(known), power=found.power, clusters=found.clusters or None, existing=None
-    )
+    context = TrustContext(_providers(known), power=found.power, clusters=found.clusters or None)
     reported: set[tuple[str, str, str]] = set()
     for each in judge(known, context):
         path = _written(found, each.path)
@@ -91,10 +89,9 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
             continue  # One entry of a file leads to a statement for each cluster.
         reported.add(once)
         shown = found.gaps.shown
-        texts: dict[str, Any] = {
-            name: shown(getattr(item, name)) for name in ("statement", "reason", "suggestion")
-        }
-        yield replace(item, evidence=tuple(map(shown, item.evidence)), **texts)
+        seen, statement, suggestion = map(shown, item.evidence), item.statement, item.suggestion
+        item = replace(item, statement=shown(statement), reason=shown(item.reason), evidence=tuple(seen))
+        yield replace(item, suggestion=shown(suggestion))
 
 
 def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:
@@ -203,9 +200,8 @@ def _with_provider(item: Statement, gaps: Gaps) -> Statement:
     """The statement with complete provider ARNs; an unknown issuer is the one whose keys it tests."""
     if not does(item, ACTION) or not any(map(has_gap, principals(item, "Federated"))):
         return item
-    tested = {
-        key.rpartition(":")[0] for _, key, _ in tests_of(item) if key.lower().endswith((":sub", ":aud"))
-    }
+    claims = (key for _, key, _ in tests_of(item) if key.lower().endswith((":sub", ":aud")))
+    tested = {key.rpartition(":")[0] for key in claims}
     if len(principals(item, "Federated")) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
         return _with_provider(_of_one_issuer(item, tested), gaps)
     only = tested.pop() if len(tested) == 1 else ""

@@ -134,12 +134,9 @@ class LintReport(RiskReport):
         counts = {what: sum(isinstance(each, kind) for each in found) for what, kind in judged.items()}
         associations = sum(isinstance(each, LintedAssociation) for each in found)
         counts |= {"EKS Pod Identity association": associations} if associations else {}
-        return AnswerScope(
-            question,
-            {"file": len(self.files), **counts},
-            tuple(self._not_examined()),
-            "" if self.files else "irsa lint recognized none of the files.",
-        )
+        nothing = "" if self.files else "irsa lint recognized none of the files."
+        examined = {"file": len(self.files), **counts}
+        return AnswerScope(question, examined, tuple(self._not_examined()), nothing)
 
     def _not_examined(self) -> Iterator[NotExamined]:
         yield from (NotExamined(line, WhyNot.UNREADABLE) for line in self.problems)

@@ -200,13 +200,9 @@ def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntr
         # aws-iam-authenticator ignores case in these keys.
         fields = {text_of(name).lower(): value for name, value in item.value if isinstance(name, ScalarNode)}
         groups = fields.get("groups")
-        listed = groups.value if isinstance(groups, SequenceNode) else []
-        yield AccessEntry(
-            _text(fields.get(what)),
-            _text(fields.get("username")),
-            tuple(map(_text, listed)),
-            by=f"{AWS_AUTH} {key}",
-        )
+        named = tuple(map(_text, groups.value)) if isinstance(groups, SequenceNode) else ()
+        arn, username = _text(fields.get(what)), _text(fields.get("username"))
+        yield AccessEntry(arn, username, named, by=f"{AWS_AUTH} {key}")
 
 
 def _items(data: Mapping[str, Any], key: str) -> list[Node]:

@@ -77,10 +77,8 @@ def said(document: Document, names: Names, context: Context, action: str) -> Sai
     ]
     for effect, truth, why in verdicts:
         if effect == "Deny" and truth is not False:
-            answer = Answer.NO if truth else Answer.UNKNOWN
-            return Said(
-                action, answer, f"a Deny statement may apply: {why}" if why else "a Deny statement applies"
-            )
+            why = f"a Deny statement may apply: {why}" if why else "a Deny statement applies"
+            return Said(action, Answer.NO if truth else Answer.UNKNOWN, why)
     allowed = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
     if any(truth is True for truth, _ in allowed):
         return Said(action, Answer.YES)

@@ -146,11 +146,8 @@ def chain_of_notes(role_arn: str, there: Mapping[str, str]) -> Chain | None:
 
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
     """The policy that allows a role to assume the target."""
-    statement = {
-        "Effect": "Allow",
-        "Action": [ASSUME, TAG] if tag_session else ASSUME,
-        "Resource": target_arn,
-    }
+    actions = [ASSUME, TAG] if tag_session else ASSUME
+    statement = {"Effect": "Allow", "Action": actions, "Resource": target_arn}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 

@@ -332,13 +332,8 @@ def _principal_failure(item: Mapping[str, Any], provider: str) -> Failure | None
     named = _is_named(principal, provider)
     if named is not None and named != excluding:
         return None
-    return Failure(
-        "Principal",
-        wanted=words_of(principal),
-        got=(f"Federated {provider}",),
-        unknown=named is None,
-        excluding=excluding,
-    )
+    wanted, got = words_of(principal), (f"Federated {provider}",)
+    return Failure("Principal", wanted=wanted, got=got, unknown=named is None, excluding=excluding)
 
 
 def _is_named(principal: Any, provider: str) -> Truth:

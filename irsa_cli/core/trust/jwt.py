@@ -133,11 +133,7 @@ def check_claims(
     ]
     return (
         *same,
-        TokenClaim(
-            "aud",
-            ", ".join(audiences),
-            "" if audience in audiences else f"expected {audience}",
-        ),
+        TokenClaim("aud", ", ".join(audiences), "" if audience in audiences else f"expected {audience}"),
         _times(claims, now),
         TokenClaim("kid", str(token.header.get("kid", "none"))),
     )

@@ -311,12 +311,8 @@ def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator
         stages.setdefault(cluster.stage, cluster.name)
     if len(stages) > 1:
         clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(stages.items()))
-        yield risk(
-            SEVERAL_STAGES,
-            "the trust policy",
-            f"allows ServiceAccounts of {clusters}",
-            path=("Statement",),
-        )
+        reason = f"allows ServiceAccounts of {clusters}"
+        yield risk(SEVERAL_STAGES, "the trust policy", reason, path=("Statement",))
 
 
 def can_be_had(issuer: str) -> bool:

@@ -141,10 +141,8 @@ class PowerGrant:
         tested = first_failing(self.item["Condition"], {**unknown, **context}, variables=True)
         if tested is None or tested.truth is False:
             return None if tested else ""
-        return (
-            f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}".strip()
-            or "its condition matches"
-        )
+        wanted = f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}"
+        return wanted.strip() or "its condition matches"
 
 
 Granted = tuple[PowerGrant, ...]
@@ -299,9 +297,8 @@ class RolePower:
                 level = PowerLevel.CONDITIONAL if answer else sure
                 unknown = _if((*answer, *filter(None, [way.needs])))
                 words = f"{' with '.join(way.actions)} (by {way.by}{unknown})"
-                found[way.by] = max(
-                    (level, words), found.get(way.by, (level, words)), key=lambda item: item[0]
-                )
+                known = found.get(way.by)
+                found[way.by] = (level, words) if known is None or known[0] <= level else known
         best = max((level for level, _ in found.values()), default=PowerLevel.NONE)
         of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
         named = of_aws or [words for level, words in found.values() if level is best]
