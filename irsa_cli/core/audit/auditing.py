@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Drift, Powerful
+from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Powerful
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.reach import Reachable
-from irsa_cli.core.audit.takers import Candidates, Goal, Takers, TakerStep, by_iam, candidates, less_sure
+from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, by_iam, candidates, less_sure
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -54,6 +54,7 @@ class InCluster:
         One risk for each binding that allows everyone to act as ServiceAccounts with roles, and one for each
         best way of others to act as ServiceAccounts with more powerful roles.
         """
+        roles = candidates(self.estate) if self.estate.clusters else ()
         for cluster in self.estate.clusters:
             every = self._goals(cluster)
             asked = self._goals(cluster, account, role) if account or role else every
@@ -61,11 +62,7 @@ class InCluster:
                 takers = Takers(cluster, self.becoming(cluster), asked, every)
                 yield from self._everybody(takers)
                 yield from self._others(takers)
-                yield from by_iam(takers, self.estate, self._by_iam, self.trusts)
-
-    @cached_property
-    def _by_iam(self) -> Candidates:
-        return candidates(self.estate)
+                yield from by_iam(takers, self.estate, roles, self.trusts)
 
     def _goals(self, cluster: AuditedCluster, account: str = "", role: str = "") -> Mapping[str, Goal]:
         """The ServiceAccounts with roles in a cluster, or those about one ServiceAccount or role."""
@@ -185,12 +182,8 @@ class Audit:
         """All risks in the scope: by severity, then by rule, role and place."""
         found = [self._whom(item) for item in self._all() if self._is_asked(item)]
         found += self.in_cluster.risks(self.scope.account, self.scope.role)
-        return tuple(
-            sorted(
-                found,
-                key=lambda it: (-ORDER.index(it.severity), it.rule.id, it.role, it.cluster, it.sentence),
-            )
-        )
+        found.sort(key=lambda it: (-ORDER.index(it.severity), it.rule.id, it.role, it.cluster, it.sentence))
+        return tuple(found)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -222,13 +215,13 @@ class Audit:
     def _all(self) -> Iterator[Risk]:
         yield from self.trusts.risks()
         yield from self.powerful.risks()
-        yield from map(self._behind, Declared(self.estate, self.reach).risks())
-        yield from map(self._behind, Drift(self.estate, self.reach, self.scope.unused_days).risks())
+        declared = Declared(self.estate, self.reach, self.scope.unused_days)
+        yield from map(self._behind, declared.risks())
 
     def _behind(self, item: Risk) -> Risk:
         """The risk with the role's permissions, if it lets someone assume the role."""
         role = self.estate.roles_by_arn.get(item.role) if item.rule in _GIVING else None
-        return item.behind(self.trusts.power(role)) if role else item
+        return item.behind(self.trusts.powers(role).much) if role else item
 
     def _is_asked(self, item: Risk) -> bool:
         scope = self.scope
@@ -247,7 +240,7 @@ class Audit:
         if item.rule.area not in (Area.TRUST, Area.POWER):
             return item
         if item.role not in self._gets:
-            self._gets[item.role] = tuple(map(_line, self.reach.ways.get(item.role, ())))
+            self._gets[item.role] = tuple(map(str, self.reach.ways.get(item.role, ())))
         return replace(item, evidence=(*item.evidence, *self._gets[item.role]))
 
     @cached_property
@@ -287,8 +280,3 @@ class Audit:
             ):
                 if isinstance(found, Unreadable):
                     yield f"the {what} of cluster {cluster.name} were not read: {found.why}"
-
-
-def _line(way: Way) -> str:
-    conditions = f" if {'; '.join(way.conditions)}" if way.conditions else ""
-    return f"{way.statement} allows {way.who} of cluster {way.cluster} ({way.by.value}){conditions}"

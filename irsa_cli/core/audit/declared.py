@@ -11,24 +11,24 @@ from functools import cached_property
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
 from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
 from irsa_cli.core.audit.trusts import Trusts
-from irsa_cli.core.audit.ways import By, Hop
+from irsa_cli.core.audit.ways import By, Hop, policies_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.statements import allowing, name_of, principals, trusted_providers
+from irsa_cli.core.policies.statements import allowing, name_of, place_of, principals, trusted_providers
 from irsa_cli.core.trust.pod_identity import refused, written
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity, risk, some
-from irsa_cli.core.trust.rules.width import Look
+from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 from irsa_cli.core.values.shown import plural
 
 Chain = tuple[Hop, ...]
@@ -58,7 +58,7 @@ class Powerful:
             power = self.trusts.powers(role)
             if power.level is PowerLevel.ADMINISTRATOR:
                 reason = f"is an administrator: {power.words}"
-                yield risk(rules.ADMINISTRATOR, "the role", reason, role=role.arn)
+                yield risk(rules.RULES["administrator-role"], "the role", reason, role=role.arn)
                 continue
             yield from self._by_its_policies(role, power)
             if role.arn in self._chains:
@@ -71,7 +71,8 @@ class Powerful:
             found = risk(rules.ESCALATION, "the role", reason, role=role.arn)
             yield found if sure else replace(found, severity=Severity.MEDIUM)
         if power.data:
-            found = risk(rules.ALL_DATA, "the role", f"can read {' and '.join(power.data)}", role=role.arn)
+            reason = f"can read {' and '.join(power.data)}"
+            found = risk(rules.RULES["reads-all-data"], "the role", reason, role=role.arn)
             sure = any(", if " not in text for text in power.data)
             yield found if sure else replace(found, severity=Severity.LOW)
 
@@ -79,15 +80,10 @@ class Powerful:
         unknown = [text for hop in chain for text in hop.conditions]
         through = " -> ".join(hop.target for hop in chain)
         verb, more = ("might", f", if {'; '.join(unknown)}") if unknown else ("can", "")
-        found = risk(
-            rules.ESCALATION,
-            f"the role, by assuming {through},",
-            f"{verb} gain administrator permissions: {power.words}{more}",
-            role=role.arn,
-            evidence=tuple(
-                f"{hop.source} -> {hop.target}: {hop.allowed_by}; {hop.admitted_by}" for hop in chain
-            ),
-        )
+        who, reason = f"the role, by assuming {through},", f"{verb} gain administrator permissions"
+        seen = tuple(f"{it.source} -> {it.target}: {it.allowed_by}; {it.admitted_by}" for it in chain)
+        reason = f"{reason}: {power.words}{more}"
+        found = risk(rules.ESCALATION, who, reason, role=role.arn, evidence=seen)
         return replace(found, severity=Severity.MEDIUM) if unknown else found
 
     @cached_property
@@ -123,12 +119,8 @@ class Powerful:
                 foreign.setdefault(name, []).append(f"{who} -> {arn}")
         for name, pairs in sorted(foreign.items()):
             yield f"roles of {name} that pods can assume were not read: {some(pairs)}"
-        if unread := [role.arn for role in roles if self._is_unread(role)]:
+        if unread := [role.arn for role in roles if None in policies_of(self.estate, role).values()]:
             yield f"some policies of these pod roles were not read: {some(unread)}"
-
-    def _is_unread(self, role: BoundRole) -> bool:
-        documents = [*map(self.estate.policies.get, role.attached), *map(role.documents.get, role.inline)]
-        return bool(role.hidden) or None in documents
 
     def _named(self) -> Iterator[tuple[str, str]]:
         """The ServiceAccounts with the roles of their annotations and associations."""
@@ -147,28 +139,40 @@ class Powerful:
 
 SYSTEM = "kube-system"
 """The namespace of node components, which use the node's role on purpose."""
+UNUSED_DAYS = 90
+_EKS = re.compile(r"oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.")
 
 
 @dataclass
 class Declared:
-    """The judge of annotations, associations and subjects."""
+    """The judge of annotations, associations and subjects, and of leftovers and changes.
+
+    `unused_days`: after which a role counts as unused.
+    """
 
     estate: Estate
     reach: Reachable
+    unused_days: int = UNUSED_DAYS
 
     def risks(self) -> Iterator[Risk]:
-        """The risks of all clusters' ServiceAccounts and of all roles' subjects."""
+        """The risks of all clusters' ServiceAccounts, of all roles' subjects, and of what is left over."""
         for cluster in self.estate.clusters:
             yield from self._of_cluster(cluster)
+        for arn in sorted(self.estate.providers or ()):
+            if self._is_orphan(arn):
+                reason = f"belongs to no cluster in {self._where}"
+                yield risk(rules.RULES["provider-without-cluster"], f"OIDC provider {arn}", reason)
         for role in self.estate.roles:
             if size_of(role) <= LARGEST:
                 yield from self._gone(role)
+            yield from self._dead(role)
+            yield from self._changed(role)
+            yield from self._unused(role)
         yield from self._undeclared()
 
     def _of_cluster(self, cluster: AuditedCluster) -> Iterator[Risk]:
         if isinstance(cluster.accounts, Unreadable):
             return
-        known = not isinstance(cluster.associations, Unreadable)
         associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
         taken = {item.full_name: item for item in associations}
         admitted = self._admitted(cluster)
@@ -187,7 +191,7 @@ class Declared:
                 reason = f"has association {item.id}, but {role.arn} does not allow EKS {action}"
                 named = AuditedAccount(item.namespace, item.name, item.role_arn)
                 yield self._risk(rules.ASSOCIATION_REFUSED, cluster, named, reason)
-        if known and cluster.accounts:
+        if cluster.accounts and not isinstance(cluster.associations, Unreadable):
             yield from self._without(cluster, {*taken})
 
     def _admitted(self, cluster: AuditedCluster) -> dict[tuple[str, str], frozenset[str]]:
@@ -244,17 +248,14 @@ class Declared:
         if bare:
             pods = plural(sum(cluster.pods[name] for name in bare), "pod")
             reason = f"runs {pods} without an IAM role, of {some(bare)}"
-            yield risk(rules.NODE_ROLE, f"cluster {cluster.name}", reason, cluster=cluster.name)
+            yield risk(
+                rules.RULES["node-role-fallback"], f"cluster {cluster.name}", reason, cluster=cluster.name
+            )
 
     def _risk(self, rule: Rule, cluster: AuditedCluster, account: AuditedAccount, reason: str) -> Risk:
-        return risk(
-            rule,
-            f"ServiceAccount {account.full_name} of cluster {cluster.name}",
-            reason,
-            role=account.role_arn,
-            cluster=cluster.name,
-            account=account.full_name,
-        )
+        name, about = account.full_name, {"cluster": cluster.name, "account": account.full_name}
+        who = f"ServiceAccount {name} of cluster {cluster.name}"
+        return risk(rule, who, reason, role=account.role_arn, **about)
 
     def _gone(self, role: BoundRole) -> Iterator[Risk]:
         """The risks of a role's subjects that are not existing ServiceAccounts."""
@@ -269,16 +270,11 @@ class Declared:
             for index, item in allowing(role.trust):
                 for subject in dict.fromkeys(look.exact(index)):
                     if subject not in there:
-                        namespace, _, name = subject.removeprefix("system:serviceaccount:").partition(":")
-                        yield risk(
-                            rules.SUBJECT_GONE,
-                            name_of(index, item),
-                            f"allows ServiceAccount {namespace}/{name}, missing in cluster {cluster.name}",
-                            role=role.arn,
-                            path=("Statement", index, "Condition"),
-                            cluster=cluster.name,
-                            account=f"{namespace}/{name}",
-                        )
+                        name = subject.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
+                        reason = f"allows ServiceAccount {name}, missing in cluster {cluster.name}"
+                        about = {"role": role.arn, "cluster": cluster.name, "account": name}
+                        path = place_of(index, "Condition")
+                        yield risk(rules.SUBJECT_GONE, name_of(index, item), reason, path=path, **about)
 
     def _undeclared(self) -> Iterator[Risk]:
         """The risks of ServiceAccounts that a role lists but that are not annotated with it."""
@@ -295,37 +291,9 @@ class Declared:
                     continue
                 for name in sorted(way.accounts):
                     if (way.cluster, name, arn) not in declared:
-                        yield risk(
-                            rules.ADMITTED_NOT_ANNOTATED,
-                            way.statement,
-                            f"allows {name} of cluster {way.cluster}, which is not annotated with it",
-                            role=arn,
-                            cluster=way.cluster,
-                            account=name,
-                        )
-
-
-UNUSED_DAYS = 90
-_EKS = re.compile(r"oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.")
-
-
-@dataclass
-class Drift:
-    """The judge of leftovers and changes; `unused_days`: after which a role counts as unused."""
-
-    estate: Estate
-    reach: Reachable
-    unused_days: int = UNUSED_DAYS
-
-    def risks(self) -> Iterator[Risk]:
-        for arn in sorted(self.estate.providers or ()):
-            if self._is_orphan(arn):
-                reason = f"belongs to no cluster in {self._where}"
-                yield risk(rules.PROVIDER_WITHOUT_CLUSTER, f"OIDC provider {arn}", reason)
-        for role in self.estate.roles:
-            yield from self._dead(role)
-            yield from self._changed(role)
-            yield from self._unused(role)
+                        reason = f"allows {name} of cluster {way.cluster}, which is not annotated with it"
+                        about = {"role": arn, "cluster": way.cluster, "account": name}
+                        yield risk(rules.ADMITTED_NOT_ANNOTATED, way.statement, reason, **about)
 
     @property
     def _where(self) -> str:
@@ -333,7 +301,7 @@ class Drift:
 
     def _is_orphan(self, provider: str) -> bool:
         """Whether it is a provider of EKS in a fully known region, but of none of its clusters."""
-        match = _EKS.match(provider.partition("oidc-provider/")[2])
+        match = _EKS.match(issuer_of(provider))
         if match is None or match["region"] not in self.estate.regions:
             return False
         return self.estate.cluster_of(provider) is None
@@ -343,14 +311,9 @@ class Drift:
             if provider in (self.estate.providers or ()) and self._is_orphan(provider):
                 for index, item in allowing(role.trust):
                     if provider in principals(item, "Federated"):
-                        issuer = provider.partition("oidc-provider/")[2]
-                        yield risk(
-                            rules.DEAD_ISSUER,
-                            name_of(index, item),
-                            f"trusts {issuer}, which belongs to no cluster in {self._where}",
-                            role=role.arn,
-                            path=("Statement", index, "Principal"),
-                        )
+                        reason = f"trusts {issuer_of(provider)}, which belongs to no cluster in {self._where}"
+                        name, path = name_of(index, item), place_of(index, "Principal")
+                        yield risk(rules.DEAD_ISSUER, name, reason, role=role.arn, path=path)
 
     def _changed(self, role: BoundRole) -> Iterator[Risk]:
         """The risks of a complete role created by irsa with a statement that irsa does not write."""
@@ -360,16 +323,15 @@ class Drift:
             return  # Adopted: irsa did not write its trust policy.
         given = _pod_statements(role)
         for index, item in allowing(role.trust):
-            if item in given:
-                continue
             if not trusted_providers({"Statement": [item]}) or set(item["Principal"]) != {"Federated"}:
                 reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
-                yield self._was_changed(role, index, name_of(index, item), reason)
             elif read_statement(item) is None and not item.get("Condition"):
-                yield self._was_changed(role, index, name_of(index, item), "no longer has its condition")
-
-    def _was_changed(self, role: BoundRole, index: int, name: str, reason: str) -> Risk:
-        return risk(rules.CHANGED, name, reason, role=role.arn, path=("Statement", index))
+                reason = "no longer has its condition"
+            else:
+                continue
+            if item not in given:
+                where = place_of(index)
+                yield risk(rules.CHANGED, name_of(index, item), reason, role=role.arn, path=where)
 
     def _unused(self, role: BoundRole) -> Iterator[Risk]:
         now = self.estate.now

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from irsa_cli.core.audit import estate
 from irsa_cli.core.inventory.bindings import BoundRole, policy_details, role_details
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.rbac.principals import NOT_GIVEN, RbacFiles
+from irsa_cli.core.rbac.principals import NOT_GIVEN, RBAC_KEYS, RbacFiles
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import check_issuer
+from irsa_cli.core.values.issuer import check_issuer, issuer_of
 from irsa_cli.core.values.shown import plural
 
 T = TypeVar("T")
@@ -55,7 +55,11 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> estate.Estate:
     """Build the account; raise `InvalidInput` for an unknown document, or if there are no roles."""
     found = _Gathered()
     for file in files:
-        _take(found, file, _parsed(file))
+        document = _parsed(file)
+        if not document.keys() & (_OF_ACCOUNTS | _OF_CLUSTERS):
+            raise InvalidInput(f"{file.source} is not a document that irsa audit can read", reason=_KNOWN)
+        _take_account(found, file.source, document)
+        _take_cluster(found.clusters.setdefault(file.folder, _Cluster(file.folder)), document)
     if not found.has_roles:
         raise InvalidInput(
             "no file contains the account's roles",
@@ -67,7 +71,9 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> estate.Estate:
     return estate.Estate(
         roles=tuple(roles),
         policies=dict(item for item in _each(found, found.policies, policy_details) if item is not None),
-        providers=_providers(found),
+        providers=None
+        if found.provider_arns is None
+        else {arn: found.audiences.get(issuer_of(arn)) for arn in sorted(found.provider_arns)},
         clusters=tuple(clusters),
         accounts=accounts,
         regions=_regions(found, clusters),
@@ -102,15 +108,6 @@ def _dicts(value: Any) -> list[Json]:
     return [item for item in as_list(value) if isinstance(item, dict)]
 
 
-def _take(found: _Gathered, file: AuditFile, document: Json) -> None:
-    """Store a document by its distinctive keys."""
-    cluster = found.clusters.setdefault(file.folder, _Cluster(file.folder))
-    if not document.keys() & (_OF_ACCOUNTS | _OF_CLUSTERS):
-        raise InvalidInput(f"{file.source} is not a document that irsa audit can read", reason=_KNOWN)
-    _take_account(found, file.source, document)
-    _take_cluster(cluster, document)
-
-
 _OF_ACCOUNTS = {"RoleDetailList", "OpenIDConnectProviderList", "ClientIDList", "clusters"}
 
 
@@ -131,26 +128,19 @@ def _take_account(found: _Gathered, source: str, document: Json) -> None:
         found.listed = [*(found.listed or ()), *map(str, as_list(document["clusters"]))]
 
 
-_OF_RBAC: Mapping[str, Callable[[RbacFiles, Json], None]] = {
-    "data": RbacFiles.take_config_map,
-    "accessEntries": RbacFiles.take_listed,
-    "accessEntry": RbacFiles.take_entry,
-    "associatedAccessPolicies": RbacFiles.take_policies,
-}
-_OF_CLUSTERS = {"items", "associations", "association", "cluster", *_OF_RBAC}
+_OF_CLUSTERS = {"items", "associations", "association", "cluster", *RBAC_KEYS}
 
 
 def _take_cluster(cluster: _Cluster, document: Json) -> None:
     if "items" in document:
         items = _dicts(document["items"])
-        kinds = {str(item.get("kind", "")) for item in items} | {str(document.get("kind", ""))}
+        kinds = {str(item.get("kind", "")) for item in (*items, document)}
         cluster.rbac.take_objects(items, kinds)
     for key in document.keys() & {"associations", "association"}:
         cluster.associations = [*(cluster.associations or ()), *_dicts(document[key])]
     if isinstance(document.get("cluster"), dict):
         cluster.described = document["cluster"]
-    for key in _OF_RBAC.keys() & document.keys():
-        _OF_RBAC[key](cluster.rbac, document)
+    cluster.rbac.take(document)
 
 
 def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> Iterator[T]:
@@ -172,14 +162,6 @@ def _role(item: Any) -> BoundRole:
     return role
 
 
-def _providers(found: _Gathered) -> dict[str, tuple[str, ...] | None] | None:
-    if found.provider_arns is None:
-        return None
-    return {
-        arn: found.audiences.get(arn.partition("oidc-provider/")[2]) for arn in sorted(found.provider_arns)
-    }
-
-
 def _clusters(found: _Gathered) -> Iterator[estate.AuditedCluster]:
     for gathered in found.clusters.values():
         described, associations = gathered.described, gathered.associations
@@ -190,6 +172,8 @@ def _clusters(found: _Gathered) -> Iterator[estate.AuditedCluster]:
         arn = str(described.get("arn", ""))
         parts = [*arn.split(":"), "", "", "", "", ""]
         name = str(described.get("name", "")) or gathered.name or "(without a name)"
+        config = described.get("accessConfig")
+        mode = str(config.get("authenticationMode", "")) if isinstance(config, dict) else ""
         yield estate.AuditedCluster(
             name,
             _issuer(found, name, described),
@@ -201,14 +185,8 @@ def _clusters(found: _Gathered) -> Iterator[estate.AuditedCluster]:
             NOT_GIVEN if associations is None else _associations(found, associations),
             gathered.rbac.rbac,
             NOT_GIVEN if namespaces is None else dict(_of(found, namespaces, estate.pod_security)),
-            gathered.rbac.access(_mode(described)),
+            gathered.rbac.access(mode),
         )
-
-
-def _mode(described: Json) -> str:
-    """The cluster's authentication mode, '' if unknown."""
-    config = described.get("accessConfig")
-    return str(config.get("authenticationMode", "")) if isinstance(config, dict) else ""
 
 
 def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> Iterator[T]:

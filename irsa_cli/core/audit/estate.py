@@ -16,7 +16,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.trust.rules.judge import KnownCluster, stage_of
+from irsa_cli.core.trust.rules.judge import KnownCluster
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.names import Namespaced
 
@@ -69,14 +69,9 @@ class AuditedAssociation(Namespaced):
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> AuditedAssociation:
         """Read EKS's JSON, described or listed (without roles)."""
-        role, target = item.get("roleArn") or "", item.get("targetRoleArn") or ""
-        return cls(
-            text_of(item["namespace"]),
-            text_of(item["serviceAccount"]),
-            str(item.get("associationId", "")),
-            text_of(role),
-            text_of(target),
-        )
+        namespace, name = text_of(item["namespace"]), text_of(item["serviceAccount"])
+        role, target = (text_of(item.get(key) or "") for key in ("roleArn", "targetRoleArn"))
+        return cls(namespace, name, str(item.get("associationId", "")), role, target)
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,7 @@ class AuditedCluster:
 
     @property
     def known(self) -> KnownCluster:
-        return KnownCluster(self.name, stage_of(self.name))
+        return KnownCluster(self.name)
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,6 @@ from irsa_cli.core.trust.rules.rule import ORDER, Risk
 ADMINISTRATOR, ESCALATION = "administrator", "privilege escalation"
 
 
-@dataclass
-class _Numbered:
-    places: dict[Any, int] = field(default_factory=dict)
-
-    def of(self, thing: Any) -> int:
-        return self.places.setdefault(thing, len(self.places))
-
-
 @dataclass(frozen=True)
 class Picture:
     """The picture of an audit; `only` and `account` limit it to some roles or one ServiceAccount."""
@@ -36,25 +28,32 @@ class Picture:
     account: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        accounts, crowds, policies = _Numbered(), _Numbered(), _Numbered()
+        # Each of these has its number, by the order of first use.
+        accounts: dict[tuple[str, str], int] = {}
+        crowds: dict[tuple[str, frozenset[str]], int] = {}
+        policies: dict[tuple[str, str], int] = {}
         numbers = {arn: number for number, arn in enumerate(self.roles)}
         ways = []
         for arn, number in numbers.items():
             for way in self._ways(arn):
-                crowd = crowds.of((way.cluster, way.accounts))
+                crowd = crowds.setdefault((way.cluster, way.accounts), len(crowds))
                 ways.append([number, crowd, way.by.value, way.statement, list(way.conditions)])
         roles = [
-            {**self._role_json(arn), "policies": [policies.of(item) for item in self._policies(arn)]}
+            {
+                **self._role_json(arn),
+                "policies": [policies.setdefault(item, len(policies)) for item in self._policies(arn)],
+            }
             for arn in numbers
         ]
         members = [
-            [accounts.of((cluster, name)) for name in sorted(names)] for cluster, names in crowds.places
+            [accounts.setdefault((cluster, name), len(accounts)) for name in sorted(names)]
+            for cluster, names in crowds
         ]
         return {
-            "accounts": [[cluster, *name.split("/", 1)] for cluster, name in accounts.places],
+            "accounts": [[cluster, *name.split("/", 1)] for cluster, name in accounts],
             "crowds": members,
             "roles": roles,
-            "policies": [self._policy_json(*item) for item in policies.places],
+            "policies": [self._policy_json(*item) for item in policies],
             "ways": ways,
             "hops": list(self._hops(numbers)),
         }
@@ -126,7 +125,7 @@ class Picture:
         return {
             "arn": arn,
             "severity": self._worst.get(arn, ""),
-            "power": self.audit.trusts.power(role) if role else "",
+            "power": self.audit.trusts.powers(role).much if role else "",
             "boundary": role.boundary if role else "",
             "unread": "the role was not read" if role is None else role.hidden,
             "clusters": self.clusters_of(arn),

@@ -6,27 +6,22 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
-from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, policies_of
+from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, may
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.policies.statements import (
-    ANY,
-    Allowed,
-    allowed,
-    statements,
-    tests_of_key,
-    trusted_providers,
-)
-from irsa_cli.core.policies.web_identity import Context, PresentKey, WebIdentity
+from irsa_cli.core.policies.statements import ANY, Allowed, statements, tests_of_key, trusted_providers
+from irsa_cli.core.policies.web_identity import PresentKey, WebIdentity
 from irsa_cli.core.trust.assuming import ASSUME, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
-from irsa_cli.core.trust.pod_identity import SERVICE, is_service
+from irsa_cli.core.trust.pod_identity import context_of_service, is_service
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 _WILD = ("*", "?")
@@ -50,22 +45,12 @@ class SubjectIndex:
     def matching(self, pattern: str) -> frozenset[str]:
         """The subjects that match a pattern of `*` and `?`."""
         if pattern not in self._matched:
-            self._matched[pattern] = frozenset(self._match(pattern))
+            head = pattern.partition("*")[0].partition("?")[0]
+            places = range(bisect_left(self._sorted, head), len(self._sorted))
+            each = (self._sorted[place] for place in places)
+            beginning = takewhile(lambda subject: subject.startswith(head), each)
+            self._matched[pattern] = frozenset(subject for subject in beginning if like(subject, pattern))
         return self._matched[pattern]
-
-    def _match(self, pattern: str) -> Iterator[str]:
-        places = [place for sign in _WILD if (place := pattern.find(sign)) >= 0]
-        if not places:
-            yield from (pattern,) if pattern in self.accounts else ()
-            return
-        head = pattern[: min(places)]
-        start = bisect_left(self._sorted, head)
-        for place in range(start, len(self._sorted)):
-            subject = self._sorted[place]
-            if not subject.startswith(head):
-                return
-            if like(subject, pattern):
-                yield subject
 
     def names_of(self, subjects: frozenset[str]) -> frozenset[str]:
         """The full names of the ServiceAccounts; the same set object for the same subjects."""
@@ -125,8 +110,10 @@ class Reachable:
             if size_of(role) <= LARGEST:
                 for way in self._web(role):
                     found.setdefault(role.arn, []).append(way)
-        for way in self._pod_identity():
-            found.setdefault(way.role, []).append(way)
+        for cluster in self.estate.clusters:
+            for item in () if isinstance(cluster.associations, Unreadable) else cluster.associations:
+                for way in self._associated(cluster, item) if item.role_arn else ():
+                    found.setdefault(way.role, []).append(way)
         return {arn: tuple(ways) for arn, ways in found.items()}
 
     @cached_property
@@ -168,12 +155,6 @@ class Reachable:
             more = (statement, (*conditions, *unsure), taken, is_named)
             yield Way(role.arn, cluster.name, By.WEB_IDENTITY, names, *more)
 
-    def _pod_identity(self) -> Iterator[Way]:
-        for cluster in self.estate.clusters:
-            for item in () if isinstance(cluster.associations, Unreadable) else cluster.associations:
-                if item.role_arn:
-                    yield from self._associated(cluster, item)
-
     def _associated(self, cluster: AuditedCluster, item: AuditedAssociation) -> Iterator[Way]:
         role = self.estate.roles_by_arn.get(item.role_arn)
         who = frozenset((item.full_name,))
@@ -182,7 +163,11 @@ class Reachable:
             if self.estate.accounts.isdisjoint(item.role_arn.split(":")[4:5]):
                 yield replace(way, conditions=("the role, which was not read, trusts EKS Pod Identity",))
             return
-        answer = said(role.trust, is_service, _service_context(cluster, item), ASSUME)
+        name, region = cluster.arn.rpartition("/")[2] or cluster.name, cluster.region
+        named = Cluster(name, cluster.arn, region, "", cluster.account, cluster.issuer)
+        context = context_of_service(named, item.namespace, item.name)
+        unread = {key: PresentKey() for key, value in context.items() if value == ("",)}
+        answer = said(role.trust, is_service, {**context, **unread}, ASSUME)
         if answer.answer is Answer.YES:
             yield way
         elif answer.answer is Answer.UNKNOWN:
@@ -220,34 +205,9 @@ def _best(asked: list[tuple[str, Explanation]]) -> tuple[str, tuple[str, ...], t
         return None
     chosen = (sure or maybe)[0][1]
     taken = tuple(audience for audience, _ in sure or maybe)
-    verdicts = {item.index: item for item in chosen.verdicts}
-    deciding = chosen.allowed_by or tuple(
-        item.index for item in chosen.verdicts if item.effect == "Allow" and item.possible
-    )
-    return verdicts[deciding[0]].name, chosen.conditions, taken
-
-
-def _service_context(cluster: AuditedCluster, item: AuditedAssociation) -> Context:
-    """The known condition keys of EKS Pod Identity's request."""
-    tags = {
-        "eks-cluster-name": cluster.name,
-        "kubernetes-namespace": item.namespace,
-        "kubernetes-service-account": item.name,
-        **({"eks-cluster-arn": cluster.arn} if cluster.arn else {}),
-    }
-    known: dict[str, tuple[str, ...] | PresentKey] = {
-        "aws:sourceorgid": PresentKey(),
-        "aws:sourceorgpaths": PresentKey(),
-        "aws:principalservicename": (SERVICE,),
-        "aws:principalservicenameslist": PresentKey(),
-        "aws:sourceaccount": (cluster.account,) if cluster.account else PresentKey(),
-        "aws:sourcearn": (cluster.arn,) if cluster.arn else PresentKey(),
-        "aws:requesttag/eks-cluster-arn": PresentKey(),
-        "aws:requesttag/kubernetes-pod-name": PresentKey(),
-        "aws:requesttag/kubernetes-pod-uid": PresentKey(),
-        "aws:tagkeys": PresentKey(),
-    }
-    return {**known, **{f"aws:requesttag/{key}": (value,) for key, value in tags.items()}}
+    allowing = [item for item in chosen.verdicts if item.effect == "Allow" and item.possible]
+    deciding = min(allowing, key=lambda item: not item.applies)
+    return deciding.name, chosen.conditions, taken
 
 
 @dataclass(frozen=True)
@@ -266,13 +226,6 @@ class Can:
     def conditions(self) -> tuple[str, ...]:
         """The conditions that are not known."""
         return (*self.path.conditions, *self.allowed.conditions)
-
-
-def may(estate: Estate, role: BoundRole, action: str, resource: str = ANY) -> Allowed | None:
-    """The permission of a role for an action, within its permissions boundary."""
-    boundary = estate.policies.get(role.boundary) if role.boundary else None
-    policies = policies_of(estate, role)
-    return allowed(policies, action, resource, boundary=boundary, has_boundary=bool(role.boundary))
 
 
 def who_can(reach: Reachable, action: str, resource: str = ANY) -> Iterator[Can]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
-from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
 from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 from irsa_cli.core.values.names import account_json
 
@@ -45,10 +45,6 @@ class RiskSelection:
     def summary(self) -> dict[str, int]:
         """The numbers of shown risks by severity, and of accepted ones."""
         return {**{it.value: self.count(it) for it in reversed(ORDER)}, "accepted": len(self.accepted)}
-
-    def reaches(self, level: Severity) -> bool:
-        """Whether a shown risk has this severity or a higher one."""
-        return any(ORDER.index(item.severity) >= ORDER.index(level) for item in self.shown)
 
 
 def select(
@@ -77,15 +73,12 @@ def select(
         else:
             shown.append(item)
             ended.update(dict.fromkeys(meant))
-    notes = tuple(_void(item, today) for item in ended)
-    return RiskSelection(tuple(shown), tuple(accepted), known, notes, below)
-
-
-def _void(item: AuditIgnore, today: date) -> str:
-    if item.until < today:
-        return f"the acceptance of {item.rule} expired on {item.until}: {item.reason}"
-    far = f"{item.until} is more than {ACCEPTED_DAYS} days ahead"
-    return f"the acceptance of {item.rule} is ignored, because {far}: {item.reason}"
+    notes = []
+    for void in ended:
+        far = f"{void.until} is more than {ACCEPTED_DAYS} days ahead"
+        why = f"expired on {void.until}" if void.until < today else f"is ignored, because {far}"
+        notes.append(f"the acceptance of {void.rule} {why}: {void.reason}")
+    return RiskSelection(tuple(shown), tuple(accepted), known, tuple(notes), below)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +106,6 @@ class RiskReport(Reading):
         return tuple(line for error in self.unread for line in error.details or (str(error),))
 
     @property
-    def fails(self) -> bool:
-        """Whether a shown risk sets the exit code."""
-        broken = self.fail_on_broken and any(item.rule.broken for item in self.selection.shown)
-        return broken or (self.fail_on is not None and self.selection.reaches(self.fail_on))
-
-    @property
     @abstractmethod
     def unchecked(self) -> tuple[str, ...]:
         """The parts that were not checked, a line each."""
@@ -131,7 +118,9 @@ class RiskReport(Reading):
     @property
     def found_code(self) -> int:
         """5 for a risk from `fail_on` on."""
-        return ExitCode.UNVERIFIED if self.fails else ExitCode.DONE
+        shown, levels = self.selection.shown, ORDER[ORDER.index(self.fail_on) :] if self.fail_on else ()
+        broken = self.fail_on_broken and any(item.rule.broken for item in shown)
+        return ExitCode.UNVERIFIED if broken or any(it.severity in levels for it in shown) else ExitCode.DONE
 
     @abstractmethod
     def envelope(self) -> Envelope:
@@ -227,6 +216,7 @@ def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
 
 
 def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
+    place = item.place
     return {
         **item.to_json(),
         "fingerprint": fingerprint(item),
@@ -235,7 +225,7 @@ def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
         "cluster": _cluster_json(item.cluster, arns),
         "serviceAccount": account_json(item.account),
         "path": list(item.path),
-        "place": _place_json(item.place),
+        "place": None if place is None else {**asdict(place), "subject": place.subject or None},
         "fix": {"command": item.command or None, "document": item.corrected},
         "source": item.rule.source,
         "evidence": list(item.evidence),
@@ -249,12 +239,6 @@ def hidden_json(selection: RiskSelection, arns: Arns) -> dict[str, Any]:
         for item, why in selection.accepted
     ]
     return {"inBaseline": selection.known, "belowMinSeverity": selection.below, "accepted": accepted}
-
-
-def _place_json(place: FilePlace | None) -> dict[str, Any] | None:
-    if place is None:
-        return None
-    return {"file": place.file, "line": place.line, "column": place.column, "subject": place.subject or None}
 
 
 def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
@@ -293,26 +277,22 @@ class WhoCanReport(Reading):
 
     def envelope(self) -> Envelope:
         sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
+        asked = {"action": self.action, "resource": self.resource or None}
         return self.document(
             DocumentKind.ROLE_PATHS,
-            items=[can_json(item, named) for item in self.found],
+            items=[
+                {
+                    **path_json(item.path, named),
+                    "allowedBy": item.allowed.by,
+                    "resources": list(item.allowed.resources),
+                    "if": list(item.conditions),
+                }
+                for item in self.found
+            ],
             summary={"sure": sure, "conditional": len(self.found) - sure},
             notes=self.notes,
-            facts={
-                **_source_json(self.audit),
-                "action": self.action,
-                "resource": self.resource or None,
-            },
+            facts={**_source_json(self.audit), **asked},
         )
-
-
-def can_json(item: Can, arns: Arns) -> dict[str, Any]:
-    return {
-        **path_json(item.path, arns),
-        "allowedBy": item.allowed.by,
-        "resources": list(item.allowed.resources),
-        "if": list(item.conditions),
-    }
 
 
 def fingerprint(risk: Risk) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
-from irsa_cli.core.audit.reach import may
 from irsa_cli.core.audit.trusts import Trusts
+from irsa_cli.core.audit.ways import may
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like

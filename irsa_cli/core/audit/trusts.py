@@ -32,8 +32,9 @@ class Trusts:
 
     def risks(self) -> Iterator[Risk]:
         for role in self.estate.roles:
-            if size_of(role) <= LARGEST:
-                yield from self.of(role)
+            if size_of(role) <= LARGEST and (found := judge(role.trust, self.context(role))):
+                much = self.powers(role).much
+                yield from (item.behind(much) for item in found)
 
     def too_large(self) -> Iterator[str]:
         """The trust policies that are too large to check, a line each."""
@@ -44,29 +45,15 @@ class Trusts:
     def context(self, role: BoundRole) -> TrustContext:
         """The context of a role's trust policy."""
         providers = cluster_providers(role.trust, self._clusters)
-        clusters = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
-        return TrustContext(
-            providers,
-            role=role.arn,
-            existing=self.estate.providers,
-            clusters=clusters if self.estate.clusters else None,
-        )
-
-    def of(self, role: BoundRole) -> tuple[Risk, ...]:
-        if not (found := judge(role.trust, self.context(role))):
-            return ()
-        much = self.power(role)
-        return tuple(item.behind(much) for item in found)
+        known = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
+        clusters = known if self.estate.clusters else None
+        return TrustContext(providers, role=role.arn, existing=self.estate.providers, clusters=clusters)
 
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:
         named = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
         found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
         return {arn: cluster.known for arn, cluster in found.items() if cluster is not None}
-
-    def power(self, role: BoundRole) -> str:
-        """The powerful permissions of a role in words; '' if there are none."""
-        return self.powers(role).much
 
     def powers(self, role: BoundRole) -> Power:
         """How powerful a role is, comparable with others."""

@@ -15,7 +15,16 @@ from heapq import nsmallest
 
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.policies.statements import Policies, allowed, allowing, does, name_of, principals
+from irsa_cli.core.policies.statements import (
+    ANY,
+    Allowed,
+    Policies,
+    allowed,
+    allowing,
+    does,
+    name_of,
+    principals,
+)
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
@@ -53,6 +62,10 @@ class Way:
         """The first ServiceAccounts, and the number of others."""
         more = f" and {len(self.accounts) - SHOWN} more" if len(self.accounts) > SHOWN else ""
         return f"{', '.join(nsmallest(SHOWN, self.accounts))}{more}"
+
+    def __str__(self) -> str:
+        conditions = f" if {'; '.join(self.conditions)}" if self.conditions else ""
+        return f"{self.statement} allows {self.who} of cluster {self.cluster} ({self.by.value}){conditions}"
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,13 @@ def policies_of(estate: Estate, role: BoundRole) -> Policies:
     if role.hidden:
         found[f"(not read: {role.hidden})"] = None
     return found
+
+
+def may(estate: Estate, role: BoundRole, action: str, resource: str = ANY) -> Allowed | None:
+    """The permission of a role for an action, within its permissions boundary."""
+    boundary = estate.policies.get(role.boundary) if role.boundary else None
+    policies = policies_of(estate, role)
+    return allowed(policies, action, resource, boundary=boundary, has_boundary=bool(role.boundary))
 
 
 @dataclass
@@ -151,16 +171,13 @@ class Hops:
             return
         admitted_by = _statement(role, target)
         conditions = (f"{target.name}: {answer.why}",) if answer.answer is Answer.UNKNOWN else ()
-        boundary = self.estate.policies.get(role.boundary) if role.boundary else None
-        may = allowed(policies, ASSUME, target.arn, boundary=boundary, has_boundary=bool(role.boundary))
-        if may is not None:
-            yield Hop(role.arn, target.arn, may.by, admitted_by, (*conditions, *may.conditions))
-        elif self._is_enough(role, target) and not _denies(policies, target.arn):
-            yield Hop(role.arn, target.arn, "the trust policy alone", admitted_by, conditions)
-
-    def _is_enough(self, role: BoundRole, target: BoundRole) -> bool:
+        by = may(self.estate, role, ASSUME, target.arn)
         same = role.arn.split(":")[4] == target.arn.split(":")[4]
-        return same and any(role.arn in principals(item, "AWS") for _, item in allowing(target.trust))
+        named = any(role.arn in principals(item, "AWS") for _, item in allowing(target.trust))
+        if by is not None:
+            yield Hop(role.arn, target.arn, by.by, admitted_by, (*conditions, *by.conditions))
+        elif same and named and not _denies(policies, target.arn):
+            yield Hop(role.arn, target.arn, "the trust policy alone", admitted_by, conditions)
 
     @cached_property
     def into(self) -> Mapping[str, tuple[Hop, ...]]:

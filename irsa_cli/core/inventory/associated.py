@@ -32,16 +32,9 @@ def associated(
     agent: bool | Unreadable | None,
 ) -> ListedBinding:
     """Judge the association of a ServiceAccount (`names`: namespace and name) by its role."""
-    found = ListedBinding(
-        *names,
-        association.role_arn if isinstance(association, Association) else "",
-        BindingStatus.OK,
-        account=account,
-        role=role,
-        wide=wide(cluster, role),
-        association=association,
-        agent=agent,
-    )
+    arn = association.role_arn if isinstance(association, Association) else ""
+    there = ListedBinding(*names, arn, BindingStatus.OK, account=account, role=role)
+    found = replace(there, wide=wide(cluster, role), association=association, agent=agent)
     if isinstance(role, BoundRole):
         # The association is the last step of its run.
         life = lifecycle.of(role.tags, named=True, recorded=True)
@@ -57,10 +50,8 @@ def _judged(cluster: Cluster, found: ListedBinding) -> tuple[BindingStatus, str]
     if not isinstance(association, Association) or not association.role_arn:
         return BindingStatus.UNCERTAIN, "EKS did not return the role of its association"
     if role is None:
-        return (
-            BindingStatus.NO_ROLE,
-            f"there is no role {association.role_arn}; association {association.id} has it",
-        )
+        why = f"there is no role {association.role_arn}; association {association.id} has it"
+        return BindingStatus.NO_ROLE, why
     if isinstance(role, Unreadable):
         return BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}"
     answers = said_to_service(role.trust, cluster, found, tagged=not association.without_tags)
@@ -72,8 +63,6 @@ def _judged(cluster: Cluster, found: ListedBinding) -> tuple[BindingStatus, str]
     if found.account is None:
         return BindingStatus.NO_SERVICE_ACCOUNT, f"association {association.id} has no ServiceAccount"
     if isinstance(found.agent, Unreadable):
-        return (
-            BindingStatus.UNCERTAIN,
-            f"irsa can't see if the EKS Pod Identity agent runs: {found.agent.why}",
-        )
+        why = f"irsa can't see if the EKS Pod Identity agent runs: {found.agent.why}"
+        return BindingStatus.UNCERTAIN, why
     return (BindingStatus.NO_AGENT, NO_AGENT) if found.agent is False else (BindingStatus.OK, "")

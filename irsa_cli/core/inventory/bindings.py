@@ -259,7 +259,10 @@ def binding_of(
         return judged(BindingStatus.NO_ROLE, f"the role {arn.name} has another ARN: {role.arn}")
     identity = identity_of(cluster, account, arn.account)
     explanation = explain(role.trust, identity, now=now)
-    life = lifecycle.of(role.tags, named=True, recorded=_is_annotated(role, account))
+    # If irsa annotated it, the role's run is complete; other roles have no such mark.
+    mine = role.tags.get(SERVICE_ACCOUNT_TAG) == account.full_name
+    recorded = not mine or wrote(account.annotations, ROLE_ARN_ANNOTATION)
+    life = lifecycle.of(role.tags, named=True, recorded=recorded)
     if life.is_over:
         return judged(*_judgement(explanation, provider, identity), explanation)
     found = judged(*interrupted(life), explanation)
@@ -267,12 +270,6 @@ def binding_of(
 
 
 NO_AGENT = "the cluster has no EKS Pod Identity agent, so pods get no credentials from it"
-
-
-def _is_annotated(role: BoundRole, account: ServiceAccount) -> bool:
-    """Whether irsa annotated it, which completes the role's run; always true for other roles."""
-    mine = role.tags.get(SERVICE_ACCOUNT_TAG) == account.full_name
-    return not mine or wrote(account.annotations, ROLE_ARN_ANNOTATION)
 
 
 def wide(cluster: Cluster, role: ReadRole) -> tuple[Risk, ...]:
@@ -318,22 +315,17 @@ def unbound(
     full_name = role.tags.get(SERVICE_ACCOUNT_TAG, "")
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
-    status, reason = _standing(role, life, full_name, accounts)
+    if lifecycle.tells_itself(role.tags):
+        status, reason = (BindingStatus.ROLE_ONLY, "") if life.is_over else interrupted(life)
+    else:
+        there = accounts.get(full_name)
+        other = annotation_of(there) if there is not None else None
+        why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")
+        # Its run was interrupted before the last step, or that step was undone later.
+        doubt = "" if life.is_over else f": it was changed later, or run {life.transaction} was interrupted"
+        status, reason = BindingStatus.NO_SERVICE_ACCOUNT, why + doubt
     steps, risks = life.next_steps(cluster.options, granted), wide(cluster, role)
     return ListedBinding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=risks)
-
-
-def _standing(
-    role: BoundRole, life: Lifecycle, full_name: str, accounts: Mapping[str, ServiceAccount]
-) -> tuple[BindingStatus, str]:
-    if lifecycle.tells_itself(role.tags):
-        return (BindingStatus.ROLE_ONLY, "") if life.is_over else interrupted(life)
-    there = accounts.get(full_name)
-    other = annotation_of(there) if there is not None else None
-    why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")
-    # Its run was interrupted before the last step, or that step was undone later.
-    doubt = "" if life.is_over else f": it was changed later, or run {life.transaction} was interrupted"
-    return BindingStatus.NO_SERVICE_ACCOUNT, why + doubt
 
 
 def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:

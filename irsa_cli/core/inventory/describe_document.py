@@ -110,14 +110,15 @@ def _bare(pod: Pod, account: ServiceAccount, given: Association | Unreadable | N
     named, since = "annotation", account.annotated
     if annotation_of(account) is None and isinstance(given, Association):
         named, since = "association", given.created
+    restart: bool | None = True
     if since is None or pod.created is None:
         reason = f"it has no role, and the time of the {named} is not known"
-        return PodIdentity(pod, Identity.NONE, reason, needs_restart=True)
-    # Times have whole seconds: the order of two equal ones is not known.
-    if pod.created <= since:
-        return PodIdentity(pod, Identity.NONE, f"it was started before the {named}", needs_restart=True)
-    reason = f"it was started after the {named} but has no role: run irsa doctor to find the cause"
-    return PodIdentity(pod, Identity.NONE, reason, needs_restart=None)
+    elif pod.created <= since:  # Times have whole seconds: the order of two equal ones is not known.
+        reason = f"it was started before the {named}"
+    else:
+        reason = f"it was started after the {named} but has no role: run irsa doctor to find the cause"
+        restart = None
+    return PodIdentity(pod, Identity.NONE, reason, restart)
 
 
 def restart_commands(reach: Reach, pods: Iterable[PodIdentity], makers: Makers) -> tuple[str, ...]:
@@ -135,8 +136,6 @@ class Policy:
     document: Document | Unreadable | None = None
 
     def to_json(self) -> dict[str, Any]:
-        if isinstance(self.document, Unreadable):
-            return list_document.policy_json(self.name, self.arn, unreadable=self.document.why)
         return list_document.policy_json(self.name, self.arn, self.document)
 
 
@@ -215,7 +214,7 @@ class Description:
         return tuple(dict.fromkeys(hidden))
 
     def to_json(self) -> dict[str, Any]:
-        account, injection = self.account, self.injection
+        account, injection, provider = self.account, self.injection, self.provider
         return {
             **list_document.binding_json(self.binding),
             "serviceAccount": {
@@ -228,7 +227,9 @@ class Description:
             "audience": injection.audience,
             "tokenSeconds": injection.token_seconds,
             "role": self._role_json(),
-            "provider": self._provider_json(),
+            "provider": {"url": provider.url, "audiences": list(provider.audiences)}
+            if isinstance(provider, ProviderState)
+            else None,
             "pods": None if isinstance(self.pods, Unreadable) else [pod_json(item) for item in self.pods],
             "restart": list(self.restart),
             "kubernetes": self.kubernetes.to_json(),
@@ -249,12 +250,6 @@ class Description:
             else [policy.to_json() for policy in policies],
             "permissionsBoundary": self.boundary.to_json() if self.boundary else None,
         }
-
-    def _provider_json(self) -> dict[str, Any] | None:
-        provider = self.provider
-        if not isinstance(provider, ProviderState):
-            return None
-        return {"url": provider.url, "audiences": list(provider.audiences)}
 
 
 def pod_json(item: PodIdentity) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
@@ -69,6 +68,8 @@ def summary_of(bindings: Iterable[ListedBinding]) -> dict[str, int]:
 
 
 def binding_json(item: ListedBinding) -> dict[str, Any]:
+    # Whether the EKS Pod Identity agent runs is null if it is not known.
+    given, agent = item.association, {"agent": item.agent if isinstance(item.agent, bool) else None}
     return {
         "serviceAccount": account_json(item),
         "role": role_json(item),
@@ -81,16 +82,9 @@ def binding_json(item: ListedBinding) -> dict[str, Any]:
         if item.explanation
         else [],
         # As in results: null for none, and missing if it could not be read.
-        **({} if isinstance(item.association, Unreadable) else {"podIdentity": _association_json(item)}),
+        **({} if isinstance(given, Unreadable) else {"podIdentity": given and {**given.to_json(), **agent}}),
         "newPods": item.new_pods or None,
     }
-
-
-def _association_json(item: ListedBinding) -> dict[str, Any] | None:
-    """The association and whether the agent runs (null: not known)."""
-    if not isinstance(item.association, Association):
-        return None
-    return {**item.association.to_json(), "agent": item.agent if isinstance(item.agent, bool) else None}
 
 
 def account_json(item: ListedBinding) -> dict[str, Any]:
@@ -128,11 +122,11 @@ def role_json(item: ListedBinding) -> dict[str, Any]:
     }
 
 
-def policy_json(
-    name: str, arn: str = "", document: Document | None = None, unreadable: str = ""
-) -> dict[str, Any]:
+def policy_json(name: str, arn: str = "", document: Document | Unreadable | None = None) -> dict[str, Any]:
     """A policy of a role as `-o json` shows it; `arn` is '' for inline ones."""
-    return {"name": name, "arn": arn or None, "document": document, "unreadable": unreadable or None}
+    known = None if isinstance(document, Unreadable) else document
+    why = document.why if isinstance(document, Unreadable) else None
+    return {"name": name, "arn": arn or None, "document": known, "unreadable": why}
 
 
 _NOTHING = dict.fromkeys(("created", "lastUsed", "policies", "permissionsBoundary", "tags"))

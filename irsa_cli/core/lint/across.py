@@ -35,12 +35,7 @@ from irsa_cli.core.rbac.objects import (
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.trust.pod_identity import refused
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, some
-from irsa_cli.core.trust.rules.table import (
-    ACCOUNT_MISSING,
-    ANNOTATED_REFUSED,
-    ASSOCIATION_REFUSED,
-    BROAD_GROUP,
-)
+from irsa_cli.core.trust.rules.table import ANNOTATED_REFUSED, ASSOCIATION_REFUSED, BROAD_GROUP, RULES
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.slips import placeholder
 
@@ -124,7 +119,7 @@ def _missing(objects: Sequence[LintedObject], there: set[tuple[str, str]]) -> It
         if name != "default" and not placeholder(name) and (item.namespace, name) not in there:
             reason = f"uses ServiceAccount {name}, but the files have only others in its namespace"
             path = ("spec", "template", "spec", "serviceAccountName")
-            yield risk(ACCOUNT_MISSING, str(item), reason, place=item.placed.place(path))
+            yield risk(RULES["service-account-missing"], str(item), reason, place=item.placed.place(path))
 
 
 def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:

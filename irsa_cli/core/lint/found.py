@@ -284,6 +284,15 @@ class LintedAssociation:
     tagged: bool = True
 
 
+def association_of(
+    placed: Placed, values: Mapping[str, Any], keys: Sequence[str], gaps: Gaps
+) -> LintedAssociation:
+    """The association of a resource; `keys`: of namespace, ServiceAccount, role, disabled session tags."""
+    namespace, name, role = (str(values.get(key) or "") for key in keys[:3])
+    tagged = values.get(keys[3]) in (None, False)
+    return LintedAssociation(placed, namespace, name, role, gaps, (keys[2],), tagged)
+
+
 @dataclass(frozen=True)
 class LintedObject:
     """A Kubernetes object that other objects refer to: ServiceAccounts, workloads, RBAC."""

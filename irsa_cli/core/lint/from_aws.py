@@ -13,7 +13,16 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from irsa_cli.core.lint.found import Gaps, LintedAssociation, LintedTrust, Path, Placed, has_gap, texts_of
+from irsa_cli.core.lint.found import (
+    Gaps,
+    LintedAssociation,
+    LintedTrust,
+    Path,
+    Placed,
+    association_of,
+    has_gap,
+    texts_of,
+)
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.slips import placeholder
@@ -53,15 +62,14 @@ class Template:
         item = self.resources.get(name)
         return str(item.get("Type", "")) if isinstance(item, dict) else ""
 
-    def resolved(self, value: Any, variables: Mapping[str, str] | None = None) -> Any:
+    def resolved(self, value: Any) -> Any:
         """The value without functions, with gaps for unknown values."""
-        found = self._resolved(value, variables or {})
+        found = self._resolved(value)
         return None if found is _NOTHING else found
 
-    def _resolved(self, value: Any, variables: Mapping[str, str]) -> Any:
+    def _resolved(self, value: Any) -> Any:
         if isinstance(value, list):
-            items = [self._resolved(item, variables) for item in value]
-            return [item for item in items if item is not _NOTHING]
+            return [item for item in map(self._resolved, value) if item is not _NOTHING]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -69,21 +77,21 @@ class Template:
             if name == "Ref" and isinstance(argument, str):
                 return self._ref(argument)
             if name.startswith("Fn::"):
-                return self._function(name, argument, variables)
-        pairs = {name: self._resolved(item, variables) for name, item in value.items()}
+                found = self._function(name, argument)
+                unknown = f"{name} {json.dumps(argument, default=str)[:200]}"
+                return self.gaps.gap(unknown) if found is None else found
+        pairs = {name: self._resolved(item) for name, item in value.items()}
         return {name: item for name, item in pairs.items() if item is not _NOTHING}
 
-    def _function(self, name: str, argument: Any, variables: Mapping[str, str]) -> Any:
-        known: dict[str, Callable[[Any, Mapping[str, str]], Any]] = {
-            "Fn::Sub": self._sub,
-            "Fn::Join": self._join,
-            "Fn::Select": self._select,
-            "Fn::Split": self._split,
-            "Fn::GetAtt": self._get_att,
-        }
-        found = known[name](argument, variables) if name in known else None
-        unknown = f"{name} {json.dumps(argument, default=str)[:200]}"
-        return self.gaps.gap(unknown) if found is None else found
+    def _function(self, name: str, argument: Any) -> Any:
+        """The value of a function, None if unknown."""
+        if name == "Fn::Sub":
+            return self._sub(argument)
+        if name == "Fn::GetAtt":
+            return self._get_att(argument)
+        if name not in _OF_PAIRS or not isinstance(argument, list) or len(argument) != 2:
+            return None
+        return _OF_PAIRS[name](argument[0], self._resolved(argument[1]))
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
@@ -93,7 +101,7 @@ class Template:
         gap = self.gaps.gap(name)
         return PROVIDER_HEAD + gap if self.type_of(name) in _PROVIDERS else gap
 
-    def _get_att(self, argument: Any, _: Mapping[str, str]) -> Any:
+    def _get_att(self, argument: Any) -> Any:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
         if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
             return None
@@ -112,13 +120,13 @@ class Template:
             self._documents[name] = as_json(text)
         return self._documents[name]
 
-    def _sub(self, argument: Any, variables: Mapping[str, str]) -> str | None:
+    def _sub(self, argument: Any) -> str | None:
         text, given = argument, {}
         if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], dict):
             text, given = argument
         if not isinstance(text, str):
             return None
-        own = {name: self._resolved(item, variables) for name, item in given.items()}
+        own = {name: self._resolved(item) for name, item in given.items()}
         parts, place, length = [], 0, 0
         for found in _VARIABLE.finditer(text):
             part = text[place : found.start()] + self._variable(found, own)
@@ -132,36 +140,36 @@ class Template:
         literal, name = found[1], found[2].strip()
         if literal:
             return f"${{{name}}}"
-        value = own[name] if name in own else self._get_att(name, {}) if "." in name else self._ref(name)
+        value = own[name] if name in own else self._get_att(name) if "." in name else self._ref(name)
         return value if isinstance(value, str) else self.gaps.gap(name)
 
-    def _join(self, argument: Any, variables: Mapping[str, str]) -> str | None:
-        if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[0], str):
-            return None
-        items = self._resolved(argument[1], variables)
-        if not isinstance(items, list) or not all(isinstance(item, str | int) for item in items):
-            return None
-        texts = [str(item) for item in items]
-        if sum(map(len, texts)) + len(argument[0]) * len(texts) > _LONGEST:
-            return None
-        return argument[0].join(texts)
 
-    def _split(self, argument: Any, variables: Mapping[str, str]) -> list[str] | None:
-        if not isinstance(argument, list) or len(argument) != 2:
-            return None
-        sign, text = argument[0], self._resolved(argument[1], variables)
-        if not isinstance(sign, str) or not sign or not isinstance(text, str) or sign not in text:
-            return None
-        return text.split(sign)
+def _join(sign: Any, items: Any) -> str | None:
+    if not isinstance(sign, str) or not isinstance(items, list):
+        return None
+    texts = [str(item) for item in items if isinstance(item, str | int)]
+    too_long = sum(map(len, texts)) + len(sign) * len(texts) > _LONGEST
+    return None if too_long or len(texts) < len(items) else sign.join(texts)
 
-    def _select(self, argument: Any, variables: Mapping[str, str]) -> Any:
-        if not isinstance(argument, list) or len(argument) != 2:
-            return None
-        items = self._resolved(argument[1], variables)
-        try:
-            return items[int(argument[0])] if isinstance(items, list) else None
-        except (ValueError, TypeError, IndexError):
-            return None
+
+def _split(sign: Any, text: Any) -> list[str] | None:
+    known = isinstance(sign, str) and sign and isinstance(text, str) and sign in text
+    return text.split(sign) if known else None
+
+
+def _select(place: Any, items: Any) -> Any:
+    try:
+        return items[int(place)] if isinstance(items, list) else None
+    except (ValueError, TypeError, IndexError):
+        return None
+
+
+_OF_PAIRS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "Fn::Join": _join,
+    "Fn::Split": _split,
+    "Fn::Select": _select,
+}
+"""The functions of two arguments, the second one resolved."""
 
 
 def as_json(text: Any) -> Any:
@@ -223,12 +231,10 @@ def _with_gaps(value: Any, gaps: Gaps) -> Any:
 
 def of_roles(placed: Placed) -> Iterator[LintedTrust]:
     value = placed.value
-    paths: list[Path] = [("Role",)] if isinstance(value.get("Role"), dict) else []
-    paths += [(name, index) for name in _LISTS for index, _ in enumerate(listed(value.get(name)))]
-    for path in paths:
-        role: Any = value
-        for step in path:
-            role = role[step]
+    roles: list[tuple[Path, Any]] = [(("Role",), value.get("Role"))]
+    for part in _LISTS:
+        roles += [((part, index), role) for index, role in enumerate(listed(value.get(part)))]
+    for path, role in roles:
         if isinstance(role, dict) and _DOCUMENT in role:
             found = placed.at(*path, _DOCUMENT, subject=str(role.get("Arn") or role.get("RoleName") or ""))
             document = role[_DOCUMENT]
@@ -258,6 +264,7 @@ def dicts(value: Any) -> list[dict[str, Any]]:
 
 
 _ROLE, _ASSOCIATION = "AWS::IAM::Role", "AWS::EKS::PodIdentityAssociation"
+_ASSOCIATION_KEYS = ("Namespace", "ServiceAccount", "RoleArn", "DisableSessionTags")
 
 
 def is_template(value: Mapping[str, Any]) -> bool:
@@ -277,7 +284,7 @@ def of_template(placed: Placed) -> Iterator[LintedTrust | LintedAssociation]:
         properties = item.get("Properties") if isinstance(item, dict) else None
         if template.type_of(name) == _ASSOCIATION and isinstance(properties, dict):
             there = placed.at("Resources", name, "Properties", subject=name)
-            yield _association(there, template.resolved(properties), gaps)
+            yield association_of(there, template.resolved(properties), _ASSOCIATION_KEYS, gaps)
         if template.type_of(name) != _ROLE or not isinstance(properties, dict) or _DOCUMENT not in properties:
             continue
         document = template.resolved(properties[_DOCUMENT])
@@ -288,12 +295,6 @@ def of_template(placed: Placed) -> Iterator[LintedTrust | LintedAssociation]:
         known_as = tuple(item for item in names if isinstance(item, str))
         much = _power_of_resource(template, properties, known_as)
         yield LintedTrust(found, document, gaps, much, known_as=known_as)
-
-
-def _association(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> LintedAssociation:
-    namespace, name, role = (str(value.get(key) or "") for key in ("Namespace", "ServiceAccount", "RoleArn"))
-    tagged = value.get("DisableSessionTags") in (None, False)
-    return LintedAssociation(placed, namespace, name, role, gaps, ("RoleArn",), tagged)
 
 
 def _power_of_resource(template: Template, properties: Mapping[str, Any], names: tuple[str, ...]) -> str:

@@ -11,8 +11,8 @@ from irsa_cli.core.lint.from_aws import PROVIDER_HEAD
 from irsa_cli.core.lint.from_terraform import ACCOUNTS, ASSOCIATION, of_plan
 from irsa_cli.core.lint.hcl import Block, Module
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.trust.rules.judge import SUBJECT
 from irsa_cli.core.trust.rules.rule import FilePlace, Severity
+from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 _SIGNS = re.compile(r"AssumeRoleWithWebIdentity|eks[\\.]+amazonaws[\\.]+com/role-arn")
@@ -129,7 +129,7 @@ def _of_providers(module: Module, given: dict[str, Any]) -> Iterator[dict[str, A
         arn = str(provider.get("provider_arn") or module.gaps.gap("provider_arn"))
         issuer = arn.partition("oidc-provider/")[2] or module.gaps.gap(f"{module.gaps.name(arn)} issuer")
         names = as_list(provider.get("namespace_service_accounts") or module.gaps.gap("service accounts"))
-        subjects = [f"{SUBJECT}{name}" for name in names]
+        subjects = [f"{SERVICE_ACCOUNT}{name}" for name in names]
         yield _statement(arn, issuer, [(test, "sub", subjects), (test, "aud", [DEFAULT_AUDIENCE])])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from irsa_cli.core.config.documents import parse_document
+from irsa_cli.core.config.documents import OWN, parse_document
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import (
@@ -23,7 +23,7 @@ from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, listed, of_polic
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.rbac.objects import RBAC_GROUP
 from irsa_cli.core.trust import pod_identity, trust_policy
-from irsa_cli.core.trust.rules.judge import KnownCluster, stage_of
+from irsa_cli.core.trust.rules.judge import KnownCluster
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.rules.table import DEFAULT_ACCOUNT, NAME_THEM, SEVERAL_STAGES
@@ -70,11 +70,8 @@ def _trust(entry: Placed, config: Config, item: Binding) -> LintedTrust:
     document = trust_policy.policy_of(providers, item.audience, subjects, item.conditions)
     if item.pod_identity:
         document["Statement"].append(_statement(gaps, config, item))
-    clusters = {}
-    for provider, name in zip(
-        providers, (config.cluster, *(each.name for each in item.clusters)), strict=False
-    ):
-        clusters[provider] = KnownCluster(name, stage_of(name))
+    named = zip(providers, (config.cluster, *(each.name for each in item.clusters)), strict=False)
+    clusters = {provider: KnownCluster(name) for provider, name in named}
     much = power(item.policies, item.inline, item.permissions_boundary)
     where = _Entry(entry, item)
     known_as = (_created(item),) if item.pod_identity else ()
@@ -138,8 +135,9 @@ _ROLES = {
 
 
 def is_manifest(value: Mapping[str, Any]) -> bool:
-    """Whether it is a Kubernetes object or a list of them."""
-    return all(isinstance(value.get(name), str) and value[name] for name in ("apiVersion", "kind"))
+    """Whether it is a Kubernetes object or a list of them, and not a file of irsa."""
+    named = all(isinstance(value.get(name), str) and value[name] for name in ("apiVersion", "kind"))
+    return named and value["apiVersion"].partition("/")[:2] != OWN[0].partition("/")[:2]
 
 
 def of_manifest(placed: Placed) -> Iterator[Found]:

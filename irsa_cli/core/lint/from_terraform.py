@@ -16,24 +16,25 @@ from irsa_cli.core.lint.found import (
     Found,
     Gaps,
     LintedAccount,
-    LintedAssociation,
     LintedTrust,
     Path,
     Placed,
     Unjudged,
+    association_of,
     has_gap,
     is_gap,
 )
 from irsa_cli.core.lint.from_aws import as_json, dicts, listed
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.trust.rules.judge import SUBJECT
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk, Severity
+from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 ACCOUNTS = ("kubernetes_service_account", "kubernetes_service_account_v1")
 ASSOCIATION = "aws_eks_pod_identity_association"
+_ASSOCIATION_KEYS = ("namespace", "service_account", "role_arn", "disable_session_tags")
 _WHOLE = "known after apply"
 
 
@@ -78,14 +79,19 @@ def of_plan(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[Fo
     resources = list(_resources(value))
     references = _references(value, gaps)
     roles = _attached(value, resources, references, gaps)
-    unknown = _unknown(value)
+    # The values of each resource that are known only after apply, by address.
+    changes = dicts(value.get("resource_changes"))
+    unknown = {str(it.get("address")): _part(it, "change", "after_unknown") for it in changes}
     for item in resources:
         if item.type == "aws_iam_role":
             yield from _role(placed, item, roles, gaps)
         elif item.type in ACCOUNTS:
             yield from _account(placed, item, unknown.get(item.address, {}), gaps)
         elif item.type == ASSOCIATION:
-            yield _association(placed, item, references.get(_INDEX.sub("", item.address), {}), gaps)
+            named = {key: value for key, value in item.values.items() if value}
+            values = {**references.get(_INDEX.sub("", item.address), {}), **named}
+            where = placed.at(*item.path, subject=item.address)
+            yield association_of(where, values, _ASSOCIATION_KEYS, gaps)
     yield from _deferred(placed, value, gaps)
 
 
@@ -106,17 +112,6 @@ def _resources(value: Mapping[str, Any]) -> Iterator[_Resource]:
                 yield _Resource(str(item.get("address", "")), str(item.get("type", "")), values, where)
         below = enumerate(listed(module.get("child_modules")))
         todo += [(item, (*path, "child_modules", index)) for index, item in below]
-
-
-def _unknown(value: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The values of each resource that are known only after apply, by address."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for item in dicts(value.get("resource_changes")):
-        change = item.get("change")
-        later = change.get("after_unknown") if isinstance(change, dict) else None
-        if isinstance(later, dict):
-            found[str(item.get("address"))] = later
-    return found
 
 
 _INDEX = re.compile(r"\[[^]]*\]")
@@ -228,17 +223,6 @@ def _account(placed: Placed, item: _Resource, later: Mapping[str, Any], gaps: Ga
             yield Unjudged(where.place(), text, Severity.MEDIUM)
 
 
-def _association(
-    placed: Placed, item: _Resource, references: Mapping[str, str], gaps: Gaps
-) -> LintedAssociation:
-    values = item.values
-    role = str(values.get("role_arn") or references.get("role_arn", ""))
-    namespace, name = (str(values.get(key) or "") for key in ("namespace", "service_account"))
-    tagged = values.get("disable_session_tags") in (None, False)
-    where = placed.at(*item.path, subject=item.address)
-    return LintedAssociation(where, namespace, name, role, gaps, ("role_arn",), tagged)
-
-
 def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[LintedTrust]:
     """The known parts of policies that are created after apply (`data.aws_iam_policy_document`)."""
     for index, item in enumerate(listed(value.get("resource_changes"))):
@@ -325,6 +309,6 @@ def _key(variable: Any, values: Any, gaps: Gaps) -> str:
     if not is_gap(variable):
         return str(variable)
     named = [value for value in as_list(values) if isinstance(value, str)]
-    if any(value.startswith(SUBJECT) for value in named):
+    if any(value.startswith(SERVICE_ACCOUNT) for value in named):
         return gaps.gap(f"issuer {_WHOLE}") + ":sub"
     return gaps.gap(f"issuer {_WHOLE}") + ":aud" if named == [DEFAULT_AUDIENCE] else str(variable)

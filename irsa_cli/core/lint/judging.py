@@ -34,9 +34,9 @@ from irsa_cli.core.policies.statements import (
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
 from irsa_cli.core.trust.rules import table as rules
-from irsa_cli.core.trust.rules.judge import LARGEST, SUBJECT, TrustContext, cluster_providers, judge
+from irsa_cli.core.trust.rules.judge import LARGEST, TrustContext, cluster_providers, judge
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
-from irsa_cli.core.trust.rules.width import Look
+from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -76,9 +76,7 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
     known = _readable(document, found.gaps)
     if known is None:
         return
-    context = TrustContext(
-        _providers(known), power=found.power, clusters=found.clusters or None, existing=None
-    )
+    context = TrustContext(_providers(known), power=found.power, clusters=found.clusters or None)
     reported: set[tuple[str, str, str]] = set()
     for each in judge(known, context):
         path = _written(found, each.path)
@@ -91,18 +89,25 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
             continue  # One entry of a file leads to a statement for each cluster.
         reported.add(once)
         shown = found.gaps.shown
-        texts: dict[str, Any] = {
-            name: shown(getattr(item, name)) for name in ("statement", "reason", "suggestion")
-        }
-        yield replace(item, evidence=tuple(map(shown, item.evidence)), **texts)
+        seen, statement, suggestion = map(shown, item.evidence), item.statement, item.suggestion
+        item = replace(item, statement=shown(statement), reason=shown(item.reason), evidence=tuple(seen))
+        yield replace(item, suggestion=shown(suggestion))
 
 
 def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:
-    """The known statements; None if an unknown part might be a Deny, which could prevent all risks."""
-    items = list(_known(document))
-    if any(item is None for item in items):
-        return None
-    return {**document, "Statement": [_with_provider(item or {}, gaps) for item in items]}
+    """The known statements; None if an unknown part might be a Deny, which could prevent all risks.
+
+    An Allow with an unknown part is left empty.
+    """
+    found: list[Statement] = []
+    for item in as_list(document["Statement"]):
+        if not _unknown_part(item):
+            found.append(_with_provider(item, gaps) if isinstance(item, dict) else {})
+        elif isinstance(item, dict) and item.get("Effect") == "Allow":
+            found.append({})
+        else:
+            return None
+    return {**document, "Statement": found}
 
 
 def refuses(found: LintedTrust, subject: str) -> bool:
@@ -143,15 +148,6 @@ def _malformed(found: LintedTrust, path: tuple[str | int, ...], text: str) -> In
     return InvalidInput(str(_unjudged(found, path, found.gaps.shown(text))))
 
 
-def _known(document: Mapping[str, Any]) -> Iterator[Statement | None]:
-    """The statements: empty for an Allow with an unknown part, None for what might be a Deny."""
-    for item in as_list(document["Statement"]):
-        if not _unknown_part(item):
-            yield item if isinstance(item, dict) else {}
-        else:
-            yield {} if isinstance(item, dict) and item.get("Effect") == "Allow" else None
-
-
 def _unknown_part(item: Any) -> str:
     """The part of a statement that is a gap instead of a structure; '' for none."""
     if not isinstance(item, dict):
@@ -162,15 +158,11 @@ def _unknown_part(item: Any) -> str:
         value = item[part]
         if any(map(is_gap, as_list(value))):
             return part
-        block = _block(value) if part == "Condition" else {}
-        if any(has_gap(name) or has_gap(keys) or any(map(is_gap, keys)) for name, keys in block.items()):
-            return part
+        block = value if part == "Condition" and isinstance(value, dict) else {}
+        for name, keys in block.items():
+            if has_gap(name) or has_gap(keys) or any(map(is_gap, keys if isinstance(keys, dict) else ())):
+                return part
     return ""
-
-
-def _block(value: Any) -> dict[str, Any]:
-    found = value if isinstance(value, dict) else {}
-    return {name: keys if isinstance(keys, dict | str) else () for name, keys in found.items()}
 
 
 def _unknown_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[Unjudged]:
@@ -208,9 +200,8 @@ def _with_provider(item: Statement, gaps: Gaps) -> Statement:
     """The statement with complete provider ARNs; an unknown issuer is the one whose keys it tests."""
     if not does(item, ACTION) or not any(map(has_gap, principals(item, "Federated"))):
         return item
-    tested = {
-        key.rpartition(":")[0] for _, key, _ in tests_of(item) if key.lower().endswith((":sub", ":aud"))
-    }
+    claims = (key for _, key, _ in tests_of(item) if key.lower().endswith((":sub", ":aud")))
+    tested = {key.rpartition(":")[0] for key in claims}
     if len(principals(item, "Federated")) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
         return _with_provider(_of_one_issuer(item, tested), gaps)
     only = tested.pop() if len(tested) == 1 else ""
@@ -252,7 +243,7 @@ def _is_others(item: Statement) -> bool:
     """Whether its subjects are plainly not ServiceAccounts."""
     named = [value for _, key, values in tests_of(item) if key.lower().endswith(":sub") for value in values]
     plain = [value for value in named if not has_gap(value) and value[:1] not in ("*", "?")]
-    return bool(plain) and not any(value.startswith(SUBJECT[:7]) for value in plain)
+    return bool(plain) and not any(value.startswith(SERVICE_ACCOUNT[:7]) for value in plain)
 
 
 def _unjudged(
@@ -275,7 +266,7 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
         pass  # A reference to a role's ARN is valid.
     elif (left := placeholder(text)) and left[0] not in "${":
         reason = f"has an annotation in which '{left}' {UNFILLED}"
-        yield risk(rules.PLACEHOLDER_LEFT, about, reason, account=name, place=place)
+        yield risk(rules.RULES["annotation-placeholder"], about, reason, account=name, place=place)
     elif has_gap(text) or left:
         yield Unjudged(place, f"the role of {about} {_LATER}: {found.gaps.shown(text)}", Severity.MEDIUM)
     else:
@@ -307,4 +298,4 @@ def _of_object(found: LintedObject) -> Iterator[Risk]:
         if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
             reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
             place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
-            yield risk(rules.ANNOTATION_MISPLACED, str(found), reason, place=place)
+            yield risk(rules.RULES["annotation-misplaced"], str(found), reason, place=place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -65,7 +65,10 @@ def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
     found: list[Found] = []
     for item, kind in zip(items, kinds, strict=True):
         try:
-            found += _found(item, kind, read)
+            if kind is FileKind.BINDINGS:
+                found += of_bindings(item, read)
+            elif kind in _KINDS:
+                found += _KINDS[kind][1](item)
         except Exception as error:
             problems.append(not_judged(error, item.place()))
     return LintedFile(name, kinds, tuple(found), tuple(problems))
@@ -100,25 +103,15 @@ def kind_of(value: Any) -> FileKind:
     return next((kind for kind, (is_it, _) in _KINDS.items() if is_it(value)), FileKind.UNKNOWN)
 
 
-def _is_manifest(value: Mapping[str, Any]) -> bool:
-    return is_manifest(value) and not str(value["apiVersion"]).startswith(OWN[0].partition("/")[0] + "/")
-
-
 _Kind = tuple[Callable[[Mapping[str, Any]], bool], Callable[[Placed], Iterator[Found]]]
 _KINDS: Mapping[FileKind, _Kind] = {
-    FileKind.MANIFEST: (_is_manifest, of_manifest),
+    FileKind.MANIFEST: (is_manifest, of_manifest),
     FileKind.TRUST_POLICY: (is_policy, of_policy),
     FileKind.ROLES: (is_roles, of_roles),
     FileKind.TERRAFORM: (is_terraform, of_terraform),
     FileKind.CLOUDFORMATION: (is_template, of_template),
 }
 """The test and the reader of each kind."""
-
-
-def _found(placed: Placed, kind: FileKind, read: ReadFile) -> Iterable[Found]:
-    if kind is FileKind.BINDINGS:
-        return of_bindings(placed, read)
-    return _KINDS[kind][1](placed) if kind in _KINDS else ()
 
 
 @dataclass(frozen=True)
@@ -141,12 +134,9 @@ class LintReport(RiskReport):
         counts = {what: sum(isinstance(each, kind) for each in found) for what, kind in judged.items()}
         associations = sum(isinstance(each, LintedAssociation) for each in found)
         counts |= {"EKS Pod Identity association": associations} if associations else {}
-        return AnswerScope(
-            question,
-            {"file": len(self.files), **counts},
-            tuple(self._not_examined()),
-            "" if self.files else "irsa lint recognized none of the files.",
-        )
+        nothing = "" if self.files else "irsa lint recognized none of the files."
+        examined = {"file": len(self.files), **counts}
+        return AnswerScope(question, examined, tuple(self._not_examined()), nothing)
 
     def _not_examined(self) -> Iterator[NotExamined]:
         yield from (NotExamined(line, WhyNot.UNREADABLE) for line in self.problems)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from irsa_cli.core.policies.operators import COMPARISONS, Compare, Truth
-from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.policy import texts_of
 from irsa_cli.core.policies.web_identity import TIMES, UNKNOWN, Context, PresentKey, Values, values_of
 
 
@@ -83,13 +83,8 @@ def first_failing(block: Any, context: Context, *, variables: bool) -> Tested | 
 
     `variables`: replace `${...}` in values, as in policies of version 2012-10-17.
     """
-    unknown: Tested | None = None
-    for tested in tests(block, context, variables=variables):
-        if tested.truth is False:
-            return tested
-        if tested.truth is None and unknown is None:
-            unknown = tested
-    return unknown
+    open_ones = (tested for tested in tests(block, context, variables=variables) if not tested.truth)
+    return min(open_ones, key=lambda tested: tested.truth is None, default=None)
 
 
 def tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
@@ -103,7 +98,7 @@ def tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
             continue
         operator = operator_of(name)
         for key, value in keys.items():
-            wanted = tuple(map(_text, as_list(value)))
+            wanted = texts_of(value)
             got = values_of(context, key)
             truth = None
             # How a time is written as text is not documented.
@@ -112,13 +107,6 @@ def tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
             ):
                 truth = _holds(operator, got, wanted, context if variables else None)
             yield Tested(name, key, wanted, got, truth)
-
-
-def _text(value: Any) -> str:
-    """A value of a policy as IAM keeps it: booleans and numbers become strings."""
-    if isinstance(value, str):
-        return value
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: Context | None) -> Truth:

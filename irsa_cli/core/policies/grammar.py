@@ -180,15 +180,9 @@ def _resource(text: str) -> str:
     if not parts[2] or (len(parts) < 6 and "" in parts):
         expected = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
         return f"the resource '{_short(text)}' is not an ARN: expected {expected}"
-    if len(parts) == 6:
-        return _arn(text, parts[2], parts[3], parts[4])
-    return ""
-
-
-def _arn(text: str, service: str, region: str, account: str) -> str:
-    if not _ACCOUNT.fullmatch(account):
-        return f"the resource '{_short(text)}' has the account '{_short(account)}': expected 12 digits or *"
-    if service == "iam" and region.strip("*?"):
+    if len(parts) == 6 and not _ACCOUNT.fullmatch(parts[4]):
+        return f"the resource '{_short(text)}' has the account '{_short(parts[4])}': expected 12 digits or *"
+    if len(parts) == 6 and parts[2] == "iam" and parts[3].strip("*?"):
         return f"the resource '{_short(text)}' has a region, and IAM is in none"
     return ""
 

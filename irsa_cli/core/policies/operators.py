@@ -52,9 +52,9 @@ def _value(name: str, context: Context) -> str:
         if default is None:
             raise _NoValue
         return default
-    if not isinstance(values, tuple) or len(values) != 1 or key.lower() in TIMES:
-        raise _NotKnown  # Keys with several values can't be variables; how a time is written isn't said.
-    return values[0]
+    if isinstance(values, tuple) and len(values) == 1 and key.lower() not in TIMES:
+        return values[0]
+    raise _NotKnown  # Keys with several values can't be variables; how a time is written isn't said.
 
 
 def with_default(name: str) -> tuple[str, str | None]:
@@ -74,7 +74,8 @@ def _pattern(pieces: tuple[Piece, ...]) -> re.Pattern[str]:
     """
     found = [""]
     for text, literal in pieces:
-        head, *rest = [re.escape(text)] if literal else map(_without_stars, text.split("*"))
+        parts = [text] if literal else text.split("*")
+        head, *rest = (re.escape(part).replace(r"\?", "." if not literal else r"\?") for part in parts)
         found[-1] += head
         found += rest
     first, *others = found
@@ -82,10 +83,6 @@ def _pattern(pieces: tuple[Piece, ...]) -> re.Pattern[str]:
         f"(?=(?P<s{place}>.*?{item}))(?P=s{place})" for place, item in enumerate(filter(None, others[:-1]))
     )
     return re.compile(f"{first}{inner}{''.join(f'.*{item}' for item in others[-1:])}", re.DOTALL)
-
-
-def _without_stars(text: str) -> str:
-    return re.escape(text).replace(r"\?", ".")
 
 
 def _matches(value: str, pieces: tuple[Piece, ...]) -> bool:

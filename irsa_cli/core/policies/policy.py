@@ -68,6 +68,11 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list) else [value]
 
 
+def texts_of(value: Any) -> tuple[str, ...]:
+    """The values of a condition as IAM keeps them: booleans and numbers become strings."""
+    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in as_list(value))
+
+
 def dump(document: Mapping[str, Any]) -> str:
     """The document in the form it is sent in: no white space, the order of keys kept."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -146,6 +146,7 @@ class Allowed:
 
 Policies = Mapping[str, Any]
 """Documents by the name of the policy; None for one that could not be read."""
+_UNREAD_BOUNDARY = "its permissions boundary, which was not read, allows it"
 
 
 def allowed(
@@ -159,12 +160,9 @@ def allowed(
     if found is None or not has_boundary:
         return found
     if boundary is None:
-        why = "its permissions boundary, which was not read, allows it"
-        return Allowed(found.by, found.resources, (*found.conditions, why))
+        return replace(found, conditions=(*found.conditions, _UNREAD_BOUNDARY))
     limit = _allowed({"the permissions boundary": boundary}, action, resource)
-    if limit is None:
-        return None
-    return Allowed(found.by, found.resources, (*found.conditions, *limit.conditions))
+    return limit and replace(found, conditions=(*found.conditions, *limit.conditions))
 
 
 def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
@@ -174,30 +172,25 @@ def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
         if document is None:
             best = best or Allowed(name, (), (f"the policy {name}, which was not read, allows it",))
             continue
-        for where, item in _about(name, document, action):
-            truth = _on(item, resource)
+        for index, item in enumerate(statements(document)):
+            truth = _on(item, resource) if does(item, action) else False
             if truth is False:
                 continue
-            condition = _condition(item)
+            condition, where = _condition(item), f"{name}, {name_of(index, item)}"
             if item.get("Effect") == "Deny":
-                if truth and not condition and (resource != ANY or _is_everything(item)):
+                # Of any resource, only a Deny of all takes away something for sure.
+                counts = resource != ANY or "*" in as_list(item.get("Resource", []))
+                if truth and not condition and counts:
                     return None
-                if resource != ANY or _is_everything(item):
+                if counts:
                     unless.append(f"{where} does not deny it{f' ({condition})' if condition else ''}")
             elif item.get("Effect") == "Allow":
                 on = tuple(map(str, as_list(item.get("Resource", []))))
-                conditions = ((f"{where}: {condition}",) if condition else ()) + (
-                    () if truth else (f"{where} means this resource",)
-                )
+                named = f"{where}: {condition}" if condition else ""
+                conditions = tuple(filter(None, (named, "" if truth else f"{where} means this resource")))
                 if best is None or len(conditions) < len(best.conditions):
                     best = Allowed(where, on, conditions)
-    return None if best is None else Allowed(best.by, best.resources, (*best.conditions, *unless))
-
-
-def _about(name: str, document: Any, action: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for index, item in enumerate(statements(document)):
-        if does(item, action):
-            yield f"{name}, {name_of(index, item)}", item
+    return best and replace(best, conditions=(*best.conditions, *unless))
 
 
 def _on(item: Mapping[str, Any], resource: str) -> bool | None:
@@ -208,13 +201,7 @@ def _on(item: Mapping[str, Any], resource: str) -> bool | None:
         return bool(patterns)
     if any(like(resource, pattern) for pattern in patterns):
         return not excluding
-    if any("${" in pattern for pattern in patterns):
-        return None
-    return excluding
-
-
-def _is_everything(item: Mapping[str, Any]) -> bool:
-    return "*" in as_list(item.get("Resource", []))
+    return None if any("${" in pattern for pattern in patterns) else excluding
 
 
 def _condition(item: Mapping[str, Any]) -> str:
@@ -224,11 +211,8 @@ def _condition(item: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(block, dict):
         return "its condition holds"
-    return "; ".join(_words(item))
-
-
-def _words(item: Mapping[str, Any]) -> Iterator[str]:
-    for operator, key, value in conditions_of(item):
-        values = as_list(value)
-        shown = " or ".join(map(json.dumps, values[:3]))
-        yield f"{operator} {key} {shown}{' or …' if len(values) > 3 else ''}"
+    each = ((f"{operator} {key}", as_list(value)) for operator, key, value in conditions_of(item))
+    return "; ".join(
+        f"{name} {' or '.join(map(json.dumps, values[:3]))}{' or …' if len(values) > 3 else ''}"
+        for name, values in each
+    )

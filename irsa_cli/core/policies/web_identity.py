@@ -66,13 +66,9 @@ _ABSENT_NAMES = """
     aws:principalisawsservice aws:principalorgid aws:principalorgpaths aws:principalservicename
     aws:principalservicenameslist aws:referer aws:sourceaccount aws:sourcearn aws:sourceidentity
     aws:sourceorgid aws:sourceorgpaths aws:tagkeys aws:tokenissuetime aws:username
+    sts:awsservicename sts:durationseconds sts:externalid sts:sourceidentity sts:transitivetagkeys
 """
-_ABSENT_OF_STS = (
-    "sts:awsservicename sts:durationseconds sts:externalid sts:sourceidentity sts:transitivetagkeys"
-)
-_ABSENT = frozenset((*_ABSENT_NAMES.split(), *_ABSENT_OF_STS.split()))
-
-
+_ABSENT = frozenset(_ABSENT_NAMES.split())
 _ABSENT_BEGIN = ("aws:principaltag/", "aws:requesttag/")
 # In these regions an SDK that is not told otherwise may call the global endpoint of STS:
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
@@ -113,22 +109,19 @@ class WebIdentity:
     def context(self, now: datetime | None = None) -> Context:
         """The condition keys of the request at the time `now`."""
         prefix = host_path(self.issuer).lower()
+        times: dict[str, tuple[str, ...]] = {}
+        if now is not None:
+            moment = now.astimezone(timezone.utc)
+            times["aws:currenttime"] = (f"{moment:%Y-%m-%dT%H:%M:%SZ}",)
+            times["aws:epochtime"] = (str(int(moment.timestamp())),)
         return {
             **_SURE,
-            **(_times(now) if now else {}),
+            **times,
             **{f"{prefix}:{name.lower()}": values for name, values in self.claims.items()},
             **{name.lower(): values for name, values in self.request.items()},
             f"{prefix}:sub": (self.subject,),
             f"{prefix}:aud": (self.audience, *self.more_audiences),
         }
-
-
-def _times(now: datetime) -> dict[str, tuple[str, ...]]:
-    moment = now.astimezone(timezone.utc)
-    return {
-        "aws:currenttime": (f"{moment:%Y-%m-%dT%H:%M:%SZ}",),
-        "aws:epochtime": (str(int(moment.timestamp())),),
-    }
 
 
 def values_of(context: Context, key: str) -> Values:
@@ -148,7 +141,6 @@ def values_of(context: Context, key: str) -> Values:
 _NETWORK = "the pod's call comes from a network that can't be seen from here"
 _TIME = "it depends on the time"
 _NOT_SAID = "AWS does not say what it is when a token is exchanged"
-_ROLES = "it depends on the role's tags"
 _REASONS = {
     "aws:currenttime": _TIME,
     "aws:epochtime": _TIME,
@@ -166,13 +158,12 @@ _REASONS = {
 def why_unknown(key: str) -> str:
     """The reason why a condition key's value is unknown; '' if it is known."""
     name = key.lower()
-    if name in _REASONS:
-        return _REASONS[name]
     if name.startswith(("aws:sourcevpc", "aws:vpc")):
         return _NETWORK
     if name.startswith(("aws:resourcetag/", "iam:resourcetag/")):
-        return _ROLES
-    return "its value can't be seen from here" if values_of(_SURE, name) is UNKNOWN else ""
+        return "it depends on the role's tags"
+    unknown = "its value can't be seen from here" if values_of(_SURE, name) is UNKNOWN else ""
+    return _REASONS.get(name, unknown)
 
 
 def shown_values(key: str, values: tuple[str, ...] | None) -> str:

@@ -108,24 +108,14 @@ def get(name: str) -> WellKnownPolicy:
     if name not in names():
         hint = did_you_mean(name, names()) or f"there are {', '.join(names())}"
         raise InvalidInput(f"there is no well-known policy '{name}'", reason=hint)
-    text = (files(__package__) / "data" / f"{name}.json").read_text(encoding="utf-8")
-    data = json.loads(text)
+    data = json.loads((files(__package__) / "data" / f"{name}.json").read_text(encoding="utf-8"))
     parameters = {
         key: Parameter(key, **{**item, "default": tuple(item.get("default", ()))})
-        for key, item in data.get("parameters", {}).items()
+        for key, item in data.pop("parameters", {}).items()
     }
-    return WellKnownPolicy(
-        name=name,
-        title=data["title"],
-        service_account=data["serviceAccount"],
-        source=data["source"],
-        version=data["version"],
-        date=data["date"],
-        notes=tuple(data.get("notes", ())),
-        parameters=parameters,
-        managed=tuple(data.get("managed", ())),
-        statements=tuple(data.get("statements", ())),
-    )
+    lists: dict[str, Any] = {key: tuple(data.pop(key, ())) for key in ("notes", "managed", "statements")}
+    service_account = data.pop("serviceAccount")
+    return WellKnownPolicy(name, service_account=service_account, parameters=parameters, **lists, **data)
 
 
 def check(use: WellKnown) -> WellKnown:
@@ -135,10 +125,10 @@ def check(use: WellKnown) -> WellKnown:
 
 
 def _check_required(known: WellKnownPolicy, given: Collection[str]) -> None:
-    missing = [name for name in known.required if name not in given]
-    if missing:
-        reason = known.parameters[missing[0]].description
-        raise InvalidInput(f"{known.name} needs the parameter {missing[0]}", reason=reason)
+    for name in known.required:
+        if name not in given:
+            reason = known.parameters[name].description
+            raise InvalidInput(f"{known.name} needs the parameter {name}", reason=reason)
 
 
 def check_given(use: WellKnown) -> WellKnown:
@@ -194,9 +184,14 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     policies: dict[str, None] = {}
     inline: dict[str, Document] = {}
     for use in uses:
-        found = get(use.name)
+        found, given = get(use.name), use.parameters
         policies |= {iam_arn(scope.partition, "aws", f"policy/{item}"): None for item in found.managed}
-        statements = _statements(found, use.parameters, scope)
+        values = _filled(found, {"partition": (scope.partition,), **scope.values, **given})
+        statements = [
+            {key: _put(value, values) for key, value in statement.items() if key != _WHEN}
+            for statement in found.statements
+            if statement.get(_WHEN) in (None, *given)
+        ]
         if statements:
             inline[use.name] = {"Version": "2012-10-17", "Statement": statements}
     return Resolved(tuple(policies), inline)
@@ -212,10 +207,8 @@ def sketch(use: WellKnown, partition: str) -> Resolved:
 def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     """A role's own policies and the well-known ones; raises `InvalidInput` when IAM has no room for all."""
     found = resolve(uses, scope)
-    twice = set(own.inline) & set(found.inline)
-    if twice:
-        name = min(twice)
-        raise InvalidInput(f"an inline policy has the same name as the well-known policy {name}")
+    if twice := set(own.inline) & set(found.inline):
+        raise InvalidInput(f"an inline policy has the same name as the well-known policy {min(twice)}")
     together = Resolved(
         tuple(dict.fromkeys((*own.policies, *found.policies))), {**own.inline, **found.inline}
     )
@@ -233,19 +226,10 @@ def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     return together
 
 
-def _statements(known: WellKnownPolicy, given: Values, scope: Scope) -> list[Document]:
-    values = _filled(known, {**scope.values, **given}, scope)
-    return [
-        {key: _put(value, values) for key, value in statement.items() if key != _WHEN}
-        for statement in known.statements
-        if statement.get(_WHEN) in (None, *given)
-    ]
-
-
-def _filled(known: WellKnownPolicy, given: Values, scope: Scope) -> Values:
-    """All parameters: given, else from the scope, else defaults, which may refer to others."""
-    values = {"partition": (scope.partition,), **given}
-    _check_required(known, values)
+def _filled(known: WellKnownPolicy, given: Values) -> Values:
+    """All parameters: given (or from the scope), else defaults, which may refer to others."""
+    _check_required(known, given)
+    values = dict(given)
     for name, parameter in known.parameters.items():
         if name not in values:
             values[name] = tuple(_one(text, values) for text in parameter.default)

@@ -188,7 +188,11 @@ class _Target:
             besides = self._besides(way, binding)
             if conditions is None or besides is None:
                 continue
-            conditions = [*conditions, *besides, *self._also(way, subject)]
+            conditions = [*conditions, *besides]
+            for rights in way.also:
+                anywhere = way.condition == HOST_PATH
+                if not any(self._has(subject, right, anywhere=anywhere) for right in rights):
+                    conditions.append(f"{ALSO}{rights[0]}")
             right = Right(opening.verbs, way.right.group, way.right.resource)
             names = opening.names if way.named is Named.ACCOUNT else ()
             yield Act(way.id, right, opening.rule, tuple(conditions), names)
@@ -260,12 +264,6 @@ class _Target:
         pods = KubeRequest("create", "", "pods", self.namespace)
         return any(self.becoming.index.allows(who, request) for request in (tokens, pods))
 
-    def _also(self, way: Takeover, subject: RbacSubject) -> Iterator[str]:
-        anywhere = way.condition == HOST_PATH
-        for rights in way.also:
-            if not any(self._has(subject, right, anywhere=anywhere) for right in rights):
-                yield f"{ALSO}{rights[0]}"
-
     def _has(
         self, subject: RbacSubject, right: Right, names: tuple[str, ...] = ("",), *, anywhere: bool = False
     ) -> bool:
@@ -285,29 +283,13 @@ class _Target:
 
 
 @dataclass(frozen=True)
-class KubePermission:
-    """A grant to a ServiceAccount, directly or through one of its groups."""
-
-    subject: RbacSubject
-    grant: Grant
-
-    def to_json(self) -> dict[str, Any]:
-        binding, rules = self.grant.binding, self.grant.rules
-        known = isinstance(rules, tuple)
-        return {
-            "subject": self.subject.to_json(),
-            "binding": binding.to_json(),
-            "role": {"kind": binding.role.kind, "name": binding.role.name},
-            "state": "ok" if known else "missing" if rules is None else "unknown",
-            "rules": [rule.to_json() for rule in rules] if isinstance(rules, tuple) else [],
-        }
-
-
-@dataclass(frozen=True)
 class InKubernetes:
-    """A ServiceAccount in its cluster; `takers` can act as it, each with its IAM principals."""
+    """A ServiceAccount in its cluster; `takers` can act as it, each with its IAM principals.
 
-    permissions: tuple[KubePermission, ...] = ()
+    `permissions` are the grants to it, directly or through one of its groups.
+    """
+
+    permissions: tuple[Grant, ...] = ()
     takers: tuple[tuple[AccountTaker, tuple[Principal, ...]], ...] = ()
     unread: tuple[str, ...] = ()
 
@@ -323,11 +305,7 @@ def in_kubernetes(
     becoming: Becoming, access: ClusterAccess, namespace: str, name: str, pods: int | None = None
 ) -> InKubernetes:
     """The rights of a ServiceAccount in its cluster, and who can act as it; `pods`: its number of pods."""
-    who = account_requester(namespace, name)
-    permissions = tuple(
-        KubePermission(next(item for item in who.subjects if item in grant.binding.subjects), grant)
-        for grant in becoming.index.grants_of(who)
-    )
+    permissions = tuple(becoming.index.grants_of(account_requester(namespace, name)))
     takers = becoming.takers(namespace, name, pods)
     unread = (*becoming.unread(namespace), *access.unread)
     return InKubernetes(permissions, tuple((item, access.behind(item.subject)) for item in takers), unread)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from importlib.resources import files
+from typing import Any
 
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
@@ -168,10 +169,22 @@ def has_resource(values: Iterable[str], resource: str) -> bool:
 
 @dataclass(frozen=True)
 class Grant:
-    """A binding and its rules; None if its role does not exist."""
+    """A binding of a subject, and its rules; None if its role does not exist."""
 
+    subject: RbacSubject
     binding: RbacBinding
     rules: tuple[RbacRule, ...] | Unreadable | None
+
+    def to_json(self) -> dict[str, Any]:
+        role, rules = self.binding.role, self.rules
+        known = isinstance(rules, tuple)
+        return {
+            "subject": self.subject.to_json(),
+            "binding": self.binding.to_json(),
+            "role": {"kind": role.kind, "name": role.name},
+            "state": "ok" if known else "missing" if rules is None else "unknown",
+            "rules": [rule.to_json() for rule in rules] if isinstance(rules, tuple) else [],
+        }
 
 
 @dataclass(frozen=True)
@@ -231,7 +244,7 @@ class RbacIndex:
             for binding in self.by_subject.get(subject, ()):
                 if id(binding) not in known:
                     known.add(id(binding))
-                    yield Grant(binding, self.rules_of(binding.role))
+                    yield Grant(subject, binding, self.rules_of(binding.role))
 
     def allows(self, who: Requester, request: KubeRequest) -> bool:
         here = (item for item in self.grants_of(who) if self.holds_in(item.binding, request.namespace))

@@ -31,13 +31,17 @@ class RbacRule:
     urls: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "verbs": list(self.verbs),
-            "apiGroups": list(self.groups),
-            "resources": list(self.resources),
-            "resourceNames": list(self.names),
-            "nonResourceURLs": list(self.urls),
-        }
+        return {key: list(getattr(self, name)) for key, name in _RULE.items()}
+
+
+_RULE = {
+    "verbs": "verbs",
+    "apiGroups": "groups",
+    "resources": "resources",
+    "resourceNames": "names",
+    "nonResourceURLs": "urls",
+}
+"""The fields of a rule by their names in Kubernetes' JSON."""
 
 
 @dataclass(frozen=True)
@@ -145,13 +149,7 @@ def role_of(body: Json, kind: str) -> RbacRole:
 
 
 def rule_of(item: Json) -> RbacRule:
-    return RbacRule(
-        _texts(item, "verbs"),
-        _texts(item, "apiGroups"),
-        _texts(item, "resources"),
-        _texts(item, "resourceNames"),
-        _texts(item, "nonResourceURLs"),
-    )
+    return RbacRule(**{name: _texts(item, key) for key, name in _RULE.items()})
 
 
 def _texts(item: Json, key: str) -> tuple[str, ...]:
@@ -189,13 +187,10 @@ def _is_own(metadata: Json, name: str, subjects: Iterable[RbacSubject]) -> bool:
     labelled = (metadata.get("labels") or {}).get(_BOOTSTRAPPING) == "rbac-defaults"
     if not name.startswith(_OWN) or not (labelled or name.startswith("eks:")):
         return False
-    return all(_is_part(item) for item in subjects)
-
-
-def _is_part(item: RbacSubject) -> bool:
-    if item.account:
-        return item.account.startswith("kube-system/")
-    return item.name.startswith(_OWN) and item.name not in BROAD
+    accounts = [item.account for item in subjects if item.account]
+    others = [item.name for item in subjects if not item.account]
+    parts = all(text.startswith(_OWN) and text not in BROAD for text in others)
+    return parts and all(text.startswith("kube-system/") for text in accounts)
 
 
 def is_control_plane(item: RbacSubject) -> bool:

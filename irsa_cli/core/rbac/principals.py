@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -147,14 +147,13 @@ class ClusterAccess:
     @cached_property
     def bindings(self) -> tuple[RbacBinding, ...]:
         """Access policies as bindings of the IAM principals, one for each namespace pattern."""
-        return tuple(self._bindings())
-
-    def _bindings(self) -> Iterator[RbacBinding]:
+        found = []
         for entry in () if isinstance(self.entries, Unreadable) else self.entries:
             for policy in entry.policies:
-                for namespace in policy.namespaces or ("",):
-                    role, who = RoleRef(ACCESS_POLICY, policy.name), RbacSubject("IAM", entry.arn)
-                    yield RbacBinding(ACCESS_POLICY, policy.name, role, (who,), namespace)
+                role, who = RoleRef(ACCESS_POLICY, policy.name), (RbacSubject("IAM", entry.arn),)
+                spaces = policy.namespaces or ("",)
+                found += [RbacBinding(ACCESS_POLICY, policy.name, role, who, space) for space in spaces]
+        return tuple(found)
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -184,8 +183,12 @@ def aws_auth_of(body: Mapping[str, Any]) -> tuple[AccessEntry, ...] | Unreadable
     """
     data = body.get("data") or {}
     try:
-        roles = _mapped(data, "mapRoles", "rolearn")
-        return (*roles, *_mapped(data, "mapUsers", "userarn"), *_accounts(data))
+        named = (*_mapped(data, "mapRoles", "rolearn"), *_mapped(data, "mapUsers", "userarn"))
+        # Accounts whose principals all have access, as users named by their ARNs.
+        form, by = "arn:{{{{partition}}}}:iam::{}:{{{{any}}}}", f"{AWS_AUTH} mapAccounts"
+        accounts = map(_text, _items(data, "mapAccounts"))
+        every = (AccessEntry(f"arn:aws:iam::{it}:root", form.format(it), by=by) for it in accounts)
+        return (*named, *every)
     except InvalidInput as error:
         return Unreadable(f"{error}{f': {error.reason}' if error.reason else ''}")
 
@@ -197,24 +200,9 @@ def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntr
         # aws-iam-authenticator ignores case in these keys.
         fields = {text_of(name).lower(): value for name, value in item.value if isinstance(name, ScalarNode)}
         groups = fields.get("groups")
-        listed = groups.value if isinstance(groups, SequenceNode) else []
-        yield AccessEntry(
-            _text(fields.get(what)),
-            _text(fields.get("username")),
-            tuple(map(_text, listed)),
-            by=f"{AWS_AUTH} {key}",
-        )
-
-
-def _accounts(data: Mapping[str, Any]) -> Iterable[AccessEntry]:
-    """Accounts whose principals all have access, as users named by their ARNs."""
-    for item in _items(data, "mapAccounts"):
-        number = _text(item)
-        yield AccessEntry(
-            f"arn:aws:iam::{number}:root",
-            f"arn:{{{{partition}}}}:iam::{number}:{{{{any}}}}",
-            by=f"{AWS_AUTH} mapAccounts",
-        )
+        named = tuple(map(_text, groups.value)) if isinstance(groups, SequenceNode) else ()
+        arn, username = _text(fields.get(what)), _text(fields.get("username"))
+        yield AccessEntry(arn, username, named, by=f"{AWS_AUTH} {key}")
 
 
 def _items(data: Mapping[str, Any], key: str) -> list[Node]:
@@ -237,6 +225,8 @@ def _text(node: Node | None) -> str:
 
 Json = Mapping[str, Any]
 _FILE_KINDS = (*RBAC_KINDS, "ServiceAccount", "Pod", "Namespace")
+RBAC_KEYS = ("data", "accessEntries", "accessEntry", "associatedAccessPolicies")
+"""The distinctive keys of documents that `RbacFiles.take` adds."""
 NOT_GIVEN = Unreadable("no file contains them")
 
 
@@ -272,20 +262,17 @@ class RbacFiles:
         if isinstance(metadata, dict) and metadata.get("name") == AWS_AUTH:
             self.config_map = document if isinstance(document.get("data") or {}, dict) else {}
 
-    def take_listed(self, document: Json) -> None:
-        """Add the output of list-access-entries."""
-        self.listed = [*(self.listed or ()), *map(str, as_list(document["accessEntries"]))]
-
-    def take_entry(self, document: Json) -> None:
-        """Add the output of describe-access-entry."""
-        entry = document["accessEntry"]
-        if isinstance(entry, dict):
+    def take(self, document: Json) -> None:
+        """Add `aws-auth`, or the output of one of EKS's three commands for access entries."""
+        if "data" in document:
+            self.take_config_map(document)
+        if "accessEntries" in document:
+            self.listed = [*(self.listed or ()), *map(str, as_list(document["accessEntries"]))]
+        if isinstance(entry := document.get("accessEntry"), dict):
             self.entries[str(entry.get("principalArn", ""))] = entry
-
-    def take_policies(self, document: Json) -> None:
-        """Add the output of list-associated-access-policies."""
-        arn = str(document.get("principalArn", ""))
-        self.policies.setdefault(arn, []).extend(as_list(document["associatedAccessPolicies"]))
+        if "associatedAccessPolicies" in document:
+            arn = str(document.get("principalArn", ""))
+            self.policies.setdefault(arn, []).extend(as_list(document["associatedAccessPolicies"]))
 
     @property
     def rbac(self) -> RbacObjects:
@@ -296,15 +283,12 @@ class RbacFiles:
         aws_auth: tuple[AccessEntry, ...] | Unreadable = ()
         if uses_aws_auth(mode):
             aws_auth = NOT_GIVEN if self.config_map is None else aws_auth_of(self.config_map)
-        entries = self._entries() if uses_entries(mode) else ()
+        entries: tuple[AccessEntry, ...] | Unreadable = ()
+        if uses_entries(mode):
+            arns = dict.fromkeys((*(self.listed or ()), *self.entries))
+            entries = NOT_GIVEN if self.listed is None and not arns else tuple(map(self._entry, arns))
         reads = (uses_aws_auth(mode), uses_entries(mode)) if mode else (None, None)
         return ClusterAccess(entries, aws_auth, *reads)
-
-    def _entries(self) -> tuple[AccessEntry, ...] | Unreadable:
-        if self.listed is None and not self.entries:
-            return NOT_GIVEN
-        arns = dict.fromkeys((*(self.listed or ()), *self.entries))
-        return tuple(map(self._entry, arns))
 
     def _entry(self, arn: str) -> AccessEntry:
         found = self.entries.get(arn)

@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.core.policies.conditions import first_failing
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import covers
+from irsa_cli.core.policies.statements import does, principals
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer
 from irsa_cli.core.values.arn import Arn
@@ -62,10 +62,7 @@ def names_role(arn: Arn, text: str) -> Names:
     known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
 
     def names(principal: Any) -> Truth:
-        if principal == "*":
-            return True
-        found = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else []
-        return not known.isdisjoint(map(str, found))
+        return principal == "*" or not known.isdisjoint(principals({"Principal": principal}, "AWS"))
 
     return names
 
@@ -80,10 +77,8 @@ def said(document: Document, names: Names, context: Context, action: str) -> Sai
     ]
     for effect, truth, why in verdicts:
         if effect == "Deny" and truth is not False:
-            answer = Answer.NO if truth else Answer.UNKNOWN
-            return Said(
-                action, answer, f"a Deny statement may apply: {why}" if why else "a Deny statement applies"
-            )
+            why = f"a Deny statement may apply: {why}" if why else "a Deny statement applies"
+            return Said(action, Answer.NO if truth else Answer.UNKNOWN, why)
     allowed = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
     if any(truth is True for truth, _ in allowed):
         return Said(action, Answer.YES)
@@ -95,9 +90,7 @@ def said(document: Document, names: Names, context: Context, action: str) -> Sai
 def _judge(
     item: Mapping[str, Any], names: Names, context: Context, action: str, *, variables: bool
 ) -> tuple[Truth, str]:
-    if "Action" in item and not covers(tuple(map(str, as_list(item["Action"]))), action):
-        return False, ""
-    if "NotAction" in item and covers(tuple(map(str, as_list(item["NotAction"]))), action):
+    if item.keys() & {"Action", "NotAction"} and not does(item, action):
         return False, ""
     if "NotPrincipal" in item:
         return None, "the statement uses NotPrincipal"

@@ -21,7 +21,7 @@ from irsa_cli.core.plan.rules import check, noted
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import Policies, allowed
+from irsa_cli.core.policies.statements import Policies, allowed, principals
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, context_of_session, names_role, said
@@ -94,26 +94,28 @@ class Chain:
 
     def judge(self, trust: Mapping[str, Any]) -> tuple[Said, ...]:
         """Whether the target's trust policy allows the role, action by action."""
-        names, context = self._names(), self._context()
+        given: Context = {"sts:externalid": (self.external_id,)} if self.external_id else {}
+        tags = dict.fromkeys(_OF_TAGS, UNKNOWN) if self.tag_session else {}
+        names, context = self._names(), {**context_of_session(self.role_arn), **tags, **given}
         return tuple(said(dict(trust), names, context, action) for action in self.actions)
 
     def allowed(
         self, policies: Policies, *, boundary: Any = None, has_boundary: bool = False
     ) -> tuple[Said, ...]:
         """Whether the role's own policies allow it, by action; the boundary as in `permissions.allowed`."""
-        return tuple(self._allowed(policies, action, boundary, has_boundary) for action in self.actions)
-
-    def _allowed(self, policies: Policies, action: str, boundary: Any, has_boundary: bool) -> Said:
-        found = allowed(policies, action, self.target_arn, boundary=boundary, has_boundary=has_boundary)
-        if found is not None and not found.conditions:
-            return Said(action, Answer.YES, f"{action} is allowed by {found.by}")
-        if found is not None:
-            return Said(action, Answer.UNKNOWN, f"{action} is allowed if {'; '.join(found.conditions)}")
-        by_policies = allowed(policies, action, self.target_arn) is not None
-        why = (
-            "the permissions boundary does not allow it" if by_policies else "no policy of the role allows it"
-        )
-        return Said(action, Answer.NO, f"{action} on {self.target_arn}: {why}")
+        answers, target = [], self.target_arn
+        for action in self.actions:
+            found = allowed(policies, action, target, boundary=boundary, has_boundary=has_boundary)
+            if found is None:
+                bounded = allowed(policies, action, target) is not None
+                by = "the permissions boundary does not allow" if bounded else "no policy of the role allows"
+                answers.append(Said(action, Answer.NO, f"{action} on {target}: {by} it"))
+            elif found.conditions:
+                why = f"{action} is allowed if {'; '.join(found.conditions)}"
+                answers.append(Said(action, Answer.UNKNOWN, why))
+            else:
+                answers.append(Said(action, Answer.YES, f"{action} is allowed by {found.by}"))
+        return tuple(answers)
 
     def _names(self) -> Names:
         source = Arn.parse(self.role_arn)
@@ -121,21 +123,13 @@ class Chain:
         session = f"arn:{source.partition}:sts::{source.account}:assumed-role/{source.name}/"
 
         def names(principal: Any) -> Truth:
-            if plain(principal):
-                return True
-            given = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else []
-            if self.role_id and self.role_id in map(str, given):
+            given = principals({"Principal": principal}, "AWS")
+            if plain(principal) or (self.role_id and self.role_id in given):
                 return True
             # A session of the role that has one name: the pods' SDKs choose theirs.
-            return None if any(str(item).startswith(session) for item in given) else False
+            return None if any(item.startswith(session) for item in given) else False
 
         return names
-
-    def _context(self) -> Context:
-        """The condition keys of the request, as far as they are known."""
-        given: Context = {"sts:externalid": (self.external_id,)} if self.external_id else {}
-        tags = dict.fromkeys(_OF_TAGS, UNKNOWN) if self.tag_session else {}
-        return {**context_of_session(self.role_arn), **tags, **given}
 
 
 def chain_of_policies(role_arn: str, inline: Mapping[str, Document]) -> Chain | None:
@@ -152,11 +146,8 @@ def chain_of_notes(role_arn: str, there: Mapping[str, str]) -> Chain | None:
 
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
     """The policy that allows a role to assume the target."""
-    statement = {
-        "Effect": "Allow",
-        "Action": [ASSUME, TAG] if tag_session else ASSUME,
-        "Resource": target_arn,
-    }
+    actions = [ASSUME, TAG] if tag_session else ASSUME
+    statement = {"Effect": "Allow", "Action": actions, "Resource": target_arn}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
@@ -169,9 +160,7 @@ def chain_annotations(target: str, external_id: str, config_map: str) -> dict[st
 def answer_of(found: tuple[Said, ...]) -> Answer:
     """Whether everything is allowed."""
     answers = {item.answer for item in found}
-    if Answer.NO in answers:
-        return Answer.NO
-    return Answer.UNKNOWN if Answer.UNKNOWN in answers else Answer.YES
+    return next((answer for answer in (Answer.NO, Answer.UNKNOWN) if answer in answers), Answer.YES)
 
 
 def mark(role_arn: str) -> str:
@@ -229,23 +218,17 @@ def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[lis
     found: list[Change] = []
     notes: list[str] = []
     for chain, target in chains:
-        changes, kept = _statement_removal(chain, target)
-        found += changes
-        notes += kept
+        trust, of = target.trust or {}, f"the trust policy of {chain.target_arn}"
+        statement = marked(trust, chain.role_arn)
+        if target.unread:
+            sid = f"its Sid would be {mark(chain.role_arn)}"
+            notes.append(f"irsa did not check whether it added a statement to {of}: {target.unread}; {sid}")
+        elif statement is not None and as_list(trust_policy.without_statement(trust, statement)["Statement"]):
+            found.append(Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None))
+        elif statement is not None:
+            why = "it is the only statement, and IAM requires one"
+            notes.append(f"irsa's statement for {chain.role_arn} stays in {of}: {why}")
     return found, notes
-
-
-def _statement_removal(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
-    if target.unread:
-        note = f"irsa did not check whether it added a statement to the trust policy of {chain.target_arn}"
-        return [], [f"{note}: {target.unread}; its Sid would be {mark(chain.role_arn)}"]
-    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
-    if statement is None or target.trust is None:
-        return [], []
-    if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
-        note = f"irsa's statement for {chain.role_arn} stays in the trust policy of {chain.target_arn}"
-        return [], [f"{note}: it is the only statement, and IAM requires one"]
-    return [Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None)], []
 
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token

@@ -16,25 +16,13 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import principals, tests_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.trust.pod_identity import ACTIONS as POD_ACTIONS
+from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.rules import table as rules
-from irsa_cli.core.trust.rules.judge import POD_IDENTITY, TrustContext, judge
+from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.rule import Risk, Rule
 from irsa_cli.core.trust.rules.table import DEAD_ISSUER, SUBJECT_GONE
 from irsa_cli.core.values.issuer import issuer_of
-
-_POD_ACTIONS = ["sts:AssumeRole", "sts:TagSession"]
-_WIDTH = (
-    rules.NO_CONDITION,
-    rules.NO_SUBJECT,
-    rules.ONLY_NEGATIVE,
-    rules.EVERY_SUBJECT,
-    rules.EVERY_NAMESPACE,
-    rules.CROSSES_COLON,
-    rules.NAMESPACE_PATTERN,
-    rules.EVERY_NAME,
-    rules.NAME_PATTERN,
-)
-
 
 MOST_STEPS = 20
 """Corrections of one document."""
@@ -165,11 +153,8 @@ def _named(place: _Place) -> list[Any]:
     """The statement for those alone who are meant: one for each provider, as keys are an issuer's own."""
     if not place.meant.complete:
         return []
-    found = place.without()
     providers = place.providers()
-    rest = _without_principals(place.item, "Federated", providers)
-    if rest is not None:
-        found.insert(place.index, rest)
+    found = _without_principals(place, "Federated", providers)
     for provider in providers:
         tokens = place.tokens(provider)
         if not tokens:
@@ -184,15 +169,15 @@ def _named(place: _Place) -> list[Any]:
     return found
 
 
-def _without_principals(item: Document, kind: str, unwanted: Collection[str]) -> Document | None:
-    """The statement without these principals; None if it has no others."""
-    named = item.get("Principal")
-    if not isinstance(named, dict):
-        return None
-    kept = [name for name in as_list(named.get(kind, [])) if name not in unwanted]
-    others = {other: names for other, names in named.items() if other != kind}
-    left = {**others, **({kind: kept if len(kept) > 1 else kept[0]} if kept else {})}
-    return {**item, "Principal": left} if left else None
+def _without_principals(place: _Place, kind: str, unwanted: Collection[str]) -> list[Any]:
+    """The statement without these principals; without the statement if it has no others."""
+    found, named = place.without(), place.item.get("Principal")
+    if isinstance(named, dict):
+        kept = [name for name in as_list(named.get(kind, [])) if name not in unwanted]
+        left = {other: names for other, names in named.items() if other != kind}
+        left |= {kind: kept if len(kept) > 1 else kept[0]} if kept else {}
+        found[place.index : place.index] = [{**place.item, "Principal": left}] if left else []
+    return found
 
 
 def _without_risky_test(place: _Place) -> list[Any]:
@@ -242,26 +227,19 @@ def _own_key(place: _Place) -> list[Any]:
 
 def _own_actions(place: _Place) -> list[Any]:
     place.item.pop("NotAction", None)
-    place.item["Action"] = ACTION if principals(place.item, "Federated") else list(_POD_ACTIONS)
+    place.item["Action"] = ACTION if principals(place.item, "Federated") else list(POD_ACTIONS)
     return place.items
 
 
 def _without_services(place: _Place) -> list[Any]:
-    others = [name for name in principals(place.item, "Service") if name != POD_IDENTITY]
-    return _replaced(place, _without_principals(place.item, "Service", others))
-
-
-def _replaced(place: _Place, item: Document | None) -> list[Any]:
-    found = place.without()
-    if item is not None:
-        found.insert(place.index, item)
-    return found
+    others = [name for name in principals(place.item, "Service") if name != SERVICE]
+    return _without_principals(place, "Service", others)
 
 
 def _without_provider(place: _Place) -> list[Any]:
     """The statement without the provider that is gone: the one that the reason names."""
     gone = [arn for arn in principals(place.item, "Federated") if f" {issuer_of(arn)}" in place.risk.reason]
-    return _replaced(place, _without_principals(place.item, "Federated", gone)) if gone else []
+    return _without_principals(place, "Federated", gone) if gone else []
 
 
 MOST_PODS = 4
@@ -301,7 +279,7 @@ def _remove(place: _Place) -> list[Any]:
 
 
 CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
-    **dict.fromkeys(_WIDTH, (_named,)),
+    **dict.fromkeys((rule for rule in rules.TRUST_RULES if rule.fix == rules.NAME_THEM), (_named,)),
     rules.NO_AUDIENCE: (_with_audience,),
     rules.EXTRA_AUDIENCE: (_one_audience,),
     rules.FOR_ALL_VALUES: (_plain_operator,),

@@ -191,24 +191,16 @@ class Explanation:
     def text(self) -> tuple[str, ...]:
         """The explanation for people: the statements that decide, else why none of them allows it."""
         decisive = self.denied_by or self.allowed_by
-        lines = [_line(item) for item in self.verdicts if item.index in decisive]
-        if not lines:  # Those for another provider or action come last: they were not meant for the token.
-            allowing = [item for item in self.verdicts if item.effect == "Allow"]
-            lines = [
-                _line(item)
-                for item in sorted(
-                    allowing, key=lambda item: not item.failure or item.failure.part != "Condition"
-                )
-            ]
+        found = [item for item in self.verdicts if item.index in decisive]
+        if not found:  # Those for another provider or action come last: they were not meant for the token.
+            found = [item for item in self.verdicts if item.effect == "Allow"]
+            found.sort(key=lambda item: not item.failure or item.failure.part != "Condition")
+        lines = [f"{item.name} {item.means}" for item in found]
         if self.until is not None:
             lines.append(
                 f"the policy has a time condition: this is valid until {self.until:%Y-%m-%d %H:%M:%S} UTC"
             )
         return tuple(lines) or ("no statement allows anything",)
-
-
-def _line(verdict: StatementVerdict) -> str:
-    return f"{verdict.name} {verdict.means}"
 
 
 def explain(
@@ -225,19 +217,13 @@ def explain(
             if isinstance(item, dict)
         )
     )
-    turns = _turns(statements, now) if now else ()
-    for turn in turns:
-        if explain_at(document, identity, action, turn).answer is not found.answer:
+    for turn in _turns(statements, now) if now else ():
+        # Here the time is a fact of the request like another: it is not asked how long it stays so.
+        times = {key: value for key, value in identity.context(turn).items() if key in TIMES}
+        then = replace(identity, request={**identity.request, **times})
+        if explain(document, then, action).answer is not found.answer:
             return replace(found, until=turn)
     return found
-
-
-def explain_at(
-    document: Mapping[str, Any], identity: WebIdentity, action: str, moment: datetime
-) -> Explanation:
-    """The same with the time as a fact of the request like another: it is not asked how long it stays so."""
-    times = {key: value for key, value in identity.context(moment).items() if key in TIMES}
-    return explain(document, replace(identity, request={**identity.request, **times}), action)
 
 
 MOST_TURNS = 100
@@ -248,7 +234,8 @@ def _turns(statements: Iterable[Any], now: datetime) -> list[datetime]:
     """The moments after `now` at which what a policy says of the time may change, in their order."""
     began = now.timestamp()
     found: set[float] = set()
-    for text in _times(statements):
+    tests = (test for item in statements if isinstance(item, dict) for test in tests_of(item))
+    for text in (text for _, key, values in tests if key.lower() in TIMES for text in values):
         try:
             moment = instant(text)
         except ValueError:
@@ -259,13 +246,6 @@ def _turns(statements: Iterable[Any], now: datetime) -> list[datetime]:
 
 
 _LAST = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
-
-
-def _times(statements: Iterable[Any]) -> Iterator[str]:
-    for item in statements:
-        for _, key, values in tests_of(item) if isinstance(item, dict) else ():
-            if key.lower() in TIMES:
-                yield from values
 
 
 def takes_audience(document: Mapping[str, Any], provider: str, audience: str) -> bool:
@@ -331,12 +311,11 @@ def _reasons(item: Mapping[str, Any], holding: Iterable[Tested]) -> Iterator[str
 
 def _reason(tested: Tested) -> str:
     got = tested.got if isinstance(tested.got, tuple) else None
-    name = f"{tested.operator} {tested.key}"
+    name, has = f"{tested.operator} {tested.key}", shown_values(tested.key, got)
     if tested.for_lack:
-        return f"{name}: {shown_values(tested.key, got)}, so {tested.for_lack} matches"
-    if got is None and tested.got is not None:
-        return f"{name}: the policy has {_listed(tested.wanted)}, which matches any value"
-    return f"{name}: the policy has {_listed(tested.wanted)}, {shown_values(tested.key, got)}"
+        return f"{name}: {has}, so {tested.for_lack} matches"
+    has = "which matches any value" if got is None and tested.got is not None else has
+    return f"{name}: the policy has {_listed(tested.wanted)}, {has}"
 
 
 def _action_failure(item: Mapping[str, Any], action: str) -> Failure | None:
@@ -353,13 +332,8 @@ def _principal_failure(item: Mapping[str, Any], provider: str) -> Failure | None
     named = _is_named(principal, provider)
     if named is not None and named != excluding:
         return None
-    return Failure(
-        "Principal",
-        wanted=words_of(principal),
-        got=(f"Federated {provider}",),
-        unknown=named is None,
-        excluding=excluding,
-    )
+    wanted, got = words_of(principal), (f"Federated {provider}",)
+    return Failure("Principal", wanted=wanted, got=got, unknown=named is None, excluding=excluding)
 
 
 def _is_named(principal: Any, provider: str) -> Truth:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -127,14 +127,13 @@ def check_claims(
     """The claims that STS checks: issuer, subject, audience, times (RFC 7519, 4.1); `now` in Unix seconds."""
     claims = token.claims
     audiences = audiences_of(token)
+    same = [
+        TokenClaim(name, str(claims.get(name)), "" if claims.get(name) == wanted else f"expected {wanted}")
+        for name, wanted in (("iss", issuer), ("sub", subject))
+    ]
     return (
-        _same("iss", claims.get("iss"), issuer),
-        _same("sub", claims.get("sub"), subject),
-        TokenClaim(
-            "aud",
-            ", ".join(audiences),
-            "" if audience in audiences else f"expected {audience}",
-        ),
+        *same,
+        TokenClaim("aud", ", ".join(audiences), "" if audience in audiences else f"expected {audience}"),
         _times(claims, now),
         TokenClaim("kid", str(token.header.get("kid", "none"))),
     )
@@ -146,26 +145,18 @@ def audiences_of(token: Claims) -> tuple[str, ...]:
     return (found,) if isinstance(found, str) else tuple(map(str, found))
 
 
-def _same(name: str, got: object, wanted: str) -> TokenClaim:
-    return TokenClaim(name, str(got), "" if got == wanted else f"expected {wanted}")
-
-
 def _times(claims: Mapping[str, Any], now: float) -> TokenClaim:
     expires = claims.get("exp")
     if not isinstance(expires, int | float):
         return TokenClaim("exp", str(expires), "a token must have an expiry time")
     left = f"in {max(expires - now, 0):.0f} s"
     if expires <= now:
-        return TokenClaim(
-            "exp", f"{now - expires:.0f} s ago", "it has expired, according to this machine's clock"
-        )
-    starts: Sequence[Any] = [claims[name] for name in ("nbf", "iat") if name in claims]
-    early = max((start - now for start in starts if isinstance(start, int | float)), default=0)
-    if early > LEEWAY:
-        return TokenClaim(
-            "exp", left, f"it is valid in {early:.0f} s: the clocks of the cluster and this machine differ"
-        )
-    return TokenClaim("exp", left)
+        ago = f"{now - expires:.0f} s ago"
+        return TokenClaim("exp", ago, "it has expired, according to this machine's clock")
+    starts = [claims[name] for name in ("nbf", "iat") if isinstance(claims.get(name), int | float)]
+    early = max((start - now for start in starts), default=0)
+    differ = f"it is valid in {early:.0f} s: the clocks of the cluster and this machine differ"
+    return TokenClaim("exp", left, differ if early > LEEWAY else "")
 
 
 OLDEST = 24 * 3600.0

@@ -179,11 +179,8 @@ class _Form:
                 and as_list(statement["Action"]) == [ACTION]
                 and set(statement["Principal"]) == {"Federated"}
             )
-            return (
-                cls(provider, operator, key, subjects)
-                if ours and all(isinstance(item, str) for item in subjects)
-                else None
-            )
+            texts = all(isinstance(item, str) for item in subjects)
+            return cls(provider, operator, key, subjects) if ours and texts else None
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
@@ -205,9 +202,12 @@ def _fits(statement: Any, wanted: trust_policy.Shared) -> bool:
 
 
 def _marks(identity: WebIdentity, desired: Mapping[str, Any]) -> set[str]:
-    forms = [form for item in desired["Statement"] if (form := _Form.read(item)) is not None]
-    named = {form.provider for form in forms} | {subject for form in forms for subject in form.subjects}
-    demanded = {test for item in desired["Statement"] if _Form.read(item) for test in demands(item)}
+    named: set[str] = set()
+    demanded: set[str] = set()
+    for item in desired["Statement"]:
+        if (form := _Form.read(item)) is not None:
+            named |= {form.provider, *form.subjects}
+            demanded |= {*demands(item)}
     return {_mark(text) for text in (named - {identity.provider_arn, identity.subject}) | demanded}
 
 
@@ -228,9 +228,12 @@ def audience_replacement(
     old, new = trust_policy.statement(before), trust_policy.statement(after)
     item = trust_policy.found(document, old)
     if item is None:
+        more = restrictions.voided(document, before)
         raise Refused(
             f"the trust policy has no statement for exactly {before.subject} and {before.audience}",
-            reason=_why_not_changed(document, before),
+            reason="the statement that allows it has more conditions, and irsa's statement would bypass them"
+            if more
+            else "its statement also allows others, and a new audience would lock them out",
             details=tuple(explain(document, before).text),
             next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
         )
@@ -243,9 +246,3 @@ def audience_replacement(
             reason="a Deny statement applies to it, and a Deny overrides every Allow",
         )
     return item, replaced
-
-
-def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
-    if restrictions.voided(document, before):
-        return "the statement that allows it has more conditions, and irsa's statement would bypass them"
-    return "its statement also allows others, and a new audience would lock them out"

@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import does, principals, statements
+from irsa_cli.core.policies.statements import allowing, does, principals
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, context_of_session, names_role, said
 from irsa_cli.core.trust.trust_policy import MARK
@@ -72,12 +72,9 @@ def refused(document: object, *, tagged: bool) -> str:
 
     `tagged`: the association's sessions have tags.
     """
-    items = [
-        item
-        for item in statements(document)
-        if item.get("Effect") == "Allow" and SERVICE in principals(item, "Service")
-    ]
-    needed = ACTIONS if tagged else ACTIONS[:1]
+    known = document if isinstance(document, dict) else {}
+    items = [item for _, item in allowing(known) if SERVICE in principals(item, "Service")]
+    needed = actions(tagged=tagged)
     return next((action for action in needed if not any(does(item, action) for item in items)), "")
 
 
@@ -85,7 +82,13 @@ def said_to_service(
     document: Document, cluster: Cluster, subject: Namespaced, *, tagged: bool = True
 ) -> tuple[Said, ...]:
     """How a trust policy answers EKS Pod Identity for a ServiceAccount; `tagged`: with session tags."""
-    context: Context = {
+    context = context_of_service(cluster, namespace, name, tagged=tagged)
+    return tuple(said(document, is_service, context, action) for action in actions(tagged=tagged))
+
+
+def context_of_service(cluster: Cluster, namespace: str, name: str, *, tagged: bool = True) -> Context:
+    """The condition keys of EKS Pod Identity's request for a ServiceAccount."""
+    return {
         "aws:sourceaccount": (cluster.account,),
         "aws:sourcearn": (cluster.arn,),
         "aws:sourceorgid": PresentKey(),
@@ -97,7 +100,6 @@ def said_to_service(
         "aws:requestedregion": (cluster.region,),
         **(_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
     }
-    return tuple(said(document, is_service, context, action) for action in actions(tagged=tagged))
 
 
 def said_to_role(
@@ -141,6 +143,5 @@ def actions(*, tagged: bool) -> tuple[str, ...]:
 
 def is_service(principal: Any) -> Truth:
     """Whether a Principal element names EKS Pod Identity."""
-    if not isinstance(principal, dict):
-        return False  # "*" stands for accounts and users, not for AWS' services.
-    return SERVICE in as_list(principal.get("Service", []))
+    # "*" stands for accounts and users, not for AWS' services.
+    return SERVICE in principals({"Principal": principal}, "Service")

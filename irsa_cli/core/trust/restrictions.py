@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.policies.conditions import first_failing
-from irsa_cli.core.policies.policy import as_list, normalized
+from irsa_cli.core.policies.policy import as_list, normalized, texts_of
 from irsa_cli.core.policies.statements import allowing, conditions_of, name_of
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, explain
 from irsa_cli.core.values.issuer import issuer_of
 
 # True for every token that STS gets, so a condition on it restricts nobody.
-_ALWAYS = ("aws:securetransport", "aws:viaawsservice")
+ALWAYS = ("aws:securetransport", "aws:viaawsservice")
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,16 @@ def voided(
     `demanded` are the tests (`Restriction.test`) of that new statement: these stay. Nothing
     is bypassed if a statement already allows the subject without such conditions.
     """
-    found = list(_covering(document, identity))
+    found, kept = list(_covering(document, identity)), set(demanded)
     if any(is_for and not restrictions for restrictions, is_for in found):
         return ()
-    kept = set(demanded)
     return tuple(one for restrictions, _ in found for one in restrictions if one.test not in kept)
 
 
 def demands(statement: Mapping[str, Any]) -> tuple[str, ...]:
     """The tests of a statement that are not about who the token is for."""
     return tuple(
-        Restriction("", operator, key, _values(value)).test
+        Restriction("", operator, key, texts_of(value)).test
         for operator, key, value in conditions_of(statement)
         if not _is_identity(key)
     )
@@ -69,26 +68,23 @@ def widened(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Restri
     """The conditions of a trust policy that its new statements no longer have for some subjects."""
     there = [normalized(item) for item in as_list(before.get("Statement", []))]
     new = [item for item in as_list(after.get("Statement", [])) if normalized(item) not in there]
-    found: dict[Restriction, None] = {}
-    for item in new:
-        for identity in _identities(item):
-            found.update(dict.fromkeys(voided(before, identity, demands(item))))
-    return tuple(found)
+    each = (voided(before, identity, demands(item)) for item in new for identity in _identities(item))
+    return tuple(dict.fromkeys(one for restrictions in each for one in restrictions))
 
 
 def _identities(statement: Any) -> Iterator[WebIdentity]:
     """The tokens that a statement of irsa's form is about; a pattern stands for itself."""
-    if not isinstance(statement, dict):
+    try:
+        provider = statement["Principal"]["Federated"]
+    except (KeyError, TypeError):
         return
-    principal = statement.get("Principal")
-    provider = principal.get("Federated") if isinstance(principal, dict) else None
     if not isinstance(provider, str):
         return
     named: dict[str, tuple[str, ...]] = {"sub": (), "aud": ()}
     for _, key, value in conditions_of(statement):
         claim = key.rpartition(":")[2].lower()
         if _is_identity(key) and claim in named:
-            named[claim] += _values(value)
+            named[claim] += texts_of(value)
     for subject in named["sub"]:
         for audience in named["aud"] or ("",):
             yield WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
@@ -101,35 +97,27 @@ def _covering(
     variables = document.get("Version") == VARIABLES_SINCE
     context = identity.context()
     for index, item in allowing(document):
-        if not _concerns(item, identity):
+        # Only statements whose action and principal are about the token, or may be.
+        bare = {key: value for key, value in item.items() if key != "Condition"}
+        (verdict,) = explain({"Statement": [bare]}, identity).verdicts
+        if not verdict.possible:
             continue
         restrictions, truths = [], {"sub": [True], "aud": [True]}
         for operator, key, value in conditions_of(item):
             tested = first_failing({operator: {key: value}}, context, variables=variables)
             fails = tested is not None and tested.truth is False
-            restriction = Restriction(name_of(index, item), operator, key, _values(value))
+            restriction = Restriction(name_of(index, item), operator, key, texts_of(value))
             if _is_identity(key):
                 truths[key.rpartition(":")[2].lower()].append(not fails)
                 if "Not" in operator and any(sign in identity.subject for sign in "*?"):
                     restrictions.append(restriction)
-            elif tested is not None or key.lower() not in _ALWAYS:
+            elif tested is not None or key.lower() not in ALWAYS:
                 restrictions.append(restriction)
         if all(truths["sub"]):
             yield tuple(restrictions), all(truths["aud"])
-
-
-def _concerns(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
-    """Whether action and principal of a statement are about the token, or may be."""
-    bare = {key: value for key, value in statement.items() if key != "Condition"}
-    (verdict,) = explain({"Statement": [bare]}, identity).verdicts
-    return verdict.possible
 
 
 def _is_identity(key: str) -> bool:
     """Whether a key says who a token is for: subject and audience, of whatever issuer."""
     name = key.lower()
     return name.endswith((":sub", ":aud")) and not name.startswith(("aws:", "sts:"))
-
-
-def _values(value: Any) -> tuple[str, ...]:
-    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in as_list(value))

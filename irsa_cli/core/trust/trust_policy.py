@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.policies.policy import Document, as_list, normalized, size
+from irsa_cli.core.policies.statements import PROVIDER, principals
+from irsa_cli.core.policies.statements import statements as statements_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.renaming import next_to_its_like
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
 
@@ -93,12 +94,6 @@ def read_statement(statement: Any) -> Shared | None:
         return None
 
 
-def holds(statement: Any, wanted: Shared) -> bool:
-    """Whether a statement in irsa's form has all these subjects."""
-    found = read_statement(statement)
-    return found is not None and found.fits(wanted) and set(wanted.subjects) <= set(found.subjects)
-
-
 def join(statements: list[Any], wanted: Shared) -> list[Any]:
     """The statements with these subjects in the first one that they fit into, or in a new one."""
     for index, item in enumerate(statements):
@@ -106,14 +101,17 @@ def join(statements: list[Any], wanted: Shared) -> list[Any]:
         if found is not None and found.fits(wanted):
             together = replace(found, subjects=(*found.subjects, *wanted.subjects)).document
             return [*statements[:index], together, *statements[index + 1 :]]
-    return next_to_its_like(statements, replace(wanted, sid=_free_sid(statements, wanted.sid)).document)
-
-
-def _free_sid(statements: list[Any], sid: str) -> str:
-    """The Sid, numbered where somebody has changed the statement that bears it: IAM takes each only once."""
+    if not wanted.sid:
+        return next_to_its_like(statements, wanted.document)
+    # Its Sid is taken where somebody has changed the statement that bears it.
     taken = {str(item.get("Sid", "")) for item in statements if isinstance(item, dict)}
-    numbered = (f"{sid}{number}" for number in range(2, len(taken) + 3))
-    return sid if not sid or sid not in taken else next(name for name in numbered if name not in taken)
+    return next_to_its_like(statements, replace(wanted, sid=_free_sid((wanted.sid,), taken)).document)
+
+
+def _free_sid(names: Sequence[str], taken: Collection[str]) -> str:
+    """The first of these Sids, or the last one with a number: IAM takes each only once."""
+    numbered = (f"{names[-1]}{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (*names, *numbered) if name not in taken)
 
 
 def part(statements: list[Any], unwanted: Shared) -> list[Any]:
@@ -125,10 +123,8 @@ def part(statements: list[Any], unwanted: Shared) -> list[Any]:
             kept.append(item)
             continue
         rest = tuple(subject for subject in found.subjects if subject not in unwanted.subjects)
-        if rest == found.subjects:
-            kept.append(item)
-        elif rest:
-            kept.append(replace(found, subjects=rest).document)
+        if rest:
+            kept.append(item if rest == found.subjects else replace(found, subjects=rest).document)
     return kept
 
 
@@ -177,12 +173,10 @@ def policy_of(
 ) -> Document:
     """A trust policy for these subjects (or patterns) of each provider, each with these `conditions`."""
     names = list(subjects)
-    statements = []
-    for provider in providers:
-        item = shared(provider, audience, names).document
+    statements = [shared(provider, audience, names).document for provider in providers]
+    for block in (item["Condition"] for item in statements):
         for operator, pairs in conditions.items():
-            item["Condition"][operator] = {**item["Condition"].get(operator, {}), **pairs}
-        statements.append(item)
+            block[operator] = {**block.get(operator, {}), **pairs}
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -192,10 +186,10 @@ def contains(document: Mapping[str, Any], wanted: Document) -> bool:
     It may have it together with others: one statement in irsa's form for several subjects. A statement with
     irsa's mark is there only with the mark: one that means the same without is somebody else's.
     """
-    subjects = read_statement(wanted)
-    return any(
-        _same(item, wanted) or (subjects is not None and holds(item, subjects))
-        for item in as_list(document.get("Statement", []))
+    subjects, items = read_statement(wanted), as_list(document.get("Statement", []))
+    forms = filter(None, map(read_statement, items if subjects else ()))
+    return any(_same(item, wanted) for item in items) or any(
+        item.fits(subjects) and {*subjects.subjects} <= {*item.subjects} for item in forms if subjects
     )
 
 
@@ -266,7 +260,76 @@ def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
 
 def trusts_service(document: Mapping[str, Any], service: str) -> bool:
     """Whether a statement names a service of AWS, with whatever conditions."""
-    principals = (
-        item.get("Principal") for item in as_list(document.get("Statement", [])) if isinstance(item, dict)
-    )
-    return any(service in as_list(item.get("Service", [])) for item in principals if isinstance(item, dict))
+    return any(service in principals(item, "Service") for item in statements_of(document))
+
+
+def renamed(statement: Mapping[str, Any], old: str, new: str) -> Document:
+    """The statement that says of `new`'s tokens what this one says of `old`'s; both are ARNs.
+
+    Of the principals only `new` is left. Condition keys have the prefix of `new`, whatever the operator, and
+    variables (`${PREFIX:sub}`) too. The rest of a key is as it was written.
+    """
+    one, other = issuer_of(old), issuer_of(new)
+
+    def value(item: Any) -> Any:
+        if isinstance(item, list):
+            return [value(each) for each in item]
+        return item.replace(f"${{{one}:", f"${{{other}:") if isinstance(item, str) else item
+
+    def key(text: str) -> str:
+        named = text.lower().startswith(f"{one.lower()}:")
+        return f"{other}{text[len(one) :]}" if named else text
+
+    found = {**statement, "Principal": {"Federated": new}}
+    if isinstance(block := statement.get("Condition"), dict):
+        found["Condition"] = {
+            operator: {key(name): value(item) for name, item in keys.items()}
+            if isinstance(keys, dict)
+            else keys
+            for operator, keys in block.items()
+        }
+    return found
+
+
+def sid_for(sid: str, old: str, new: str, taken: Iterable[str]) -> str:
+    """The Sid of such a statement: IAM takes each once. There and back it is the same again.
+
+    The Sids of two providers differ by their ends, which follow from the provider.
+    """
+    ends = [hashlib.sha256(provider.encode()).hexdigest()[:8] for provider in (old, new)]
+    base = sid.removesuffix(ends[0]) or sid
+    return _free_sid((base, f"{base}{ends[1]}"), set(taken))
+
+
+def alike(one: Any, other: Mapping[str, Any]) -> bool:
+    """Whether two statements say the same, their Sids and the case of condition keys aside."""
+    return isinstance(one, dict) and _plain(one) == _plain(other)
+
+
+def next_to_its_like(statements: Sequence[Any], new: Document) -> list[Any]:
+    """The statements with a new one: next to those that say the same of other providers, else at the end.
+
+    Those are in the order of their providers. So one that goes and comes back has the same place again.
+    """
+    likes = [
+        (index, other)
+        for index, item in enumerate(statements)
+        for provider in principals(new, "Federated")[:1]
+        if isinstance(item, dict)
+        for other in principals(item, "Federated")
+        if PROVIDER.fullmatch(other) and alike(renamed(item, other, provider), new)
+    ]
+    before = [index for index, other in likes if other > principals(new, "Federated")[0]]
+    after = [index + 1 for index, _ in likes]
+    place = min(before, default=max(after, default=len(statements)))
+    return [*statements[:place], new, *statements[place:]]
+
+
+def _plain(statement: Mapping[str, Any]) -> Any:
+    found = {**statement, "Sid": ""}
+    if isinstance(block := statement.get("Condition"), dict):
+        found["Condition"] = {
+            operator: {key.lower(): value for key, value in keys.items()} if isinstance(keys, dict) else keys
+            for operator, keys in block.items()
+        }
+    return normalized(found)

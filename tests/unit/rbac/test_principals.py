@@ -130,14 +130,14 @@ def test_files_tell_of_access_entries_in_pieces() -> None:
     files = RbacFiles()
     assert isinstance(files.access("API").entries, Unreadable)
     assert files.access("CONFIG_MAP").entries == ()
-    files.take_listed({"accessEntries": [DEV, "b"]})
-    files.take_entry({"accessEntry": {"principalArn": DEV, "username": "u", "kubernetesGroups": ["g"]}})
+    files.take({"accessEntries": [DEV, "b"]})
+    files.take({"accessEntry": {"principalArn": DEV, "username": "u", "kubernetesGroups": ["g"]}})
     access = files.access("API")
     assert access.aws_auth == ()
     assert len(access.unread) == 2
     scope = {"type": "namespace", "namespaces": ["one"]}
     policy = {"policyArn": "arn:aws:eks::aws:cluster-access-policy/P", "accessScope": scope}
-    files.take_policies({"principalArn": DEV, "associatedAccessPolicies": [policy]})
+    files.take({"principalArn": DEV, "associatedAccessPolicies": [policy]})
     entries = files.access("API").entries
     assert not isinstance(entries, Unreadable)
     assert entries[0].policies == (EntryPolicy("P", ("one",)),)

@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.rules import table
-from irsa_cli.core.trust.rules.judge import (
-    KnownCluster,
-    TrustContext,
-    can_be_had,
-    cluster_providers,
-    judge,
-    stage_of,
-)
+from irsa_cli.core.trust.rules.judge import KnownCluster, TrustContext, can_be_had, cluster_providers, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Area, Rule
 from irsa_cli.core.trust.rules.table import EXAMPLES, RULES, TRUST_RULES
@@ -33,8 +26,8 @@ ISSUER, PROVIDER, OTHER_PROVIDER, BUCKET_PROVIDER = (
 SUB, AUD = f"{ISSUER}:sub", f"{ISSUER}:aud"
 AUDIENCES = (STS, "https://vault.example.com")
 CLUSTERS = {
-    PROVIDER: KnownCluster("shop-prod", "production"),
-    OTHER_PROVIDER: KnownCluster("shop-dev", "development"),
+    PROVIDER: KnownCluster("shop-prod"),
+    OTHER_PROVIDER: KnownCluster("shop-dev"),
 }
 
 
@@ -179,7 +172,7 @@ def test_the_account_does_not_say_which_pods() -> None:
     assert broken(policy({**PODS, "Condition": block})) == ["pod-identity-no-condition"]
 
 
-SAME_STAGE = context(clusters={arn: KnownCluster(item.name, "production") for arn, item in CLUSTERS.items()})
+SAME_STAGE = context(clusters={PROVIDER: KnownCluster("shop-prod"), OTHER_PROVIDER: KnownCluster("prod-2")})
 
 
 @pytest.mark.parametrize("document", TIGHT.values(), ids=TIGHT)
@@ -237,7 +230,7 @@ def test_the_providers_of_clusters_are_found() -> None:
     ],
 )
 def test_the_stage_that_a_name_says(name: str, stage: str) -> None:
-    assert stage_of(name) == stage
+    assert KnownCluster(name).stage == stage
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes, KubePermission
+from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes
+from irsa_cli.core.rbac.evaluation import Grant
 from irsa_cli.core.rbac.objects import RbacRule
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules.rule import some
@@ -14,7 +15,7 @@ from irsa_cli.core.values.shown import plural, visible
 
 def may_lines(found: InKubernetes) -> Iterator[str]:
     """Its permissions in Kubernetes, a line for each binding."""
-    own = [item for item in found.permissions if not item.grant.binding.own]
+    own = [item for item in found.permissions if not item.binding.own]
     yield from (visible(_permission(item)) for item in own)
     others = len(found.permissions) - len(own)
     if others:
@@ -25,8 +26,8 @@ def may_lines(found: InKubernetes) -> Iterator[str]:
         yield "nothing"
 
 
-def _permission(item: KubePermission) -> str:
-    rules, binding = item.grant.rules, item.grant.binding
+def _permission(item: Grant) -> str:
+    rules, binding = item.rules, item.binding
     if rules is None:
         what = "nothing, as the role is not there"
     elif isinstance(rules, Unreadable):

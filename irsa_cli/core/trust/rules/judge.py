@@ -29,16 +29,15 @@ from irsa_cli.core.policies.statements import (
     trusted_providers,
 )
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.restrictions import demands
+from irsa_cli.core.trust.pod_identity import SERVICE as POD_IDENTITY
+from irsa_cli.core.trust.restrictions import ALWAYS, demands
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
 from irsa_cli.core.trust.rules.table import ISSUER_CAN_BE_HAD, PROVIDER_GONE, SEVERAL_STAGES
 from irsa_cli.core.trust.rules.table import NO_AUDIENCE as NO_AUDIENCE_RULE
-from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, Look, of_subjects
+from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
-_ALWAYS = ("aws:securetransport", "aws:viaawsservice")
-"""Condition keys that match every token at STS."""
 _FOR_AWS = frozenset((DEFAULT_AUDIENCE, "openshift"))
 """The audiences of tokens for AWS. OpenShift's providers accept both and test none."""
 
@@ -59,8 +58,12 @@ def of_claims(
             continue
         if index not in bare:
             yield from _audience(look, index, item, subjects[0], accepted)
-        if index not in loose:
-            yield from _default(index, item, named)
+        for account in dict.fromkeys(text.removeprefix(SERVICE_ACCOUNT) for text in named):
+            namespace, _, name = account.partition(":")
+            if index not in loose and name == "default":
+                reason = f"allows ServiceAccount default of namespace {namespace}, used by every pod"
+                reason, place = f"{reason} that sets no other", place_of(index, "Condition")
+                yield risk(rules.DEFAULT_ACCOUNT, name_of(index, item), reason, path=place)
         yield from _operators(look, index, item)
         yield from _ineffective(look, index, item, loose)
 
@@ -83,17 +86,6 @@ def _audience(
         step = rules.EXTRA_AUDIENCE.fix.format(issuer=look.issuer)
         reason = f"accepts tokens for the audiences {named}"
         yield risk(rules.EXTRA_AUDIENCE, name, reason, step, path=place, pattern=named)
-
-
-def _default(index: int, item: Statement, named: Collection[str]) -> Iterator[Risk]:
-    for subject in dict.fromkeys(named):
-        namespace, _, name = subject.rpartition(":")
-        if name == "default":
-            reason = (
-                f"allows ServiceAccount default of namespace {namespace.rpartition(':')[2]},"
-                " used by every pod that sets no other"
-            )
-            yield risk(rules.DEFAULT_ACCOUNT, name_of(index, item), reason, path=place_of(index, "Condition"))
 
 
 def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
@@ -122,19 +114,17 @@ def _ineffective(look: Look, index: int, item: Statement, loose: Collection[int]
     for other, tight in allowing(look.document):
         if other == index or other in loose:
             continue
-        more = [test for test in demands(tight) if test not in own and test.split()[1] not in _ALWAYS]
+        more = [test for test in demands(tight) if test not in own and test.split()[1] not in ALWAYS]
         named = [subject for subject in look.exact(other) if index in look.allowing(subject)]
         if named and (index in loose or (more and own <= set(demands(tight)))):
             tighter = name_of(other, tight)
-            account = named[0].removeprefix("system:serviceaccount:").replace(":", "/", 1)
+            account = named[0].removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
             reason = f"also allows {account}, so the stricter {tighter} excludes nobody"
             step = f"remove it, or add the conditions of {tighter}"
             yield risk(rules.LOOSE_STATEMENT, name_of(index, item), reason, step, path=place_of(index))
             return
 
 
-POD_IDENTITY = "pods.eks.amazonaws.com"
-"""The service principal of EKS Pod Identity."""
 _WHO = ("aws:principal", "aws:userid", "aws:username", "aws:sourceaccount", "aws:sourceorg")
 """Prefixes of condition keys that identify the caller."""
 _WHICH_POD = ("aws:sourcearn", "aws:requesttag/")
@@ -158,7 +148,7 @@ def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
             limit = "only its conditions limit it" if narrowed else "its conditions only exclude some"
         path = place_of(index, "NotPrincipal" if "NotPrincipal" in item else "Principal")
         reason = f"has {means} as its principal, and {limit}"
-        found = risk(rules.EVERYBODY, name_of(index, item), reason, path=path)
+        found = risk(rules.RULES["everybody"], name_of(index, item), reason, path=path)
         yield replace(found, severity=Severity.MEDIUM) if narrowed else found
 
 
@@ -181,8 +171,11 @@ def of_principals(document: Mapping[str, Any], providers: Collection[str]) -> It
             yield risk(rules.OTHER_SERVICES, name, reason, path=place_of(index, "Principal"))
         if is_for_pods(item, providers):
             yield from _actions(index, item)
-        if POD_IDENTITY in principals(item, "Service") and does(item, "sts:AssumeRole"):
-            yield from _pod_identity(index, item)
+        tests = [(operator, key.lower()) for operator, key, _ in tests_of(item)]
+        narrowed = any(is_positive(operator) and key.startswith(_WHICH_POD) for operator, key in tests)
+        if POD_IDENTITY in principals(item, "Service") and does(item, "sts:AssumeRole") and not narrowed:
+            reason = "allows EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
+            yield risk(rules.POD_IDENTITY_OPEN, name, reason, path=place_of(index, "Principal"))
 
 
 def _actions(index: int, item: Statement) -> Iterator[Risk]:
@@ -194,15 +187,6 @@ def _actions(index: int, item: Statement) -> Iterator[Risk]:
     elif wide:
         reason = f"allows {' and '.join(wide)}: every way to assume the role, with any session tags"
         yield risk(rules.ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, "Action"))
-
-
-def _pod_identity(index: int, item: Statement) -> Iterator[Risk]:
-    narrowed = any(
-        is_positive(operator) and key.lower().startswith(_WHICH_POD) for operator, key, _ in tests_of(item)
-    )
-    if not narrowed:
-        reason = "allows EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
-        yield risk(rules.POD_IDENTITY_OPEN, name_of(index, item), reason, path=place_of(index, "Principal"))
 
 
 LARGEST = 8192
@@ -242,18 +226,21 @@ def wide_trusts(
     return judge(document, TrustContext(tuple(providers), audience, role, power))
 
 
-SUBJECT = "system:serviceaccount:"
-
-
 _EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
 
 
 @dataclass(frozen=True)
 class KnownCluster:
-    """A cluster; `stage` is the stage in its name, '' if there is none."""
+    """A cluster."""
 
     name: str
-    stage: str = ""
+
+    @property
+    def stage(self) -> str:
+        """The stage in its name, '' for none or several."""
+        words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", self.name.lower())))
+        found = [stage for stage, said in _STAGES.items() if words & set(said.split())]
+        return found[0] if len(found) == 1 else ""
 
 
 @dataclass(frozen=True)
@@ -282,7 +269,7 @@ def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | No
         if any(host in arn for host in _EKS)
         or arn in (known or {})
         or any(
-            SUBJECT in value
+            SERVICE_ACCOUNT in value
             for _, values in tests_of_key(statements(document), f"{issuer_of(arn)}:sub")
             for value in values
         )
@@ -318,7 +305,14 @@ def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator
             if context.clusters is not None and arn not in context.clusters and can_be_had(issuer):
                 reason = f"trusts {issuer}, which is of no known cluster: its owner can sign tokens"
                 yield risk(ISSUER_CAN_BE_HAD, name, reason, path=path)
-    yield from _stages(named, context)
+    stages: dict[str, str] = {}
+    known = context.clusters or {}
+    for cluster in (known[arn] for arn in named if arn in known and known[arn].stage):
+        stages.setdefault(cluster.stage, cluster.name)
+    if len(stages) > 1:
+        clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(stages.items()))
+        reason = f"allows ServiceAccounts of {clusters}"
+        yield risk(SEVERAL_STAGES, "the trust policy", reason, path=("Statement",))
 
 
 def can_be_had(issuer: str) -> bool:
@@ -327,28 +321,9 @@ def can_be_had(issuer: str) -> bool:
     return host not in _KEPT and _HAD.fullmatch(host) is not None
 
 
-def _stages(named: Mapping[str, Any], context: TrustContext) -> Iterator[Risk]:
-    found: dict[str, str] = {}
-    for arn in named:
-        cluster = (context.clusters or {}).get(arn)
-        if cluster is not None and cluster.stage:
-            found.setdefault(cluster.stage, cluster.name)
-    if len(found) > 1:
-        clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(found.items()))
-        reason = f"allows ServiceAccounts of {clusters}"
-        yield risk(SEVERAL_STAGES, "the trust policy", reason, path=("Statement",))
-
-
 _STAGES = {
     "production": "prod production prd live",
     "pre-production": "preprod preproduction staging stage stg uat qa integration int",
     "development": "dev development develop nonprod test testing sandbox playground lab demo",
 }
 """The words in cluster names by stage."""
-
-
-def stage_of(name: str) -> str:
-    """The stage in a cluster's name, '' for none or several."""
-    words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", name.lower())))
-    found = [stage for stage, said in _STAGES.items() if words & set(said.split())]
-    return found[0] if len(found) == 1 else ""

@@ -51,11 +51,6 @@ class Escalation:
     needs: str = ""
     passed: tuple[str, ...] = ()
 
-    @property
-    def level(self) -> PowerLevel:
-        """The level of a role that has all actions."""
-        return PowerLevel.DEPENDING if self.needs else PowerLevel.ESCALATION
-
 
 _TABLE = json.loads((files(__package__) / "escalations.json").read_text(encoding="utf-8"))
 SOURCE: str = _TABLE["source"]
@@ -146,10 +141,8 @@ class PowerGrant:
         tested = first_failing(self.item["Condition"], {**unknown, **context}, variables=True)
         if tested is None or tested.truth is False:
             return None if tested else ""
-        return (
-            f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}".strip()
-            or "its condition matches"
-        )
+        wanted = f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}"
+        return wanted.strip() or "its condition matches"
 
 
 Granted = tuple[PowerGrant, ...]
@@ -300,12 +293,12 @@ class RolePower:
         found: dict[str, tuple[PowerLevel, str]] = {}
         for way in ESCALATIONS:
             if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
-                level = PowerLevel.CONDITIONAL if answer else way.level
+                sure = PowerLevel.DEPENDING if way.needs else PowerLevel.ESCALATION
+                level = PowerLevel.CONDITIONAL if answer else sure
                 unknown = _if((*answer, *filter(None, [way.needs])))
                 words = f"{' with '.join(way.actions)} (by {way.by}{unknown})"
-                found[way.by] = max(
-                    (level, words), found.get(way.by, (level, words)), key=lambda item: item[0]
-                )
+                known = found.get(way.by)
+                found[way.by] = (level, words) if known is None or known[0] <= level else known
         best = max((level for level, _ in found.values()), default=PowerLevel.NONE)
         of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
         named = of_aws or [words for level, words in found.values() if level is best]

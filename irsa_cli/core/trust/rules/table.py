@@ -37,7 +37,6 @@ def _rules(area: Area) -> Iterator[Rule]:
 RULES: dict[str, Rule] = {rule.id: rule for area in Area for rule in worst_first(_rules(area))}
 TRUST_RULES = tuple(rule for rule in RULES.values() if rule.area is Area.TRUST)
 
-EVERYBODY = RULES["everybody"]
 NO_CONDITION = RULES["no-condition"]
 NO_SUBJECT = RULES["no-subject"]
 ONLY_NEGATIVE = RULES["only-negative"]
@@ -67,15 +66,8 @@ POWERFUL_ACCOUNT = RULES["powerful-service-account"]
 ROLE_GONE = RULES["role-gone"]
 SUBJECT_GONE = RULES["subject-gone"]
 NO_ROLE_NAMED = RULES["annotation-no-role"]
-PLACEHOLDER_LEFT = RULES["annotation-placeholder"]
-ANNOTATION_MISPLACED = RULES["annotation-misplaced"]
-ACCOUNT_MISSING = RULES["service-account-missing"]
 SHADOWED = RULES["shadowed-by-pod-identity"]
-NODE_ROLE = RULES["node-role-fallback"]
-ADMINISTRATOR = RULES["administrator-role"]
 ESCALATION = RULES["can-become-administrator"]
-ALL_DATA = RULES["reads-all-data"]
-PROVIDER_WITHOUT_CLUSTER = RULES["provider-without-cluster"]
 DEAD_ISSUER = RULES["dead-issuer"]
 CHANGED = RULES["changed-since-irsa"]
 UNUSED = RULES["unused-role"]

@@ -24,7 +24,7 @@ from irsa_cli.core.policies.statements import (
     tests_of_key,
 )
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.evaluation import StatementVerdict, explain
+from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, risk
 from irsa_cli.core.values.issuer import issuer_of
@@ -65,11 +65,6 @@ class Pair:
     namespace: str
     name: str
     crosses: bool = False
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether it matches more than one ServiceAccount."""
-        return _is_wild(self.namespace) or _is_wild(self.name)
 
     @property
     def witnesses(self) -> tuple[str, str]:
@@ -194,13 +189,11 @@ class Look:
         verdicts = explain(self.document, identity).verdicts
         if any(item.effect != "Allow" and item.failure is None for item in verdicts):
             return frozenset()
-        return frozenset(item.index for item in verdicts if self._may(item))
-
-    def _may(self, verdict: StatementVerdict) -> bool:
-        """Whether it allows, or might. If only a claim's comparison is undecided, the answer is no."""
         own = f"{self.issuer}:".lower()
-        undecided = any(item.key.lower().startswith(own) for item in verdict.undecided)
-        return verdict.effect == "Allow" and verdict.possible and not undecided
+        allowing = [item for item in verdicts if item.effect == "Allow" and item.possible]
+        # If only a claim's comparison is undecided, the answer is no.
+        claims = {it.index for it in allowing for of in it.undecided if of.key.lower().startswith(own)}
+        return frozenset(item.index for item in allowing) - claims
 
     def exact(self, index: int) -> Iterator[str]:
         """The subjects without wildcards that the statement allows."""
@@ -217,7 +210,8 @@ class Look:
             if (operator := comparing(name)) is not None and operator.wild
             for value in values
         }
-        return tuple((value, pair) for value in found for pair in pairs(value) if pair.is_wide)
+        each = ((value, pair) for value in found for pair in pairs(value))
+        return tuple((value, pair) for value, pair in each if _is_wild(pair.namespace + pair.name))
 
 
 def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:
