@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.marks.notes import with_marks
@@ -115,7 +115,7 @@ class DesiredState(ServiceAccountRef, Options):
 
     `role` is None when an existing role is used (`--attach-role-arn`). `annotations` are all those
     the ServiceAccount is to have, the role's ARN included; a value of None means it must not be there.
-    A field is either in the `digest`, or in `NOT_IN_DIGEST`.
+    A field is in the `digest`, or a test has the reason why not.
     """
 
     cluster: Cluster
@@ -186,23 +186,6 @@ class DesiredState(ServiceAccountRef, Options):
         return states.ServiceAccountState(
             annotations={**annotations}, labels={states.MANAGED_BY_LABEL: "irsa", **labels}
         )
-
-
-NOT_IN_DIGEST: Mapping[str, str] = {
-    "cluster": "a tag of the role has it",
-    "namespace": "a tag of the role has it",
-    "name": "a tag of the role has it",
-    "role_arn": "the digest is on this role, and an annotation has the ARN",
-    "subject_pattern": "the trust policy has it",
-    "chain": "an inline policy and annotations have it",
-    "aws_config_map": "an annotation has it",
-    "creates_account": "an existing ServiceAccount is not compared",
-    "unsaid": "fields without a value create nothing",
-    **dict.fromkeys(
-        (item.name for item in fields(Options)), "permissions of the run do not change what it creates"
-    ),
-}
-"""The fields of `DesiredState` that are not in the digest, and why."""
 
 
 def digest(desired: DesiredState) -> str:
