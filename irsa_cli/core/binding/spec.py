@@ -108,6 +108,16 @@ class ServiceAccountRef(names.Namespaced):
         """A command of irsa about it, to be pasted."""
         return f"irsa {verb} {self.name} -n {self.namespace} {self.cluster.options}"
 
+    @property
+    def marks(self) -> dict[str, str]:
+        """The tags of what irsa manages for it."""
+        return {states.CLUSTER_TAG: self.cluster.arn, states.SERVICE_ACCOUNT_TAG: self.full_name}
+
+    @property
+    def association_target(self) -> tuple[str, str, str]:
+        """The target of a change of its association."""
+        return (self.cluster.name, self.namespace, self.name)
+
 
 @dataclass(frozen=True)
 class DesiredState(ServiceAccountRef, Options):
@@ -172,11 +182,6 @@ class DesiredState(ServiceAccountRef, Options):
             subject=names.subject(self.namespace, self.name),
             audience=self.audience,
         )
-
-    @property
-    def new_namespace(self) -> states.NamespaceState:
-        """The namespace as a run creates it if it is missing; the same in a plan and in a rehearsal."""
-        return states.NamespaceState()
 
     @property
     def new_account(self) -> states.ServiceAccountState:
@@ -357,5 +362,5 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleSta
         description=spec.description or "",
         max_session_duration=spec.max_session_duration or 3600,
         permissions_boundary=spec.permissions_boundary,
-        tags={**spec.tags, states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: str(spec)},
+        tags={**spec.tags, **desired.marks},
     )

@@ -22,15 +22,10 @@ ReadFile = Callable[[str], str]
 _EKSCTL, _OWN, _NEW_ROLE = "eksctl", "irsa/v1", "new role"
 _FIELDS: Mapping[tuple[str, ...], str] = {
     (_EKSCTL,): "metadata attachRoleARN status",
-    (
-        _EKSCTL,
-        _NEW_ROLE,
-    ): "attachPolicyARNs wellKnownPolicies attachPolicy permissionsBoundary roleName roleOnly"
-    " tags subjectPattern",
-    (
-        _OWN,
-        _NEW_ROLE,
-    ): "inlinePolicies rolePath description maxSessionDuration subjects clusters trustConditions",
+    (_EKSCTL, _NEW_ROLE): "attachPolicyARNs wellKnownPolicies attachPolicy permissionsBoundary"
+    " roleName roleOnly tags subjectPattern",
+    (_OWN, _NEW_ROLE): "inlinePolicies rolePath description maxSessionDuration subjects"
+    " clusters trustConditions",
     (_OWN,): "audience stsRegionalEndpoints tokenExpiration podIdentity also",
 }
 """By where they come from, and whether they are about a new role, so that they contradict `attachRoleARN`."""

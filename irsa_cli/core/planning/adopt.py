@@ -16,7 +16,6 @@ from irsa_cli.core.binding.ownership import (
     check_over,
     check_there,
     check_unshared,
-    tags_of,
     theirs,
 )
 from irsa_cli.core.binding.pod_identity_trust import said_to_service
@@ -116,7 +115,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
 
 
 def _tagging(pair: Pairing, state: states.RoleState) -> list[Change]:
-    wanted = tags_of(pair)
+    wanted = pair.marks
     if not pair.is_annotated and states.TRANSACTION_TAG not in state.tags:
         # No ServiceAccount tells that the role is complete: it has to say so itself.
         wanted[states.COMMIT_TAG] = states.DONE

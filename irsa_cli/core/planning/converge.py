@@ -150,11 +150,11 @@ def _is_restricted_association(desired: DesiredState, current: CurrentState) -> 
 def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
     assert desired.role is not None
     tags = role.state.tags
-    for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
-        if tags.get(key) != desired.role.tags[key]:
+    for key, mark in desired.marks.items():
+        if tags.get(key) != mark:
             raise Refused(
                 f"role {desired.role_name} is not managed by irsa for {desired.full_name}",
-                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {desired.role.tags[key]}",
+                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {mark}",
                 next_steps=_instead_of(desired, current, theirs=key in tags),
             )
     check_path(desired.role_name, role.state, desired.role)
@@ -232,10 +232,9 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
                 "or keep both: also: pod-identity in the entry (kind Bindings)",
             ),
         )
-    marks = {key: wanted.tags[key] for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG)}
     if there is None or (there.is_like(wanted) and not there.owner):
         return
-    if there.owner or not (desired.override or marks.items() <= there.tags.items()):
+    if there.owner or not (desired.override or desired.marks.items() <= there.tags.items()):
         raise Refused(
             f"{desired.full_name} has an association that irsa did not create",
             reason=f"{there.id} gives {there.last_role}{there.owner and ', owned by ' + there.owner}",

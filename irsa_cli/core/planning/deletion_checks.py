@@ -253,6 +253,5 @@ def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
     role = bound.used
     if role is None or role.arn != bound.annotation or sharers:
         return False
-    wanted = {states.CLUSTER_TAG: bound.cluster.arn, states.SERVICE_ACCOUNT_TAG: bound.full_name}
-    free = all(role.state.tags.get(key) in (None, value) for key, value in wanted.items())
+    free = all(role.state.tags.get(key) in (None, value) for key, value in bound.marks.items())
     return free and not _guess(role) and trust_policy.admits(role.state.trust, bound.identity)
