@@ -282,20 +282,15 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
         "labels": sorted(desired.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
-    before = applied_keys(account.annotations if account is not None else {})
-    former = _former(account, keeps_chain="target_role" in desired.unsaid)
+    there = account.annotations if account is not None else {}
+    made, before = account is not None and is_made(account), applied_keys(there)
+    # The webhook's annotations that irsa has written go when they are not desired any more.
+    former = [key for key in states.WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    if "target_role" not in desired.unsaid:
+        former += [key for key in states.CHAIN_ANNOTATIONS if key in there]
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
     if states.MANAGED_BY_LABEL in labels:
         labels[states.MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
     gone = dict.fromkeys((*before["annotations"], *former))
     annotations = {**gone, **desired.annotations, KEYS_ANNOTATION: noted}
     return replace(desired, annotations=annotations, labels={**labels, **desired.labels})
-
-
-def _former(account: CurrentServiceAccount | None, *, keeps_chain: bool) -> list[str]:
-    """The webhook's annotations that irsa has written: they go when they are not desired any more."""
-    if account is None:
-        return []
-    made, there = is_made(account), account.annotations
-    found = [key for key in states.WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
-    return found if keeps_chain else [*found, *(key for key in states.CHAIN_ANNOTATIONS if key in there)]

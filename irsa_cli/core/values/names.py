@@ -144,20 +144,23 @@ def description(text: str) -> str:
     return text
 
 
-def session_duration(seconds: int) -> int:
-    """Check a role's maximum session duration, in seconds."""
-    return _within(seconds, 3600, 43200, "session duration")
+def seconds(least: int, most: int, what: str) -> Callable[[int], int]:
+    """A function that checks such a duration and returns it unchanged; raises `InvalidInput`."""
+
+    def check(number: int) -> int:
+        if not least <= number <= most:
+            raise InvalidInput(
+                f"{number} is not a valid {what}", reason=f"expected {least} to {most} seconds"
+            )
+        return number
+
+    return check
 
 
-def token_expiration(seconds: int) -> int:
-    """Check the lifetime that the pod's token is to have, in seconds (EKS allows at most 24 hours)."""
-    return _within(seconds, 600, 86400, "token expiration")
-
-
-def _within(seconds: int, least: int, most: int, what: str) -> int:
-    if not least <= seconds <= most:
-        raise InvalidInput(f"{seconds} is not a valid {what}", reason=f"expected {least} to {most} seconds")
-    return seconds
+session_duration = seconds(3600, 43200, "session duration")
+"""A role's longest session."""
+token_expiration = seconds(600, 86400, "token expiration")
+"""The lifetime that the pod's token is to have: EKS allows at most 24 hours."""
 
 
 def token_seconds(text: str) -> int:
