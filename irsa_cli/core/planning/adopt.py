@@ -39,6 +39,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
 from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_path
+from irsa_cli.core.values.shown import listed
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *admission,
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
-            *([f"the trust policy also trusts: {shortened(others)}"] if others else []),
+            *([f"the trust policy also trusts: {', '.join(listed(others))}"] if others else []),
             *makers.account_warnings(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
@@ -266,21 +267,12 @@ class Adoptions:
         )
 
 
-SHOWN = 10
-
-
 def also_admitted(document: Mapping[str, Any], identity: WebIdentity) -> tuple[str, ...]:
     """Everybody whom Allow statements trust, except this subject by its own provider."""
     found: dict[str, None] = {}
     for index, item in allowing(document):
         found.update(dict.fromkeys(f"{who} by {name_of(index, item)}" for who in _named_by(item, identity)))
     return tuple(found)
-
-
-def shortened(texts: tuple[str, ...]) -> str:
-    """The texts in one line, shortened if there are many."""
-    more = [f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
-    return ", ".join([*texts[:SHOWN], *more])
 
 
 def _named_by(item: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
