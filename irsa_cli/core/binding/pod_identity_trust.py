@@ -15,11 +15,6 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced
 
 
-def _tags(cluster: Cluster, subject: Namespaced, association: Association, prefix: str) -> Context:
-    untagged = association.without_tags
-    return {} if untagged else pod_identity.tags_of(cluster, subject.namespace, subject.name, prefix)
-
-
 def said_to_service(
     document: Document, cluster: Cluster, subject: Namespaced, association: Association
 ) -> tuple[Said, ...]:
@@ -33,6 +28,9 @@ def said_to_role(
 ) -> tuple[Said, ...]:
     """How the trust policy of the target role answers the association's role."""
     arn = Arn.parse(association.role_arn)
+    prefixes = () if association.without_tags else ("aws:requesttag/", "aws:principaltag/")
+    names = (cluster, subject.namespace, subject.name)
+    tags = [pod_identity.tags_of(*names, prefix).items() for prefix in prefixes]
     context: Context = {
         "aws:principalarn": (association.role_arn,),
         "aws:principalaccount": (arn.account,),
@@ -41,12 +39,11 @@ def said_to_role(
         "aws:principalorgpaths": PresentKey(),
         "aws:securetransport": ("true",),
         "aws:requestedregion": (cluster.region,),
-        **_tags(cluster, subject, association, "aws:requesttag/"),
-        **_tags(cluster, subject, association, "aws:principaltag/"),
+        **dict(item for pairs in tags for item in pairs),
         **({"sts:externalid": (association.external_id,)} if association.external_id else {}),
     }
-    names = names_role(arn, association.role_arn)
-    return tuple(said(document, names, context, action) for action in actions(association))
+    principals = names_role(arn, association.role_arn)
+    return tuple(said(document, principals, context, action) for action in actions(association))
 
 
 def actions(association: Association) -> tuple[str, ...]:

@@ -108,6 +108,12 @@ class ServiceAccountRef(names.Namespaced):
         """A command of irsa about it, to be pasted."""
         return f"irsa {verb} {self.name} -n {self.namespace} {self.cluster.options}"
 
+    def token(self, account: str, audience: str) -> WebIdentity:
+        """The token of its pods as roles of an account see it."""
+        provider = provider_arn(self.cluster.partition, account, self.cluster.issuer)
+        subject = names.subject(self.namespace, self.name)
+        return WebIdentity(provider, self.cluster.issuer, subject, audience)
+
     @property
     def marks(self) -> dict[str, str]:
         """The tags of what irsa manages for it."""
@@ -176,12 +182,7 @@ class DesiredState(ServiceAccountRef, Options):
     @property
     def identity(self) -> WebIdentity:
         """The token of this ServiceAccount, as STS will see it."""
-        return WebIdentity(
-            provider_arn=provider_arn(self.cluster.partition, self.role_account, self.cluster.issuer),
-            issuer=self.cluster.issuer,
-            subject=names.subject(self.namespace, self.name),
-            audience=self.audience,
-        )
+        return self.token(self.role_account, self.audience)
 
     @property
     def new_account(self) -> states.ServiceAccountState:

@@ -208,23 +208,21 @@ def _setting_differences(
     what: str, desired_role: states.RoleState, present: states.RoleState
 ) -> Iterator[Difference]:
     seconds, description = desired_role.max_session_duration, desired_role.description
-    boundary = desired_role.permissions_boundary
-    bounds = "" if boundary else f"--permissions-boundary {present.permissions_boundary}"
+    boundary, there = desired_role.permissions_boundary, present.permissions_boundary
+    bounds = "" if boundary else f"--permissions-boundary {there}"
     of_boundary = ("--permissions-boundary", boundary) if boundary else ()
-    if present.max_session_duration != seconds:
-        of_session = ("--max-session-duration", str(seconds))
-        there = f"{present.max_session_duration} s"
-        yield Difference(f"{what}, session duration", there, f"{seconds} s", of_session)
+    of_session = ("--max-session-duration", str(seconds))
     for label, has, wants, flags, keep in (
+        ("session duration", f"{present.max_session_duration} s", f"{seconds} s", of_session, ""),
         ("description", present.description, description, ("--description", description), ""),
-        ("permissions boundary", present.permissions_boundary, boundary, of_boundary, bounds),
+        ("permissions boundary", there, boundary, of_boundary, bounds),
     ):
         if has != wants:
             yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, keep=keep)
     for key, value in desired_role.tags.items():
         if key != states.SPEC_HASH_TAG and present.tags.get(key) != value:
-            there = present.tags.get(key, "not there")
-            yield Difference(f"{what}, tag {key}", there, value, update_flags.of_tag(key, value))
+            shown = present.tags.get(key, "not there")
+            yield Difference(f"{what}, tag {key}", shown, value, update_flags.of_tag(key, value))
 
 
 def _policy_differences(
