@@ -165,7 +165,7 @@ class Reachable:
             return
         name, region = cluster.arn.rpartition("/")[2] or cluster.name, cluster.region
         named = Cluster(name, cluster.arn, region, "", cluster.account, cluster.issuer)
-        context = context_of_service(named, item.namespace, item.name)
+        context = context_of_service(named, item)
         unread = {key: PresentKey() for key, value in context.items() if value == ("",)}
         answer = said(role.trust, is_service, {**context, **unread}, ASSUME)
         if answer.answer is Answer.YES:

@@ -67,24 +67,23 @@ class BoundaryRules:
             and change.before is not None
             and (change.after is None or not named)
         ]
-        if not going:
+        required = self.required_by and any(change.after is None for change in going)
+        if not going or (self.may_remove and not required):
             return
-        if self.required_by and any(change.after is None for change in going):
-            raise BoundaryRequired(
-                f"role {going[0].target[0]} would lose its permissions boundary",
-                reason=f"{self.required_by} requires one for every role",
-                details=[_line(change) for change in going],
-            )
-        if not self.may_remove:
-            raise Refused(
-                f"role {going[0].target[0]} would lose its permissions boundary",
-                reason="irsa removes a permissions boundary only with a flag",
-                details=[_line(change) for change in going],
-                next_steps=(
-                    "to keep it, set it (--permissions-boundary, or permissionsBoundary in the entry)",
-                    f"to remove it, run this again with {ALLOW_REMOVAL}",
-                ),
-            )
+        what = f"role {going[0].target[0]} would lose its permissions boundary"
+        details = [_line(change) for change in going]
+        if required:
+            reason = f"{self.required_by} requires one for every role"
+            raise BoundaryRequired(what, reason=reason, details=details)
+        raise Refused(
+            what,
+            reason="irsa removes a permissions boundary only with a flag",
+            details=details,
+            next_steps=(
+                "to keep it, set it (--permissions-boundary, or permissionsBoundary in the entry)",
+                f"to remove it, run this again with {ALLOW_REMOVAL}",
+            ),
+        )
 
 
 def _line(change: Change) -> str:

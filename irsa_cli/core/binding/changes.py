@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
@@ -32,10 +32,19 @@ def role_changes(name: str, before: CurrentRole, after: CurrentRole) -> RoleChan
     check_path(name, before.state, after.state)
     was, will = before.state.tags, after.state.tags
     tags = [key for key in {**was, **will} if key not in RUN_TAGS and was.get(key) != will.get(key)]
-    one, other = (_fields(role.state, tags) for role in (before, after))
-    if policy.equal(before.state.trust, after.state.trust):
-        other[Kind.TRUST_POLICY] = one[Kind.TRUST_POLICY]
-    gains = [Change(kind, (name,), one[kind], other[kind]) for kind in one if one[kind] != other[kind]]
+
+    def part(kind: Kind, of: Callable[[states.RoleState], states.State | None]) -> list[Change]:
+        one, other = of(before.state), of(after.state)
+        return [Change(kind, (name,), one, other)] if one != other else []
+
+    gains: list[Change] = []
+    if not policy.equal(before.state.trust, after.state.trust):
+        gains += part(Kind.TRUST_POLICY, lambda role: states.DocumentState(dict(role.trust)))
+    gains += part(
+        Kind.ROLE_SETTINGS, lambda role: states.SettingsState(role.description, role.max_session_duration)
+    )
+    gains += part(Kind.BOUNDARY, _boundary)
+    gains += part(Kind.ROLE_TAGS, lambda role: states.TagsState({key: role.tags.get(key) for key in tags}))
     policies = [*_attachments(name, before, after), *_inline(name, before, after)]
     losses = [change for change in policies if change.after is None]
     gains += [change for change in policies if change.after is not None]
@@ -57,15 +66,8 @@ def removal(name: str, role: CurrentRole) -> list[Change]:
     return [*_attachments(name, role, bare), *_inline(name, role, bare)]
 
 
-def _fields(role: states.RoleState, tags: Iterable[str]) -> dict[Kind, states.State | None]:
-    """The parts that a role has once, in the order of their changes; of its tags, these."""
-    boundary = role.permissions_boundary
-    return {
-        Kind.TRUST_POLICY: states.DocumentState(dict(role.trust)),
-        Kind.ROLE_SETTINGS: states.SettingsState(role.description, role.max_session_duration),
-        Kind.BOUNDARY: states.BoundaryState(boundary) if boundary else None,
-        Kind.ROLE_TAGS: states.TagsState({key: role.tags.get(key) for key in tags}),
-    }
+def _boundary(role: states.RoleState) -> states.BoundaryState | None:
+    return states.BoundaryState(role.permissions_boundary) if role.permissions_boundary else None
 
 
 def _attachments(name: str, before: CurrentRole, after: CurrentRole) -> Iterator[Change]:

@@ -22,8 +22,7 @@ from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import default_role_name, default_role_path, subject
+from irsa_cli.core.values.names import default_role_name, default_role_path
 
 
 @dataclass(frozen=True)
@@ -218,13 +217,7 @@ class Bound(ServiceAccountRef):
     def identity(self) -> WebIdentity:
         """The token of its pods, as roles of the cluster's account see it."""
         settings = Injection.read(self.account.annotations if self.account else {})
-        cluster = self.cluster
-        return WebIdentity(
-            provider_arn(cluster.partition, cluster.home, cluster.issuer),
-            cluster.issuer,
-            subject(self.namespace, self.name),
-            settings.audience,
-        )
+        return self.token(self.cluster.home, settings.audience)
 
     def has_other(self, name: str) -> bool:
         """Whether a role of this name is its own, and the ServiceAccount names another that may be there."""

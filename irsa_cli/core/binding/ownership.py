@@ -33,17 +33,12 @@ class Belongs(Enum):
 
 def belonging(role: RoleState, pair: Pairing) -> Belongs:
     """Whose the role is that the ServiceAccount names."""
-    wanted = tags_of(pair)
+    wanted = pair.marks
     there = {key: role.tags.get(key) for key in wanted}
     if there == wanted:
         return Belongs.OURS
     free = all(there[key] in (None, value) for key, value in wanted.items())
     return Belongs.NOBODY if free else Belongs.OTHERS
-
-
-def tags_of(pair: Pairing) -> dict[str, str]:
-    """The tags of a role that irsa manages for this ServiceAccount."""
-    return {CLUSTER_TAG: pair.cluster.arn, SERVICE_ACCOUNT_TAG: pair.full_name}
 
 
 def check_account(pair: Pairing) -> None:
@@ -118,7 +113,7 @@ def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
 
 def theirs(pair: Pairing, state: RoleState) -> Refused:
     """The error for a role that irsa manages for another ServiceAccount or cluster."""
-    wanted = tags_of(pair)
+    wanted = pair.marks
     return Refused(
         f"role {pair.role_arn} is managed by irsa, for another ServiceAccount",
         details=[

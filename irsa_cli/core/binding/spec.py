@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.marks.notes import with_marks
@@ -108,6 +108,22 @@ class ServiceAccountRef(names.Namespaced):
         """A command of irsa about it, to be pasted."""
         return f"irsa {verb} {self.name} -n {self.namespace} {self.cluster.options}"
 
+    def token(self, account: str, audience: str) -> WebIdentity:
+        """The token of its pods as roles of an account see it."""
+        provider = provider_arn(self.cluster.partition, account, self.cluster.issuer)
+        subject = names.subject(self.namespace, self.name)
+        return WebIdentity(provider, self.cluster.issuer, subject, audience)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The tags of what irsa manages for it."""
+        return {states.CLUSTER_TAG: self.cluster.arn, states.SERVICE_ACCOUNT_TAG: self.full_name}
+
+    @property
+    def association_target(self) -> tuple[str, str, str]:
+        """The target of a change of its association."""
+        return (self.cluster.name, self.namespace, self.name)
+
 
 @dataclass(frozen=True)
 class DesiredState(ServiceAccountRef, Options):
@@ -115,7 +131,7 @@ class DesiredState(ServiceAccountRef, Options):
 
     `role` is None when an existing role is used (`--attach-role-arn`). `annotations` are all those
     the ServiceAccount is to have, the role's ARN included; a value of None means it must not be there.
-    A field is either in the `digest`, or in `NOT_IN_DIGEST`.
+    A field is in the `digest`, or a test has the reason why not.
     """
 
     cluster: Cluster
@@ -166,17 +182,7 @@ class DesiredState(ServiceAccountRef, Options):
     @property
     def identity(self) -> WebIdentity:
         """The token of this ServiceAccount, as STS will see it."""
-        return WebIdentity(
-            provider_arn=provider_arn(self.cluster.partition, self.role_account, self.cluster.issuer),
-            issuer=self.cluster.issuer,
-            subject=names.subject(self.namespace, self.name),
-            audience=self.audience,
-        )
-
-    @property
-    def new_namespace(self) -> states.NamespaceState:
-        """The namespace as a run creates it if it is missing; the same in a plan and in a rehearsal."""
-        return states.NamespaceState()
+        return self.token(self.role_account, self.audience)
 
     @property
     def new_account(self) -> states.ServiceAccountState:
@@ -186,23 +192,6 @@ class DesiredState(ServiceAccountRef, Options):
         return states.ServiceAccountState(
             annotations={**annotations}, labels={states.MANAGED_BY_LABEL: "irsa", **labels}
         )
-
-
-NOT_IN_DIGEST: Mapping[str, str] = {
-    "cluster": "a tag of the role has it",
-    "namespace": "a tag of the role has it",
-    "name": "a tag of the role has it",
-    "role_arn": "the digest is on this role, and an annotation has the ARN",
-    "subject_pattern": "the trust policy has it",
-    "chain": "an inline policy and annotations have it",
-    "aws_config_map": "an annotation has it",
-    "creates_account": "an existing ServiceAccount is not compared",
-    "unsaid": "fields without a value create nothing",
-    **dict.fromkeys(
-        (item.name for item in fields(Options)), "permissions of the run do not change what it creates"
-    ),
-}
-"""The fields of `DesiredState` that are not in the digest, and why."""
 
 
 def digest(desired: DesiredState) -> str:
@@ -374,5 +363,5 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleSta
         description=spec.description or "",
         max_session_duration=spec.max_session_duration or 3600,
         permissions_boundary=spec.permissions_boundary,
-        tags={**spec.tags, states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: str(spec)},
+        tags={**spec.tags, **desired.marks},
     )

@@ -13,8 +13,6 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import subject
 
 Edits = Mapping[str, str | None]
 """Keys to be set, or (None) to be removed."""
@@ -119,6 +117,4 @@ class Pairing(ServiceAccountRef):
 
     def identity(self, audience: str) -> WebIdentity:
         """The token of the ServiceAccount's pods, with an audience of one's choice."""
-        cluster = self.cluster
-        provider = provider_arn(cluster.partition, self.role_arn.split(":")[4], cluster.issuer)
-        return WebIdentity(provider, cluster.issuer, subject(self.namespace, self.name), audience)
+        return self.token(self.role_arn.split(":")[4], audience)

@@ -17,7 +17,6 @@ from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text
 from irsa_cli.core.config.service_accounts import NEEDS_NO_TAGS, Defaults, with_tags
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import names
-from irsa_cli.core.values.errors import InvalidInput
 
 POLICIES = {
     "permissionPolicyARNs": "attachPolicyARNs",
@@ -25,11 +24,18 @@ POLICIES = {
     "wellKnownPolicies": "wellKnownPolicies",
 }
 """Fields about policies, and how entries of `serviceAccounts` name them."""
+
+
+def _session_policy(reader: Reader, node: Node) -> Document:
+    """A policy as a text in JSON."""
+    return reader.checked(node, lambda text: read_policy(text, "policy"), reader.text(node)) or {}
+
+
 _ROLE: Table = {
     **text_fields(roleARN="attach_role_arn", permissionsBoundaryARN="permissions_boundary"),
     **text_fields("roleName", targetRoleARN="target_role"),
     **flag_fields("createServiceAccount", "disableSessionTags"),
-    "policy": ("session_policy", lambda reader, node: _written_out(reader, node)),
+    "policy": ("session_policy", _session_policy),
 }
 FIELDS = ("namespace", "serviceAccountName", *_ROLE, *POLICIES, "permissionPolicyName", "tags")
 UNSAID = ("subjects",)
@@ -95,14 +101,3 @@ def _policies(reader: Reader, fields: Fields, defaults: Defaults) -> dict[str, A
         name = reader.text(fields["permissionPolicyName"], names.inline_policy)
         found["inline"] = dict.fromkeys(filter(None, [name]), found["inline"].get(names.ATTACH_POLICY, {}))
     return found
-
-
-def _written_out(reader: Reader, node: Node) -> Document:
-    """A policy as a text in JSON."""
-    text = reader.text(node)
-    try:
-        return {} if text is None else read_policy(text, "policy")
-    except InvalidInput as error:
-        for line in error.details or (str(error),):
-            reader.problem(node, line)
-        return {}

@@ -81,11 +81,9 @@ def _config(reader: Reader, node: Node, read: ReadFile) -> Config:
         return Config(where)
     kind = _kind(reader, node)
     reader.like_eksctl = kind == EKSCTL
-    if kind == EKSCTL:
-        return _cluster_config(reader, node, read)
-    if kind == OWN:
-        return _bindings(reader, node, read)
-    return Config(where)
+    if kind not in (EKSCTL, OWN):
+        return Config(where)
+    return (_cluster_config if kind == EKSCTL else _bindings)(reader, node, read)
 
 
 def _kind(reader: Reader, node: MappingNode) -> tuple[str, str] | None:

@@ -169,7 +169,11 @@ def distinct(configs: Sequence[Config]) -> None:
     ]
     for key, words, remedy in (
         (_role_name, "roleName {0.role_name}", "to use that role: attachRoleARN"),
-        (_config_map, "awsConfigMap {0.aws_config_map}", "each writes its own role into it"),
+        (
+            lambda item: item.aws_config_map and f"{item.namespace}/{item.aws_config_map}",
+            "awsConfigMap {0.aws_config_map}",
+            "each writes its own role into it",
+        ),
     ):
         problems += [
             f"{binding.where}: {binding} has the {words.format(binding)} of {before}"
@@ -191,10 +195,6 @@ def _role_name(binding: Binding) -> str:
     """
     where = binding.role_account or "".join(binding.role_assume_role.split(":")[4:5])
     return f"{where} {binding.role_name.lower()}" if binding.role_name else ""
-
-
-def _config_map(binding: Binding) -> str:
-    return f"{binding.namespace}/{binding.aws_config_map}" if binding.aws_config_map else ""
 
 
 def _twice(bindings: Iterable[Binding], key: Callable[[Binding], str]) -> Iterator[tuple[Binding, Binding]]:

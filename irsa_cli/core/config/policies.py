@@ -119,15 +119,10 @@ class PolicyReader:
         if not isinstance(node, MappingNode) or "file" not in self._reader.pairs(node):
             return self._document(node)
         fields = self._reader.fields(node, ("file",), "an inline policy by file", {})
-        path = self._reader.text(fields["file"])
-        if path is None:
-            return None
-        try:
-            return read_policy(self._read(path), path)
-        except InvalidInput as error:
-            for line in error.details or (str(error),):
-                self._reader.problem(fields["file"], line)
-            return None
+        place = fields["file"]
+        return self._reader.checked(
+            place, lambda path: read_policy(self._read(path), path), self._reader.text(place)
+        )
 
     def _document(self, node: Node) -> Document | None:
         before = len(self._reader.problems)

@@ -15,6 +15,7 @@ from irsa_cli.core.config.reader import Reader, Table, flag_fields, one_of, text
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.trust.rules.table import RULES as AUDIT_RULES
+from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 
 _IGNORE_FIELDS = ("rule", "role", "cluster", "serviceAccount", "file", "reason", "until")
@@ -135,12 +136,6 @@ class Project:
         return f"{self.source}:{self.lines[name]}" if name in self.lines else ""
 
 
-def _lock_timeout(seconds: int) -> int:
-    if not 0 <= seconds <= 86400:
-        raise InvalidInput(f"{seconds} is not a lock timeout", reason="expected 0 to 86400 seconds")
-    return seconds
-
-
 _SEVERITIES = (*(item.value for item in Severity), "broken", "never")
 
 
@@ -151,6 +146,7 @@ def _severity(text: str) -> str:
     return text
 
 
+_LOCK_TIMEOUT = names.seconds(0, 86400, "lock timeout")
 _WIDE_TRUST = one_of("never", "by-flag")
 _FIELDS: Table = {
     **text_fields("cluster", "region", "profile", "namespace", "expectAccount", "expectClusterARN"),
@@ -159,7 +155,7 @@ _FIELDS: Table = {
     **text_fields("permissionsBoundary"),
     **flag_fields("requirePermissionsBoundary", "lock"),
     **text_fields("lockNamespace"),
-    "lockTimeout": ("lock_timeout", lambda reader, node: reader.duration(node, _lock_timeout)),
+    "lockTimeout": ("lock_timeout", lambda reader, node: reader.duration(node, _LOCK_TIMEOUT)),
     "audit": ("ignores", read_audit),
 }
 

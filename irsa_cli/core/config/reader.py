@@ -14,6 +14,7 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
 from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder
 
+S = TypeVar("S")
 T = TypeVar("T")
 Fields = Mapping[str, Node]
 _LONGEST = 1_000
@@ -93,14 +94,15 @@ class Reader:
         """File and line of a node."""
         return nodes.where(node.start_mark, self.source).rpartition(":")[0]
 
-    def checked(self, node: Node, rule: Callable[[T], T], value: T | None) -> T | None:
-        """The value, when the rule takes it."""
+    def checked(self, node: Node, rule: Callable[[S], T], value: S | None) -> T | None:
+        """What the rule makes of the value, when it takes it."""
         if value is None:
             return None
         try:
             return rule(value)
         except InvalidInput as error:
-            self.problem(node, str(error))
+            for line in error.details or (str(error),):
+                self.problem(node, line)
             return None
 
     def text(self, node: Node, rule: Callable[[str], str] = str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,35 +20,24 @@ ReadFile = Callable[[str], str]
 """The text of a file that the configuration names; raises `InvalidInput`."""
 
 _EKSCTL, _OWN, _NEW_ROLE = "eksctl", "irsa/v1", "new role"
-_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "metadata": (_EKSCTL,),
-    "attachPolicyARNs": (_EKSCTL, _NEW_ROLE),
-    "wellKnownPolicies": (_EKSCTL, _NEW_ROLE),
-    "attachPolicy": (_EKSCTL, _NEW_ROLE),
-    "inlinePolicies": (_OWN, _NEW_ROLE),
-    "attachRoleARN": (_EKSCTL,),
-    "permissionsBoundary": (_EKSCTL, _NEW_ROLE),
-    "roleName": (_EKSCTL, _NEW_ROLE),
-    "rolePath": (_OWN, _NEW_ROLE),
-    "roleOnly": (_EKSCTL, _NEW_ROLE),
-    "description": (_OWN, _NEW_ROLE),
-    "maxSessionDuration": (_OWN, _NEW_ROLE),
-    "tags": (_EKSCTL, _NEW_ROLE),
-    "subjectPattern": (_EKSCTL, _NEW_ROLE),
-    "status": (_EKSCTL,),
-    "subjects": (_OWN, _NEW_ROLE),
-    "clusters": (_OWN, _NEW_ROLE),
-    "trustConditions": (_OWN, _NEW_ROLE),
-    "audience": (_OWN,),
-    "stsRegionalEndpoints": (_OWN,),
-    "tokenExpiration": (_OWN,),
-    "podIdentity": (_OWN,),
-    "also": (_OWN,),
+_FIELDS: Mapping[tuple[str, ...], str] = {
+    (_EKSCTL,): "metadata attachRoleARN status",
+    (_EKSCTL, _NEW_ROLE): "attachPolicyARNs wellKnownPolicies attachPolicy permissionsBoundary"
+    " roleName roleOnly tags subjectPattern",
+    (_OWN, _NEW_ROLE): "inlinePolicies rolePath description maxSessionDuration subjects"
+    " clusters trustConditions",
+    (_OWN,): "audience stsRegionalEndpoints tokenExpiration podIdentity also",
 }
-"""Where a field comes from, and whether it is about a new role, so that it contradicts `attachRoleARN`."""
-EKSCTL = tuple(name for name, traits in _FIELDS.items() if _EKSCTL in traits)
-OURS = (*(name for name, traits in _FIELDS.items() if _OWN in traits), *entry_fields.ACCOUNT_FIELDS)
-OF_A_NEW_ROLE = (*(name for name, traits in _FIELDS.items() if _NEW_ROLE in traits), *entry_fields.OF_A_CHAIN)
+"""By where they come from, and whether they are about a new role, so that they contradict `attachRoleARN`."""
+
+
+def _with(trait: str) -> Iterator[str]:
+    return (name for traits, names in _FIELDS.items() if trait in traits for name in names.split())
+
+
+EKSCTL = tuple(_with(_EKSCTL))
+OURS = (*_with(_OWN), *entry_fields.ACCOUNT_FIELDS)
+OF_A_NEW_ROLE = (*_with(_NEW_ROLE), *entry_fields.OF_A_CHAIN)
 UNSAID = ("inline", "subjects", "target_role")
 """Attributes that eksctl's file can't express; of inline policies, those with other names."""
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")

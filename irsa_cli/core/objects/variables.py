@@ -47,7 +47,12 @@ class Environment:
         """Keep of these what may be kept."""
         given = variables or {}
         self._names = tuple(given)
-        self._kept = {name: _shown(value) for name, value in given.items() if _is_kept(name, value)}
+        self._kept: dict[str, str | None] = {}
+        for name, value in given.items():
+            is_role = ROLE.fullmatch(value or "") is not None
+            if name in _DECLARED or not value or is_role:
+                # A URL may have a password before its host.
+                self._kept[name] = HIDDEN if "@" in (value or "") and not is_role else value
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
@@ -93,13 +98,3 @@ class Environment:
 def _require_declared(name: str) -> None:
     if name not in _DECLARED:
         raise UndeclaredVariable(name)
-
-
-def _is_kept(name: str, value: str | None) -> bool:
-    return name in _DECLARED or not value or ROLE.fullmatch(value) is not None
-
-
-def _shown(value: str | None) -> str | None:
-    # A URL may have a password before its host.
-    secret = value is not None and "@" in value and not ROLE.fullmatch(value)
-    return HIDDEN if secret else value

@@ -59,16 +59,12 @@ def check(value: Any) -> None:
         if isinstance(found, Mapping):
             if rule is not None and found:
                 rule({key: text or "" for key, text in found.items()})
-        else:
-            _check_each(found if isinstance(found, tuple) else (found,), rule)
-
-
-def _check_each(found: tuple[Any, ...], rule: Rule | None) -> None:
-    for one in found:
-        if is_dataclass(one):
-            check(one)
-        elif isinstance(one, str) and one and rule is not None:
-            rule(one)
+            continue
+        for one in found if isinstance(found, tuple) else (found,):
+            if is_dataclass(one):
+                check(one)
+            elif isinstance(one, str) and one and rule is not None:
+                rule(one)
 
 
 FLAGS: Mapping[str, str] = {

@@ -221,17 +221,14 @@ class Transition(Protocol):
     @property
     def target(self) -> tuple[str, ...]:
         """The names."""
-        ...
 
     @property
     def before(self) -> State | None:
         """None when it is not there."""
-        ...
 
     @property
     def after(self) -> State | None:
         """None when it is not there any more."""
-        ...
 
 
 def state_of(change: Transition) -> State | None:

@@ -16,7 +16,6 @@ from irsa_cli.core.binding.ownership import (
     check_over,
     check_there,
     check_unshared,
-    tags_of,
     theirs,
 )
 from irsa_cli.core.binding.update_request import Pairing
@@ -39,6 +38,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
 from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_path
+from irsa_cli.core.values.shown import listed
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *admission,
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
-            *([f"the trust policy also trusts: {shortened(others)}"] if others else []),
+            *([f"the trust policy also trusts: {', '.join(listed(others))}"] if others else []),
             *makers.account_warnings(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
@@ -115,7 +115,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
 
 
 def _tagging(pair: Pairing, state: states.RoleState) -> list[Change]:
-    wanted = tags_of(pair)
+    wanted = pair.marks
     if not pair.is_annotated and states.TRANSACTION_TAG not in state.tags:
         # No ServiceAccount tells that the role is complete: it has to say so itself.
         wanted[states.COMMIT_TAG] = states.DONE
@@ -266,21 +266,12 @@ class Adoptions:
         )
 
 
-SHOWN = 10
-
-
 def also_admitted(document: Mapping[str, Any], identity: WebIdentity) -> tuple[str, ...]:
     """Everybody whom Allow statements trust, except this subject by its own provider."""
     found: dict[str, None] = {}
     for index, item in allowing(document):
         found.update(dict.fromkeys(f"{who} by {name_of(index, item)}" for who in _named_by(item, identity)))
     return tuple(found)
-
-
-def shortened(texts: tuple[str, ...]) -> str:
-    """The texts in one line, shortened if there are many."""
-    more = [f"and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
-    return ", ".join([*texts[:SHOWN], *more])
 
 
 def _named_by(item: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from irsa_cli.core.binding.ownership import tags_of
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -92,9 +91,8 @@ def adoption(pair: Pairing) -> list[Change]:
     if there is None or there.is_of(pair.cluster, pair.full_name):
         return []
     check_owner(there, pair)
-    target = (pair.cluster.name, pair.namespace, pair.name)
-    after = replace(there.state, tags={**there.state.tags, **tags_of(pair)})
-    return [Change(Kind.ASSOCIATION, target, there.state, after)]
+    after = replace(there.state, tags={**there.state.tags, **pair.marks})
+    return [Change(Kind.ASSOCIATION, pair.association_target, there.state, after)]
 
 
 def target_of(update: Update, pair: Pairing) -> Chain | None:
@@ -127,7 +125,6 @@ def with_association(plan: Plan, update: Update, pair: Pairing) -> Plan:
         after = replace(after, target_role_arn=update.target_role)
     if after == before:
         return plan
-    target = (pair.cluster.name, pair.namespace, pair.name)
-    changes = [Change(Kind.ASSOCIATION, target, before, after)]
+    changes = [Change(Kind.ASSOCIATION, pair.association_target, before, after)]
     stages = list(map(list, plan.stages))
     return Plan.of(*stages, changes) if after.target_role_arn else Plan.of(changes, *stages)

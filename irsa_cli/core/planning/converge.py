@@ -151,11 +151,11 @@ def _is_restricted_association(desired: DesiredState, current: CurrentState) -> 
 def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
     assert desired.role is not None
     tags = role.state.tags
-    for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
-        if tags.get(key) != desired.role.tags[key]:
+    for key, mark in desired.marks.items():
+        if tags.get(key) != mark:
             raise Refused(
                 f"role {desired.role_name} is not managed by irsa for {desired.full_name}",
-                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {desired.role.tags[key]}",
+                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {mark}",
                 next_steps=_instead_of(desired, current, theirs=key in tags),
             )
     check_path(desired.role_name, role.state, desired.role)
@@ -233,10 +233,9 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
                 "or keep both: also: pod-identity in the entry (kind Bindings)",
             ),
         )
-    marks = {key: wanted.tags[key] for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG)}
     if there is None or (there.is_like(wanted) and not there.owner):
         return
-    if there.owner or not (desired.override or marks.items() <= there.tags.items()):
+    if there.owner or not (desired.override or desired.marks.items() <= there.tags.items()):
         raise Refused(
             f"{desired.full_name} has an association that irsa did not create",
             reason=f"{there.id} gives {there.last_role}{there.owner and ', owned by ' + there.owner}",
@@ -284,20 +283,15 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
         "labels": sorted(desired.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
-    before = applied_keys(account.annotations if account is not None else {})
-    former = _former(account, keeps_chain="target_role" in desired.unsaid)
+    there = account.annotations if account is not None else {}
+    made, before = account is not None and is_made(account), applied_keys(there)
+    # The webhook's annotations that irsa has written go when they are not desired any more.
+    former = [key for key in states.WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    if "target_role" not in desired.unsaid:
+        former += [key for key in states.CHAIN_ANNOTATIONS if key in there]
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
     if states.MANAGED_BY_LABEL in labels:
         labels[states.MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
     gone = dict.fromkeys((*before["annotations"], *former))
     annotations = {**gone, **desired.annotations, KEYS_ANNOTATION: noted}
     return replace(desired, annotations=annotations, labels={**labels, **desired.labels})
-
-
-def _former(account: CurrentServiceAccount | None, *, keeps_chain: bool) -> list[str]:
-    """The webhook's annotations that irsa has written: they go when they are not desired any more."""
-    if account is None:
-        return []
-    made, there = is_made(account), account.annotations
-    found = [key for key in states.WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
-    return found if keeps_chain else [*found, *(key for key in states.CHAIN_ANNOTATIONS if key in there)]

@@ -41,7 +41,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     losses = [*late, *([] if changes is None else changes.losses)]
     commit = _commit_changes(desired, current, last=not policies)
     needs_account = not desired.role_only or desired.creates_account
-    namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)
+    namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, states.NamespaceState())
     first = [
         *_provider_changes(desired, current),
         *([namespace] if needs_account and not current.namespace_exists else []),
@@ -187,11 +187,10 @@ def _association_changes(desired: DesiredState, current: CurrentState) -> list[C
     wanted, there = desired.association, current.association
     if wanted is None or (there is not None and there.is_like(wanted)):
         return []
-    target = (desired.cluster.name, desired.namespace, desired.name)
     if there is None:
-        return [Change(Kind.ASSOCIATION, target, None, wanted)]
+        return [Change(Kind.ASSOCIATION, desired.association_target, None, wanted)]
     after = replace(wanted, association_id=there.id, tags=there.state.tags)
-    return [Change(Kind.ASSOCIATION, target, there.state, after)]
+    return [Change(Kind.ASSOCIATION, desired.association_target, there.state, after)]
 
 
 def _until_tagged(desired: DesiredState, current: CurrentState, changes: list[Change]) -> list[Change]:
@@ -253,7 +252,7 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
             (Kind.CONFIG_MAP, (desired.namespace, desired.aws_config_map)),
         }
     if desired.association is not None:
-        objects.add((Kind.ASSOCIATION, (desired.cluster.name, desired.namespace, desired.name)))
+        objects.add((Kind.ASSOCIATION, desired.association_target))
     if desired.chain is not None:
         objects.add((Kind.TARGET_TRUST, desired.chain.key))
     return change.object in objects

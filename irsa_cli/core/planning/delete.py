@@ -122,8 +122,7 @@ def _delete_association(bound: Bound, work: Deletion) -> None:
     found = bound.own_association
     if found is not None:
         state = replace(found.state, tags=dict(found.tags))
-        target = (bound.cluster.name, bound.namespace, bound.name)
-        work.stages[UNBINDING].append(Change(Kind.ASSOCIATION, target, state, None))
+        work.stages[UNBINDING].append(Change(Kind.ASSOCIATION, bound.association_target, state, None))
     elif isinstance(bound.association, Association):
         work.notes.append(
             f"the EKS Pod Identity association {bound.association.id} stays: irsa did not create it"

@@ -20,10 +20,9 @@ from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.pod_identity import SERVICE, written
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.shown import listed
 
 ROLE_ENV = variable("AWS_ROLE_ARN")
-SHOWN = 10
-"""How many pods, or roles, are named at most."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,10 @@ def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     raise Refused(
         f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
         details=[
-            *_listed(f"pod {pod.name}" + (f" ({_owner(pod)})" if pod.owner else "") for pod in pods),
-            *_listed(f"{name} creates pods with it" for name in waiting),
-            *_listed(others),
-            *_listed(trusted),
+            *listed(f"pod {pod.name}" + (f" ({_owner(pod)})" if pod.owner else "") for pod in pods),
+            *listed(f"{name} creates pods with it" for name in waiting),
+            *listed(others),
+            *listed(trusted),
             *users.hidden,
         ],
         next_steps=(
@@ -196,12 +195,6 @@ def _owner(pod: Pod) -> str:
     return f"{kind}/{name}" if kind else ""
 
 
-def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:
-    found = list(items)
-    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return [*found[:SHOWN], *more]
-
-
 def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
     """Raise `Refused` for a ServiceAccount whose role irsa did not assign; `sharers` use the same role."""
     account = bound.account
@@ -253,6 +246,5 @@ def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
     role = bound.used
     if role is None or role.arn != bound.annotation or sharers:
         return False
-    wanted = {states.CLUSTER_TAG: bound.cluster.arn, states.SERVICE_ACCOUNT_TAG: bound.full_name}
-    free = all(role.state.tags.get(key) in (None, value) for key, value in wanted.items())
+    free = all(role.state.tags.get(key) in (None, value) for key, value in bound.marks.items())
     return free and not _guess(role) and trust_policy.admits(role.state.trust, bound.identity)

@@ -61,7 +61,16 @@ def check(desired: DesiredState, current: CurrentState) -> None:
     differences = list(_differences(desired, current))
     ours = list(_of_bound_role(desired, current))
     if ours and differences:
-        raise _refusal_of_ours(desired, current, ours)
+        # It has a role of irsa's under another name, as an adopted one has.
+        steps = _updating(desired, current, ours)
+        if len(ours) == 1:
+            steps = [f"its existing role is already as desired: {desired.command('describe-sa')}"]
+        raise Refused(
+            f"{desired.full_name} has another role that irsa manages",
+            reason="irsa creates no second role",
+            details=list(map(str, ours)),
+            next_steps=steps,
+        )
     if differences:
         raise _refusal(desired, current, differences)
 
@@ -158,10 +167,10 @@ def _role_differences(
 ) -> Iterator[Difference]:
     present = role.state
     what = f"role {desired.role_name}"
-    for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG):
-        if present.tags.get(key) != desired_role.tags[key]:
+    for key, mark in desired.marks.items():
+        if present.tags.get(key) != mark:
             there = present.tags.get(key) or "not there"
-            yield Difference(f"{what}, tag {key}", there, desired_role.tags[key], aspect=Aspect.OWNER)
+            yield Difference(f"{what}, tag {key}", there, mark, aspect=Aspect.OWNER)
             return  # Somebody else's role: how else it differs is of no interest.
     if not life.is_over and present.tags.get(
         states.SPEC_HASH_TAG, desired_role.tags.get(states.SPEC_HASH_TAG)
@@ -199,23 +208,21 @@ def _setting_differences(
     what: str, desired_role: states.RoleState, present: states.RoleState
 ) -> Iterator[Difference]:
     seconds, description = desired_role.max_session_duration, desired_role.description
-    boundary = desired_role.permissions_boundary
-    bounds = "" if boundary else f"--permissions-boundary {present.permissions_boundary}"
+    boundary, there = desired_role.permissions_boundary, present.permissions_boundary
+    bounds = "" if boundary else f"--permissions-boundary {there}"
     of_boundary = ("--permissions-boundary", boundary) if boundary else ()
-    if present.max_session_duration != seconds:
-        of_session = ("--max-session-duration", str(seconds))
-        there = f"{present.max_session_duration} s"
-        yield Difference(f"{what}, session duration", there, f"{seconds} s", of_session)
+    of_session = ("--max-session-duration", str(seconds))
     for label, has, wants, flags, keep in (
+        ("session duration", f"{present.max_session_duration} s", f"{seconds} s", of_session, ""),
         ("description", present.description, description, ("--description", description), ""),
-        ("permissions boundary", present.permissions_boundary, boundary, of_boundary, bounds),
+        ("permissions boundary", there, boundary, of_boundary, bounds),
     ):
         if has != wants:
             yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, keep=keep)
     for key, value in desired_role.tags.items():
         if key != states.SPEC_HASH_TAG and present.tags.get(key) != value:
-            there = present.tags.get(key, "not there")
-            yield Difference(f"{what}, tag {key}", there, value, update_flags.of_tag(key, value))
+            shown = present.tags.get(key, "not there")
+            yield Difference(f"{what}, tag {key}", shown, value, update_flags.of_tag(key, value))
 
 
 def _policy_differences(
@@ -302,10 +309,7 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     if named.rsplit("/", 1)[-1] == desired.role_name:
         return  # It is the desired one, in another place.
     present, desired_role = role.state, desired.role
-    if any(
-        present.tags.get(key) != desired_role.tags[key]
-        for key in (states.CLUSTER_TAG, states.SERVICE_ACCOUNT_TAG)
-    ):
+    if not desired.marks.items() <= present.tags.items():
         return
     # An adopted role keeps its path and its trust policy. Defaults were not requested.
     kept = replace(
@@ -325,20 +329,6 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     life = lifecycle.of(present.tags, named=True)
     yield from _role_differences(its, kept, role, life, account)
     yield from _service_account_differences(its, account)
-
-
-def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
-    """For a ServiceAccount that has a role of irsa's under another name, as an adopted one has."""
-    steps = _updating(desired, current, differences)
-    if len(differences) == 1:
-        shows = desired.command("describe-sa")
-        steps = [f"its existing role is already as desired: {shows}"]
-    return Refused(
-        f"{desired.full_name} has another role that irsa manages",
-        reason="irsa creates no second role",
-        details=[str(difference) for difference in differences],
-        next_steps=steps,
-    )
 
 
 def _refusal_of_theirs(

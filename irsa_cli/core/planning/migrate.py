@@ -71,8 +71,7 @@ class CurrentIdentity:
     def is_own_role(self) -> bool:
         """Whether irsa created the role, or took it over, for this ServiceAccount."""
         tags = self.pair.role.state.tags if self.pair.role is not None else {}
-        wanted = (self.pair.cluster.arn, self.pair.full_name)
-        return (tags.get(states.CLUSTER_TAG), tags.get(states.SERVICE_ACCOUNT_TAG)) == wanted
+        return self.pair.marks.items() <= tags.items()
 
     def subject_statements(self, *, others: bool) -> list[Document]:
         """The statements that trust the cluster's tokens for this ServiceAccount alone.
@@ -148,15 +147,13 @@ def _add_association(ways: CurrentIdentity) -> Plan:
     # The same statement of somebody else is enough, and stays when irsa's goes.
     there_already = ways.in_that_form(marked=False) or ways.in_that_form(marked=True)
     first = [] if there_already else _statement(ways, form(cluster, pair.namespace, pair.name))
-    marks = {states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: pair.full_name}
+    marks = pair.marks
     if states.ROLE_ARN_ANNOTATION in noted and not wrote(noted, states.ROLE_ARN_ANNOTATION):
         marks[THEIRS_TAG] = THEIRS
     state = states.AssociationState(ways.role_arn, tags=marks)
-    return Plan.of(first, [] if there is not None else [Change(Kind.ASSOCIATION, _target(pair), None, state)])
-
-
-def _target(pair: Pairing) -> tuple[str, str, str]:
-    return pair.cluster.name, pair.namespace, pair.name
+    return Plan.of(
+        first, [] if there is not None else [Change(Kind.ASSOCIATION, pair.association_target, None, state)]
+    )
 
 
 def _add_annotation(ways: CurrentIdentity) -> Plan:
@@ -275,7 +272,7 @@ def _retire_association(ways: CurrentIdentity, others: bool) -> tuple[Plan, list
             why = f"{there.owner} owns it" if there.owner else "irsa did not create it (--include-managed)"
             return Plan(()), [f"the association {there.id} stays: {why}"]
         state = replace(there.state, tags=dict(there.tags))
-        gone = [Change(Kind.ASSOCIATION, _target(pair), state, None)]
+        gone = [Change(Kind.ASSOCIATION, pair.association_target, state, None)]
     # irsa's annotation says by now that the role is complete.
     marked = wrote(pair.account.annotations, states.ROLE_ARN_ANNOTATION)
     commit = _commit(ways, None) if marked else []

@@ -39,7 +39,11 @@ class Finder:
         """The leftovers of all runs, in rollback order, each as if old ones before it were gone."""
         gone: set[Key] = set()
         found = []
-        waiting = [name for name in self._transactions() if self.leftovers(name) is not None]
+        seen = self._seen
+        runs = {item.transaction for item in (*seen.roles, *filter(None, [seen.provider]))}
+        runs |= {item.transaction for item in (*seen.accounts, *seen.namespaces)}
+        newest_first = sorted(runs - {""}, reverse=True)
+        waiting = [name for name in newest_first if self.leftovers(name) is not None]
         while waiting:
             judged = [(name, self.leftovers(name, gone)) for name in waiting]
             # Two that wait for each other: what is left of the first is found the next time.
@@ -65,15 +69,6 @@ class Finder:
     def incomplete(self) -> set[str]:
         """The names of the roles that are incomplete: what is on them has to be read."""
         return {name for name, standing in self._facts.standings.items() if standing.incomplete}
-
-    def _transactions(self) -> list[str]:
-        """Newest first."""
-        seen = self._seen
-        found = {role.transaction for role in seen.roles}
-        found |= {account.transaction for account in seen.accounts}
-        found |= {namespace.transaction for namespace in seen.namespaces}
-        found |= {seen.provider.transaction} if seen.provider else set()
-        return sorted(found - {""}, reverse=True)
 
 
 class _Facts:

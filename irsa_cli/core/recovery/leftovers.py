@@ -332,26 +332,24 @@ class Found:
         return ""
 
     def envelope(self) -> Envelope:
-        return Envelope(
-            DocumentKind.LEFTOVERS,
-            ReadOutcome.OK,
-            cluster=self.cluster,
-            items=[self._item(item) for item in self.leftovers],
-        )
-
-    def _item(self, item: Leftovers) -> dict[str, Any]:
-        return {
-            "transaction": item.transaction,
-            "serviceAccounts": [found for name in item.accounts if (found := account_json(name)) is not None],
-            "why": item.why,
-            "ageSeconds": round(item.age),
-            "skipped": self.why_not(item) or None,
-            "objects": [
-                {"kind": piece.change.kind.value, "target": piece.change.name} for piece in item.pieces
-            ],
-            "notes": list(item.notes),
-            "leftAlone": [
-                {"kind": it.kind.value, "target": it.name, "why": it.why, "next": list(it.next_steps)}
-                for it in item.spared
-            ],
-        }
+        items = [
+            {
+                "transaction": item.transaction,
+                "serviceAccounts": [
+                    found for name in item.accounts if (found := account_json(name)) is not None
+                ],
+                "why": item.why,
+                "ageSeconds": round(item.age),
+                "skipped": self.why_not(item) or None,
+                "objects": [
+                    {"kind": piece.change.kind.value, "target": piece.change.name} for piece in item.pieces
+                ],
+                "notes": list(item.notes),
+                "leftAlone": [
+                    {"kind": it.kind.value, "target": it.name, "why": it.why, "next": list(it.next_steps)}
+                    for it in item.spared
+                ],
+            }
+            for item in self.leftovers
+        ]
+        return Envelope(DocumentKind.LEFTOVERS, ReadOutcome.OK, cluster=self.cluster, items=items)

@@ -82,11 +82,11 @@ def said_to_service(
     document: Document, cluster: Cluster, subject: Namespaced, *, tagged: bool = True
 ) -> tuple[Said, ...]:
     """How a trust policy answers EKS Pod Identity for a ServiceAccount; `tagged`: with session tags."""
-    context = context_of_service(cluster, namespace, name, tagged=tagged)
+    context = context_of_service(cluster, subject, tagged=tagged)
     return tuple(said(document, is_service, context, action) for action in actions(tagged=tagged))
 
 
-def context_of_service(cluster: Cluster, namespace: str, name: str, *, tagged: bool = True) -> Context:
+def context_of_service(cluster: Cluster, subject: Namespaced, *, tagged: bool = True) -> Context:
     """The condition keys of EKS Pod Identity's request for a ServiceAccount."""
     return {
         "aws:sourceaccount": (cluster.account,),

@@ -19,11 +19,8 @@ _QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _IAM_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
-_PATH = re.compile(r"/|/[\x21-\x7e]+/", re.ASCII)
 _NOTHING = re.compile(r"(?!)")
 _PROFILE = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f\[\]]+")
-# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]+", re.ASCII)
 _DESCRIPTION = re.compile("[\t\n\r\x20-\x7e\xa1-\xff]*")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 # Letters, digits and spaces of all scripts; Python's \s includes control characters, IAM's \p{Z} does not.
@@ -109,17 +106,21 @@ subject_of_many = _rule(
 """A subject whose two names may have wildcards."""
 
 
+role_path = _rule(
+    r"/|/([\x21-\x2e\x30-\x7e]+/)+",
+    512,
+    "role path",
+    "'/' or printable characters between a leading and a trailing '/', without empty segments",
+)
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+external_id = _rule(r"[\w+=,.@:/-]{2,}", 1224, "external id", "2 or more letters, digits and _+=,.@:/-")
+"""What a trust policy may require of a caller that assumes its role."""
+
+
 def profile(text: str) -> str:
     """Check the name of a profile of the AWS configuration."""
     rule = _PROFILE if text.isprintable() else _NOTHING
     return _check(text, rule, 128, "profile", "printable characters, and no brackets")
-
-
-def external_id(text: str) -> str:
-    """Check an external id, which a trust policy may require of a caller that assumes its role."""
-    if len(text) < 2:
-        raise InvalidInput(f"'{text}' is not a valid external id", reason="expected 2 characters or more")
-    return _check(text, _EXTERNAL_ID, 1224, "external id", "letters, digits and _+=,.@:/-")
 
 
 def selector(text: str) -> str:
@@ -134,15 +135,6 @@ def selector(text: str) -> str:
     return ",".join(terms)
 
 
-def role_path(text: str) -> str:
-    """Check a role's path."""
-    if "//" in text:
-        raise InvalidInput(f"'{text}' is not a valid role path", reason="it has an empty segment")
-    return _check(
-        text, _PATH, 512, "role path", "'/' or printable characters between a leading and a trailing '/'"
-    )
-
-
 def description(text: str) -> str:
     """Check a role's description."""
     if len(text) > 1000 or not _DESCRIPTION.fullmatch(text):
@@ -152,20 +144,23 @@ def description(text: str) -> str:
     return text
 
 
-def session_duration(seconds: int) -> int:
-    """Check a role's maximum session duration, in seconds."""
-    return _within(seconds, 3600, 43200, "session duration")
+def seconds(least: int, most: int, what: str) -> Callable[[int], int]:
+    """A function that checks such a duration and returns it unchanged; raises `InvalidInput`."""
+
+    def check(number: int) -> int:
+        if not least <= number <= most:
+            raise InvalidInput(
+                f"{number} is not a valid {what}", reason=f"expected {least} to {most} seconds"
+            )
+        return number
+
+    return check
 
 
-def token_expiration(seconds: int) -> int:
-    """Check the lifetime that the pod's token is to have, in seconds (EKS allows at most 24 hours)."""
-    return _within(seconds, 600, 86400, "token expiration")
-
-
-def _within(seconds: int, least: int, most: int, what: str) -> int:
-    if not least <= seconds <= most:
-        raise InvalidInput(f"{seconds} is not a valid {what}", reason=f"expected {least} to {most} seconds")
-    return seconds
+session_duration = seconds(3600, 43200, "session duration")
+"""A role's longest session."""
+token_expiration = seconds(600, 86400, "token expiration")
+"""The lifetime that the pod's token is to have: EKS allows at most 24 hours."""
 
 
 def token_seconds(text: str) -> int:

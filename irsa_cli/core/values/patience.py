@@ -36,15 +36,12 @@ class Patience(Protocol):
     @property
     def remaining(self) -> float:
         """Seconds until its time limit."""
-        ...
 
     def pause(self, seconds: float) -> None:
         """Wait; raises if it must stop, or if its time is over."""
-        ...
 
     def assure(self) -> None:
         """Raise when it must not write (any more): asked before each attempt of a write."""
-        ...
 
 
 class Stopped(IrsaError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -108,6 +109,12 @@ def caller_name(arn: str) -> str:
 def moment(at: datetime | None) -> str:
     """A time to the minute; '' if it is unknown."""
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else ""
+
+
+def listed(texts: Iterable[str], most: int = 10) -> list[str]:
+    """The first of them, and how many more there are."""
+    found = list(texts)
+    return found if len(found) <= most else [*found[:most], f"and {len(found) - most} more"]
 
 
 def plural(number: int, what: str) -> str:

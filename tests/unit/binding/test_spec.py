@@ -5,16 +5,25 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from irsa_cli.core.binding.spec import (
-    NOT_IN_DIGEST,
-    BindingSpec,
-    DesiredState,
-    Options,
-    desired_state_of,
-    digest,
-)
+from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of, digest
 from irsa_cli.core.config.model import Binding
 from tests.unit.planning.desired_states import CLUSTER, desired
+
+NOT_IN_DIGEST: dict[str, str] = {
+    "cluster": "a tag of the role has it",
+    "namespace": "a tag of the role has it",
+    "name": "a tag of the role has it",
+    "role_arn": "the digest is on this role, and an annotation has the ARN",
+    "subject_pattern": "the trust policy has it",
+    "chain": "an inline policy and annotations have it",
+    "aws_config_map": "an annotation has it",
+    "creates_account": "an existing ServiceAccount is not compared",
+    "unsaid": "fields without a value create nothing",
+    **dict.fromkeys(
+        (item.name for item in fields(Options)), "permissions of the run do not change what it creates"
+    ),
+}
+"""The fields of `DesiredState` that are not in the digest, and why."""
 
 
 class Watched:

@@ -180,7 +180,8 @@ def test_what_is_bound_elsewhere_is_named_with_what_it_grants() -> None:
         "addons fsx: podIdentityAssociations",
         "addonsConfig: autoApplyPodIdentityAssociations",
         "karpenter: version v1; withSpotInterruptionQueue",
-        "managedNodeGroups workers iam: attachPolicyARNs arn:aws:iam::aws:policy/Y; withAddonPolicies autoScaler",
+        "managedNodeGroups workers iam: attachPolicyARNs arn:aws:iam::aws:policy/Y;"
+        " withAddonPolicies autoScaler",
         "capabilities ack: attachPolicyARNs arn:aws:iam::aws:policy/Z",
         "iamIdentityMappings: arn arn:aws:iam::111122223333:role/admin; groups system:masters",
     ]
