@@ -42,7 +42,7 @@ from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import read_provider, with_role
-from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read.observe import current_account, read_association
 from irsa_cli.usecases.read.pod_identity_support import notes_of_support, support_of
 from irsa_cli.usecases.read.readable import check_namespace, read
 from irsa_cli.usecases.read.users_of_pods import probe
@@ -115,10 +115,9 @@ def _names(connection: Connection, namespace: str) -> list[str]:
 
 def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdentity:
     """A ServiceAccount with its role and its association; raises `Refused` if irsa must not change them."""
-    eks = connection.aws.client("eks")
     with ThreadPoolExecutor(2) as pool:
         provider = pool.submit(read_provider, connection)
-        given = pool.submit(bindings.association, eks, connection.cluster.name, namespace, name, whole=True)
+        given = pool.submit(read_association, connection, namespace, name)
         body = connection.kube.service_account(namespace, name)
     account, association = NamedServiceAccount(connection, namespace, name), given.result()
     if body is None:
