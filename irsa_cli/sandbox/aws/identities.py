@@ -358,7 +358,12 @@ def _place(spec: ClusterSpec) -> str:
 
 
 def _set_options(association: Association, asked: dict[str, Any]) -> Association:
-    association.update({key: asked[key] for key in _OPTIONS if key in asked})
+    """Set what the call names; what it empties is as if it had never been set."""
+    for key in _OPTIONS:
+        if asked.get(key) == "":
+            association.pop(key, None)
+        elif key in asked:
+            association[key] = asked[key]
     if association.get("targetRoleArn"):
         association.setdefault("externalId", str(uuid.uuid4()))
     return association
