@@ -17,7 +17,6 @@ from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import ROLLED, Pod, owner_of
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -89,7 +88,8 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
                 continue
             moving = _Moving(connection, request, name, stop, support)
             work = moving.report if request.status else moving.run
-            result = attempt("", partial(locks.run, work, settings, [moving.lock], stop.pause))
+            lock = binding_lock(request.namespace, name)
+            result = attempt("", partial(locks.run, work, settings, [lock], stop.pause))
             item = Item(connection.cluster.name, title, moving.described(result))
             done.items.append(item)
             tell(item)
@@ -146,11 +146,6 @@ class _Moving:
     ways: CurrentIdentity | None = None
     bodies: list[Json] = field(default_factory=list)
 
-    @property
-    def lock(self) -> Lock:
-        """The lock of the ServiceAccount."""
-        return binding_lock(self.request.namespace, self.name)
-
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
         request, title = self.request, f"{self.request.namespace}/{self.name}"
@@ -191,8 +186,13 @@ class _Moving:
             "serviceAccount": {"namespace": self.request.namespace, "name": self.name}
         }
         if self.ways is not None:
-            facts["role"] = {"arn": self.ways.role_arn, "created": False}
-            facts["migration"] = planning.as_json(self.request.to, self.ways)
+            found, pods = self.ways, self.ways.pods
+            facts["role"] = {"arn": found.role_arn, "created": False}
+            facts["migration"] = {
+                "to": self.request.to.value,
+                "ways": [way.value for way in IdentitySource if found.has(way)],
+                "pods": {way.value: [pod.name for pod in pods.get(way, ())] for way in IdentitySource},
+            }
         return replace(result, cluster=self.connection.cluster, facts=facts)
 
     def _read(self) -> CurrentIdentity:
