@@ -66,8 +66,11 @@ class AssociationHandler(Settled):
         )
 
     def _is_back(self, change: Change, desired: AssociationState, run: Run) -> bool:
-        """Whether an association whose deletion is rolled back is there: never deleted, or again."""
-        found = read_until(lambda: self._read(change), lambda it: it is None or it.is_like(desired), run)
+        """Whether an association whose deletion is rolled back is there: never deleted, or again.
+
+        EKS may still show one that is deleted: only a creation tells, unless it stays.
+        """
+        found = read_until(lambda: self._read(change), lambda it: it is None, run)
         if found is not None and not found.is_like(desired):
             raise conflict(change, f"association {found.id} is there instead")
         return found is not None

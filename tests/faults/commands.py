@@ -189,7 +189,7 @@ def _file(stage: FaultStage) -> None:
 
 
 def _association_file(stage: FaultStage) -> None:
-    """Configurations: an association with another session policy than `create-sa` gives it, and a new one."""
+    """An association with another session policy than `create-sa` gives it, a new one, and both ways."""
     entry = {"namespace": NAMESPACE, "serviceAccountName": "app", "createServiceAccount": True}
     policies = {
         "permissionPolicyARNs": [MANAGED[1]],
@@ -205,6 +205,19 @@ def _association_file(stage: FaultStage) -> None:
             "iam": {"podIdentityAssociations": [association]},
         }
         (stage.folder / f"{name}.json").write_text(json.dumps(document))
+    both = {
+        "apiVersion": "irsa/v1",
+        "kind": "Bindings",
+        "metadata": {"name": stage.cluster},
+        "serviceAccounts": [
+            {
+                "metadata": {"name": "app", "namespace": NAMESPACE},
+                "attachPolicyARNs": [READ_ONLY],
+                "also": "pod-identity",
+            }
+        ],
+    }
+    (stage.folder / "also.json").write_text(json.dumps(both))
 
 
 def _saved(*arguments: str) -> Callable[[FaultStage], None]:
@@ -841,6 +854,16 @@ COMMANDS = {
             (_agent, _provider, _namespace, _bare_account, _bound(*_ONE)),
             marked=False,
             like_others=True,
+            followers=("delete-sa", "recover-all"),
+            makes=False,
+        ),
+        Command(
+            "apply-also-pod-identity",
+            ("apply", "-f", "also.json"),
+            (_agent, _provider, _namespace, _association_file, _bound(*_ONE)),
+            marked=False,
+            like_others=True,
+            ways=ESSENTIAL,
             followers=("delete-sa", "recover-all"),
             makes=False,
         ),

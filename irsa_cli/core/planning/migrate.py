@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
 
 from irsa_cli.core.binding.changes import account_changes
 from irsa_cli.core.binding.update_request import Pairing
@@ -86,11 +85,6 @@ class CurrentIdentity:
             found = plain  # With other subjects in one statement.
         kept = [marked, found if (self.is_own_role or others) and found != marked else None]
         return [item for item in kept if item is not None]
-
-    @property
-    def pod_statements(self) -> list[Document]:
-        """The statements that irsa wrote for EKS Pod Identity: with its mark, but on its own role."""
-        return self.in_that_form(marked=not self.is_own_role)
 
     def in_that_form(self, *, marked: bool) -> list[Document]:
         """The statements in irsa's form for EKS Pod Identity. Without its mark, they can be of others."""
@@ -276,7 +270,8 @@ def _retire_association(ways: CurrentIdentity, others: bool) -> tuple[Plan, list
     # irsa's annotation says by now that the role is complete.
     marked = wrote(pair.account.annotations, states.ROLE_ARN_ANNOTATION)
     commit = _commit(ways, None) if marked else []
-    return Plan.of(gone, [*_without(ways, ways.pod_statements, notes), *commit]), notes
+    written = ways.in_that_form(marked=not ways.is_own_role)
+    return Plan.of(gone, [*_without(ways, written, notes), *commit]), notes
 
 
 def _without(ways: CurrentIdentity, unwanted: Sequence[Document], notes: list[str]) -> list[Change]:
@@ -360,12 +355,3 @@ def warnings(
     if to is IdentitySource.POD_IDENTITY:
         found += [f"pods mount volumes of {it}: {_DRIVERS[it]}" for it in sorted({*drivers} & {*_DRIVERS})]
     return found
-
-
-def as_json(to: IdentitySource, ways: CurrentIdentity) -> dict[str, Any]:
-    """The part of a result that is about the migration."""
-    return {
-        "to": to.value,
-        "ways": [way.value for way in IdentitySource if ways.has(way)],
-        "pods": {way.value: [pod.name for pod in ways.pods.get(way, ())] for way in IdentitySource},
-    }

@@ -279,6 +279,9 @@ class Associations(_OfClusters):
 
     def _changed(self, association: Json, asked: Json) -> Json:
         association |= {key: asked[key] for key in ("roleArn", *_OPTIONS) if key in asked}
+        for key in _OPTIONS:
+            if association.get(key) == "":
+                del association[key]  # What the call empties is as if it had never been set.
         association["modifiedAt"] = int(time.time())
         if association.get("targetRoleArn"):
             association.setdefault("externalId", str(uuid.uuid4()))

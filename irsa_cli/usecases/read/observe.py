@@ -109,9 +109,8 @@ def read_association(connection: Connection, namespace: str, name: str) -> Assoc
 
 def external_id_notes(connection: Connection, namespace: str, name: str, target: str) -> list[str]:
     """The external ID that EKS sends to an association's target role: EKS chooses it."""
-    names = (connection.cluster.name, namespace, name)
     try:
-        found = bindings.association(connection.aws.client("eks"), *names, whole=True) if target else None
+        found = read_association(connection, namespace, name) if target else None
     except ServiceError as error:
         return [f"the external ID of the association could not be read: {error.code}"]
     if found is None or not found.external_id:

@@ -17,7 +17,6 @@ from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import ROLLED, Pod, owner_of
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -42,7 +41,7 @@ from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import read_provider, with_role
-from irsa_cli.usecases.read.observe import current_account
+from irsa_cli.usecases.read.observe import current_account, read_association
 from irsa_cli.usecases.read.pod_identity_support import notes_of_support, support_of
 from irsa_cli.usecases.read.readable import check_namespace, read
 from irsa_cli.usecases.read.users_of_pods import probe
@@ -89,7 +88,8 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
                 continue
             moving = _Moving(connection, request, name, stop, support)
             work = moving.report if request.status else moving.run
-            result = attempt("", partial(locks.run, work, settings, [moving.lock], stop.pause))
+            lock = binding_lock(request.namespace, name)
+            result = attempt("", partial(locks.run, work, settings, [lock], stop.pause))
             item = Item(connection.cluster.name, title, moving.described(result))
             done.items.append(item)
             tell(item)
@@ -115,10 +115,9 @@ def _names(connection: Connection, namespace: str) -> list[str]:
 
 def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdentity:
     """A ServiceAccount with its role and its association; raises `Refused` if irsa must not change them."""
-    eks = connection.aws.client("eks")
     with ThreadPoolExecutor(2) as pool:
         provider = pool.submit(read_provider, connection)
-        given = pool.submit(bindings.association, eks, connection.cluster.name, namespace, name, whole=True)
+        given = pool.submit(read_association, connection, namespace, name)
         body = connection.kube.service_account(namespace, name)
     account, association = NamedServiceAccount(connection, namespace, name), given.result()
     if body is None:
@@ -146,11 +145,6 @@ class _Moving:
     support: Callable[[], PodIdentitySupport]
     ways: CurrentIdentity | None = None
     bodies: list[Json] = field(default_factory=list)
-
-    @property
-    def lock(self) -> Lock:
-        """The lock of the ServiceAccount."""
-        return binding_lock(self.request.namespace, self.name)
 
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
@@ -192,8 +186,13 @@ class _Moving:
             "serviceAccount": {"namespace": self.request.namespace, "name": self.name}
         }
         if self.ways is not None:
-            facts["role"] = {"arn": self.ways.role_arn, "created": False}
-            facts["migration"] = planning.as_json(self.request.to, self.ways)
+            found, pods = self.ways, self.ways.pods
+            facts["role"] = {"arn": found.role_arn, "created": False}
+            facts["migration"] = {
+                "to": self.request.to.value,
+                "ways": [way.value for way in IdentitySource if found.has(way)],
+                "pods": {way.value: [pod.name for pod in pods.get(way, ())] for way in IdentitySource},
+            }
         return replace(result, cluster=self.connection.cluster, facts=facts)
 
     def _read(self) -> CurrentIdentity:

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from irsa_cli.aws import bindings, iam
+from irsa_cli.aws import iam
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
@@ -186,9 +186,9 @@ class _Updating:
 
     def _checked(self, pair: Pairing) -> Pairing:
         """With the association, if it is needed; raises `Refused` if it can't change as requested."""
-        update, eks = self.request.update, self.connection.aws.client("eks")
+        update = self.request.update
         if pair.association is None and (update.also_pod_identity or update.session_policy is not None):
-            found = bindings.association(eks, pair.cluster.name, pair.namespace, pair.name, whole=True)
+            found = observe.read_association(self.connection, pair.namespace, pair.name)
             pair = replace(pair, association=found)
         association.check(update, pair, verify=self.request.verify)
         return pair
