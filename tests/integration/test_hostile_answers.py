@@ -11,8 +11,7 @@ from typing import Any
 import kubernetes.client
 import pytest
 
-from irsa_cli.aws.errors import call
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.errors import DeadlineExceeded, IrsaError, Outcome, ServiceError

@@ -21,10 +21,19 @@ from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Res
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain
 from irsa_cli.core.values.shown import redacted
-from irsa_cli.transaction.earlier import Covers, command_of, everything, interrupted_runs, leaves, supersede
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Event, Handler, Interrupted, Leftover, Report, Run, Step
-from irsa_cli.transaction.reading import check_place, prune, read
+from irsa_cli.transaction.reading import (
+    Covers,
+    check_place,
+    command_of,
+    everything,
+    interrupted_runs,
+    leaves,
+    prune,
+    read,
+    supersede,
+)
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target

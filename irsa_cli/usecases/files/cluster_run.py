@@ -19,7 +19,7 @@ from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.transaction.earlier import supersede
+from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
@@ -33,8 +33,7 @@ from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_ca
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
 from irsa_cli.usecases.files.groundwork import SharedParts, SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
-from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
-from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.locks.locks import Locks, LocksAhead, binding_lock, take_ahead, when_needed
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa

@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.errors import call
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects import parsing
@@ -17,7 +16,7 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.policies.operators import like
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.described_associations import runs_agent
+from irsa_cli.usecases.read.associations import runs_agent
 from irsa_cli.usecases.read.readable import read
 
 

@@ -42,9 +42,8 @@ from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.earlier import supersede
 from irsa_cli.transaction.protocol import Leftover
-from irsa_cli.transaction.reading import check_place, read
+from irsa_cli.transaction.reading import check_place, read, supersede
 from irsa_cli.transaction.recover import is_running, record_found, stories, takes_back
 from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller

@@ -46,9 +46,8 @@ from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.read.associations import unread
+from irsa_cli.usecases.read.associations import Given, described, unread
 from irsa_cli.usecases.read.bindings import naming_roles
-from irsa_cli.usecases.read.described_associations import Given, described
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
 from irsa_cli.usecases.read.readable import read

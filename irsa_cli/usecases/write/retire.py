@@ -32,7 +32,7 @@ from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.patience import current, extend
 from irsa_cli.core.values.shown import plural
-from irsa_cli.transaction.earlier import supersede
+from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -41,8 +41,7 @@ from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, result_of,
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.ahead import when_needed
-from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.write import delete_sa

@@ -25,9 +25,8 @@ from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
-from irsa_cli.transaction.earlier import command_of, interrupted_runs
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
