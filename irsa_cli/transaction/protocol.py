@@ -59,7 +59,6 @@ class Fence(Protocol):
 
     def check(self, *, back: bool) -> None:
         """Raise `LockLost` when nothing may be written; `back`: nor be taken back."""
-        ...
 
 
 class Run:
@@ -139,19 +138,15 @@ class Handler(Protocol):
         With a claim, only what the claim's run made is touched. Raises `Conflict` when neither state
         is there, `ServiceError` when the call failed (its `outcome` says whether it may have acted).
         """
-        ...
 
     def look(self, change: Change, transaction: str) -> bool:
         """Whether the state after the change exists, by this run if marked; raises `ServiceError`."""
-        ...
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """Note that an earlier process applied it `ago` seconds before: older states are late reads."""
-        ...
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """Why somebody else relies on the object (`ours`: it is in effect), or ''; raises `ServiceError`."""
-        ...
 
 
 def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> Applied:
