@@ -228,15 +228,10 @@ class Leftover:
 def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
     """The end of a rollback, for the journal; and, if another run then held the lock, that fact."""
     taken = any(isinstance(item.error, LockLost) and item.error.taken_over for item in leftovers)
-    return {"outcome": outcome_of(leftovers), **({TAKEN_OVER: True} if taken else {})}
-
-
-def outcome_of(leftovers: Sequence[Leftover]) -> str:
-    """How a rollback ended; it is also complete if every leftover is only reported."""
-    if not all(item.is_only_reported for item in leftovers):
-        return "incomplete"
     used = any(isinstance(item.error, Claimed) for item in leftovers)
-    return "superseded" if used else "rolled-back"
+    complete = "superseded" if used else "rolled-back"  # Also if every leftover is only reported.
+    outcome = complete if all(item.is_only_reported for item in leftovers) else "incomplete"
+    return {"outcome": outcome, **({TAKEN_OVER: True} if taken else {})}
 
 
 @dataclass

@@ -128,7 +128,7 @@ class _Demo:
         import botocore.exceptions
 
         other = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other"}}
-        self._connection.kube.create_service_account("backend", other)
+        self._connection.kube.create("serviceaccounts", "backend", other)
         try:
             sts.assume_role_with_web_identity(
                 RoleArn=role_arn, RoleSessionName="other", WebIdentityToken=self._token("other")

@@ -234,7 +234,11 @@ def execute(
         stoppable(run, settings.note, context.way) if settings.group is None else settings.group.holding(run)
     )
     with hearing:
-        _tell_of_place(settings)
+        if settings.group is None:
+            try:
+                check_place(settings.state_dir)
+            except RefusedJournal as error:
+                settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
         with closing(open_journal(plan, run, settings, context, gate)) as journal:
             report = transaction_of(plan, connection, settings, journal, run).execute(
                 None if gate is None else lambda: gate(run)
@@ -279,16 +283,6 @@ def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:
     kube = connection.kube if connection.asks_cluster else None
     found = handlers(connection.iam, kube, connection.iam_of_target, connection.aws.client("eks"))
     return found if connection.gone is None else {**found, **vanished()}
-
-
-def _tell_of_place(settings: Settings) -> None:
-    """Say where `irsa recover` would not take the journal for this user's own."""
-    if settings.group is not None:
-        return
-    try:
-        check_place(settings.state_dir)
-    except RefusedJournal as error:
-        settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
 
 
 def result_of_report(

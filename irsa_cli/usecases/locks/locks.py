@@ -30,8 +30,6 @@ T = TypeVar("T")
 RELEASING = 8
 """How many runs release their locks at the same time, while others continue."""
 
-UNREACHED = "Running without a lock: this command does not call the Kubernetes API."
-
 
 def binding_lock(namespace: str, name: str) -> Lock:
     """The lock of a ServiceAccount and its own objects, whether it exists or not."""
@@ -53,7 +51,10 @@ class Locks:
     @contextmanager
     def of(cls, connection: Connection, settings: Settings, command: Command) -> Iterator[Locks]:
         """While the command works in this cluster; a missing lock is reported once."""
-        if not _takes_any(connection, settings):
+        wanted = settings.lock.enabled and not settings.dry_run
+        if wanted and not connection.asks_cluster:
+            settings.note("Running without a lock: this command does not call the Kubernetes API.")
+        if not wanted or not connection.asks_cluster:
             yield cls(connection, None)
             return
         holder, cluster = this_holder(), connection.cluster
@@ -150,14 +151,6 @@ def locked(
         locks.holding(settings, wanted, when_needed=when_needed, meanwhile=meanwhile, pause=pause) as held,
     ):
         yield held
-
-
-def _takes_any(connection: Connection, settings: Settings) -> bool:
-    if settings.dry_run or not settings.lock.enabled:
-        return False
-    if not connection.asks_cluster:
-        settings.note(UNREACHED)
-    return connection.asks_cluster
 
 
 def pause_of(settings: Settings) -> Callable[[float], None]:

@@ -158,7 +158,7 @@ class Taker:
         """The names of Leases of other runs of this cluster, also ended ones; raises as `take`."""
         labels = f"{lease.MANAGED_BY}={lease.MANAGER},{lease.CLUSTER_LABEL}={self.writer.cluster}"
         try:
-            found = self.leases.leases(self.namespace, labels)
+            found = self.leases.leases(self.namespace, labels).items
         except ServiceError as error:
             raise denied(error, self.namespace) from error
         states = map(lease.LeaseState.read, found)

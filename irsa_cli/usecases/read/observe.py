@@ -228,7 +228,7 @@ def _rehearse(connection: Connection, desired: DesiredState) -> bool:
     made = desired.new_account
     body = service_account_body(desired.namespace, desired.name, made.labels, made.annotations)
     try:
-        connection.kube.create_service_account(desired.namespace, body, dry_run=True)
+        connection.kube.create("serviceaccounts", desired.namespace, body, dry_run=True)
     except ServiceError as error:
         if error.code == EXISTS:
             return True
@@ -356,7 +356,7 @@ def with_former(
 
 def named_config_maps(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:
     """The ConfigMap of a name, by that; empty if there is none."""
-    body = connection.kube.config_map(namespace, name)
+    body = connection.kube.one("configmaps", namespace, name)
     return {} if body is None else {name: found_config_map(body)}
 
 

@@ -238,7 +238,7 @@ class _Running:
             roles = retired.left_by(connection.iam, connection.cluster.arn)
             names = {role.account[0] for role in roles} - {""}
             asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
-            there = pool.map(lambda name: read(lambda: connection.kube.namespace(name)), asked)
+            there = pool.map(lambda name: read(lambda: connection.kube.one("namespaces", "", name)), asked)
             answers = dict(zip(asked, there, strict=True))
         unread = [f"namespace {name} was not read: {item.why}"
                   for name, item in answers.items() if isinstance(item, Unreadable)]  # fmt: skip

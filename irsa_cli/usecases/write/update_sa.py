@@ -82,7 +82,8 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
 def _update(connection: Connection, request: Request, settings: Settings) -> Result:
     account = f"{request.namespace}/{request.name}"
-    context = RunContext.of(Command.UPDATE_SA, connection, account, request=_digest(request.update))
+    digest = hashlib.sha256(json.dumps(asdict(request.update), sort_keys=True).encode()).hexdigest()[:16]
+    context = RunContext.of(Command.UPDATE_SA, connection, account, request=digest)
     earlier = earlier_runs(settings, context)
     updating = _Updating(connection, request, settings, context)
     asked = Question(connection, request.namespace, request.name)
@@ -92,10 +93,6 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
         role, annotated = result.facts["role"]["arn"], not updating.by_association
         asked.tell(result, request.namespace, request.name, role, annotated=annotated)
     return result
-
-
-def _digest(update: Update) -> str:
-    return hashlib.sha256(json.dumps(asdict(update), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def earlier_runs(settings: Settings, context: RunContext) -> list[Path]:
