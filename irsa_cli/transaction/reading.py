@@ -261,17 +261,13 @@ def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
 def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:
     """The unfinished transactions for this command (or `also`) and ServiceAccount with a dead process."""
     found = []
+    wanted = [about, *(about._replace(command=command) for command in also)]
     for path in journals(folder):
         with contextlib.suppress(JournalError, OSError):
-            if not looks_finished(path) and _is_of(read(path), about, also):
+            if not looks_finished(path) and not (story := read(path)).finished and story.about in wanted:
                 Journal.reopen(path).close()
                 found.append(path)
     return found
-
-
-def _is_of(story: Story, about: About, also: Collection[str]) -> bool:
-    wanted = [about, *(about._replace(command=command) for command in also)]
-    return not story.finished and story.about in wanted
 
 
 Covers = Callable[[Story, Change], bool]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.aws import bindings
 from irsa_cli.aws import cluster as eks
 from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.aws.session import WireLog as WireLog
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, UnexpectedCluster
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
     from irsa_cli.kube.client import Kube
-
-WireLog = Callable[[WireCall], None]
 
 
 @dataclass

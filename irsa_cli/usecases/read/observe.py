@@ -222,7 +222,7 @@ def current_account(body: Json) -> CurrentServiceAccount:
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:
     """Create the ServiceAccount as a dry run, to find missing RBAC; returns whether the namespace exists."""
-    from irsa_cli.changes.service_account import service_account_body
+    from irsa_cli.changes.kubernetes import namespace_body, service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
     made = desired.new_account
@@ -234,25 +234,18 @@ def _rehearse(connection: Connection, desired: DesiredState) -> bool:
             return True
         if error.code != NOT_FOUND:
             raise
-        if desired.create_namespace:
-            _rehearse_namespace(connection, desired)
-        return False
-    return True
-
-
-def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
-    from irsa_cli.changes.kubernetes import namespace_body
-    from irsa_cli.kube.errors import EXISTS
-
-    try:
-        body = namespace_body(desired.namespace, desired.new_namespace)
-        connection.kube.create("namespaces", "", body, dry_run=True)
-    except ServiceError as error:
-        if error.code != EXISTS:
-            raise
-        raise Conflict(
-            f"namespace {desired.namespace} was created by somebody else in the meantime"
-        ) from error
+    else:
+        return True
+    if desired.create_namespace:
+        try:
+            body = namespace_body(desired.namespace, desired.new_namespace)
+            connection.kube.create("namespaces", "", body, dry_run=True)
+        except ServiceError as error:
+            if error.code != EXISTS:
+                raise
+            theirs = f"namespace {desired.namespace} was created by somebody else in the meantime"
+            raise Conflict(theirs) from error
+    return False
 
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> PolicyVersions:
