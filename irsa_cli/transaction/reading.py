@@ -127,7 +127,6 @@ def _parsed(line: bytes) -> Any:
 
 
 def _begun(header: Mapping[str, Any]) -> Story:
-    """The story as it begins."""
     version = written.value(header, "version", written.NUMBER, "the header")
     if version != VERSION:
         raise written.UnknownState(f"version {version} of the journal")

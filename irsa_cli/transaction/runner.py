@@ -72,7 +72,6 @@ class Runner:
         return None
 
     def recall(self) -> None:
-        """See `Rollback.recall`."""
         self._rollback.recall(self._stages, self._run.transaction)
 
     def _has_committed(self, stage: Sequence[Tracked]) -> bool:
@@ -133,13 +132,15 @@ class Runner:
             with within(self._run) as calls:
                 applied = carry_out(self._rollback.handler(step.change), step.change, self._run, calls)
         except Exception as error:
-            if _did_not_act(error):
+            # Whether it is certain that the failed write neither was nor will be executed.
+            answered = isinstance(error, ServiceError) and error.outcome is not Outcome.UNKNOWN
+            if answered or isinstance(error, Conflict):
                 # An earlier process may have left something, whatever becomes of this attempt.
                 if not step.earlier:
                     step.record.refused = True
                     self._rollback.note("refused", step.index)
             # A stop comes between two calls: it tells nothing of a call before it that nobody answered.
-            elif (calls.given_up > 0) or not isinstance(error, Interrupted | DeadlineExceeded | LockLost):
+            elif calls.given_up > 0 or not isinstance(error, Interrupted | DeadlineExceeded | LockLost):
                 step.unanswered = time.monotonic()
             self._tell_failure(step, error, time.monotonic() - started)
             raise
@@ -237,10 +238,3 @@ def _commit(journal: Journal) -> None:
     # The desired state is reached: a journal that can't record it doesn't change that.
     with contextlib.suppress(JournalError):
         journal.event("outcome", outcome="committed")
-
-
-def _did_not_act(error: Exception) -> bool:
-    """Whether it is certain that the failed write neither was nor will be executed."""
-    if isinstance(error, ServiceError):
-        return error.outcome is not Outcome.UNKNOWN
-    return isinstance(error, Conflict)

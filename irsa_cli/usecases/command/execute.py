@@ -288,7 +288,6 @@ def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:
 def result_of_report(
     report: Report, cluster: Cluster, transaction: str, settings: Settings, way: str = ""
 ) -> Result:
-    """How a transaction ended, for the user."""
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
     lost = any(isinstance(item.error, LockLost) for item in report.leftovers)
     return Result(

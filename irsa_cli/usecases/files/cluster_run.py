@@ -287,7 +287,6 @@ class ClusterRun:
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
 
     def not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
-        """Entries of which nothing was done."""
         return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
 
     def _context(self, binding: object) -> RunContext:

@@ -129,7 +129,6 @@ class Locks:
     def run(
         self, work: Callable[[Settings], T], settings: Settings, wanted: Iterable[Lock], pause: Pause
     ) -> T:
-        """Do some work with these locks: see `holding`."""
         with self.holding(settings, wanted, pause=pause) as held:
             return work(held)
 

@@ -281,7 +281,6 @@ class LockRenewal:
             self.renew(list(self._held()))
 
     def renew(self, held: list[HeldLock]) -> None:
-        """Renew them, many at the same time."""
         all_at_once(self._taker.renew, held, RENEWING)
 
 

@@ -309,7 +309,7 @@ def targets(
 def read_target(connection: Connection, arn: str, *, judged: bool = False) -> FoundTarget:
     """The trust policy of a target role, or why it was not read; `judged`: with what it may do."""
     parsed = role_arn(arn)
-    if not connection.reaches_target(parsed.account):
+    if connection.session_of(parsed.account) is None:
         return FoundTarget(
             unread=f"there are no credentials for account {parsed.account}"
             " (--target-assume-role, --target-profile)"

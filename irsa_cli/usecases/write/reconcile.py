@@ -251,7 +251,6 @@ _PATHS = ("", "service-role/", "job-function/")
 
 
 def only_arns(policies: Iterable[str]) -> list[str]:
-    """Those that are full ARNs."""
     return [text for text in policies if text.startswith("arn:")]
 
 
@@ -268,7 +267,6 @@ def resolved(connection: Connection, policies: Iterable[str]) -> tuple[str, ...]
 
 
 def resolved_update(connection: Connection, update: Update) -> Update:
-    """The update with ARNs only."""
     attach, detach = resolved(connection, update.attach), resolved(connection, update.detach)
     for arn in {*attach} & {*detach}:
         raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")

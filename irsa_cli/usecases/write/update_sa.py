@@ -130,7 +130,6 @@ class _Updating:
     support_notes: list[str] = field(default_factory=list)
 
     def attempt(self) -> Result:
-        """One attempt."""
         with naming_caller(self.connection.caller):
             pair, notes = self._read()
             self.by_association = pair.has_association_only
