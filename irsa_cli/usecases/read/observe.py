@@ -24,7 +24,6 @@ from irsa_cli.core.plan.states import (
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
-    ProviderState,
 )
 from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
@@ -55,7 +54,10 @@ _SERVERS_OWN = (
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     """Read everything that the plan depends on; raises `ServiceError`, or `IrsaError` (no policy)."""
     with ThreadPoolExecutor(14) as pool:
-        provider = pool.submit(_provider, connection, desired)
+        # A provider elsewhere is in an account that this caller doesn't read.
+        is_home = desired.role_account == connection.cluster.home
+        wanted = (connection.iam, desired.identity.provider_arn) if is_home else ()
+        provider = pool.submit(reading.provider, *wanted) if wanted else None
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
         policies = pool.submit(check_policies, connection, desired.policies, boundary)
@@ -72,7 +74,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     # A ServiceAccount that is there needs no permission to create one.
     has_namespace = not needs_account or found_account is not None or rehearsal.result()
     return CurrentState(
-        provider=provider.result(),
+        provider=provider.result() if provider is not None else None,
         role=found_role,
         role_unreadable=unreadable,
         service_account=found_account,
@@ -161,12 +163,6 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
         return policy.TRUST_LIMIT
     size = policy.size(trust_policy.with_statement(role.state.trust, desired.own_statement))
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
-
-
-def _provider(connection: Connection, desired: DesiredState) -> ProviderState | None:
-    if desired.role_account != connection.cluster.home:
-        return None  # It lives in an account that this caller doesn't read.
-    return reading.provider(connection.iam, desired.identity.provider_arn)
 
 
 def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRole | None, str]:
