@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.bindings import provider_arns, unreadable
-from irsa_cli.aws.errors import call
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.iam import provider
-from irsa_cli.aws.paging import pages
 from irsa_cli.core.audit.estate import AuditedAssociation
 from irsa_cli.core.rbac.principals import AccessEntry
 from irsa_cli.core.values.errors import ServiceError

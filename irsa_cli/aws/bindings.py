@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from irsa_cli.aws.errors import call
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.iam import attached_policies, inline_policies, managed_policy, or_none
-from irsa_cli.aws.paging import pages
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.bindings import provider_arns
-from irsa_cli.aws.errors import call
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.iam import provider
 from irsa_cli.aws.listing import find_roles, list_roles
-from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
 from irsa_cli.core.values.arn import Arn, check_cluster

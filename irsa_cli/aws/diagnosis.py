@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-from irsa_cli.aws.errors import call, translate
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import call, pages, translate
 from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, VpcEndpoint
 from irsa_cli.core.inventory.bindings import BoundRole

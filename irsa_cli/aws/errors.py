@@ -1,11 +1,14 @@
-"""Translate failures of AWS calls. Decisions depend on codes only, never on messages: those are quoted."""
+"""Calls of AWS and lists to their ends; what their failures mean.
+
+Decisions depend on codes only, never on messages: those are quoted.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -16,7 +19,7 @@ from irsa_cli.aws.recent_writes import RecentWrites, recent_writes
 from irsa_cli.aws.shapes import OddAnswer, check
 from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.attempts import Overran, TooLarge, bounded, certificate_refused, validity_advice
-from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, ServiceError
 from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.patience import current, persist
 from irsa_cli.core.values.shown import redacted
@@ -312,3 +315,42 @@ def _advice_without_answer(error: Exception) -> tuple[str, ...]:
     ours = (botocore.exceptions.__name__, __name__)
     kinds = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ in ours)
     return next(((_WITHOUT_ANSWER[kind],) for kind in kinds if kind in _WITHOUT_ANSWER), ())
+
+
+MOST = 10_000
+"""Pages of one list; an account has 5,000 roles at most, and a page one at least."""
+
+
+def pages(method: Callable[..., Any], token: str, **parameters: Any) -> Iterator[Any]:
+    """The answers of a call that lists; `token` is the field for the next page, in answers and requests.
+
+    Raises `ServiceError` if the list does not end, `DeadlineExceeded` if time does first.
+    """
+    seen: set[str] = set()
+    more: dict[str, Any] = {}
+    while True:
+        page = call(method, **parameters, **more)
+        yield page
+        marker = page.get(token)
+        if page.get("IsTruncated") is False or not (marker or page.get("IsTruncated")):
+            return
+        if not marker:
+            raise _endless(method.__name__, "the answer is truncated, but has no marker")
+        if marker in seen or len(seen) >= MOST:
+            why = "the answer repeats the marker of an earlier page" if marker in seen else "too many pages"
+            raise _endless(method.__name__, why)
+        if current().remaining <= 0:
+            raise DeadlineExceeded(f"{method.__name__} timed out")
+        seen.add(marker)
+        more = {token: marker}
+
+
+def _endless(operation: str, reason: str) -> ServiceError:
+    return ServiceError(
+        f"can't read all pages of {operation}",
+        code="EndlessList",
+        service="aws",
+        operation=operation,
+        outcome=Outcome.REFUSED,
+        reason=reason,
+    )

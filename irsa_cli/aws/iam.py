@@ -10,8 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from irsa_cli.aws.errors import call
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.aws.shapes import unknown
 from irsa_cli.core.binding.current import CurrentRole

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, cast
 
-from irsa_cli.aws.errors import call
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.iam import or_none, role_of
-from irsa_cli.aws.paging import pages
 from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.policies.policy import Document

@@ -8,8 +8,7 @@ from datetime import datetime, timezone
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.aws.errors import call
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.objects.aws import TrailEvent
 from irsa_cli.core.objects.credentials import AGENT, is_own

@@ -54,8 +54,14 @@ class AssociationHandler(Settled):
         desired = expect(AssociationState, change.after)
         if change.before is not None:
             return self._update(change, expect(AssociationState, change.before), desired)
-        if claim is not None and self._is_back(change, desired, run):
-            return Applied(changed=False)
+        if claim is not None:
+            # Its deletion is rolled back: it was never deleted, or is there again. EKS may still show one
+            # that is deleted: only a creation tells, unless it stays.
+            back = read_until(lambda: self._read(change), lambda it: it is None, run)
+            if back is not None and not back.is_like(desired):
+                raise conflict(change, f"association {back.id} is there instead")
+            if back is not None:
+                return Applied(changed=False)
         return create_once(
             lambda: self._create(change, desired, run),
             lambda: self._read(change),
@@ -64,16 +70,6 @@ class AssociationHandler(Settled):
             conflict(change, "an association of that ServiceAccount was created"),
             exists=IN_USE,
         )
-
-    def _is_back(self, change: Change, desired: AssociationState, run: Run) -> bool:
-        """Whether an association whose deletion is rolled back is there: never deleted, or again.
-
-        EKS may still show one that is deleted: only a creation tells, unless it stays.
-        """
-        found = read_until(lambda: self._read(change), lambda it: it is None, run)
-        if found is not None and not found.is_like(desired):
-            raise conflict(change, f"association {found.id} is there instead")
-        return found is not None
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
         found = self._read(change)

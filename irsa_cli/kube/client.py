@@ -67,9 +67,6 @@ class Kube(Calls):
         body = {**_exactly(uid, resource_version), **({"dryRun": ["All"]} if dry_run else {})}
         self._call(f"delete {resource}", namespace, name, body=body)
 
-    def namespace(self, name: str) -> Json | None:
-        return self.one("namespaces", "", name)
-
     def namespaces(self) -> list[Json]:
         return self.all("namespaces")
 
@@ -82,9 +79,6 @@ class Kube(Calls):
 
     def service_accounts(self, namespace: str | None = None, selector: str = "") -> list[Json]:
         return self.all("serviceaccounts", namespace, selector)
-
-    def create_service_account(self, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
-        return self.create("serviceaccounts", namespace, body, dry_run=dry_run)
 
     def token(self, namespace: str, name: str, audience: str) -> str:
         """A token of the ServiceAccount (TokenRequest); the shortest lifetime that Kubernetes gives."""
@@ -112,9 +106,6 @@ class Kube(Calls):
         # A time as the API writes it: RFC 3339, UTC, whole seconds.
         expires = datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
         return TokenAnswer(str(status["token"]), expires.replace(tzinfo=timezone.utc))
-
-    def config_map(self, namespace: str, name: str) -> Json | None:
-        return self.one("configmaps", namespace, name)
 
     def pods(self, namespace: str | None = None, selector: str = "") -> list[Json]:
         return self.all("pods", namespace, selector)
@@ -165,11 +156,8 @@ class Kube(Calls):
         """
         return or_none(lambda: self._dated(Request("get leases", namespace, name)))
 
-    def leases(self, namespace: str, selector: str) -> list[Json]:
-        return self.all("leases", namespace, selector)
-
-    def dated_leases(self, namespace: str, selector: str) -> DatedList:
-        """The same, with the server's clock."""
+    def leases(self, namespace: str, selector: str) -> DatedList:
+        """The Leases with a label, with the server's clock."""
         return self._dated_list(Request("list leases", namespace, query={"labelSelector": selector}))
 
     def create_lease(self, namespace: str, body: Json) -> Dated:

@@ -1,22 +1,21 @@
 """The contents of a namespace that somebody added, of any kind, and the kinds that can't be read.
 
-Which kinds a cluster has is asked by API discovery: the aggregated documents (two calls) where the server has
-them, else those of each group (one call each).
+Which kinds a cluster has is asked by API discovery: the aggregated documents, two calls (Kubernetes 1.27).
 https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.calls import Json
 
 _AS = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
-AGGREGATED = ",".join([_AS.format("v2"), _AS.format("v2beta1"), "application/json"])
+AGGREGATED = ",".join([_AS.format("v2"), _AS.format("v2beta1")])
 _VIEWS = "metrics.k8s.io"
 """Groups that end so measure what is elsewhere."""
 _RECORDS = (("", "events"), ("events.k8s.io", "events"))
@@ -55,10 +54,10 @@ def read_contents(get: Get, namespace: str) -> Contents:
     Objects that belong to others that are named (the pods of a ReplicaSet) are left out, and an object that
     is seen in two API groups is named once. Raises ServiceError when the API server itself fails.
     """
-    kinds = namespaced_kinds(get)
-    unreadable = [f"{version} (its API server does not answer)" for version in kinds.unknown]
+    kinds, unknown = namespaced_kinds(get)
+    unreadable = [f"{version} (its API server does not answer)" for version in unknown]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        lists = list(pool.map(lambda kind: _list(get, kind, namespace), kinds.listable))
+        lists = list(pool.map(lambda kind: _list(get, kind, namespace), kinds))
     first: dict[str, _Found] = {}
     for listed in lists:
         if isinstance(listed, str):
@@ -122,35 +121,25 @@ class Listable:
         return f"{base}/{self.version}/namespaces/{namespace}/{self.resource}"
 
 
-@dataclass(frozen=True)
-class Kinds:
-    """The namespaced kinds; `unknown` are group versions that nobody can list now."""
+def namespaced_kinds(get: Get) -> tuple[list[Listable], list[str]]:
+    """All kinds that can be listed in a namespace, and the group versions that nobody can list now.
 
-    listable: tuple[Listable, ...]
-    unknown: tuple[str, ...]
-
-
-def namespaced_kinds(get: Get) -> Kinds:
-    """All kinds that can be listed in a namespace, in the preferred version; raises ServiceError."""
+    Each kind in its preferred version. Raises ServiceError, also for a server without aggregated discovery.
+    """
     unknown: list[str] = []
     found: dict[tuple[str, str], Listable] = {}
     for root in ("/api", "/apis"):
-        document = get(f"get {root}", root, accept=AGGREGATED)
-        read = _aggregated if document.get("kind") == "APIGroupDiscoveryList" else _one_by_one
-        for kind in read(get, root, document, unknown):
+        for kind in _kinds(get(f"get {root}", root, accept=AGGREGATED), unknown):
             if (kind.group, kind.resource) not in _RECORDS:
                 found.setdefault((kind.group, kind.resource), kind)
-    return Kinds(tuple(found.values()), tuple(unknown))
+    return [*found.values()], unknown
 
 
-def _is_view(group: str) -> bool:
-    return group == _VIEWS or group.endswith(f".{_VIEWS}")
-
-
-def _aggregated(_: Get, __: str, document: Json, unknown: list[str]) -> Iterator[Listable]:
+def _kinds(document: Json, unknown: list[str]) -> Iterator[Listable]:
     for group in document.get("items") or []:
         name = (group.get("metadata") or {}).get("name", "")
-        for version in [] if _is_view(name) else group.get("versions") or []:
+        is_view = name == _VIEWS or name.endswith(f".{_VIEWS}")
+        for version in [] if is_view else group.get("versions") or []:
             if version.get("freshness") == "Stale":
                 # An aggregated API server that does not answer: what it has is unknown, or old.
                 unknown.append(f"{name}/{version['version']}")
@@ -159,31 +148,3 @@ def _aggregated(_: Get, __: str, document: Json, unknown: list[str]) -> Iterator
                 if item.get("scope") == "Namespaced" and "list" in item.get("verbs", ()):
                     kind = (item.get("responseKind") or {}).get("kind") or item["resource"]
                     yield Listable(name, version["version"], item["resource"], kind)
-
-
-def _one_by_one(get: Get, root: str, document: Json, unknown: list[str]) -> Iterator[Listable]:
-    """The documents of servers before 1.27; `root`'s own only names the groups."""
-    for group, version in _versions(document):
-        path = f"{root}/{group}/{version}" if group else f"{root}/{version}"
-        try:
-            listed = get(f"get {path}", path).get("resources") or []
-        except ServiceError as error:
-            if not group or error.outcome is Outcome.NOT_SENT or not error.status:
-                raise
-            unknown.append(f"{group}/{version}")
-            continue
-        for item in listed:
-            if item.get("namespaced") and "list" in item.get("verbs", ()) and "/" not in item["name"]:
-                yield Listable(group, version, item["name"], item["kind"])
-
-
-def _versions(document: Json) -> Sequence[tuple[str, str]]:
-    """Groups and versions, the preferred one of each group first, without views."""
-    if "versions" in document:
-        return [("", version) for version in document["versions"]]
-    found = []
-    for group in document.get("groups") or []:
-        preferred = (group.get("preferredVersion") or {}).get("version")
-        versions = sorted((item["version"] for item in group["versions"]), key=lambda v: v != preferred)
-        found += [(group["name"], version) for version in versions if not _is_view(group["name"])]
-    return found

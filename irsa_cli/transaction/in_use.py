@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.errors import Claimed, ServiceError, Waits
@@ -61,23 +61,16 @@ def together(one: InUse | None, other: InUse | None) -> InUse | None:
     return replace(first, ended=ended, roles=roles)
 
 
+@dataclass
 class Survey:
     """Asks, before a rollback begins, who counts on what its run made; for a mark, `late_seconds` long."""
 
-    def __init__(
-        self,
-        steps: Sequence[Tracked],
-        handler: Callable[[Change], Handler],
-        run: Run,
-        *,
-        late_seconds: float,
-    ) -> None:
-        self._steps = steps
-        self._handler = handler
-        self._run = run
-        self._late_seconds = late_seconds
-        self._silent: dict[int, Exception] = {}
-        """Why nothing could be read of a step."""
+    steps: Sequence[Tracked]
+    handler: Callable[[Change], Handler]
+    run: Run
+    late_seconds: float
+    silent: dict[int, Exception] = field(default_factory=dict)
+    """Why nothing could be read of a step."""
 
     def ask(self) -> InUse | None:
         """Why somebody else counts on what the run made.
@@ -91,12 +84,12 @@ class Survey:
             try:
                 why = self._claimed(step)
             except Exception as error:  # Also a bug in a handler: it proves nothing.
-                self._silent[step.index] = error
+                self.silent[step.index] = error
                 return
             if why:
                 found.append((step, why))
 
-        in_parallel(ask, self._steps)
+        in_parallel(ask, self.steps)
         if not found:
             return self._unread()
         found.sort(key=lambda item: item[0].index)
@@ -108,7 +101,7 @@ class Survey:
     def _has_ended(self, found: Sequence[Tracked]) -> bool:
         """Whether who counts on them has come to its end: by what every run writes last, for those roles."""
         last = [step for step in found if step.change.kind.traits.ends_runs]
-        last = last or [step for step in self._steps if self._is_back(step)]
+        last = last or [step for step in self.steps if self._is_back(step)]
         bound = frozenset[str]().union(*(step.change.roles for step in last))
         roles = frozenset[str]().union(*(step.change.roles for step in found))
         return bool(last) and (not bound or roles <= bound)
@@ -119,48 +112,48 @@ class Survey:
         if not lost or not step.record.done or not step.record.needs_undo:
             return False
         back = step.change.inverse
-        with contextlib.suppress(ServiceError), within(self._run):
-            return bool(self._handler(back).claimed(back, self._run.transaction, ours=False))
+        with contextlib.suppress(ServiceError), within(self.run):
+            return bool(self.handler(back).claimed(back, self.run.transaction, ours=False))
         return False
 
     def _claimed(self, step: Tracked) -> str:
         """Why somebody else relies on an object; irsa waits for a mark that decides: IAM may recover."""
         ours = step.record.needs_undo and step.state != "left"
-        until, waits = time.monotonic() + self._late_seconds, pauses()
+        until, waits = time.monotonic() + self.late_seconds, pauses()
         while True:
             try:
-                with within(self._run):
-                    return self._handler(step.change).claimed(step.change, self._run.transaction, ours=ours)
+                with within(self.run):
+                    return self.handler(step.change).claimed(step.change, self.run.transaction, ours=ours)
             except ServiceError as error:
                 waits_for_it = step.change.kind.traits.owner_decides and error.transient and ours
-                if not waits_for_it or time.monotonic() >= until or self._run.remaining <= 0:
+                if not waits_for_it or time.monotonic() >= until or self.run.remaining <= 0:
                     raise
-            time.sleep(min(next(waits), max(self._run.remaining, 0)))
+            time.sleep(min(next(waits), max(self.run.remaining, 0)))
 
     def _unread(self) -> InUse | None:
         """Checks without an answer, which must not count as a no."""
-        traits = [step.change.kind.traits for step in self._steps if step.record.needs_undo]
+        traits = [step.change.kind.traits for step in self.steps if step.record.needs_undo]
         # Whether it gives this run a role that another run has begun.
         goes_on = any(it.takes_over and it.owner_decides for it in traits)
-        last = [step for step in self._steps if step.change.kind.traits.ends_runs]
-        silent = [step for step in last if step.index in self._silent]
+        last = [step for step in self.steps if step.change.kind.traits.ends_runs]
+        silent = [step for step in last if step.index in self.silent]
         if not goes_on or not silent:
             return self._unmarked()
-        error = self._silent[silent[0].index]
+        error = self.silent[silent[0].index]
         return InUse(f"irsa can't check whether another run has finished: {error}", unread=True)
 
     def _unmarked(self, known: Collection[str] = ()) -> InUse | None:
         """Checks without an answer for roles that are not `known`: their present owner."""
         silent = [
             step
-            for step in self._steps
+            for step in self.steps
             if step.change.kind.traits.owner_decides
             and step.record.needs_undo
-            and step.index in self._silent
+            and step.index in self.silent
             and step.change.roles.isdisjoint(known)
         ]
         if not silent:
             return None
         roles = frozenset[str]().union(*(step.change.roles for step in silent))
-        error = self._silent[silent[0].index]
+        error = self.silent[silent[0].index]
         return InUse(f"irsa can't check who owns it now: {error}", unread=True, roles=roles)

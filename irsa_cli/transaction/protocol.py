@@ -59,7 +59,6 @@ class Fence(Protocol):
 
     def check(self, *, back: bool) -> None:
         """Raise `LockLost` when nothing may be written; `back`: nor be taken back."""
-        ...
 
 
 class Run:
@@ -139,19 +138,15 @@ class Handler(Protocol):
         With a claim, only what the claim's run made is touched. Raises `Conflict` when neither state
         is there, `ServiceError` when the call failed (its `outcome` says whether it may have acted).
         """
-        ...
 
     def look(self, change: Change, transaction: str) -> bool:
         """Whether the state after the change exists, by this run if marked; raises `ServiceError`."""
-        ...
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """Note that an earlier process applied it `ago` seconds before: older states are late reads."""
-        ...
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """Why somebody else relies on the object (`ours`: it is in effect), or ''; raises `ServiceError`."""
-        ...
 
 
 def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> Applied:
@@ -233,15 +228,10 @@ class Leftover:
 def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
     """The end of a rollback, for the journal; and, if another run then held the lock, that fact."""
     taken = any(isinstance(item.error, LockLost) and item.error.taken_over for item in leftovers)
-    return {"outcome": outcome_of(leftovers), **({TAKEN_OVER: True} if taken else {})}
-
-
-def outcome_of(leftovers: Sequence[Leftover]) -> str:
-    """How a rollback ended; it is also complete if every leftover is only reported."""
-    if not all(item.is_only_reported for item in leftovers):
-        return "incomplete"
     used = any(isinstance(item.error, Claimed) for item in leftovers)
-    return "superseded" if used else "rolled-back"
+    complete = "superseded" if used else "rolled-back"  # Also if every leftover is only reported.
+    outcome = complete if all(item.is_only_reported for item in leftovers) else "incomplete"
+    return {"outcome": outcome, **({TAKEN_OVER: True} if taken else {})}
 
 
 @dataclass

@@ -3,6 +3,8 @@
 A journal may be another version's, or damaged: it is read field by field, and either understood or refused by
 a `JournalError`. Additional keys in the header or the context are ignored; a change or a step that is not
 understood is not.
+
+Also of interrupted runs for the same object as a later run, which continues from them.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.transaction.journal import SEAL, VERSION, Journal, JournalError, bytes_of, refused
 from irsa_cli.transaction.private import NotPrivate, check_folder, is_sealed, open_own
 from irsa_cli.transaction.story import (
@@ -26,10 +29,12 @@ from irsa_cli.transaction.story import (
     STEPS,
     TAKEN_OVER,
     TAKES_BACK,
+    About,
     Record,
     Story,
     is_plain,
     is_transaction,
+    recover_command,
 )
 
 LARGEST = 64 * 1024 * 1024
@@ -122,7 +127,6 @@ def _parsed(line: bytes) -> Any:
 
 
 def _begun(header: Mapping[str, Any]) -> Story:
-    """The story as it begins."""
     version = written.value(header, "version", written.NUMBER, "the header")
     if version != VERSION:
         raise written.UnknownState(f"version {version} of the journal")
@@ -251,3 +255,51 @@ def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
                 path.unlink()
         except (JournalError, OSError):
             continue
+
+
+def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:
+    """The unfinished transactions for this command (or `also`) and ServiceAccount with a dead process."""
+    found = []
+    wanted = [about, *(about._replace(command=command) for command in also)]
+    for path in journals(folder):
+        with contextlib.suppress(JournalError, OSError):
+            if not looks_finished(path) and not (story := read(path)).finished and story.about in wanted:
+                Journal.reopen(path).close()
+                found.append(path)
+    return found
+
+
+Covers = Callable[[Story, Change], bool]
+"""Whether what a change of a story is about is as a later run asked for it, and is not to be rolled back."""
+
+
+def everything(_story: Story, _change: Change) -> bool:
+    """A later run that asked for the same as the earlier one has left nothing of it."""
+    return True
+
+
+def leaves(story: Story, covers: Covers) -> bool:
+    """Whether something has to be rolled back all the same."""
+    return any(item.needs_undo and not covers(story, item.change) for item in story.records)
+
+
+def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
+    """Note that a later run has completed the work of these; returns those that stay unfinished."""
+    others = []
+    for path in paths:
+        with contextlib.suppress(JournalError), contextlib.closing(Journal.reopen(path)) as journal:
+            story = read(path)
+            if leaves(story, covers):
+                others.append(path)
+                # Note that what a later run counts on is not this transaction's any more.
+                for index, record in enumerate(story.records):
+                    if record.needs_undo and covers(story, record.change):
+                        journal.event("done", index, changed=False, identity={})
+            elif not story.finished:
+                journal.event("outcome", outcome="superseded")
+    return others
+
+
+def command_of(path: Path) -> str:
+    """The command that recovers a transaction, as its journal tells how it was reached."""
+    return recover_command(path.stem, read(path).to_paste)

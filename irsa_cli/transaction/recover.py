@@ -173,8 +173,3 @@ def unreadable(folder: Path) -> dict[str, JournalError]:
 def unfinished(folder: Path) -> list[tuple[Path, Story]]:
     """The transactions of this machine that neither committed nor were rolled back, oldest first."""
     return [(path, story) for path, story in stories(folder) if not story.finished]
-
-
-def history(folder: Path) -> list[Story]:
-    """All transactions of this machine, oldest first."""
-    return [story for _, story in stories(folder)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from irsa_cli.core.plan.changes import Change, Kind, waits
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Gone, MadeAgain, ServiceError, Waits
 from irsa_cli.core.values.patience import within
-from irsa_cli.transaction.in_use import InUse, Survey
+from irsa_cli.transaction.in_use import Survey
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import (
     Applied,
@@ -43,25 +44,20 @@ from irsa_cli.transaction.steps import (
 )
 
 
+@dataclass
 class Rollback:
     """Takes changes back, and looks for what nobody answered. Its time begins with the first of either."""
 
-    def __init__(
-        self,
-        handlers: Mapping[Kind, Handler],
-        journal: Journal,
-        listen: Listener,
-        *,
-        seconds: float = ROLLBACK_SECONDS,
-        fence: Fence | None = None,
-    ) -> None:
-        self._fence = fence
-        self._handlers = handlers
-        self._journal = journal
-        self._listen = harmless(listen)
-        self._seconds = seconds
-        self._late_seconds = late_seconds()
-        self._started: Run | None = None
+    _handlers: Mapping[Kind, Handler]
+    _journal: Journal
+    _listen: Listener
+    seconds: float = ROLLBACK_SECONDS
+    fence: Fence | None = None
+    _late_seconds: float = field(default_factory=late_seconds)
+    _started: Run | None = None
+
+    def __post_init__(self) -> None:
+        self._listen = harmless(self._listen)
 
     def handler(self, change: Change) -> Handler:
         return self._handlers[change.kind]
@@ -74,7 +70,7 @@ class Rollback:
     def _run(self, transaction: str) -> Run:
         """The rollback as a run, with a deadline of its own."""
         if self._started is None:
-            self._started = Run(transaction, self._seconds, fence=self._fence, back=True)
+            self._started = Run(transaction, self.seconds, fence=self.fence, back=True)
         return self._started
 
     def finish_unanswered(self, stage: Sequence[Tracked], transaction: str) -> bool:
@@ -109,32 +105,28 @@ class Rollback:
     def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
         """Roll back what needs it and nobody else relies on; returns what could not be rolled back."""
         run, steps = self._run(transaction), all_of(stages)
-        _note_recreated(steps, run)
-        survey = Survey(steps, self.handler, run, late_seconds=self._late_seconds)
+        for step in steps:
+            # An earlier rollback recreated an object: what was on it goes to the new one.
+            if step.record.undone and step.change.after is None and step.change.kind.traits.recreated:
+                run.made(step.change.inverse)
+        survey = Survey(steps, self.handler, run, self._late_seconds)
         leftovers: list[Leftover] = []
         in_use = survey.ask() if any(step.record.needs_undo for step in steps) else None
         for number, stage in reversed(list(enumerate(stages))):
-            todo: Sequence[Tracked] = [step for step in stage if step.record.needs_undo]
+            todo = [step for step in stage if step.record.needs_undo]
             if not todo:
                 continue
-            todo = self._without_kept(todo, in_use, leftovers)
+            if in_use is not None:
+                for step in filter(in_use.keeps, todo):
+                    self._leave(step, in_use.error(step), leftovers)
+                todo = [step for step in todo if not in_use.keeps(step)]
             todo = self._without_waiting(todo, steps, leftovers)
             earlier = sum(any(step.record.needs_undo for step in other) for other in stages[:number])
             parts = _for_all_last(todo)
             for later, part in zip(reversed(range(len(parts))), parts, strict=True):
-                turn = Turn.of(run, self._seconds, earlier + later)
+                turn = Turn.of(run, self.seconds, earlier + later)
                 in_parallel(partial(self._undo_step, turn=turn, leftovers=leftovers), part)
         return leftovers
-
-    def _without_kept(
-        self, todo: Sequence[Tracked], in_use: InUse | None, leftovers: list[Leftover]
-    ) -> Sequence[Tracked]:
-        """Those of a stage that nobody else counts on."""
-        if in_use is None:
-            return todo
-        for step in filter(in_use.keeps, todo):
-            self._leave(step, in_use.error(step), leftovers)
-        return [step for step in todo if not in_use.keeps(step)]
 
     def _without_waiting(
         self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
@@ -220,13 +212,6 @@ class Rollback:
         with contextlib.suppress(ServiceError):
             return self.handler(inverse).look(inverse, run.transaction)
         return False
-
-
-def _note_recreated(steps: Sequence[Tracked], run: Run) -> None:
-    """An earlier rollback recreated an object: what was on it goes to the new one."""
-    for step in steps:
-        if step.record.undone and step.change.after is None and step.change.kind.traits.recreated:
-            run.made(step.change.inverse)
 
 
 def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:

@@ -34,106 +34,26 @@ from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Stages, Tracked, all_of
 from irsa_cli.transaction.story import UNFINISHED, Story
 
 
-class Transaction:
-    """One run of a plan against the world."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        handlers: Mapping[Kind, Handler],
-        journal: Journal,
-        run: Run,
-        listen: Listener = lambda event: None,
-        rollback_seconds: float = ROLLBACK_SECONDS,
-    ) -> None:
-        self._journal = journal
-        self._transaction = run.transaction
-        self._listen = harmless(listen)
-        self._stages = tracking.of_plan(plan)
-        self._rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=run.fence)
-        self._runner = _Runner(self._stages, self._rollback, journal, run, listen)
-
-    def execute(self, gate: Callable[[], None] | None = None, *, ends_later: bool = False) -> Report:
-        """Run the plan to its end or back to its beginning; never raises for a failed change.
-
-        `ends_later`: a plan that is carried out is not the end yet, `end` is.
-        """
-        error = self._runner.execute(gate)
-        if error is None:
-            if not ends_later:
-                _commit(self._journal)
-            return tracking.report(self._stages, "committed", None, [])
-        self._listen(Event(Step.ROLLBACK, error=error))
-        leftovers = self._rollback.undo(self._stages, self._transaction)
-        self._rollback.note("outcome", **end_of(leftovers))
-        outcome = "incomplete" if leftovers else "rolled-back"
-        return tracking.report(self._stages, outcome, error, leftovers)
-
-    def release(self, stays: Callable[[Change], bool]) -> None:
-        """Note what is not to be rolled back any more, whatever becomes of the rest."""
-        for step in all_of(self._stages):
-            if step.record.needs_undo and stays(step.change):
-                step.record.changed = False
-                self._rollback.note("done", step.index, changed=False, identity={})
-
-    def end(self) -> Report:
-        """End a plan that `ends_later`: roll back what was not released, except objects in use."""
-        steps = all_of(self._stages)
-        leftovers = self._rollback.undo(self._stages, self._transaction)
-        stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
-        undone = bool(steps) and all(step.record.undone for step in steps)
-        outcome = "incomplete" if stuck else "rolled-back" if undone else "committed"
-        self._rollback.note("outcome", **{**end_of(leftovers), "outcome": outcome})
-        return tracking.report(self._stages, outcome, None, leftovers)
-
-
-def roll_forward(
-    path: Path, story: Story, handlers: Mapping[Kind, Handler], run: Run, listen: Listener
-) -> Report:
-    """Go on to the end of the plan; the report's outcome is `committed` or `unfinished`.
-
-    What the journal doesn't say is done is done now, and nothing is rolled back, whatever happens: that is
-    `irsa_cli.transaction.recover`'s business. `run` bears the transaction's own name, so that its marks are
-    known again. Raises `JournalError` when its process still lives, or did when `story` was read.
-    """
-    with reopened(path, story) as journal:
-        stages = tracking.to_go_on(story.stages, last_sent(path))
-        for step in all_of(stages):
-            if step.earlier and step.noted and step.change.action == "create":
-                run.made(step.change)
-        rollback = Rollback(handlers, journal, listen, fence=run.fence)
-        rollback.recall(stages, run.transaction)
-        error = _Runner(stages, rollback, journal, run, listen).execute()
-        if error is None:
-            _commit(journal)
-        return tracking.report(stages, "committed" if error is None else UNFINISHED, error, [])
-
-
-def _commit(journal: Journal) -> None:
-    # The desired state is reached: a journal that can't record it doesn't change that.
-    with contextlib.suppress(JournalError):
-        journal.event("outcome", outcome="committed")
-
-
-class _Runner:
+class Runner:
     """Carries out stages of steps, some of which an earlier process may have begun."""
 
     def __init__(
         self,
         stages: Stages,
-        rollback: Rollback,
+        handlers: Mapping[Kind, Handler],
         journal: Journal,
         run: Run,
         listen: Listener,
+        rollback_seconds: float = ROLLBACK_SECONDS,
     ) -> None:
         self._stages = stages
-        self._rollback = rollback
         self._journal = journal
         self._run = run
         self._listen = harmless(listen)
+        self._rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=run.fence)
         self._earlier = [step for step in all_of(stages) if step.earlier]
 
-    def execute(self, gate: Callable[[], None] | None = None) -> Exception | None:
+    def go_on(self, gate: Callable[[], None] | None = None) -> Exception | None:
         """Go to the end of the last stage; returns why not, if not."""
         for number, stage in enumerate(self._stages, 1):
             is_last = number == len(self._stages)
@@ -150,6 +70,9 @@ class _Runner:
             except Exception as error:
                 return None if is_last and self._has_committed(stage) else error
         return None
+
+    def recall(self) -> None:
+        self._rollback.recall(self._stages, self._run.transaction)
 
     def _has_committed(self, stage: Sequence[Tracked]) -> bool:
         """Whether the last stage is done after all, which reaches the desired state.
@@ -209,13 +132,15 @@ class _Runner:
             with within(self._run) as calls:
                 applied = carry_out(self._rollback.handler(step.change), step.change, self._run, calls)
         except Exception as error:
-            if _did_not_act(error):
+            # Whether it is certain that the failed write neither was nor will be executed.
+            answered = isinstance(error, ServiceError) and error.outcome is not Outcome.UNKNOWN
+            if answered or isinstance(error, Conflict):
                 # An earlier process may have left something, whatever becomes of this attempt.
                 if not step.earlier:
                     step.record.refused = True
                     self._rollback.note("refused", step.index)
             # A stop comes between two calls: it tells nothing of a call before it that nobody answered.
-            elif (calls.given_up > 0) or not isinstance(error, Interrupted | DeadlineExceeded | LockLost):
+            elif calls.given_up > 0 or not isinstance(error, Interrupted | DeadlineExceeded | LockLost):
                 step.unanswered = time.monotonic()
             self._tell_failure(step, error, time.monotonic() - started)
             raise
@@ -239,8 +164,77 @@ class _Runner:
         self._listen(Event(Step.FAILED, step.change, seconds, error))
 
 
-def _did_not_act(error: Exception) -> bool:
-    """Whether it is certain that the failed write neither was nor will be executed."""
-    if isinstance(error, ServiceError):
-        return error.outcome is not Outcome.UNKNOWN
-    return isinstance(error, Conflict)
+class Transaction(Runner):
+    """One run of a plan against the world."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        handlers: Mapping[Kind, Handler],
+        journal: Journal,
+        run: Run,
+        listen: Listener = lambda event: None,
+        rollback_seconds: float = ROLLBACK_SECONDS,
+    ) -> None:
+        super().__init__(tracking.of_plan(plan), handlers, journal, run, listen, rollback_seconds)
+
+    def execute(self, gate: Callable[[], None] | None = None, *, ends_later: bool = False) -> Report:
+        """Run the plan to its end or back to its beginning; never raises for a failed change.
+
+        `ends_later`: a plan that is carried out is not the end yet, `end` is.
+        """
+        error = self.go_on(gate)
+        if error is None:
+            if not ends_later:
+                _commit(self._journal)
+            return tracking.report(self._stages, "committed", None, [])
+        self._listen(Event(Step.ROLLBACK, error=error))
+        leftovers = self._rollback.undo(self._stages, self._run.transaction)
+        self._rollback.note("outcome", **end_of(leftovers))
+        outcome = "incomplete" if leftovers else "rolled-back"
+        return tracking.report(self._stages, outcome, error, leftovers)
+
+    def release(self, stays: Callable[[Change], bool]) -> None:
+        """Note what is not to be rolled back any more, whatever becomes of the rest."""
+        for step in all_of(self._stages):
+            if step.record.needs_undo and stays(step.change):
+                step.record.changed = False
+                self._rollback.note("done", step.index, changed=False, identity={})
+
+    def end(self) -> Report:
+        """End a plan that `ends_later`: roll back what was not released, except objects in use."""
+        steps = all_of(self._stages)
+        leftovers = self._rollback.undo(self._stages, self._run.transaction)
+        stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
+        undone = bool(steps) and all(step.record.undone for step in steps)
+        outcome = "incomplete" if stuck else "rolled-back" if undone else "committed"
+        self._rollback.note("outcome", **{**end_of(leftovers), "outcome": outcome})
+        return tracking.report(self._stages, outcome, None, leftovers)
+
+
+def roll_forward(
+    path: Path, story: Story, handlers: Mapping[Kind, Handler], run: Run, listen: Listener
+) -> Report:
+    """Go on to the end of the plan; the report's outcome is `committed` or `unfinished`.
+
+    What the journal doesn't say is done is done now, and nothing is rolled back, whatever happens: that is
+    `irsa_cli.transaction.recover`'s business. `run` bears the transaction's own name, so that its marks are
+    known again. Raises `JournalError` when its process still lives, or did when `story` was read.
+    """
+    with reopened(path, story) as journal:
+        stages = tracking.to_go_on(story.stages, last_sent(path))
+        for step in all_of(stages):
+            if step.earlier and step.noted and step.change.action == "create":
+                run.made(step.change)
+        runner = Runner(stages, handlers, journal, run, listen)
+        runner.recall()
+        error = runner.go_on()
+        if error is None:
+            _commit(journal)
+        return tracking.report(stages, "committed" if error is None else UNFINISHED, error, [])
+
+
+def _commit(journal: Journal) -> None:
+    # The desired state is reached: a journal that can't record it doesn't change that.
+    with contextlib.suppress(JournalError):
+        journal.event("outcome", outcome="committed")

@@ -55,7 +55,6 @@ def all_of(stages: Stages) -> list[Tracked]:
 
 
 def of_plan(plan: Plan) -> list[list[Tracked]]:
-    """The steps of a plan of which nothing is begun."""
     return _numbered([[Record(change) for change in stage] for stage in plan.stages])
 
 
@@ -92,7 +91,6 @@ def _numbered(stages: Iterable[Iterable[Record]]) -> list[list[Tracked]]:
 
 
 def report(stages: Stages, outcome: str, error: Exception | None, leftovers: list[Leftover]) -> Report:
-    """How the steps ended."""
     changes = [ChangeResult(step.change, step.state, step.seconds) for step in all_of(stages)]
     return Report(outcome, changes, error, leftovers)
 

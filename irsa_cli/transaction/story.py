@@ -68,7 +68,7 @@ class About(NamedTuple):
 
 @dataclass
 class Record:
-    """The record of one change."""
+    """What is known of one change."""
 
     change: Change
     begun: bool = False

@@ -11,8 +11,7 @@ from typing import Any
 import kubernetes.client
 import pytest
 
-from irsa_cli.aws.errors import call
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.errors import DeadlineExceeded, IrsaError, Outcome, ServiceError
@@ -106,7 +105,7 @@ def test_a_write_that_iam_confirms_is_done(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("respond", FOREIGN)
 def test_a_cluster_is_not_read_from_somebody_elses_answer(respond: Answer) -> None:
-    error, _, _ = failure(respond, lambda url: kube(url).create_service_account("a", {"metadata": {}}))
+    error, _, _ = failure(respond, lambda url: kube(url).create("serviceaccounts", "a", {"metadata": {}}))
     assert error.outcome is Outcome.UNKNOWN
     error, _, _ = failure(respond, lambda url: kube(url).service_account("a", "b"))
     assert error.code != "NotFound"
@@ -230,7 +229,7 @@ def test_a_conflict_with_a_quota_is_tried_again_and_one_with_what_is_there_is_no
         (answer("201 Created", made) if number else conflict)(connection, number)
 
     with raw_server(respond) as (url, requests):
-        kube(url).create_service_account("a", {"metadata": {"name": "b"}})
+        kube(url).create("serviceaccounts", "a", {"metadata": {"name": "b"}})
     assert len(requests) == 2
     error, requests, _ = failure(conflict, lambda url: kube(url).patch("serviceaccounts", "a", "b", {}))
     assert (error.code, len(requests)) == ("Conflict", 1)
@@ -310,7 +309,7 @@ def test_what_was_given_up_before_it_was_sent_is_not_sent_later(
             if service == "aws":
                 attach(url, monkeypatch)
             else:
-                kube(url).create_service_account("a", {"metadata": {"name": "b"}})
+                kube(url).create("serviceaccounts", "a", {"metadata": {"name": "b"}})
 
         with pytest.raises(ServiceError) as caught:
             write()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import botocore.session
 
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import pages
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.slips import near

@@ -118,7 +118,7 @@ class _Demo:
     def _wrong_account(self, sts: Any, role_arn: str) -> None:
         """Check that the token of another ServiceAccount cannot assume the role."""
         other = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other"}}
-        self._connection.kube.create_service_account("backend", other)
+        self._connection.kube.create("serviceaccounts", "backend", other)
         asked = {"RoleArn": role_arn, "RoleSessionName": "other", "WebIdentityToken": self._token("other")}
         _denied(lambda: sts.assume_role_with_web_identity(**asked), "the token of another ServiceAccount")
         click.echo("     and the token of another ServiceAccount cannot assume the role: AccessDenied")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.aws import bindings
 from irsa_cli.aws import cluster as eks
 from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.aws.session import WireLog as WireLog
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, UnexpectedCluster
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
     from irsa_cli.kube.client import Kube
-
-WireLog = Callable[[WireCall], None]
 
 
 @dataclass
@@ -50,7 +49,6 @@ class Connection:
     """The facts about a cluster that does not exist any more."""
 
     def announce(self, note: Callable[[str], None]) -> None:
-        """Tell which cluster it is that is worked on."""
         note(self.cluster.head)
         if self.gone is not None:
             note(f"Note: {self.gone.note}")
@@ -97,10 +95,6 @@ class Connection:
         if target is not None and account and account == target.account and account not in self.others:
             return target.caller()
         return self.others.get(account, self.aws).caller()
-
-    def reaches_target(self, account: str) -> bool:
-        """Whether this run has credentials by which it looks at a target role in this account."""
-        return self.session_of(account) is not None
 
     def iam_of_target(self, account: str) -> IAMClient:
         """IAM of a target role's account; raises `IrsaError` for one that this run has no credentials for."""

@@ -21,10 +21,19 @@ from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Res
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain
 from irsa_cli.core.values.shown import redacted
-from irsa_cli.transaction.earlier import Covers, command_of, everything, interrupted_runs, leaves, supersede
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Event, Handler, Interrupted, Leftover, Report, Run, Step
-from irsa_cli.transaction.reading import check_place, prune, read
+from irsa_cli.transaction.reading import (
+    Covers,
+    check_place,
+    command_of,
+    everything,
+    interrupted_runs,
+    leaves,
+    prune,
+    read,
+    supersede,
+)
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
@@ -225,7 +234,11 @@ def execute(
         stoppable(run, settings.note, context.way) if settings.group is None else settings.group.holding(run)
     )
     with hearing:
-        _tell_of_place(settings)
+        if settings.group is None:
+            try:
+                check_place(settings.state_dir)
+            except RefusedJournal as error:
+                settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
         with closing(open_journal(plan, run, settings, context, gate)) as journal:
             report = transaction_of(plan, connection, settings, journal, run).execute(
                 None if gate is None else lambda: gate(run)
@@ -272,20 +285,9 @@ def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:
     return found if connection.gone is None else {**found, **vanished()}
 
 
-def _tell_of_place(settings: Settings) -> None:
-    """Say where `irsa recover` would not take the journal for this user's own."""
-    if settings.group is not None:
-        return
-    try:
-        check_place(settings.state_dir)
-    except RefusedJournal as error:
-        settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
-
-
 def result_of_report(
     report: Report, cluster: Cluster, transaction: str, settings: Settings, way: str = ""
 ) -> Result:
-    """How a transaction ended, for the user."""
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
     lost = any(isinstance(item.error, LockLost) for item in report.leftovers)
     return Result(

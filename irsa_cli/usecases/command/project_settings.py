@@ -42,7 +42,11 @@ def rules_of(environment: Mapping[str, str], project: Project, *, may_remove: bo
     except InvalidInput as error:
         raise InvalidInput(f"{BOUNDARY}: {error}") from error
     required_by = project.source if project.require_permissions_boundary else ""
-    if _is_on(environment.get(REQUIRE, "")):
+    demanded = environment.get(REQUIRE, "")
+    if demanded.lower() not in (*_TRUE, *_FALSE):
+        expected = f"expected {_TRUE[0]} or {_FALSE[1]}"
+        raise InvalidInput(f"{REQUIRE} is '{demanded}'", reason=expected)
+    if demanded.lower() in _TRUE:
         required_by = REQUIRE
     return BoundaryRules(default, required_by, may_remove)
 
@@ -56,12 +60,6 @@ def lock_options(*, namespace: str | None, timeout: float | None, enabled: bool 
         namespace or project.lock_namespace or default.namespace,
         default.timeout if found is None else found,
     )
-
-
-def _is_on(text: str) -> bool:
-    if text.lower() not in (*_TRUE, *_FALSE):
-        raise InvalidInput(f"{REQUIRE} is '{text}'", reason=f"expected {' or '.join((_TRUE[0], _FALSE[1]))}")
-    return text.lower() in _TRUE
 
 
 def read_project(folder: Path) -> Project:

@@ -33,25 +33,20 @@ class HeldLocks(Fence, Protocol):
     @property
     def holder(self) -> str:
         """The holder, as in the Leases."""
-        ...
 
     @property
     def waited(self) -> float:
         """Seconds for which it was waited for other runs' locks."""
-        ...
 
     def take_meanwhile(self) -> None:
         """Take what is taken while it is looked what is there."""
-        ...
 
     @property
     def is_begun(self) -> bool:
         """Whether any is held, or taken meanwhile."""
-        ...
 
     def busy(self) -> frozenset[str]:
         """The locks of other runs, in the form that `secure` takes."""
-        ...
 
     def secure(
         self, changes: Iterable[Change], /, *, counted_on: Iterable[Change] = (), busy: Collection[str] = ()
@@ -60,11 +55,9 @@ class HeldLocks(Fence, Protocol):
 
         Raises `LookAgain` if a lock was missing during the read and this matters.
         """
-        ...
 
     def complete(self) -> bool:
         """Hold what is only taken when it is needed; whether another run may have been at work until then."""
-        ...
 
 
 class ExpectedPlan(Protocol):
@@ -72,7 +65,6 @@ class ExpectedPlan(Protocol):
 
     def check(self, now: PlannedWork) -> None:
         """Raise `Refused` where a plan is not the one that was saved."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class DoctorReads:
 
     @_in_background
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
-        body = self._kube.namespace(namespace)
+        body = self._kube.one("namespaces", "", namespace)
         return None if body is None else body["metadata"].get("labels") or {}
 
     @_in_background
@@ -161,7 +161,7 @@ class DoctorReads:
     def locks(self) -> Mapping[str, SeenLock]:
         """All locks of the cluster's runs, by the names of their Leases."""
         labels = selector(self._cluster.arn, self._cluster.name)
-        found = self._kube.dated_leases(self._lock_namespace, labels)
+        found = self._kube.leases(self._lock_namespace, labels)
         return {state.name: SeenLock(state, found.date) for state in map(LeaseState.read, found.items)}
 
     def lock_among_all(self, namespace: str, name: str) -> SeenLock | Unreadable | None:
@@ -183,13 +183,13 @@ class DoctorReads:
 
     @_in_background
     def aws_config(self, namespace: str, name: str) -> str | None:
-        found = self._kube.config_map(namespace, name)
+        found = self._kube.one("configmaps", namespace, name)
         return None if found is None else str((found.get("data") or {}).get(KEY, ""))
 
     @_in_background
     def config_keys(self, namespace: str, source: str) -> frozenset[str]:
         """The keys of a ConfigMap (`configmap/NAME`); of one that is not there, none."""
-        found = self._kube.config_map(namespace, source.partition("/")[2])
+        found = self._kube.one("configmaps", namespace, source.partition("/")[2])
         return frozenset((found or {}).get("data") or {})
 
     # AWS

@@ -211,7 +211,10 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
     ]
     refusals = [item for item in found if isinstance(item, Refused)]
     if refusals:
-        raise _refused(refusals)
+        details = [line for it in refusals for line in (str(it), *(f"  {item}" for item in it.details))]
+        steps = dict.fromkeys(step for it in refusals for step in it.next_steps)
+        why = f"{len(refusals)} of the ServiceAccounts can't reach their desired state"
+        raise Refused(why, details=details, next_steps=[*steps])
     roles = {f"{desired.namespace}/{desired.name}": desired.role_arn for desired in desired_states}
     deletions = [
         planned_deletion(cluster_run.connection, item, cluster_run.settings)
@@ -266,16 +269,6 @@ def _planned(
         return cluster_run.converge(desired, current, named=named)
     except Refused as error:
         return error
-
-
-def _refused(errors: Sequence[Refused]) -> Refused:
-    details = [line for error in errors for line in (str(error), *(f"  {item}" for item in error.details))]
-    steps = dict.fromkeys(step for error in errors for step in error.next_steps)
-    return Refused(
-        f"{len(errors)} of the ServiceAccounts can't reach their desired state",
-        details=details,
-        next_steps=[*steps],
-    )
 
 
 def _gate(

@@ -19,7 +19,7 @@ from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.transaction.earlier import supersede
+from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
@@ -31,10 +31,9 @@ from irsa_cli.usecases.command.retry import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
-from irsa_cli.usecases.files.groundwork import SharedParts, SharedTransaction
+from irsa_cli.usecases.files.groundwork import SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
-from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
-from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.locks.locks import Locks, LocksAhead, binding_lock, take_ahead, when_needed
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
@@ -129,8 +128,8 @@ class ClusterRun:
                 hold.secure(ground.plan, counted_on=ground.there, busy=self.others)
             for item in broken:
                 note(item)
-            shared = self._lay(ground, note)
-            if not shared.ready:
+            is_ready, shared = self._lay(ground, note)
+            if not is_ready:
                 done.pending += self.not_begun(binding for binding, _ in desired_states)
                 return
             try:
@@ -138,7 +137,8 @@ class ClusterRun:
             finally:
                 good = {item.name for item in self._here(done) if item.result.ended in GOOD}
                 true = [desired for binding, desired in desired_states if str(binding) in good]
-                shared.end(wholly=len(true) == len(desired_states))
+                if shared is not None:
+                    shared.end(wholly=len(true) == len(desired_states))
             if true or not desired_states:
                 self.settle([SHARED_PARTS], true)
             if len(true) == len(desired_states):
@@ -151,7 +151,7 @@ class ClusterRun:
     def _build(
         self,
         desired_states: Sequence[tuple[Binding, DesiredState]],
-        shared: SharedParts,
+        shared: SharedTransaction | None,
         snapshot: Snapshot,
         pace: Pace,
         note: Callable[[Item], None],
@@ -160,7 +160,7 @@ class ClusterRun:
         by_name = {str(binding): desired for binding, desired in desired_states}
 
         def noted(item: Item) -> None:
-            if item.result.ended in GOOD:
+            if shared is not None and item.result.ended in GOOD:
                 shared.release(by_name[item.name])
             note(item)
 
@@ -288,32 +288,31 @@ class ClusterRun:
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
 
     def not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
-        """Entries of which nothing was done."""
         return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
 
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
 
-    def _lay(self, ground: SharedBase, note: Callable[[Item], None]) -> SharedParts:
-        """Make what all build on, or only show it."""
-        shared = SharedParts(self.settings)
+    def _lay(self, ground: SharedBase, note: Callable[[Item], None]) -> tuple[bool, SharedTransaction | None]:
+        """Make what all build on, or only show it; whether it is ready, and what this run has begun of it."""
         if not len(ground.plan):
-            return shared
+            return True, None
+        begun: list[SharedTransaction] = []
         settings = replace(self.settings, started=time.monotonic())
 
         def lay(
             plan: Plan, connection: Connection, settings: Settings, context: RunContext, _gate: Gate | None
         ) -> Result:
-            shared.transaction = SharedTransaction.begin(plan, connection, settings, context)
-            return shared.transaction.result
+            begun.append(SharedTransaction.begin(plan, connection, settings, context))
+            return begun[0].result
 
         context = self._context(SHARED_PARTS)
         result = result_of(lambda: perform(ground.plan, self.connection, settings, context, carry_out=lay))
         note(self.ended(SHARED_PARTS, result))
-        shared.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
-        if not shared.ready:
+        is_ready, shared = result.ended in (Ended.COMMITTED, Ended.PLANNED), next(iter(begun), None)
+        if shared is not None and not is_ready:
             shared.end(wholly=False)
-        return shared
+        return is_ready, shared
 
     def settle(
         self,

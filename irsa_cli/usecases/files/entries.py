@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import TypeVar
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.aws.cluster import describe
+from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.current import CurrentRole, NamedRole
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.config.model import Binding, OtherCluster
@@ -75,11 +77,7 @@ class Entries:
         return {item: self._issuer(item.name, item.region) for item in others}
 
     def _issuer(self, name: str, region: str) -> str:
-        from irsa_cli.aws.cluster import describe
-        from irsa_cli.aws.session import AwsSession
-
-        target = self.place.target
-        aws: AwsSession = self.connection.aws
+        target, aws = self.place.target, self.connection.aws
         if region and region != aws.region:
             aws = AwsSession(
                 profile=target.profile,

@@ -19,7 +19,7 @@ from irsa_cli.transaction.protocol import Report
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.settings import Note, Settings
 from irsa_cli.usecases.command.signals import RunGroup
 
 
@@ -31,6 +31,7 @@ class SharedTransaction:
     _transaction: Transaction
     _journal: Journal
     _way: str
+    _note: Note
 
     @classmethod
     def begin(
@@ -48,7 +49,7 @@ class SharedTransaction:
             journal.close()
             raise
         result = execute.result_of_report(report, connection.cluster, run.transaction, settings, context.way)
-        return cls(result, transaction, journal, context.way)
+        return cls(result, transaction, journal, context.way, settings.note)
 
     @property
     def is_whole(self) -> bool:
@@ -61,13 +62,24 @@ class SharedTransaction:
             self._transaction.release(lambda change: satisfies(desired, change))
 
     def end(self, *, wholly: bool) -> None:
-        """Roll back what nobody needs. `wholly`: all that builds on it is as desired, and needs all of it."""
+        """Roll back what nobody needs, and say so.
+
+        `wholly`: all that builds on it is as desired, and needs all of it.
+        """
+        before = self.result.changes
         try:
             if self.is_whole:
                 self._transaction.release(lambda change: wholly or change.kind.traits.for_all)
                 self._tell(self._transaction.end(), wholly=wholly)
         finally:
             self._journal.close()
+        gone = [
+            f"{item.change.kind.value} {item.change.name}"
+            for item, was in zip(self.result.changes, before, strict=True)
+            if item.state == "undone" and was.state == "done"
+        ]
+        if gone:
+            self._note(f"Rolled back, as nothing needs it: {', '.join(gone)}")
 
     def _tell(self, report: Report, *, wholly: bool) -> None:
         """The outcome: rolled back, committed, or (exit code 3) not rolled back completely."""
@@ -97,31 +109,3 @@ def _named(item: ChangeResult, used: Mapping[int, Exception]) -> dict[str, str]:
         "what": f"{change.kind.value} {change.name}",
         "why": str(used[id(change)]) if id(change) in used else why,
     }
-
-
-@dataclass
-class SharedParts:
-    """The shared parts of one cluster: `ready` to be built on; `transaction` if this run has created some."""
-
-    settings: Settings
-    ready: bool = True
-    transaction: SharedTransaction | None = None
-
-    def release(self, desired: DesiredState) -> None:
-        """See `SharedTransaction.release`."""
-        if self.transaction is not None:
-            self.transaction.release(desired)
-
-    def end(self, *, wholly: bool) -> None:
-        """See `SharedTransaction.end`; reports what was rolled back."""
-        if self.transaction is None:
-            return
-        before = self.transaction.result.changes
-        self.transaction.end(wholly=wholly)
-        gone = [
-            f"{item.change.kind.value} {item.change.name}"
-            for item, was in zip(self.transaction.result.changes, before, strict=True)
-            if item.state == "undone" and was.state == "done"
-        ]
-        if gone:
-            self.settings.note(f"Rolled back, as nothing needs it: {', '.join(gone)}")

@@ -158,7 +158,7 @@ class Taker:
         """The names of Leases of other runs of this cluster, also ended ones; raises as `take`."""
         labels = f"{lease.MANAGED_BY}={lease.MANAGER},{lease.CLUSTER_LABEL}={self.writer.cluster}"
         try:
-            found = self.leases.leases(self.namespace, labels)
+            found = self.leases.leases(self.namespace, labels).items
         except ServiceError as error:
             raise denied(error, self.namespace) from error
         states = map(lease.LeaseState.read, found)
@@ -281,7 +281,6 @@ class LockRenewal:
             self.renew(list(self._held()))
 
     def renew(self, held: list[HeldLock]) -> None:
-        """Renew them, many at the same time."""
         all_at_once(self._taker.renew, held, RENEWING)
 
 

@@ -94,7 +94,7 @@ class _Place:
         cluster = self.connection.cluster
         labels = selector(cluster.arn, cluster.name)
         try:
-            found = self.connection.kube.dated_leases(self.namespace, labels)
+            found = self.connection.kube.leases(self.namespace, labels)
         except ServiceError as error:
             raise not_permitted(error, self.namespace) from error
         return [SeenLock(LeaseState.read(body), found.date) for body in found.items]
@@ -123,7 +123,8 @@ class _Place:
         try:
             for number, item in enumerate(left, first):
                 done.items[number] = (item, Removal.UNKNOWN)
-                self._delete(item.state)
+                name, uid, version = item.state.name, item.state.uid, item.state.version
+                self.connection.kube.delete_lease(self.namespace, name, uid=uid, version=version)
                 done.items[number] = (item, Removal.REMOVED)
         except ServiceError as error:
             item, known = done.items[number][0], error.outcome is not Outcome.UNKNOWN
@@ -134,11 +135,6 @@ class _Place:
         except KeyboardInterrupt as stop:
             done.signal = stop.args[0] if stop.args else int(signal.SIGINT)
             done.error = IrsaError("interrupted while removing locks", code="Interrupted")
-
-    def _delete(self, state: LeaseState) -> None:
-        """Delete one. Raises `ServiceError`: `CONFLICT` if it was written since it was seen."""
-        kube = self.connection.kube
-        kube.delete_lease(self.namespace, state.name, uid=state.uid, version=state.version)
 
 
 def _renewed(item: SeenLock) -> Refused:

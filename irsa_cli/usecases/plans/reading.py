@@ -31,7 +31,7 @@ from irsa_cli.core.values.arn import check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
 from irsa_cli.transaction.recover import is_running, unfinished
-from irsa_cli.transaction.story import Story, recover_command
+from irsa_cli.transaction.story import recover_command
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.project_settings import boundary_rules, read_project
 from irsa_cli.usecases.command.settings import Settings
@@ -239,19 +239,13 @@ class Expectation:
         here = {
             story.transaction: recover_command(story.transaction, story.to_paste)
             for path, story in unfinished(self.state_dir)
-            if _is_about(story, now) and not is_running(path)
+            if (about := story.about) is not None
+            and (about.cluster, about.service_account or "") == (now.cluster, now.service_account)
+            and not is_running(path)
         }
         place = self.places.get(now.cluster, "")
         commands = here | {name: f"irsa recover {name} {place}".rstrip() for name in named - {*here}}
         return [f"{commands[name]}  # {KILLED}" for name in sorted(commands)]
-
-
-def _is_about(story: Story, work: PlannedWork) -> bool:
-    about = story.about
-    return about is not None and (about.cluster, about.service_account or "") == (
-        work.cluster,
-        work.service_account,
-    )
 
 
 def apply_plan(
@@ -259,7 +253,9 @@ def apply_plan(
 ) -> Result | AppliedList:
     """Carry it out as `who` asks (profile, role, kubeconfig). Where a part is stale, nothing is begun."""
     command = COMMANDS[plan.command]
-    request = _unconditional(_permitted(saved_plan.asked_by(plan.request, who)))
+    request = _permitted(saved_plan.asked_by(plan.request, who))
+    if isinstance(request, delete_sa.Request):
+        request = replace(request, ignore_not_found=True)  # A deletion that is retried ends well.
     places = {item.cluster.arn: item.cluster.options for item in plan.items}
     again = _again(plan, file)
     expected = Expectation(plan.works, plan.made, places, settings.state_dir, again)
@@ -308,13 +304,6 @@ def _permitted(request: saved_plan.Request) -> saved_plan.Request:
     if rules is None:
         return request
     return replace(request, boundaries=replace(rules, required_by=boundary_rules().required_by))
-
-
-def _unconditional(request: saved_plan.Request) -> saved_plan.Request:
-    """The request that accepts missing objects: a retried deletion ends well."""
-    if isinstance(request, delete_sa.Request):
-        return replace(request, ignore_not_found=True)
-    return request
 
 
 def _stale(error: Exception | None, plan: saved_plan.SavedPlan, again: str) -> StalePlan | None:

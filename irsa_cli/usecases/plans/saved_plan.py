@@ -75,7 +75,6 @@ class SavedPlan:
         return [item.work for item in self.items]
 
     def to_json(self) -> dict[str, Any]:
-        """The file's content."""
         document = {
             "apiVersion": API_VERSION,
             "kind": KIND,

@@ -112,17 +112,12 @@ class _Finder:
         if annotated is None:
             # One whose trust policy has a statement that irsa has added for the ServiceAccount.
             marked = (r for r in others if trust_policy.marked_for(r.state.trust, bound.identity) is not None)
-            used = next(marked, None) or self._associated(bound, there, own)
+            given = bound.own_association
+            associated = (r for r in there if given and r.arn == given.role_arn and r not in own)
+            used = next(marked, None) or next(associated, None)
         bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
         tells = own or annotated is not None or bound.is_elsewhere or bound.own_association is not None
         return bound if tells else self._searched(bound)
-
-    def _associated(self, bound: Bound, there: list[NamedRole], own: list[NamedRole]) -> NamedRole | None:
-        """The role of others that irsa's association gives the ServiceAccount."""
-        found = bound.own_association
-        if found is None:
-            return None
-        return next((role for role in there if role.arn == found.role_arn and role not in own), None)
 
     def _searched(self, bound: Bound) -> Bound:
         """With the ServiceAccount's own roles among all of the account, or why they can't be looked for."""

@@ -24,8 +24,6 @@ from irsa_cli.core.plan.states import (
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
-    NamespaceState,
-    ProviderState,
 )
 from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
@@ -56,7 +54,10 @@ _SERVERS_OWN = (
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     """Read everything that the plan depends on; raises `ServiceError`, or `IrsaError` (no policy)."""
     with ThreadPoolExecutor(14) as pool:
-        provider = pool.submit(_provider, connection, desired)
+        # A provider elsewhere is in an account that this caller doesn't read.
+        is_home = desired.role_account == connection.cluster.home
+        wanted = (connection.iam, desired.identity.provider_arn) if is_home else ()
+        provider = pool.submit(reading.provider, *wanted) if wanted else None
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
         policies = pool.submit(check_policies, connection, desired.policies, boundary)
@@ -73,7 +74,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     # A ServiceAccount that is there needs no permission to create one.
     has_namespace = not needs_account or found_account is not None or rehearsal.result()
     return CurrentState(
-        provider=provider.result(),
+        provider=provider.result() if provider is not None else None,
         role=found_role,
         role_unreadable=unreadable,
         service_account=found_account,
@@ -163,12 +164,6 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
-def _provider(connection: Connection, desired: DesiredState) -> ProviderState | None:
-    if desired.role_account != connection.cluster.home:
-        return None  # It lives in an account that this caller doesn't read.
-    return reading.provider(connection.iam, desired.identity.provider_arn)
-
-
 def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRole | None, str]:
     """The role, or why it can't be read."""
     if desired.role is not None:
@@ -222,37 +217,30 @@ def current_account(body: Json) -> CurrentServiceAccount:
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:
     """Create the ServiceAccount as a dry run, to find missing RBAC; returns whether the namespace exists."""
-    from irsa_cli.changes.service_account import service_account_body
+    from irsa_cli.changes.kubernetes import namespace_body, service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
     made = desired.new_account
     body = service_account_body(desired.namespace, desired.name, made.labels, made.annotations)
     try:
-        connection.kube.create_service_account(desired.namespace, body, dry_run=True)
+        connection.kube.create("serviceaccounts", desired.namespace, body, dry_run=True)
     except ServiceError as error:
         if error.code == EXISTS:
             return True
         if error.code != NOT_FOUND:
             raise
-        if desired.create_namespace:
-            _rehearse_namespace(connection, desired)
-        return False
-    return True
-
-
-def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
-    from irsa_cli.changes.kubernetes import namespace_body
-    from irsa_cli.kube.errors import EXISTS
-
-    try:
-        body = namespace_body(desired.namespace, NamespaceState())
-        connection.kube.create("namespaces", "", body, dry_run=True)
-    except ServiceError as error:
-        if error.code != EXISTS:
-            raise
-        raise Conflict(
-            f"namespace {desired.namespace} was created by somebody else in the meantime"
-        ) from error
+    else:
+        return True
+    if desired.create_namespace:
+        try:
+            body = namespace_body(desired.namespace, desired.new_namespace)
+            connection.kube.create("namespaces", "", body, dry_run=True)
+        except ServiceError as error:
+            if error.code != EXISTS:
+                raise
+            theirs = f"namespace {desired.namespace} was created by somebody else in the meantime"
+            raise Conflict(theirs) from error
+    return False
 
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> PolicyVersions:
@@ -316,7 +304,7 @@ def targets(
 def read_target(connection: Connection, arn: str, *, judged: bool = False) -> FoundTarget:
     """The trust policy of a target role, or why it was not read; `judged`: with what it may do."""
     parsed = role_arn(arn)
-    if not connection.reaches_target(parsed.account):
+    if connection.session_of(parsed.account) is None:
         return FoundTarget(
             unread=f"there are no credentials for account {parsed.account}"
             " (--target-assume-role, --target-profile)"
@@ -356,7 +344,7 @@ def with_former(
 
 def named_config_maps(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:
     """The ConfigMap of a name, by that; empty if there is none."""
-    body = connection.kube.config_map(namespace, name)
+    body = connection.kube.one("configmaps", namespace, name)
     return {} if body is None else {name: found_config_map(body)}
 
 

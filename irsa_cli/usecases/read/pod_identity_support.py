@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.errors import call
-from irsa_cli.aws.paging import pages
+from irsa_cli.aws.errors import call, pages
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects import parsing

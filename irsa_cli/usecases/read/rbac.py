@@ -32,7 +32,7 @@ def read_access(connection: Connection) -> principals.ClusterAccess:
     mode = str(config.get("authenticationMode", ""))
 
     def aws_auth() -> tuple[principals.AccessEntry, ...] | Unreadable:
-        body = connection.kube.config_map("kube-system", principals.AWS_AUTH)
+        body = connection.kube.one("configmaps", "kube-system", principals.AWS_AUTH)
         return () if body is None else principals.aws_auth_of(body)
 
     with ThreadPoolExecutor(1) as pool:

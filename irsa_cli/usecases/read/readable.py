@@ -51,7 +51,7 @@ def check_namespace(connection: Connection, name: str) -> None:
     Without permission to read namespaces, there is no error: the next read reports it.
     """
     try:
-        found = connection.kube.namespace(name)
+        found = connection.kube.one("namespaces", "", name)
     except ServiceError:
         return
     if found is None:

@@ -16,12 +16,11 @@ from typing import Any, TypeVar
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
-from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import NamespaceState, ProviderState
+from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
@@ -58,7 +57,6 @@ class Snapshot:
         self._one_by_one = one_by_one
         self._pool = ThreadPoolExecutor(WORKERS)
         self._lock = threading.Lock()
-        self._policies: dict[str, Future[str | None]] = {}
         self._singles: dict[tuple[str, ...], Future[Any]] = {}
         self._groundwork = SharedBase(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
@@ -108,7 +106,7 @@ class Snapshot:
             changes += provider_changes(cluster, audiences, provider) if audiences else []
             provider = _after(provider, changes)
         wanted = {
-            item.namespace: NamespaceState()
+            item.namespace: item.new_namespace
             for item in desired_states
             if not item.role_only or item.creates_account
         }
@@ -159,7 +157,9 @@ class Snapshot:
         # The annotation tells whether pods still get the role by it.
         needed = desired.association is not None or observe.is_account_needed(desired, role)
         there = account(desired.namespace, desired.name) if needed else None
+        ask = partial(support_of, self._connection, desired.namespace)
         missing = desired.association is not None and association is None
+        support = self._once(("support", "", desired.namespace), ask) if missing else None
         config_maps = observe.config_maps_of(self._connection, desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
@@ -169,7 +169,7 @@ class Snapshot:
             namespace_exists=True,
             policies=versions,
             association=association,
-            support=self._support(desired.namespace) if missing else None,
+            support=support.result() if support is not None else None,
             target=observe.target_of(self._connection, desired),
             former_targets=observe.former_targets_of(self._connection, desired, role, there),
             config_maps=observe.with_former(self._connection, desired, there, config_maps),
@@ -224,11 +224,6 @@ class Snapshot:
         found: Association | None = self._once(("association", namespace, name), read).result()
         return found
 
-    def _support(self, namespace: str) -> PodIdentitySupport:
-        read = partial(support_of, self._connection, namespace)
-        found: PodIdentitySupport = self._once(("support", "", namespace), read).result()
-        return found
-
     def _once(self, key: tuple[str, ...], read: Callable[[], Any]) -> Future[Any]:
         """The answer to a question about one object, asked once."""
         with self._lock:
@@ -239,15 +234,10 @@ class Snapshot:
     def _check_policies(self, desired: DesiredState) -> PolicyVersions:
         boundary = desired.role.permissions_boundary if desired.role else ""
         wanted = [*desired.policies, *([boundary] if boundary else [])]
-        asked = {arn: self._version(arn) for arn in wanted}
+        ask = partial(reading.policy_version, self._connection.iam)
+        asked = {arn: self._once(("policy", arn, ""), partial(ask, arn)) for arn in wanted}
         versions = {arn: future.result() for arn, future in asked.items()}
         return observe.checked_versions(self._connection, versions, boundary)
-
-    def _version(self, arn: str) -> Future[str | None]:
-        with self._lock:
-            if arn not in self._policies:
-                self._policies[arn] = self._pool.submit(reading.policy_version, self._connection.iam, arn)
-            return self._policies[arn]
 
 
 def _unless_denied(future: Future[T]) -> T | None:

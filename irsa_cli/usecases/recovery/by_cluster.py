@@ -18,7 +18,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.listing import ListedRole
 from irsa_cli.core.plan.changes import Kind, Plan
-from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.authority import recovery_locks
@@ -42,9 +42,8 @@ from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.earlier import supersede
 from irsa_cli.transaction.protocol import Leftover
-from irsa_cli.transaction.reading import check_place, read
+from irsa_cli.transaction.reading import check_place, read, supersede
 from irsa_cli.transaction.recover import is_running, record_found, stories, takes_back
 from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller
@@ -74,9 +73,10 @@ def look(connection: Connection) -> SeenLeftovers:
     with ThreadPoolExecutor(4) as pool:
         listed = pool.submit(listing.list_roles, iam)
         found_provider = pool.submit(reading.aged_provider, iam, arn) if cluster.issuer else None
-        accounts = pool.submit(_none if connection.gone else connection.kube.service_accounts)
-        namespaces = pool.submit(_none if connection.gone else connection.kube.namespaces)
+        accounts = pool.submit(list[Json] if connection.gone else connection.kube.service_accounts)
+        namespaces = pool.submit(list[Json] if connection.gone else connection.kube.namespaces)
     roles, now = listed.result().roles, listed.result().now
+    found = found_provider.result() if found_provider else None
     seen = SeenLeftovers(
         cluster=cluster,
         now=now,
@@ -93,20 +93,9 @@ def look(connection: Connection) -> SeenLeftovers:
             # Of those that a run has made, and nobody is deleting.
             if TRANSACTION_TAG in (about.get("annotations") or {}) and not about.get("deletionTimestamp")
         ),
-        provider=_provider(arn, found_provider.result() if found_provider else None, now),
+        provider=None if found is None else SeenProvider(arn, found[0], now - timedelta(seconds=found[1])),
     )
     return _with_contents(connection, seen)
-
-
-def _none() -> list[Json]:
-    return []
-
-
-def _provider(arn: str, found: tuple[ProviderState, float] | None, now: datetime) -> SeenProvider | None:
-    if found is None:
-        return None
-    state, age = found
-    return SeenProvider(arn, state, now - timedelta(seconds=age))
 
 
 def _marked_roles(
@@ -314,7 +303,12 @@ class _Recovery:
             result.notes += leftovers.notes
             _tell_spared(result, leftovers)
             if result.ended is Ended.ROLLED_BACK:
-                self._settle(leftovers.transaction)
+                # Earlier recoveries of the same that did not get to their end have nothing left to do.
+                supersede(
+                    path
+                    for path, story in [*stories(self.settings.state_dir)]
+                    if takes_back(story) == leftovers.transaction and not story.finished
+                )
         result.cluster, result.facts = self.connection.cluster, _facts(leftovers)
         result.seconds = time.monotonic() - started
         return result
@@ -353,15 +347,6 @@ class _Recovery:
         story, account = found[1], self.request.target.role_account
         about = (story.context.get("cluster"), story.role_account)
         return found if about == (self.connection.cluster.arn, account) else None
-
-    def _settle(self, transaction: str) -> None:
-        """Earlier recoveries of the same remains that did not get to their end have nothing left to do."""
-        paths = [
-            path
-            for path, story in stories(self.settings.state_dir)
-            if takes_back(story) == transaction and not story.finished
-        ]
-        supersede(paths)
 
 
 def _tell_spared(result: Result, leftovers: Leftovers) -> None:

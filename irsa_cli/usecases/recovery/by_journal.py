@@ -18,10 +18,9 @@ from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction import recover as recovery
-from irsa_cli.transaction.earlier import Covers, interrupted_runs, supersede
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Report, Run
-from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.reading import Covers, interrupted_runs, read, supersede
 from irsa_cli.transaction.recover import find, unfinished, unreadable
 from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import GIVEN, TAKES_BACK, Story, recover_command

@@ -37,7 +37,7 @@ class Journals:
 
 
 def all_of(folder: Path) -> Journals:
-    found = recover.history(folder)
+    found = [story for _, story in recover.stories(folder)]
     return Journals(found, recover.unreadable(folder), _locks(folder, found))
 
 

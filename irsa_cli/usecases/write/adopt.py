@@ -17,7 +17,7 @@ from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.earlier import everything, interrupted_runs, supersede
+from irsa_cli.transaction.reading import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well

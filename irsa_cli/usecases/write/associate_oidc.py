@@ -11,7 +11,7 @@ from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes
 from irsa_cli.core.results.result import Command, Result
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
@@ -64,8 +64,13 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
 
     result = until_settled(attempt, settings)
     supersede_if_well(earlier, result, settings, covers)
-    if isinstance(result.error, ServiceError):
-        result.error = _with_advice(result.error)
+    error, creation = result.error, ("LimitExceeded", "CreateOpenIDConnectProvider")
+    if isinstance(error, ServiceError) and (error.code, error.operation) == creation:
+        steps = (
+            "remove providers whose clusters are gone: aws iam list-open-id-connect-providers",
+            "or ask for a higher quota of OIDC providers (IAM in Service Quotas)",
+        )
+        result.error = error.but(next_steps=steps)
     return result
 
 
@@ -89,13 +94,3 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
             steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags {tag}")
     if details:
         raise Refused("the OIDC provider is there and differs", reason=arn, details=details, next_steps=steps)
-
-
-def _with_advice(error: ServiceError) -> IrsaError:
-    if error.code == "LimitExceeded" and error.operation == "CreateOpenIDConnectProvider":
-        steps = (
-            "remove providers whose clusters are gone: aws iam list-open-id-connect-providers",
-            "or ask for a higher quota of OIDC providers (IAM in Service Quotas)",
-        )
-        return error.but(next_steps=steps)
-    return error

@@ -9,7 +9,7 @@ from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desir
 from irsa_cli.core.planning.create import plan, satisfies
 from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.transaction.earlier import command_of
+from irsa_cli.transaction.reading import command_of
 from irsa_cli.usecases.command.caller import check_partitions
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, going_on, supersede_if_well

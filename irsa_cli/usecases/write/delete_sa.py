@@ -19,8 +19,7 @@ from irsa_cli.core.planning.delete import Deletion, deletion
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import Namespaced
-from irsa_cli.transaction.earlier import command_of, supersede
-from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.reading import command_of, read, supersede
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect

@@ -16,7 +16,7 @@ from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.transaction.earlier import everything
+from irsa_cli.transaction.reading import everything
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well

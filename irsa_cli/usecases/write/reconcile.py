@@ -114,7 +114,10 @@ class Work:
         mistyped = mistyped_namespace(self.desired, current)
         for note in () if self.settings.dry_run else mistyped:
             self.settings.note(f"Note: {note}")
-        result = self._carry_out(todo, current)
+        proof: dict[str, Any] = {}
+        gate = self._gate(todo, proof) if self.desired.gated else None
+        result = perform(todo, self.connection, self.settings, self.context, gate, seen=[current])
+        result.verification = proof or None
         result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.desired, current, result)
         result.notes += self.trust_notes(self.desired, current)
@@ -146,13 +149,6 @@ class Work:
 
     def _look(self, desired: DesiredState) -> CurrentState:
         return observe(self.connection, desired)
-
-    def _carry_out(self, todo: Plan, current: CurrentState) -> Result:
-        proof: dict[str, Any] = {}
-        gate = self._gate(todo, proof) if self.desired.gated else None
-        result = perform(todo, self.connection, self.settings, self.context, gate, seen=[current])
-        result.verification = proof or None
-        return result
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> Gate:
         fresh = may_be_spreading(todo)
@@ -255,7 +251,6 @@ _PATHS = ("", "service-role/", "job-function/")
 
 
 def only_arns(policies: Iterable[str]) -> list[str]:
-    """Those that are full ARNs."""
     return [text for text in policies if text.startswith("arn:")]
 
 
@@ -272,7 +267,6 @@ def resolved(connection: Connection, policies: Iterable[str]) -> tuple[str, ...]
 
 
 def resolved_update(connection: Connection, update: Update) -> Update:
-    """The update with ARNs only."""
     attach, detach = resolved(connection, update.attach), resolved(connection, update.detach)
     for arn in {*attach} & {*detach}:
         raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")

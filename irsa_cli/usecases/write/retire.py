@@ -29,7 +29,7 @@ from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.shown import plural
-from irsa_cli.transaction.earlier import supersede
+from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -38,8 +38,7 @@ from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Work, begin_time_
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.ahead import when_needed
-from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.use import use_in_trail
@@ -203,7 +202,7 @@ class _Running:
             roles = retired.left_by(connection.iam, connection.cluster.arn)
             names = {role.account[0] for role in roles} - {""}
             asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
-            there = pool.map(lambda name: read(lambda: connection.kube.namespace(name)), asked)
+            there = pool.map(lambda name: read(lambda: connection.kube.one("namespaces", "", name)), asked)
             answers = dict(zip(asked, there, strict=True))
         unread = [f"namespace {name} was not read: {item.why}"
                   for name, item in answers.items() if isinstance(item, Unreadable)]  # fmt: skip

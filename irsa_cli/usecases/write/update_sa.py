@@ -25,9 +25,8 @@ from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
-from irsa_cli.transaction.earlier import command_of, interrupted_runs
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
@@ -83,7 +82,8 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
 def _update(connection: Connection, request: Request, settings: Settings) -> Result:
     account = f"{request.namespace}/{request.name}"
-    context = RunContext.of(Command.UPDATE_SA, connection, account, request=_digest(request.update))
+    digest = hashlib.sha256(json.dumps(asdict(request.update), sort_keys=True).encode()).hexdigest()[:16]
+    context = RunContext.of(Command.UPDATE_SA, connection, account, request=digest)
     earlier = earlier_runs(settings, context)
     updating = _Updating(connection, request, settings, context)
     asked = Question(connection, request.namespace, request.name)
@@ -93,10 +93,6 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
         role, annotated = result.facts["role"]["arn"], not updating.by_association
         asked.tell(result, request.namespace, request.name, role, annotated=annotated)
     return result
-
-
-def _digest(update: Update) -> str:
-    return hashlib.sha256(json.dumps(asdict(update), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def earlier_runs(settings: Settings, context: RunContext) -> list[Path]:
@@ -134,7 +130,6 @@ class _Updating:
     support_notes: list[str] = field(default_factory=list)
 
     def attempt(self) -> Result:
-        """One attempt."""
         with naming_caller(self.connection.caller):
             pair, notes = self._read()
             self.by_association = pair.has_association_only

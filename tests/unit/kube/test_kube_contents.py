@@ -1,4 +1,4 @@
-"""What is in a namespace, read from API servers of several ages and states: what can't be known is said."""
+"""What is in a namespace, read from API servers in several states: what can't be known is said."""
 
 import pytest
 
@@ -19,9 +19,8 @@ def failure(status: int, code: str) -> ServiceError:
 class Server:
     """An API server that answers from two tables: its kinds, and the lists (or failures) by path."""
 
-    def __init__(self, *kinds: tuple[str, str, str, str], aggregated: bool = True) -> None:
+    def __init__(self, *kinds: tuple[str, str, str, str]) -> None:
         self.kinds = kinds
-        self.aggregated = aggregated
         self.stale: set[str] = set()
         self.lists: dict[str, list[Json] | ServiceError] = {}
         self.verbs = ["get", "list"]
@@ -40,11 +39,8 @@ class Server:
             raise found
         if path in ("/api", "/apis"):
             groups = sorted({kind[0] for kind in self.kinds if bool(kind[0]) == (path == "/apis")})
-            if self.aggregated and "APIGroupDiscoveryList" in accept:
-                return self._aggregated(groups)
-            return self._names(groups) if path == "/apis" else {"kind": "APIVersions", "versions": ["v1"]}
-        if "/namespaces/" not in path:
-            return self._resources(path)
+            assert "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" in accept
+            return self._aggregated(groups)
         limit = int(query["limit"])
         items = found or []
         more = {"continue": "x"} if len(items) > limit else {}
@@ -76,36 +72,14 @@ class Server:
             items.append({"metadata": {"name": group} if group else {}, "versions": versions})
         return {"kind": "APIGroupDiscoveryList", "items": items}
 
-    def _names(self, groups: list[str]) -> Json:
-        listed = []
-        for group in groups:
-            versions = [{"version": version} for version in self._versions(group)]
-            # The preferred version is named, and not always the first.
-            listed.append({"name": group, "versions": versions[::-1], "preferredVersion": versions[0]})
-        return {"kind": "APIGroupList", "groups": listed}
-
-    def _resources(self, path: str) -> Json:
-        *_, group, version = path.removeprefix("/api").split("/")
-        place = "" if group in ("", "api") or path == f"/api/{version}" else group
-        resources = [
-            {"name": resource, "namespaced": True, "kind": kind, "verbs": self.verbs}
-            for found, number, resource, kind in self.kinds
-            if (found, number) == (place, version)
-        ]
-        resources.append({"name": "things", "namespaced": False, "kind": "Thing", "verbs": self.verbs})
-        resources.append(
-            {"name": "widgets/status", "namespaced": True, "kind": "Widget", "verbs": self.verbs}
-        )
-        return {"kind": "APIResourceList", "resources": resources}
-
 
 CORE = (("", "v1", "serviceaccounts", "ServiceAccount"), ("", "v1", "configmaps", "ConfigMap"))
 
 
-@pytest.fixture(params=[True, False], ids=["aggregated", "group by group"])
-def server(request: pytest.FixtureRequest) -> Server:
-    """A server with a custom kind, in both forms of discovery."""
-    return Server(*CORE, WIDGETS, aggregated=request.param)
+@pytest.fixture
+def server() -> Server:
+    """A server with a custom kind."""
+    return Server(*CORE, WIDGETS)
 
 
 def test_nothing_but_what_kubernetes_puts_there(server: Server) -> None:
@@ -170,17 +144,17 @@ def test_a_group_whose_server_is_down() -> None:
     assert contents.unreadable == ("example.com/v1 (its API server does not answer)",)
 
 
-def test_a_group_whose_server_is_down_of_old() -> None:
-    server = Server(*CORE, WIDGETS, aggregated=False)
-    server.lists["/apis/example.com/v1"] = failure(503, "ServiceUnavailable")
-    contents = read_contents(server.get, "team")
-    assert contents.unreadable == ("example.com/v1 (its API server does not answer)",)
+@pytest.mark.parametrize("root", ["/api", "/apis"])
+def test_a_server_without_aggregated_discovery(server: Server, root: str) -> None:
+    """Kubernetes before 1.27: nobody knows what is in the namespace, so nothing of it is deleted."""
+    server.lists[root] = failure(406, "NotAcceptable")
+    with pytest.raises(ServiceError):
+        read_contents(server.get, "team")
 
 
 @pytest.mark.parametrize("group", ["metrics.k8s.io", "custom.metrics.k8s.io"])
-@pytest.mark.parametrize("aggregated", [True, False])
-def test_measurements_are_no_contents(group: str, aggregated: bool) -> None:
-    server = Server(*CORE, (group, "v1beta1", "pods", "PodMetrics"), aggregated=aggregated)
+def test_measurements_are_no_contents(group: str) -> None:
+    server = Server(*CORE, (group, "v1beta1", "pods", "PodMetrics"))
     server.put("pods", "p", "1", path=f"/apis/{group}/v1beta1")
     server.stale.add(group)
     server.lists[f"/apis/{group}/v1beta1"] = failure(503, "ServiceUnavailable")
@@ -200,7 +174,7 @@ def test_the_preferred_version_of_each_kind(server: Server) -> None:
         ("example.com", "v1", "widgets", "Widget"),
         ("example.com", "v1", "gadgets", "Gadget"),
     )
-    found = namespaced_kinds(server.get).listable
+    found, _ = namespaced_kinds(server.get)
     assert set(found) == {
         Listable("example.com", "v2", "widgets", "Widget"),
         Listable("example.com", "v1", "gadgets", "Gadget"),
@@ -219,4 +193,4 @@ def test_one_object_in_two_groups(server: Server) -> None:
 
 def test_kinds_that_cannot_be_listed_hold_nothing(server: Server) -> None:
     server.verbs = ["create"]
-    assert namespaced_kinds(server.get).listable == ()
+    assert namespaced_kinds(server.get) == ([], [])

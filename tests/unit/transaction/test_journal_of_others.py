@@ -32,9 +32,8 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.plan.written import UnknownState, UnreadableChange, written_fields
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.transaction.earlier import interrupted_runs, supersede
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.reading import LARGEST, read
+from irsa_cli.transaction.reading import LARGEST, interrupted_runs, read, supersede
 from irsa_cli.transaction.recover import unfinished, unreadable
 from irsa_cli.transaction.story import About
 from irsa_cli.usecases.command.caller import TARGET_KEYS, Target, written_target
