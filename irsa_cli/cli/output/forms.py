@@ -9,6 +9,12 @@ REPORTS = ("markdown", "github")
 """Forms for pipelines (`irsa_cli.cli.output.reports`), for every command."""
 DOCUMENTS = ("json", "yaml")
 """Forms that are documents, even with only errors."""
+RISKS = {
+    "csv": "irsa_cli.cli.output.screens.audit:as_csv",
+    "sarif": "irsa_cli.cli.output.screens.audit:as_sarif",
+    "junit": "irsa_cli.cli.output.screens.audit:as_junit",
+}
+"""Forms of `audit`, `who-can` and `lint`, each with the function that makes its text of a `RiskReport`."""
 _NAMED_BY = {
     "TransactionList": "transaction",
     "LeftoverList": "transaction",

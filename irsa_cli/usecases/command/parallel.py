@@ -124,7 +124,7 @@ def run_all(
 
 
 @dataclass(frozen=True)
-class Work:
+class Task:
     """One transaction; `deletes`: it counts for the limit of deletions of a run."""
 
     cluster: Cluster
@@ -140,7 +140,7 @@ def begin_time_limit(settings: Settings) -> None:
 
 
 def carry_out(
-    works: Sequence[Work], settings: Settings, pace: Pace, done: AppliedList, tell: Callable[[Item], None]
+    works: Sequence[Task], settings: Settings, pace: Pace, done: AppliedList, tell: Callable[[Item], None]
 ) -> None:
     """Carry out the transactions, several at the same time; one that fails stops no other.
 
@@ -148,7 +148,7 @@ def carry_out(
     """
     begun, start, group = set(), len(done.items), settings.group or RunGroup()
 
-    def one(work: Work) -> Item:
+    def one(work: Task) -> Item:
         begin_time_limit(settings)
         mine = replace(settings, group=group, started=time.monotonic())
         return ended(work.cluster, work.name, result_of(lambda: work.run(mine)), place=work.place)

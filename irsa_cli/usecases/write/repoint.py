@@ -34,7 +34,7 @@ from irsa_cli.core.values.shown import plural
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
 from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
-from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Work, attempt, carry_out, warning
+from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, carry_out, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
@@ -199,7 +199,7 @@ class _One:
     title: str
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def work(self, locks: Locks, stop: RunGroup) -> Work:
+    def work(self, locks: Locks, stop: RunGroup) -> Task:
         """Its transaction, with the locks of the ServiceAccounts that it changes."""
         connection = self.move.connection
         held = [binding_lock(*item.name) for item in self.move.wanted.get(self.listed.arn, ())]
@@ -208,7 +208,7 @@ class _One:
             result = attempt("", partial(locks.run, self.run, settings, held, stop.pause))
             return self.described(result)
 
-        return Work(connection.cluster, self.title, "", run)
+        return Task(connection.cluster, self.title, "", run)
 
     def run(self, settings: Settings) -> Result:
         """Do the phase for this role."""

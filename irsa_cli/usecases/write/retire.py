@@ -34,7 +34,7 @@ from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
-from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Work, begin_time_limit, carry_out
+from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
@@ -123,7 +123,7 @@ class _Running:
         begin_time_limit(self.settings)
         trusting = read(lambda: self._trusting(aws, account))
         self._run([
-            Work(connection.cluster, CLUSTER, place, partial(self._provider, connection, arn, trusting))
+            Task(connection.cluster, CLUSTER, place, partial(self._provider, connection, arn, trusting))
             for place, (dead, connection) in proven.items()
             for arn in dead.providers
             if arn in account.providers
@@ -154,7 +154,7 @@ class _Running:
             if not objects & there and not self.settings.dry_run:
                 supersede([path])
 
-    def _run(self, works: Sequence[Work]) -> None:
+    def _run(self, works: Sequence[Task]) -> None:
         settings = replace(self.settings, group=self.stop)
         carry_out(works, settings, self.pace, self.done, self.tell)
 
@@ -207,7 +207,7 @@ class _Running:
         unread = [f"namespace {name} was not read: {item.why}"
                   for name, item in answers.items() if isinstance(item, Unreadable)]  # fmt: skip
         gone = {name for name, item in answers.items() if item is None}
-        works: dict[str, Work] = {}
+        works: dict[str, Task] = {}
         with Locks.of(connection, self.settings, Command.RETIRE) as locks:
             for role in (role for role in roles if role.account[0] in gone):
                 full_name = role.tags[SERVICE_ACCOUNT_TAG]
@@ -224,7 +224,7 @@ class _Running:
                 )
             self._run(list(works.values())[:most])
 
-    def _binding(self, connection: Connection, full_name: str, role: str, locks: Locks) -> Work:
+    def _binding(self, connection: Connection, full_name: str, role: str, locks: Locks) -> Task:
         namespace, _, name = full_name.partition("/")
         request = delete_sa.Request(
             self.request.target,
@@ -240,7 +240,7 @@ class _Running:
         def run(settings: Settings) -> Result:
             return when_needed(locks, settings, lock, delete)
 
-        return Work(connection.cluster, full_name, "", run)
+        return Task(connection.cluster, full_name, "", run)
 
 
 @dataclass(frozen=True)
@@ -253,12 +253,12 @@ class _Retired:
     dead: DeadCluster
     retiring: Retiring
 
-    def work(self, place: str) -> Work:
+    def work(self, place: str) -> Task:
         """What is done with it: a role without a removal needs no further look."""
         deletes = not self.retiring.why_kept(self.role, self.dead)
         idle = not deletes and not self.retiring.statements(self.role, self.dead)
         run = self._stays if idle else self._run
-        return Work(self.connection.cluster, self.role.name, place, run, deletes)
+        return Task(self.connection.cluster, self.role.name, place, run, deletes)
 
     def _run(self, settings: Settings) -> Result:
         """Delete the role, or remove the statements that nobody can use."""

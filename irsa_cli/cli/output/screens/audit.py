@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -17,6 +18,7 @@ from xml.etree import ElementTree
 import click
 
 from irsa_cli import __version__
+from irsa_cli.cli.output.forms import RISKS
 from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
 from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
 from irsa_cli.cli.output.text import show_error, show_reading
@@ -344,14 +346,11 @@ def _place(item: Risk) -> str:
     return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "/._-") else "_" for sign in name)
 
 
-FORMS: dict[str, Callable[[RiskReport], str]] = {"csv": as_csv, "sarif": as_sarif, "junit": as_junit}
-
-
 def show_report(report: RiskReport, lines: Iterable[str], form: str) -> None:
     """Print a report in a form (`lines` are its text), its notes and its errors."""
     for error in report.unread:
         show_error(error)
-    if form in FORMS:
-        click.echo(FORMS[form](report), nl=False)
+    if form in RISKS:
+        click.echo(pkgutil.resolve_name(RISKS[form])(report), nl=False)
         lines, form = (), "text"
     show_reading(report, lines, form, report.notes[len(report.problems) :])
