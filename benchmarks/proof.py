@@ -18,10 +18,10 @@ import boto3
 from benchmarks.measuring import LATENCY, alone, irsa, measure, report, sequential
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.trust_policy import policy
 from irsa_cli.sandbox import Sandbox
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
+from tests.support.trusts import trust_of
 
 ROUND_TRIPS = 6
 ACCOUNTS = 300
@@ -81,7 +81,7 @@ def _make_accounts(env: Mapping[str, str]) -> None:
 
     def make(name: str) -> None:
         identity = _identity(provider["Arn"], issuer, name)
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy(identity)))["Role"]
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust_of(identity)))["Role"]
         metadata = {"name": name, "annotations": {"eks.amazonaws.com/role-arn": role["Arn"]}}
         answer = kube.create(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", {"metadata": metadata})
         assert answer.status == 201, answer.text
@@ -121,12 +121,12 @@ def _policies(count: int) -> Iterator[tuple[dict[str, Any], WebIdentity]]:
         other = _identity(provider, issuer, f"other-{number}")
         first = identity if number % 2 else other
         kind = number % 3
-        document = policy(first)
+        document = trust_of(first)
         if kind == 1:
             pattern = WebIdentity(provider, issuer, f"{first.subject[:-1]}*", AUDIENCE)
-            document = policy(pattern, pattern=True)
+            document = trust_of(pattern, pattern=True)
         elif kind == 2:
-            document["Statement"] = [*policy(other)["Statement"] * 2, *document["Statement"]]
+            document["Statement"] = [*trust_of(other)["Statement"] * 2, *document["Statement"]]
         yield document, identity
 
 

@@ -14,8 +14,8 @@ from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.trust_policy import policy
 from irsa_cli.core.values.cluster import Cluster, Reach
+from tests.support.trusts import trust_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 ACCOUNT = "111122223333"
@@ -30,7 +30,7 @@ CLUSTER = Cluster(
 NODE = "ip-10-0-0-1.eu-west-1.compute.internal"
 SUBJECT = "system:serviceaccount:backend:reader"
 IDENTITY = WebIdentity(PROVIDER, ISSUER, SUBJECT, "sts.amazonaws.com")
-TRUST = policy(IDENTITY)
+TRUST = trust_of(IDENTITY)
 ROLE_ARN = "eks.amazonaws.com/role-arn"
 AUDIENCE = "eks.amazonaws.com/audience"
 FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"

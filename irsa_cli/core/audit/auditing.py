@@ -9,7 +9,7 @@ from functools import cached_property
 
 from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Powerful
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
-from irsa_cli.core.audit.reach import Reachable
+from irsa_cli.core.audit.reach import Reachable, size_of
 from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, by_iam, candidates, less_sure
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
@@ -18,11 +18,12 @@ from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_
 from irsa_cli.core.rbac.evaluation import MASTERS
 from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
-from irsa_cli.core.trust.rules import table as rules
-from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, Rule, risk, some
+from irsa_cli.core.trust.rules.judge import LARGEST
+from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, risk, some
+from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.shown import plural
 
-_GIVING = (rules.ADMITTED_NOT_ANNOTATED, rules.SUBJECT_GONE, rules.CHANGED, rules.UNUSED)
+_GIVING = ("admitted-not-annotated", "subject-gone", "changed-since-irsa", "unused-role")
 """The rules whose risks let someone assume a role, besides those about trust policies."""
 
 
@@ -94,7 +95,7 @@ class InCluster:
                         f" {some(names)} ({best.act.right})"
                     )
                     evidence = (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN]))
-                    yield self._risk(takers, rules.BROAD_GROUP, str(binding), reason, evidence, best)
+                    yield self._risk(takers, "everybody-may-become", str(binding), reason, evidence, best)
 
     def _others(self, takers: Takers) -> Iterator[Risk]:
         best: dict[RbacSubject, TakerStep] = {}
@@ -140,14 +141,14 @@ class InCluster:
             found = () if subject.kind == "IAM" else self._behind(takers, each)[0]
             named.append(f"{subject} ({some([it.arn for it in found])})" if found else str(subject))
             evidence += [f"{subject} is {it.arn} ({it.by})" for it in found]
-        item = self._risk(takers, rules.POWERFUL_ACCOUNT, some(named), reason, tuple(evidence), step)
+        item = self._risk(takers, "powerful-service-account", some(named), reason, tuple(evidence), step)
         return less_sure(item, step.depends_on)
 
     def _risk(
-        self, takers: Takers, rule: Rule, who: str, reason: str, evidence: tuple[str, ...], step: TakerStep
+        self, takers: Takers, rule: str, who: str, reason: str, evidence: tuple[str, ...], step: TakerStep
     ) -> Risk:
         arn, name = step.goals[0].role, takers.cluster.name
-        item = risk(rule, f"{who} of cluster {name}", reason, cluster=name, evidence=evidence)
+        item = risk(RULES[rule], f"{who} of cluster {name}", reason, cluster=name, evidence=evidence)
         return item.behind(self.trusts.worst([arn]))
 
 
@@ -220,7 +221,7 @@ class Audit:
 
     def _behind(self, item: Risk) -> Risk:
         """The risk with the role's permissions, if it lets someone assume the role."""
-        role = self.estate.roles_by_arn.get(item.role) if item.rule in _GIVING else None
+        role = self.estate.roles_by_arn.get(item.role) if item.rule.id in _GIVING else None
         return item.behind(self.trusts.powers(role).much) if role else item
 
     def _is_asked(self, item: Risk) -> bool:
@@ -246,10 +247,11 @@ class Audit:
     @cached_property
     def unread(self) -> tuple[str, ...]:
         """The parts that were not read or checked, a line each."""
-        judges = (self._unread(), self._rights_unread(), self.trusts.too_large(), self.powerful.unread())
+        judges = (self._unread(), self._not_judged(), self.powerful.unread())
         return tuple(dict.fromkeys((*self.estate.unread, *(line for lines in judges for line in lines))))
 
-    def _rights_unread(self) -> Iterator[str]:
+    def _not_judged(self) -> Iterator[str]:
+        """The rights in clusters that were not read, and the trust policies that are too large to check."""
         for cluster in self.estate.clusters:
             policies = [it for it in cluster.access.bindings if not any(map(is_control_plane, it.subjects))]
             rules_of = self.in_cluster.becoming(cluster).index.rules_of
@@ -258,6 +260,8 @@ class Audit:
                 lines.append(f"namespaces, with their Pod Security, were not read: {cluster.levels.why}")
             for line in (*cluster.rbac.unread, *cluster.access.unread, *lines):
                 yield f"cluster {cluster.name}: {line}"
+        for role in (role for role in self.estate.roles if size_of(role) > LARGEST):
+            yield f"the trust policy of {role.arn} is larger than IAM allows, so it was not checked"
 
     def _unread(self) -> Iterator[str]:
         if self.estate.providers is None:

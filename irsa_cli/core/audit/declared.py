@@ -19,10 +19,10 @@ from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import allowing, name_of, place_of, principals, trusted_providers
 from irsa_cli.core.trust.pod_identity import refused, written
-from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity, risk, some
+from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role
@@ -58,7 +58,7 @@ class Powerful:
             power = self.trusts.powers(role)
             if power.level is PowerLevel.ADMINISTRATOR:
                 reason = f"is an administrator: {power.words}"
-                yield risk(rules.RULES["administrator-role"], "the role", reason, role=role.arn)
+                yield risk(RULES["administrator-role"], "the role", reason, role=role.arn)
                 continue
             yield from self._by_its_policies(role, power)
             if role.arn in self._chains:
@@ -68,11 +68,11 @@ class Powerful:
         if power.level:
             sure = power.level is PowerLevel.ESCALATION
             reason = f"{'can' if sure else 'might'} gain administrator permissions: {power.words}"
-            found = risk(rules.ESCALATION, "the role", reason, role=role.arn)
+            found = risk(RULES["can-become-administrator"], "the role", reason, role=role.arn)
             yield found if sure else replace(found, severity=Severity.MEDIUM)
         if power.data:
             reason = f"can read {' and '.join(power.data)}"
-            found = risk(rules.RULES["reads-all-data"], "the role", reason, role=role.arn)
+            found = risk(RULES["reads-all-data"], "the role", reason, role=role.arn)
             sure = any(", if " not in text for text in power.data)
             yield found if sure else replace(found, severity=Severity.LOW)
 
@@ -83,7 +83,7 @@ class Powerful:
         who, reason = f"the role, by assuming {through},", f"{verb} gain administrator permissions"
         seen = tuple(f"{it.source} -> {it.target}: {it.allowed_by}; {it.admitted_by}" for it in chain)
         reason = f"{reason}: {power.words}{more}"
-        found = risk(rules.ESCALATION, who, reason, role=role.arn, evidence=seen)
+        found = risk(RULES["can-become-administrator"], who, reason, role=role.arn, evidence=seen)
         return replace(found, severity=Severity.MEDIUM) if unknown else found
 
     @cached_property
@@ -161,7 +161,7 @@ class Declared:
         for arn in sorted(self.estate.providers or ()):
             if self._is_orphan(arn):
                 reason = f"belongs to no cluster in {self._where}"
-                yield risk(rules.RULES["provider-without-cluster"], f"OIDC provider {arn}", reason)
+                yield risk(RULES["provider-without-cluster"], f"OIDC provider {arn}", reason)
         for role in self.estate.roles:
             if size_of(role) <= LARGEST:
                 yield from self._gone(role)
@@ -176,32 +176,26 @@ class Declared:
         associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
         taken = {item.full_name: item for item in associations}
         admitted = self._admitted(cluster)
-        for account in cluster.accounts:
-            if not account.role_arn:
-                continue
+        for account in cluster.annotated:
             yield from self._annotated(cluster, account, admitted)
             if (over := taken.get(account.full_name)) is not None and over.role_arn != account.role_arn:
                 other = over.role_arn or "another role, which was not read"
                 reason = f"is annotated with {account.role_arn}, but its association uses {other}"
-                found = self._risk(rules.SHADOWED, cluster, account, reason)
+                found = self._risk(RULES["shadowed-by-pod-identity"], cluster, account, reason)
                 yield replace(found, evidence=(f"association {over.id}",))
         for item in associations:
             role = self.estate.roles_by_arn.get(item.role_arn)
             if role is not None and (action := refused(role.trust, tagged=False)):
                 reason = f"has association {item.id}, but {role.arn} does not allow EKS {action}"
                 named = AuditedAccount(item.namespace, item.name, item.role_arn)
-                yield self._risk(rules.ASSOCIATION_REFUSED, cluster, named, reason)
+                yield self._risk(RULES["association-refused"], cluster, named, reason)
         if cluster.accounts and not isinstance(cluster.associations, Unreadable):
             yield from self._without(cluster, {*taken})
 
     def _admitted(self, cluster: AuditedCluster) -> dict[tuple[str, str], frozenset[str]]:
         """The audiences with which a ServiceAccount can assume a role, by ServiceAccount and role."""
         found: dict[tuple[str, str], frozenset[str]] = {}
-        annotated = {
-            item.full_name
-            for item in (() if isinstance(cluster.accounts, Unreadable) else cluster.accounts)
-            if item.role_arn
-        }
+        annotated = {item.full_name for item in cluster.annotated}
         for arn, ways in self.reach.ways.items():
             for way in ways:
                 if way.cluster == cluster.name and way.by is By.WEB_IDENTITY:
@@ -219,7 +213,7 @@ class Declared:
             check_role(account.role_arn)
         except InvalidInput as error:
             reason = f"has a wrong annotation: {error.message}"
-            yield replace(self._risk(rules.NO_ROLE_NAMED, cluster, account, reason), role="")
+            yield replace(self._risk(RULES["annotation-no-role"], cluster, account, reason), role="")
             return
         parts = account.role_arn.split(":")
         if len(parts) < 6 or parts[4] not in self.estate.accounts:
@@ -227,19 +221,19 @@ class Declared:
         role = self.estate.roles_by_arn.get(account.role_arn)
         if role is None:
             reason = f"is annotated with {account.role_arn}, which does not exist"
-            yield self._risk(rules.ROLE_GONE, cluster, account, reason)
+            yield self._risk(RULES["role-gone"], cluster, account, reason)
             return
         if not cluster.issuer or size_of(role) > LARGEST:
             return
         if account.audience not in admitted.get((account.full_name, account.role_arn), ()):
             reason = f"is annotated with {account.role_arn}, which does not trust it"
-            yield self._risk(rules.ANNOTATED_REFUSED, cluster, account, reason)
+            yield self._risk(RULES["annotated-refused"], cluster, account, reason)
 
     def _without(self, cluster: AuditedCluster, associated: set[str]) -> Iterator[Risk]:
         """One risk for all ServiceAccounts whose pods have only the node's role."""
         if isinstance(cluster.pods, Unreadable) or isinstance(cluster.accounts, Unreadable):
             return
-        own = {item.full_name for item in cluster.accounts if item.role_arn} | associated
+        own = {item.full_name for item in cluster.annotated} | associated
         bare = sorted(
             name
             for name, count in cluster.pods.items()
@@ -248,9 +242,7 @@ class Declared:
         if bare:
             pods = plural(sum(cluster.pods[name] for name in bare), "pod")
             reason = f"runs {pods} without an IAM role, of {some(bare)}"
-            yield risk(
-                rules.RULES["node-role-fallback"], f"cluster {cluster.name}", reason, cluster=cluster.name
-            )
+            yield risk(RULES["node-role-fallback"], f"cluster {cluster.name}", reason, cluster=cluster.name)
 
     def _risk(self, rule: Rule, cluster: AuditedCluster, account: AuditedAccount, reason: str) -> Risk:
         name, about = account.full_name, {"cluster": cluster.name, "account": account.full_name}
@@ -274,17 +266,12 @@ class Declared:
                         reason = f"allows ServiceAccount {name}, missing in cluster {cluster.name}"
                         about = {"role": role.arn, "cluster": cluster.name, "account": name}
                         path = place_of(index, "Condition")
-                        yield risk(rules.SUBJECT_GONE, name_of(index, item), reason, path=path, **about)
+                        yield risk(RULES["subject-gone"], name_of(index, item), reason, path=path, **about)
 
     def _undeclared(self) -> Iterator[Risk]:
         """The risks of ServiceAccounts that a role lists but that are not annotated with it."""
-        declared = {
-            (cluster.name, item.full_name, item.role_arn)
-            for cluster in self.estate.clusters
-            if not isinstance(cluster.accounts, Unreadable)
-            for item in cluster.accounts
-            if item.role_arn
-        }
+        each = ((cluster.name, item) for cluster in self.estate.clusters for item in cluster.annotated)
+        declared = {(cluster, item.full_name, item.role_arn) for cluster, item in each}
         for arn, ways in self.reach.ways.items():
             for way in ways:
                 if way.by is not By.WEB_IDENTITY or not way.named:
@@ -293,7 +280,7 @@ class Declared:
                     if (way.cluster, name, arn) not in declared:
                         reason = f"allows {name} of cluster {way.cluster}, which is not annotated with it"
                         about = {"role": arn, "cluster": way.cluster, "account": name}
-                        yield risk(rules.ADMITTED_NOT_ANNOTATED, way.statement, reason, **about)
+                        yield risk(RULES["admitted-not-annotated"], way.statement, reason, **about)
 
     @property
     def _where(self) -> str:
@@ -313,7 +300,7 @@ class Declared:
                     if provider in principals(item, "Federated"):
                         reason = f"trusts {issuer_of(provider)}, which belongs to no cluster in {self._where}"
                         name, path = name_of(index, item), place_of(index, "Principal")
-                        yield risk(rules.DEAD_ISSUER, name, reason, role=role.arn, path=path)
+                        yield risk(RULES["dead-issuer"], name, reason, role=role.arn, path=path)
 
     def _changed(self, role: BoundRole) -> Iterator[Risk]:
         """The risks of a complete role created by irsa with a statement that irsa does not write."""
@@ -330,8 +317,8 @@ class Declared:
             else:
                 continue
             if item not in given:
-                where = place_of(index)
-                yield risk(rules.CHANGED, name_of(index, item), reason, role=role.arn, path=where)
+                rule, where = RULES["changed-since-irsa"], place_of(index)
+                yield risk(rule, name_of(index, item), reason, role=role.arn, path=where)
 
     def _unused(self, role: BoundRole) -> Iterator[Risk]:
         now = self.estate.now
@@ -341,7 +328,7 @@ class Declared:
         if role.created > since or (role.last_used is not None and role.last_used > since):
             return
         last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
-        yield risk(rules.UNUSED, "the role", f"was {last}, but pods can assume it", role=role.arn)
+        yield risk(RULES["unused-role"], "the role", f"was {last}, but pods can assume it", role=role.arn)
 
 
 def _pod_statements(role: BoundRole) -> list[Document]:

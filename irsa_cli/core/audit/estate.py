@@ -16,7 +16,6 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.trust.rules.judge import KnownCluster
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.names import Namespaced
 
@@ -96,8 +95,10 @@ class AuditedCluster:
         return host_path(self.issuer)
 
     @property
-    def known(self) -> KnownCluster:
-        return KnownCluster(self.name)
+    def annotated(self) -> tuple[AuditedAccount, ...]:
+        """The ServiceAccounts with a role; none if they were not read."""
+        found = () if isinstance(self.accounts, Unreadable) else self.accounts
+        return tuple(item for item in found if item.role_arn)
 
 
 @dataclass(frozen=True)

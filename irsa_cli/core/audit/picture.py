@@ -55,7 +55,12 @@ class Picture:
             "roles": roles,
             "policies": [self._policy_json(*item) for item in policies],
             "ways": ways,
-            "hops": list(self._hops(numbers)),
+            "hops": [
+                [number, numbers[hop.target], f"{hop.allowed_by}; {hop.admitted_by}", list(hop.conditions)]
+                for arn, number in numbers.items()
+                for hop in self.audit.reach.hops.of(arn)
+                if hop.target in numbers
+            ],
         }
 
     @cached_property
@@ -105,13 +110,6 @@ class Picture:
             elif self.account in way.accounts:
                 mine = frozenset((self.account,))
                 yield Way(way.role, way.cluster, way.by, mine, way.statement, way.conditions)
-
-    def _hops(self, numbers: Mapping[str, int]) -> Iterator[list[Any]]:
-        for arn, number in numbers.items():
-            for hop in self.audit.reach.hops.of(arn):
-                if hop.target in numbers:
-                    by = f"{hop.allowed_by}; {hop.admitted_by}"
-                    yield [number, numbers[hop.target], by, list(hop.conditions)]
 
     @cached_property
     def _worst(self) -> Mapping[str, str]:

@@ -18,12 +18,12 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import Allowed
-from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, Act, Becoming
+from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, AccountTarget, Act, Becoming
 from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP, ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
-from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, risk, some
+from irsa_cli.core.trust.rules.table import RULES
 
 
 def less_sure(item: Risk, conditions: Sequence[str]) -> Risk:
@@ -119,7 +119,7 @@ class Takers:
         """The best step of each subject of a binding."""
         best: dict[RbacSubject, TakerStep] = {}
         for space in self._asked(binding):
-            for taker in self.becoming.by(binding, space, ANY_ACCOUNT):
+            for taker in AccountTarget(self.becoming, space, ANY_ACCOUNT).by(binding):
                 for step in filter(None, (self._step(taker, act, space) for act in taker.acts)):
                     known = best.get(taker.subject)
                     if known is None or step.place < known.place:
@@ -218,7 +218,8 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) ->
                 f"{f', if {some(conditions)}' if conditions else ''}"
             )
             evidence = tuple(f"{item.by} allows it" for item in found)
-            item = risk(rules.POWERFUL_ACCOUNT, role.arn, reason, cluster=cluster.name, evidence=evidence)
+            rule, name = RULES["powerful-service-account"], cluster.name
+            item = risk(rule, role.arn, reason, cluster=name, evidence=evidence)
             yield less_sure(item.behind(trusts.worst([best.role])), conditions)
 
 

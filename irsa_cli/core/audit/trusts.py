@@ -15,7 +15,6 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected_together
-from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, KnownCluster, TrustContext, cluster_providers, judge
 from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
 from irsa_cli.core.trust.rules.rule import Risk, Rule, some
@@ -36,12 +35,6 @@ class Trusts:
                 much = self.powers(role).much
                 yield from (item.behind(much) for item in found)
 
-    def too_large(self) -> Iterator[str]:
-        """The trust policies that are too large to check, a line each."""
-        for role in self.estate.roles:
-            if size_of(role) > LARGEST:
-                yield f"the trust policy of {role.arn} is larger than IAM allows, so it was not checked"
-
     def context(self, role: BoundRole) -> TrustContext:
         """The context of a role's trust policy."""
         providers = cluster_providers(role.trust, self._clusters)
@@ -53,7 +46,7 @@ class Trusts:
     def _clusters(self) -> Mapping[str, KnownCluster]:
         named = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
         found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
-        return {arn: cluster.known for arn, cluster in found.items() if cluster is not None}
+        return {arn: KnownCluster(it.name) for arn, it in found.items() if it is not None}
 
     def powers(self, role: BoundRole) -> Power:
         """How powerful a role is, comparable with others."""
@@ -99,14 +92,14 @@ class Trusts:
         return self._granted[arn]
 
 
-_FOR_DOCTOR = (rules.ADMITTED_NOT_ANNOTATED, rules.ANNOTATED_REFUSED, rules.ROLE_GONE, rules.SHADOWED)
+_FOR_DOCTOR = ("admitted-not-annotated", "annotated-refused", "role-gone", "shadowed-by-pod-identity")
 """Rules without a known fix: an audit can't know whether a ServiceAccount should have a role."""
 
 
 def command_of(risk: Risk) -> str:
     """The command that diagnoses a risk; '' if there is none, or a name is unknown."""
     namespace, slash, name = risk.account.partition("/")
-    if not (risk.rule in _FOR_DOCTOR and slash and risk.cluster):
+    if not (risk.rule.id in _FOR_DOCTOR and slash and risk.cluster):
         return ""
     region, _, cluster = risk.cluster.rpartition("/")
     where = f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster)}"
@@ -128,12 +121,11 @@ class Fixes:
             if item.path:
                 by_role.setdefault(item.role, []).append(item)
         documents = {arn: self._corrected(arn, those) for arn, those in by_role.items()}
-        return tuple(self._with(item, documents.get(item.role)) if item.path else item for item in found)
-
-    def _with(self, risk: Risk, found: tuple[Mapping[str, Any], str, frozenset[Rule]] | None) -> Risk:
-        if found is None or risk.rule not in CORRECTIONS or risk.rule in found[2]:
-            return risk
-        return replace(risk, corrected=found[0], evidence=(*risk.evidence, found[1]))
+        for place, item in enumerate(found):
+            fix = documents.get(item.role) if item.path and item.rule in CORRECTIONS else None
+            if fix is not None and item.rule not in fix[2]:
+                found[place] = replace(item, corrected=fix[0], evidence=(*item.evidence, fix[1]))
+        return tuple(found)
 
     def _corrected(
         self, arn: str, risks: Collection[Risk]
@@ -162,7 +154,7 @@ class Fixes:
     def _annotated(self) -> Mapping[tuple[str, str], list[AuditedAccount]]:
         found: dict[tuple[str, str], list[AuditedAccount]] = {}
         for cluster in self.trusts.estate.clusters:
-            for account in () if isinstance(cluster.accounts, Unreadable) else cluster.accounts:
+            for account in cluster.annotated:
                 found.setdefault((cluster.name, account.role_arn), []).append(account)
         return found
 

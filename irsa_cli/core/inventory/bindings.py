@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.marks.lifecycle import Lifecycle
 from irsa_cli.core.marks.notes import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
@@ -297,12 +297,9 @@ def _judgement(
     return BindingStatus.OK, ""
 
 
-_INTERRUPTED = {Stage.INCOMPLETE: BindingStatus.INCOMPLETE, Stage.DELETING: BindingStatus.DELETING}
-
-
 def interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
-    """The status of a role whose run or deletion is not over."""
-    return _INTERRUPTED[life.stage], life.why
+    """The status of a role whose run or deletion is not over: its stage of life."""
+    return BindingStatus(life.stage.value), life.why
 
 
 def unbound(
@@ -330,8 +327,7 @@ def unbound(
 
 def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:
     """Sort by namespace and name, roles without a ServiceAccount last."""
-    key = lambda item: (item.namespace, item.name, item.account is None, item.role_arn)  # noqa: E731
-    return tuple(sorted(bindings, key=key))
+    return tuple(sorted(bindings, key=lambda it: (it.namespace, it.name, it.account is None, it.role_arn)))
 
 
 Read = Callable[[Any], Document]
@@ -360,6 +356,7 @@ def role_details(item: Mapping[str, Any], read: Read = document_of) -> BoundRole
     """Read a role of `RoleDetailList` with its inline policies."""
     boundary = item.get("PermissionsBoundary") or {}
     inline = {str(one["PolicyName"]): read(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()}
+    attached = (text_of(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ())
     return BoundRole(
         arn=text_of(item["Arn"]),
         role_id=str(item.get("RoleId", "")),
@@ -367,9 +364,7 @@ def role_details(item: Mapping[str, Any], read: Read = document_of) -> BoundRole
         created=moment(item.get("CreateDate")) or _NEVER,
         tags={str(tag["Key"]): str(tag["Value"]) for tag in item.get("Tags") or ()},
         boundary=str(boundary.get("PermissionsBoundaryArn", "")),
-        attached=tuple(
-            sorted(text_of(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ())
-        ),
+        attached=tuple(sorted(attached)),
         inline=tuple(sorted(inline)),
         last_used=moment((item.get("RoleLastUsed") or {}).get("LastUsedDate")),
         documents=inline,

@@ -16,11 +16,11 @@ from irsa_cli.core.lint.found import (
     LintedTrust,
     Unjudged,
     is_gap,
+    is_known,
 )
-from irsa_cli.core.lint.from_aws import is_known
 from irsa_cli.core.lint.judging import refuses
 from irsa_cli.core.objects.kinds import KINDS, workload
-from irsa_cli.core.rbac.becoming import Becoming
+from irsa_cli.core.rbac.becoming import AccountTarget, Becoming
 from irsa_cli.core.rbac.evaluation import RbacIndex
 from irsa_cli.core.rbac.objects import (
     BROAD,
@@ -35,7 +35,7 @@ from irsa_cli.core.rbac.objects import (
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.trust.pod_identity import refused
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, some
-from irsa_cli.core.trust.rules.table import ANNOTATED_REFUSED, ASSOCIATION_REFUSED, BROAD_GROUP, RULES
+from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.slips import placeholder
 
@@ -76,7 +76,7 @@ def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[
         place = of_it[0].placed.place()
         reason = f"is annotated with {role}, whose trust policy ({place}) does not allow it"
         place = account.placed.place(account.path)
-        yield risk(ANNOTATED_REFUSED, f"ServiceAccount {name}", reason, account=name, place=place)
+        yield risk(RULES["annotated-refused"], f"ServiceAccount {name}", reason, account=name, place=place)
 
 
 def _untrusted(item: LintedAssociation, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
@@ -86,7 +86,7 @@ def _untrusted(item: LintedAssociation, trusts: Sequence[LintedTrust]) -> Iterat
     if action := refused(of_it[0].document, tagged=item.tagged):
         name, place = f"{item.namespace}/{item.name}", item.placed.place(item.path)
         reason = f"uses {role}, whose trust policy ({of_it[0].placed.place()}) does not allow EKS {action}"
-        yield risk(ASSOCIATION_REFUSED, f"association of {name}", reason, account=name, place=place)
+        yield risk(RULES["association-refused"], f"association of {name}", reason, account=name, place=place)
 
 
 def _role_of(
@@ -154,11 +154,12 @@ def _open(
     space = binding.namespace or "any"
     named = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
     # Assume that some pod is running.
-    takers = [each for name in ("any", *named) for each in becoming.by(binding, space, name, 1)]
+    targets = (AccountTarget(becoming, space, name, 1) for name in ("any", *named))
+    takers = [taker for target in targets for taker in target.by(binding)]
     sure = [each for each in takers if each.subject.name in BROAD and each.is_sure]
     if sure:
         acts = dict.fromkeys(str(act.right) for each in sure for act in each.acts if not act.conditions)
         where = f"namespace {space}" if binding.namespace else "every namespace"
         subjects = " and ".join(dict.fromkeys(str(each.subject) for each in sure))
         reason = f"allows {subjects} to act as ServiceAccounts of {where} ({some(list(acts))})"
-        yield risk(BROAD_GROUP, str(item), reason, place=place, evidence=(str(role),))
+        yield risk(RULES["everybody-may-become"], str(item), reason, place=place, evidence=(str(role),))

@@ -7,7 +7,7 @@ that the rest can be checked. Messages show its expression instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -66,17 +66,16 @@ def is_gap(value: Any) -> bool:
     return isinstance(value, str) and _GAP.fullmatch(value) is not None
 
 
-def texts_of(value: Any) -> Iterator[str]:
-    """All texts in a value, keys included."""
-    todo = [value]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            todo += [*item, *item.values()]
-        elif isinstance(item, list):
-            todo += item
+def is_known(value: Any) -> bool:
+    """Whether a value has no gaps, wherever in it."""
+    return _GAP.search(str(value)) is None
+
+
+def part_of(value: Any, path: Iterable[str]) -> Any:
+    """The part of an object that a path leads to; None if it is missing."""
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 Path = Sequence[str | int]

@@ -13,17 +13,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from irsa_cli.core.lint.found import (
-    Gaps,
-    LintedAssociation,
-    LintedTrust,
-    Path,
-    Placed,
-    association_of,
-    has_gap,
-    texts_of,
-)
+from irsa_cli.core.lint.found import Gaps, LintedAssociation, LintedTrust, Path, Placed, association_of
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import statements
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values.slips import placeholder
 
@@ -182,21 +174,13 @@ def as_json(text: Any) -> Any:
         return None
 
 
-def is_known(value: Any) -> bool:
-    """Whether a value has no gaps."""
-    return not any(map(has_gap, texts_of(value)))
-
-
 _DOCUMENT = "AssumeRolePolicyDocument"
 _LISTS = ("RoleDetailList", "Roles")
 
 
 def is_policy(value: Any) -> bool:
     """Whether a document is a trust policy: its statements have principals."""
-    if not isinstance(value, dict) or "Statement" not in value:
-        return False
-    items = as_list(value["Statement"])
-    return any(isinstance(item, dict) and item.keys() & {"Principal", "NotPrincipal"} for item in items)
+    return any(item.keys() & {"Principal", "NotPrincipal"} for item in statements(value))
 
 
 def is_roles(value: Mapping[str, Any]) -> bool:

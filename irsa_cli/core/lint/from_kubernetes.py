@@ -18,6 +18,7 @@ from irsa_cli.core.lint.found import (
     LintedTrust,
     Path,
     Placed,
+    part_of,
 )
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, listed, of_policy
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -26,7 +27,7 @@ from irsa_cli.core.trust import pod_identity, trust_policy
 from irsa_cli.core.trust.rules.judge import KnownCluster
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.trust.rules.table import DEFAULT_ACCOUNT, NAME_THEM, SEVERAL_STAGES
+from irsa_cli.core.trust.rules.table import NAME_THEM, RULES
 from irsa_cli.core.values import names
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import host_path
@@ -110,10 +111,10 @@ class _Entry:
         for index, subject in enumerate(self._subjects()):
             if risk.pattern == subject or f"'{subject}'" in risk.reason:
                 return ("subjects", index)
-        if risk.rule is DEFAULT_ACCOUNT:
+        if risk.rule is RULES["default-service-account"]:
             own = item.name == "default" and f"namespace {item.namespace}," in risk.reason
             return ("metadata", "name") if own else ("subjects",)
-        return ("clusters",) if risk.rule is SEVERAL_STAGES else ()
+        return ("clusters",) if risk.rule is RULES["several-stages"] else ()
 
     def _subjects(self) -> Iterator[str]:
         value = self.placed.value
@@ -167,9 +168,6 @@ def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str
             there = replace(placed, subject="")
             role = annotations[ROLE_ARN_ANNOTATION]
             yield LintedAccount(there, namespace, name, "" if role is None else str(role))
-    elif kind == "Role" and (path := _ROLES.get(version.partition("/")[0])):
-        found: Any = value
-        for step in path:
-            found = found.get(step) if isinstance(found, dict) else None
-        if isinstance(found, str):
-            yield from of_policy(placed.at(*path, subject=subject).inside(), as_json(found) or {})
+    path = _ROLES.get(version.partition("/")[0], ()) if kind == "Role" else ()
+    if isinstance(found := part_of(value, path), str):
+        yield from of_policy(placed.at(*path, subject=subject).inside(), as_json(found) or {})

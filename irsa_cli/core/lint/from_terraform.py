@@ -23,6 +23,7 @@ from irsa_cli.core.lint.found import (
     association_of,
     has_gap,
     is_gap,
+    part_of,
 )
 from irsa_cli.core.lint.from_aws import as_json, dicts, listed
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -52,12 +53,6 @@ class _Roles:
     attached: dict[str, list[str]] = field(default_factory=dict)
     inline: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, Any] = field(default_factory=dict)
-
-    def power(self, name: str, arns: list[str], inline: Mapping[str, Any], boundary: str) -> str:
-        """The powerful permissions of a role."""
-        arns = [*arns, *self.attached.get(name, ())]
-        named = {arn: self.policies[arn] for arn in arns if arn in self.policies}
-        return power(arns, {**named, **inline, **self.inline.get(name, {})}, boundary)
 
 
 @dataclass(frozen=True)
@@ -137,9 +132,8 @@ def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str
 
 def _part(value: Any, *path: str) -> Mapping[str, Any]:
     """A part of an object, empty if missing."""
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
+    found = part_of(value, path)
+    return found if isinstance(found, dict) else {}
 
 
 def _label(reference: str) -> str:
@@ -191,15 +185,12 @@ def _role(placed: Placed, item: _Resource, roles: _Roles, gaps: Gaps) -> Iterato
         yield Unjudged(place, f"the trust policy is {_WHOLE}, so it was not checked", Severity.CRITICAL)
         return
     name = str(item.values.get("name") or gaps.gap(_label(f"{item.address}.name")))
-    much = roles.power(
-        name,
-        [str(arn) for arn in listed(item.values.get("managed_policy_arns"))],
-        {
-            gaps.shown(str(each.get("name"))): _policy(each.get("policy"), gaps)
-            for each in dicts(item.values.get("inline_policy"))
-        },
-        str(item.values.get("permissions_boundary") or ""),
-    )
+    arns = [*map(str, listed(item.values.get("managed_policy_arns"))), *roles.attached.get(name, ())]
+    inline = dicts(item.values.get("inline_policy"))
+    policies = {arn: roles.policies[arn] for arn in arns if arn in roles.policies}
+    policies |= {gaps.shown(str(it.get("name"))): _policy(it.get("policy"), gaps) for it in inline}
+    policies |= roles.inline.get(name, {})
+    much = power(arns, policies, str(item.values.get("permissions_boundary") or ""))
     document, inside = _policy(value, gaps), found.inside()
     if document is None and has_gap(value):
         document = inside.value if isinstance(inside.value, dict) else gaps.gap("the policy")

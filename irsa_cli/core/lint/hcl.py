@@ -342,10 +342,8 @@ def _joined(texts: Iterable[str]) -> str | None:
 def _inside(value: Any, path: Sequence[Any]) -> Any:
     for step in path:
         key = step[0] if isinstance(step, tuple) else step
-        items = (
-            value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
-        )
-        value = items.get(key) if isinstance(key, str | int) else None
+        items = dict(enumerate(value)) if isinstance(value, list) else value
+        value = items.get(key) if isinstance(items, dict) and isinstance(key, str | int) else None
     return value
 
 

@@ -16,8 +16,10 @@ from irsa_cli.core.lint.found import (
     Unjudged,
     has_gap,
     is_gap,
+    is_known,
+    part_of,
 )
-from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, is_known
+from irsa_cli.core.lint.from_aws import PROVIDER_HEAD
 from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import as_list, size
@@ -33,9 +35,9 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
-from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import LARGEST, TrustContext, cluster_providers, judge
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
+from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
@@ -266,23 +268,20 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
         pass  # A reference to a role's ARN is valid.
     elif (left := placeholder(text)) and left[0] not in "${":
         reason = f"has an annotation in which '{left}' {UNFILLED}"
-        yield risk(rules.RULES["annotation-placeholder"], about, reason, account=name, place=place)
+        yield risk(RULES["annotation-placeholder"], about, reason, account=name, place=place)
     elif has_gap(text) or left:
         yield Unjudged(place, f"the role of {about} {_LATER}: {found.gaps.shown(text)}", Severity.MEDIUM)
     else:
         try:
             check_role(text)
         except InvalidInput as error:
-            reason = (
-                f"has an annotation that is not a role ARN: {error.message}"
-                if text
-                else "has an empty role annotation"
-            )
-            yield risk(rules.NO_ROLE_NAMED, about, reason, account=name, place=place)
+            wrong = f"has an annotation that is not a role ARN: {error.message}"
+            reason = wrong if text else "has an empty role annotation"
+            yield risk(RULES["annotation-no-role"], about, reason, account=name, place=place)
     if found.name == "default":
         reason = "has a role, and every pod of its namespace that sets no other ServiceAccount uses it"
         where = found.placed.place(found.name_path)
-        yield risk(rules.DEFAULT_ACCOUNT, about, reason, account=name, place=where)
+        yield risk(RULES["default-service-account"], about, reason, account=name, place=where)
 
 
 _TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template"))
@@ -291,11 +290,9 @@ _TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "templat
 def _of_object(found: LintedObject) -> Iterator[Risk]:
     """Annotations that the webhook ignores, on pods and templates."""
     for template in _TEMPLATES if found.kind in ("Pod", *KINDS.values()) else ():
-        value: Any = found.value
         path = (*template, "metadata", "annotations")
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
+        value = part_of(found.value, path)
         if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
             reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
             place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
-            yield risk(rules.RULES["annotation-misplaced"], str(found), reason, place=place)
+            yield risk(RULES["annotation-misplaced"], str(found), reason, place=place)

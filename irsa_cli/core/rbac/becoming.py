@@ -96,18 +96,11 @@ def openings_of(rules: Iterable[RbacRule]) -> RoleOpenings:
     for number, rule in enumerate(rules, 1):
         if not rule.names and all(ALL in part for part in (rule.verbs, rule.groups, rule.resources)):
             everything = everything or number
-        found += [
-            Opening(takeover, number, verbs, rule.names)
-            for takeover in TAKEOVERS
-            if (verbs := _verbs(rule, takeover.right))
-        ]
+        for right, takeover in ((item.right, item) for item in TAKEOVERS):
+            if has(rule.groups, right.group) and has_resource(rule.resources, right.resource):
+                verbs = tuple(verb for verb in right.verbs if has(rule.verbs, verb))
+                found += [Opening(takeover, number, verbs, rule.names)] if verbs else []
     return RoleOpenings(tuple(found), everything)
-
-
-def _verbs(rule: RbacRule, right: Right) -> tuple[str, ...]:
-    if not (has(rule.groups, right.group) and has_resource(rule.resources, right.resource)):
-        return ()
-    return tuple(verb for verb in right.verbs if has(rule.verbs, verb))
 
 
 @dataclass(frozen=True)
@@ -134,18 +127,12 @@ class Becoming:
 
     def takers(self, namespace: str, name: str, pods: int | None = None) -> tuple[AccountTaker, ...]:
         """The subjects that can act as it: sure ones first, components of Kubernetes last."""
-        target = _Target(self, namespace, name, pods)
+        target = AccountTarget(self, namespace, name, pods)
         found = [taker for binding in self.index.bindings for taker in target.by(binding)]
         if any(item.subject == MASTERS and item.is_sure for item in found if item.binding != SUPERUSERS):
             # Show the explicit binding instead, because people look for it.
             found = [item for item in found if item.binding != SUPERUSERS]
         return tuple(sorted(found, key=lambda it: (it.is_part, not it.is_sure, it.subject, str(it.binding))))
-
-    def by(
-        self, binding: RbacBinding, namespace: str, name: str, pods: int | None = None
-    ) -> Iterator[AccountTaker]:
-        """The subjects that can act as it, or as `ANY_ACCOUNT`, by one binding."""
-        return _Target(self, namespace, name, pods).by(binding)
 
     def unread(self, namespace: str) -> tuple[str, ...]:
         """The parts that were not read and might allow someone to act as ServiceAccounts of a namespace."""
@@ -156,11 +143,13 @@ class Becoming:
 
 
 @dataclass(frozen=True)
-class _Target:
+class AccountTarget:
+    """A ServiceAccount, or `ANY_ACCOUNT` of a namespace, with its number of pods (None if unknown)."""
+
     becoming: Becoming
     namespace: str
     name: str
-    pods: int | None
+    pods: int | None = None
 
     def by(self, binding: RbacBinding) -> Iterator[AccountTaker]:
         """The subjects, except itself, that can act as it by a binding."""

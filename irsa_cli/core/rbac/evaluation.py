@@ -195,15 +195,13 @@ class RbacIndex:
     policies: tuple[RbacBinding, ...] = ()
 
     @cached_property
-    def everywhere(self) -> tuple[RbacBinding, ...]:
-        found = self.objects.cluster_role_bindings
-        policies = (item for item in self.policies if not item.namespace)
-        return (*(() if isinstance(found, Unreadable) else found), *policies, SUPERUSERS)
-
-    @cached_property
     def bindings(self) -> tuple[RbacBinding, ...]:
-        limited, named = (item for item in self.policies if item.namespace), self.objects.role_bindings
-        return (*self.everywhere, *limited, *(() if isinstance(named, Unreadable) else named))
+        """All bindings, those for the whole cluster first."""
+        read = (self.objects.cluster_role_bindings, self.objects.role_bindings)
+        found, named = (() if isinstance(each, Unreadable) else each for each in read)
+        everywhere = [item for item in self.policies if not item.namespace]
+        limited = [item for item in self.policies if item.namespace]
+        return (*found, *everywhere, SUPERUSERS, *limited, *named)
 
     @cached_property
     def by_subject(self) -> Mapping[RbacSubject, tuple[RbacBinding, ...]]:

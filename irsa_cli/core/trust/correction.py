@@ -18,10 +18,9 @@ from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.pod_identity import ACTIONS as POD_ACTIONS
 from irsa_cli.core.trust.pod_identity import SERVICE
-from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.rule import Risk, Rule
-from irsa_cli.core.trust.rules.table import DEAD_ISSUER, SUBJECT_GONE
+from irsa_cli.core.trust.rules.table import NAME_THEM, RULES, TRUST_RULES
 from irsa_cli.core.values.issuer import issuer_of
 
 MOST_STEPS = 20
@@ -62,7 +61,7 @@ def corrected_together(
 ) -> Document | None:
     """The document without all of these risks that can be corrected, one after another; None for none."""
     found, wanted = dict(document), {item.rule for item in risks}
-    others = [item for item in risks if item.rule not in rules.TRUST_RULES]
+    others = [item for item in risks if item.rule not in TRUST_RULES]
     for _ in range(MOST_STEPS):
         places = range(len(as_list(found.get("Statement", []))))
         todo = [item for item in judge(found, context) if item.rule in wanted]
@@ -90,7 +89,7 @@ def _is_good(
     if any(item.rule.id not in was for item in left):
         return False
     count = sum(item.rule is risk.rule for item in left)
-    if risk.rule in rules.TRUST_RULES and count >= sum(item.rule is risk.rule for item in found):
+    if risk.rule in TRUST_RULES and count >= sum(item.rule is risk.rule for item in found):
         return False
     return all(
         explain(after, token).answer is explain(before, token).answer
@@ -103,7 +102,7 @@ def _is_good(
 class _Place:
     """A statement to correct, among the others of a copy."""
 
-    items: list[Any]
+    items: list[Document]
     index: int
     risk: Risk
     context: TrustContext
@@ -111,8 +110,7 @@ class _Place:
 
     @property
     def item(self) -> Document:
-        found: Document = self.items[self.index]
-        return found
+        return self.items[self.index]
 
     def without(self) -> list[Any]:
         return [item for place, item in enumerate(self.items) if place != self.index]
@@ -279,17 +277,17 @@ def _remove(place: _Place) -> list[Any]:
 
 
 CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
-    **dict.fromkeys((rule for rule in rules.TRUST_RULES if rule.fix == rules.NAME_THEM), (_named,)),
-    rules.NO_AUDIENCE: (_with_audience,),
-    rules.EXTRA_AUDIENCE: (_one_audience,),
-    rules.FOR_ALL_VALUES: (_plain_operator,),
-    rules.OTHER_ISSUERS_KEY: (_own_key, _without_risky_test),
-    rules.LOOSE_STATEMENT: (_remove, _named),
-    rules.ALL_ACTIONS: (_own_actions,),
-    rules.OTHER_SERVICES: (_without_services,),
-    rules.POD_IDENTITY_OPEN: (_for_its_pods,),
-    rules.PROVIDER_GONE: (_without_provider,),
-    SUBJECT_GONE: (_without_subject,),
-    DEAD_ISSUER: (_without_provider,),
+    **dict.fromkeys((rule for rule in TRUST_RULES if rule.fix == NAME_THEM), (_named,)),
+    RULES["no-audience"]: (_with_audience,),
+    RULES["extra-audience"]: (_one_audience,),
+    RULES["for-all-values"]: (_plain_operator,),
+    RULES["wrong-issuer-key"]: (_own_key, _without_risky_test),
+    RULES["loose-beside-tight"]: (_remove, _named),
+    RULES["all-sts-actions"]: (_own_actions,),
+    RULES["other-services"]: (_without_services,),
+    RULES["pod-identity-no-condition"]: (_for_its_pods,),
+    RULES["provider-gone"]: (_without_provider,),
+    RULES["subject-gone"]: (_without_subject,),
+    RULES["dead-issuer"]: (_without_provider,),
 }
 """The corrections to try for a rule, in this order."""

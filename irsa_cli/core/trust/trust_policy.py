@@ -114,32 +114,15 @@ def _free_sid(names: Sequence[str], taken: Collection[str]) -> str:
     return next(name for name in (*names, *numbered) if name not in taken)
 
 
-def part(statements: list[Any], unwanted: Shared) -> list[Any]:
-    """The statements without these subjects, in all statements of irsa's form."""
-    kept = []
-    for item in statements:
-        found = read_statement(item)
-        if found is None or not found.fits(unwanted):
-            kept.append(item)
-            continue
-        rest = tuple(subject for subject in found.subjects if subject not in unwanted.subjects)
-        if rest:
-            kept.append(item if rest == found.subjects else replace(found, subjects=rest).document)
-    return kept
-
-
 def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
     """The statement for exactly this subject (a `pattern` with wildcards: StringLike), and audience."""
-    return _of(identity, LIKE if pattern else EXACT).document
+    operator = LIKE if pattern else EXACT
+    return Shared(identity.provider_arn, identity.audience, operator, (identity.subject,)).document
 
 
 def marked_statement(identity: WebIdentity) -> Document:
     """The same for a role that is somebody else's: with the Sid by which irsa knows it again."""
-    return _of(identity, EXACT).marked.document
-
-
-def _of(identity: WebIdentity, operator: str) -> Shared:
-    return Shared(identity.provider_arn, identity.audience, operator, (identity.subject,))
+    return Shared(identity.provider_arn, identity.audience, EXACT, (identity.subject,)).marked.document
 
 
 def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
@@ -158,11 +141,6 @@ def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document |
     ]
     found.sort(key=lambda item: item.audience != identity.audience)
     return found[0].document if found else None
-
-
-def policy(identity: WebIdentity, *, pattern: bool = False) -> Document:
-    """A trust policy of that one statement."""
-    return {"Version": "2012-10-17", "Statement": [statement(identity, pattern=pattern)]}
 
 
 def policy_of(
@@ -221,9 +199,14 @@ def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
 
 def without_statement(document: Mapping[str, Any], unwanted: Document) -> Document:
     """The policy without this statement, or without its subject where several share one."""
-    kept = [item for item in as_list(document.get("Statement", [])) if not _same(item, unwanted)]
-    subjects = read_statement(unwanted)
-    return {**document, "Statement": kept if subjects is None else part(kept, subjects)}
+    kept, without = [], read_statement(unwanted)
+    for item in as_list(document.get("Statement", [])):
+        found = read_statement(item)
+        if without is None or found is None or not found.fits(without):
+            kept += [] if _same(item, unwanted) else [item]
+        elif rest := tuple(subject for subject in found.subjects if subject not in without.subjects):
+            kept.append(item if rest == found.subjects else replace(found, subjects=rest).document)
+    return {**document, "Statement": kept}
 
 
 def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> Document:

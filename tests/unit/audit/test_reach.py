@@ -136,6 +136,18 @@ def test_pod_identity_gives_the_role_of_the_association_if_its_trust_admits_it()
     assert reach.ways[arn_of("maybe")][0].conditions
 
 
+def test_pod_identity_is_asked_by_aws_over_tls_with_the_name_that_eks_knows() -> None:
+    tests = {
+        "StringEquals": {"aws:RequestTag/eks-cluster-name": "c"},
+        "Bool": {"aws:PrincipalIsAWSService": "true", "aws:SecureTransport": "true"},
+    }
+    pods = (AuditedAssociation("prod", "app", "a-1", arn_of("r")),)
+    same_name_elsewhere = replace(cluster("c", *ACCOUNTS, associations=pods), name="eu-west-1/c")
+    reach = Reachable(estate([role("r", {**PODS, "Condition": tests})], [same_name_elsewhere]))
+    ((way,),) = reach.ways.values()
+    assert (way.by, way.conditions) == (By.POD_IDENTITY, ())
+
+
 def for_role(principal: str, **more: Any) -> Document:
     return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", **more}
 

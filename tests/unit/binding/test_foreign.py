@@ -15,14 +15,14 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.planning.deletion_checks import check_ours
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
+from tests.support.trusts import trust_of
 from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE, role_arn
 
 ARN = role_arn("theirs", "/")
 ACCOUNT = CurrentServiceAccount("u1", "7", {ROLE_ARN_ANNOTATION: ARN}, {}, managers=("helm",))
 BARE = Bound(CLUSTER, *KEY, account=ACCOUNT)
-STATE = RoleState("/", trust_policy.policy(BARE.identity), tags={"ManagedBy": "terraform"})
+STATE = RoleState("/", trust_of(BARE.identity), tags={"ManagedBy": "terraform"})
 THEIRS = replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(STATE)))
 
 

@@ -21,8 +21,8 @@ from irsa_cli.core.inventory.bindings import (
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.cluster import Cluster
+from tests.support.trusts import trust_of
 
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/5B8D"
 CLUSTER = Cluster(
@@ -40,7 +40,7 @@ def account(arn: str | None = ARN, **annotations: str) -> ServiceAccount:
 
 
 def role(**tags: str) -> BoundRole:
-    document = trust_policy.policy(identity_of(CLUSTER, account(), CLUSTER.account))
+    document = trust_of(identity_of(CLUSTER, account(), CLUSTER.account))
     return BoundRole(ARN, "AROA", document, NOW, {key.replace("__", "/"): text for key, text in tags.items()})
 
 

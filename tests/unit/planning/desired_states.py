@@ -23,6 +23,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from tests.support.trusts import trust_of
 from tests.unit.world import Account, Role, World
 
 ACCOUNT = "111122223333"
@@ -66,7 +67,7 @@ def role_for(desired: DesiredState, **changed: Any) -> RoleState:
     """The role that the wish means."""
     state = RoleState(
         path="/irsa/demo/",
-        trust=trust_policy.policy(desired.identity),
+        trust=trust_of(desired.identity),
         tags={
             "team": "a",
             CLUSTER_TAG: CLUSTER.arn,
@@ -182,7 +183,7 @@ def own_roles(draw: st.DrawFn, desired_value: DesiredState, *, clear: bool) -> R
             {"path": "/"},
             {"max_session_duration": 7200},
             {"permissions_boundary": POLICIES[0]},
-            {"trust": trust_policy.policy(replace(desired_value.identity, subject="other"))},
+            {"trust": trust_of(replace(desired_value.identity, subject="other"))},
             {"tags": {}},
             {"tags": {**tags, "team": "b"}},
         ]

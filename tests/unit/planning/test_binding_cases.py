@@ -32,6 +32,7 @@ from irsa_cli.core.planning.create import plan, provider_changes
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import ExitCode, Refused
+from tests.support.trusts import trust_of
 from tests.unit.planning.desired_states import (
     CLUSTER,
     DOCUMENT,
@@ -227,7 +228,7 @@ def test_tags_of_others_on_the_role_are_theirs() -> None:
 
 def test_the_same_trust_policy_in_another_form_is_the_same() -> None:
     desired_value = desired()
-    (statement,) = trust_policy.policy(desired_value.identity)["Statement"]
+    (statement,) = trust_of(desired_value.identity)["Statement"]
     action = {**statement, "Action": [statement["Action"]]}
     there = current(
         role=role(desired_value, *POLICIES[:1], trust={"Statement": action, "Version": "2012-10-17"})

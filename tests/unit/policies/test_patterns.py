@@ -16,7 +16,7 @@ from irsa_cli.core.policies.operators import COMPARISONS, like
 from irsa_cli.core.policies.statements import covers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain, takes_audience
-from irsa_cli.core.trust.trust_policy import policy
+from tests.support.trusts import trust_of
 
 P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{P}"
@@ -87,7 +87,7 @@ def test_no_pattern_takes_long(text: str) -> None:
         for key in (f"{P}:sub", "aws:SourceArn", "sts:RoleSessionName", text)
     ]
     for condition in conditions:
-        document = policy(TOKEN)
+        document = trust_of(TOKEN)
         document["Statement"][0] |= {"Condition": condition, "Action": [text, "sts:*"]}
         explain(document, TOKEN)
         takes_audience(document, PROVIDER, "sts")
@@ -99,7 +99,7 @@ def test_no_pattern_takes_long(text: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_diagnosis_takes_long(text: str) -> None:
     started = time.process_time()
-    document = policy(TOKEN)
+    document = trust_of(TOKEN)
     statement = document["Statement"][0]
     statement["Condition"] = {"StringLike": {f"{P}:sub": [text] * 5, f"https://{P}:aud": text}}
     statement["Principal"] = {"Federated": [f"arn:aws:iam::1:oidc-provider/{text}"] * 5}

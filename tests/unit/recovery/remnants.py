@@ -26,7 +26,7 @@ from irsa_cli.core.planning.create import plan
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Key
 from irsa_cli.core.recovery.leftovers import SeenAccount, SeenLeftovers, SeenNamespace, SeenProvider, SeenRole
-from irsa_cli.core.trust import trust_policy
+from tests.support.trusts import trust_of
 from tests.unit.planning.desired_states import ACCOUNT, CLUSTER
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -138,7 +138,7 @@ class Cloud:
 
 def _existing(desired: DesiredState) -> CurrentRole | None:
     """The role of somebody else that a wish without a role of its own counts on."""
-    return None if desired.role else CurrentRole(RoleState("/", trust_policy.policy(desired.identity)))
+    return None if desired.role else CurrentRole(RoleState("/", trust_of(desired.identity)))
 
 
 def tagged(desired: DesiredState) -> DesiredState:

@@ -32,7 +32,7 @@ def of_names(document: Mapping[str, Any]) -> Iterator[Risk]:
     """Statements without a Sid."""
     for index, item in allowing(document):
         if not item.get("Sid"):
-            yield risk(rules.RULES["no-sid"], name_of(index, item), "has no Sid", path=place_of(index))
+            yield risk(RULES["no-sid"], name_of(index, item), "has no Sid", path=place_of(index))
 
 
 LARGEST = 8192

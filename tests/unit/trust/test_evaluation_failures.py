@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import Answer, Failure, explain, takes_audience
+from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
 from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import cases
@@ -116,7 +116,7 @@ def test_the_text_tells_what_denies() -> None:
 
 
 def test_another_action_can_be_asked_for() -> None:
-    document = trust_policy.policy(TOKEN)
+    document = trust_of(TOKEN)
     assert not explain(document, TOKEN, "sts:TagSession").admitted
     document["Statement"][0]["Action"] = ["sts:TagSession"]
     assert explain(document, TOKEN, "sts:TagSession").admitted
@@ -125,7 +125,7 @@ def test_another_action_can_be_asked_for() -> None:
 @given(some.identities(), some.identities())
 def test_a_failing_condition_shows_what_the_token_has(identity: WebIdentity, other: WebIdentity) -> None:
     stranger = replace(other, provider_arn=identity.provider_arn, issuer=identity.issuer)
-    (verdict,) = explain(trust_policy.policy(identity), stranger).verdicts
+    (verdict,) = explain(trust_of(identity), stranger).verdicts
     if verdict.failure is None:
         assert (stranger.subject, stranger.audience) == (identity.subject, identity.audience)
     else:
@@ -205,7 +205,7 @@ def test_which_audiences_a_policy_takes_of_whomever(condition: Any, takes: bool)
 
 @given(some.identities())
 def test_who_admits_a_token_takes_its_audience(identity: WebIdentity) -> None:
-    document = trust_policy.policy(identity)
+    document = trust_of(identity)
     assert takes_audience(document, identity.provider_arn, identity.audience)
     assert not takes_audience(document, identity.provider_arn, f"{identity.audience}x")
 

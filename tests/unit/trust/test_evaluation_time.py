@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
-from irsa_cli.core.trust.trust_policy import policy
+from tests.support.trusts import trust_of
 
 P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 TOKEN = WebIdentity(
@@ -23,7 +23,7 @@ OVER = datetime(2026, 12, 31, tzinfo=timezone.utc)
 
 
 def trusting(effect: str = "Allow", **condition: Any) -> dict[str, Any]:
-    document = policy(TOKEN)
+    document = trust_of(TOKEN)
     if effect == "Deny":
         deny = {**document["Statement"][0], "Effect": "Deny", "Condition": condition}
         return {**document, "Statement": [*document["Statement"], deny]}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import irsa_cli
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.rules import table
 from irsa_cli.core.trust.rules.judge import KnownCluster, TrustContext, can_be_had, cluster_providers, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Area, Rule
@@ -43,7 +45,7 @@ def context(**more: Any) -> TrustContext:
 
 def around(rule: Rule) -> TrustContext:
     """The account in which the rule's example is judged."""
-    if rule is table.PROVIDER_GONE:
+    if rule is RULES["provider-gone"]:
         one = {PROVIDER: CLUSTERS[PROVIDER]}
         return context(existing={PROVIDER: AUDIENCES}, clusters=one)
     return context()
@@ -182,13 +184,13 @@ def test_the_tight_trusts_of_tools_break_no_rule(document: Any) -> None:
 
 def test_what_was_not_read_breaks_nothing() -> None:
     unread = TrustContext((PROVIDER, OTHER_PROVIDER, BUCKET_PROVIDER))
-    for rule in (table.PROVIDER_GONE, table.SEVERAL_STAGES, table.ISSUER_CAN_BE_HAD):
+    for rule in (RULES["provider-gone"], RULES["several-stages"], RULES["issuer-can-be-had"]):
         assert broken(rule.before, unread) == []
 
 
 def test_an_audience_that_the_provider_does_not_take_is_no_risk() -> None:
     one = context(existing={PROVIDER: (STS,)})
-    for rule in (table.NO_AUDIENCE, table.EXTRA_AUDIENCE):
+    for rule in (RULES["no-audience"], RULES["extra-audience"]):
         assert broken(rule.before, one) == []
 
 
@@ -325,3 +327,10 @@ def test_a_pattern_with_many_meanings_is_told_once() -> None:
     subject = f"system:serviceaccount:{'?' * 20}"
     (found,) = judge(policy(web({"StringEquals": {AUD: STS}, "StringLike": {SUB: subject}})), context())
     assert found.rule.id == "pattern-crosses-colon"
+
+
+def test_the_program_names_rules_that_exist() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in Path(irsa_cli.__file__).parent.rglob("*.py")]
+    named = {found for text in texts for found in re.findall(r'\bRULES\["([^"]+)"\]', text)}
+    assert len(named) > 30
+    assert named <= set(RULES)

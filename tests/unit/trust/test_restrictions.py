@@ -10,6 +10,7 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.restrictions import demands, voided, widened
 from irsa_cli.core.values.shown import listed
+from tests.support.trusts import trust_of
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
@@ -105,7 +106,7 @@ def test_what_is_no_policy_restricts_nobody(broken: Any) -> None:
 
 
 def test_the_exact_subject_of_its_own_provider_is_nobody_else() -> None:
-    assert also_admitted(trust_policy.policy(TOKEN), TOKEN) == ()
+    assert also_admitted(trust_of(TOKEN), TOKEN) == ()
     elsewhere = document(allow({"StringEquals": {SUB: APP}}, Principal={"Federated": PROVIDER + "D"}))
     assert also_admitted(elsewhere, TOKEN) == (f"every token of {ISSUER}D by statement 1",)
     assert also_admitted(document(allow(Principal="*")), TOKEN) == ("everybody by statement 1",)

@@ -42,6 +42,7 @@ from irsa_cli.core.values.errors import Refused
 from irsa_cli.sandbox.aws.iam.grammar import check_trust_policy
 from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.enforce import Who, admits, of_every_request
+from tests.support.trusts import trust_of
 from tests.unit.inventory.test_bindings import NOW
 from tests.unit.inventory.test_bindings import account as account_with
 
@@ -259,7 +260,7 @@ def test_the_other_readers_take_every_document() -> None:
 def read_by_others(found: Found) -> None:
     document = found.document
     before = json.dumps(document)
-    desired = trust_policy.policy(OWN)
+    desired = trust_of(OWN)
     (wanted,) = desired["Statement"]
     own = Own.of(OWN, desired, {})
     theirs = as_list(document["Statement"])

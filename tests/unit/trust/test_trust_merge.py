@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.trust_policy import Shared
+from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/A"
@@ -89,7 +90,7 @@ def test_two_subjects_of_one_statement_are_both_admitted(identity: WebIdentity, 
     from dataclasses import replace
 
     other = replace(identity, subject=f"system:serviceaccount:other:{name}")
-    document = trust_policy.with_statement(trust_policy.policy(identity), trust_policy.statement(other))
+    document = trust_policy.with_statement(trust_of(identity), trust_policy.statement(other))
     assert len(document["Statement"]) == 1
     assert trust_policy.admits(document, identity)
     assert trust_policy.admits(document, other)

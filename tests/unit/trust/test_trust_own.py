@@ -15,6 +15,7 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.owned_statements import Own, with_own
 from tests.support.thoroughness import examples
+from tests.support.trusts import trust_of
 
 HOST = "oidc.eks.eu-west-1.amazonaws.com/id"
 PROVIDERS = [f"arn:aws:iam::111122223333:oidc-provider/{HOST}/{name}" for name in ("BLUE", "GREEN", "RED")]
@@ -127,14 +128,14 @@ def test_however_many_were_wished_the_tags_can_hold_them(names: set[str]) -> Non
 
 
 def test_a_wish_for_the_own_service_account_alone_needs_no_tag() -> None:
-    assert owned_statements.tags(APP, trust_policy.policy(APP)) == {}
+    assert owned_statements.tags(APP, trust_of(APP)) == {}
 
 
 def test_another_condition_of_a_shared_statement_stays_with_the_others() -> None:
     both: dict[str, Any] = trust_policy.policy_of(
         PROVIDERS[:1], "sts.amazonaws.com", [APP.subject, JOINED.subject], {"Bool": {"aws:x": "true"}}
     )
-    desired = trust_policy.policy(APP)
+    desired = trust_of(APP)
     (ours, theirs) = with_own(both, desired, Own.of(APP, desired, {}))["Statement"]
     assert ours == trust_policy.statement(APP)
     assert theirs["Condition"]["Bool"] == {"aws:x": "true"}

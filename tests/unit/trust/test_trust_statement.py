@@ -13,6 +13,7 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.issuer import host_path
+from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
 from tests.unit.policies.test_policy import shuffled
 
@@ -23,7 +24,7 @@ FIELDS = ("provider_arn", "issuer", "subject", "audience")
 def test_the_policy_admits_exactly_its_token(
     identity: WebIdentity, other: WebIdentity, fields: set[str]
 ) -> None:
-    document = trust_policy.policy(identity)
+    document = trust_of(identity)
     assert trust_policy.admits(document, identity)
     stranger = replace(identity, **{field: getattr(other, field) for field in fields})
     assert trust_policy.admits(document, stranger) == (stranger == identity)
@@ -31,7 +32,7 @@ def test_the_policy_admits_exactly_its_token(
 
 @given(some.identities(), st.sampled_from(["x", "*", "?", ":", "-", ""]))
 def test_a_subject_that_only_begins_or_ends_alike_is_refused(identity: WebIdentity, extra: str) -> None:
-    document = trust_policy.policy(identity)
+    document = trust_of(identity)
     for subject in (identity.subject + extra, extra + identity.subject, identity.subject.upper()):
         stranger = replace(identity, subject=subject)
         assert trust_policy.admits(document, stranger) == (subject == identity.subject)
@@ -48,14 +49,14 @@ def test_the_statement_is_the_documented_one(identity: WebIdentity) -> None:
             "StringEquals": {f"{prefix}:aud": identity.audience, f"{prefix}:sub": identity.subject}
         },
     }
-    assert trust_policy.policy(identity)["Version"] == "2012-10-17"
+    assert trust_of(identity)["Version"] == "2012-10-17"
 
 
 @given(some.identities(), some.labels, some.labels)
 def test_a_pattern_admits_what_it_matches(identity: WebIdentity, prefix: str, rest: str) -> None:
     namespace = identity.subject.split(":")[2]
     pattern = replace(identity, subject=f"system:serviceaccount:{namespace}:{prefix}-*")
-    document = trust_policy.policy(pattern, pattern=True)
+    document = trust_of(pattern, pattern=True)
     admitted = replace(identity, subject=f"system:serviceaccount:{namespace}:{prefix}-{rest}")
     assert trust_policy.admits(document, admitted)
     for other in (
@@ -68,7 +69,7 @@ def test_a_pattern_admits_what_it_matches(identity: WebIdentity, prefix: str, re
 
 def test_an_audience_is_never_a_pattern() -> None:
     identity = WebIdentity("arn:p", "https://i", "system:serviceaccount:a:b", "*")
-    document = trust_policy.policy(identity, pattern=True)
+    document = trust_of(identity, pattern=True)
     assert not trust_policy.admits(document, replace(identity, audience="sts.amazonaws.com"))
 
 
@@ -107,7 +108,7 @@ def test_a_policy_of_one_bare_statement_keeps_it(identity: WebIdentity, other: d
 
 @given(some.identities(), some.identities())
 def test_the_statement_of_another_is_not_ours(identity: WebIdentity, other: WebIdentity) -> None:
-    document = trust_policy.policy(other)
+    document = trust_of(other)
     assert trust_policy.contains(document, trust_policy.statement(identity)) == (identity == other)
     if identity != other:
         assert trust_policy.without_statement(document, trust_policy.statement(identity)) == document

@@ -17,7 +17,8 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk, Severity, in_one_line
-from irsa_cli.core.trust.rules.table import NAME_PATTERN
+from irsa_cli.core.trust.rules.table import RULES
+from tests.support.trusts import trust_of
 from tests.unit.trust.test_trust_corpus import CORPUS, KUBERNETES, provider_of
 
 PROVIDER = provider_of("eks")
@@ -214,7 +215,7 @@ def test_a_trust_for_one_subject_and_audience_is_never_wide(
 ) -> None:
     identity = WebIdentity(PROVIDER, f"https://{ISSUER}", f"{SA}{namespace}:{name}", audience)
     for document in (
-        trust_policy.policy(identity, pattern=by_like),
+        trust_of(identity, pattern=by_like),
         {"Statement": trust_policy.marked_statement(identity)},
     ):
         assert wide_trusts(document, (PROVIDER,)) == ()
@@ -348,4 +349,4 @@ def test_what_tools_write_for_one_service_account_is_tight() -> None:
         if any(maker in origin for maker in makers) and ":sub" in document and ":aud" in document
     ]
     assert len(tight) >= 8
-    assert [item.rule for found in tight for item in found if item.rule is not NAME_PATTERN] == []
+    assert [item.rule for found in tight for item in found if item.rule is not RULES["name-pattern"]] == []

@@ -31,10 +31,8 @@ from irsa_cli.core.policies.statements import (
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.pod_identity import SERVICE as POD_IDENTITY
 from irsa_cli.core.trust.restrictions import ALWAYS, demands
-from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
-from irsa_cli.core.trust.rules.table import ISSUER_CAN_BE_HAD, PROVIDER_GONE, SEVERAL_STAGES
-from irsa_cli.core.trust.rules.table import NO_AUDIENCE as NO_AUDIENCE_RULE
+from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
@@ -47,7 +45,7 @@ def of_claims(
 ) -> Iterator[Risk]:
     """The risks of a policy's tests, with those of `of_subjects` and the provider's audiences."""
     loose = {index for index, _ in wide}
-    bare = {index for index, item in wide if item.rule is rules.NO_CONDITION}
+    bare = {index for index, item in wide if item.rule is RULES["no-condition"]}
     for index, item in allowing(look.document):
         named = list(look.exact(index))
         subjects = [ANYBODY] if index in look.anybody else named
@@ -63,7 +61,7 @@ def of_claims(
             if index not in loose and name == "default":
                 reason = f"allows ServiceAccount default of namespace {namespace}, used by every pod"
                 reason, place = f"{reason} that sets no other", place_of(index, "Condition")
-                yield risk(rules.DEFAULT_ACCOUNT, name_of(index, item), reason, path=place)
+                yield risk(RULES["default-service-account"], name_of(index, item), reason, path=place)
         yield from _operators(look, index, item)
         yield from _ineffective(look, index, item, loose)
 
@@ -77,21 +75,21 @@ def _audience(
     if index in look.allowing(subject, NO_AUDIENCE):
         reason = "accepts any audience of the OIDC provider, including tokens for other services"
         step = f"require StringEquals {look.issuer}:aud {DEFAULT_AUDIENCE}"
-        yield risk(NO_AUDIENCE_RULE, name, reason, step, path=place)
+        yield risk(RULES["no-audience"], name, reason, step, path=place)
         return
     taken = [each for each in look.audiences if index in look.allowing(subject, each)]
     taken = [each for each in taken if accepted is None or each in accepted]
     if len(taken) > 1:
         named = " and ".join(f"'{each}'" for each in taken)
-        step = rules.EXTRA_AUDIENCE.fix.format(issuer=look.issuer)
+        step = RULES["extra-audience"].fix.format(issuer=look.issuer)
         reason = f"accepts tokens for the audiences {named}"
-        yield risk(rules.EXTRA_AUDIENCE, name, reason, step, path=place, pattern=named)
+        yield risk(RULES["extra-audience"], name, reason, step, path=place, pattern=named)
 
 
 def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
     """Operators that match if the key is missing."""
     own = {issuer_of(arn).lower() for arn in principals(item, "Federated")}
-    name, tight = name_of(index, item), rules.OTHER_ISSUERS_KEY.fix.format(issuer=look.issuer)
+    name, tight = name_of(index, item), RULES["wrong-issuer-key"].fix.format(issuer=look.issuer)
     for text, key, _ in tests_of(item):
         operator, (issuer, _, claim) = operator_of(text), key.rpartition(":")
         place = place_of(index, "Condition", text, key)
@@ -100,12 +98,12 @@ def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
         if issuer.lower() == look.issuer.lower() and operator.quantifier == "all":
             reason = f"tests {claim} with {text}, which also matches if the key is missing"
             step = f"use {text.removeprefix('ForAllValues:')}"
-            yield risk(rules.FOR_ALL_VALUES, name, reason, step, path=place)
+            yield risk(RULES["for-all-values"], name, reason, step, path=place)
         if "." not in issuer or issuer.lower() in own:
             continue
         if operator.if_exists or operator.negated or operator.quantifier == "all":
             reason = f"tests {claim} of another issuer (...{issuer[-8:]}) with {text}, which excludes nobody"
-            yield risk(rules.OTHER_ISSUERS_KEY, name, reason, tight, path=place, evidence=(f"tests {key}",))
+            yield risk(RULES["wrong-issuer-key"], name, reason, tight, path=place, evidence=(f"tests {key}",))
 
 
 def _ineffective(look: Look, index: int, item: Statement, loose: Collection[int]) -> Iterator[Risk]:
@@ -121,7 +119,7 @@ def _ineffective(look: Look, index: int, item: Statement, loose: Collection[int]
             account = named[0].removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
             reason = f"also allows {account}, so the stricter {tighter} excludes nobody"
             step = f"remove it, or add the conditions of {tighter}"
-            yield risk(rules.LOOSE_STATEMENT, name_of(index, item), reason, step, path=place_of(index))
+            yield risk(RULES["loose-beside-tight"], name_of(index, item), reason, step, path=place_of(index))
             return
 
 
@@ -148,7 +146,7 @@ def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
             limit = "only its conditions limit it" if narrowed else "its conditions only exclude some"
         path = place_of(index, "NotPrincipal" if "NotPrincipal" in item else "Principal")
         reason = f"has {means} as its principal, and {limit}"
-        found = risk(rules.RULES["everybody"], name_of(index, item), reason, path=path)
+        found = risk(RULES["everybody"], name_of(index, item), reason, path=path)
         yield replace(found, severity=Severity.MEDIUM) if narrowed else found
 
 
@@ -168,14 +166,14 @@ def of_principals(document: Mapping[str, Any], providers: Collection[str]) -> It
         others = [service for service in principals(item, "Service") if service != POD_IDENTITY]
         if others and does(item, "sts:AssumeRole"):
             reason = f"also allows {' and '.join(others)} to assume a role that pods use"
-            yield risk(rules.OTHER_SERVICES, name, reason, path=place_of(index, "Principal"))
+            yield risk(RULES["other-services"], name, reason, path=place_of(index, "Principal"))
         if is_for_pods(item, providers):
             yield from _actions(index, item)
         tests = [(operator, key.lower()) for operator, key, _ in tests_of(item)]
         narrowed = any(is_positive(operator) and key.startswith(_WHICH_POD) for operator, key in tests)
         if POD_IDENTITY in principals(item, "Service") and does(item, "sts:AssumeRole") and not narrowed:
             reason = "allows EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
-            yield risk(rules.POD_IDENTITY_OPEN, name, reason, path=place_of(index, "Principal"))
+            yield risk(RULES["pod-identity-no-condition"], name, reason, path=place_of(index, "Principal"))
 
 
 def _actions(index: int, item: Statement) -> Iterator[Risk]:
@@ -183,10 +181,10 @@ def _actions(index: int, item: Statement) -> Iterator[Risk]:
     wide = [text for text in actions_of(item) if any(sign in text for sign in "*?") and covers((text,), way)]
     if "NotAction" in item and does(item, way):
         reason, key = "allows all actions except those in NotAction", "NotAction"
-        yield risk(rules.ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, key))
+        yield risk(RULES["all-sts-actions"], name_of(index, item), reason, path=place_of(index, key))
     elif wide:
         reason = f"allows {' and '.join(wide)}: every way to assume the role, with any session tags"
-        yield risk(rules.ALL_ACTIONS, name_of(index, item), reason, path=place_of(index, "Action"))
+        yield risk(RULES["all-sts-actions"], name_of(index, item), reason, path=place_of(index, "Action"))
 
 
 LARGEST = 8192
@@ -301,10 +299,10 @@ def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator
             issuer = issuer_of(arn)
             if context.existing is not None and arn not in context.existing:
                 reason = f"trusts OIDC provider {issuer}, which does not exist"
-                yield risk(PROVIDER_GONE, name, reason, path=path)
+                yield risk(RULES["provider-gone"], name, reason, path=path)
             if context.clusters is not None and arn not in context.clusters and can_be_had(issuer):
                 reason = f"trusts {issuer}, which is of no known cluster: its owner can sign tokens"
-                yield risk(ISSUER_CAN_BE_HAD, name, reason, path=path)
+                yield risk(RULES["issuer-can-be-had"], name, reason, path=path)
     stages: dict[str, str] = {}
     known = context.clusters or {}
     for cluster in (known[arn] for arn in named if arn in known and known[arn].stage):
@@ -312,7 +310,7 @@ def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator
     if len(stages) > 1:
         clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(stages.items()))
         reason = f"allows ServiceAccounts of {clusters}"
-        yield risk(SEVERAL_STAGES, "the trust policy", reason, path=("Statement",))
+        yield risk(RULES["several-stages"], "the trust policy", reason, path=("Statement",))
 
 
 def can_be_had(issuer: str) -> bool:

@@ -210,7 +210,7 @@ class RolePower:
 
     @property
     def power(self) -> Power:
-        held = frozenset().union(*(grant.actions for _, grant in self._grants if not grant.denies))
+        held = frozenset().union(*(grant.actions for grant in self._grants if not grant.denies))
         if not held:
             return Power()
         level, words = max(self._administrator(), self._escalation(held), key=lambda found: found[0])
@@ -220,9 +220,8 @@ class RolePower:
         return Power(level, tuple(self._data(held)), words)
 
     @property
-    def _grants(self) -> Iterator[tuple[str, PowerGrant]]:
-        for name, found in self.policies.items():
-            yield from ((name, grant) for grant in found)
+    def _grants(self) -> Iterator[PowerGrant]:
+        return (grant for found in self.policies.values() for grant in found)
 
     @property
     def _account(self) -> str:
@@ -230,7 +229,7 @@ class RolePower:
 
     def can(self, action: str, target: str, passed: tuple[str, ...] = ()) -> tuple[str, ...] | None:
         """The unknown conditions under which the role can do something; None if it can't."""
-        found = self._asked([grant for _, grant in self._grants], action, target, passed)
+        found = self._asked(self._grants, action, target, passed)
         if found is None or self.limit is None:
             return found
         limit = self._asked(self.limit, action, target, passed)
@@ -335,7 +334,7 @@ class RolePower:
                 if arn != self.arn and (not way.passed or not services.isdisjoint(way.passed)):
                     yield arn
         elif way.target == "same":
-            grants = (grant for _, grant in self._grants if way.actions[-1] in grant.actions)
+            grants = (grant for grant in self._grants if way.actions[-1] in grant.actions)
             named = dict.fromkeys(text for grant in grants for text in grant.resources if "*" not in text)
             yield from (text for text in named if f":{_KINDS[way.actions[-1]]}/" in text)
 

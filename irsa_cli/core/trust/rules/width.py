@@ -25,8 +25,8 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.rules import table as rules
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, risk
+from irsa_cli.core.trust.rules.table import NAME_THEM, RULES
 from irsa_cli.core.values.issuer import issuer_of
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
@@ -78,10 +78,10 @@ class Pair:
     @property
     def rule(self) -> Rule:
         if _is_all(self.namespace):
-            return rules.EVERY_SUBJECT if _is_all(self.name) else rules.EVERY_NAMESPACE
+            return RULES["every-subject"] if _is_all(self.name) else RULES["every-namespace"]
         if _is_wild(self.namespace):
-            return rules.CROSSES_COLON if self.crosses else rules.NAMESPACE_PATTERN
-        return rules.EVERY_NAME if _is_all(self.name) else rules.NAME_PATTERN
+            return RULES["pattern-crosses-colon"] if self.crosses else RULES["namespace-pattern"]
+        return RULES["every-name"] if _is_all(self.name) else RULES["name-pattern"]
 
     def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
         seen, reason = (f"the pattern is '{pattern}'",), f"allows {self._whom}"
@@ -89,16 +89,16 @@ class Pair:
 
     @property
     def _whom(self) -> str:
-        if self.rule is rules.EVERY_SUBJECT:
+        if self.rule is RULES["every-subject"]:
             return "every ServiceAccount of the cluster"
-        if self.rule is rules.EVERY_NAME:
+        if self.rule is RULES["every-name"]:
             return f"every ServiceAccount of namespace {self.namespace}, including future ones"
-        if self.rule is rules.NAME_PATTERN:
+        if self.rule is RULES["name-pattern"]:
             return f"every ServiceAccount {self.name} of namespace {self.namespace}"
         names = f"ServiceAccount {self.name}"
         if _is_wild(self.name):
             names = "every ServiceAccount" + ("" if _is_all(self.name) else f" {self.name}")
-        if self.rule is rules.EVERY_NAMESPACE:
+        if self.rule is RULES["every-namespace"]:
             return f"{names} of every namespace, including future ones"
         return f"{names} of every namespace {self.namespace}, such as {_example(self.namespace)}"
 
@@ -216,7 +216,7 @@ class Look:
 
 def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:
     """The risks of the statements' subjects, each with the statement's index."""
-    tight = rules.NAME_THEM.format(issuer=look.issuer)
+    tight = NAME_THEM.format(issuer=look.issuer)
     for index, item in allowing(look.document):
         if index in look.anybody:
             yield index, _of_all(look, index, tight)
@@ -250,13 +250,13 @@ def _of_all(look: Look, index: int, tight: str) -> Risk:
     if wild := [value for _, values in tests for value in values if "*" in value]:
         place = _place(look, index, item, wild[0])
     if not item.get("Condition"):
-        rule, reason = rules.NO_CONDITION, f"has no condition and {every}, with a token for any audience"
+        rule, reason = RULES["no-condition"], f"has no condition and {every}, with a token for any audience"
     elif not tests:
-        rule, reason = rules.NO_SUBJECT, f"does not test the token's subject and {every}"
+        rule, reason = RULES["no-subject"], f"does not test the token's subject and {every}"
     elif not any(is_positive(operator) for operator, _ in tests):
-        rule, reason = rules.ONLY_NEGATIVE, f"only excludes subjects and {every} except those"
+        rule, reason = RULES["only-negative"], f"only excludes subjects and {every} except those"
     else:
         named = ", ".join(f"'{value}'" for value in wild)
-        rule, reason = rules.EVERY_SUBJECT, f"{every} with {named or 'a test that matches all'}"
+        rule, reason = RULES["every-subject"], f"{every} with {named or 'a test that matches all'}"
     tested = ", ".join(value for _, values in tests for value in values)
     return risk(rule, name, reason, tight, path=place, pattern=tested)
