@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from http.client import responses
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -286,7 +286,8 @@ class Issuers:
 
     def tls(self, host: str) -> ssl.SSLContext | None:
         """The context of an issuer's host; None for other hosts."""
-        return self._context(host) if host in self._clusters.issuer_hosts() else None
+        hosts = {urlsplit(cluster.issuer).netloc for cluster in self._clusters.all()}
+        return self._context(host) if host in hosts else None
 
     def label(self, request: Incoming) -> Label:
         operation = "discovery" if request.target.endswith(DISCOVERY) else "keys"

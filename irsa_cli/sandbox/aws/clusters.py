@@ -17,7 +17,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import botocore.session
 
@@ -95,9 +94,6 @@ class Clusters:
     def with_issuer(self, issuer: str) -> Cluster | None:
         return next((c for c in self._by_arn.values() if c.issuer == issuer), None)
 
-    def issuer_hosts(self) -> set[str]:
-        return {urlsplit(cluster.issuer).netloc for cluster in self._by_arn.values()}
-
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
         place = (caller.account, request.region)
         mine = {c.spec.name: c for c in self.all() if (c.spec.account, c.spec.region) == place}
@@ -171,12 +167,6 @@ def hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:17]
 
 
-def enabled_regions(partition: str) -> list[str]:
-    """The regions that an account of a partition has without opting in."""
-    known = botocore.session.get_session().get_available_regions("eks", partition)
-    return sorted({*known} - {*table("opt-in regions")})
-
-
 class Ec2:
     """The descriptions of all endpoints and instances, by operation, account and region."""
 
@@ -193,10 +183,12 @@ class Ec2:
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
         operation = request.operation
         if operation == "DescribeRegions":
+            known = botocore.session.get_session().get_available_regions("eks", caller.partition)
             opted = {"OptInStatus": "opt-in-not-required"}
             regions = [
                 {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", **opted}
-                for name in enabled_regions(caller.partition)
+                # Those that an account has without opting in.
+                for name in sorted({*known} - {*table("opt-in regions")})
             ]
             return result_of(request, {"Regions": regions})
         if operation not in _FILTERS:

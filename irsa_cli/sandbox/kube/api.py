@@ -224,15 +224,26 @@ class KubeApi:
         return json_response(new, 201 if made else 200)
 
     def _patch(self, request: Request, route: access.Route, kind: Kind) -> Response:
-        patch = read_patch(request)
+        """Apply a merge patch; 415 for other kinds of patches, 422 if the result is no such object."""
+        if request.mimetype != MERGE_PATCH:
+            # A real server also takes JSON patches, strategic merge patches and apply; the sandbox does not.
+            raise status.ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+        patch = _parse(_read_bytes(request), "error decoding patch: not a JSON object")
         by = read_writing(request, "Patch")
+        place = _place(kind, route)
 
         def change(old: JsonObject) -> JsonObject:
-            new = apply_patch(old, patch, kind)
+            merged = schema.merge(old, patch)
+            try:
+                new: JsonObject = {"metadata": {}, **schema.read(kind.schema, merged)}
+                if new.get("kind") != kind.kind:
+                    raise schema.WrongTypeError(f"a {kind.kind} is wanted")
+            except schema.WrongTypeError as error:
+                why = status.invalid_value("patch", json.dumps(merged), str(error))
+                raise status.invalid("", "", [why]) from None
             check_place(new, place, route.name)
             return new
 
-        place = _place(kind, route)
         new = self._store.update(kind, place, route.name, change, by, route.subresource)
         return json_response(new)
 
@@ -316,14 +327,6 @@ def read_body(request: Request, kind: Kind) -> JsonObject:
     return known
 
 
-def read_patch(request: Request) -> JsonObject:
-    """Read the merge patch in the body: 415 for other kinds of patches, 400 if unreadable."""
-    if request.mimetype != MERGE_PATCH:
-        # A real server also takes JSON patches, strategic merge patches and apply; the sandbox does not.
-        raise status.ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
-    return _parse(_read_bytes(request), "error decoding patch: not a JSON object")
-
-
 def read_writing(request: Request, verb: str) -> Writing:
     """The writer by the query, else by the User-Agent, and `dryRun`; 422 for any other value than `All`."""
     agent = request.headers.get("User-Agent", "").split("/")[0]
@@ -366,16 +369,3 @@ def check_place(obj: JsonObject, namespace: str, name: str = "") -> None:
     if namespace and obj["metadata"].get("namespace", namespace) != namespace:
         message = "the namespace of the provided object does not match the namespace sent on the request"
         raise status.bad_request(message)
-
-
-def apply_patch(old: JsonObject, patch: JsonObject, kind: Kind) -> JsonObject:
-    """`old` with a merge patch applied; 422 when the result is no such object any more."""
-    merged = schema.merge(old, patch)
-    try:
-        new: JsonObject = {"metadata": {}, **schema.read(kind.schema, merged)}
-        if new.get("kind") != kind.kind:
-            raise schema.WrongTypeError(f"a {kind.kind} is wanted")
-    except schema.WrongTypeError as error:
-        why = status.invalid_value("patch", json.dumps(merged), str(error))
-        raise status.invalid("", "", [why]) from None
-    return new

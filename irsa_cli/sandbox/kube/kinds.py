@@ -21,9 +21,6 @@ from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.schema import FILE, JsonObject, dns_problems
 from irsa_cli.sandbox.model import table
 
-_SECONDS = 30
-"""Default of `terminationGracePeriodSeconds`."""
-
 
 def _fill_in_pod(pod: JsonObject) -> None:
     spec = pod.setdefault("spec", {})
@@ -113,14 +110,6 @@ def _token_errors(volumes: list[JsonObject]) -> list[status.FieldError]:
             if not token.get("path"):
                 errors.append(status.required_value(f"{where}.path"))
     return errors
-
-
-def grace_of(pod: JsonObject, desired: int | None) -> int:
-    """Seconds that a deleted pod stays: none where no node runs it."""
-    if not pod["spec"].get("nodeName"):
-        return 0
-    own: int = pod["spec"].get("terminationGracePeriodSeconds", _SECONDS)
-    return own if desired is None else desired
 
 
 _RBAC = "rbac.authorization.k8s.io"

@@ -14,12 +14,14 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind, grace_of
+from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
 from irsa_cli.sandbox.kube.schema import JsonObject, annotation_errors, label_errors, name_errors, noted
 
 IMMORTAL = ("default", "kube-public", "kube-system")
 _OF_SERVER = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion")
 _BEING_DELETED = "it is being terminated"
+_SECONDS = 30
+"""Default of `terminationGracePeriodSeconds`."""
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
 """The characters of the ends of generated names: no vowels, so that no words appear."""
 
@@ -238,7 +240,13 @@ class Store:
 
     def _lingers(self, pod: JsonObject, wanted: Preconditions, *, dry_run: bool) -> bool:
         """Mark a pod as ending; whether it stays, since its node's kubelet is to end it."""
-        seconds = grace_of(pod, wanted.grace)
+        seconds = (
+            pod["spec"].get("terminationGracePeriodSeconds", _SECONDS)
+            if wanted.grace is None
+            else wanted.grace
+        )
+        # None where no node runs it.
+        seconds = seconds if pod["spec"].get("nodeName") else 0
         end = datetime.now(timezone.utc) + timedelta(seconds=seconds)
         pod["metadata"].setdefault("deletionTimestamp", timestamp(end))
         pod["metadata"]["deletionGracePeriodSeconds"] = seconds
