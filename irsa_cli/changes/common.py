@@ -75,7 +75,7 @@ class OnIam(Settled):
         """The operation, and its parameters, that brings about the state before or after a change."""
 
     def _send(self, change: Change, transaction: str) -> Any:
-        """Make the call for the state after the change."""
+        """Send the call for the state after the change."""
         operation, asked = self._call_for(change, change.after, transaction)
         return call(getattr(self._iam, xform_name(operation)), **asked)
 

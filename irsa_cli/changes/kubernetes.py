@@ -296,7 +296,6 @@ class ServiceAccountHandler(ObjectHandler):
 
     def _patch(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         before, after = expect(ServiceAccountState, change.before), expect(ServiceAccountState, change.after)
-        target = (change.target[0], change.target[1])
         uid, version, lost = before.uid or after.uid, before.resource_version, False
         if run.has_made(change.kind, *change.target):
             uid = ""  # Its deletion was rolled back: it is another object now.
@@ -312,7 +311,10 @@ class ServiceAccountHandler(ObjectHandler):
                     raise conflict(change, "its annotations or labels are neither the old nor the new ones")
                 version = metadata["resourceVersion"]
             try:
-                self._kube.patch(self.resource, *target, _merge_patch(after, version))
+                # `null` removes a key; with the resourceVersion the server refuses a stale patch (409).
+                marks = {"annotations": dict(after.annotations), "labels": dict(after.labels)}
+                patch = {"metadata": {"resourceVersion": version, **marks}}
+                self._kube.patch(self.resource, *_place(change), patch)
                 return Applied(changed=True, identity={"uid": uid} if uid else {})
             except ServiceError as error:
                 again = error.outcome is Outcome.UNKNOWN and not lost
@@ -361,17 +363,6 @@ def service_account_body(
             "labels": {key: value for key, value in labels.items() if value is not None},
             "annotations": {key: value for key, value in annotations.items() if value is not None},
         },
-    }
-
-
-def _merge_patch(state: ServiceAccountState, resource_version: str) -> Json:
-    """`null` removes a key; with the resourceVersion the server refuses a stale patch (409)."""
-    return {
-        "metadata": {
-            "resourceVersion": resource_version,
-            "annotations": dict(state.annotations),
-            "labels": dict(state.labels),
-        }
     }
 
 

@@ -68,7 +68,7 @@ class About(NamedTuple):
 
 @dataclass
 class Record:
-    """What is known of one change."""
+    """The record of one change."""
 
     change: Change
     begun: bool = False

@@ -80,7 +80,7 @@ class AccountAccess:
 
     def open(self, aws: AwsSession, profile: str | None, log: WireLog) -> AwsSession:
         """The session; raises if it is of another account. `aws` and `profile` are the cluster's."""
-        with self._named():
+        try:
             session = AwsSession(
                 profile=self.profile or profile, region=aws.region, log=log, account=self.account
             )
@@ -93,6 +93,10 @@ class AccountAccess:
             if self.assume_role:
                 session.become(self.assume_role)
             identity = session.identity()
+        except IrsaError as error:
+            access = f"credentials for account {self.account}: {self.options or 'those of this run'}"
+            access = access if self.account else f"credentials: {self.options}"
+            raise error.but(details=(*error.details, access)) from error
         found = Arn.parse(identity).account
         session.account = self.account or found
         if self.account not in ("", found):
@@ -105,16 +109,6 @@ class AccountAccess:
                 ),
             )
         return session
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Errors while it is opened tell which account it was for."""
-        try:
-            yield
-        except IrsaError as error:
-            access = f"credentials for account {self.account}: {self.options or 'those of this run'}"
-            access = access if self.account else f"credentials: {self.options}"
-            raise error.but(details=(*error.details, access)) from error
 
 
 EXPECT_ACCOUNT = "--expect-account"
@@ -180,24 +174,20 @@ def written_target(target: Target) -> dict[str, str | None]:
     return {key: getattr(target, key) for key in TARGET_KEYS}
 
 
+_SHORT = {"cluster": "-c", "region": "-r", "profile": "-p"}
+_PASTED = {
+    name: _SHORT.get(name, f"--{name.replace('_', '-')}")
+    for name in (
+        *(*_SHORT, "assume_role", "issuer_url", "account", "role_account", "role_assume_role"),
+        *("role_profile", "target_assume_role", "target_profile", "kubeconfig", "context"),
+    )
+}
+
+
 def pasted_options(target: Target) -> str:
     """The options by which the user named the cluster, to be pasted."""
-    flags = {
-        "-c": "" if target.issuer_url else target.cluster,
-        "-r": target.region,
-        "-p": target.profile,
-        "--assume-role": target.assume_role,
-        "--issuer-url": target.issuer_url,
-        "--account": target.account,
-        "--role-account": target.role_account,
-        "--role-assume-role": target.role_assume_role,
-        "--role-profile": target.role_profile,
-        "--target-assume-role": target.target_assume_role,
-        "--target-profile": target.target_profile,
-        "--kubeconfig": target.kubeconfig,
-        "--context": target.context,
-    }
-    return _given(flags)
+    unnamed = "cluster" if target.issuer_url else ""
+    return _given({flag: getattr(target, name) for name, flag in _PASTED.items() if name != unnamed})
 
 
 def reach_of(target: Target) -> Reach:

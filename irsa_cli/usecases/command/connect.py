@@ -39,7 +39,8 @@ class Connection:
     target: Target
     cluster: Cluster
     _eks: eks.EksCluster | None
-    _log: WireLog = field(default=lambda call: None)
+    wire_log: WireLog = field(default=lambda call: None)
+    """Receives also the calls that neither AWS's nor the cluster's client makes."""
     asks_cluster: bool = True
     others: Mapping[str, AwsSession] = field(default_factory=dict)
     """The sessions of other accounts, by account."""
@@ -52,11 +53,6 @@ class Connection:
         note(self.cluster.head)
         if self.gone is not None:
             note(f"Note: {self.gone.note}")
-
-    @property
-    def wire_log(self) -> WireLog:
-        """Receives calls that neither AWS's nor the cluster's client makes."""
-        return self._log
 
     @property
     def description(self) -> Mapping[str, Any] | None:
@@ -115,7 +111,7 @@ class Connection:
         from irsa_cli.kube.client import Kube
 
         def log(operation: str, status: int, seconds: float, code: str) -> None:
-            self._log(WireCall("kubernetes", operation, status, seconds, code))
+            self.wire_log(WireCall("kubernetes", operation, status, seconds, code))
 
         if self.target.kubeconfig or self.target.context:
             return Kube(connection.from_kubeconfig(self.target.kubeconfig, self.target.context), log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from random import uniform
 from time import monotonic, sleep
 from typing import TypeVar
@@ -63,13 +64,13 @@ def came_between(error: Exception | None) -> bool:
     return isinstance(error, Conflict | NotVisible)
 
 
+@dataclass
 class Attempts:
     """The attempts of one run, for a `for` loop."""
 
-    def __init__(self, settings: Settings, most: int = ATTEMPTS) -> None:
-        self._settings = settings
-        self._most = most
-        self.number = 0
+    _settings: Settings
+    _most: int = ATTEMPTS
+    number: int = 0
 
     def __iter__(self) -> Iterator[int]:
         for number in range(1, self._most + 1):

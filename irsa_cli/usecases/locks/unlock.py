@@ -80,23 +80,22 @@ class _Place:
     """Where a cluster's locks are."""
 
     connection: Connection
-    namespace: str
-    note: Note
+    request: Request
 
     @classmethod
     def of(cls, request: Request, log: WireLog) -> _Place:
-        connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+        connection = connect(request.target, kube=True, log=log)
         connection.announce(request.note)
-        return cls(connection, request.namespace, request.note)
+        return cls(connection, request)
 
     def look(self) -> list[SeenLock]:
         """All locks of the cluster's runs, with the server's clock."""
         cluster = self.connection.cluster
         labels = selector(cluster.arn, cluster.name)
         try:
-            found = self.connection.kube.leases(self.namespace, labels)
+            found = self.connection.kube.leases(self.request.namespace, labels)
         except ServiceError as error:
-            raise not_permitted(error, self.namespace) from error
+            raise not_permitted(error, self.request.namespace) from error
         return [SeenLock(LeaseState.read(body), found.date) for body in found.items]
 
     def watch(self, holder: str, first: Sequence[SeenLock]) -> list[SeenLock]:
@@ -105,7 +104,7 @@ class _Place:
         seconds = max((item.timing.stop for item in mine if not item.ended), default=0.0)
         begun = boot_seconds()
         if seconds:
-            self.note(f"Watching for {seconds:.0f} s whether {mine[0].holder} renews its locks")
+            self.request.note(f"Watching for {seconds:.0f} s whether {mine[0].holder} renews its locks")
         while (left := begun + seconds - boot_seconds()) > 0:
             current().pause(min(left, seconds / LOOKS))
             known = {item.state.name: item for item in mine}
@@ -124,14 +123,14 @@ class _Place:
             for number, item in enumerate(left, first):
                 done.items[number] = (item, Removal.UNKNOWN)
                 name, uid, version = item.state.name, item.state.uid, item.state.version
-                self.connection.kube.delete_lease(self.namespace, name, uid=uid, version=version)
+                self.connection.kube.delete_lease(self.request.namespace, name, uid=uid, version=version)
                 done.items[number] = (item, Removal.REMOVED)
         except ServiceError as error:
             item, known = done.items[number][0], error.outcome is not Outcome.UNKNOWN
             if known:
                 done.items[number] = (item, Removal.KEPT)
             is_renewed = known and error.code == CONFLICT
-            done.error = _renewed(item) if is_renewed else not_permitted(error, self.namespace)
+            done.error = _renewed(item) if is_renewed else not_permitted(error, self.request.namespace)
         except KeyboardInterrupt as stop:
             done.signal = stop.args[0] if stop.args else int(signal.SIGINT)
             done.error = IrsaError("interrupted while removing locks", code="Interrupted")

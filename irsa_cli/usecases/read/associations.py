@@ -35,26 +35,18 @@ _NO_ANSWER = "EKS has not answered yet"
 
 def associations(connection: Connection, namespace: str = "", name: str = "") -> Associations | Unreadable:
     """The associations of a cluster, or of one ServiceAccount, without their roles: one call."""
-    cluster = connection.cluster.name
-
-    def work() -> Associations:
-        if connection.target.issuer_url is not None:
-            return {}  # Pod Identity is EKS' own.
-        return bindings.associations(connection.aws.client("eks"), cluster, namespace=namespace, name=name)
-
-    return read(work)
+    if connection.target.issuer_url is not None:
+        return {}  # Pod Identity is EKS' own.
+    cluster, aws = connection.cluster.name, connection.aws
+    return read(lambda: bindings.associations(aws.client("eks"), cluster, namespace=namespace, name=name))
 
 
 def association(connection: Connection, namespace: str, name: str) -> Association | Unreadable | None:
     """A ServiceAccount's association with its role, None without one; two calls if there is one."""
-    cluster = connection.cluster.name
-
-    def work() -> Association | None:
-        if connection.target.issuer_url is not None:
-            return None
-        return bindings.association(connection.aws.client("eks"), cluster, namespace, name)
-
-    return read(work)
+    if connection.target.issuer_url is not None:
+        return None
+    names = (connection.cluster.name, namespace, name)
+    return read(lambda: bindings.association(connection.aws.client("eks"), *names))
 
 
 def described(connection: Connection, namespace: str = "", name: str = "") -> Given:
