@@ -204,8 +204,17 @@ class _Running:
             asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
             there = pool.map(lambda name: read(lambda: connection.kube.one("namespaces", "", name)), asked)
             answers = dict(zip(asked, there, strict=True))
-        unread = [f"namespace {name} was not read: {item.why}"
-                  for name, item in answers.items() if isinstance(item, Unreadable)]  # fmt: skip
+        unread = [
+            f"namespace {name} was not read: {item.why}"
+            for name, item in answers.items()
+            if isinstance(item, Unreadable)
+        ]
+        if unread:
+            error = IrsaError("some namespaces could not be read: their bindings stay", details=unread)
+            item = ended(connection.cluster, CLUSTER, Result(Ended.FAILED, error=error))
+            self.done.items.append(item)
+            self.tell(item)
+        notices: list[str] = []
         gone = {name for name, item in answers.items() if item is None}
         works: dict[str, Task] = {}
         with Locks.of(connection, self.settings, Command.RETIRE) as locks:
@@ -213,13 +222,13 @@ class _Running:
                 full_name = role.tags[SERVICE_ACCOUNT_TAG]
                 recent = role.recent(datetime.now(timezone.utc), self.request.age)
                 if recent:
-                    unread.append(f"{full_name} stays: {recent} (--older-than)")
+                    notices.append(f"{full_name} stays: {recent} (--older-than)")
                     continue
                 works[full_name] = self._binding(connection, full_name, role.name, locks)
-            self.done.notices = unread
+            self.done.notices = notices
             most = self.request.most
             if len(works) > most:
-                unread.append(
+                notices.append(
                     f"{plural(len(works) - most, 'more binding')} left for another run (--max {most})"
                 )
             self._run(list(works.values())[:most])
