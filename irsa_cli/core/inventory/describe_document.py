@@ -12,10 +12,9 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.doctor.causes.own_token import volume_at
-from irsa_cli.core.doctor.subjects import has_pod_identity, opted_out
 from irsa_cli.core.doctor.commands import Makers, restarts
 from irsa_cli.core.doctor.facts import Subject
-from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV
+from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV, has_pod_identity, opted_out
 from irsa_cli.core.inventory import list_document
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
 from irsa_cli.core.objects.aws import Association
