@@ -303,7 +303,14 @@ class ThisPod:
 
         def send() -> tuple[int, str]:
             if parts.scheme == "https":
-                handlers.append(urllib.request.HTTPSHandler(context=self._trusted(what)))
+                bundle = self.env.get("AWS_CA_BUNDLE") or None
+                try:
+                    context = ssl.create_default_context(cafile=bundle)
+                except OSError as error:
+                    why = f"the file of AWS_CA_BUNDLE can't be used: {error.strerror or error}"
+                    do = "owner of the pod template: mount the certificates there"
+                    raise Failed(what, why, do=do) from None
+                handlers.append(urllib.request.HTTPSHandler(context=context))
             try:
                 answer = urllib.request.build_opener(*handlers).open(request, timeout=seconds)
             except urllib.error.HTTPError as error:
@@ -316,13 +323,6 @@ class ThisPod:
         except (OSError, ValueError, http.client.HTTPException) as error:
             why, do = _reason(error, parts.netloc.rpartition("@")[2], proxy)
             raise Failed(what, why, do=do, passing=True) from None
-
-    def _trusted(self, what: str) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self.env.get("AWS_CA_BUNDLE") or None)
-        except OSError as error:
-            why = f"the file of AWS_CA_BUNDLE can't be used: {error.strerror or error}"
-            raise Failed(what, why, do="owner of the pod template: mount the certificates there") from None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

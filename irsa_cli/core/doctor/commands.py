@@ -347,20 +347,18 @@ def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datet
 
 def evidence(facts: Facts) -> dict[str, str]:
     """The roles that trust the ServiceAccount: by name with their policies, and by a pattern."""
-    subject, named = facts.named, naming(facts)
-    others = [item.arn for item in known(subject.candidates) if item not in named]
-    none = "not known" if isinstance(subject.candidates, Unreadable) else "none"
-    found = {"roles_that_trust_it": listed(map(_with_policies, named)) or none}
-    if others:
-        found["roles_that_trust_it_by_a_pattern"] = listed(others)
-    return found
-
-
-def _with_policies(role: RoleSummary) -> str:
-    if not isinstance(role.role, Role) or isinstance(role.role.policies, Unreadable):
-        return role.arn
-    names = listed(name.rsplit("/", 1)[-1] for name in sorted(role.role.policies))
-    return f"{role.arn} (policies: {names or 'none'})"
+    candidates, named, roles = facts.named.candidates, naming(facts), []
+    for item in named:
+        policies = item.role.policies if isinstance(item.role, Role) else None
+        text = item.arn
+        if isinstance(policies, Mapping):
+            names = listed(name.rsplit("/", 1)[-1] for name in sorted(policies))
+            text += f" (policies: {names or 'none'})"
+        roles.append(text)
+    none = "not known" if isinstance(candidates, Unreadable) else "none"
+    others = [item.arn for item in known(candidates) if item not in named]
+    found = {"roles_that_trust_it": listed(roles) or none}
+    return found | ({"roles_that_trust_it_by_a_pattern": listed(others)} if others else {})
 
 
 def choose(facts: Facts, otherwise: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -119,7 +118,7 @@ class _Doctor:
         _begin(reads, namespace, name)
         subject = Subject(namespace, name, account=account.result())
         events = self._events(subject)
-        self._begin_role(subject)
+        self._role(subject)
         nodes = self._nodes(pods.result(), {(namespace, name)})
         facts = self._cluster()
         subject = self._whole(subject, pods.result(), nodes, association.result(), lock.result())
@@ -253,7 +252,7 @@ class _Doctor:
         nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
         for item in begun:  # Start all reads before waiting for the first one.
             _begin(self.reads, item.namespace, item.name)
-            self._begin_role(item)
+            self._role(item)
             self._begin_association((item.namespace, item.name), associations)
             if asked:
                 self._events(item)
@@ -276,7 +275,7 @@ class _Doctor:
         """The subject with all that was read of it and around it, except for calls of STS."""
         begun = _begin(self.reads, subject.namespace, subject.name)
         found = {name: future.result() for name, future in begun.items()}
-        role, known = self._role(subject), nodes.result()
+        role, known = self._role(subject).result(), nodes.result()
         whole = replace(subject, pods=pods, nodes=known, association=association, lock=lock, role=role)
         return _as_heeded(replace(whole, **found))
 
@@ -300,15 +299,13 @@ class _Doctor:
             del found["webhook_arguments"]
         return Facts(self.connection.cluster, datetime.now(timezone.utc), self.reach, **found)
 
-    def _begin_role(self, subject: Subject) -> None:
-        with suppress(CannotTell):
-            arn = subject.role_arn()
-            self.reads.role(str(arn))
-            self.reads.provider(arn.account)
-
-    def _role(self, subject: Subject) -> Role | Unreadable | None:
+    def _role(self, subject: Subject) -> Future[Role | Unreadable | None]:
+        """Begin to read the annotation's role, and the provider in its account."""
+        found: Future[Role | Unreadable | None] = Future()
         try:
             arn = subject.role_arn()
         except CannotTell as error:
-            return Unreadable(error.why, follows=error.follows)
-        return self.reads.role(str(arn)).result()
+            found.set_result(Unreadable(error.why, follows=error.follows))
+            return found
+        self.reads.provider(arn.account)
+        return self.reads.role(str(arn))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from irsa_cli.core.doctor import reported
-from irsa_cli.core.doctor.causes.own_token import own_tokens, roles_named
+from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.causes.pod_identity import is_similar
 from irsa_cli.core.doctor.causes.service_account import can_decide, missing_account
 from irsa_cli.core.doctor.clues.usage import Names, Seen, gone_names
@@ -24,7 +24,7 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.doctor.reads import DoctorReads
 
@@ -35,19 +35,21 @@ _SHOWN = 5
 
 def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     """The facts with what has to be read of IAM by what is there: other providers, other roles."""
-    subject = facts.named
+    subject, home = facts.named, facts.cluster.home
     provider = account_named(subject)
     sources = {name for pod in subject.known_users() for item in pod.containers for name in item.sources}
     maps = {source.partition(" ")[0] for source in sources if source.startswith("configmap/")}
+    trusted = trusted_providers(subject.role.trust) if isinstance(subject.role, Role) else ()
+    others = [arn for arn in trusted if arn != home_provider(facts) and f"::{home}:" in arn]
     candidates = _candidates(reads, facts)
     subject = replace(
         subject,
         provider=reads.provider(provider).result() if provider else None,
-        providers=_trusted(reads, facts),
+        providers=_results({arn: reads.other_provider(arn) for arn in others}),
         candidates=candidates,
         similar_roles=_similar_roles(reads, facts),
         config_keys=_results({name: reads.config_keys(subject.namespace, name) for name in maps}),
-        own_roles=_results({arn: reads.role(arn) for arn in roles_named(subject)}),
+        own_roles=_results({it.role: reads.role(it.role) for it in own_tokens(subject) if is_role(it.role)}),
         renamed=_renamed(reads, facts) if candidates == () else (),
     )
     subject = _with_chain(reads, subject)
@@ -113,13 +115,6 @@ def _lacks_role(subject: Subject) -> bool:
     account = subject.account
     annotated = not isinstance(account, ServiceAccount) or states.ROLE_ARN_ANNOTATION in account.annotations
     return not annotated and subject.association is None
-
-
-def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, states.ProviderState | Unreadable | None]:
-    role, account = facts.named.role, facts.cluster.home
-    found = trusted_providers(role.trust) if isinstance(role, Role) else ()
-    arns = [arn for arn in found if arn != home_provider(facts) and f"::{account}:" in arn]
-    return _results({arn: reads.other_provider(arn) for arn in arns})
 
 
 K = TypeVar("K")

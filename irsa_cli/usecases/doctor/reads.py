@@ -82,24 +82,16 @@ class DoctorReads:
 
     def of_cluster(self) -> dict[str, Future[Any]]:
         """The reads of the cluster as a whole, by the fields of `Facts` that they are for."""
-        iam, kube, shared = self._connection.iam, self._kube, self._shared
-
-        def accounts() -> tuple[ServiceAccount, ...]:
-            return tuple(map(parsing.service_account, kube.service_accounts()))
-
+        iam, shared = self._connection.iam, self._shared
         return {
             "provider": self.provider(self._cluster.home),
             "providers": self.once("providers", lambda: bindings.provider_arns(iam)),
             "quotas": self.once("quotas", lambda: aws_iam.quotas(iam)),
             "eks": self.eks(),
             "sts_endpoints": self.vpc_endpoints("sts"),
-            "published_keys": self.once(
-                "published keys", lambda: frozenset(key_ids(shared.public_keys().result()))
-            ),
-            "cluster_keys": self.once(
-                "cluster keys", lambda: frozenset(key_ids(shared.cluster_keys().result()))
-            ),
-            "accounts": self.once("accounts", accounts),
+            "published_keys": self._key_ids("published keys", shared.public_keys),
+            "cluster_keys": self._key_ids("cluster keys", shared.cluster_keys),
+            "accounts": self.accounts(),
             "webhooks": self.webhooks(),
             "webhook_arguments": self.webhook_arguments(),
         }
@@ -108,6 +100,10 @@ class DoctorReads:
         return self.once(key, lambda: frozenset(key_ids(keys().result())))
 
     # Kubernetes
+
+    @_in_background
+    def accounts(self) -> tuple[ServiceAccount, ...]:
+        return tuple(map(parsing.service_account, self._kube.service_accounts()))
 
     def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
         """Which ServiceAccounts a label selector selects: namespaces and names. Raises `ServiceError`."""

@@ -23,19 +23,16 @@ from datetime import datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from irsa_cli.core.objects.credentials import RoleCredentials
 from irsa_cli.core.objects.environment import environment
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.trust.jwt import JITTER
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.exec.child import Start, holding_signals, labelled, run
 from irsa_cli.usecases.read.identity import NamedServiceAccount, Token, own_session_name
-
-if TYPE_CHECKING:
-    from irsa_cli.core.objects.credentials import RoleCredentials
 
 PREFIX = "irsa-exec-"
 _LOCK = "lock"
@@ -223,20 +220,6 @@ TOKEN_FILE = "token"  # noqa: S105 - a file's name
 _EMPTY = ("config", "credentials")
 
 
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Say of what can't be written that it is the token's file."""
-    try:
-        yield
-    except OSError as error:
-        raise IrsaError(
-            "irsa cannot write the token file",
-            reason=str(error),
-            next_steps=("set TMPDIR to a writable folder",),
-            code="NoFolder",
-        ) from error
-
-
 @dataclass(frozen=True)
 class Ready:
     """All that a command needs to run: everything that the cluster may refuse has been asked for."""
@@ -272,13 +255,16 @@ class Ready:
         """
         sweep()
         with holding_signals() as held, ExitStack() as stack:
-            with _writing():
+            try:
                 folder = stack.enter_context(PrivateFolder())
                 shell = at_terminal and labelled(command, caller, str(folder.path), self.account.label)
                 start = shell or Start(tuple(command))
                 for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
                     folder.write(name, text)
                 token_file = folder.write(TOKEN_FILE, self.token.text)
+            except OSError as error:
+                text, do = "irsa cannot write the token file", ("set TMPDIR to a writable folder",)
+                raise IrsaError(text, reason=str(error), next_steps=do, code="NoFolder") from error
             url = stack.enter_context(agent(self.account.credentials_of_pods)) if self.by_association else ""
             values = environment(
                 caller,

@@ -5,25 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
+from irsa_cli.aws.permissions.calls import ReadCall
+from irsa_cli.aws.permissions.simulation import Simulated
+from irsa_cli.aws.sts import Exchange
 from irsa_cli.core.inventory.bindings import NO_AGENT
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
 from irsa_cli.core.results.steps import Check, Name, VerificationStep
 from irsa_cli.core.results.verification import Permission
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.evaluation import Explanation
-from irsa_cli.core.trust.jwt import Claims, read
+from irsa_cli.core.trust.jwt import Claims, Keys, read
 from irsa_cli.core.trust.pod_identity import said_to_service
 from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.cluster import Cluster, Reach
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.names import Namespaced
+from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.read.associations import note_of
 from irsa_cli.usecases.verification.iam_steps import (
     FAILED,
@@ -36,16 +41,6 @@ from irsa_cli.usecases.verification.iam_steps import (
     role_read,
     step,
 )
-
-if TYPE_CHECKING:
-    from irsa_cli.aws.permissions.calls import ReadCall
-    from irsa_cli.aws.permissions.simulation import Simulated
-    from irsa_cli.aws.sts import Exchange
-    from irsa_cli.core.plan.states import RoleState
-    from irsa_cli.core.trust.jwt import Keys
-    from irsa_cli.core.values.cluster import Cluster, Reach
-    from irsa_cli.core.values.names import Namespaced
-    from irsa_cli.kube.client import TokenAnswer
 
 # STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.
 _HIDDEN_REASONS = (

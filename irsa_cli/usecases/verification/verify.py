@@ -8,13 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
 from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.credentials import RoleCredentials
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -28,6 +29,7 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.associations import runs_agent, unread
@@ -38,10 +40,7 @@ from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps
 from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt, unreadable_step
 
-if TYPE_CHECKING:
-    from irsa_cli.core.objects.aws import Association
-    from irsa_cli.core.objects.credentials import RoleCredentials
-    from irsa_cli.kube.client import TokenAnswer
+Texts = Iterable[str]
 
 
 @dataclass(frozen=True)
@@ -61,22 +60,11 @@ class Wanted:
 
     @classmethod
     def of(
-        cls,
-        *,
-        audience: str,
-        actions: Iterable[str],
-        resources: Iterable[str],
-        calls: Iterable[str],
-        chain: tuple[str, ...],
+        cls, audience: str, actions: Texts, resources: Texts, calls: Texts, chain: tuple[str, ...]
     ) -> Wanted:
         """The options as a user wrote them; raises `InvalidInput` for an unknown or a forbidden action."""
-        return cls(
-            audience=audience,
-            actions=tuple(simulation.action(text) for text in actions),
-            resources=tuple(simulation.resource(text) for text in resources),
-            calls=tuple(read_call(text) for text in calls),
-            chain=chain,
-        )
+        tested = tuple(map(simulation.action, actions)), tuple(map(simulation.resource, resources))
+        return cls(audience, None, *tested, tuple(map(read_call, calls)), chain)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,9 @@ def _refused(facts: Facts) -> Judgement:
     said = last.message.lower()
     if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last):
         raise CannotTell("see sts-region and token-malformed")
-    wanted = _roles_wanted(facts.named)
+    # The roles that its pods are to ask for: the annotation's, and those that containers name themselves.
+    named = annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
+    wanted = [named, *(item.role for item in own_tokens(facts.named))]
     found = newest_by_role(facts, pods.values())
     refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]
@@ -139,12 +141,6 @@ def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judg
         **evidence,
         to_see=of_account(facts, "verify", facts.named),
     )
-
-
-def _roles_wanted(subject: Subject) -> list[str]:
-    """The roles that its pods are to ask for: the annotation's, and those that containers name themselves."""
-    named = annotations_of(subject).get(ROLE_ARN_ANNOTATION, "")
-    return [named, *(item.role for item in own_tokens(subject))]
 
 
 def _is_others(facts: Facts, event: TrailEvent) -> bool:

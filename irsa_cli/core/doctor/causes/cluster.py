@@ -270,28 +270,26 @@ def _audience(facts: Facts) -> Judgement:
     if wanted in accepted:
         return ok("the provider accepts the audience", audience=wanted)
     trust = getattr(facts.subject and facts.subject.role, "trust", "")
-    if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and wanted not in str(trust):
+    annotated = AUDIENCE_ANNOTATION in annotations_of(facts.subject)
+    if wanted != DEFAULT_AUDIENCE and annotated and wanted not in str(trust):
         raise CannotTell("the annotation asks for another audience; see annotation-audience")
     text = "the provider does not have the tokens' audience"
     if any(unspaced(item).lower() == wanted.lower() for item in accepted):
         text += " (the spelling differs)"
     there_are = listed(map(shown, accepted)) or "none"
-    return problem(text, fix=_add_audience(facts, wanted), tokens=shown(wanted), provider=there_are)
+    fix = _add_audience(facts, wanted, annotated=annotated)
+    return problem(text, fix=fix, tokens=shown(wanted), provider=there_are)
 
 
-def _add_audience(facts: Facts, audience: str) -> str:
+def _add_audience(facts: Facts, audience: str, *, annotated: bool) -> str:
     arn = provider_of(facts, facts.subject)
-    if audience == DEFAULT_AUDIENCE and arn == provider_of(facts, None):
+    if audience == DEFAULT_AUDIENCE and arn == home_provider(facts):
         return facts.reach.for_irsa("associate-oidc")
     what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
     line = in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
     # The annotation's writer chose the audience: AWS would also accept other tokens with it.
-    why = "AWS would then accept tokens that were issued for other services" if _is_annotated(facts) else ""
+    why = "AWS would then accept tokens that were issued for other services" if annotated else ""
     return proposed(why, audience, line)
-
-
-def _is_annotated(facts: Facts) -> bool:
-    return AUDIENCE_ANNOTATION in annotations_of(facts.subject)
 
 
 @check_of("provider-quota")

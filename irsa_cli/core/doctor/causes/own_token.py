@@ -143,10 +143,6 @@ def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
     return next((volume for volume in pod.volumes if volume.name == nearest), None)
 
 
-def roles_named(subject: Subject) -> list[str]:
-    return list(dict.fromkeys(item.role for item in own_tokens(subject) if is_role(item.role)))
-
-
 @check_of("pod-own-token")
 def _own_token(facts: Facts) -> Judgement:
     have(facts.named.pods)

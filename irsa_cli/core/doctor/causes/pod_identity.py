@@ -237,24 +237,19 @@ def _other_name(facts: Facts) -> Judgement:
 
 def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
     """The command that associates the role; one to look first, where its trust policy would not do."""
-    association, subject = lost[0].association, facts.named
+    association, role, subject = lost[0].association, lost[0].role, facts.named
     if len(lost) > 1 or not isinstance(association, Association) or not association.role_arn:
         return eks(facts, "list-pod-identity-associations")
     what = f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
-    role = f"--role-arn {shlex.quote(association.role_arn)}"
-    command = eks(facts, "create-pod-identity-association", f"{what} {role}")
-    if _would_serve(facts, association, lost[0].role):
+    arn = f"--role-arn {shlex.quote(association.role_arn)}"
+    command = eks(facts, "create-pod-identity-association", f"{what} {arn}")
+    plain = not (association.target_role_arn or association.without_tags)
+    desired = replace(facts, subject=replace(subject, association=association))
+    if plain and isinstance(role, Role) and serves_pod_identity(desired, association, role):
         return command
     name = shlex.quote(association.role_arn.rsplit("/", 1)[-1])
     look = facts.reach.aws(f"iam get-role --role-name {name}")
     return f"{look} # its trust policy must allow this ServiceAccount\n# {command}"
-
-
-def _would_serve(facts: Facts, association: Association, role: Role | Unreadable | None) -> bool:
-    if association.target_role_arn or association.without_tags or not isinstance(role, Role):
-        return False
-    desired = replace(facts, subject=replace(facts.named, association=association))
-    return serves_pod_identity(desired, association, role)
 
 
 _AGENTS = f"get pods -o wide --selector app.kubernetes.io/name={AGENT}"

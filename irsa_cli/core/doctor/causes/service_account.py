@@ -259,12 +259,6 @@ def _uncreated(facts: Facts) -> Judgement:
     return suspect(text, **evidence, **_said(hidden)) if near else unknown(text, **evidence)
 
 
-def waits_for_pods(facts: Facts) -> bool:
-    """Whether something that uses the ServiceAccount is known to lack pods that could not be created."""
-    found = (item for item in known(facts.named.refused) if _account_wanted(item) == facts.named.name)
-    return any(not _is_past(facts, item) for item in found)
-
-
 def _is_past(facts: Facts, item: RefusedPod) -> bool:
     made = (pod.created for pod in known(facts.named.pods) if pod.owner == item.maker)
     return item.last is not None and any(time is not None and time > item.last for time in made)
@@ -378,6 +372,8 @@ def _seen(facts: Facts) -> Judgement:
 
 
 def _none_running(facts: Facts, text: str, **evidence: str) -> Judgement:
-    found = unknown(text, **evidence, to_see=of_account(facts, "verify", facts.named))
+    subject = facts.named
+    found = unknown(text, **evidence, to_see=of_account(facts, "verify", subject))
     # Another cause explains why they are not created; fix that one first.
-    return replace(found, follows=waits_for_pods(facts))
+    lacking = (item for item in known(subject.refused) if _account_wanted(item) == subject.name)
+    return replace(found, follows=any(not _is_past(facts, item) for item in lacking))

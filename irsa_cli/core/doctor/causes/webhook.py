@@ -137,10 +137,14 @@ def _prefix(facts: Facts) -> Judgement:
 
 @check_of("pod-identity-association")
 def _association(facts: Facts) -> Judgement:
-    subject = facts.named
-    if isinstance(subject.association, Unreadable):
-        return _unread(facts, subject.association)
-    found = subject.association
+    subject, found = facts.named, facts.named.association
+    if isinstance(found, Unreadable):
+        subject.annotation()
+        if not (pods := [pod for pod in subject.users() if was_associated(pod)]):
+            return unknown(found.why)
+        # They tell that there is one, or was.
+        text = f"its pods use EKS Pod Identity, and irsa cannot read their association: {found.why}"
+        return suspect(text, pods=pod_names(pods))
     if found is None:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
@@ -151,14 +155,6 @@ def _association(facts: Facts) -> Judgement:
         return unknown(f"{why}; pods get it by Pod Identity, whatever the annotation says", **said)
     text = "the webhook injects Pod Identity credentials and ignores the annotation"
     return problem(text, fix=_keep_one(facts, found), **said)
-
-
-def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
-    """Where associations can't be read, pods that ask EKS Pod Identity tell that there is one, or was."""
-    facts.named.annotation()
-    found = [pod for pod in facts.named.users() if was_associated(pod)]
-    text = f"its pods use EKS Pod Identity, and irsa cannot read their association: {hidden.why}"
-    return suspect(text, pods=pod_names(found)) if found else unknown(hidden.why)
 
 
 def _keep_one(facts: Facts, association: Association) -> str:

@@ -71,30 +71,21 @@ def is_meant(account: ServiceAccount, pod: Pod) -> bool:
 
     A name alone proves nothing: an exporter, a cache or a test of an application also has it.
     """
-    release, part = account.labels.get(_RELEASE), "app.kubernetes.io/component"
-    same = bool(release) and release == pod.labels.get(_RELEASE)
-    workload = owner_of(pod)[1]
-    return (
-        same
-        and pod.controlled
-        and account.labels.get(part) == pod.labels.get(part)
-        and _words(workload) == _words(account.name)
-    )
+    keys = (_RELEASE, "app.kubernetes.io/component")
+    same = all(account.labels.get(key) == pod.labels.get(key) for key in keys)
+    released = same and pod.controlled and bool(account.labels.get(_RELEASE))
+    return released and _words(owner_of(pod)[1]) == _words(account.name)
 
 
 def is_neighbour(facts: Facts, pod: Pod) -> bool:
-    """Whether a pod has an identity of its own, or uses a ServiceAccount that has."""
-    if not has_nothing(pod) or _is_its_own(pod, facts.named.name):
+    """Whether a pod has an identity of its own, or uses a ServiceAccount that has, or one of its own name."""
+    name, used = facts.named.name, pod.service_account
+    # A longer form of the requested name, which is also the pod's.
+    longer = used.startswith(f"{name}-") and (pod.name == used or pod.name.startswith(f"{used}-"))
+    if not has_nothing(pod) or (longer and not _is_same_app(pod, name)):
         return True
-    names = (pod.namespace, pod.service_account)
+    names = (pod.namespace, used)
     return any((it.namespace, it.name) == names and has_role(it) for it in known(facts.accounts))
-
-
-def _is_its_own(pod: Pod, name: str) -> bool:
-    """Whether the pod's ServiceAccount has the pod's own name, as a longer form of the requested one."""
-    other = pod.service_account
-    theirs = other.startswith(f"{name}-") and (pod.name == other or pod.name.startswith(f"{other}-"))
-    return theirs and not _is_same_app(pod, name)
 
 
 def _is_same_app(pod: Pod, name: str) -> bool:
@@ -116,8 +107,11 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
     have(subject.pods)
     own, name = subject.known_users(), subject.name
     others = [pod for pod in subject.living() if pod.service_account != name and not is_neighbour(facts, pod)]
-    if own:
-        return tuple(pod for pod in others if pod.service_account == "default" and _is_part(pod, own))
+    if own:  # Those that they have created, as Spark's driver creates its executors.
+        sparks = {item.labels.get(_SPARK_LABEL, "") for item in own} - {""}
+        owners = {f"Pod/{item.name}" for item in own}
+        parts = [it for it in others if it.owner in owners or it.labels.get(_SPARK_LABEL) in sparks]
+        return tuple(pod for pod in parts if pod.service_account == "default")
     found = [pod for pod in others if is_of_app(pod, name) or is_near(pod.service_account, name)]
     found.sort(key=lambda pod: not _is_same_app(pod, name))
     elsewhere = (pod for pod in known(subject.elsewhere) if pod.is_alive and not is_neighbour(facts, pod))
@@ -185,13 +179,6 @@ def _mates(facts: Facts) -> list[ServiceAccount]:
 def _releases(account: ServiceAccount) -> set[str]:
     labels = account.labels
     return {labels.get(_RELEASE, ""), labels.get("release", ""), account.annotations.get(_HELM, "")} - {""}
-
-
-def _is_part(pod: Pod, own: Iterable[Pod]) -> bool:
-    """Whether pods of the ServiceAccount created this one, as Spark's driver creates its executors."""
-    sparks = {item.labels.get(_SPARK_LABEL, "") for item in own} - {""}
-    owners = {f"Pod/{item.name}" for item in own}
-    return pod.owner in owners or pod.labels.get(_SPARK_LABEL) in sparks
 
 
 def namesakes(facts: Facts) -> tuple[str, ...]:
