@@ -281,11 +281,7 @@ def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
 def is_recorded(desired: DesiredState, current: CurrentState) -> bool:
     """Whether irsa wrote that annotation, a run's last step; a role for something else does not count."""
     tags = current.role.state.tags if current.role is not None else {}
-    wanted = (
-        desired.role.tags.get(states.SPEC_HASH_TAG)
-        if desired.role is not None
-        else tags.get(states.SPEC_HASH_TAG)
-    )
+    wanted = (desired.role.tags if desired.role is not None else tags).get(states.SPEC_HASH_TAG)
     if tags.get(states.SPEC_HASH_TAG) != wanted or wanted is None:
         return is_annotated(desired, current)
     account = current.service_account

@@ -31,8 +31,9 @@ from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import identity_of, listed, pod_names
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.webhooks import Webhook
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.shown import shown

@@ -13,10 +13,10 @@ from irsa_cli.core.doctor.subjects import (
     listed,
 )
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Container, Pod, Requirement, Webhook
-from irsa_cli.core.objects.parsing import selects
+from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.objects.webhooks import Requirement, Webhook, selects
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.trust.chain import KEY, PROFILE
