@@ -1,25 +1,15 @@
-"""The owner of a role by its tags, and how far a run has come with it; why it is not changed. Pure."""
+"""The owner of a role that is there, by its tags, and why it is not changed. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
 
-from irsa_cli.core.binding.current import CurrentState
-from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.marks.notes import wrote
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    SPEC_HASH_TAG,
-    RoleState,
-)
+from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, RoleState
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.values.arn import iam_arn, role_arn
+from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused
 
 
@@ -127,44 +117,3 @@ def theirs(pair: Pairing, state: RoleState) -> Refused:
             " --override-existing-serviceaccounts --attach-policy-arn ARN",
         ),
     )
-
-
-def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
-    """How far the role has come that is there under the desired one's name."""
-    tags = current.role.state.tags if current.role is not None else {}
-    return lifecycle.of(tags, named=is_annotated(desired, current), recorded=is_recorded(desired, current))
-
-
-def is_recorded(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether irsa wrote that annotation, a run's last step; a role for something else does not count."""
-    tags = current.role.state.tags if current.role is not None else {}
-    wanted = desired.role.tags.get(SPEC_HASH_TAG) if desired.role is not None else tags.get(SPEC_HASH_TAG)
-    if tags.get(SPEC_HASH_TAG) != wanted or wanted is None:
-        return is_annotated(desired, current)
-    account = current.service_account
-    marked = account is not None and wrote(account.annotations, ROLE_ARN_ANNOTATION)
-    return marked and is_annotated(desired, current)
-
-
-def is_annotated(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the ServiceAccount's annotation is the ARN of the role, or of the role to create."""
-    account, arn = current.service_account, desired.role_arn
-    if desired.role is not None and current.role is not None:
-        resource = f"role{current.role.state.path}{desired.role_name}"
-        arn = iam_arn(desired.cluster.partition, desired.cluster.home, resource)
-    return account is not None and account.annotations.get(ROLE_ARN_ANNOTATION) == arn
-
-
-def is_incomplete(desired: DesiredState, current: CurrentState) -> bool:
-    """Whether the role is there, and no run for it has ended yet."""
-    return desired.role is not None and current.role is not None and not life_of(desired, current).is_over
-
-
-def check_whole(desired: DesiredState, current: CurrentState) -> None:
-    """Raise `Refused` for a role to be used that irsa makes for this ServiceAccount, and is not whole."""
-    life = life_of(desired, current)
-    tags = current.role.state.tags if current.role is not None else {}
-    if tags.get(CLUSTER_TAG, desired.cluster.arn) != desired.cluster.arn:
-        return  # Of another cluster's, nothing is known here.
-    if life.account == desired.full_name:
-        life.check(desired.role_arn, desired.cluster.options)

@@ -14,10 +14,10 @@ from itertools import pairwise
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
 from irsa_cli.core.objects.aws import Association, TrailEvent
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Container, Pod, Requirement, ServiceAccount, Webhook
-from irsa_cli.core.objects.parsing import selects
+from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.objects.webhooks import Requirement, Webhook, selects
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CONFIG_MAP_ANNOTATION, ProviderState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called

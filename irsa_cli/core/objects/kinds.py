@@ -114,42 +114,6 @@ class RefusedPod:
     pods: str = ""
 
 
-@dataclass(frozen=True)
-class Requirement:
-    """One requirement of a label selector: `In`, `NotIn`, `Exists` or `DoesNotExist`."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """A webhook that is called for new pods; `service` is namespace/name, or else `url`.
-
-    `ca_ends`: the end of its CA certificate, None if unknown.
-    """
-
-    configuration: str
-    name: str
-    url: str = ""
-    service: str = ""
-    failure_policy: str = "Fail"
-    namespace_selector: tuple[Requirement, ...] = ()
-    object_selector: tuple[Requirement, ...] = ()
-    created: datetime | None = None
-    ca_ends: datetime | None = None
-
-
-@dataclass(frozen=True)
-class NetworkPolicy:
-    """A NetworkPolicy about egress; `ports`: for each rule, whether it has port 443, and to everybody."""
-
-    name: str
-    pods: tuple[Requirement, ...] = ()
-    ports: tuple[tuple[bool, bool], ...] = ()
-
-
 Json = Mapping[str, Any]
 
 KINDS: Mapping[str, str] = {

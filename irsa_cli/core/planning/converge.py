@@ -7,8 +7,14 @@ from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.changes import RoleChanges, check_path, role_changes
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, is_made
-from irsa_cli.core.binding.ownership import is_annotated, life_of
+from irsa_cli.core.binding.current import (
+    CurrentRole,
+    CurrentServiceAccount,
+    CurrentState,
+    is_annotated,
+    is_made,
+    life_of,
+)
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import notes
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, check_note, wrote

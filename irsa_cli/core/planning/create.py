@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.changes import RoleChanges, account_changes
-from irsa_cli.core.binding.current import CurrentState
-from irsa_cli.core.binding.ownership import is_annotated, is_incomplete, is_recorded
+from irsa_cli.core.binding.current import CurrentState, is_annotated, is_incomplete, is_recorded
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.notes import with_marks

@@ -7,8 +7,14 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
-from irsa_cli.core.binding.ownership import check_whole, is_annotated, life_of
+from irsa_cli.core.binding.current import (
+    CurrentRole,
+    CurrentServiceAccount,
+    CurrentState,
+    check_whole,
+    is_annotated,
+    life_of,
+)
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle

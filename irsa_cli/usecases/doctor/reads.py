@@ -16,11 +16,12 @@ from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor import reported
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcEndpoint
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope, selector
-from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects import parsing, webhooks
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.injection import AGENT
-from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook, is_agent
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount, is_agent
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.trust.chain import KEY
@@ -141,7 +142,7 @@ class DoctorReads:
     @_in_background
     def network_policies(self, namespace: str | None) -> tuple[NetworkPolicy, ...]:
         """The NetworkPolicies of a namespace, or of the cluster, that limit what pods may call."""
-        found = map(parsing.network_policy, self._kube.network_policies(namespace))
+        found = map(webhooks.network_policy, self._kube.network_policies(namespace))
         return tuple(item for item in found if item is not None)
 
     @_in_background
@@ -167,7 +168,7 @@ class DoctorReads:
     @_in_background
     def webhooks(self) -> tuple[Webhook, ...]:
         found = self._kube.all("mutatingwebhookconfigurations")
-        return tuple(item for body in found for item in parsing.webhooks(body))
+        return tuple(item for body in found for item in webhooks.webhooks(body))
 
     @_in_background
     def webhook_arguments(self) -> tuple[str, ...]:

@@ -14,8 +14,7 @@ from typing import Any
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.current import CurrentState
-from irsa_cli.core.binding.ownership import is_incomplete, life_of
+from irsa_cli.core.binding.current import CurrentState, is_incomplete, life_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.marks import makers

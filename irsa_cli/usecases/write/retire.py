@@ -34,7 +34,7 @@ from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
-from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out
+from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out, ended
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable

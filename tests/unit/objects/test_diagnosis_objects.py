@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare
-from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects import parsing, webhooks
 from irsa_cli.core.objects.kinds import Container, Volume
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.values.shown import shown, unspaced
@@ -88,10 +88,10 @@ def test_when_the_annotation_was_written() -> None:
 def test_only_webhooks_that_inject_identities_count() -> None:
     ours = admission.webhook_configuration()
     other = {"metadata": {"name": "istio"}, "webhooks": [{"name": "sidecar.istio.io", "clientConfig": {}}]}
-    assert parsing.webhooks(other) == []
-    (found,) = parsing.webhooks(ours)
+    assert webhooks.webhooks(other) == []
+    (found,) = webhooks.webhooks(ours)
     assert (found.configuration, found.failure_policy) == ("pod-identity-webhook", "Ignore")
-    assert not parsing.selects(found.object_selector, {"eks.amazonaws.com/skip-pod-identity-webhook": "x"})
+    assert not webhooks.selects(found.object_selector, {"eks.amazonaws.com/skip-pod-identity-webhook": "x"})
 
 
 KEYS = st.sampled_from("ab")
@@ -116,9 +116,9 @@ SELECTORS = st.fixed_dictionaries(
 @given(SELECTORS, st.dictionaries(KEYS, KEYS, max_size=2))
 def test_selectors_select_what_the_sandbox_s_api_selects(selector: Any, labels: dict[str, str]) -> None:
     hook = {"name": "pod-identity-webhook", "namespaceSelector": selector, "clientConfig": {}}
-    (found,) = parsing.webhooks({"metadata": {"name": "x"}, "webhooks": [hook]})
+    (found,) = webhooks.webhooks({"metadata": {"name": "x"}, "webhooks": [hook]})
     expected = admission.selects(selector, labels)
-    assert parsing.selects(found.namespace_selector, labels) == expected
+    assert webhooks.selects(found.namespace_selector, labels) == expected
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from irsa_cli.core.doctor.subjects import (
     role_account,
 )
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.webhooks import selects
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import does, principals, statements
