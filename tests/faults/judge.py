@@ -4,6 +4,7 @@ Pure functions over the JSON of `Stage.world()`. How the worlds come about is in
 """
 
 import copy
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -154,6 +155,8 @@ def essence(world: Json, before: Json) -> Json:
         _blank(thing["tags"])
         if thing["tags"].get(COMMIT) == "done":
             del thing["tags"][COMMIT]
+    for role in found["roles"].values():
+        role["trust"] = _unordered(role["trust"])
     for association in found.get("associations", {}).values():
         _blank(association["tags"])
     for namespace in found["kubernetes"]["namespaces"].values():
@@ -198,7 +201,7 @@ def _role(name: str, role: Mapping[str, Any], *, whole: bool) -> Iterator[tuple[
     parts = {"attached", "inline"} if whole else {"attached", "inline", "trust"}
     rest = {key: value for key, value in role.items() if key not in parts}
     if not whole:
-        yield ("TrustStatement", name), role["trust"]
+        yield ("TrustStatement", name), _unordered(role["trust"])
         yield ("RoleOwner", name), role["tags"].get(TRANSACTION)
         yield ("RoleCommit", name), role["tags"].get(COMMIT)
         yield ("RoleTags", name), _without(role["tags"], TRANSACTION, COMMIT)
@@ -210,6 +213,14 @@ def _role(name: str, role: Mapping[str, Any], *, whole: bool) -> Iterator[tuple[
         yield ("PolicyAttachment", f"{name}/{arn}"), True
     for policy, document in role["inline"].items():
         yield ("InlinePolicy", f"{name}/{policy}"), document
+
+
+def _unordered(trust: Json) -> Json:
+    """A trust policy whose statements have no order: IAM asks all of them."""
+    statements = trust.get("Statement")
+    if not isinstance(statements, list):
+        return trust
+    return {**trust, "Statement": sorted(json.dumps(item, sort_keys=True) for item in statements)}
 
 
 def _provider(arn: str, provider: Mapping[str, Any], *, whole: bool) -> Iterator[tuple[Object, Any]]:

@@ -49,6 +49,17 @@ def verdict(world: Json, code: int | None, *left: str, killed: bool = False) -> 
     return judge(BEFORE, DESIRED, world, Ending(code, left, ["repair"] * len(left)), killed=killed)
 
 
+def test_the_order_of_statements_is_no_difference_and_their_content_is() -> None:
+    one, other = ({"Effect": "Allow", "Action": name} for name in ("sts:AssumeRole", "sts:TagSession"))
+    worlds = [
+        changed("roles", "shared", "trust", to={"Statement": statements})
+        for statements in ([one, other], [other, one], [one, one])
+    ]
+    assert differences(worlds[0], worlds[1]) == []
+    assert essence(worlds[0], BEFORE) == essence(worlds[1], BEFORE)
+    assert differences(worlds[0], worlds[2]) == [("TrustStatement", "shared")]
+
+
 def test_success_with_the_desired_world_is_done() -> None:
     assert verdict(WISHED, 0) is Verdict.DONE
 

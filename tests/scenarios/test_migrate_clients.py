@@ -38,6 +38,7 @@ from tests.scenarios.test_migrate import (
     normal,
     world,
 )
+from tests.support.eks import bearer
 from tests.support.eks_states import add_addon
 from tests.support.stage import ROLE_ARN, Json, Stage
 from tests.support.thoroughness import THOROUGH
@@ -49,6 +50,7 @@ FIRST_ASKED_LATE = re.compile(
     r"app-\d+ \(new\) by agent: .*\(ResourceNotFoundException\): No association found"
 )
 """A pod that was created with the association, and asks for the first time after its deletion."""
+TOKEN_SECONDS = 300.0
 COUNT = 150 if THOROUGH else 2 * len(MAKERS)
 
 
@@ -127,6 +129,7 @@ class Fleet:
     clients: dict[str, Client] = field(default_factory=dict)
     _owners: dict[str, Json] = field(default_factory=dict)
     _seen: dict[str, object] = field(default_factory=dict)
+    _signed: float = float("-inf")
     _over: threading.Event = field(default_factory=threading.Event)
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -164,6 +167,7 @@ class Fleet:
     def control(self) -> None:
         """The controller: pods of a template that changed are replaced, each when the next one is there."""
         while not self._over.wait(0.05):
+            self._renew()
             listed = self.stage.kube.get(self._sets).body["items"]
             for item in listed:
                 name = item["metadata"]["name"]
@@ -176,6 +180,13 @@ class Fleet:
                 with self._lock:
                     self.clients[name] = new
                 self.counts["replaced"] += 1
+
+    def _renew(self) -> None:
+        """Get a new token for the cluster's API now and then: one holds for 15 minutes."""
+        now = time.monotonic()
+        if now - self._signed > TOKEN_SECONDS:
+            self.stage.kube.token = bearer(self.stage.sandbox.env(), self.stage.cluster)
+            self._signed = now
 
     def stop(self) -> None:
         self._over.set()
@@ -222,7 +233,8 @@ def fleet(stage: Stage, namespace: str, names: list[str]) -> Iterator[Fleet]:
         found.stop()
         for thread in threads:
             thread.join()
-    assert not problems, problems
+        # Before what else fails: without a controller, no pod is replaced.
+        assert not problems, problems
 
 
 def moved(stage: Stage, namespace: str, to: str, names: list[str], *more: str) -> None:
