@@ -1,4 +1,4 @@
-"""What AWS SDKs do in this environment: the credentials that they take, and the calls that they send.
+"""The credentials that AWS SDKs take in this environment, and the calls that they send.
 
 They look for credentials in an order of their own, and the first source that is there decides;
 tests/unit/preflight/test_orders.py names the files of their source code. Proxies, certificates and endpoints

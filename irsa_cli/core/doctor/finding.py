@@ -165,7 +165,7 @@ class Decided(Exception):
 
 
 def some(found: Found, otherwise: str, /, **evidence: str) -> Found:
-    """What was found; if that is nothing, the check ends: this is not the cause."""
+    """The things found; if there is none, the check ends: this is not the cause."""
     if not found:
         raise Decided(ok(otherwise, **evidence))
     return found

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
+from typing import Any
 
 from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
@@ -216,8 +217,7 @@ class Verifier:
         )
         exchanged = attempt(lambda: self._exchange(arn, answer, given))
         after, permissions = self._after(arn, exchanged, self._target(arn, injection))
-        pod = self.wanted.pod[0] if self.wanted.pod else ""
-        regional = injection.regional_sts
+        (pod, _), regional = self.wanted.pod or ("", ""), injection.regional_sts
         identity = steps.identity_of(cluster, arn, subject, audience, answer, regional_sts=regional)
         others = self._association(namespace, name) if given is None else None
         if given is None:
@@ -230,11 +230,7 @@ class Verifier:
                 steps.exchange(exchanged, sent, SESSION_NAME, trusted),
             )
         else:
-            named, bound = NamedServiceAccount(self.connection, namespace, name), bool(self.wanted.pod)
-            at_aws = (
-                *steps.at_aws(role, exchanged, given, cluster, named, bound=bound),
-                *steps.missing_agent(read(lambda: runs_agent(self.connection))),
-            )
+            at_aws = self._by_association(given, namespace, name, exchanged)
         found = (
             steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
             steps.claims(answer, cluster, subject, audience, reads.public_keys(), reads.cluster_keys()),
@@ -257,6 +253,14 @@ class Verifier:
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )
         )
+
+    def _by_association(
+        self, given: Association, namespace: str, name: str, exchanged: Any
+    ) -> Iterator[VerificationStep]:
+        first, bound = self.reads.role(given.role_arn), bool(self.wanted.pod)
+        named = NamedServiceAccount(self.connection, namespace, name)
+        yield from steps.at_aws(first, exchanged, given, self.connection.cluster, named, bound=bound)
+        yield from steps.missing_agent(read(lambda: runs_agent(self.connection)))
 
     def _target(self, arn: str, injection: Injection) -> Link | UnreadableNote | None:
         try:
