@@ -185,6 +185,11 @@ class DesiredState(ServiceAccountRef, Options):
         return self.token(self.role_account, self.audience)
 
     @property
+    def new_namespace(self) -> states.NamespaceState:
+        """The namespace as a run creates it if it is missing; the same in a plan and in a rehearsal."""
+        return states.NamespaceState()
+
+    @property
     def new_account(self) -> states.ServiceAccountState:
         """The ServiceAccount as a run creates it if it is missing; the same in a plan and in a rehearsal."""
         annotations = with_marks({key: value for key, value in self.annotations.items() if value is not None})

@@ -40,7 +40,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     losses = [*late, *([] if changes is None else changes.losses)]
     commit = _commit_changes(desired, current, last=not policies)
     needs_account = not desired.role_only or desired.creates_account
-    namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, states.NamespaceState())
+    namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)
     first = [
         *_provider_changes(desired, current),
         *([namespace] if needs_account and not current.namespace_exists else []),

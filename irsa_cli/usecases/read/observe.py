@@ -24,7 +24,6 @@ from irsa_cli.core.plan.states import (
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
-    NamespaceState,
     ProviderState,
 )
 from irsa_cli.core.planning.chaining import admitted, former_chains
@@ -246,7 +245,7 @@ def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
     from irsa_cli.kube.errors import EXISTS
 
     try:
-        body = namespace_body(desired.namespace, NamespaceState())
+        body = namespace_body(desired.namespace, desired.new_namespace)
         connection.kube.create("namespaces", "", body, dry_run=True)
     except ServiceError as error:
         if error.code != EXISTS:

@@ -21,7 +21,7 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import NamespaceState, ProviderState
+from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
@@ -108,7 +108,7 @@ class Snapshot:
             changes += provider_changes(cluster, audiences, provider) if audiences else []
             provider = _after(provider, changes)
         wanted = {
-            item.namespace: NamespaceState()
+            item.namespace: item.new_namespace
             for item in desired_states
             if not item.role_only or item.creates_account
         }
