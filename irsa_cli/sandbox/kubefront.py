@@ -37,7 +37,7 @@ class KubeFront:
         route = parse_route(request.method, unquote(urlsplit(request.target).path))
         operation = f"{request.method} {route.full_resource or route.path}"
         caller = access_key(request.headers.get("authorization", ""))
-        name = route.name or _told(request.body, "metadata", "name")
+        name = route.name or _member(request.body, "metadata", "name")
         inside = route.namespace and route.resource != "namespaces"
         return Label("kubernetes", operation, f"{route.namespace}/{name}" if inside else name, caller)
 
@@ -48,7 +48,7 @@ class KubeFront:
             # A mistake of the sandbox's own; the client must not take it for a broken connection.
             return self.failure("kubernetes", "InternalError", repr(error), 500)
         kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
-        return Answer(code, body, kept, "" if code < 400 else _told(body, "reason") or str(code))
+        return Answer(code, body, kept, "" if code < 400 else _member(body, "reason") or str(code))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         answer = Answer.of_json(ApiError(status, code, message).body(), status, code)
@@ -57,7 +57,7 @@ class KubeFront:
         return answer
 
 
-def _told(body: bytes, *path: str) -> str:
+def _member(body: bytes, *path: str) -> str:
     """A member of a body in JSON; empty if there is none."""
     try:
         found = json.loads(body)

@@ -14,7 +14,7 @@ RISKS = {
     "sarif": "irsa_cli.cli.output.screens.audit:as_sarif",
     "junit": "irsa_cli.cli.output.screens.audit:as_junit",
 }
-"""Forms of `audit`, `who-can` and `lint`, each with the function that makes its text of a `RiskReport`."""
+"""Forms of `audit`, `who-can` and `lint`, each with the function that writes a `RiskReport` in it."""
 _NAMED_BY = {
     "TransactionList": "transaction",
     "LeftoverList": "transaction",

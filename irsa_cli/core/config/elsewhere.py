@@ -30,7 +30,7 @@ _GRANTS: Mapping[str, tuple[str, ...]] = {
 
 def notices(source: str, root: MappingNode) -> list[str]:
     """The permissions that irsa does not manage, with their places."""
-    reader = Reader(source)  # What it notes is dropped: eksctl checks these parts.
+    reader = Reader(source)  # Its notes are dropped: eksctl checks these parts.
     found: list[tuple[int, str]] = []
     for path, grants in _GRANTS.items():
         for words, node, fields in _parts(reader, root, path.split(".")):

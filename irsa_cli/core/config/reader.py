@@ -95,7 +95,7 @@ class Reader:
         return nodes.where(node.start_mark, self.source).rpartition(":")[0]
 
     def checked(self, node: Node, rule: Callable[[S], T], value: S | None) -> T | None:
-        """What the rule makes of the value, when it takes it."""
+        """The value by the rule, or None with a note if it is not valid."""
         if value is None:
             return None
         try:

@@ -28,7 +28,7 @@ _FIELDS: Mapping[tuple[str, ...], str] = {
     " clusters trustConditions",
     (_OWN,): "audience stsRegionalEndpoints tokenExpiration podIdentity also",
 }
-"""By where they come from, and whether they are about a new role, so that they contradict `attachRoleARN`."""
+"""By their origin, and whether they are about a new role, so that they contradict `attachRoleARN`."""
 
 
 def _with(trait: str) -> Iterator[str]:

@@ -186,8 +186,8 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
             "give the entry another roleName",
             "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
         )
-    told = is_annotated(desired, current) and not desired.role_only
-    named = "" if told else f" --role-name {desired.role_name}"
+    known = is_annotated(desired, current) and not desired.role_only
+    named = "" if known else f" --role-name {desired.role_name}"
     adopt = f"to adopt the role: {desired.command('adopt')}{named}"
     return (adopt, "or give the entry another roleName")
 
@@ -254,8 +254,8 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
     if account is None or desired.override or desired.role_only or is_made(account):
         return
     present = account.annotations.get(states.AUDIENCE_ANNOTATION)
-    told = present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE
-    if told or wrote(account.annotations, states.AUDIENCE_ANNOTATION):
+    wanted = present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE
+    if wanted or wrote(account.annotations, states.AUDIENCE_ANNOTATION):
         return
     raise Refused(
         f"{desired.full_name} requests tokens for another audience",

@@ -178,7 +178,7 @@ def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
                 continue
             condition, where = _condition(item), f"{name}, {name_of(index, item)}"
             if item.get("Effect") == "Deny":
-                # Of any resource, only a Deny of all takes away something for sure.
+                # Of any resource, only a Deny of all certainly denies something.
                 counts = resource != ANY or "*" in as_list(item.get("Resource", []))
                 if truth and not condition and counts:
                     return None

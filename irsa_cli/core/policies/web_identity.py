@@ -66,9 +66,11 @@ _ABSENT_NAMES = """
     aws:principalisawsservice aws:principalorgid aws:principalorgpaths aws:principalservicename
     aws:principalservicenameslist aws:referer aws:sourceaccount aws:sourcearn aws:sourceidentity
     aws:sourceorgid aws:sourceorgpaths aws:tagkeys aws:tokenissuetime aws:username
+"""
+_ABSENT_STS_NAMES = """
     sts:awsservicename sts:durationseconds sts:externalid sts:sourceidentity sts:transitivetagkeys
 """
-_ABSENT = frozenset(_ABSENT_NAMES.split())
+_ABSENT = frozenset((_ABSENT_NAMES + _ABSENT_STS_NAMES).split())
 _ABSENT_BEGIN = ("aws:principaltag/", "aws:requesttag/")
 # In these regions an SDK that is not told otherwise may call the global endpoint of STS:
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html

@@ -114,7 +114,7 @@ role_path = _rule(
 )
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 external_id = _rule(r"[\w+=,.@:/-]{2,}", 1224, "external id", "2 or more letters, digits and _+=,.@:/-")
-"""What a trust policy may require of a caller that assumes its role."""
+"""The value of `sts:ExternalId` that a trust policy may require of a caller."""
 
 
 def profile(text: str) -> str:

@@ -76,7 +76,7 @@ class AccessEntries(_OfClusters):
         self.principal: Callable[[str], Any] = lambda _: None
 
     def put(self, spec: ClusterSpec, cluster_arn: str, arn: str, principal: str = "", **asked: Any) -> None:
-        """Let a user or role be somebody in Kubernetes, as CreateAccessEntry is asked for it."""
+        """Add the access entry of a user or role, as CreateAccessEntry does."""
         with self._lock:
             self._of.setdefault(cluster_arn, {})[arn] = _entry(spec, arn, principal, asked)
 
@@ -281,7 +281,7 @@ class Associations(_OfClusters):
         association |= {key: asked[key] for key in ("roleArn", *_OPTIONS) if key in asked}
         for key in _OPTIONS:
             if association.get(key) == "":
-                del association[key]  # What the call empties is as if it had never been set.
+                del association[key]  # An empty value removes it.
         association["modifiedAt"] = int(time.time())
         if association.get("targetRoleArn"):
             association.setdefault("externalId", str(uuid.uuid4()))

@@ -3,7 +3,7 @@
 The table is kinds.yaml. Some are objects like any other and no more: a Lease that has expired is nobody's
 lock here, who may do what is set in the sandbox (`access`) and not read from roles and bindings, and
 nothing runs pods: they stay Pending until somebody writes another status. `admission` changes new pods.
-What irsa only reads, such as bindings, webhook configurations and events, is taken as it is sent.
+Objects that irsa only reads (bindings, webhook configurations, events) are stored as they are sent.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/

@@ -85,7 +85,7 @@ _SCALARS: Mapping[str, Callable[[object, str], Any]] = {
 
 
 def read(schema: Any, value: object, path: str = "") -> Any:
-    """`value` reduced to the fields of `schema`, a type as kinds.yaml has it.
+    """`value` reduced to the fields of `schema`, a type of kinds.yaml.
 
     Empty maps and lists are left out, as Go's omitempty does.
 

@@ -193,7 +193,7 @@ class Store:
             if part:
                 new = {**old, part: new.get(part, {})}
             else:
-                # What only the server writes is taken from `old`, whatever was sent.
+                # Only the server writes these fields: `old` has them.
                 metadata: JsonObject = {"uid": old["metadata"]["uid"], **new["metadata"]}
                 for key in _OF_SERVER:
                     metadata.pop(key, None)

@@ -177,7 +177,7 @@ class _Running:
         trusting: dict[str, list[str]] | Unreadable,
         settings: Settings,
     ) -> Result:
-        if isinstance(trusting, Unreadable):  # Roles are gone by now, so the run goes on to its report.
+        if isinstance(trusting, Unreadable):  # Roles are gone by now, so the run continues to its report.
             raise IrsaError(f"the roles that trust {arn} could not be read", reason=trusting.why)
         context = RunContext.of(Command.RETIRE, connection, None)
         with naming_caller(connection.caller):
@@ -263,7 +263,7 @@ class _Retired:
     retiring: Retiring
 
     def work(self, place: str) -> Task:
-        """What is done with it: a role without a removal needs no further look."""
+        """The transaction of this role; one without a removal needs no further look."""
         deletes = not self.retiring.why_kept(self.role, self.dead)
         idle = not deletes and not self.retiring.statements(self.role, self.dead)
         run = self._stays if idle else self._run
