@@ -16,7 +16,6 @@ VALUE = """            namespace_labels=names.labels(
             **same,
 """
 FIELD = "    namespace_labels: Mapping[str, str] = field(default_factory=dict)\n"
-WHY = '    "namespace_labels": "a namespace that is there keeps its labels",\n'
 
 
 def _spec(text: str) -> str:
@@ -31,10 +30,9 @@ def _spec(text: str) -> str:
         "        labels=spec.labels,\n",
         "        labels=spec.labels,\n        namespace_labels=spec.namespace_labels,\n",
     )
-    text = put(
+    return put(
         text, "return states.NamespaceState()", "return states.NamespaceState(dict(self.namespace_labels))"
     )
-    return put(text, '    "subject_pattern": "the', f'{WHY}    "subject_pattern": "the')
 
 
 EDITS: dict[str, Callable[[str], str]] = {

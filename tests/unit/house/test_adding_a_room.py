@@ -9,81 +9,68 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from tests.support.edited_program import ROOT, put
+from tests.unit.house import test_ratchet as ratchet
 
-ROOM = "irsa_cli/core/pricing"
+ROOM = "irsa_cli/usecases/pricing"
 ADDED = {
     f"{ROOM}/__init__.py": '"""What roles cost. It has no prices of its own: those are facts of AWS."""\n',
     f"{ROOM}/cost.py": '"""The price of a role."""\n\nfrom irsa_cli.core.values.arn import Arn as Arn\n',
-    "tests/unit/pricing/__init__.py": "",
 }
 EDITS: dict[str, Callable[[str], str]] = {
     "pyproject.toml": lambda text: put(
-        text, '    "policies",\n    "values",', '    "policies | pricing",\n    "values",'
+        text, '    "command",\n    "texts",', '    "command",\n    "pricing | texts",'
     ),
     "tests/unit/house/test_ratchet.py": lambda text: put(
-        text, '    "irsa_cli.core.rbac": ', '    "irsa_cli.core.pricing": (4, 2),\n    "irsa_cli.core.rbac": '
+        text,
+        '    "irsa_cli.usecases.read": ',
+        '    "irsa_cli.usecases.pricing": (4, 2),\n    "irsa_cli.usecases.read": ',
     ),
     "docs/explanation/architecture.md": lambda text: put(
-        text, "| `plan` |", "| `pricing` | prices |\n| `plan` |"
+        text, "| `texts` |", "| `pricing` | prices |\n| `texts` |"
     ),
 }
-CHECKED = ("test_layout.py", "test_ratchet.py")
+CONTRACT = "The rooms of the use cases import in one direction"
 
 
-def _copied(to: Path) -> Path:
-    """The project as far as the checks read it."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("irsa_cli", "tests/unit/house", "tests/support", "tools/house", "docs"):
-        shutil.copytree(ROOT / name, to / name, ignore=ignored)
-    for path in (ROOT / "tests" / "unit").glob("*/__init__.py"):
-        (to / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
-        shutil.copy(path, to / path.relative_to(ROOT))
-    for name in (
-        "tests/__init__.py",
-        "tests/unit/__init__.py",
-        "pyproject.toml",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-    ):
-        shutil.copy(ROOT / name, to / name)
-    return to
-
-
-def _failed(project: Path, *command: str) -> str:
-    """What a command prints that fails there; '' if it succeeds."""
+def _wrong_imports(project: Path, configuration: str) -> str:
+    """What import-linter has against the rooms of the use cases; '' if nothing."""
+    (section,) = (part for part in configuration.split("[[tool.importlinter.contracts]]") if CONTRACT in part)
+    head = '[tool.importlinter]\nroot_package = "irsa_cli"\n[[tool.importlinter.contracts]]'
+    (project / "pyproject.toml").write_text(head + section.partition("\n[tool")[0])
+    run = "from importlinter.cli import lint_imports_command as run; run(['--no-cache'])"
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(project)}
     done = subprocess.run(
-        [sys.executable, *command], cwd=project, env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-c", run], cwd=project, env=env, capture_output=True, text=True, check=False
     )
     return f"{done.stdout}{done.stderr}" if done.returncode else ""
 
 
-def _imports(project: Path) -> str:
-    return _failed(project, "-c", "from importlinter.cli import lint_imports_command as run; run([])")
-
-
-def _house(project: Path) -> list[str]:
-    """The names of the checks of the house that fail."""
-    tests = [f"tests/unit/house/{name}" for name in CHECKED]
-    ran = _failed(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *tests)
-    return re.findall(r"FAILED \S+::(\w+)", ran)
-
-
-def test_a_room_is_added_by_the_files_that_are_listed_and_no_others(tmp_path: Path) -> None:
+def test_a_room_is_added_by_the_files_that_are_listed_and_no_others(
+    tmp_path: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     listed = re.search(r"^## A new room\n(.*?)^## ", text, re.M | re.S)
     assert listed is not None
     first, *others = re.findall(r"(?m)^\d\. `([\w/….]+)`", listed[1])
     assert first.replace("…", "pricing") == f"{ROOM}/__init__.py"
     assert others == list(EDITS)
-    project = _copied(tmp_path)
+    shutil.copytree(ROOT / "irsa_cli", tmp_path / "irsa_cli", ignore=shutil.ignore_patterns("__pycache__"))
     for name, content in ADDED.items():
-        (project / name).parent.mkdir(exist_ok=True)
-        (project / name).write_text(content)
-    assert "pricing" in _imports(project)
-    assert "test_no_room_grows_by_the_way" in _house(project)
-    for name, edit in EDITS.items():
-        (project / name).write_text(edit((project / name).read_text()))
-    assert (_imports(project), _house(project)) == ("", [])
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    before = {name: (ROOT / name).read_text(encoding="utf-8") for name in EDITS}
+    after = {name: edit(before[name]) for name, edit in EDITS.items()}
+    assert "pricing" in _wrong_imports(tmp_path, before["pyproject.toml"])
+    assert _wrong_imports(tmp_path, after["pyproject.toml"]) == ""
+    monkeypatch.setattr(ratchet, "ROOT", tmp_path)
+    with pytest.raises(AssertionError):
+        ratchet.test_no_room_grows_by_the_way(script)
+    rows: dict[str, object] = {}
+    exec(compile(after["tests/unit/house/test_ratchet.py"], "test_ratchet.py", "exec"), rows)
+    monkeypatch.setattr(ratchet, "ROOMS", rows["ROOMS"])
+    ratchet.test_no_room_grows_by_the_way(script)
