@@ -132,9 +132,7 @@ class Runner:
             with within(self._run) as calls:
                 applied = carry_out(self._rollback.handler(step.change), step.change, self._run, calls)
         except Exception as error:
-            # Whether it is certain that the failed write neither was nor will be executed.
-            answered = isinstance(error, ServiceError) and error.outcome is not Outcome.UNKNOWN
-            if answered or isinstance(error, Conflict):
+            if _did_not_act(error):
                 # An earlier process may have left something, whatever becomes of this attempt.
                 if not step.earlier:
                     step.record.refused = True
@@ -238,3 +236,10 @@ def _commit(journal: Journal) -> None:
     # The desired state is reached: a journal that can't record it doesn't change that.
     with contextlib.suppress(JournalError):
         journal.event("outcome", outcome="committed")
+
+
+def _did_not_act(error: Exception) -> bool:
+    """Whether it is certain that the failed write neither was nor will be executed."""
+    if isinstance(error, ServiceError):
+        return error.outcome is not Outcome.UNKNOWN
+    return isinstance(error, Conflict)

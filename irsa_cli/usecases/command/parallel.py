@@ -144,9 +144,12 @@ def carry_out(
 ) -> None:
     """Carry out the transactions, several at the same time; one that fails stops no other.
 
-    A signal to `settings.group` stops them all; those that have not begun are `done.pending`.
+    Items are shown in the order of their names. A signal to `settings.group` stops the works; those that have
+    not begun are `done.pending`.
     """
-    begun, start, group = set(), len(done.items), settings.group or RunGroup()
+    works = sorted(works, key=lambda work: (work.place, work.name))
+    found: list[Item | None] = [None] * len(works)
+    group, shown = settings.group or RunGroup(), 0
 
     def one(work: Task) -> Item:
         begin_time_limit(settings)
@@ -155,15 +158,13 @@ def carry_out(
 
     every = [partial(one, work) for work in works]
     for number, item in run_all(every, pace, PARALLEL, lambda: bool(group.number)):
-        begun.add(number)
-        done.items.append(item)
-        tell(item)
-    done.items[start:] = sorted(done.items[start:], key=lambda item: (item.place, item.name))
-    done.pending += [
-        NotBegun(work.cluster, work.name, work.place)
-        for number, work in enumerate(works)
-        if number not in begun
-    ]
+        found[number] = item
+        while shown < len(found) and (following := found[shown]) is not None:
+            shown += 1
+            done.items.append(following)
+            tell(following)
+    # Works begin in their order, so all that have begun have been shown.
+    done.pending += [NotBegun(work.cluster, work.name, work.place) for work in works[shown:]]
 
 
 def in_turn(items: Iterable[T], role: Callable[[T], str]) -> list[list[T]]:

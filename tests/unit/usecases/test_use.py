@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_region_of_the_issuer_and_the_global_endpoint_are_asked(asked: list[str]) -> None:
     session: Any = Session()
-    assert use_in_trail(session, trust(), PROVIDER, NOW - timedelta(days=90)) == ""
+    assert use_in_trail(session, trust(), PROVIDER, datetime.now(timezone.utc) - timedelta(days=90)) == ""
     subject = "system:serviceaccount:apps:app"
     assert asked == [f"us-west-2 {subject}", f"us-east-1 {subject}"]
 
