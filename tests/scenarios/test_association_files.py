@@ -367,9 +367,9 @@ def test_what_add_ons_get_stays_as_it_is(stage: Stage, namespace: str) -> None:
     document["addonsConfig"] = {"autoApplyPodIdentityAssociations": True}
     ran = apply(stage, write(stage, namespace, document))
     for words in (
-        "add-on vpc-cni: ?/aws-node gets",
-        "aws-efs-csi-driver gets what EKS recommends",
-        "addonsConfig.autoApplyPodIdentityAssociations",
+        "addons vpc-cni: podIdentityAssociations",
+        "addons aws-efs-csi-driver: useDefaultPodIdentityAssociations",
+        "addonsConfig: autoApplyPodIdentityAssociations",
     ):
         assert words in ran.err
     assert [item["serviceAccount"] for item in associations(stage, namespace)] == [NAME]
