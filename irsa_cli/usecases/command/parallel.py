@@ -42,16 +42,16 @@ _PAUSE = 1.0
 class Pace:
     """The number of parallel runs: halved when AWS throttles, then slowly increased (as in RFC 5681).
 
-    After `max_failures`, no other run begins. Thread-safe. `of`: the pace of the whole command, if this is
-    the one of an account: IAM throttles each account by itself, and failures count together.
+    After `max_failures`, no other run begins. Thread-safe. `of`: another account of the same command, whose
+    failures and runs count, and not its throttled calls.
     """
 
     def __init__(self, most: int, max_failures: int | None = None, *, of: Pace | None = None) -> None:
         self._whole = of or self
         self._failures = 0
         self._max_failures = max_failures
-        self.slots = threading.BoundedSemaphore(most)
-        """Each run in the account takes one."""
+        self.slots: threading.BoundedSemaphore = of.slots if of else threading.BoundedSemaphore(most)
+        """Each run takes one, whatever its account."""
         self._most = float(most)
         self._now = float(most)
         self._throttled = float("-inf")
