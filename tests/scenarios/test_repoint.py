@@ -414,7 +414,7 @@ def test_a_run_killed_at_a_call_is_continued_elsewhere(
     assert [len(role["trust"]["Statement"]) for role in pair.roles().values()] == [wanted, wanted + 1]
 
 
-@pytest.mark.parametrize("lag", [0.0, 0.7])
+@pytest.mark.parametrize("lag", [0.0, 0.7, 2.5])
 def test_late_reads_lose_nothing(pair: Pair, lag: float) -> None:
     """By replicas that answer with an older state, or by a delay."""
     for maker in ("irsa", "hand"):

@@ -23,7 +23,7 @@ from irsa_cli.core.policies.statements import comparing, is_positive, principals
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.trust_policy import alike, renamed, sid_for
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import NotSeenYet, Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 from irsa_cli.core.values.names import parse_full_name
 
@@ -283,7 +283,7 @@ def retire_plan(role: str, trust: Document, move: Move, tags: Sequence[Change] =
     """
     copies, _ = additions(trust, move)
     if copies:
-        raise Refused(
+        raise NotSeenYet(
             f"{role} keeps the old cluster's statements: the new cluster lacks {len(copies)} of them",
             next_steps=("run this with --add first",),
         )

@@ -84,6 +84,10 @@ class UnexpectedCluster(Refused):
     """The cluster, or its account, is not the one that is expected: nothing is done at all, nor in others."""
 
 
+class NotSeenYet(Refused):
+    """What another run may have added a moment ago is missing; IAM may still show an older state."""
+
+
 class NotConfirmed(Refused):
     """The user answered no: final, whatever another look would find."""
 

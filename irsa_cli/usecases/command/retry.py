@@ -11,7 +11,7 @@ from typing import TypeVar
 from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values import doing, limits
-from irsa_cli.core.values.errors import Conflict, NotConfirmed, NotVisible, Refused, ServiceError
+from irsa_cli.core.values.errors import Conflict, NotConfirmed, NotSeenYet, NotVisible, Refused, ServiceError
 from irsa_cli.core.values.patience import current
 from irsa_cli.usecases.command.settings import HeldLocks, Settings
 from irsa_cli.usecases.command.signals import late_signal
@@ -29,8 +29,11 @@ class LookAgain(Exception):
     """More is held now than when it was looked at: what was seen may not hold any more."""
 
 
-def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
-    """Run the work again if its plan needs more locks, or if another run or an old read may mislead it."""
+def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None, since: float | None = None) -> T:
+    """Run the work again if its plan needs more locks, or if another run or an old read may mislead it.
+
+    `since`: when the command of many runs began (`monotonic`); none of them waits longer for what it misses.
+    """
     rounds, wait = 0, limits.PROPAGATION_SECONDS / 60
     started = monotonic()
     while rounds < ROUNDS:
@@ -46,10 +49,13 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
             if hold is not None and hold.complete():
                 rounds += 1
                 continue
-            young = may_be_late()
-            waited, most = monotonic() - started, limits.settled_seconds(young=young)
-            if waited < most and (young or isinstance(error, ServiceError)):
-                doing.waiting("IAM to return its latest state: irsa changed it just now", waited, most)
+            young, missing = may_be_late(), isinstance(error, NotSeenYet)
+            began = since if missing and since is not None else started
+            waited, most = monotonic() - began, limits.settled_seconds(young=young)
+            if waited < most and (young or missing or isinstance(error, ServiceError)):
+                doing.waiting(
+                    "IAM to return its latest state: it may have been changed just now", waited, most
+                )
                 current().pause(wait)
                 wait = min(wait * 2, 2.0)
             else:
@@ -89,12 +95,12 @@ class Attempts:
         sleep(uniform(0.2, 0.6) * self.number)  # noqa: S311 - two runs that meet are to part, no secret
 
 
-def until_settled(attempt: Callable[[], Result], settings: Settings) -> Result:
-    """Attempt again if somebody else's write interfered and nothing of this attempt is left."""
+def until_settled(attempt: Callable[[], Result], settings: Settings, since: float | None = None) -> Result:
+    """Attempt again if somebody else's write interfered and nothing of this attempt is left; see above."""
     attempts = Attempts(settings)
     for number in attempts:
         try:
-            result = with_its_locks(attempt, settings.hold)
+            result = with_its_locks(attempt, settings.hold, since)
         except Conflict as error:
             if number == ATTEMPTS:
                 raise

@@ -6,6 +6,7 @@ clusters only, so another run, on any machine, continues or goes back (the two c
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -142,6 +143,7 @@ class _Moving:
     move: Move
     roles: list[ListedRole]
     wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
     notices: list[str] = field(default_factory=list)
     quota: int = 0
     is_provider_gone: bool = False
@@ -221,7 +223,7 @@ class _One:
             Command.REPOINT, connection, self.title, request=f"{phase.value} {self.move.move}"
         )
         earlier = earlier_runs(settings, context)
-        result = until_settled(lambda: self._attempt(settings, context), settings)
+        result = until_settled(lambda: self._attempt(settings, context), settings, self.move.began)
         supersede_if_well(earlier, result, settings)
         return result
 
