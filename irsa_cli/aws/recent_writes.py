@@ -52,12 +52,15 @@ class RecentWrites:
     _written: dict[Key, _Written] = field(default_factory=dict)
     _shown: dict[Key, frozenset[str]] = field(default_factory=dict)
     _gone: dict[Key, int] = field(default_factory=dict)
+    _trust: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """The trust policy of each role, as it was read or written last, and when."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, operation: str, asked: Mapping[str, Any], answer: _Answer, *, ago: float = 0.0) -> None:
         """Note what a write, carried out `ago` seconds before, has set."""
         state = _set_by(operation, asked, answer or {})
         with self._lock:
+            self._note_trust(state)
             for key, value in state.items():
                 before = self._written.get(key)
                 none = frozenset({ABSENT} if key[2:3] == ("tag",) else ())
@@ -70,6 +73,7 @@ class RecentWrites:
         """Forget what a write without an answer was about: nobody knows what it is now."""
         with self._lock:
             for key in _set_by(operation, asked, {}):
+                self._trust.pop(key[1], None)
                 written = self._written.pop(key, None)
                 if written is not None:
                     self._shown[key] = self._shown.get(key, frozenset()) | written.older | {written.value}
@@ -106,7 +110,21 @@ class RecentWrites:
             for key, value in shown.items():
                 self._shown[key] = self._shown.get(key, frozenset()) | {value}
             known = [(self._written[key], value) for key, value in shown.items() if key in self._written]
-        return any(item.is_recent() and value in item.older for item, value in known)
+        is_late = any(item.is_recent() and value in item.older for item, value in known)
+        if not is_late:
+            with self._lock:
+                self._note_trust(shown)
+        return is_late
+
+    def trust_of(self, role: str) -> str:
+        """The text of a role's trust policy as it was last read or written; '' if a read can't be older."""
+        with self._lock:
+            text, at = self._trust.get(role, ("", -math.inf))
+        return text if time.monotonic() - at < limits.PROPAGATION_SECONDS else ""
+
+    def _note_trust(self, state: State) -> None:
+        now = time.monotonic()
+        self._trust |= {key[1]: (value, now) for key, value in state.items() if key[2:] == ("trust",)}
 
     def has_written(self, role: str) -> bool:
         """Whether a recent write was about this role, or a part of it."""
@@ -188,7 +206,8 @@ def _implied(key: Key, value: str) -> frozenset[str]:
     return frozenset({ABSENT} if value != ABSENT and len(key) == 2 else ())
 
 
-def _text(document: Any) -> str:
+def text_of(document: Any) -> str:
+    """A document as a text that is the same for each of its spellings."""
     parsed = json.loads(document) if isinstance(document, str) else document
     return json.dumps(policy.normalized(parsed), sort_keys=True)
 
@@ -214,9 +233,9 @@ def _parts_set_by(operation: str, asked: Mapping[str, Any]) -> dict[Key, str]:
     there = ABSENT if operation.startswith(("Detach", "Delete", "Remove")) else _THERE
     if operation == "CreateRole":
         trust, boundary = asked["AssumeRolePolicyDocument"], asked.get("PermissionsBoundary", ABSENT)
-        return {("trust",): _text(trust), ("boundary",): boundary, ("settings",): _settings(asked)}
+        return {("trust",): text_of(trust), ("boundary",): boundary, ("settings",): _settings(asked)}
     if operation == "UpdateAssumeRolePolicy":
-        return {("trust",): _text(asked["PolicyDocument"])}
+        return {("trust",): text_of(asked["PolicyDocument"])}
     if operation == "UpdateRole":
         return {("settings",): _settings(asked)}
     if operation.endswith("RolePermissionsBoundary"):
@@ -225,11 +244,11 @@ def _parts_set_by(operation: str, asked: Mapping[str, Any]) -> dict[Key, str]:
         return {("attached", asked["PolicyArn"]): there}
     if operation == "PutRolePolicy":
         name = asked["PolicyName"]
-        return {("named", name): there, ("document", name): _text(asked["PolicyDocument"])}
+        return {("named", name): there, ("document", name): text_of(asked["PolicyDocument"])}
     if operation == "DeleteRolePolicy":
         return {("named", asked["PolicyName"]): there}
     if "Statement" in asked:
-        return {("statement", _text(asked["Statement"])): there}
+        return {("statement", text_of(asked["Statement"])): there}
     return {("audience", asked["ClientID"]): there} if "ClientID" in asked else {}
 
 
@@ -251,7 +270,10 @@ def _shown_by(
         return _role_shown(place, answer["Role"], written)
     if operation == "GetRolePolicy":
         name = asked["PolicyName"]
-        return {(*place, "named", name): _THERE, (*place, "document", name): _text(answer["PolicyDocument"])}
+        return {
+            (*place, "named", name): _THERE,
+            (*place, "document", name): text_of(answer["PolicyDocument"]),
+        }
     if operation == "GetOpenIDConnectProvider":
         found = {(*place, "audience", name): _THERE for name in answer.get("ClientIDList", ())}
         shown = {place: _THERE, **found, **_tags(place, answer.get("Tags", ()))}
@@ -268,9 +290,12 @@ def _role_shown(place: Key, role: Mapping[str, Any], written: Mapping[Key, objec
     trust = role.get("AssumeRolePolicyDocument", {})
     return {
         **_absent(place, ("tag", "statement"), written),
-        **{(*place, "statement", _text(item)): _THERE for item in policy.as_list(trust.get("Statement", []))},
+        **{
+            (*place, "statement", text_of(item)): _THERE
+            for item in policy.as_list(trust.get("Statement", []))
+        },
         place: role["RoleId"],
-        (*place, "trust"): _text(trust),
+        (*place, "trust"): text_of(trust),
         (*place, "boundary"): role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ABSENT),
         (*place, "settings"): _settings(role),
         **_tags(place, role.get("Tags", ())),

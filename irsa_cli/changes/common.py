@@ -143,13 +143,19 @@ def telling(outcome: Outcome) -> Iterator[None]:
         raise error.knowing(outcome=outcome) from error
 
 
-def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run) -> S:
-    """Read until it fits, or the same other answer came several times in a row; raises as `Run.pause`."""
-    found, same, wait = read(), 1, limits.PROPAGATION_SECONDS / 60
-    while not fits(found) and same < limits.SAME_ANSWERS and wait:
+def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run, seconds: float = 0.0) -> S:
+    """Read until it fits, or the same other answer came several times in a row; raises as `Run.pause`.
+
+    `seconds`: for how long another answer is not believed however often it comes.
+    """
+    found, same, wait, waited = read(), 1, limits.PROPAGATION_SECONDS / 60, 0.0
+    while not fits(found) and (same < limits.SAME_ANSWERS or waited < seconds) and wait:
+        if seconds:
+            doing.waiting("IAM to return its latest state", waited, seconds)
         run.pause(wait)
         again = read()
-        same, found, wait = (same + 1 if again == found else 1), again, min(wait * 2, 2.0)
+        same, found = same + 1 if again == found else 1, again
+        wait, waited = min(wait * 2, 2.0), waited + wait
     return found
 
 

@@ -1,12 +1,14 @@
 """One statement in a trust policy that others also write: added, replaced and removed, the rest kept.
 
 IAM has no conditional write. So: read, write the whole policy with our statement, read again, and
-repeat a bounded number of times when somebody else's write swallowed it. A window remains in which our write
-can swallow theirs; docs/explanation/transaction.md tells it.
+repeat a bounded number of times when somebody else's write swallowed it. A policy that differs from the last
+one that was read or written may be an older one: it is read again for some seconds. A window remains in which
+our write can swallow theirs; docs/explanation/transaction.md tells it.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,13 +18,14 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.recent_writes import recent_writes
+from irsa_cli.aws.recent_writes import recent_writes, text_of
 from irsa_cli.changes.common import Unclaimed, conflict, read_until, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import DeadlineExceeded, NotVisible, Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
@@ -52,15 +55,10 @@ class TrustStatementHandler(Unclaimed):
         lost: ServiceError | None = None
         written = 0
 
-        def fits(document: Document | None) -> bool:
-            if document is None or _is_done(change, document):
-                return document is not None
-            return change.action != "update" or _has(document, change.before)
-
         while True:
             try:
                 with telling(Outcome.UNKNOWN if written else Outcome.REFUSED):
-                    document = read_until(lambda: self._read(change, claim), fits, run)
+                    document = self._newest(change, run, claim, ours=written > 0)
             except (Interrupted, DeadlineExceeded):
                 if claim is not None or not written or lost is not None:
                     raise
@@ -80,6 +78,34 @@ class TrustStatementHandler(Unclaimed):
             with telling(Outcome.UNKNOWN) if written else nullcontext():
                 lost = self._write(change, document)
             written += 1
+
+    def _newest(self, change: Change, run: Run, claim: Claim | None, *, ours: bool) -> Document | None:
+        """The trust policy, read again while it may be older than what was read or written here before.
+
+        If an older one were edited, what others have added since would be lost. `ours`: this change was
+        written, so a policy that has it is a newer one.
+        """
+        known = recent_writes(self._iam).trust_of(change.target[0])
+        statements = as_list(json.loads(known or "{}").get("Statement", []))
+
+        def read() -> Document | None:
+            return self._read(change, claim)
+
+        def is_newest(found: Document | None) -> bool:
+            return not known or found is None or text_of(found) == known or (ours and _is_done(change, found))
+
+        def has_all(found: Document | None) -> bool:
+            return is_newest(found) or all(trust_policy.contains(found or {}, item) for item in statements)
+
+        def fits(found: Document | None) -> bool:
+            if found is None or _is_done(change, found):
+                return found is not None
+            return change.action != "update" or _has(found, change.before)
+
+        document = read_until(read, is_newest, run)
+        if not has_all(document):
+            document = read_until(read, has_all, run, limits.settled_seconds(young=True))
+        return document if fits(document) else read_until(read, fits, run)
 
     def look(self, change: Change, transaction: str) -> bool:
         found = reading.bare_role(self._iam, change.target[0])
