@@ -139,14 +139,17 @@ def connect(
     log: WireLog,
     check: Callable[[AwsSession], None] = lambda aws: None,
     gone: bool = False,
+    sessions: Callable[..., AwsSession] = AwsSession,
 ) -> Connection:
     """Find the cluster, and open sessions of other accounts in the meantime.
 
     `check` runs before the first call. `gone`: accept a cluster that no longer exists, if tags prove it.
-    Raises `UnexpectedCluster`.
+    `sessions` opens the cluster's session (`SharedSessions`). Raises `UnexpectedCluster`.
     """
     project = read_project(Path.cwd())
-    found = _connected(target, kube=kube, log=log, check=check, gone=gone)
+    aws = sessions(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
+    check(aws)
+    found = _connected(target, aws, kube=kube, log=log, gone=gone)
     by_flag = target.expect_account and target.expected_by == EXPECT_ACCOUNT
     check_project(found.cluster, project, account=not by_flag, arn=not target.expect_clusters)
     _check_meant(found)
@@ -181,11 +184,7 @@ CALLER_SECONDS = 2.0
 """How much longer than for the cluster the head waits for the caller: it does without, if STS is slow."""
 
 
-def _connected(
-    target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None], gone: bool
-) -> Connection:
-    aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
-    check(aws)
+def _connected(target: Target, aws: AwsSession, *, kube: bool, log: WireLog, gone: bool) -> Connection:
     ways = {way.flag: way for way in (target.role_way, target.target_way) if way is not None}
     for way in ways.values():
         way.check(aws)

@@ -109,7 +109,8 @@ class _Applying:
             self.fleet.each(reached, self._work, self.done)
 
     def _reach(self, place: Place, listen: WireLog) -> ClusterRun:
-        return ClusterRun.open(place, self.request, self.settings, listen, among=1 if self.alone else 2)
+        sessions, among = self.fleet.sessions, 1 if self.alone else 2
+        return ClusterRun.open(place, self.request, self.settings, listen, sessions, among=among)
 
     def _work(self, place: Place, cluster_run: ClusterRun, part: AppliedList) -> None:
         if self.is_over:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from irsa_cli.aws.session import AwsSession, SharedSessions
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import Binding
@@ -65,14 +66,23 @@ class ClusterRun:
 
     @classmethod
     def open(
-        cls, place: Place, request: Request, settings: Settings, log: WireLog, *, among: int = 1
+        cls,
+        place: Place,
+        request: Request,
+        settings: Settings,
+        log: WireLog,
+        sessions: SharedSessions,
+        *,
+        among: int,
     ) -> ClusterRun:
         """Connect; an ARN of another partition ends the run before the first call."""
         wanted = place.arns
         wanted += filter(None, (request.boundaries.default,))
-        connection = connect(
-            place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
-        )
+
+        def check(aws: AwsSession) -> None:
+            check_partitions(wanted, aws)
+
+        connection = connect(place.target, kube=True, log=log, check=check, sessions=sessions)
         cluster = connection.cluster
         found: dict[str, list[Path]] = {}
         for path, story in stories(settings.state_dir):

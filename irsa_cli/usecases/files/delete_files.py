@@ -65,7 +65,7 @@ def delete_files(
     fleet = Fleet(pace, log, tell, request.parallel, min(CLUSTERS, request.parallel))
 
     def reach(place: targets.Place, listen: WireLog) -> Connection:
-        return connect(place.target, kube=True, log=listen, check=lambda aws: None, gone=True)
+        return connect(place.target, kube=True, log=listen, gone=True, sessions=fleet.sessions)
 
     where = targets.places(request.configs, request.target, request.selection)
     alone = len(where) == 1 and not request.selection.shard

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from irsa_cli.aws.session import WireCall
+from irsa_cli.aws.session import SharedSessions, WireCall
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.arn import Arn
@@ -33,7 +33,9 @@ class Fleet:
     tell: Tell
     parallel: int
     most: int
+    sessions: SharedSessions = field(default_factory=SharedSessions)
     _paces: dict[str, Pace] = field(default_factory=dict)
+    _logs: dict[str, WireLog] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def notify(self, item: Item) -> None:
@@ -44,9 +46,19 @@ class Fleet:
 
     def pace_of(self, place: Place) -> Pace:
         """The pace of the account of a cluster's roles: IAM throttles each account apart."""
-        account = place.home or place.target.expect_account
         with self._lock:
-            return self._paces.setdefault(account, Pace(self.parallel, of=self.pace))
+            return self._paces.setdefault(_account(place), Pace(self.parallel, of=self.pace))
+
+    def _log_of(self, place: Place) -> WireLog:
+        """The log of the account's calls, which slows its pace down."""
+        pace = self.pace_of(place)
+
+        def listen(call: WireCall) -> None:
+            self.log(call)
+            pace.heard(call)
+
+        with self._lock:
+            return self._logs.setdefault(_account(place), listen)
 
     def connected(
         self,
@@ -62,14 +74,8 @@ class Fleet:
         """
 
         def one(place: Place) -> T | IrsaError:
-            pace = self.pace_of(place)
-
-            def listen(call: WireCall) -> None:
-                self.log(call)
-                pace.heard(call)
-
             try:
-                return connect(place, listen)
+                return connect(place, self._log_of(place))
             except IrsaError as error:
                 return error
 
@@ -109,6 +115,10 @@ class Fleet:
                 parts = list(pool.map(one, groups))
         for part in parts:
             done.add(part)
+
+
+def _account(place: Place) -> str:
+    return place.home or place.target.expect_account
 
 
 def _is_guarded(place: Place, error: IrsaError) -> bool:
