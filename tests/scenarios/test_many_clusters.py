@@ -110,6 +110,8 @@ def test_a_second_run_writes_nothing(stage: Stage, fleet: Fleet, tmp_path: Path)
     again = stage.irsa("apply", "-f", files, "-o", "json", **QUICK)
     assert (again.code, again.metadata["outcome"]) == (0, "unchanged")
     assert writes(stage.sandbox) == []
+    roles = [call for call in stage.sandbox.calls if call.operation == "AssumeRole"]
+    assert len(roles) == len(ACCOUNTS), "the clusters of one account share a session"
 
 
 def test_an_account_that_is_not_meant_stops_its_cluster_only(
