@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.iam import attached_policies, inline_policies, managed_policy, or_none
+from irsa_cli.aws.recent_writes import expect_role
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
@@ -131,4 +132,6 @@ def association(
         if error.code == "ResourceNotFoundException":
             return None
         raise
-    return Association.read({**answer["association"], "associationId": found.id})
+    read = Association.read({**answer["association"], "associationId": found.id})
+    expect_role(read.role_arn, read.transaction)
+    return read

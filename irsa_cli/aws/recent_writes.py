@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.policies import policy
 from irsa_cli.core.recovery.ages import began
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import limits
 
 Key = tuple[str, ...]
@@ -107,6 +108,8 @@ class RecentWrites:
             ):
                 self._gone[place] = self._gone.get(place, 0) + 1
                 return True
+            if answer is None and "PolicyName" not in asked and self._is_expected(place):
+                return True
             if answer is not None:
                 self._gone.pop(place, None)
             for key, value in shown.items():
@@ -139,6 +142,11 @@ class RecentWrites:
             written = self._written.get(("role", name))
         return written.value if written is not None and written.value not in (ABSENT, _THERE) else ""
 
+    def _is_expected(self, place: Key) -> bool:
+        written = self._written.get(place)
+        is_deleted = written is not None and written.value == ABSENT
+        return place[:1] == ("role",) and time.monotonic() < _expected.get(place[1], 0.0) and not is_deleted
+
     def _was_there(self, place: Key) -> bool:
         """Whether a read has shown an object which no write here has deleted since."""
         written = self._written.get(place)
@@ -157,6 +165,16 @@ class RecentWrites:
 
 
 _young_until = 0.0
+_expected: dict[str, float] = {}
+"""Until when (monotonic) a role may not show yet although something that irsa wrote refers to it."""
+
+
+def expect_role(role_arn: str, transaction: str) -> None:
+    """Note that an object with the mark of this transaction refers to a role: if one is new, both may be."""
+    moments = began(transaction)
+    if moments and role_arn:
+        age = abs((datetime.now(timezone.utc) - moments[0]).total_seconds())
+        _expected[role_arn.rpartition("/")[2]] = time.monotonic() + limits.PROPAGATION_SECONDS - age
 
 
 def may_be_late() -> bool:
@@ -290,12 +308,12 @@ def _shown_by(
 
 def _role_shown(place: Key, role: Mapping[str, Any], written: Mapping[Key, object]) -> State:
     trust = role.get("AssumeRolePolicyDocument", {})
+    # irsa may have written a statement as a part of another one.
+    statements = [key for key in written if key[:2] == place and key[2:3] == ("statement",)]
+    there = [key for key in statements if trust_policy.contains(trust, json.loads(key[3]))]
     return {
         **_absent(place, ("tag", "statement"), written),
-        **{
-            (*place, "statement", text_of(item)): _THERE
-            for item in policy.as_list(trust.get("Statement", []))
-        },
+        **dict.fromkeys(there, _THERE),
         place: role["RoleId"],
         (*place, "trust"): text_of(trust),
         (*place, "boundary"): role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ABSENT),

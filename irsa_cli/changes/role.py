@@ -116,7 +116,8 @@ class RoleHandler(common.OnIam):
             if not same_role(found[0], before):
                 raise common.conflict(change, "its trust policy, tags or settings differ from what was there")
             try:
-                return common.delete_once(lambda: self._send(change, run.transaction))
+                done = common.delete_once(lambda: self._send(change, run.transaction))
+                return replace(done, identity={"RoleId": found[1]})
             except ServiceError as error:
                 if error.code != "DeleteConflict":
                     raise

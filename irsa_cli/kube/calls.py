@@ -111,6 +111,8 @@ class Calls:
         self._seconds = call_seconds()
         self.access: Callable[[], str] = lambda: ""
         """The command that gives the caller access, if it is known."""
+        self.found_account: Callable[[Json], None] = lambda body: None
+        """Receives each ServiceAccount that was read."""
 
     def _call(self, operation: str, namespace: str = "", name: str = "", **sent: Any) -> Json:
         """One call, repeated while it fails in a way that passes (`irsa_cli.core.values.patience`)."""

@@ -75,10 +75,16 @@ class Kube(Calls):
         return read_contents(self.get, namespace)
 
     def service_account(self, namespace: str, name: str) -> Json | None:
-        return self.one("serviceaccounts", namespace, name)
+        found = self.one("serviceaccounts", namespace, name)
+        if found is not None:
+            self.found_account(found)
+        return found
 
     def service_accounts(self, namespace: str | None = None, selector: str = "") -> list[Json]:
-        return self.all("serviceaccounts", namespace, selector)
+        found = self.all("serviceaccounts", namespace, selector)
+        for body in found:
+            self.found_account(body)
+        return found
 
     def token(self, namespace: str, name: str, audience: str) -> str:
         """A token of the ServiceAccount (TokenRequest); the shortest lifetime that Kubernetes gives."""

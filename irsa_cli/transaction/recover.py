@@ -45,10 +45,10 @@ def takes_back(story: Story) -> str:
 def recall_recent(
     folder: Path, handlers: Mapping[Kind, Handler], account: str, known: MutableSet[str]
 ) -> None:
-    """Tell the handlers which trust statements the runs of this machine have written in the last seconds.
+    """Tell the handlers which roles, providers and trust statements this machine's last runs have written.
 
-    A trust policy is written whole: who edits an older one takes their statements out. `account` is that of
-    the roles; finished transactions are added to `known`, and those in it are not read again.
+    IAM may not show it yet. A trust policy is written whole: who edits an older one takes their statements
+    out. `account` is that of the roles; finished transactions are added to `known`: they are read once.
     """
     for path in journals(folder):
         with contextlib.suppress(JournalError, OSError, IrsaError):
@@ -61,12 +61,13 @@ def recall_recent(
             if (story.role_account or Arn.parse(str(story.context.get("cluster"))).account) != account:
                 continue
             for record in story.records:
-                if record.done and record.changed and record.change.kind in _IN_SHARED_DOCUMENTS:
+                if record.done and record.changed and record.change.kind in _RECALLED:
                     change = record.change.inverse if record.undone else record.change
                     handlers[change.kind].recall(change, Claim(story.transaction, record.identity), age)
 
 
-_IN_SHARED_DOCUMENTS = (Kind.TRUST_STATEMENT, Kind.TARGET_TRUST)
+_RECALLED = (Kind.TRUST_STATEMENT, Kind.TARGET_TRUST, Kind.ROLE, Kind.PROVIDER)
+"""Those that later changes rely on, or that are written together with what others wrote."""
 
 
 def record_found(

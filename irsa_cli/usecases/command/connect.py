@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws import cluster as eks
+from irsa_cli.aws.recent_writes import expect_role
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.aws.session import WireLog as WireLog
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, UnexpectedCluster
@@ -114,13 +116,15 @@ class Connection:
             self.wire_log(WireCall("kubernetes", operation, status, seconds, code))
 
         if self.target.kubeconfig or self.target.context:
-            return Kube(connection.from_kubeconfig(self.target.kubeconfig, self.target.context), log)
-        if self._eks is None:
+            client = connection.from_kubeconfig(self.target.kubeconfig, self.target.context)
+        elif self._eks is not None:
+            client = connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name))
+        else:
             raise InvalidInput(
                 "the cluster's API can't be reached",
                 reason="--issuer-url needs --kubeconfig or --context with it",
             )
-        found = Kube(connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name)), log)
+        found = Kube(client, log)
 
         def principal() -> str:
             session = r":sts::(\d+):assumed-role/([^/]+)/.*"
@@ -128,8 +132,16 @@ class Connection:
 
         name, region = self.cluster.name, self.cluster.region
         entry = f"aws eks create-access-entry --cluster-name {name} --region {region} --principal-arn"
-        found.access = lambda: f"{entry} {principal()}"
+        if not self.target.kubeconfig and not self.target.context:
+            found.access = lambda: f"{entry} {principal()}"
+        found.found_account = _expect_role
         return found
+
+
+def _expect_role(account: Mapping[str, Any]) -> None:
+    """A ServiceAccount that irsa wrote a moment ago names a role that is there, even if IAM says no."""
+    annotations = account["metadata"].get("annotations") or {}
+    expect_role(annotations.get(ROLE_ARN_ANNOTATION, ""), annotations.get(TRANSACTION_TAG, ""))
 
 
 def connect(

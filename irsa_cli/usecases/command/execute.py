@@ -278,8 +278,14 @@ def transaction_of(
     return Transaction(plan, found, journal, run, settings.listen, settings.rollback_timeout)
 
 
+def begin(connection: Connection, settings: Settings) -> None:
+    """Show where a writing command works, and recall what other runs of this machine have just written."""
+    connection.announce(settings.note)
+    recall_other_runs(connection, settings)
+
+
 def recall_other_runs(connection: Connection, settings: Settings) -> Mapping[Kind, Handler]:
-    """The handlers, which know by now what other runs of this machine have just written; see there."""
+    """The handlers, which know by now what other runs of this machine have just written."""
     found = handlers_of(connection)
     known = recent_writes(connection.iam).recalled
     recall_recent(settings.state_dir, found, connection.cluster.home, known)

@@ -24,7 +24,7 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog
-from irsa_cli.usecases.command.execute import Gate
+from irsa_cli.usecases.command.execute import Gate, begin
 from irsa_cli.usecases.command.parallel import Pace, result_of
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
@@ -104,7 +104,7 @@ class _Applying:
             return
         reached = self.fleet.connected(stage, self._reach, self.done, alone=self.alone)
         for _, cluster_run in reached:
-            cluster_run.connection.announce(self.settings.note)
+            begin(cluster_run.connection, self.settings)
         with stoppable(self.group, self.settings.note):
             self.fleet.each(reached, self._work, self.done)
 

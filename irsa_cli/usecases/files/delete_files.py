@@ -29,6 +29,7 @@ from irsa_cli.kube.client import Json
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import begin
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
 from irsa_cli.usecases.command.settings import Note, Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
@@ -77,7 +78,7 @@ def delete_files(
             raise
         return unreached(where[0], error)
     for _, connection in connections:
-        connection.announce(settings.note)
+        begin(connection, settings)
     _confirm(connections, settings)
     group = RunGroup()
 

@@ -48,7 +48,7 @@ from irsa_cli.transaction.recover import is_running, record_found, stories, take
 from irsa_cli.transaction.story import Story, new_transaction_id
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext
+from irsa_cli.usecases.command.execute import RunContext, begin
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
@@ -260,7 +260,7 @@ class _Recovery:
     @classmethod
     def read(cls, request: Request, settings: Settings, log: WireLog) -> _Recovery:
         connection = connect(request.target, kube=True, log=log, gone=True)
-        connection.announce(settings.note)
+        begin(connection, settings)
         with naming_caller(connection.caller):
             seen = look(connection)
         journals = {story.transaction: (path, story) for path, story in stories(settings.state_dir)}

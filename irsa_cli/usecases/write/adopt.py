@@ -20,7 +20,7 @@ from irsa_cli.kube.client import Json
 from irsa_cli.transaction.reading import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -158,7 +158,7 @@ def _connect(request: Request, settings: Settings, log: WireLog) -> Connection:
     target = request.target
     kube = not request.role_name or not target.issuer_url or bool(target.kubeconfig or target.context)
     connection = connect(target, kube=kube, log=log)
-    connection.announce(settings.note)
+    begin(connection, settings)
     return connection
 
 

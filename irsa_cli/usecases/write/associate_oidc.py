@@ -16,7 +16,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 
@@ -35,7 +35,7 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     """Create the provider, or add missing audiences to it."""
     connection = connect(request.target, kube=False, log=log)
     cluster = connection.cluster
-    connection.announce(settings.note)
+    begin(connection, settings)
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.ASSOCIATE_OIDC, connection, None)
 

@@ -23,7 +23,7 @@ from irsa_cli.transaction.reading import command_of, read, supersede
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
@@ -73,7 +73,7 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     Raises `Refused` if nothing exists, if it is in use, or if a run is creating it.
     """
     connection = connect(request.target, kube=not request.role_only, log=log, gone=True)
-    connection.announce(settings.note)
+    begin(connection, settings)
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.DELETE_SA, when_needed=[lock]) as held:
         return delete_binding(connection, request, held)

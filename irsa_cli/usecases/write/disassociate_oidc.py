@@ -19,7 +19,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.reading import everything
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 
 SHOWN = 20
@@ -39,7 +39,7 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     connection = connect(request.target, kube=False, log=log, gone=True)
     _check_known_issuer(connection)
     cluster = connection.cluster
-    connection.announce(settings.note)
+    begin(connection, settings)
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.DISASSOCIATE_OIDC, connection, None)
     earlier = going_on(settings, context, everything)

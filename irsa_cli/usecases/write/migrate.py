@@ -32,7 +32,7 @@ from irsa_cli.core.values.names import subject
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -73,7 +73,7 @@ class Request:
 def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
     """Migrate the ServiceAccounts one after another, or only report; one that is refused stops no other."""
     connection = connect(request.target, kube=True, log=log)
-    connection.announce(settings.note)
+    begin(connection, settings)
     with naming_caller(connection.caller):
         names = request.names or _names(connection, request.namespace)
     done, stop = AppliedList(), RunGroup()

@@ -34,7 +34,7 @@ from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
-from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, carry_out, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -99,7 +99,7 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
         log(call)
 
     connection = connect_new(request.target, hear)
-    connection.announce(settings.note)
+    begin(connection, settings)
     request = replace(request, target=connection.target)
     done, stop = AppliedList(noun="role"), RunGroup()
     with naming_caller(connection.caller):

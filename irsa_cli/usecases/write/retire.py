@@ -33,7 +33,7 @@ from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out, ended
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -197,7 +197,7 @@ class _Running:
 
     def namespaces(self, connection: Connection) -> None:
         """The bindings of a living cluster whose namespace is gone, by irsa's tags on roles."""
-        connection.announce(self.settings.note)
+        begin(connection, self.settings)
         with naming_caller(connection.caller), ThreadPoolExecutor(PARALLEL) as pool:
             roles = retired.left_by(connection.iam, connection.cluster.arn)
             names = {role.account[0] for role in roles} - {""}

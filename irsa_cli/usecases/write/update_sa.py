@@ -29,7 +29,7 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
@@ -73,7 +73,7 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
             aws,
         ),
     )
-    connection.announce(settings.note)
+    begin(connection, settings)
     request = replace(request, update=resolved_update(connection, request.update))
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.UPDATE_SA, [lock]) as held:
