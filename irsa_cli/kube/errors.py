@@ -13,7 +13,7 @@ import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.values.attempts import TooLarge, causes_of, certificate_refused, validity_advice, why_of
-from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import FailedCall, Outcome, ServiceError
 from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.shown import redacted
 
@@ -52,24 +52,25 @@ def translate(error: Exception, operation: str) -> ServiceError:
     if isinstance(error, ApiException) and error.status:
         return _answered(error, operation)
     if certificate_refused(error):
-        return _error(
-            operation,
-            code="SSLError",
-            outcome=Outcome.NOT_SENT,
-            reason=redacted(
-                ": ".join(filter(None, ("the server's certificate was not accepted", why_of(error))))
-            ),
+        why = ": ".join(filter(None, ("the server's certificate was not accepted", why_of(error))))
+        return ServiceError(
+            f"kubernetes {operation}",
+            FailedCall("kubernetes", operation, "SSLError", outcome=Outcome.NOT_SENT),
+            reason=redacted(why),
             next_steps=validity_advice(error) or (_INTERCEPTED,),
         )
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
     sent = not isinstance(cause, _NOT_SENT)
-    return _error(
+    failed = FailedCall(
+        "kubernetes",
         operation,
-        code=type(cause).__name__,
+        type(cause).__name__,
         outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
         transient=not isinstance(cause, TooLarge),
-        reason=redacted(_words(cause)),
-        next_steps=(_UNANSWERED if sent else _UNREACHED,),
+    )
+    advice = _UNANSWERED if sent else _UNREACHED
+    return ServiceError(
+        f"kubernetes {operation}", failed, reason=redacted(_words(cause)), next_steps=(advice,)
     )
 
 
@@ -90,10 +91,6 @@ def reviewed(error: ServiceError, ask: Callable[[], bool | None]) -> ServiceErro
     elif permitted is None:
         error = error.but(details=(f"RBAC does not allow it, or {refused}",))
     return error.knowing(permitted=permitted)
-
-
-def _error(operation: str, **facts: Any) -> ServiceError:
-    return ServiceError(f"kubernetes {operation}", service="kubernetes", operation=operation, **facts)
 
 
 def _words(error: BaseException) -> str:
@@ -132,15 +129,20 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
         missing = (why,)
-    return _error(
+    failed = FailedCall(
+        "kubernetes",
         operation,
-        code="Unauthorized" if http == 401 else code,
-        status=http,
-        outcome=Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
+        "Unauthorized" if http == 401 else code,
+        http,
+        Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
         transient=(server and not tried)
         or http == 429
         or (code == CONFLICT and operation.startswith("create ")),
         retry_after=retry_after(headers),
+    )
+    return ServiceError(
+        f"kubernetes {operation}",
+        failed,
         reason=reason,
         details=missing,
         next_steps=_advice(http, headers, facts, ends=ends),
@@ -150,9 +152,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
 def endless(operation: str) -> ServiceError:
     return ServiceError(
         f"kubernetes {operation} can't be read to its end",
-        code="EndlessList",
-        service="kubernetes",
-        operation=operation,
+        FailedCall("kubernetes", operation, "EndlessList"),
         reason="the server sent the same page again, or pages without objects",
     )
 

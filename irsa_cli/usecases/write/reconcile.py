@@ -36,7 +36,7 @@ from irsa_cli.core.values.slips import near
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.execute import Gate, RunContext, perform
+from irsa_cli.usecases.command.execute import Gate, Job, RunContext, perform
 from irsa_cli.usecases.command.retry import LookAgain, until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.associations import Question
@@ -115,7 +115,7 @@ class Work:
             self.settings.note(f"Note: {note}")
         proof: dict[str, Any] = {}
         gate = self._gate(todo, proof) if self.desired.gated else None
-        result = perform(todo, self.connection, self.settings, self.context, gate, seen=[current])
+        result = perform(Job(todo, self.connection, self.settings, self.context, [current]), gate)
         result.verification = proof or None
         result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.desired, current, result)
