@@ -7,10 +7,10 @@ import shlex
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import urllib3.exceptions
-from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.values.attempts import TooLarge, causes_of, certificate_refused, validity_advice, why_of
 from irsa_cli.core.values.errors import FailedCall, Outcome, ServiceError
@@ -48,8 +48,18 @@ _INTERCEPTED = "check for a proxy that intercepts TLS, and that the CA is the cl
 _UNREACHED = "check the way to the cluster's endpoint (private endpoint, VPN, NO_PROXY)"
 
 
+@dataclass(eq=False)
+class HttpRefusal(Exception):
+    """An answer whose HTTP status is no success, as it came: `body` is its text."""
+
+    status: int
+    reason: str = ""
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 def translate(error: Exception, operation: str) -> ServiceError:
-    if isinstance(error, ApiException) and error.status:
+    if isinstance(error, HttpRefusal):
         return _answered(error, operation)
     if certificate_refused(error):
         why = ": ".join(filter(None, ("the server's certificate was not accepted", why_of(error))))
@@ -102,13 +112,13 @@ def _words(error: BaseException) -> str:
     return f"{what}: {why}" if why else what
 
 
-def _answered(error: ApiException, operation: str) -> ServiceError:
+def _answered(error: HttpRefusal, operation: str) -> ServiceError:
     body: Any = None
     with suppress(TypeError, ValueError, RecursionError):
         body = json.loads(error.body)
     status = body if isinstance(body, dict) else {}
     code = redacted(str(status.get("reason") or error.reason or error.status))[:LONGEST_CODE]
-    http = int(error.status or 0)
+    http = error.status
     server = http >= 500
     details = status.get("details")
     facts = details if isinstance(details, dict) else {}
@@ -116,7 +126,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     ends = http == 403 and any(
         isinstance(item, dict) and item.get("reason") == _TERMINATING for item in causes or ()
     )
-    headers = {str(key).lower(): value for key, value in (error.headers or {}).items()}
+    headers = {str(key).lower(): value for key, value in error.headers.items()}
     is_status = status.get("kind") == "Status"
     # Kubernetes refuses with a Status; a page instead of it is a proxy's.
     foreign = not is_status and not server and http not in (401, 403, 404, 405, 429)
