@@ -113,10 +113,10 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
     out = options.get("out")
 
     def save(done: DryRun) -> None:
-        from irsa_cli.usecases.plans.saved_plan import plan_of, save
-
         if not out:
             return
+        from irsa_cli.usecases.plans.saved_plan import plan_of, save
+
         try:
             plan = plan_of(command, request, done)
         except IrsaError as error:

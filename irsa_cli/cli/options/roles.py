@@ -99,6 +99,8 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def inline_policies(files: tuple[str, ...], flag: str = "--inline-policy") -> dict[str, Document]:
     """The policy documents by the names of their files."""
+    if not files:
+        return {}
     from irsa_cli.core.config.policies import read_policy
 
     found: dict[str, Document] = {}
