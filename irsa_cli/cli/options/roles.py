@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.values import DOCUMENT
 from irsa_cli.cli.options import types
 from irsa_cli.cli.options.common import listed
-from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.texts import read_text
+
+if TYPE_CHECKING:
+    from irsa_cli.core.binding.boundaries import BoundaryRules
+    from irsa_cli.core.policies.policy import Document
 
 attach_policy_option = types.shared("attach policy")
 
@@ -84,6 +85,8 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Managed policies by ARN or name, given by repeating a flag or with commas: at most 20."""
+    from irsa_cli.core.policies import policy
+
     policies = listed(values)
     if any(value.lstrip().startswith("{") for value in values):
         raise click.BadParameter(DOCUMENT, param_hint=flag)
@@ -102,6 +105,7 @@ def inline_policies(files: tuple[str, ...], flag: str = "--inline-policy") -> di
     if not files:
         return {}
     from irsa_cli.core.config.policies import read_policy
+    from irsa_cli.core.policies import policy
 
     found: dict[str, Document] = {}
     for file in files:
