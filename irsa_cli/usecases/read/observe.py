@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws.listing import list_roles
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
@@ -196,6 +195,8 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
 
 
 def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, ...]:
+    from irsa_cli.aws.listing import list_roles
+
     listed = unless_denied(lambda: list_roles(connection.iam).roles)
     arns = {} if isinstance(listed, Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
     return tuple(arns[name] for name in near(desired.role_name, arns))
