@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from benchmarks.measuring import alone, irsa, measure, report
 from irsa_cli.sandbox import Sandbox
 
-ROUNDS = 9
+ROUNDS = 15
 CLIENTS = "import boto3, kubernetes.client"
 LOADED = """
 import sys

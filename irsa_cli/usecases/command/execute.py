@@ -138,7 +138,7 @@ Gate = Callable[[Run | None], None]
 class Job:
     """A plan, and where and how it is carried out.
 
-    `seen` is the current state that the plan was made from, `counted_on` are objects that it depends on.
+    `seen` is the current state behind the plan, `counted_on` are the objects that it depends on.
     """
 
     plan: Plan
