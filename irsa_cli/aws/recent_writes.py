@@ -54,6 +54,8 @@ class RecentWrites:
     _gone: dict[Key, int] = field(default_factory=dict)
     _trust: dict[str, tuple[str, float]] = field(default_factory=dict)
     """The trust policy of each role, as it was read or written last, and when."""
+    recalled: set[str] = field(default_factory=set)
+    """The transactions, of this process and of others, whose writes are noted here."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, operation: str, asked: Mapping[str, Any], answer: _Answer, *, ago: float = 0.0) -> None:

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping, MutableSet
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
-from irsa_cli.transaction.protocol import Fence, Handler, Identity, Leftover, Listener, end_of
+from irsa_cli.transaction.protocol import Claim, Fence, Handler, Identity, Leftover, Listener, end_of
 from irsa_cli.transaction.reading import journals, last_sent, never_began, read, reopened
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS
@@ -37,6 +40,33 @@ def is_running(path: Path) -> bool:
 def takes_back(story: Story) -> str:
     """The transaction whose marks show what to roll back."""
     return str(story.context.get(TAKES_BACK) or story.transaction)
+
+
+def recall_recent(
+    folder: Path, handlers: Mapping[Kind, Handler], account: str, known: MutableSet[str]
+) -> None:
+    """Tell the handlers which trust statements the runs of this machine have written in the last seconds.
+
+    A trust policy is written whole: who edits an older one takes their statements out. `account` is that of
+    the roles; finished transactions are added to `known`, and those in it are not read again.
+    """
+    for path in journals(folder):
+        with contextlib.suppress(JournalError, OSError, IrsaError):
+            age = max(0.0, time.time() - path.stat().st_mtime)
+            if path.stem in known or age > limits.PROPAGATION_SECONDS:
+                continue
+            story = read(path)
+            if story.finished:
+                known.add(path.stem)
+            if (story.role_account or Arn.parse(str(story.context.get("cluster"))).account) != account:
+                continue
+            for record in story.records:
+                if record.done and record.changed and record.change.kind in _IN_SHARED_DOCUMENTS:
+                    change = record.change.inverse if record.undone else record.change
+                    handlers[change.kind].recall(change, Claim(story.transaction, record.identity), age)
+
+
+_IN_SHARED_DOCUMENTS = (Kind.TRUST_STATEMENT, Kind.TARGET_TRUST)
 
 
 def record_found(

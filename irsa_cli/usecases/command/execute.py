@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.aws.bindings import association
+from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.core.plan.changes import Change, Kind, Plan, not_again
 from irsa_cli.core.plan.expected import PlannedWork, ServedAccounts, seen_of
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Result
@@ -34,6 +35,7 @@ from irsa_cli.transaction.reading import (
     read,
     supersede,
 )
+from irsa_cli.transaction.recover import recall_recent
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
@@ -268,8 +270,18 @@ def open_journal(job: Job, run: Run, gate: Gate | None = None) -> Journal:
 
 
 def transaction_of(job: Job, journal: Journal, run: Run) -> Transaction:
-    found, settings = handlers_of(job.connection), job.settings
+    connection, settings = job.connection, job.settings
+    found = recall_other_runs(connection, settings)
+    recent_writes(connection.iam).recalled.add(run.transaction)
     return Transaction(job.plan, found, journal, run, settings.listen, settings.rollback_timeout)
+
+
+def recall_other_runs(connection: Connection, settings: Settings) -> Mapping[Kind, Handler]:
+    """The handlers, which know by now what other runs of this machine have just written; see there."""
+    found = handlers_of(connection)
+    known = recent_writes(connection.iam).recalled
+    recall_recent(settings.state_dir, found, connection.cluster.home, known)
+    return found
 
 
 def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:

@@ -19,6 +19,7 @@ from irsa_cli.core.values import limits
 from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.execute import recall_other_runs
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import late_signal
 from irsa_cli.usecases.locks.hold import Hold, Pause, Registry
@@ -62,7 +63,11 @@ class Locks:
     @classmethod
     @contextmanager
     def of(cls, connection: Connection, settings: Settings, command: Command) -> Iterator[Locks]:
-        """While the command works in this cluster; a missing lock is reported once."""
+        """While the command works in this cluster; a missing lock is reported once.
+
+        What other runs have just written counts from here on, also where IAM does not show it yet.
+        """
+        recall_other_runs(connection, settings)
         wanted = settings.lock.enabled and not settings.dry_run
         if wanted and not connection.asks_cluster:
             settings.note("Running without a lock: this command does not call the Kubernetes API.")
