@@ -86,7 +86,7 @@ class UnexpectedCluster(Refused):
 
 
 class NotSeenYet(Refused):
-    """What another run may have added a moment ago is missing; IAM may still show an older state."""
+    """A recent addition of another run may be missing: IAM may still show an older state."""
 
 
 class NotConfirmed(Refused):
