@@ -5,11 +5,11 @@ What is measured is in the other modules of this folder.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,26 +20,35 @@ LATENCY = 0.060
 """Seconds that each call takes longer where the way to AWS is measured."""
 
 
+_METER = """
+import json, os, sys, time
+started = time.perf_counter()
+silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=silent)
+_, status, used = os.wait4(child, 0)
+seconds, code = time.perf_counter() - started, os.waitstatus_to_exitcode(status)
+print(json.dumps([code, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
+"""A small parent: the memory of a process begins with that of its parent."""
+
+
 @dataclass(frozen=True)
 class Measured:
-    """One process: wall-clock seconds and peak resident memory in MB."""
+    """One process: seconds by the clock and of the processor, and peak resident memory in MB."""
 
     seconds: float
+    processor: float
     megabytes: float
 
 
 def measure(command: Sequence[str], env: Mapping[str, str], code: int = 0) -> Measured:
     """Run a command to its end, which must be this exit code."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, env=dict(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != code:
-        raise SystemExit(f"{' '.join(command)} failed:\n{errors.decode()}")
-    return Measured(seconds, usage.ru_maxrss / 1024)
+    meter = [sys.executable, "-I", "-S", "-c", _METER, *command]
+    ended = subprocess.run(meter, env=dict(env), capture_output=True, text=True, check=True)
+    found, *measured = json.loads(ended.stdout)
+    if found != code:
+        raise SystemExit(f"{' '.join(command)} failed:\n{ended.stderr}")
+    return Measured(*measured)
 
 
 def alone(results: Callable[[Sandbox, Mapping[str, str]], list[bool]]) -> int:

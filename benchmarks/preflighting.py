@@ -22,16 +22,6 @@ ROUNDS = 15
 MILLISECONDS, MEGABYTES, KILOBYTES = 150, 30, 100
 NAME = "preflighted"
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-LAUNCHER = """
-import os, sys, time
-started = time.perf_counter()
-silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=silent)
-_, status, usage = os.wait4(child, 0)
-print(time.perf_counter() - started, usage.ru_maxrss / 1024)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-"""A small parent: the memory of a process begins with that of its parent."""
 
 
 def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
@@ -56,11 +46,11 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
             "preflight.pyz": [sys.executable, "-I", "-S", str(archive)],
             "irsa preflight": [irsa(), "preflight"],
         }
-        best = {name: Measured(float("inf"), 0) for name in commands}
+        best = {name: Measured(float("inf"), 0, 0) for name in commands}
         answer = float("inf")
         for _ in range(ROUNDS):
             for name, command in commands.items():
-                best[name] = min(best[name], _launched(command, pod), key=lambda found: found.seconds)
+                best[name] = min(best[name], measure(command, pod), key=lambda found: found.seconds)
             answer = min(answer, _answer(sandbox.url, role, token.read_text(encoding="utf-8").strip()))
         size = archive.stat().st_size / 1000
     print(f"      STS answers in {answer * 1000:.0f} ms, which is not counted")
@@ -78,11 +68,6 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
             ]
     holds = size <= KILOBYTES
     return [*found, report("preflight.pyz: size", f"{size:.0f} kB", f"{KILOBYTES} kB", holds=holds)]
-
-
-def _launched(command: Sequence[str], env: Mapping[str, str]) -> Measured:
-    seconds, megabytes = _output([sys.executable, "-c", LAUNCHER, *command], env).split()
-    return Measured(float(seconds), float(megabytes))
 
 
 def _answer(url: str, role: str, token: str) -> float:

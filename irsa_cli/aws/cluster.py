@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.aws.bindings import provider_arns
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.iam import provider
-from irsa_cli.aws.listing import find_roles, list_roles
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
 from irsa_cli.core.values.arn import Arn, check_cluster
@@ -223,6 +222,8 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
 
 def _has_role(iam: IAMClient, cluster: Cluster) -> bool:
     """Whether a role bears the cluster's mark; those under its path are looked at first."""
+    from irsa_cli.aws.listing import find_roles, list_roles
+
     roles = list_roles(iam).roles
     own = [role.name for role in roles if role.path == default_role_path(cluster.name)]
     others = [role.name for role in roles if ":oidc-provider/" in json.dumps(role.trust)]

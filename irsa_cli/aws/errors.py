@@ -19,7 +19,7 @@ from irsa_cli.aws.recent_writes import RecentWrites, recent_writes
 from irsa_cli.aws.shapes import OddAnswer, check
 from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.attempts import Overran, TooLarge, bounded, certificate_refused, validity_advice
-from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.values.errors import DeadlineExceeded, FailedCall, Outcome, ServiceError
 from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.patience import current, persist
 from irsa_cli.core.values.shown import redacted
@@ -153,10 +153,7 @@ def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: 
         if mine.remaining <= wait:
             raise ServiceError(
                 f"iam {operation} shows an older state",
-                code="NotShownYet",
-                service="iam",
-                operation=operation,
-                transient=True,
+                FailedCall("iam", operation, "NotShownYet", transient=True),
                 reason="IAM does not show irsa's own changes yet",
                 next_steps=("run this again in a minute",),
             )
@@ -201,18 +198,17 @@ def translate(
     known = isinstance(error, botocore.exceptions.BotoCoreError)
     # EKS is asked first, before anything is written: a login page needs a person, not another try.
     page = service == "eks" and isinstance(error, ForeignAwsAnswer) and error.is_page
-    return ServiceError(
-        what,
-        code=type(error).__name__,
+    failed = FailedCall(
+        service,
+        operation,
+        type(error).__name__,
         outcome=Outcome.NOT_SENT if unsent else Outcome.UNKNOWN,
         # Not botocore's: a garbled or truncated answer, or none. AWS may have executed the call.
         transient=isinstance(error, _NETWORK) if known else not (page or isinstance(error, TooLarge)),
-        reason=redacted(_OF_PYTHON.sub("", str(error))) if known else _unreadable(error),
-        next_steps=_advice_without_answer(error),
-        service=service,
-        operation=operation,
         account=account,
     )
+    reason = redacted(_OF_PYTHON.sub("", str(error))) if known else _unreadable(error)
+    return ServiceError(what, failed, reason=reason, next_steps=_advice_without_answer(error))
 
 
 def _unreadable(error: Exception) -> str:
@@ -248,19 +244,17 @@ def _answered(
         denial, denied_by = _denial(str(body.get("Message") or ""))
         details = (f"{denial}: {what_for}",)
         denied = (f"ask who maintains that {denied_by}",) if denied_by else (_DENIED.get(operation, _DOCS),)
-    return ServiceError(
-        what,
-        code=code,
-        service=service,
-        operation=operation,
-        status=status,
-        outcome=Outcome.UNKNOWN if server else Outcome.REFUSED,
+    failed = FailedCall(
+        service,
+        operation,
+        code,
+        status,
+        Outcome.UNKNOWN if server else Outcome.REFUSED,
         transient=server or throttled or code in _PASSING,
-        reason=reason,
-        details=details,
-        next_steps=denied or _advice(code, headers),
         retry_after=retry_after(headers),
     )
+    next_steps = denied or _advice(code, headers)
+    return ServiceError(what, failed, reason=reason, details=details, next_steps=next_steps)
 
 
 _DOCS = "irsa docs how-to/permissions  # the IAM permissions that irsa needs"
@@ -346,11 +340,5 @@ def pages(method: Callable[..., Any], token: str, **parameters: Any) -> Iterator
 
 
 def _endless(operation: str, reason: str) -> ServiceError:
-    return ServiceError(
-        f"can't read all pages of {operation}",
-        code="EndlessList",
-        service="aws",
-        operation=operation,
-        outcome=Outcome.REFUSED,
-        reason=reason,
-    )
+    failed = FailedCall("aws", operation, "EndlessList")
+    return ServiceError(f"can't read all pages of {operation}", failed, reason=reason)

@@ -19,7 +19,7 @@ import urllib3
 
 from irsa_cli import __version__
 from irsa_cli.aws.session import CONNECT_SECONDS, WireCall, WireLog
-from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import FailedCall, ServiceError
 from irsa_cli.core.values.limits import call_seconds
 from irsa_cli.core.values.shown import redacted
 
@@ -93,11 +93,5 @@ def _wrong(operation: str, reason: str) -> ServiceError:
 
 def _failed(operation: str, code: str, reason: str, status: int = 0) -> ServiceError:
     return ServiceError(
-        f"issuer {operation}",
-        code=code,
-        service="issuer",
-        operation=operation,
-        status=status,
-        outcome=Outcome.REFUSED,
-        reason=redacted(reason),
+        f"issuer {operation}", FailedCall("issuer", operation, code, status=status), reason=redacted(reason)
     )

@@ -14,7 +14,6 @@ from functools import cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import boto3
 import botocore.config
 import botocore.exceptions
 import botocore.loaders
@@ -73,9 +72,9 @@ class AwsSession:
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         try:
-            # AWS_REGION is what the AWS CLI and the pod webhook know; boto3 reads AWS_DEFAULT_REGION only.
+            # AWS_REGION is what the AWS CLI and the pod webhook know; botocore reads AWS_DEFAULT_REGION only.
             region = region or os.environ.get("AWS_REGION") or None
-            self._session = _session(profile_name=profile, region_name=region)
+            self._session = _session(profile, region)
         except botocore.exceptions.ProfileNotFound as error:
             known = ", ".join(botocore.session.Session().available_profiles) or "none"
             raise IrsaError(
@@ -85,14 +84,14 @@ class AwsSession:
             ) from error
         except botocore.exceptions.BotoCoreError as error:
             raise translate(error, "configuration", "Session", "", account) from error
-        if not self._session.region_name:
+        if not self._session.get_config_variable("region"):
             raise IrsaError(
                 "no AWS region is set",
                 reason="neither --region, AWS_REGION nor the profile sets one",
                 next_steps=("add --region REGION, for example --region eu-west-1",),
                 code="NoRegion",
             )
-        self.region = str(self._session.region_name)
+        self.region = str(self._session.get_config_variable("region"))
         """The region that regional calls go to."""
         check_region(self._session, self.region)
 
@@ -100,7 +99,7 @@ class AwsSession:
             self.known_caller = answer["parsed"].get("AssumedRoleUser", {}).get("Arn", self.known_caller)
 
         self._hear = hear  # A profile's own role is the caller.
-        self._session._session.register("after-call.sts", hear)
+        self._session.register("after-call.sts", hear)
         if assume_role:
             self.become(assume_role)
 
@@ -155,7 +154,7 @@ class AwsSession:
 
     @property
     def configured_region(self) -> str:
-        return str(self._session._session.get_scoped_config().get("region") or "")
+        return str(self._session.get_scoped_config().get("region") or "")
 
     def partition_of(self, region: str) -> str:
         """The partition of a region; of one that nobody knows, this session's own, else aws."""
@@ -180,7 +179,7 @@ class AwsSession:
             return ""
 
     def _make(self, service: str, keys: Mapping[str, str] | None = None, **options: Any) -> Any:
-        # IAM's own endpoint depends on the partition only, which boto3 takes from the region.
+        # IAM's own endpoint depends on the partition only, which botocore takes from the region.
         config = botocore.config.Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=call_seconds(),
@@ -191,7 +190,7 @@ class AwsSession:
             **options,
         )
         try:
-            client = self._session.client(service, region_name=self.region, config=config, **keys or {})  # type: ignore[call-overload]
+            client: Any = self._session.create_client(service, self.region, config=config, **keys or {})  # type: ignore[arg-type]
         except botocore.exceptions.BotoCoreError as error:
             raise translate(error, service, "Client", "", self.account) from error
         except ValueError as error:
@@ -238,12 +237,9 @@ class AwsSession:
         """Become another role for the rest of the run, as pipelines that hop accounts do."""
         answer = call(self.client("sts").assume_role, RoleArn=role_arn, RoleSessionName="irsa")
         credentials, self.known_caller = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
-        self._session = _session(
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-            region_name=self.region,
-        )
+        self._session = _session(region=self.region)
+        keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+        self._session.set_credentials(*keys)
         self._clients.clear()
 
 
@@ -274,11 +270,14 @@ def _descriptions(path: str | None) -> Any:
     return botocore.loaders.create_loader(path)
 
 
-def _session(profile_name: str | None = None, **options: str | None) -> boto3.Session:
-    core = botocore.session.Session(profile=profile_name)
-    core.get_scoped_config()  # Raises for a profile that does not exist.
-    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
-    return boto3.Session(botocore_session=core, **options)
+def _session(profile: str | None = None, region: str | None = None) -> botocore.session.Session:
+    """A session of botocore's: boto3, which most import, would add S3's transfers and resources only."""
+    found = botocore.session.Session(profile=profile)
+    found.get_scoped_config()  # Raises for a profile that does not exist.
+    found.register_component("data_loader", _descriptions(found.get_config_variable("data_path")))
+    if region:
+        found.set_config_variable("region", region)
+    return found
 
 
 class _Bounded:
@@ -303,15 +302,15 @@ class _Bounded:
         self._session.close()
 
 
-def regions_of(session: boto3.Session, partition: str = "") -> tuple[str, ...]:
+def regions_of(session: botocore.session.Session, partition: str = "") -> tuple[str, ...]:
     """The regions of a partition, or of all; from botocore's endpoints file, which it has read already."""
-    known = session._session.get_data("endpoints")["partitions"]
+    known = session.get_data("endpoints")["partitions"]
     return tuple(
         name for item in known if partition in ("", item["partition"]) for name in item.get("regions", {})
     )
 
 
-def check_region(session: boto3.Session, region: str) -> None:
+def check_region(session: botocore.session.Session, region: str) -> None:
     """Raise `InvalidInput` for a region that there is not, with those whose names are like it."""
     known = regions_of(session)
     if region in known:

@@ -13,7 +13,7 @@ from botocore.signers import RequestSigner
 from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.objects.credentials import VERIFY_SESSION, RoleCredentials
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import FailedCall, ServiceError
 from irsa_cli.core.values.names import subject
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ def exchange(
                 return found
             raise ServiceError(
                 f"sts AssumeRoleWithWebIdentity {role_arn}",
-                code="AccessDenied",
-                service="sts",
-                operation="AssumeRoleWithWebIdentity",
+                FailedCall("sts", "AssumeRoleWithWebIdentity", "AccessDenied"),
                 reason=f"STS issues credentials of the deleted role {found.role_id}, not of {role_id}",
             )
         except ServiceError as error:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options.common import take_settings
-from irsa_cli.cli.output.of_results import of_result
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import show
 from irsa_cli.cli.terminal.progress import Progress
@@ -24,6 +23,7 @@ from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.signals import telling_first
 
 if TYPE_CHECKING:
+    from irsa_cli.cli.output.reports.model import PipelineReport
     from irsa_cli.usecases.plans.saved_plan import Request
 
 T = TypeVar("T")
@@ -68,7 +68,13 @@ def run_writing(
         show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         plan_saver(options, name, request)(result)
 
-    return deliver(result, of_result, speaking, shown, only_shows=result.ended is Ended.PLANNED)
+    return deliver(result, _report_of, speaking, shown, only_shows=result.ended is Ended.PLANNED)
+
+
+def _report_of(result: Result, title: str) -> PipelineReport:
+    from irsa_cli.cli.output.of_results import of_result
+
+    return of_result(result, title)
 
 
 def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
@@ -113,10 +119,10 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
     out = options.get("out")
 
     def save(done: DryRun) -> None:
-        from irsa_cli.usecases.plans.saved_plan import plan_of, save
-
         if not out:
             return
+        from irsa_cli.usecases.plans.saved_plan import plan_of, save
+
         try:
             plan = plan_of(command, request, done)
         except IrsaError as error:

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from kubernetes.client.exceptions import ApiException
+import urllib3
 
 from irsa_cli.core.values.attempts import bounded
 from irsa_cli.core.values.errors import DeadlineExceeded, ServiceError
 from irsa_cli.core.values.limits import call_seconds, date_of
 from irsa_cli.core.values.patience import current, persist
-from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, UNKNOWN_CALLER, endless, reviewed, translate
+from irsa_cli.kube.connection import ApiServer
+from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, UNKNOWN_CALLER, HttpRefusal, endless, reviewed, translate
 from irsa_cli.kube.shapes import check
 
 Json = dict[str, Any]
@@ -105,8 +106,8 @@ class Request:
 class Calls:
     """How irsa speaks to one cluster's API. Thread-safe."""
 
-    def __init__(self, api_client: Any, log: WireLog = lambda *_: None) -> None:
-        self._api = api_client
+    def __init__(self, server: ApiServer, log: WireLog = lambda *_: None) -> None:
+        self._server = server
         self._log = log
         self._seconds = call_seconds()
         self.access: Callable[[], str] = lambda: ""
@@ -163,8 +164,8 @@ class Calls:
 
         try:
             return bounded(ask)
-        except ApiException as error:
-            heard = {"status": error.status or 0, "code": str(error.reason)}
+        except HttpRefusal as error:
+            heard = {"status": error.status, "code": error.reason}
             raise
         except Exception as error:
             heard["code"] = type(error).__name__
@@ -172,20 +173,17 @@ class Calls:
         finally:
             self._log(request.operation, heard["status"], time.monotonic() - started, heard["code"])
 
-    def _send(self, request: Request) -> Any:
+    def _send(self, request: Request) -> urllib3.BaseHTTPResponse:
+        verb = request.attributes["verb"]
         headers = {"Accept": request.accept}
-        if request.attributes["verb"] == "patch":
-            headers["Content-Type"] = MERGE_PATCH
-        return self._api.call_api(
-            request.path,
-            _METHODS.get(request.attributes["verb"], "GET"),
-            query_params=list(request.query.items()),
-            header_params=headers,
-            body=request.body,
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-            _return_http_data_only=True,  # Or the oldest client returns a tuple.
-            _request_timeout=(CONNECT_SECONDS, self._seconds),
+        if request.body is not None:
+            headers["Content-Type"] = MERGE_PATCH if verb == "patch" else "application/json"
+        return self._server.send(
+            _METHODS.get(verb, "GET"),
+            request.path + (f"?{urlencode(request.query)}" if request.query else ""),
+            headers,
+            None if request.body is None else json.dumps(request.body),
+            urllib3.Timeout(connect=CONNECT_SECONDS, read=self._seconds),
         )
 
     def _list(self, resource: str, namespace: str | None = None, **query: str) -> list[Json]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.calls import READ_LOG, Calls, Dated, DatedList, Json, Request, WireLog, or_none
-from irsa_cli.kube.contents import Contents, read_contents
+
+if TYPE_CHECKING:
+    from irsa_cli.kube.contents import Contents
 
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
 
@@ -72,6 +75,8 @@ class Kube(Calls):
 
     def contents(self, namespace: str) -> Contents:
         """The contents of a namespace that somebody added, of any kind; see `read_contents`."""
+        from irsa_cli.kube.contents import read_contents
+
         return read_contents(self.get, namespace)
 
     def service_account(self, namespace: str, name: str) -> Json | None:

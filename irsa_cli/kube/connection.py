@@ -11,23 +11,24 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import kubernetes.client
 import urllib3
-import yaml
 
+from irsa_cli import __version__
 from irsa_cli.aws.cluster import EksCluster
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.attempts import Overran
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.patience import current, tell
 from irsa_cli.core.values.shown import GONE, redacted
+from irsa_cli.kube.errors import HttpRefusal
 
 T = TypeVar("T")
 
@@ -35,32 +36,71 @@ LARGEST = 128 * 2**20
 """Bytes that an answer may have; a page of 500 pods has some 10 MiB."""
 LARGEST_CONFIG = 16 * 2**20
 LOADING_SECONDS = 600.0
+CONNECTIONS = 8
+"""Calls to one cluster at the same time without waiting for a connection."""
 TOKEN_LIFETIME = 600
 """Seconds until a bearer token is renewed; EKS accepts one for 15 minutes."""
 
 
-def from_eks(found: EksCluster, token: Callable[[], str]) -> Any:
-    """A kubernetes ApiClient for an EKS cluster, by bearer tokens; raises `Refused` if that is not safe."""
-    _check_endpoint(found)
-    configuration = kubernetes.client.Configuration()
-    configuration.host = found.endpoint
-    configuration.verify_ssl = True
-    _prepare(configuration)
-    client = kubernetes.client.ApiClient(configuration)
-    client.rest_client.pool_manager.connection_pool_kw["ca_cert_data"] = found.ca
-    _bound(client)
-    lock, made_at = threading.Lock(), float("-inf")
+@dataclass(frozen=True)
+class ApiServer:
+    """An API server: its URL, the connections to it, and the header that authorizes a request ('' for none).
 
-    def refresh(target: Any) -> None:
-        nonlocal made_at
+    Thread-safe. The Kubernetes client is not needed for it: its import takes longer than a run of irsa.
+    """
+
+    host: str
+    pool: Bounded
+    authorization: Callable[[], str] = lambda: ""
+
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: str | None, timeout: urllib3.Timeout
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer to one request; raises `HttpRefusal`, and what urllib3 raises."""
+        sent = {**headers, "User-Agent": f"irsa/{__version__}"}
+        if header := self.authorization():
+            sent["authorization"] = header
+        answer = self.pool.request(method, self.host + path, headers=sent, body=body, timeout=timeout)
+        if 200 <= answer.status < 300:
+            return answer
+        text = answer.data.decode("utf-8", "replace")
+        raise HttpRefusal(answer.status, answer.reason or "", text, answer.headers)
+
+
+def from_eks(found: EksCluster, token: Callable[[], str]) -> ApiServer:
+    """The API server of an EKS cluster, by bearer tokens; raises `Refused` if that is not safe."""
+    _check_endpoint(found)
+    lock, made_at, header = threading.Lock(), float("-inf"), ""
+
+    def authorization() -> str:
+        nonlocal made_at, header
         with lock:
             if time.monotonic() - made_at > TOKEN_LIFETIME:
-                target.api_key = {"authorization": f"Bearer {token()}"}
+                header = f"Bearer {token()}"
                 made_at = time.monotonic()
+        return header
 
-    configuration.refresh_api_key_hook = refresh
-    refresh(configuration)
-    return client
+    authorization()
+    return ApiServer(found.endpoint, Bounded(_pool(found.endpoint, found.ca)), authorization)
+
+
+def _pool(url: str, ca: str) -> urllib3.PoolManager:
+    """Connections to a server of that CA (PEM), by the proxy that the environment has for it."""
+    options: dict[str, Any] = {
+        "maxsize": CONNECTIONS,
+        "retries": _once(),
+        "cert_reqs": "CERT_REQUIRED",
+        "ca_cert_data": ca,
+    }
+    proxy = urllib.request.getproxies().get("https")
+    if proxy and not urllib.request.proxy_bypass(urlsplit(url).netloc):
+        return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", **options)
+    return urllib3.PoolManager(**options)
+
+
+def _once() -> urllib3.Retry:
+    """No retries but those that irsa decides on."""
+    return urllib3.Retry(total=0, redirect=0, raise_on_status=False)
 
 
 def _check_endpoint(found: EksCluster) -> None:
@@ -78,19 +118,22 @@ def _check_endpoint(found: EksCluster) -> None:
         )
 
 
-def from_kubeconfig(path: str | None, context: str | None) -> Any:
-    """A kubernetes ApiClient for a kubeconfig's (current or named) context; raises `IrsaError`."""
+def from_kubeconfig(path: str | None, context: str | None) -> ApiServer:
+    """The API server of a kubeconfig's (current or named) context; raises `IrsaError`."""
+    import kubernetes.client
     import kubernetes.config
+    import yaml
 
     try:
         for file in (
             path or os.environ.get("KUBECONFIG") or kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION
         ).split(os.pathsep):
             _check_file(file)
-        client = _listened(
-            lambda: kubernetes.config.new_client_from_config(config_file=path, context=context)
+        configuration = kubernetes.client.Configuration()
+        _listened(
+            lambda: kubernetes.config.load_kube_config(path, context, client_configuration=configuration)
         )
-        _check_server(client.configuration)
+        _check_server(configuration)
     except Exception as error:
         # The library's own loader meets wrong types with whatever comes of them.
         known = isinstance(error, (kubernetes.config.ConfigException, OSError, Overran, _Odd, IrsaError))
@@ -104,10 +147,15 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
             next_steps=getattr(error, "next_steps", ()) or _STEPS.get(reason.partition(" '")[0], ()),
             code="Kubeconfig",
         ) from error
-    _prepare(client.configuration)
-    client.rest_client = kubernetes.client.rest.RESTClientObject(client.configuration)
-    _bound(client)
-    return client
+    proxies = urllib.request.getproxies()
+    configuration.proxy, configuration.no_proxy = proxies.get("https"), proxies.get("no")
+    configuration.retries, configuration.connection_pool_maxsize = _once(), CONNECTIONS
+    pool = kubernetes.client.rest.RESTClientObject(configuration).pool_manager
+
+    def authorization() -> str:
+        return configuration.auth_settings().get("BearerToken", {}).get("value") or ""
+
+    return ApiServer(configuration.host, Bounded(pool), authorization)
 
 
 _NONE, _NO_CONTEXT = "the file does not exist, or is empty", "it has no context"
@@ -119,6 +167,9 @@ _STEPS = {
 
 def _words(error: Exception, path: str | None) -> str:
     """Why it can't be used; the library's own words may have a whole user entry in them."""
+    import kubernetes.config
+    import yaml
+
     text = str(error)
     if isinstance(error, yaml.YAMLError):
         mark = getattr(error, "problem_mark", None)
@@ -204,21 +255,16 @@ def _check_server(configuration: Any) -> None:
         configuration.refresh_api_key_hook = lambda target: _listened(lambda: renew(target))
 
 
-def _bound(client: Any) -> None:
-    client.rest_client.pool_manager = Bounded(client.rest_client.pool_manager)
-
-
 class Bounded:
-    """Connections whose unpacked answers have at most `LARGEST` bytes; the Kubernetes client has no limit."""
+    """Connections whose unpacked answers have at most `LARGEST` bytes; urllib3 has no limit."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
 
     def request(self, method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
         """A request; the answer's body is read here."""
-        if isinstance(options.get("body"), bytes | str):
-            body = options["body"]
-            sent = body.encode() if isinstance(body, str) else body
+        if (body := options.get("body")) is not None:
+            sent = body.encode()
             # Or a body that is read as it is sent would go in chunks.
             headers = {**(options.get("headers") or {}), "Content-Length": str(len(sent))}
             options = {**options, "body": attempts.Sending(sent), "headers": headers}
@@ -238,17 +284,5 @@ class Bounded:
             preload_content=False,
         )
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pool, name)
-
 
 _FRAMING = ("content-encoding", "content-length", "transfer-encoding")
-
-
-def _prepare(configuration: Any) -> None:
-    """Proxies as everywhere (HTTPS_PROXY, NO_PROXY), and retries that our own code can judge."""
-    proxies = urllib.request.getproxies()
-    configuration.proxy = proxies.get("https")
-    configuration.no_proxy = proxies.get("no")
-    configuration.retries = urllib3.Retry(total=0, redirect=0, raise_on_status=False)
-    configuration.connection_pool_maxsize = 8

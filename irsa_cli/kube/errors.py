@@ -7,13 +7,13 @@ import shlex
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import urllib3.exceptions
-from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.values.attempts import TooLarge, causes_of, certificate_refused, validity_advice, why_of
-from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import FailedCall, Outcome, ServiceError
 from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.shown import redacted
 
@@ -48,28 +48,39 @@ _INTERCEPTED = "check for a proxy that intercepts TLS, and that the CA is the cl
 _UNREACHED = "check the way to the cluster's endpoint (private endpoint, VPN, NO_PROXY)"
 
 
+@dataclass(eq=False)
+class HttpRefusal(Exception):
+    """An answer whose HTTP status is no success, as it came: `body` is its text."""
+
+    status: int
+    reason: str = ""
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 def translate(error: Exception, operation: str) -> ServiceError:
-    if isinstance(error, ApiException) and error.status:
+    if isinstance(error, HttpRefusal):
         return _answered(error, operation)
     if certificate_refused(error):
-        return _error(
-            operation,
-            code="SSLError",
-            outcome=Outcome.NOT_SENT,
-            reason=redacted(
-                ": ".join(filter(None, ("the server's certificate was not accepted", why_of(error))))
-            ),
+        why = ": ".join(filter(None, ("the server's certificate was not accepted", why_of(error))))
+        return ServiceError(
+            f"kubernetes {operation}",
+            FailedCall("kubernetes", operation, "SSLError", outcome=Outcome.NOT_SENT),
+            reason=redacted(why),
             next_steps=validity_advice(error) or (_INTERCEPTED,),
         )
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
     sent = not isinstance(cause, _NOT_SENT)
-    return _error(
+    failed = FailedCall(
+        "kubernetes",
         operation,
-        code=type(cause).__name__,
+        type(cause).__name__,
         outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
         transient=not isinstance(cause, TooLarge),
-        reason=redacted(_words(cause)),
-        next_steps=(_UNANSWERED if sent else _UNREACHED,),
+    )
+    advice = _UNANSWERED if sent else _UNREACHED
+    return ServiceError(
+        f"kubernetes {operation}", failed, reason=redacted(_words(cause)), next_steps=(advice,)
     )
 
 
@@ -92,10 +103,6 @@ def reviewed(error: ServiceError, ask: Callable[[], bool | None]) -> ServiceErro
     return error.knowing(permitted=permitted)
 
 
-def _error(operation: str, **facts: Any) -> ServiceError:
-    return ServiceError(f"kubernetes {operation}", service="kubernetes", operation=operation, **facts)
-
-
 def _words(error: BaseException) -> str:
     if type(error).__module__.startswith("irsa_cli."):
         return str(error)
@@ -105,13 +112,13 @@ def _words(error: BaseException) -> str:
     return f"{what}: {why}" if why else what
 
 
-def _answered(error: ApiException, operation: str) -> ServiceError:
+def _answered(error: HttpRefusal, operation: str) -> ServiceError:
     body: Any = None
     with suppress(TypeError, ValueError, RecursionError):
         body = json.loads(error.body)
     status = body if isinstance(body, dict) else {}
     code = redacted(str(status.get("reason") or error.reason or error.status))[:LONGEST_CODE]
-    http = int(error.status or 0)
+    http = error.status
     server = http >= 500
     details = status.get("details")
     facts = details if isinstance(details, dict) else {}
@@ -119,7 +126,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     ends = http == 403 and any(
         isinstance(item, dict) and item.get("reason") == _TERMINATING for item in causes or ()
     )
-    headers = {str(key).lower(): value for key, value in (error.headers or {}).items()}
+    headers = {str(key).lower(): value for key, value in error.headers.items()}
     is_status = status.get("kind") == "Status"
     # Kubernetes refuses with a Status; a page instead of it is a proxy's.
     foreign = not is_status and not server and http not in (401, 403, 404, 405, 429)
@@ -132,15 +139,20 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
         missing = (why,)
-    return _error(
+    failed = FailedCall(
+        "kubernetes",
         operation,
-        code="Unauthorized" if http == 401 else code,
-        status=http,
-        outcome=Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
+        "Unauthorized" if http == 401 else code,
+        http,
+        Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
         transient=(server and not tried)
         or http == 429
         or (code == CONFLICT and operation.startswith("create ")),
         retry_after=retry_after(headers),
+    )
+    return ServiceError(
+        f"kubernetes {operation}",
+        failed,
         reason=reason,
         details=missing,
         next_steps=_advice(http, headers, facts, ends=ends),
@@ -150,9 +162,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
 def endless(operation: str) -> ServiceError:
     return ServiceError(
         f"kubernetes {operation} can't be read to its end",
-        code="EndlessList",
-        service="kubernetes",
-        operation=operation,
+        FailedCall("kubernetes", operation, "EndlessList"),
         reason="the server sent the same page again, or pages without objects",
     )
 

@@ -1,7 +1,8 @@
 """Whether an answer is what Kubernetes gives to a call: its parts, their types, and what names an object.
 
 A response of a proxy, or of another server, with status 200 is no answer. The types are those of the
-Kubernetes client's own models. Which failure means what is in `irsa_cli.kube.errors`.
+Kubernetes client's own models: `tools/docs/kube_types.py` writes them to `types.json`, because importing the
+models takes longer than a run of irsa. Which failure means what is in `irsa_cli.kube.errors`.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#standard-api-terminology
 """
 
@@ -15,9 +16,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import kubernetes.client
 
-_TABLES = json.loads((files(__package__) / "models.json").read_text(encoding="utf-8"))
+def _read(name: str) -> Any:
+    return json.loads((files(__package__) / name).read_text(encoding="utf-8"))
+
+
+_TABLES = _read("models.json")
 _MODELS: Mapping[str, str] = _TABLES["models"]
 _SINGLE = ("namespaces", "serviceaccounts", "serviceaccounts/token", "pods", "leases", "configmaps", "jobs")
 """The kinds that are read and written one by one."""
@@ -29,6 +33,8 @@ _FREELY_NAMED = ("events", "roles", "clusterroles", "rolebindings", "clusterrole
 """Kinds whose names need not be names of DNS."""
 _NEEDED: Mapping[str, list[str]] = _TABLES["needed"]
 """Parts without which an object of that model is none, as far as they are read."""
+_TYPES: Mapping[str, Mapping[str, str]] = _read("types.json")
+"""The type of each field of a model: `dict[str, list[V1Pod]]`; `object` is anything."""
 _PLAIN: Mapping[str, tuple[type, ...]] = {
     "str": (str,),
     "datetime": (str,),
@@ -145,15 +151,14 @@ def _text(item: Mapping[str, Any], key: str) -> None:
 
 @cache
 def _checker(name: str) -> Checker:
-    """A check of a value against a type in the client's models: `dict[str, list[V1Pod]]`."""
-    inner = name.replace("(", "[").replace(")", "]")  # Older models write dict(str, str).
-    if inner in _PLAIN:
-        return _plain(inner)
-    if inner.startswith("list["):
-        return _several(list, inner[5:-1])
-    if inner.startswith("dict["):
-        return _several(dict, inner[5:-1].partition(",")[2].strip())
-    return _model(inner)
+    """A check of a value against a type of `types.json`."""
+    if name in _PLAIN:
+        return _plain(name)
+    if name.startswith("list["):
+        return _several(list, name[5:-1])
+    if name.startswith("dict["):
+        return _several(dict, name[5:-1].partition(",")[2].strip())
+    return _model(name)
 
 
 def _plain(name: str) -> Checker:
@@ -191,9 +196,7 @@ def _several(kind: type[list[Any]] | type[dict[str, Any]], inner: str) -> Checke
 @cache
 def _model(name: str) -> Checker:
     """A check of a model's object; additional fields, and those of any type, are ignored."""
-    known = getattr(kubernetes.client, name, None)
-    types: Mapping[str, str] = getattr(known, "openapi_types", {})
-    parts = {known.attribute_map[key]: kind for key, kind in types.items()} if known else {}
+    parts = _TYPES.get(name, {})
     if name == "V1PartialObject":
         parts = {"metadata": "V1ObjectMeta"}
     elif not parts:

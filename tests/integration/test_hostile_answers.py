@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import kubernetes.client
 import pytest
+import urllib3
 
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.session import AwsSession
@@ -61,12 +61,8 @@ def attach(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kube(url: str) -> Kube:
-    configuration = kubernetes.client.Configuration()
-    configuration.host = url
-    kube_connection._prepare(configuration)
-    client = kubernetes.client.ApiClient(configuration)
-    kube_connection._bound(client)
-    return Kube(client)
+    pool = urllib3.PoolManager(retries=kube_connection._once())
+    return Kube(kube_connection.ApiServer(url, kube_connection.Bounded(pool)))
 
 
 def failure(respond: Answer, work: Callable[[str], Any]) -> tuple[ServiceError, list[bytes], float]:

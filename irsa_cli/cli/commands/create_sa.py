@@ -22,9 +22,6 @@ from irsa_cli.cli.options.types import (
     switch,
     wrong_usage,
 )
-from irsa_cli.cli.session import run_writing
-from irsa_cli.core.binding.spec import BindingSpec, Options
-from irsa_cli.core.policies import wellknown
 from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
@@ -106,6 +103,7 @@ def command(**options: Any) -> int:
           --attach-role-arn arn:aws:iam::111122223333:role/shared
       irsa create-sa worker -c prod --pod-identity --inline-policy queue.json
     """
+    from irsa_cli.cli.session import run_writing
     from irsa_cli.usecases.write.create_sa import create_sa
 
     if str(options["name"]).endswith((".yaml", ".yml")):
@@ -114,6 +112,8 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.core.binding.spec import BindingSpec, Options
+    from irsa_cli.core.policies import wellknown
     from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)

@@ -6,16 +6,17 @@ Values are checked by the rules of `irsa_cli.core` before any call: bad input en
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import types
 from irsa_cli.cli.options.types import shared
-from irsa_cli.cli.output.plan_text import Confirmation
-from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.usecases.command.settings import LockOptions, Settings
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.terminal.progress import Progress
+    from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 
 def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str, str]:
@@ -102,6 +103,9 @@ def take_lock_namespace(options: dict[str, Any]) -> str:
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
     """Take the options of `run_options`; the second value is whether changes give exit code 6."""
+    from irsa_cli.cli.output.plan_text import Confirmation
+    from irsa_cli.usecases.command.settings import Settings
+
     lock = take_lock_options(options)
     detailed = options.pop("detailed_exitcode")
     progress.seconds = options["timeout"]

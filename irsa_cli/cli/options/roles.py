@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.help.values import DOCUMENT
 from irsa_cli.cli.options import types
 from irsa_cli.cli.options.common import listed
-from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.texts import read_text
+
+if TYPE_CHECKING:
+    from irsa_cli.core.binding.boundaries import BoundaryRules
+    from irsa_cli.core.policies.policy import Document
 
 attach_policy_option = types.shared("attach policy")
 
@@ -27,6 +27,8 @@ class _PolicyFile(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse a document."""
         if str(value).lstrip().startswith("{"):
+            from irsa_cli.cli.help.values import DOCUMENT
+
             self.fail(DOCUMENT, param, ctx)
         return super().convert(value, param, ctx)
 
@@ -84,8 +86,12 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Managed policies by ARN or name, given by repeating a flag or with commas: at most 20."""
+    from irsa_cli.core.policies import policy
+
     policies = listed(values)
     if any(value.lstrip().startswith("{") for value in values):
+        from irsa_cli.cli.help.values import DOCUMENT
+
         raise click.BadParameter(DOCUMENT, param_hint=flag)
     for text in policies:
         with types.wrong_usage(flag):
@@ -99,7 +105,10 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def inline_policies(files: tuple[str, ...], flag: str = "--inline-policy") -> dict[str, Document]:
     """The policy documents by the names of their files."""
+    if not files:
+        return {}
     from irsa_cli.core.config.policies import read_policy
+    from irsa_cli.core.policies import policy
 
     found: dict[str, Document] = {}
     for file in files:

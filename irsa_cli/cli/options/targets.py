@@ -13,7 +13,6 @@ from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import types
 from irsa_cli.cli.terminal.screen import is_terminal
 from irsa_cli.cli.terminal.wording import say
-from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
@@ -108,6 +107,8 @@ def current_cluster(target: Target) -> Target | None:
 
     A different --region means that the context does not count.
     """
+    from irsa_cli.usecases.local.kubeconfig import eks_cluster
+
     found = eks_cluster(target.kubeconfig, target.context)
     if found is None or target.region not in (None, found.region):
         return None

@@ -6,20 +6,20 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.reports.annotations import as_annotations
 from irsa_cli.cli.output.reports.files import FILES, ReportFiles
-from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
-from irsa_cli.cli.output.reports.model import PipelineReport
 from irsa_cli.cli.output.text import EndedCommand, running
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.envelope import Envelope
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.output.reports.model import PipelineReport
 
 Save = Callable[[Any], None]
 """Saves the plan of a dry run, if the user wants that."""
@@ -84,6 +84,9 @@ def deliver(
 
 def in_form(report: PipelineReport, output: str, max_length: int | None = None) -> str:
     """A report in a form, without the end of its last line."""
+    from irsa_cli.cli.output.reports.annotations import as_annotations
+    from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
+
     if output == "github":
         return as_annotations(report)
     return as_markdown(report, max_length or LENGTH).removesuffix("\n")
@@ -94,6 +97,8 @@ def write_files(
 ) -> Iterator[OSError]:
     """Write the files; yields the errors."""
     if files.is_asked_for:
+        from irsa_cli.cli.output.reports.markdown import as_markdown
+
         document = envelope().to_json(command)
         yield from files.write(document, lambda length: as_markdown(report(), length))
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle
@@ -25,6 +25,9 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import default_role_name, default_role_path
+
+if TYPE_CHECKING:
+    from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from irsa_cli.core.inventory.bindings import (
     BindingStatus,
     BoundRole,
     ListedBinding,
+    PodIdentityState,
     ReadRole,
     interrupted,
     wide,
@@ -27,14 +28,14 @@ def associated(
     cluster: Cluster,
     names: tuple[str, str],
     account: ServiceAccount | None,
-    association: Association | Unreadable | None,
     role: ReadRole,
-    agent: bool | Unreadable | None,
+    served: PodIdentityState,
 ) -> ListedBinding:
     """Judge the association of a ServiceAccount (`names`: namespace and name) by its role."""
+    association = served.association
     arn = association.role_arn if isinstance(association, Association) else ""
     there = ListedBinding(*names, arn, BindingStatus.OK, account=account, role=role)
-    found = replace(there, wide=wide(cluster, role), association=association, agent=agent)
+    found = replace(there, wide=wide(cluster, role), association=association, agent=served.agent)
     if isinstance(role, BoundRole):
         # The association is the last step of its run.
         life = lifecycle.of(role.tags, named=True, recorded=True)

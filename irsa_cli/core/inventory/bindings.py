@@ -107,6 +107,14 @@ class BindingStatus(str, Enum):
 
 
 @dataclass(frozen=True)
+class PodIdentityState:
+    """The association of a ServiceAccount; `agent`: whether the agent runs, None if nothing needs it."""
+
+    association: Association | Unreadable | None = None
+    agent: bool | Unreadable | None = None
+
+
+@dataclass(frozen=True)
 class ListedBinding(Namespaced):
     """One ServiceAccount with its role; `account` is None if it does not exist, or has no role.
 
@@ -228,16 +236,15 @@ def binding_of(
     role: ReadRole,
     provider: ReadProvider,
     now: datetime | None = None,
-    association: Association | Unreadable | None = None,
-    agent: bool | Unreadable | None = None,
+    served: PodIdentityState = PodIdentityState(),
 ) -> ListedBinding:
     """Judge an annotated ServiceAccount by its role and by the provider in the role's account.
 
-    `now` is the time for trust policies; an `association` takes precedence. Role and provider are ignored for
+    `now` is the time for trust policies; an association takes precedence. Role and provider are ignored for
     an invalid annotation.
     """
     text = annotation_of(account) or ""
-    arn = named_role(account)
+    arn, association, agent = named_role(account), served.association, served.agent
 
     def judged(status: BindingStatus, reason: str, explanation: Explanation | None = None) -> ListedBinding:
         found = role if arn is not None else None

@@ -88,17 +88,14 @@ def injected(injection: Injection, region: str, token_file: str, agent: str = ""
 
 def environment(
     caller: Mapping[str, str],
-    injection: Injection,
+    added: Mapping[str, str],
     *,
-    region: str,
-    token_file: str,
     empty_files: tuple[str, str],
     session_name: str,
     label: str,
-    agent: str = "",
     passed: Collection[str] = (),
 ) -> dict[str, str]:
-    """The caller's environment with the pod's identity.
+    """The caller's environment with the pod's identity: `added` is what `injected` returned.
 
     `passed` are variables that the user keeps. Endpoints, proxies and CAs stay. `empty_files` replace the
     AWS configuration and credentials, which an SDK might read first.
@@ -107,8 +104,8 @@ def environment(
     config, credentials = empty_files
     return {
         **kept,
-        **injected(injection, region, token_file, agent),
-        **({} if agent else {"AWS_ROLE_SESSION_NAME": session_name}),
+        **added,
+        **({"AWS_ROLE_SESSION_NAME": session_name} if "AWS_ROLE_ARN" in added else {}),
         "AWS_CONFIG_FILE": config,
         "AWS_SHARED_CREDENTIALS_FILE": credentials,
         # The machine's own role must not replace the pod's.

@@ -26,7 +26,7 @@ from irsa_cli.core.results.result import (
 )
 from irsa_cli.core.values.arn import check_account, check_cluster
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError, ServiceError
+from irsa_cli.core.values.errors import ExitCode, FailedCall, InvalidInput, IrsaError, ServiceError
 
 _TEXT_OR_NULL = (None, str)
 _CLUSTER = {"name": str, **dict.fromkeys(("arn", "region", "account", "issuer"), _TEXT_OR_NULL)}
@@ -145,11 +145,11 @@ def _items(document: Mapping[str, Any], source: str) -> list[Item]:
 
 
 def _error(raw: Mapping[str, Any]) -> IrsaError:
-    said: dict[str, Any] = {key: raw[key] for key in ("message", "reason", "details", "code")}
+    said: dict[str, Any] = {key: raw[key] for key in ("message", "reason", "details")}
     said["next_steps"] = raw["next"]
     if "service" not in raw:
-        return IrsaError(**said)
-    return ServiceError(**said, service=str(raw["service"]), operation=str(raw.get("operation")))
+        return IrsaError(**said, code=raw["code"])
+    return ServiceError(call=FailedCall(str(raw["service"]), str(raw.get("operation")), raw["code"]), **said)
 
 
 def _item(raw: Mapping[str, Any], error: Exception | None) -> Item:

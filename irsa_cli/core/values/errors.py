@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TypeVar
 
@@ -85,7 +86,7 @@ class UnexpectedCluster(Refused):
 
 
 class NotSeenYet(Refused):
-    """What another run may have added a moment ago is missing; IAM may still show an older state."""
+    """A recent addition of another run may be missing: IAM may still show an older state."""
 
 
 class NotConfirmed(Refused):
@@ -155,13 +156,30 @@ class Outcome(Enum):
     """The request may have been executed, or may still be."""
 
 
-class ServiceError(IrsaError):
-    """AWS or Kubernetes refused or failed a call.
+@dataclass(frozen=True)
+class FailedCall:
+    """A call that AWS or Kubernetes refused or failed, and what that means for the caller.
 
     `code` is AWS's error code or the Kubernetes reason, `status` the HTTP status (0 without an answer).
     `transient`: the same call may succeed later, after `retry_after` seconds. `account` is the calling
-    session's, if not the cluster's. `permitted`: whether RBAC allows what got a 403, if known.
-    `is_of_policy`: the managed policy is missing, not the role.
+    session's, if not the cluster's.
+    """
+
+    service: str
+    operation: str
+    code: str
+    status: int = 0
+    outcome: Outcome = Outcome.REFUSED
+    transient: bool = False
+    retry_after: float | None = None
+    account: str = ""
+
+
+class ServiceError(IrsaError):
+    """A `FailedCall` as an error; it has the call's facts as its own.
+
+    `permitted`: whether RBAC allows what got a 403, if known. `is_of_policy`: the managed policy is missing,
+    not the role.
     """
 
     permitted: bool | None = None
@@ -170,27 +188,20 @@ class ServiceError(IrsaError):
     def __init__(
         self,
         message: str,
+        call: FailedCall,
         *,
-        code: str,
-        service: str,
-        operation: str,
-        status: int = 0,
-        outcome: Outcome = Outcome.REFUSED,
-        transient: bool = False,
         reason: str = "",
         details: Sequence[str] = (),
         next_steps: Sequence[str] = (),
-        retry_after: float | None = None,
-        account: str = "",
     ) -> None:
-        super().__init__(message, reason=reason, details=details, next_steps=next_steps, code=code)
-        self.account = account
-        self.retry_after = retry_after
-        self.service = service
-        self.operation = operation
-        self.status = status
-        self.outcome = outcome
-        self.transient = transient
+        super().__init__(message, reason=reason, details=details, next_steps=next_steps, code=call.code)
+        self.account = call.account
+        self.retry_after = call.retry_after
+        self.service = call.service
+        self.operation = call.operation
+        self.status = call.status
+        self.outcome = call.outcome
+        self.transient = call.transient
 
     def knowing(
         self,

@@ -135,7 +135,23 @@ def other_desired_state(path: Path) -> str:
 Gate = Callable[[Run | None], None]
 """The proof before the last stage, or (without a run) if there is nothing to do; raises if it fails."""
 
-CarryOut = Callable[[Plan, Connection, Settings, RunContext, Gate | None], Result]
+
+@dataclass(frozen=True)
+class Job:
+    """A plan, and where and how it is carried out.
+
+    `seen` is the current state behind the plan, `counted_on` are the objects that it depends on.
+    """
+
+    plan: Plan
+    connection: Connection
+    settings: Settings
+    context: RunContext
+    seen: Sequence[object] = ()
+    counted_on: Iterable[Change] = ()
+
+
+CarryOut = Callable[[Job, Gate | None], Result]
 
 SAME_AGAIN = "run the same irsa command again: it continues, or shows what differs"
 
@@ -169,27 +185,16 @@ def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
     return replace(last, notes=[*last.notes, f"a step after the transaction failed: {words}"])
 
 
-def perform(
-    plan: Plan,
-    connection: Connection,
-    settings: Settings,
-    context: RunContext,
-    gate: Gate | None = None,
-    *,
-    carry_out: CarryOut | None = None,
-    counted_on: Iterable[Change] = (),
-    seen: Iterable[object] = (),
-) -> Result:
+def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = None) -> Result:
     """Carry out a plan, or only show it; without changes, only its gate runs.
 
-    The one way by which commands write. `counted_on` are objects that the plan depends on, `seen` is the
-    current state. Raises `JournalError`, `LookAgain` if a lock is missing, `Refused` if it is not the saved
-    plan, and errors of the gate.
+    The one way by which commands write. Raises `JournalError`, `LookAgain` if a lock is missing, `Refused` if
+    it is not the saved plan, and errors of the gate.
     """
+    plan, connection, settings = job.plan, job.connection, job.settings
     cluster = connection.cluster
-    if settings.keeps_plan and len(plan):
-        seen = [*seen, _served(plan, connection, context)]
-    now = context.planned(plan, cluster, seen)
+    served = [_served(job)] if settings.keeps_plan and len(plan) else []
+    now = job.context.planned(plan, cluster, [*job.seen, *served])
     if settings.expected is not None:
         settings.expected.check(now)
     if settings.dry_run and len(plan):
@@ -198,9 +203,9 @@ def perform(
     elif len(plan):
         settings.check_confirmed(lambda: settings.confirm_plan(plan, cluster.place))  # Before locking.
         if settings.hold is not None:
-            busy = settings.hold.busy() if counted_on else ()
-            settings.hold.secure(plan, counted_on=counted_on, busy=busy)
-        result = (carry_out or execute)(plan, connection, settings, context, gate)
+            busy = settings.hold.busy() if job.counted_on else ()
+            settings.hold.secure(plan, counted_on=job.counted_on, busy=busy)
+        result = (carry_out or execute)(job, gate)
         result.error = with_caller(result.error, connection.caller)
     else:
         if gate is not None and not settings.dry_run:
@@ -210,14 +215,15 @@ def perform(
         result = Result(Ended.UNCHANGED, cluster=cluster)
     result.notes += [] if connection.gone is None else [connection.gone.note]
     result.notes += not_again(item.change for item in result.changes if item.state in ("planned", "undone"))
-    result.command, result.seconds, result.planned = context.command, settings.seconds, now
+    result.command, result.seconds, result.planned = job.context.command, settings.seconds, now
     return result
 
 
-def _served(plan: Plan, connection: Connection, context: RunContext) -> ServedAccounts:
+def _served(job: Job) -> ServedAccounts:
     """Whom of those that a plan is about EKS Pod Identity serves, which goes before an annotation."""
-    names = {change.name for change in plan if change.kind is Kind.SERVICE_ACCOUNT}
-    names |= {name for name in (context.service_account or "",) if "/" in name}
+    connection = job.connection
+    names = {change.name for change in job.plan if change.kind is Kind.SERVICE_ACCOUNT}
+    names |= {name for name in (job.context.service_account or "",) if "/" in name}
     there = connection.associations
     if isinstance(there, str):
         return ServedAccounts(dict.fromkeys(sorted(names), f"can't be read: {there}"))
@@ -227,26 +233,21 @@ def _served(plan: Plan, connection: Connection, context: RunContext) -> ServedAc
     return ServedAccounts({name: repr(association(eks, cluster, *pair)) for name, pair in found.items()})
 
 
-def execute(
-    plan: Plan, connection: Connection, settings: Settings, context: RunContext, gate: Gate | None = None
-) -> Result:
+def execute(job: Job, gate: Gate | None = None) -> Result:
     """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
+    settings, way = job.settings, job.context.way
     run = new_run(settings)
-    hearing = (
-        stoppable(run, settings.note, context.way) if settings.group is None else settings.group.holding(run)
-    )
+    hearing = stoppable(run, settings.note, way) if settings.group is None else settings.group.holding(run)
     with hearing:
         if settings.group is None:
             try:
                 check_place(settings.state_dir)
             except RefusedJournal as error:
                 settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
-        with closing(open_journal(plan, run, settings, context, gate)) as journal:
-            report = transaction_of(plan, connection, settings, journal, run).execute(
-                None if gate is None else lambda: gate(run)
-            )
+        with closing(open_journal(job, run, gate)) as journal:
+            report = transaction_of(job, journal, run).execute(None if gate is None else lambda: gate(run))
             run.forgettable = report.outcome == "rolled-back"
-    result = result_of_report(report, connection.cluster, run.transaction, settings, context.way)
+    result = result_of_report(report, job.connection.cluster, run.transaction, settings, way)
     if (ended := _ended.get()) is not None:
         ended.append(result)
     if settings.group is None:
@@ -260,22 +261,19 @@ def new_run(settings: Settings) -> Run:
     return Run(new_transaction_id(), seconds, settings.timeout, fence=settings.hold)
 
 
-def open_journal(
-    plan: Plan, run: Run, settings: Settings, context: RunContext, gate: Gate | None = None
-) -> Journal:
+def open_journal(job: Job, run: Run, gate: Gate | None = None) -> Journal:
     """The journal of a run, with the plan on disk; raises `JournalError`."""
-    facts = context.to_journal(gated=gate is not None)
-    if settings.hold is not None:
-        facts[LOCK] = settings.hold.holder
-    return Journal.open(settings.state_dir, run.transaction, plan, facts)
+    facts = job.context.to_journal(gated=gate is not None)
+    if job.settings.hold is not None:
+        facts[LOCK] = job.settings.hold.holder
+    return Journal.open(job.settings.state_dir, run.transaction, job.plan, facts)
 
 
-def transaction_of(
-    plan: Plan, connection: Connection, settings: Settings, journal: Journal, run: Run
-) -> Transaction:
+def transaction_of(job: Job, journal: Journal, run: Run) -> Transaction:
+    connection, settings = job.connection, job.settings
     found = recall_other_runs(connection, settings)
     recent_writes(connection.iam).recalled.add(run.transaction)
-    return Transaction(plan, found, journal, run, settings.listen, settings.rollback_timeout)
+    return Transaction(job.plan, found, journal, run, settings.listen, settings.rollback_timeout)
 
 
 def begin(connection: Connection, settings: Settings) -> None:

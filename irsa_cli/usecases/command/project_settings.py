@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.config.project import Project, parse_project
+from irsa_cli.core.config.project import Project
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, UnexpectedCluster
@@ -74,6 +74,8 @@ def read_project(folder: Path) -> Project:
             continue
         except OSError as error:
             raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
+        from irsa_cli.core.config.project_file import parse_project
+
         return parse_project(_text(path, found, folder), str(path))
     return Project()
 

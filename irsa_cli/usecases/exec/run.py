@@ -27,7 +27,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from irsa_cli.core.objects.credentials import RoleCredentials
-from irsa_cli.core.objects.environment import environment
+from irsa_cli.core.objects.environment import environment, injected
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.trust.jwt import JITTER
 from irsa_cli.core.values.errors import IrsaError, ServiceError
@@ -266,15 +266,13 @@ class Ready:
                 text, do = "irsa cannot write the token file", ("set TMPDIR to a writable folder",)
                 raise IrsaError(text, reason=str(error), next_steps=do, code="NoFolder") from error
             url = stack.enter_context(agent(self.account.credentials_of_pods)) if self.by_association else ""
+            region = self.account.connection.cluster.region
             values = environment(
                 caller,
-                self.injection,
-                region=self.account.connection.cluster.region,
-                token_file=str(token_file),
+                injected(self.injection, region, str(token_file), url),
                 empty_files=(str(folder.path / _EMPTY[0]), str(folder.path / _EMPTY[1])),
                 session_name=own_session_name(),
                 label=self.account.label,
-                agent=url,
                 passed=passed,
             )
             fresh = partial(self.account.token, self.injection.audience, self.injection.token_seconds)

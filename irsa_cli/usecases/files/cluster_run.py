@@ -25,7 +25,7 @@ from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, connect
-from irsa_cli.usecases.command.execute import Gate, RunContext, other_desired_state, perform
+from irsa_cli.usecases.command.execute import Gate, Job, RunContext, other_desired_state, perform
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
@@ -34,7 +34,14 @@ from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_ca
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
 from irsa_cli.usecases.files.groundwork import SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
-from irsa_cli.usecases.locks.locks import Locks, LocksAhead, binding_lock, take_ahead, when_needed
+from irsa_cli.usecases.locks.locks import (
+    Locks,
+    LocksAhead,
+    WantedLocks,
+    binding_lock,
+    take_ahead,
+    when_needed,
+)
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
@@ -119,7 +126,7 @@ class ClusterRun:
             return
         late = self.settings.asks and self.request.prune
         now, later = ((), wanted) if late else (wanted, ())
-        with self.locks.holding(self.settings, now, when_needed=later) as settings:
+        with self.locks.holding(self.settings, WantedLocks(now, when_needed=later)) as settings:
             yield replace(self, settings=settings)
 
     def _one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
@@ -310,14 +317,12 @@ class ClusterRun:
         begun: list[SharedTransaction] = []
         settings = replace(self.settings, started=time.monotonic())
 
-        def lay(
-            plan: Plan, connection: Connection, settings: Settings, context: RunContext, _gate: Gate | None
-        ) -> Result:
-            begun.append(SharedTransaction.begin(plan, connection, settings, context))
+        def lay(job: Job, _gate: Gate | None) -> Result:
+            begun.append(SharedTransaction.begin(job))
             return begun[0].result
 
-        context = self._context(SHARED_PARTS)
-        result = result_of(lambda: perform(ground.plan, self.connection, settings, context, carry_out=lay))
+        job = Job(ground.plan, self.connection, settings, self._context(SHARED_PARTS))
+        result = result_of(lambda: perform(job, carry_out=lay))
         note(self.ended(SHARED_PARTS, result))
         is_ready, shared = result.ended in (Ended.COMMITTED, Ended.PLANNED), next(iter(begun), None)
         if shared is not None and not is_ready:
@@ -348,12 +353,11 @@ class ClusterRun:
                 self.settings.note(other_desired_state(path))
 
     def make(
-        self, plan: Plan, gate: Gate | None, counted_on: Iterable[Change], seen: Iterable[object]
+        self, plan: Plan, gate: Gate | None, counted_on: Iterable[Change], seen: Sequence[object]
     ) -> Result:
         """Carry a plan for all ServiceAccounts of the files out, or only show it."""
         settings = replace(self.settings, started=time.monotonic())
-        context = self._context(ALL)
-        return perform(plan, self.connection, settings, context, gate, counted_on=counted_on, seen=seen)
+        return perform(Job(plan, self.connection, settings, self._context(ALL), seen, counted_on), gate)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
         """The desired state of each entry, and the entries that have none."""

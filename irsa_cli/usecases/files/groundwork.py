@@ -18,8 +18,7 @@ from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.protocol import Report
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.usecases.command import execute
-from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.settings import Note, Settings
+from irsa_cli.usecases.command.settings import Note
 from irsa_cli.usecases.command.signals import RunGroup
 
 
@@ -34,22 +33,21 @@ class SharedTransaction:
     _note: Note
 
     @classmethod
-    def begin(
-        cls, plan: Plan, connection: Connection, settings: Settings, context: execute.RunContext
-    ) -> SharedTransaction:
+    def begin(cls, job: execute.Job) -> SharedTransaction:
         """Begin the transaction; raises `JournalError`. `end` must follow in any case."""
+        settings, way = job.settings, job.context.way
         run = execute.new_run(settings)
         # The empty last stage says that doing all of the plan is not yet the end.
-        journal = execute.open_journal(Plan((*plan.stages, ())), run, settings, context)
+        journal = execute.open_journal(replace(job, plan=Plan((*job.plan.stages, ()))), run)
         try:
-            transaction = execute.transaction_of(plan, connection, settings, journal, run)
+            transaction = execute.transaction_of(job, journal, run)
             with (settings.group or RunGroup()).holding(run):
                 report = transaction.execute(ends_later=True)
         except BaseException:
             journal.close()
             raise
-        result = execute.result_of_report(report, connection.cluster, run.transaction, settings, context.way)
-        return cls(result, transaction, journal, context.way, settings.note)
+        result = execute.result_of_report(report, job.connection.cluster, run.transaction, settings, way)
+        return cls(result, transaction, journal, way, settings.note)
 
     @property
     def is_whole(self) -> bool:

@@ -36,6 +36,18 @@ def binding_lock(namespace: str, name: str) -> Lock:
     return Lock(LockScope.BINDING, f"{namespace}/{name}")
 
 
+@dataclass(frozen=True)
+class WantedLocks:
+    """The locks that a run needs: `first` before it reads anything, `meanwhile` while it reads.
+
+    `when_needed`: as soon as its plan has a change at all.
+    """
+
+    first: Iterable[Lock] = ()
+    meanwhile: Iterable[Lock] = ()
+    when_needed: Iterable[Lock] = ()
+
+
 @dataclass
 class Locks:
     """The locks of one command in one cluster; `taker` is None if it takes none."""
@@ -76,23 +88,19 @@ class Locks:
     def holding(
         self,
         settings: Settings,
-        wanted: Iterable[Lock] = (),
-        *,
-        when_needed: Iterable[Lock] = (),
-        meanwhile: Iterable[Lock] = (),
+        wanted: WantedLocks,
         pause: Pause | None = None,
     ) -> Iterator[Settings]:
         """The settings of a run that holds what is wanted, and takes more when its plan needs it.
 
-        `when_needed`: what it takes as soon as its plan has a change at all. `meanwhile`: what it takes while
-        it reads anything. Locks that `settings` already hold are not taken again.
+        Locks that `settings` already hold are not taken again.
         """
         if self.taker is None:
             yield settings
             return
-        hold = self.hold(self.taker, settings, when_needed, meanwhile, pause)
+        hold = self.hold(self.taker, settings, wanted, pause)
         try:
-            hold.take(wanted)
+            hold.take(wanted.first)
             yield replace(settings, hold=hold)
         finally:
             hold.release()
@@ -101,8 +109,7 @@ class Locks:
         self,
         taker: Taker,
         settings: Settings,
-        when_needed: Iterable[Lock],
-        meanwhile: Iterable[Lock] = (),
+        wanted: WantedLocks,
         pause: Pause | None = None,
     ) -> Hold:
         """The hold on the locks of one run: see `holding`."""
@@ -115,8 +122,8 @@ class Locks:
             settings.lock.timeout,
             pause or pause_of(settings),
             settings.note,
-            late=frozenset(when_needed),
-            meanwhile=frozenset(meanwhile),
+            late=frozenset(wanted.when_needed),
+            meanwhile=frozenset(wanted.meanwhile),
             around=settings.hold if isinstance(settings.hold, Hold) else None,
         )
 
@@ -129,7 +136,7 @@ class Locks:
     def run(
         self, work: Callable[[Settings], T], settings: Settings, wanted: Iterable[Lock], pause: Pause
     ) -> T:
-        with self.holding(settings, wanted, pause=pause) as held:
+        with self.holding(settings, WantedLocks(wanted), pause) as held:
             return work(held)
 
 
@@ -138,16 +145,13 @@ def locked(
     connection: Connection,
     settings: Settings,
     command: Command,
-    wanted: Iterable[Lock] = (),
-    *,
-    when_needed: Iterable[Lock] = (),
-    meanwhile: Iterable[Lock] = (),
+    wanted: WantedLocks,
     pause: Pause | None = None,
 ) -> Iterator[Settings]:
     """For a command with one transaction: see `Locks.holding`."""
     with (
         Locks.of(connection, settings, command) as locks,
-        locks.holding(settings, wanted, when_needed=when_needed, meanwhile=meanwhile, pause=pause) as held,
+        locks.holding(settings, wanted, pause) as held,
     ):
         yield held
 
@@ -239,7 +243,7 @@ def when_needed(
     if locks is None or locks.taker is None:
         return work(settings)
     ready, pause = (ahead.of(lock), ahead.pause) if ahead is not None else (None, None)
-    hold = ready or locks.hold(locks.taker, settings, [lock], pause=pause)
+    hold = ready or locks.hold(locks.taker, settings, WantedLocks(when_needed=[lock]), pause)
     try:
         return work(replace(settings, hold=hold))
     finally:
@@ -252,7 +256,7 @@ def take_ahead(locks: Locks, settings: Settings, wanted: Sequence[Lock], most: i
 
     def make(lock: Lock) -> Hold:
         assert taker is not None
-        return locks.hold(taker, settings, [lock], pause=found.pause)
+        return locks.hold(taker, settings, WantedLocks(when_needed=[lock]), found.pause)
 
     found = LocksAhead(wanted if taker is not None else (), make, most, pause_of(settings))
     return found

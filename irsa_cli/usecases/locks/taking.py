@@ -18,7 +18,7 @@ from pathlib import Path
 from irsa_cli.core.marks import locks as lease
 from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.values import attempts
-from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
+from irsa_cli.core.values.errors import FailedCall, IrsaError, LockLost, Refused, ServiceError
 from irsa_cli.core.values.limits import boot_seconds
 from irsa_cli.core.values.patience import within
 from irsa_cli.kube.calls import Json
@@ -127,9 +127,7 @@ class Taker:
         if state is None:
             raise ServiceError(
                 f"the Lease {lock.name} keeps being created and deleted",
-                code=CONFLICT,
-                service="kubernetes",
-                operation="create leases",
+                FailedCall("kubernetes", "create leases", CONFLICT),
             )
         return state
 
@@ -202,9 +200,7 @@ class Taker:
         except attempts.Overran as error:
             raise ServiceError(
                 "kubernetes delete leases",
-                code="Overran",
-                service="kubernetes",
-                operation="delete leases",
+                FailedCall("kubernetes", "delete leases", "Overran"),
                 reason=str(error),
             ) from error
 

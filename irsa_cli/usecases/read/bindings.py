@@ -35,7 +35,7 @@ from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.associations import Associations, described
+from irsa_cli.usecases.read.associations import Associations, Given, described
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 
@@ -81,7 +81,7 @@ def read_bindings(
         given = pool.submit(described, connection, scope.namespace, scope.name)
         accounts = read_accounts(connection, scope)
         found = {account: roles.result() for account, roles in own.items()}
-        return _bindings(connection, scope, reads, accounts, found, *given.result())
+        return _bindings(connection, scope, reads, accounts, found, given.result())
 
 
 def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceAccount]:
@@ -172,11 +172,10 @@ def _bindings(
     reads: Reads,
     accounts: list[ServiceAccount],
     own: dict[str, list[ListedRole] | Unreadable],
-    given: Associations | Unreadable,
-    agent: bool | Unreadable | None,
+    given: Given,
 ) -> bindings.Bindings:
-    cluster = connection.cluster
-    pairs = _pairs(scope, accounts, given)
+    cluster, (associations, agent) = connection.cluster, given
+    pairs = _pairs(scope, accounts, associations)
     listed = {account: [] if isinstance(roles, Unreadable) else roles for account, roles in own.items()}
     wanted = {account: {role.name for role in found} for account, found in listed.items()}
     arns = {names: _role_of(pair) for names, pair in pairs.items()}
@@ -186,11 +185,12 @@ def _bindings(
 
     def judged(names: tuple[str, str]) -> bindings.ListedBinding:
         (account, association), arn = pairs[names], arns[names]
+        served = bindings.PodIdentityState(association, agent)
         role, provider = (roles[arn.account][arn.name], providers[arn.account]) if arn else (None, None)
         if account is not None and bindings.annotation_of(account) is not None:
             now = datetime.now(timezone.utc)
-            return bindings.binding_of(cluster, account, role, provider, now, association, agent)
-        return associated(cluster, names, account, association, role, agent)
+            return bindings.binding_of(cluster, account, role, provider, now, served)
+        return associated(cluster, names, account, role, served)
 
     found = [judged(names) for names in pairs]
     used = {item.role_arn for item in found}
@@ -204,7 +204,7 @@ def _bindings(
         if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
-    why = given.why if isinstance(given, Unreadable) and accounts else ""
+    why = associations.why if isinstance(associations, Unreadable) and accounts else ""
     notes = [f"EKS Pod Identity associations were not checked: {why}"] if why else []
     notes += _unlisted(own, cluster)
     unreadable = (item for item in alone if isinstance(item, Unreadable))

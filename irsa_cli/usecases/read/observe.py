@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws.listing import list_roles
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
-from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
@@ -35,8 +34,10 @@ from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refus
 from irsa_cli.core.values.slips import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.pod_identity_support import support_of
 from irsa_cli.usecases.read.readable import similar_namespaces, unless_denied
+
+if TYPE_CHECKING:
+    from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 
 _SERVERS_OWN = (
     "uid",
@@ -98,6 +99,8 @@ def association_of(
     """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
         return None, None
+    from irsa_cli.usecases.read.pod_identity_support import support_of
+
     found = read_association(connection, desired.namespace, desired.name)
     return found, support_of(connection, desired.namespace) if found is None else None
 
@@ -192,6 +195,8 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
 
 
 def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, ...]:
+    from irsa_cli.aws.listing import list_roles
+
     listed = unless_denied(lambda: list_roles(connection.iam).roles)
     arns = {} if isinstance(listed, Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
     return tuple(arns[name] for name in near(desired.role_name, arns))

@@ -52,7 +52,7 @@ from irsa_cli.usecases.command.execute import RunContext, begin
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.locks import locked
+from irsa_cli.usecases.locks.locks import WantedLocks, locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.recovery.results import (
     Approve,
@@ -317,7 +317,7 @@ class _Recovery:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)
-        with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
+        with locked(connection, self.settings, Command.RECOVER, WantedLocks(wanted), stop.pause) as settings:
             path = self._journal(leftovers)
             story = read(path)
             with naming_caller(connection.caller):

@@ -31,7 +31,7 @@ from irsa_cli.usecases.command.parallel import advised, advising, attempt, warni
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
-from irsa_cli.usecases.locks.locks import locked
+from irsa_cli.usecases.locks.locks import WantedLocks, locked
 from irsa_cli.usecases.recovery import authority, results
 
 RUNNING = "its process is still running"
@@ -153,7 +153,7 @@ class _Work:
     ) -> AbstractContextManager[Settings]:
         """While the locks are held of all that the journal is about."""
         wanted = recovery_locks((record.change for record in read(path).records), connection.cluster)
-        return locked(connection, self.settings, Command.RECOVER, wanted, pause=pause)
+        return locked(connection, self.settings, Command.RECOVER, WantedLocks(wanted), pause)
 
     def without_writing(self, path: Path) -> Result | None:
         """The result if there is nothing to do, or the run is a dry run."""

@@ -16,6 +16,7 @@ from irsa_cli.core.doctor.reported import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.associated import associated
 from irsa_cli.core.inventory.bindings import (
     ListedBinding,
+    PodIdentityState,
     ReadProvider,
     ReadRole,
     annotation_of,
@@ -198,10 +199,13 @@ class _Describing:
     def _judged(
         self, account: ServiceAccount, role: ReadRole, provider: ReadProvider, given: Future[Given]
     ) -> ListedBinding:
-        cluster, theirs, agent = self.connection.cluster, _theirs(account, given), given.result()[1]
+        cluster, served = (
+            self.connection.cluster,
+            PodIdentityState(_theirs(account, given), given.result()[1]),
+        )
         if annotation_of(account) is None:
-            return associated(cluster, (account.namespace, account.name), account, theirs, role, agent)
-        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc), theirs, agent)
+            return associated(cluster, (account.namespace, account.name), account, role, served)
+        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc), served)
 
     def _begin(self, work: Callable[[], Iterable[str]]) -> Future[Names]:
         return self.pool.submit(read, work)

@@ -20,12 +20,12 @@ from irsa_cli.kube.client import Json
 from irsa_cli.transaction.reading import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
+from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_pairing, sharers, with_role
 from irsa_cli.usecases.read.observe import current_account
@@ -58,7 +58,7 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
     """Take over the role of one ServiceAccount; raises `Refused` for one that is not to be taken over."""
     connection = _connect(request, settings, log)
     lock = binding_lock(request.namespace, request.name)
-    with locked(connection, settings, Command.ADOPT, [lock]) as held:
+    with locked(connection, settings, Command.ADOPT, WantedLocks([lock])) as held:
         return _adopt(connection, request, held)
 
 
@@ -109,7 +109,9 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
                 break
             if error is None and not _is_free(pair, done):
                 continue
-            one = partial(_one_of_all, connection, request, pair, error, accounts, asked)
+            one = partial(_one_of_all, connection, request, pair, accounts, asked)
+            if error is not None:
+                one = partial(_fail, error)
             lock = binding_lock(pair.namespace, pair.name)
             result = attempt("", partial(locks.run, one, settings, [lock], stop.pause))
             facts = {**_facts(pair), **result.facts}  # Also for a refusal.
@@ -219,17 +221,18 @@ def _is_adopted_in_part(pair: Pairing) -> bool:
         return False  # `irsa recover` continues interrupted runs.
 
 
+def _fail(error: IrsaError, _settings: Settings) -> Result:
+    raise error
+
+
 def _one_of_all(
     connection: Connection,
     request: Request,
     pair: Pairing,
-    error: IrsaError | None,
     accounts: list[Json],
     asked: Question,
     settings: Settings,
 ) -> Result:
-    if error is not None:
-        raise error
     if settings.hold is not None:
         pair = with_role(connection, pair)  # It was read before the lock was held.
     context = _context(connection, pair.namespace, pair.name)
@@ -248,7 +251,7 @@ def _one_of_all(
 def _carry_out(
     connection: Connection, pair: Pairing, found: Adoption, settings: Settings, context: RunContext
 ) -> Result:
-    result = perform(found.plan, connection, settings, context, seen=[pair])
+    result = perform(Job(found.plan, connection, settings, context, [pair]))
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
         result.notes += found.kept

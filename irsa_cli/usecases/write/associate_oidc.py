@@ -16,7 +16,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 
@@ -53,7 +53,7 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
         changes = provider_changes(
             cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
         )
-        result = perform(Plan.of(changes), connection, settings, context, seen=[present])
+        result = perform(Job(Plan.of(changes), connection, settings, context, [present]))
         before = present.audiences if present else []
         audiences = [*before, *(item for item in request.audiences if item not in before)]
         result.facts = {"provider": {"arn": arn, "url": cluster.issuer, "audiences": audiences}}

@@ -14,7 +14,7 @@ from irsa_cli.usecases.command.caller import check_partitions
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, begin, going_on, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.locks.locks import binding_lock, locked
+from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.write.reconcile import Work, only_arns, resolved
 
 
@@ -42,7 +42,7 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     desired = desired_state_of(spec, connection.cluster, request.options)
     begin(connection, settings)
     lock = binding_lock(desired.namespace, desired.name)
-    with locked(connection, settings, Command.CREATE_SA, meanwhile=[lock]) as held:
+    with locked(connection, settings, Command.CREATE_SA, WantedLocks(meanwhile=[lock])) as held:
         return _create(connection, desired, held)
 
 

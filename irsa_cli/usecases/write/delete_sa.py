@@ -23,10 +23,10 @@ from irsa_cli.transaction.reading import command_of, read, supersede
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.locks.locks import binding_lock, locked
+from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find, read_all_accounts, sharers
 from irsa_cli.usecases.read.users import journals_of, living, users_of
@@ -75,7 +75,7 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     connection = connect(request.target, kube=not request.role_only, log=log, gone=True)
     begin(connection, settings)
     lock = binding_lock(request.namespace, request.name)
-    with locked(connection, settings, Command.DELETE_SA, when_needed=[lock]) as held:
+    with locked(connection, settings, Command.DELETE_SA, WantedLocks(when_needed=[lock])) as held:
         return delete_binding(connection, request, held)
 
 
@@ -156,7 +156,7 @@ class _Deleting:
             if found is None:
                 return self._nothing(bound, before)
         context = _context(self.connection, self.request)
-        result = perform(found.plan, self.connection, self.settings, context, seen=[bound])
+        result = perform(Job(found.plan, self.connection, self.settings, context, [bound]))
         result.facts = _facts(self.request, bound, found, result)
         result.notes += [*found.notes, *_unsearched(bound)]
         if before is not None and result.ended in GOOD:

@@ -19,7 +19,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.reading import everything
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.settings import Settings
 
 SHOWN = 20
@@ -55,7 +55,7 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
             ]
             others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
             notes += [f"it also accepted the audiences {', '.join(others)}"] if others else []
-    result = perform(Plan.of(changes), connection, settings, context, seen=[present])
+    result = perform(Job(Plan.of(changes), connection, settings, context, [present]))
     supersede_if_well(earlier, result, settings)
     result.facts = {
         "provider": {

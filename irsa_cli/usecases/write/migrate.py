@@ -32,7 +32,7 @@ from irsa_cli.core.values.names import subject
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -217,7 +217,7 @@ class _Moving:
         if finishing and len(plan) and not (settings.dry_run or ways.pods.get(request.to)):
             # Without the annotation, new pods get nothing until the webhook uses the association.
             self._await_webhook(settings)
-        result = perform(plan, self.connection, settings, context, seen=[ways.pair])
+        result = perform(Job(plan, self.connection, settings, context, [ways.pair]))
         if result.error is None:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
             result.notes += [*notes, *(self._next(ways) if result.ended is not Ended.PLANNED else ())]

@@ -9,14 +9,13 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.current import CurrentState, is_incomplete, life_of
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
@@ -36,12 +35,14 @@ from irsa_cli.core.values.slips import near
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.execute import Gate, RunContext, perform
+from irsa_cli.usecases.command.execute import Gate, Job, RunContext, perform
 from irsa_cli.usecases.command.retry import LookAgain, until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import external_id_notes, observe
-from irsa_cli.usecases.verification.gate import verify
+
+if TYPE_CHECKING:
+    from irsa_cli.core.binding.update_request import Update
 
 ABANDONED_SECONDS = 900.0
 """A role that was left incomplete by a run that began so long ago may be taken over, whatever it was for."""
@@ -115,7 +116,7 @@ class Work:
             self.settings.note(f"Note: {note}")
         proof: dict[str, Any] = {}
         gate = self._gate(todo, proof) if self.desired.gated else None
-        result = perform(todo, self.connection, self.settings, self.context, gate, seen=[current])
+        result = perform(Job(todo, self.connection, self.settings, self.context, [current]), gate)
         result.verification = proof or None
         result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.desired, current, result)
@@ -150,6 +151,8 @@ class Work:
         return observe(self.connection, desired)
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> Gate:
+        from irsa_cli.usecases.verification import gate
+
         fresh = may_be_spreading(todo)
 
         def prove(run: Run | None) -> None:
@@ -158,9 +161,8 @@ class Work:
             else:
                 seconds, pause = run.remaining - 1, run.pause
             seconds, listen = seconds if fresh else 0, self.settings.listen
-            proof.update(
-                verify(self.connection, self.desired, seconds=seconds, pause=pause, listen=listen, plan=todo)
-            )
+            how: dict[str, Any] = {"seconds": seconds, "pause": pause, "listen": listen}
+            proof.update(gate.verify(self.connection, self.desired, plan=todo, **how))
 
         return prove
 

@@ -34,7 +34,7 @@ from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
-from irsa_cli.usecases.command.execute import RunContext, begin, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, carry_out, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -268,7 +268,7 @@ class _One:
         with naming_caller(connection.caller):
             role = self._read()
             plan, notes = (self._add if self.move.request.phase is Phase.ADD else self._retire)(role)
-        result = perform(plan, connection, settings, context, seen=[role.state])
+        result = perform(Job(plan, connection, settings, context, [role.state]))
         result.notes += notes
         return result
 

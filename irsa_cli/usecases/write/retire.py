@@ -33,7 +33,7 @@ from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out, ended
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -185,7 +185,7 @@ class _Running:
         unmarked = self.request.unmarked
         why = "" if state is None else planning.provider_kept(state, trusting.get(arn, ()), unmarked=unmarked)
         changes = [] if state is None or why else [Change(Kind.PROVIDER, (arn,), state, None)]
-        result = perform(Plan.of(changes), connection, settings, context, seen=[state])
+        result = perform(Job(Plan.of(changes), connection, settings, context, [state]))
         supersede_if_well(self.earlier.get(arn, ()), result, settings)
         deleted = result.ended is Ended.COMMITTED
         url, audiences = (
@@ -290,7 +290,7 @@ class _Retired:
             why = self.retiring.why_kept(role, self.dead)
             gone = planning.deletion(role)
             plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
-        result = perform(plan, self.connection, settings, context, seen=[current])
+        result = perform(Job(plan, self.connection, settings, context, [current]))
         result.notes += notes
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             unwanted = [] if not why else [item.before.document for item in plan]  # type: ignore[union-attr]

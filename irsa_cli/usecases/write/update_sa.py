@@ -29,10 +29,10 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.locks.locks import binding_lock, locked
+from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
@@ -76,7 +76,7 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     begin(connection, settings)
     request = replace(request, update=resolved_update(connection, request.update))
     lock = binding_lock(request.namespace, request.name)
-    with locked(connection, settings, Command.UPDATE_SA, [lock]) as held:
+    with locked(connection, settings, Command.UPDATE_SA, WantedLocks([lock])) as held:
         return _update(connection, request, held)
 
 
@@ -137,7 +137,7 @@ class _Updating:
         gated = self.request.verify and (len(todo) > 0 or not self.verification)
         gate = (lambda run: self._prove(todo, pair, run)) if gated else None
         seen = [pair, self.versions, *([self.there] if self.there is not None else [])]
-        result = perform(todo, self.connection, self.settings, self.context, gate, seen=seen)
+        result = perform(Job(todo, self.connection, self.settings, self.context, seen), gate)
         result.facts = {
             "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
             "role": {"arn": pair.role_arn, "created": False},

@@ -16,13 +16,12 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+from urllib.parse import parse_qsl, urlsplit
 
 import boto3
 import botocore.config
 import botocore.exceptions
-import kubernetes.client
 import urllib3.exceptions
-from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.changes.kubernetes import config_map_body
@@ -34,6 +33,7 @@ from irsa_cli.core.values import limits
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.kube import connection as kube_connection
 from irsa_cli.kube.client import Kube
+from irsa_cli.kube.connection import ApiServer, Bounded
 from irsa_cli.transaction.protocol import Run
 from tests.support.memory.eks import MemoryEks
 from tests.support.memory.iam import ACCOUNT, MemoryIam, Refusal
@@ -270,7 +270,7 @@ class MemoryCloud:
             stack.enter_context(mock.patch.dict(os.environ, _ENVIRONMENT, clear=False))
             patch(self.kube, "clock", clock.time)
             patch(AwsSession, "_make", _make)
-            patch(kube_connection, "from_eks", lambda found, token: _kube_client())
+            patch(kube_connection, "from_eks", lambda found, token: _api_server())
             patch(Run, "pause", clock.pause)
             patch(limits, "RETRY_SECONDS", 0.0)
             patch(limits, "PROPAGATION_SECONDS", 0.0)
@@ -289,7 +289,7 @@ class MemoryCloud:
 
     def clients(self) -> tuple[Any, Kube]:
         """IAM's client and the cluster's API, for handlers that are played by themselves."""
-        return _client("iam"), Kube(_kube_client())
+        return _client("iam"), Kube(_api_server())
 
 
 def config_map_of(body: Json) -> ConfigMapState:
@@ -383,48 +383,30 @@ def _client(service: str) -> Any:
     return client
 
 
-class _Answer:
-    """An answer as the Kubernetes client hands it on."""
+class _Pool(Bounded):
+    """In place of connections."""
 
-    def __init__(self, status: int, body: Json, at: datetime | None = None) -> None:
-        self.status, self.reason = status, str(body.get("reason", ""))
-        self.headers = {"Date": format_datetime(at, usegmt=True)} if at else {}
-        self.data = json.dumps(body).encode()
-
-    def getheaders(self) -> dict[str, str]:
-        return {}
-
-    def getheader(self, name: str, default: str | None = None) -> str | None:
-        return default
-
-
-class _Rest:
-    """In place of the Kubernetes client's own, which has connections."""
-
-    def request(
-        self, method: str, url: str, query_params: Any = None, headers: Any = None, body: Any = None, **_: Any
-    ) -> _Answer:
+    def request(self, method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
         cloud = _CURRENT[-1]
+        query = parse_qsl(urlsplit(url).query)
         try:
-            asked = read_request(method, url, query_params or [], body)
-            return _Answer(200, cloud.kubernetes(asked), cloud.kube.now)
+            asked = read_request(method, url, query, options["body"])
+            return _answer(200, cloud.kubernetes(asked), cloud.kube.now)
         except Refusal as error:
             words = {"kind": "Status", "reason": error.code, "message": "refused in memory"}
-            raise ApiException(http_resp=_Answer(error.status, words)) from error
+            return _answer(error.status, words)
         except Lost as error:
             raise urllib3.exceptions.ProtocolError("no answer") from error
 
-    def __getattr__(self, name: str) -> Callable[..., _Answer]:
-        """`GET`, `POST`, …"""
-        return lambda url, **more: self.request(name, url, **more)
+
+def _answer(status: int, body: Json, at: datetime | None = None) -> urllib3.HTTPResponse:
+    headers = {"Date": format_datetime(at, usegmt=True)} if at else {}
+    reason = str(body.get("reason", ""))
+    return urllib3.HTTPResponse(json.dumps(body).encode(), headers, status, reason=reason)
 
 
-def _kube_client() -> Any:
-    configuration = kubernetes.client.Configuration()
-    configuration.host = "https://demo.invalid"
-    client = kubernetes.client.ApiClient(configuration)
-    client.rest_client = _Rest()
-    return client
+def _api_server() -> ApiServer:
+    return ApiServer("https://demo.invalid", _Pool(None))
 
 
 def _snake(operation: str) -> str:

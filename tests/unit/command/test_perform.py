@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.core.results.result import Command
-from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
+from irsa_cli.core.values.errors import FailedCall, IrsaError, Outcome, ServiceError
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.usecases.command.caller import TARGET_KEYS, Target, with_caller
 from irsa_cli.usecases.command.execute import RunContext
@@ -96,7 +96,7 @@ def test_who_lacks_a_permission_is_named_also_for_the_groundwork(play: Play) -> 
 
 
 def test_an_error_in_other_words_is_another_error_of_the_same_kind() -> None:
-    found = ServiceError("no", code="C", service="iam", operation="GetRole", status=403, details=["a"])
+    found = ServiceError("no", FailedCall("iam", "GetRole", "C", status=403), details=["a"])
     other = with_caller(found, lambda _: "me")
     assert isinstance(other, ServiceError)
     assert (found.details, other.details) == (("a",), ("a", "caller: me"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import FailedCall, Outcome, ServiceError
 from irsa_cli.kube.contents import Contents, Listable, namespaced_kinds, read_contents
 
 Json = dict[str, object]
@@ -11,9 +11,7 @@ WIDGETS = ("example.com", "v1", "widgets", "Widget")
 
 def failure(status: int, code: str) -> ServiceError:
     outcome = Outcome.UNKNOWN if status >= 500 else Outcome.REFUSED
-    return ServiceError(
-        "get", code=code, service="kubernetes", operation="get", status=status, outcome=outcome
-    )
+    return ServiceError("get", FailedCall("kubernetes", "get", code, status=status, outcome=outcome))
 
 
 class Server:

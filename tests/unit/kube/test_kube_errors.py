@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 import urllib3.exceptions as names
-from kubernetes.client.exceptions import ApiException
 
-from irsa_cli.kube.errors import translate
+from irsa_cli.kube.errors import HttpRefusal, translate
 
 NOT_CALLED = (
     'Internal error occurred: failed calling webhook "mesh.example.com": failed to call webhook: Post'
@@ -18,9 +17,9 @@ NOT_CALLED = (
 )
 
 
-def answered(message: str, status: int = 500) -> ApiException:
+def answered(message: str, status: int = 500) -> HttpRefusal:
     """The error of the client for this answer."""
-    error = ApiException(status=status, reason="Internal Server Error")
+    error = HttpRefusal(status=status, reason="Internal Server Error")
     error.body = json.dumps({"kind": "Status", "message": message, "reason": "InternalError", "code": status})
     return error
 

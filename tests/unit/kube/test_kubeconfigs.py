@@ -123,9 +123,9 @@ def test_a_plugin_that_fails_later_is_an_error_like_others(tmp_path: Path) -> No
     )
     script = f"test -e {tmp_path}/once && echo gone >&2 && exit 1; touch {tmp_path}/once; echo '{given}'"
     path.write_text(json.dumps(plugin(tmp_path, script)))
-    configuration = from_kubeconfig(str(path), None).configuration
+    server = from_kubeconfig(str(path), None)
     with pytest.raises(IrsaError, match=r"process returned 1\. gone"):
-        configuration.get_api_key_with_prefix("authorization")
+        server.authorization()
 
 
 def test_what_has_no_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,8 +158,7 @@ def test_no_credentials_without_tls(tmp_path: Path) -> None:
     path.write_text(
         json.dumps(document(clusters=[{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}]))
     )
-    configuration = from_kubeconfig(str(path), None).configuration
-    assert SECRET not in str(configuration.auth_settings())
+    assert SECRET not in from_kubeconfig(str(path), None).authorization()
 
 
 def test_that_nobody_checks_the_server_is_told(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
+from irsa_cli.core.values.errors import FailedCall, IrsaError, LockLost, Refused, ServiceError
 from irsa_cli.usecases.command.retry import LookAgain, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks import hold as holding
@@ -39,7 +39,7 @@ DELETION = CREATION.inverse
 
 def _gone(status: int) -> ServiceError:
     operation = "ListAttachedRolePolicies"
-    return ServiceError("no such role", code="X", service="iam", operation=operation, status=status)
+    return ServiceError("no such role", FailedCall("iam", operation, "X", status=status))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.objects.credentials import session_name
 from irsa_cli.core.objects.environment import _SETTINGS as SETTINGS
-from irsa_cli.core.objects.environment import MARK, environment, is_callers, kept_back
+from irsa_cli.core.objects.environment import MARK, environment, injected, is_callers, kept_back
 from irsa_cli.core.objects.injection import Injection
 
 INJECTION = Injection("arn:aws:iam::111122223333:role/reader", regional_sts=False)
@@ -156,9 +156,7 @@ variables = st.dictionaries(
 def of(caller: Mapping[str, str], passed: Collection[str] = ()) -> dict[str, str]:
     return environment(
         caller,
-        INJECTION,
-        region="eu-west-1",
-        token_file="/private/token",
+        injected(INJECTION, "eu-west-1", "/private/token"),
         empty_files=("/private/config", "/private/credentials"),
         session_name="irsa-me-1",
         label="backend/reader@demo",
@@ -289,9 +287,7 @@ def test_botocore_takes_the_web_identity_and_nothing_else(
     }
     made = environment(
         caller,
-        INJECTION,
-        region="eu-west-1",
-        token_file=str(token),
+        injected(INJECTION, "eu-west-1", str(token)),
         empty_files=(str(config), str(shared)),
         session_name="irsa-me-1",
         label="",

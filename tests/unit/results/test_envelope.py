@@ -39,7 +39,7 @@ from irsa_cli.core.results.verification import VerificationOutcome
 from irsa_cli.core.trust.evaluation import Failure
 from irsa_cli.core.trust.rules.rule import Area, Severity
 from irsa_cli.core.values import errors
-from irsa_cli.core.values.errors import ExitCode, IrsaError, ServiceError
+from irsa_cli.core.values.errors import ExitCode, FailedCall, IrsaError, ServiceError
 from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction.story import ENDS
 from irsa_cli.usecases.recovery.history import RunLock
@@ -48,7 +48,7 @@ from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
 from tests.unit.planning.desired_states import CLUSTER as DEMO
 
-SERVICE_ERROR = ServiceError("m", code="AccessDenied", service="iam", operation="CreateRole", status=403)
+SERVICE_ERROR = ServiceError("m", FailedCall("iam", "CreateRole", "AccessDenied", status=403))
 ERRORS = [
     *(kind("m") for kind in (IrsaError, errors.InvalidInput, errors.Refused, errors.Unverified)),
     *(SERVICE_ERROR, ValueError("a bug")),

@@ -14,7 +14,7 @@ from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.merging import merge, read_document
 from irsa_cli.core.results.result import SHARED_PARTS, ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
+from irsa_cli.core.values.errors import FailedCall, InvalidInput, IrsaError, Refused, ServiceError
 from tests.support.thoroughness import examples
 from tests.unit.plan.strategies import changes
 
@@ -67,7 +67,7 @@ def test_the_whole_is_what_one_run_says() -> None:
 
 
 def test_an_error_of_a_service_is_as_it_was_written() -> None:
-    error = ServiceError("no", code="AccessDenied", service="iam", operation="GetRole", reason="why")
+    error = ServiceError("no", FailedCall("iam", "GetRole", "AccessDenied"), reason="why")
     text = text_of(item("ns/a", "a", Ended.FAILED, error=error))
     assert merged(text).envelope().to_json()["errors"] == json.loads(text)["errors"]
 

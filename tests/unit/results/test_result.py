@@ -9,11 +9,9 @@ from irsa_cli.core.plan.states import CommitState, RoleState
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values import errors
-from irsa_cli.core.values.errors import ExitCode, IrsaError, Outcome, ServiceError
+from irsa_cli.core.values.errors import ExitCode, FailedCall, IrsaError, Outcome, ServiceError
 
-SERVICE_ERROR = ServiceError(
-    "iam CreateRole", code="AccessDenied", service="iam", operation="CreateRole", status=403
-)
+SERVICE_ERROR = ServiceError("iam CreateRole", FailedCall("iam", "CreateRole", "AccessDenied", status=403))
 ERRORS: list[tuple[Exception, int]] = [
     (IrsaError("m"), 1),
     (errors.InvalidInput("m"), 2),

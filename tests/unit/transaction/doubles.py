@@ -16,7 +16,7 @@ from unittest import mock
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import State
-from irsa_cli.core.values.errors import Conflict, IrsaError, Outcome, ServiceError
+from irsa_cli.core.values.errors import Conflict, FailedCall, IrsaError, Outcome, ServiceError
 from irsa_cli.core.values.limits import DEFAULT_SECONDS
 from irsa_cli.transaction import in_use, protocol, reading, rollback, runner, steps
 from irsa_cli.transaction.journal import Journal, JournalError
@@ -206,7 +206,7 @@ class MemoryWorld(Handler):
 
 
 def service_error(outcome: Outcome, *, transient: bool = False) -> ServiceError:
-    return ServiceError("call", code="X", service="iam", operation="X", outcome=outcome, transient=transient)
+    return ServiceError("call", FailedCall("iam", "X", "X", outcome=outcome, transient=transient))
 
 
 def unknown() -> ServiceError:

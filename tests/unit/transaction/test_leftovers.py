@@ -10,8 +10,8 @@ from irsa_cli.core.values.errors import (
     Claimed,
     Conflict,
     DeadlineExceeded,
+    FailedCall,
     IrsaError,
-    Outcome,
     ServiceError,
     Waits,
 )
@@ -41,7 +41,7 @@ def test_what_somebody_else_has_changed_is_to_be_looked_at(plan: Plan) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        ServiceError("no", code="x", service="iam", operation="DeleteRole", outcome=Outcome.REFUSED),
+        ServiceError("no", FailedCall("iam", "DeleteRole", "x")),
         Waits("waits"),
         DeadlineExceeded("late"),
         IrsaError("else"),

@@ -7,7 +7,7 @@ import pytest
 from irsa_cli.changes.role_policies import AttachmentHandler
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import Present
-from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import FailedCall, Outcome, ServiceError
 from irsa_cli.transaction.protocol import Claim, Run
 
 DETACH = Change(Kind.ATTACHMENT, ("r", "arn:aws:iam::aws:policy/ReadOnlyAccess"), Present(), None)
@@ -20,7 +20,7 @@ class Attachment(AttachmentHandler):
         self.looked = 0
 
     def _send(self, change: Change, transaction: str) -> None:
-        raise ServiceError("call", code="Timeout", service="iam", operation="X", outcome=Outcome.UNKNOWN)
+        raise ServiceError("call", FailedCall("iam", "X", "Timeout", outcome=Outcome.UNKNOWN))
 
     def _is_attached(self, role: str, arn: str) -> bool:
         self.looked += 1

@@ -9,7 +9,7 @@ import pytest
 from irsa_cli.changes.role_parts import RoleOwnerHandler
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import OwnerState
-from irsa_cli.core.values.errors import Conflict, NotVisible, ServiceError
+from irsa_cli.core.values.errors import Conflict, FailedCall, NotVisible, ServiceError
 from irsa_cli.transaction.protocol import Claim, Interrupted, Run
 
 TAKE = Change(Kind.ROLE_OWNER, ("r",), OwnerState("old"), OwnerState(""))
@@ -76,7 +76,7 @@ def test_who_is_stopped_before_its_mark_shows_has_written_it() -> None:
 def test_a_mark_that_may_not_be_written_stops_the_run_and_one_that_may_not_be_given_back_is_named() -> None:
     class Denied(Mark):
         def _send(self, change: Change, transaction: str) -> None:
-            raise ServiceError("call", code="AccessDenied", service="iam", operation="TagX", status=403)
+            raise ServiceError("call", FailedCall("iam", "TagX", "AccessDenied", status=403))
 
     with pytest.raises(ServiceError):
         Denied("old").apply(TAKE, Hurried())

@@ -11,7 +11,7 @@ import pytest
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import Present
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.values.errors import Conflict, IrsaError, NotVisible, Refused, ServiceError
+from irsa_cli.core.values.errors import Conflict, FailedCall, IrsaError, NotVisible, Refused, ServiceError
 from irsa_cli.usecases.command import retry
 from irsa_cli.usecases.command.retry import ATTEMPTS, until_settled
 from irsa_cli.usecases.command.settings import Settings
@@ -78,8 +78,8 @@ def test_what_nobody_has_come_between_is_done_once(result: Result, settings: Set
     [
         BETWEEN,
         NotVisible("it does not show"),
-        ServiceError("call", code="NoSuchEntity", service="iam", operation="X"),
-        ServiceError("call", code="NotFound", service="kubernetes", operation="X"),
+        ServiceError("call", FailedCall("iam", "X", "NoSuchEntity")),
+        ServiceError("call", FailedCall("kubernetes", "X", "NotFound")),
     ],
 )
 def test_who_was_too_late_looks_again(error: Exception, settings: Settings, naps: list[float]) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.aws import errors as aws
 from irsa_cli.core.values.attempts import validity_advice
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube import errors as kube
+from irsa_cli.kube.errors import HttpRefusal
 
 ASKED = "User: arn:aws:iam::111122223333:user/ci is not authorized to perform: iam:CreateRole on resource: r"
 DENIALS = {
@@ -55,7 +55,7 @@ def test_a_wrong_clock_is_said_with_by_how_much(code: str, minutes: int, side: s
     assert "clock" in step
     assert f"s {side}" in step
     assert 1195 < float(step.split(" it is ")[1].split()[0]) < 1205
-    refused = ApiException(status=401, reason="Unauthorized")
+    refused = HttpRefusal(status=401, reason="Unauthorized")
     refused.headers = {"Date": format_datetime(theirs, usegmt=True)}
     (step,) = kube.translate(refused, "get namespaces").next_steps
     assert f"s {side}" in step
@@ -85,7 +85,7 @@ def test_a_certificate_that_is_not_valid_at_this_time(code: int, told: bool) -> 
 
 def test_whether_the_caller_may_is_asked_of_a_missing_permission_only() -> None:
     body = '{"kind": "Status", "reason": "Forbidden", "code": 403, "message": "no"}'
-    refused = ApiException(status=403, reason="Forbidden")
+    refused = HttpRefusal(status=403, reason="Forbidden")
     refused.body = body
     error = kube.translate(refused, "create leases")
     assert kube.reviewed(error, lambda: False).details == error.details

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.cli.output.reports.markdown import LEAST, SUMMARY_LENGTH
 from irsa_cli.core.values.shown import json_text
 
 FILES = ("summary_file", "json_file")
@@ -43,6 +42,8 @@ class ReportFiles:
 
     def _summary(self, path: Path, markdown: Callable[[int], str]) -> str:
         """The report, cut to the room that is left in the file."""
+        from irsa_cli.cli.output.reports.markdown import LEAST, SUMMARY_LENGTH
+
         room = SUMMARY_LENGTH - _size(path)
         length = max(LEAST, min(self.max_length or room, room))
         text = markdown(length)
