@@ -1,6 +1,7 @@
 """Risks, paths to roles and rules as text, and risks as a report.
 
-One line for each risk, the most severe first. Foreign texts (names, statements) are escaped.
+The text has one line for each risk, the most severe first; the report has them by file or role, so neither
+is a view of the other. Texts of others (names, statements) are escaped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Describe one binding: its status, the ServiceAccount, its role, trust, pods."""
+"""Describe one binding: its status, the ServiceAccount, its role, trust, pods.
+
+A page of its own: `describe-sa` has no report, because it describes and finds nothing.
+"""
 
 from __future__ import annotations
 
