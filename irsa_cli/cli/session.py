@@ -13,7 +13,7 @@ import click
 
 from irsa_cli.cli.options.common import take_settings
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
-from irsa_cli.cli.output.text import show
+from irsa_cli.cli.output.text import page_of
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import Unshown
 from irsa_cli.cli.terminal.wording import say
@@ -63,12 +63,9 @@ def run_writing(
     request = take_request(options)
     result = outcome_of(lambda: work(request, settings, speaking.progress.wire), speaking, one=True)
     result.detailed = detailed
-
-    def shown() -> None:
-        show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
-        plan_saver(options, name, request)(result)
-
-    return deliver(result, _report_of, speaking, shown, only_shows=result.ended is Ended.PLANNED)
+    page = page_of(result, quiet=speaking.quiet, verbose=speaking.verbose)
+    save, only_shows = plan_saver(options, name, request), result.ended is Ended.PLANNED
+    return deliver(result, speaking, page, _report_of, only_shows=only_shows, save=save)
 
 
 def _report_of(result: Result, title: str) -> PipelineReport:

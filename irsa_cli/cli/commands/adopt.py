@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,12 @@ from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.output.reports.model import PipelineReport
 from irsa_cli.cli.output.screens.applied import of_applied
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.output.text import messages, show, show_document
+from irsa_cli.cli.output.table import Table
+from irsa_cli.cli.output.text import Page, Part, page_of
 from irsa_cli.cli.session import outcome_of, plan_saver
-from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.shown import plural, visible
+from irsa_cli.core.values.shown import plural
 
 if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
@@ -76,17 +76,19 @@ def command(**options: Any) -> int:
     outcome = outcome_of(work, speaking, one=not everything)
     outcome.detailed = detailed
 
-    def shown() -> None:
+    def save(_: object) -> None:
         if isinstance(outcome, Result):
-            show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
             plan_saver(options, "adopt", request)(outcome)
         else:
-            _show_all(outcome, speaking)
             planned = planned_of_all(outcome)  # The plan has the names that were found.
             several = Several(target, tuple(item.name for item in planned.items), request.ignore_maker)
             plan_saver(options, "adopt --all", several)(planned)
 
-    return deliver(outcome, _report, speaking, shown, only_shows=settings.dry_run)
+    if isinstance(outcome, Result):
+        page = page_of(outcome, quiet=speaking.quiet, verbose=True)
+    else:
+        page = Page(_table(outcome), _messages(outcome, speaking))
+    return deliver(outcome, speaking, page, _report, only_shows=settings.dry_run, save=save)
 
 
 _WORDS = {
@@ -97,38 +99,30 @@ _WORDS = {
 }
 
 
-def _show_all(done: Adoptions, speaking: Speaking) -> None:
-    """Print a table with a total; a plan's changes and notes only with `-v`."""
-    if speaking.output != "text":
-        show_document(done.envelope(), speaking.output)
-    else:
-        _show_table(done)
+def _messages(done: Adoptions, speaking: Speaking) -> Iterator[str]:
+    """What is to tell of each; a plan's changes and notes only with `-v`."""
     for result in done.items:
         planned = result.ended is Ended.PLANNED
         lines = [*plan_lines(result, whole=True)] if planned and speaking.verbose else []
-        if (
-            result.error is not None
-            or result.left
-            or not (speaking.quiet or (planned and not speaking.verbose))
-        ):
-            lines += messages(result)
-        for line in [f"{name_of(result)}:", *(f"  {line}" for line in lines)] if lines else ():
-            put(line, err=True)
+        quiet = speaking.quiet or (planned and not speaking.verbose)
+        lines += page_of(result, quiet=quiet).messages
+        yield from [f"{name_of(result)}:", *(f"  {line}" for line in lines)] if lines else ()
 
 
-def _show_table(done: Adoptions) -> None:
+def _table(done: Adoptions) -> Iterator[Part]:
+    """A table with a total."""
     ends = [(_WORDS.get(result.ended, result.ended.value), result) for result in done.items]
     rows = [(name_of(result), word, result.facts["role"]["arn"]) for word, result in ends]
     rows += [(item.account, "skipped", item.why) for item in done.passed]
-    show_table(("SERVICEACCOUNT", "STATUS", "ROLE"), [[*map(visible, row)] for row in rows])
+    yield Table.of(("SERVICEACCOUNT", "STATUS", "ROLE"), rows)
     if not done.items:
-        click.echo("There is nothing to adopt.")
+        yield "There is nothing to adopt."
         return
     counts = Counter(word for _, word, _ in rows)
     said = ", ".join(f"{number} {word}" for word, number in counts.items())
-    click.echo(f"{plural(len(rows), 'ServiceAccount')}: {said}.")
+    yield f"{plural(len(rows), 'ServiceAccount')}: {said}."
     if any(result.ended is Ended.PLANNED for result in done.items):
-        click.echo("Nothing was changed (dry run; -v shows each plan and its notes).")
+        yield "Nothing was changed (dry run; -v shows each plan and its notes)."
 
 
 def _report(done: Result | Adoptions, title: str) -> PipelineReport:

@@ -5,7 +5,9 @@ The work is in `irsa_cli.usecases.files.apply` and `irsa_cli.usecases.plans.read
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,9 +21,12 @@ from irsa_cli.cli.output.plan_text import demand_yes
 from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Result
 
 if TYPE_CHECKING:
+    from irsa_cli.usecases.command.connect import WireLog
+    from irsa_cli.usecases.command.settings import Settings
     from irsa_cli.usecases.files.targets import Request
 
 apply_options = group(
@@ -82,13 +87,35 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     progress = speaking.progress
     settings, detailed = common.take_settings(options, progress)
     request = _request(options, verify=verify)
-    if not (request.atomic or speaking.verbose):
-        settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
-    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
-    done = outcome_of(lambda: apply(request, settings, progress.wire, tell), speaking)
+    done = outcome_of_many(partial(apply, request), settings, speaking, stepwise=request.atomic)
     done.detailed = detailed
     save = plan_saver(options, "apply", replace(request, changed_by=False))
     return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
+
+
+def outcome_of_many(
+    work: Callable[..., AppliedList | Result],
+    settings: Settings,
+    speaking: Speaking,
+    *,
+    silent: bool = False,
+    stepwise: bool = False,
+    one: bool = False,
+) -> AppliedList | Result:
+    """Do the work: of the settings, a log of calls, and who is told of each item that has ended.
+
+    A line tells how each item has ended, but not if `silent` or in a dry run; `stepwise`: also each change
+    is told. `one` is as in `outcome_of`.
+    """
+    progress = speaking.progress
+    if not (stepwise or speaking.verbose):
+        settings = replace(settings, listen=lambda event: None)
+
+    def tell(item: Item) -> None:
+        if not (silent or settings.dry_run):
+            progress.ended(ended_line(item))
+
+    return outcome_of(lambda: work(settings, progress.wire, tell), speaking, one=one)
 
 
 _OF_THE_REQUEST = (
@@ -149,15 +176,12 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     settings, detailed = common.take_settings({**options, "yes": True}, progress)
     who = Target("", **targets.take_expected(options), **{name: options[name] for name in _WHO})
     many = COMMANDS[plan.command].of_many
-    if many and not speaking.verbose:
-        settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
 
-    def work() -> Any:
+    def work(settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> Any:
         settings.note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
-        tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
-        return apply_plan(plan, path, who, settings, progress.wire, tell)
+        return apply_plan(plan, path, who, settings, log, tell)
 
-    done = outcome_of(work, speaking, one=not many)
+    done = outcome_of_many(work, settings, speaking, stepwise=not many, one=not many)
     done.detailed = detailed
     return finish_applied(
         done, speaking, dry_run=settings.dry_run or (isinstance(done, Result) and not done.changes)

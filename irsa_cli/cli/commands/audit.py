@@ -10,14 +10,13 @@ from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import ROLE_ARN, completed, explained, once, once_filled, switch
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_found
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.rules.table import RULES
 
 if TYPE_CHECKING:
-    from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import Request
 
 
@@ -62,7 +61,7 @@ def command(**options: Any) -> int:
       irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
       irsa audit --explain no-subject
     """
-    from irsa_cli.cli.output.screens.checked import of_risks
+    from irsa_cli.cli.output.screens.audit import deliver_risks, lines
     from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import audit
 
@@ -72,7 +71,8 @@ def command(**options: Any) -> int:
         return _explain(identifier, form_of(speaking.output, "json", "yaml"))
     request = _request(options, speaking)
     report = run_reading(lambda progress: audit(request, progress.wire), speaking, AuditReport)
-    return deliver(report, of_risks, speaking, lambda: _show(report, speaking))
+    text = lines(report, evidence=speaking.verbose) if report.audit else ()
+    return deliver_risks(report, text, speaking)
 
 
 def _request(options: dict[str, Any], speaking: Speaking) -> Request:
@@ -90,18 +90,6 @@ def _request(options: dict[str, Any], speaking: Speaking) -> Request:
         options["reach"],
         **audits.take_risks(options, speaking),
     )
-
-
-def _show(report: AuditReport, speaking: Speaking) -> None:
-    from irsa_cli.cli.output.audit_page import as_html
-    from irsa_cli.cli.output.screens.audit import lines, show_report
-
-    form = speaking.output
-    text = lines(report, evidence=speaking.verbose) if report.audit else ()
-    if form == "html":
-        click.echo(as_html(report), nl=False)
-        text, form = (), "text"
-    show_report(report, text, form)
 
 
 def _explain(identifier: str, output: str) -> int:

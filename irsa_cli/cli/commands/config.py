@@ -13,11 +13,10 @@ from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import wrong_usage
-from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.output.table import Table
+from irsa_cli.cli.output.text import show_found
 from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.values.shown import visible
 from irsa_cli.core.values.slips import did_you_mean
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
@@ -44,14 +43,11 @@ def command(output: str, *, no_headers: bool) -> int:
         project = read_project(Path.cwd())
     found = [*settings_in_force(os.environ, project, eks_cluster(), set_ones)]
     notes = [*_notes(options)]
-    if output == "text":
-        rows = [
-            [visible(it.name), visible(it.value or "-"), visible(it.where) or it.origin.value] for it in found
-        ]
-        show_table(() if no_headers else ("SETTING", "VALUE", "FROM"), rows)
-    else:
-        items = [item.to_json() for item in found]
-        show_document(Envelope(DocumentKind.SETTINGS, ReadOutcome.OK, items=items, notes=notes), output)
+    rows = [(item.name, item.value or "-", item.where or item.origin.value) for item in found]
+    items = [item.to_json() for item in found]
+    document = Envelope(DocumentKind.SETTINGS, ReadOutcome.OK, items=items, notes=notes)
+    table = Table.of(("SETTING", "VALUE", "FROM"), rows, headless=no_headers)
+    show_found([table], lambda: document, output)
     for note in notes:
         say(f"Note: {note}", err=True)
     return 0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 
+from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, selecting
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.plan_text import demand_yes
-from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
+from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.cli.session import plan_saver
 
 
 @click.command("delete", cls=HelpedCommand)
@@ -37,16 +38,11 @@ def command(**options: Any) -> int:
 
     demand_yes(options, "delete -f")
     speaking = Speaking.take(options)
-    progress = speaking.progress
-    settings, detailed = common.take_settings(options, progress)
+    settings, detailed = common.take_settings(options, speaking.progress)
     configs, target, selection = files.take_files(options, deletes=True)
     more = {name: options[name] for name in ("parallel", "force", "max_failures", "ignore_maker")}
     request = Request(configs, target, selection, **more)
-    if not speaking.verbose:
-        settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
-    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(ended_line(item))
-    done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking)
+    done = outcome_of_many(partial(delete_files, request), settings, speaking)
     done.detailed = detailed
-    return finish_applied(
-        done, speaking, dry_run=settings.dry_run, save=plan_saver(options, "delete", request)
-    )
+    save = plan_saver(options, "delete", request)
+    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)

@@ -10,8 +10,8 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import switch
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import show_reading
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import page_of_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.shown import visible
@@ -53,5 +53,4 @@ def command(**options: Any) -> int:
     described = replace(described, allow=allow)
     found, notes = described.found, described.found.notes if described.found else ()
     shown = map(visible, (*lines(found), described.scope.sentence)) if found else ()
-    show_reading(described, shown, speaking.output, notes)
-    return int(described.exit_code)
+    return deliver(described, speaking, page_of_reading(shown, described.error, notes))

@@ -13,7 +13,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import Checked, Duration, explained, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import show_found, show_reading
+from irsa_cli.cli.output.text import page_of_reading, show_found
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.usecases.read.users_of_pods import kind_of
@@ -68,8 +68,7 @@ def command(**options: Any) -> int:
       irsa doctor s3-reader -n backend -c prod --in-pod --image registry.example.com/irsa@sha256:DIGEST
       irsa doctor --explain trust-subject
     """
-    from irsa_cli.cli.output.screens.checked import of_diagnosis
-    from irsa_cli.cli.output.screens.doctor import lines
+    from irsa_cli.cli.output.screens.doctor import lines, of_diagnosis
     from irsa_cli.core.doctor.diagnosis import Diagnosis
     from irsa_cli.usecases.doctor.diagnose import Request, diagnose
 
@@ -89,8 +88,8 @@ def command(**options: Any) -> int:
     request = Request(target, namespace, name, options["readers"], kind, place, chosen, in_pod)
     failed = partial(Diagnosis, None)
     diagnosis = run_reading(lambda progress: diagnose(request, progress.wire), speaking, failed)
-    text = lines(diagnosis, everything=speaking.verbose)
-    return deliver(diagnosis, of_diagnosis, speaking, lambda: show_reading(diagnosis, text, speaking.output))
+    page = page_of_reading(lines(diagnosis, everything=speaking.verbose), diagnosis.error)
+    return deliver(diagnosis, speaking, page, of_diagnosis)
 
 
 def _in_pod(options: dict[str, Any], tell: Callable[[str], None]) -> Any:

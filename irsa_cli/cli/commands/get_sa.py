@@ -10,13 +10,12 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common, selecting, targets
 from irsa_cli.cli.options.types import switch
-from irsa_cli.cli.output.screens.get_sa import SPARE, reason_of, steps, table
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.table import narrowed, show_table
-from irsa_cli.cli.output.text import show_document, show_error
+from irsa_cli.cli.output.screens.get_sa import reason_of, steps, table
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import Message, Page, page_of_reading
 from irsa_cli.cli.session import run_reading
-from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.inventory.list_document import BindingList
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.show.get_sa import Request
@@ -61,8 +60,7 @@ def command(**options: Any) -> int:
         lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
     )
     found = replace(found, allow=allow)
-    _show(found, speaking, headers=not headless)
-    return int(found.exit_code)
+    return deliver(found, speaking, _page(found, speaking, headers=not headless))
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -78,23 +76,17 @@ def _request(options: dict[str, Any]) -> Request:
     return Request(targets.take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
-def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
-    if speaking.output in ("text", "wide"):
-        if found.found is not None and headers and not speaking.quiet:
-            say(found.found.cluster.head, err=True)
-        wide = speaking.output == "wide"
-        head, rows = narrowed(*table(found.items, wide=wide), () if wide else SPARE)
-        show_table(head if headers else (), rows)
-        for item in found.items:
-            if not wide and (why := reason_of(item)):
-                say(f"  {item.full_name if item.name else item.role_arn}: {why}", err=True)
-        if found.error is None and not speaking.quiet:
-            say(found.scope.sentence, err=True)
-    else:
-        show_document(found.envelope(), speaking.output)
-    for note in found.notes:
-        say(f"Note: {note}", err=True)
-    show_error(found.error)
-    ending = [*steps(found.items)] if speaking.output in ("text", "wide") else []
-    for line in ("Next:", *(f"  {step}" for step in ending)) if ending else ():
-        say(line, err=True)
+def _page(found: BindingList, speaking: Speaking, *, headers: bool) -> Page:
+    """The table; its head, reasons, notes and what to do next go to standard error."""
+    wide, notes = speaking.output == "wide", page_of_reading((), found.error, found.notes)
+    if not wide and speaking.output != "text":
+        return notes
+    reasons = [(item.full_name if item.name else item.role_arn, reason_of(item)) for item in found.items]
+    below = [visible(f"  {name}: {why}") for name, why in reasons if why and not wide]
+    if found.error is None and not speaking.quiet:
+        below.append(visible(found.scope.sentence))
+    ending = [*steps(found.items)]
+    end = ["Next:", *(f"  {step}" for step in ending)] if ending else []
+    head = [visible(found.found.cluster.head)] if found.found and headers and not speaking.quiet else []
+    rows = replace(table(found.items, wide=wide), headless=not headers)
+    return Page([*map(Message, head), rows], (*below, *notes.messages, *end))

@@ -9,8 +9,8 @@ import click
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.output.screens.recovered import show_stories
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.screens.recovered import stories_page
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.usecases.recovery.history import all_of
 
 
@@ -30,6 +30,5 @@ def command(**options: Any) -> int:
     """
     speaking = Speaking.take(options)
     found = all_of(state_dir(options["state_dir"]))
-    none = "No transactions on this machine."
-    show_stories(found, speaking.output, none=none, headers=not options["no_headers"])
-    return 0
+    page = stories_page(found, none="No transactions on this machine.", headers=not options["no_headers"])
+    return deliver(found, speaking, page)

@@ -14,10 +14,12 @@ from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import group, switch
 from irsa_cli.cli.output.forms import DOCUMENTS
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import show_document, show_failure
+from irsa_cli.cli.output.text import messages, show_document
 from irsa_cli.cli.session import breaking_off
+from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.envelope import DocumentKind, exit_code_of, failed
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.identity import NamedServiceAccount
@@ -69,5 +71,7 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
     if kind and speaking.output in DOCUMENTS:
         show_document(failed(DocumentKind(kind), failure, code), speaking.output)
     if code < 128:  # The user knows about an interruption.
-        show_failure(failure)
+        ended = Ended.REFUSED if isinstance(failure, Refused) else Ended.FAILED
+        for line in messages(Result(ended, error=failure)):
+            put(line, err=True)
     raise click.exceptions.Exit(code)

@@ -9,7 +9,7 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import filled, switch
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.speaking import Speaking
 
 
 @click.command("lint", cls=HelpedCommand)
@@ -37,8 +37,7 @@ def command(**options: Any) -> int:
       irsa lint cdk.out/ -o sarif > lint.sarif
       irsa lint . --baseline baseline.json --fail-on medium
     """
-    from irsa_cli.cli.output.screens.audit import risk_lines, show_report
-    from irsa_cli.cli.output.screens.checked import of_risks
+    from irsa_cli.cli.output.screens.audit import deliver_risks, risk_lines
     from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request, lint
 
@@ -50,4 +49,4 @@ def command(**options: Any) -> int:
     except Exception as error:
         report = LintReport(error=error)
     lines = () if report.error else risk_lines(report, evidence=speaking.verbose)
-    return deliver(report, of_risks, speaking, lambda: show_report(report, lines, speaking.output))
+    return deliver_risks(report, lines, speaking)

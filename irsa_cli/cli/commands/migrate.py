@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 
+from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import Checked, completed, once, switch
-from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
+from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.cli.output.table import Table
+from irsa_cli.cli.session import plan_saver
 from irsa_cli.core.results.applied import AppliedList
-from irsa_cli.core.values.shown import visible
 
 WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
 
@@ -59,21 +59,12 @@ def command(**options: Any) -> int:
     target = targets.take_target(options, by_profile=True)
     same = {name: options[name] for name in ("names", "restart", "finish", "others", "status")}
     request = Request(target, IdentitySource(options["to"]), options["namespace"], **same)
-    status = request.status
-    if not speaking.verbose:
-        settings = replace(settings, listen=lambda event: None)  # One line for each ServiceAccount.
-    silent = settings.dry_run or status
-
-    def work() -> AppliedList:
-        tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
-        return migrate(request, settings, speaking.progress.wire, tell)
-
-    done = outcome_of(work, speaking)
+    silent = settings.dry_run or request.status
+    done = outcome_of_many(partial(migrate, request), settings, speaking, silent=silent)
     done.detailed = detailed
-    if status and isinstance(done, AppliedList) and speaking.output == "text":
-        _show_status(done)
+    table = [_status(done)] if request.status and isinstance(done, AppliedList) else []
     save = plan_saver(options, "migrate", request)
-    return finish_applied(done, speaking, dry_run=silent, save=save)
+    return finish_applied(done, speaking, dry_run=silent, first=table, save=save)
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -90,7 +81,7 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--issuer-url: only EKS has Pod Identity")
 
 
-def _show_status(done: AppliedList) -> None:
+def _status(done: AppliedList) -> Table:
     """A table of what there is, and of the pods by the way they got their identity."""
     rows = []
     for item in done.items:
@@ -101,5 +92,4 @@ def _show_status(done: AppliedList) -> None:
             )
             ways = " and ".join(WAYS[way] for way in found["ways"])
             rows.append([item.name, ways or "none", ", ".join(pods) or "none"])
-    if rows:
-        show_table(("SERVICEACCOUNT", "ROLE BY", "RUNNING PODS"), [[*map(visible, row)] for row in rows])
+    return Table.of(("SERVICEACCOUNT", "ROLE BY", "RUNNING PODS"), rows)

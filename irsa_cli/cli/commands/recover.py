@@ -23,16 +23,16 @@ from irsa_cli.cli.output.of_results import name_of, of_result
 from irsa_cli.cli.output.reports.files import FILES
 from irsa_cli.cli.output.reports.model import PipelineReport
 from irsa_cli.cli.output.screens.applied import of_applied
-from irsa_cli.cli.output.screens.recovered import intended_lines, show_found, show_recoveries, show_stories
+from irsa_cli.cli.output.screens.recovered import found_page, intended_lines, recoveries_page, stories_page
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import show
+from irsa_cli.cli.output.text import Message, Page, page_of
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.leftovers import Found, Recoveries
 from irsa_cli.core.results.applied import AppliedList, Item
-from irsa_cli.core.results.result import Ended, Result, worst
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.shown import visible
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.recovery.history import unfinished_of
 
@@ -126,14 +126,12 @@ def _check(options: dict[str, Any]) -> None:
 
 def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
     found = unfinished_of(settings.state_dir)
-    none = "No unfinished transactions on this machine."
-    code = worst([int(error.exit_code) for error in found.unreadable.values()])
-    show_stories(found, speaking.output, none=none, headers=headers, exit_code=code)
-    if found.stories and speaking.output == "text" and not speaking.quiet:
-        say("Next:", err=True)
+    page = stories_page(found, none="No unfinished transactions on this machine.", headers=headers)
+    if found.stories and not speaking.quiet:
         last = found.stories[-1].transaction
-        say(f"  irsa recover {last}  # rolls it back; --forward continues it", err=True)
-    return code
+        step = f"  irsa recover {last}  # rolls it back; --forward continues it"
+        page = Page([*page.parts, Message("Next:"), Message(visible(step))])
+    return deliver(found, speaking, page)
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking) -> int:
@@ -191,16 +189,14 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
 def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking) -> int:
     outcome = outcome_of(work, speaking)
     if isinstance(outcome, Found):
-        return show_found(outcome, speaking.output)
-    planned = isinstance(outcome, Result) and outcome.ended is Ended.PLANNED
-
-    def shown() -> None:
-        if isinstance(outcome, Result):
-            show(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
-        else:
-            show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
-
-    return deliver(outcome, _report, speaking, shown, only_shows=planned)
+        return deliver(outcome, speaking, found_page(outcome))
+    planned = False
+    if isinstance(outcome, Recoveries):
+        page = recoveries_page(outcome, speaking)
+    else:
+        page = page_of(outcome, quiet=speaking.quiet, verbose=speaking.verbose)
+        planned = outcome.ended is Ended.PLANNED
+    return deliver(outcome, speaking, page, _report, only_shows=planned)
 
 
 def _report(done: Result | Recoveries, title: str) -> PipelineReport:

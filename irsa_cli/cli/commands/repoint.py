@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import Age, completed, once, once_filled, switch
-from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
+from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.session import outcome_of, plan_saver
-from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.cli.output.table import Table
+from irsa_cli.cli.output.text import Message, Part
+from irsa_cli.cli.session import plan_saver
+from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
@@ -80,19 +82,19 @@ def command(**options: Any) -> int:
         target, options["old"], Phase(phase), tuple(options["roles"]), path, options["namespace"] or "",
         options["others"], options["unused_for"],
     )  # fmt: skip
-    if not speaking.verbose:
-        settings = replace(settings, listen=lambda event: None)  # One line for each role.
     silent = settings.dry_run or not request.phase.writes
-    tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
-    done = outcome_of(lambda: repoint(request, settings, speaking.progress.wire, tell), speaking)
+    done = outcome_of_many(partial(repoint, request), settings, speaking, silent=silent)
     done.detailed = detailed
+    parts: list[Part] = []
     if isinstance(done, AppliedList):
+        written = _write(done, Path(options["manifests"])) if options["manifests"] else ()
         if speaking.output == "text":
-            _show(done, phase)
-        if options["manifests"]:
-            _write(done, Path(options["manifests"]))
+            parts = [*_parts(done, phase), *written]
+        else:
+            for line in written:
+                put(line, err=True)
     save = plan_saver(options, "repoint", request)
-    return finish_applied(done, speaking, dry_run=silent, save=save)
+    return finish_applied(done, speaking, dry_run=silent, first=parts, save=save)
 
 
 def _phase(options: dict[str, Any]) -> str:
@@ -129,21 +131,20 @@ def _facts(done: AppliedList) -> Iterator[tuple[str, Result, dict[str, Any]]]:
             yield item.name.removeprefix("role "), item.result, found
 
 
-def _show(done: AppliedList, phase: str) -> None:
+def _parts(done: AppliedList, phase: str) -> Iterator[Part]:
     """A table of what trusts what; statements for the tools that manage roles."""
     if phase == "status":
         rows = [
-            [name, str(it["old"]), str(it["new"]), str(it["missing"]), it["madeBy"],
+            [name, it["old"], it["new"], it["missing"], it["madeBy"],
              "not read" if it["serviceAccounts"] is None else ", ".join(it["serviceAccounts"]) or "none"]
             for name, _, it in _facts(done)
         ]  # fmt: skip
         head = ("ROLE", "OLD", "NEW", "MISSING", "CREATED BY", "SERVICEACCOUNTS IN NEW")
-        show_table(head, [[*map(visible, row)] for row in rows])
+        yield Table.of(head, rows)
     for name, _, found in _facts(done):
         for text in _texts(found):
-            put(f"# {visible(name)}, for {visible(found['madeBy'])}:")
-            for line in text.split("\n"):
-                put(visible(line))
+            yield f"# {visible(name)}, for {visible(found['madeBy'])}:"
+            yield from map(visible, text.split("\n"))
 
 
 def _texts(found: dict[str, Any]) -> Iterator[str]:
@@ -151,7 +152,7 @@ def _texts(found: dict[str, Any]) -> Iterator[str]:
         yield item["text"] if item["language"] == "hcl" else json.dumps(item["document"], indent=2)
 
 
-def _write(done: AppliedList, folder: Path) -> None:
+def _write(done: AppliedList, folder: Path) -> Iterator[Message]:
     """The ServiceAccounts that NEW lacks as manifests, and statements for other tools, a file for each."""
     files: dict[str, str] = {}
     for name, result, found in _facts(done):
@@ -166,4 +167,4 @@ def _write(done: AppliedList, folder: Path) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"{text}\n", encoding="utf-8")
-    say(f"Files written to {folder}: {len(files)}", err=True)
+    yield Message(visible(f"Files written to {folder}: {len(files)}"))

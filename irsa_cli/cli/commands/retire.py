@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
 
+from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import Age, Checked, filled, once, switch
-from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.output.text import show_document, show_error
-from irsa_cli.cli.session import outcome_of, plan_saver, run_reading
-from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.cli.output.screens.applied import finish_applied
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.table import Table
+from irsa_cli.cli.output.text import Message, Part, page_of_reading
+from irsa_cli.cli.session import plan_saver, run_reading
 from irsa_cli.core.results.retired import DeadClusterList
 from irsa_cli.core.values.shown import visible
 
@@ -66,14 +67,10 @@ def command(**options: Any) -> int:
     age = options["older_than"] or 7 * DAY if pattern else options["unused_for"] or 30 * DAY
     asked = {name: options[name] for name in ("names", "everything", "unmarked")}
     request = Request(target, pattern=pattern, age=age, most=options["most"] or 100, **asked)
-    if not speaking.verbose:
-        settings = replace(settings, listen=lambda event: None)  # One line for each role.
-    silent = settings.dry_run
-    tell = (lambda item: None) if silent else lambda item: speaking.progress.ended(ended_line(item))
-    done = outcome_of(lambda: retire(request, settings, speaking.progress.wire, tell), speaking)
+    done = outcome_of_many(partial(retire, request), settings, speaking)
     done.detailed = detailed
     save = plan_saver(options, "retire", request)
-    return finish_applied(done, speaking, dry_run=silent, save=save)
+    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -94,20 +91,14 @@ def _list(target: Any, note: Any, speaking: Speaking) -> int:
     from irsa_cli.usecases.read.retired import list_dead
 
     found = run_reading(lambda progress: list_dead(target, note, progress.wire), speaking, DeadClusterList)
-    if speaking.output == "text":
-        rows = [
-            [item["name"], item["roles"], item["ownRoles"], item["providers"],
-             (item["created"] or "-")[:10], (item["lastUsed"] or "-")[:10], item["status"]]
-            for item in found.rows
-        ]  # fmt: skip
-        head = ("CLUSTER", "ROLES", "OF-IRSA", "PROVIDERS", "CREATED", "LAST-USED", "STATUS")
-        show_table(head, [[visible(str(cell)) for cell in row] for row in rows])
-        for item in found.rows:
-            if item["reason"]:
-                say(f"Note: {item['name']}: {item['reason']}", err=True)
-        used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in found.quotas.items())
-        put(f"Quotas: {used}." if used else "No quota was read.")
-    else:
-        show_document(found.envelope(), speaking.output)
-    show_error(found.error)
-    return int(found.exit_code)
+    head = ("CLUSTER", "ROLES", "OF-IRSA", "PROVIDERS", "CREATED", "LAST-USED", "STATUS")
+    rows = [
+        [item["name"], item["roles"], item["ownRoles"], item["providers"],
+         (item["created"] or "-")[:10], (item["lastUsed"] or "-")[:10], item["status"]]
+        for item in found.rows
+    ]  # fmt: skip
+    notes = [f"Note: {item['name']}: {item['reason']}" for item in found.rows if item["reason"]]
+    used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in found.quotas.items())
+    quotas = f"Quotas: {used}." if used else "No quota was read."
+    parts: Iterable[Part] = (Table.of(head, rows), *(Message(visible(note)) for note in notes), quotas)
+    return deliver(found, speaking, page_of_reading(parts, found.error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -13,11 +14,10 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output import plan_text as confirming
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import show, show_document, show_error, show_found
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import Page, page_of, page_of_reading, show_document
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.screen import showing
-from irsa_cli.cli.terminal.wording import say
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.locks import Removal, SeenLock, Unlocked
 from irsa_cli.core.results.result import Result
@@ -71,24 +71,20 @@ def command(**options: Any) -> int:
         return unlock(holder, request, progress.wire) if holder else find_locks(request, progress.wire)
 
     outcome = outcome_of(work, speaking)
-    with showing(outcome.exit_code, only_shows=dry_run or not holder):
-        if isinstance(outcome, Result):
-            if speaking.output != "text" and outcome.error is not None:
-                document = failed(DocumentKind.LOCKS, outcome.error, outcome.exit_code)
-                show_document(document, speaking.output)
-            show(outcome, "text", quiet=speaking.quiet)
-        else:
-            _show(outcome, speaking)
-    return int(outcome.exit_code)
+    if isinstance(outcome, Result) and outcome.error is not None and speaking.output != "text":
+        with showing(outcome.exit_code, only_shows=dry_run or not holder):
+            show_document(failed(DocumentKind.LOCKS, outcome.error, outcome.exit_code), speaking.output)
+        speaking = replace(speaking, output="text")
+    page = page_of(outcome, quiet=speaking.quiet) if isinstance(outcome, Result) else _page(outcome, speaking)
+    return deliver(outcome, speaking, page, only_shows=dry_run or not holder)
 
 
-def _show(outcome: Unlocked, speaking: Speaking) -> None:
-    lines = _removed(outcome) if outcome.holder else _listed(outcome)
-    show_found(map(visible, lines), outcome.envelope, speaking.output)
-    show_error(outcome.error)
-    if outcome.holder and outcome.error is None and not outcome.dry_run and not speaking.quiet:
-        name = outcome.cluster.name
-        say(f"Note: that run may have left changes; to list them: irsa recover --cluster {name}", err=True)
+def _page(outcome: Unlocked, speaking: Speaking) -> Page:
+    page = page_of_reading(map(visible, (_removed if outcome.holder else _listed)(outcome)), outcome.error)
+    if not outcome.holder or outcome.error is not None or outcome.dry_run or speaking.quiet:
+        return page
+    left = "Note: that run may have left changes; to list them: irsa recover --cluster"
+    return replace(page, messages=[visible(f"{left} {outcome.cluster.name}")])
 
 
 def _listed(found: Unlocked) -> Iterator[str]:

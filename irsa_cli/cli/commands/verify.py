@@ -19,9 +19,9 @@ from irsa_cli.cli.options.types import (
     switch,
     wrong_usage,
 )
-from irsa_cli.cli.output.screens.verify import show
+from irsa_cli.cli.output.screens.verify import JUNIT, lines, of_verification
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import show_error
+from irsa_cli.cli.output.text import page_of_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.core.results.scope import Allowance
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.verification.verify import Request
 
 
-FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit")
+FORMATS = ("text", "json", "yaml", "name", "markdown", "github", *JUNIT)
 
 
 @click.command("verify", cls=HelpedCommand)
@@ -85,17 +85,11 @@ def command(**options: Any) -> int:
       irsa verify -A -c prod -o junit > irsa.xml
       irsa verify --all -n backend -l tier=web -c prod
     """
-    from irsa_cli.cli.output.screens.checked import of_verification
-
     speaking = Speaking.take(options)
     request, allow = _request(options), Allowance(empty=options["allow_empty"])
     report = replace(_run(request, speaking), allow=allow)
-
-    def shown() -> None:
-        show(report, speaking.output)
-        show_error(report.error)
-
-    return deliver(report, of_verification, speaking, shown)
+    page = page_of_reading(lines(report), report.error)
+    return deliver(report, speaking, replace(page, forms=JUNIT), of_verification)
 
 
 def _request(options: dict[str, Any]) -> Request:

@@ -10,8 +10,8 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import show_reading
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import page_of_reading
 from irsa_cli.cli.session import run_reading
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
@@ -52,5 +52,4 @@ def command(**options: Any) -> int:
         lambda progress: ask_who_can(source, action, resource, progress.wire, allow), speaking, failed
     )
     lines = who_can_lines(report) if report.error is None else ()
-    show_reading(report, lines, speaking.output, report.notes)
-    return int(report.exit_code)
+    return deliver(report, speaking, page_of_reading(lines, report.error, report.notes))

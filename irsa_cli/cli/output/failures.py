@@ -12,10 +12,11 @@ import click
 
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.files import FILES, ReportFiles
-from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank, SourcePlace
+from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank
 from irsa_cli.cli.output.speaking import in_form, tell, write_files
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.results.envelope import DocumentKind, failed
+from irsa_cli.core.trust.rules.rule import FilePlace
 from irsa_cli.core.values.errors import IrsaError
 
 _PLACED = re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+)(?::(?P<column>\d+))?: (?P<said>.+)", re.S)
@@ -55,7 +56,7 @@ def of_lines(lines: Sequence[str], exit_code: int, title: str) -> PipelineReport
     entries, said = [], []
     for line in lines:
         if found := _PLACED.match(line):
-            place = SourcePlace(found["file"], int(found["line"]), int(found["column"] or 0))
+            place = FilePlace(found["file"], int(found["line"]), int(found["column"] or 0))
             message = (found["said"],)
             entries.append(Entry(place.file, "problem", Rank.FAILED, (), message, Level.ERROR, place))
         else:

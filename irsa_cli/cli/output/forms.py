@@ -10,9 +10,9 @@ REPORTS = ("markdown", "github")
 DOCUMENTS = ("json", "yaml")
 """Forms that are documents, even with only errors."""
 RISKS = {
-    "csv": "irsa_cli.cli.output.screens.audit:as_csv",
-    "sarif": "irsa_cli.cli.output.screens.audit:as_sarif",
-    "junit": "irsa_cli.cli.output.screens.audit:as_junit",
+    "csv": "irsa_cli.cli.output.reports.risks:as_csv",
+    "sarif": "irsa_cli.cli.output.reports.risks:as_sarif",
+    "junit": "irsa_cli.cli.output.reports.risks:as_junit",
 }
 """Forms of `audit`, `who-can` and `lint`, each with the function that writes a `RiskReport` in it."""
 _NAMED_BY = {

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from irsa_cli.cli.output.plan_text import attributes, is_mark, totals, values
-from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
-from irsa_cli.cli.output.text import messages, text_lines
+from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
+from irsa_cli.cli.output.text import messages, text_lines, told
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.trust.rules.rule import FilePlace, Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.shown import caller_name, moment
 
@@ -85,7 +85,7 @@ def is_good(result: Result) -> bool:
     return result.ended in GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
 
 
-def entry_of(title: str, result: Result, place: SourcePlace | None = None) -> Entry:
+def entry_of(title: str, result: Result, place: FilePlace | None = None) -> Entry:
     # Without irsa's own marks, as in a text.
     lines = [_line(item) for item in result.changes if item.is_public and not is_mark(item.change)]
     lines += warning_lines(result.warnings)
@@ -97,6 +97,12 @@ def entry_of(title: str, result: Result, place: SourcePlace | None = None) -> En
     message = tuple(messages(replace(result, notes=[], warnings=())))  # They are elsewhere in the report.
     level = Level.ERROR if bad or result.left else None
     return Entry(title, WORDS[result.ended], rank, tuple(lines), message, level, place)
+
+
+def failure(error: Exception | None, title: str) -> Iterator[Entry]:
+    """The error that ended a command as a whole."""
+    if error is not None:
+        yield Entry(title, "failed", Rank.FAILED, message=tuple(told(error)), level=Level.ERROR)
 
 
 def _line(item: ChangeResult) -> Line:

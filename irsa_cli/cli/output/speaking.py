@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.reports.files import FILES, ReportFiles
-from irsa_cli.cli.output.text import EndedCommand, running
+from irsa_cli.cli.output.text import Page, running, show_found
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import showing
-from irsa_cli.cli.terminal.wording import say
+from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.results.envelope import Envelope
 
 if TYPE_CHECKING:
@@ -52,29 +53,49 @@ class Speaking:
         return Progress(quiet=self.quiet, verbose=self.verbose)
 
 
+class EndedCommand(Protocol):
+    """The outcome of a command."""
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
 F = TypeVar("F", bound=EndedCommand)
 
 
 def deliver(
     found: F,
-    report: Callable[[F, str], PipelineReport],
     speaking: Speaking,
-    show: Callable[[], None],
+    page: Page,
+    report: Callable[[F, str], PipelineReport] | None = None,
     *,
     only_shows: bool | None = None,
+    save: Save | None = None,
 ) -> int:
-    """Write the files, then print; returns the exit code.
+    """Write the files, print the outcome, and save its plan; returns the exit code.
 
-    `report` creates the report, `show` prints the other forms. Unwritable files do not stop the rest:
-    the last error is raised as `Unshown`. `only_shows`: the output is the command's only purpose.
+    `report` creates the report, for commands with files and forms for pipelines. Unwritable files do not stop
+    the rest: the last error is raised as `Unshown`. `only_shows`: the output is the command's only purpose.
     """
-    code = found.exit_code
+    code, output, failures = found.exit_code, speaking.output, list[OSError]()
     with showing(code, only_shows=not code if only_shows is None else only_shows):
-        created = partial(report, found, f"irsa {running()}".strip())
-        failures = list(write_files(found.envelope, created, speaking.files, running()))
-        if speaking.output in REPORTS:
-            click.echo(in_form(created(), speaking.output, speaking.files.max_length))
-        show()
+        if report is not None:
+            created = partial(report, found, f"irsa {running()}".strip())
+            failures += write_files(found.envelope, created, speaking.files, running())
+            if output in REPORTS:
+                click.echo(in_form(created(), output, speaking.files.max_length))
+        if output in page.forms:
+            click.echo(pkgutil.resolve_name(page.forms[output])(found), nl=False)
+        else:
+            show_found(page.parts, found.envelope, output)
+        for line in page.messages:
+            put(line, err=True)
+        if save is not None:
+            save(found)
         for error in failures[:-1]:
             tell(error)
         for error in failures[-1:]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import click
 
 from irsa_cli.cli.terminal.screen import columns
 from irsa_cli.cli.terminal.wording import put
+from irsa_cli.core.values.shown import visible
 
 GAP = 3
 """Columns between two cells."""
@@ -22,24 +24,39 @@ _NARROWEST = 24
 _INDENT = 4
 
 
-def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table of safe cells on standard output; nothing without rows."""
-    for line in table_lines(head, rows, columns(sys.stdout)):
-        put(line)
+@dataclass(frozen=True)
+class Table:
+    """Rows of safe cells under a head, which may be empty or not shown.
 
+    `spare` columns are left out one by one until the table fits; all stay if it never fits.
+    """
 
-def narrowed(
-    head: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str]
-) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """Leave out columns of `spare` one by one until the table fits; all stay if it never fits."""
-    room = columns(sys.stdout)
-    for number in range(len(spare) + 1):
-        kept = [place for place, name in enumerate(head) if name not in spare[:number]]
-        short = [[row[place] for place in kept] for row in (head, *rows)]
-        widths = [max(map(_width, column)) for column in zip(*short, strict=True)]
-        if room is None or sum(widths) + GAP * (len(widths) - 1) <= room:
-            return short[0], short[1:]
-    return head, rows
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    spare: Sequence[str] = ()
+    headless: bool = False
+
+    @classmethod
+    def of(cls, head: Sequence[str], rows: Iterable[Iterable[object]], *, headless: bool = False) -> Table:
+        """A table of any values as safe cells."""
+        return cls(head, [[visible(str(cell)) for cell in row] for row in rows], headless=headless)
+
+    def narrowed(self, room: int | None) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        """The head and the rows, without the spare columns for which there is no room."""
+        for number in range(len(self.spare) + 1) if self.rows else ():
+            kept = [place for place, name in enumerate(self.head) if name not in self.spare[:number]]
+            short = [[row[place] for place in kept] for row in (self.head, *self.rows)]
+            widths = [max(map(_width, column)) for column in zip(*short, strict=True)]
+            if room is None or sum(widths) + GAP * (len(widths) - 1) <= room:
+                return short[0], short[1:]
+        return self.head, self.rows
+
+    def show(self) -> None:
+        """Print it on standard output; nothing without rows."""
+        room = columns(sys.stdout)
+        head, rows = self.narrowed(room)
+        for line in table_lines(() if self.headless else head, rows, room):
+            put(line)
 
 
 def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]], room: int | None) -> list[str]:

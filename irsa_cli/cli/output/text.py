@@ -1,10 +1,11 @@
-"""Print results (text, JSON, YAML) on standard output, and errors on standard error."""
+"""What a person sees of a result, and documents (JSON, YAML)."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import click
@@ -13,50 +14,49 @@ from irsa_cli.cli.help.helping import command_of
 from irsa_cli.cli.output.forms import REPORTS, names
 from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.terminal.screen import is_unicode
-from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.shown import json_text, plural, redacted, visible, yaml_text
 
 
-class EndedCommand(Protocol):
-    """The outcome of a command."""
-
-    @property
-    def exit_code(self) -> int:
-        """The process's exit code."""
-
-    def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
+class Message(str):
+    """A line for standard error."""
 
 
-class FoundByReading(EndedCommand, Protocol):
-    """The outcome of a command that reads, or its error."""
+class Shown(Protocol):
+    """A part that prints itself, such as a table."""
 
-    @property
-    def error(self) -> Exception | None:
-        """Why there is no result."""
+    def show(self) -> None: ...
 
 
-def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:
-    """Print the result; errors also go to standard error, in every form."""
-    if output == "text":
-        for line in text_lines(result, whole=verbose):
-            put(line)
-    else:
-        show_document(result.envelope(), output)
-    if not quiet or result.error is not None or result.left:
-        for line in messages(result):
-            put(line, err=True)
+Part = str | Shown
+"""A part of a page for standard output, or a `Message`; all texts are safe."""
 
 
-def show_failure(error: Exception) -> None:
-    """Print on standard error why a command did nothing."""
-    ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
-    for line in messages(Result(ended, error=error)):
-        put(line, err=True)
+@dataclass(frozen=True)
+class Page:
+    """What a person sees: parts instead of a document, then messages on standard error in every form.
+
+    `forms` are further forms of the result, as `RISKS` has them.
+    """
+
+    parts: Iterable[Part] = ()
+    messages: Iterable[str] = ()
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+
+def page_of(result: Result, *, quiet: bool, verbose: bool = False) -> Page:
+    """The page of one result; `quiet`: messages only if something is wrong."""
+    told = not quiet or result.error is not None or result.left
+    return Page(text_lines(result, whole=verbose), messages(result) if told else ())
+
+
+def page_of_reading(parts: Iterable[Part], error: Exception | None, notes: Iterable[str] = ()) -> Page:
+    """The page of a command that reads: notes, and why it failed, go to standard error."""
+    return Page(parts, (*(visible(f"Note: {note}") for note in notes), *told(error)))
 
 
 def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
@@ -75,28 +75,23 @@ def document_text(envelope: Envelope, output: str, command: str | None = None) -
     )
 
 
-def show_found(lines: Iterable[str], document: Callable[[], Envelope], output: str) -> None:
-    """Print lines as text (also in its wide form), or a document."""
-    if output in ("text", "wide"):
-        for line in lines:
-            put(line)
-    else:
+def show_found(parts: Iterable[Part], document: Callable[[], Envelope], output: str) -> None:
+    """Print lines and tables as text (also in its wide form), or a document."""
+    if output not in ("text", "wide"):
         show_document(document(), output)
+        return
+    for part in parts:
+        if isinstance(part, str):
+            put(part, err=isinstance(part, Message))
+        else:
+            part.show()
 
 
-def show_reading(found: FoundByReading, lines: Iterable[str], output: str, notes: Iterable[str] = ()) -> None:
-    """Print lines or a document; then notes and the error on standard error."""
-    show_found(lines, found.envelope, output)
-    for note in notes:
-        say(f"Note: {note}", err=True)
-    show_error(found.error)
-
-
-def show_error(error: Exception | None) -> None:
-    """Print on standard error why a command failed, and what to do."""
+def told(error: Exception | None) -> Iterator[str]:
+    """Why a command failed, and what to do; nothing without an error."""
     if error is not None:
-        for line in (*error_lines(error), *next_lines(error)):
-            put(line, err=True)
+        yield from error_lines(error)
+        yield from next_lines(error)
 
 
 def running() -> str:

@@ -316,6 +316,7 @@ class Found:
     leftovers: tuple[Leftovers, ...]
     minimum_age: float
     running: frozenset[str] = frozenset()
+    exit_code = ExitCode.DONE
 
     def is_young(self, leftovers: Leftovers) -> bool:
         """Whether its run may still live, as far as its age tells."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from irsa_cli.core.marks.locks import run_of
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
+from irsa_cli.core.results.result import worst
+from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction import recover
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.story import Story
@@ -34,11 +39,43 @@ class Journals:
     stories: Sequence[Story]
     unreadable: Mapping[str, JournalError]
     locks: Mapping[str, RunLock]
+    tolerant: bool = False
+    """Whether an unreadable journal is no error."""
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of the unreadable journals."""
+        return worst([int(error.exit_code) for error in self.errors])
+
+    @property
+    def errors(self) -> Sequence[JournalError]:
+        return [] if self.tolerant else [*self.unreadable.values()]
+
+    def envelope(self) -> Envelope:
+        # The lock is that of an unfinished run; None without one, or if it is unknown.
+        locks = [self.locks.get(story.transaction) for story in self.stories]
+        items: list[dict[str, Any]] = [
+            {**story.to_json(), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
+            for story, lock in zip(self.stories, locks, strict=True)
+        ]
+        unreadable = [
+            {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
+            for name, error in self.unreadable.items()
+        ]
+        return Envelope(
+            DocumentKind.TRANSACTIONS,
+            ReadOutcome.of(self.errors[0] if self.errors else None),
+            self.exit_code,
+            items=items,
+            summary=Counter(item["outcome"] for item in items),
+            errors=[ItemError(error) for error in self.errors],
+            facts={"unreadable": unreadable},
+        )
 
 
 def all_of(folder: Path) -> Journals:
     found = [story for _, story in recover.stories(folder)]
-    return Journals(found, recover.unreadable(folder), _locks(folder, found))
+    return Journals(found, recover.unreadable(folder), _locks(folder, found), tolerant=True)
 
 
 def unfinished_of(folder: Path) -> Journals:

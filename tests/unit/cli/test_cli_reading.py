@@ -75,10 +75,11 @@ def binding(
 
 
 def cells(item: ListedBinding, *, wide: bool = False) -> list[str]:
-    head, row = map(click.unstyle, table_lines(*table([item], wide=wide), None))
-    found = row.split()
-    assert len(found) == len(head.split())
-    return found
+    found = table([item], wide=wide)
+    head, line = map(click.unstyle, table_lines(found.head, found.rows, None))
+    words = line.split()
+    assert len(words) == len(head.split())
+    return words
 
 
 def test_a_line_has_a_word_in_each_column_whatever_the_annotation_is() -> None:
@@ -100,7 +101,7 @@ def test_a_line_has_a_word_in_each_column_whatever_the_annotation_is() -> None:
 
 
 def test_no_head_without_lines() -> None:
-    assert table_lines(*table([], wide=False), None) == []
+    assert table_lines(("A",), table([], wide=False).rows, None) == []
 
 
 def test_what_ends_an_interrupted_run_is_a_command_to_paste() -> None:

@@ -1,4 +1,4 @@
-"""`-o name`: the names of a document's items."""
+"""`-o name`: the names of a document's items; where the parts of a page go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.output.forms import names
-from irsa_cli.cli.output.text import document_text
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.table import Table
+from irsa_cli.cli.output.text import Message, Page, document_text
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
 DOCUMENT: dict[str, Any] = {
@@ -52,3 +54,34 @@ APP = {"serviceAccount": {"namespace": "a", "name": "x"}}
 )
 def test_names(kind: str, items: list[dict[str, Any]], expected: list[str]) -> None:
     assert list(names({"kind": kind, "items": items})) == expected
+
+
+class Ended:
+    """The outcome of a command that ended well."""
+
+    exit_code = 0
+
+    def envelope(self) -> Envelope:
+        return Envelope(DocumentKind.CAUSES, ReadOutcome.OK, items=[{"id": "a"}])
+
+
+@pytest.mark.parametrize(
+    ("output", "out", "err"),
+    [
+        ("text", "line\nHEAD\ncell\n", "told\nafter\n"),
+        ("wide", "line\nHEAD\ncell\n", "told\nafter\n"),
+        ("name", "a\n", "after\n"),
+        ("csv", "['a']", "after\n"),
+    ],
+)
+def test_a_page_is_instead_of_a_document_and_its_messages_are_in_every_form(
+    output: str, out: str, err: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forms = {"csv": f"{__name__}:ids"}
+    page = Page(["line", Message("told"), Table.of(("HEAD",), [["cell"]])], ["after"], forms)
+    assert deliver(Ended(), Speaking(output, quiet=False, verbose=False), page) == 0
+    assert (*capsys.readouterr(),) == (out, err)
+
+
+def ids(found: Ended) -> str:
+    return str([item["id"] for item in found.envelope().items])

@@ -15,7 +15,8 @@ from markdown_it.token import Token
 from irsa_cli.cli.output.reports.annotations import as_annotations
 from irsa_cli.cli.output.reports.escaping import code, command, fence, plain, shortened
 from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
-from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
+from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
+from irsa_cli.core.trust.rules.rule import FilePlace
 from tests.support.thoroughness import examples
 
 HOSTILE = (
@@ -28,7 +29,7 @@ HOSTILE = (
 )  # fmt: skip
 texts = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=3), max_size=4).map("".join)
 names = texts.filter(lambda text: bool(text.strip()))
-places = st.none() | st.builds(SourcePlace, names, st.integers(0, 99), st.integers(0, 99))
+places = st.none() | st.builds(FilePlace, names, st.integers(0, 99), st.integers(0, 99))
 documents = st.builds(
     Document, texts, st.lists(texts, max_size=4).map(tuple), st.sampled_from(["diff", "json"])
 )
@@ -230,7 +231,7 @@ def annotated(levels: Sequence[Level]) -> PipelineReport:
             Rank(index),
             message=(f"no {number}",),
             level=level,
-            place=SourcePlace("a.yaml", 3),
+            place=FilePlace("a.yaml", 3),
         )
         for index, level in enumerate(dict.fromkeys(levels))
         for number in range(levels.count(level))

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.screens.audit import as_junit
-from irsa_cli.cli.output.screens.checked import of_risks
+from irsa_cli.cli.output.reports.risks import as_junit
+from irsa_cli.cli.output.screens.audit import of_risks
 from irsa_cli.core.lint.report import LintReport
 from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, WhyNot, by_design, unanswered
 from irsa_cli.core.values.errors import ExitCode, IrsaError

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from irsa_cli.cli.output.reports.escaping import command, shortened
-from irsa_cli.cli.output.reports.model import Level, PipelineReport, SourcePlace
+from irsa_cli.cli.output.reports.model import Level, PipelineReport
+from irsa_cli.core.trust.rules.rule import FilePlace
 from irsa_cli.core.values.shown import plural
 
 SHOWN = 10
@@ -19,9 +20,9 @@ _LONGEST = 4_000
 
 
 def _annotation(
-    level: Level, title: str, message: Iterable[str], place: SourcePlace | None = None
+    level: Level, title: str, message: Iterable[str], place: FilePlace | None = None
 ) -> tuple[Level, str]:
-    at = place if place and place.file != "-" else SourcePlace("")
+    at = place if place and place.file != "-" else FilePlace("")
     lines = [shortened(line, _LONGEST) for line in message]
     facts = {"file": at.file, "line": str(at.line or ""), "col": str(at.column or "")}
     return level, command(level.value, lines, **facts, title=shortened(title, 200))

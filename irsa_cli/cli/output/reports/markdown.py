@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from irsa_cli.cli.output.reports.escaping import code, fence, plain, shortened
 from irsa_cli.cli.output.reports.model import Document, Entry, Line, PipelineReport, Rank
@@ -18,32 +19,72 @@ _LARGEST = 100
 """Texts per section: of more, not all names may fit."""
 _CUT = "**Cut, as there is no room for it** (`--max-length`; `-o json` has it all):"
 _MARKS = {True: "✅", False: "❌", None: "⚠️"}
-_MESSAGE, _LINE, _DOCUMENT, _NOTE = range(4)
+_MESSAGE, _LINE, _NOTE, _DOCUMENT = range(4)
 """The order in which parts get room."""
+_BETWEEN = ", "
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """A text, and its name in the list of omitted parts; `phase` and `rank` decide who gets room first."""
+
+    text: str
+    name: str
+    phase: int
+    rank: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """Pieces under a heading; `name` is used in the list of omitted parts."""
+
+    heading: str
+    name: str
+    rank: int
+    pieces: Sequence[Fragment]
 
 
 def as_markdown(report: PipelineReport, max_length: int = LENGTH) -> str:
-    """The report in at most so many characters."""
-    head, groups = _head(report), list(_groups(report))
-    room = max_length - len(head) - len(f"\n\n{_CUT}\n\n\n")
-    left = fit(groups, room)
-    shown = "\n".join(group.text for group in groups if group.shown)
-    lines = list(cut_lines(groups))
-    cut = f"\n{_CUT}\n\n{_listed(lines, groups, room, left)}\n" if lines else ""
-    return f"{head}\n{shown}{cut}"
+    """The report in at most so many characters: the least important pieces are left out, and named."""
+    head, sections = _head(report), list(_sections(report))
+    places = [(number, place) for number, group in enumerate(sections) for place in range(len(group.pieces))]
+    places.sort(key=lambda at: (sections[at[0]].pieces[at[1]].phase, sections[at[0]].pieces[at[1]].rank, at))
+
+    def with_first(count: int) -> str:
+        return f"{head}\n{_text(sections, set(places[:count]))}"
+
+    if len(whole := with_first(len(places))) <= max_length:
+        return whole
+    count = bisect_right(range(len(places)), max_length, key=lambda number: len(with_first(number)))
+    return with_first(count - 1) if count else f"{head}\n{_names(sections, max_length - len(head))}"
 
 
-def _listed(lines: Sequence[str], groups: Sequence[Section], room: int, left: int) -> str:
-    """The omitted parts; if not even their names fit, how many more there are."""
-    if left >= 0:
-        return "\n".join(lines)
-    names, length = [group.name for group in sorted(groups, key=lambda item: item.rank)], 0
-    more = f"and {len(names)} more"
-    for number, name in enumerate(names):
-        length += len(name) + len(BETWEEN)
-        if length > room - len(more) - len("- \n"):
-            return f"- {BETWEEN.join([*names[:number], f'and {len(names) - number} more'])}"
-    return "\n".join(lines)
+def _text(sections: Sequence[Section], kept: Container[tuple[int, int]]) -> str:
+    """The kept pieces under their headings, then the names of all others."""
+    shown, cut, whole = [], [], []
+    for number, group in enumerate(sections):
+        inside = [it.text for place, it in enumerate(group.pieces) if (number, place) in kept]
+        names = [it.name for place, it in enumerate(group.pieces) if (number, place) not in kept]
+        if not inside:
+            whole.append(group.name)
+            continue
+        shown.append("\n".join(filter(None, [group.heading, *inside])) + "\n")
+        cut += [f"- {group.name}: {_BETWEEN.join(dict.fromkeys(names))}"] if names else []
+    cut += [f"- {_BETWEEN.join(whole)}"] if whole else []
+    end = [f"\n{_CUT}\n", *cut, ""] if cut else []
+    return "\n".join(shown) + "\n".join(end)
+
+
+def _names(sections: Iterable[Section], room: int) -> str:
+    """As many names as have room, the most important first, and how many more there are."""
+    names, shown = [group.name for group in sorted(sections, key=lambda item: item.rank)], list[str]()
+    room -= len(f"\n\n{_CUT}\n\n- and {len(names)} more\n")
+    for name in names:
+        room -= len(name) + len(_BETWEEN)
+        if room < 0:
+            break
+        shown.append(name)
+    return f"\n{_CUT}\n\n- {_BETWEEN.join([*shown, f'and {len(names) - len(shown)} more'])}\n"
 
 
 def _head(report: PipelineReport) -> str:
@@ -59,7 +100,7 @@ def _head(report: PipelineReport) -> str:
     return "\n".join(lines)
 
 
-def _groups(report: PipelineReport) -> Iterator[Section]:
+def _sections(report: PipelineReport) -> Iterator[Section]:
     for entry in report.in_order:
         yield from _entry(entry)
     for title, notes, rank in (("Not known", report.warnings, Rank.OPEN), ("Notes", report.notes, Rank.GOOD)):
@@ -76,7 +117,7 @@ def _entry(entry: Entry) -> Iterator[Section]:
     title = shortened(entry.title, _LONGEST_LINE)
     place = f" ({code(shortened(str(entry.place), 300))})" if entry.place else ""
     heading, name = f"### {plain(entry.state)}: {code(title)}", f"{plain(entry.state)} {plain(title)}"
-    pieces = list(_pieces(entry))
+    pieces = list(_pieces(entry)) or [Fragment("", "", _LINE, entry.rank)]
     if len(pieces) <= _LARGEST:
         yield Section(f"{heading}{place}\n", name, entry.rank, pieces)
         return
@@ -126,88 +167,3 @@ def _message(lines: Sequence[str]) -> Iterator[str]:
 
 def _line(text: str) -> str:
     return shortened(text, _LONGEST_LINE)
-
-
-BETWEEN = ", "
-
-
-@dataclass(frozen=True)
-class Fragment:
-    """A text, and its name in the list of omitted parts; `phase` and `rank` decide who gets room first."""
-
-    text: str
-    name: str
-    phase: int
-    rank: int
-
-
-@dataclass
-class Section:
-    """Pieces under a heading; `name` is used in the list of omitted parts."""
-
-    heading: str
-    name: str
-    rank: int
-    pieces: Sequence[Fragment] = ()
-    shown: bool = False
-    kept: set[int] = field(default_factory=set)
-
-    @property
-    def cut(self) -> list[str]:
-        """The names of the omitted pieces, each once."""
-        names = (piece.name for number, piece in enumerate(self.pieces) if number not in self.kept)
-        return list(dict.fromkeys(names))
-
-    @property
-    def text(self) -> str:
-        """The text that fits."""
-        kept = (piece.text for number, piece in enumerate(self.pieces) if number in self.kept)
-        return "\n".join([self.heading, *kept]) + "\n" if self.shown else ""
-
-
-def fit(groups: Sequence[Section], room: int) -> int:
-    """Select what fits, and return the room left: negative if not even all names fit."""
-    left = room - sum(_cost_of_name(group) for group in groups)
-    for group in sorted(groups, key=lambda item: item.rank):
-        # All its pieces are named until they have room themselves.
-        cost = len(group.heading) + 2 + (_cost_of_list(group) if group.pieces else 0)
-        cost += sum(map(_cost_in_list, group.pieces)) - _cost_of_name(group)
-        if cost <= left:
-            group.shown, left = True, left - cost
-    waiting = (
-        (piece.phase, piece.rank, number, place)
-        for number, group in enumerate(groups)
-        if group.shown
-        for place, piece in enumerate(group.pieces)
-    )
-    for _, _, number, place in sorted(waiting):
-        group = groups[number]
-        piece = group.pieces[place]
-        is_last = len(group.kept) + 1 == len(group.pieces)
-        cost = len(piece.text) + 1 - _cost_in_list(piece) - (_cost_of_list(group) if is_last else 0)
-        if cost <= left:
-            group.kept.add(place)
-            left -= cost
-    return left
-
-
-def cut_lines(groups: Iterable[Section]) -> Iterator[str]:
-    """The names of all omitted parts."""
-    found = list(groups)
-    for group in found:
-        if group.shown and (names := group.cut):
-            yield f"- {group.name}: {BETWEEN.join(names)}"
-    if whole := [group.name for group in found if not group.shown]:
-        yield f"- {BETWEEN.join(whole)}"
-
-
-def _cost_of_name(group: Section) -> int:
-    return len(group.name) + len(BETWEEN)
-
-
-def _cost_of_list(group: Section) -> int:
-    return len(f"- {group.name}: \n")
-
-
-def _cost_in_list(piece: Fragment) -> int:
-    return len(piece.name) + len(BETWEEN)

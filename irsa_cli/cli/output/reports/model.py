@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
+from irsa_cli.core.trust.rules.rule import FilePlace
+
 
 class Rank(IntEnum):
     """The order of importance: the last ones are omitted first."""
@@ -31,18 +33,6 @@ class Level(str, Enum):
 
 
 @dataclass(frozen=True)
-class SourcePlace:
-    """A place in a file, counted from 1; 0 is unknown."""
-
-    file: str
-    line: int = 0
-    column: int = 0
-
-    def __str__(self) -> str:
-        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
-
-
-@dataclass(frozen=True)
 class Document:
     """Folded lines, such as a policy or a difference; `language` is for highlighting."""
 
@@ -62,7 +52,7 @@ class Line:
     name: str = ""
     documents: tuple[Document, ...] = ()
     level: Level | None = None
-    place: SourcePlace | None = None
+    place: FilePlace | None = None
 
     @property
     def short(self) -> str:
@@ -80,7 +70,7 @@ class Entry:
     lines: tuple[Line, ...] = ()
     message: tuple[str, ...] = ()
     level: Level | None = None
-    place: SourcePlace | None = None
+    place: FilePlace | None = None
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import click
 
 from irsa_cli.cli.output.of_results import GOOD, WORDS, entry_of, facts_of, is_good, of_result, plan_verdict
 from irsa_cli.cli.output.plan_text import change_lines, totals
-from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank, SourcePlace
+from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
-from irsa_cli.cli.output.text import messages, show, show_document
-from irsa_cli.cli.terminal.wording import mark, put, say
+from irsa_cli.cli.output.text import Page, Part, messages, page_of
+from irsa_cli.cli.terminal.wording import mark
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
+from irsa_cli.core.trust.rules.rule import FilePlace
 from irsa_cli.core.values.shown import plural, visible
 
 NAME_WIDTH = 39
@@ -44,34 +46,23 @@ def _sign(result: Result) -> str:
 
 
 def finish_applied(
-    done: AppliedList | Result, speaking: Speaking, *, dry_run: bool, save: Save = lambda done: None
+    done: AppliedList | Result,
+    speaking: Speaking,
+    *,
+    dry_run: bool,
+    first: Iterable[Part] = (),
+    save: Save | None = None,
 ) -> int:
-    """Show the outcome, for all or for none; returns the exit code. `save` gets the result."""
-
-    def shown() -> None:
-        if isinstance(done, Result):
-            show(done, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
-        else:
-            silent = (
-                speaking.quiet
-                and dry_run
-                and all(item.result.ended is Ended.UNCHANGED for item in done.items)
-            )
-            if not silent or speaking.output != "text":
-                _show(done, speaking)
-        save(done)
-
-    return deliver(done, report_of, speaking, shown, only_shows=dry_run)
-
-
-def _show(done: AppliedList, speaking: Speaking) -> None:
-    if speaking.output == "text":
-        for line in _text(done, whole=speaking.verbose):
-            put(line)
+    """Show the outcome, for all or for none, after the parts `first`; returns the exit code."""
+    if isinstance(done, Result):
+        page = page_of(done, quiet=speaking.quiet, verbose=speaking.verbose)
     else:
-        show_document(done.envelope(), speaking.output)
-    for line in _messages(done, quiet=speaking.quiet):
-        say(line, err=True)
+        unchanged = all(item.result.ended is Ended.UNCHANGED for item in done.items)
+        silent = speaking.output == "text" and speaking.quiet and dry_run and unchanged
+        lines = () if silent else _text(done, whole=speaking.verbose)
+        told = () if silent else _messages(done, quiet=speaking.quiet)
+        page = Page(chain(first, lines), map(visible, told))
+    return deliver(done, speaking, page, report_of, only_shows=dry_run, save=save)
 
 
 def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
@@ -171,9 +162,7 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
     )
 
 
-def _place(where: str) -> SourcePlace | None:
+def _place(where: str) -> FilePlace | None:
     """A place FILE:LINE of a configuration file."""
     file, _, line = where.rpartition(":")
-    return (
-        SourcePlace(file, int(line)) if file and line.isdecimal() else SourcePlace(where) if where else None
-    )
+    return FilePlace(file, int(line)) if file and line.isdecimal() else FilePlace(where) if where else None

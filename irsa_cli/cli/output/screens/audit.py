@@ -1,39 +1,36 @@
-"""An audit as text, CSV, SARIF and JUnit XML; also the explanation of a rule.
+"""Risks, paths to roles and rules as text, and risks as a report.
 
-One line for each risk, the most severe first. Foreign texts (names, statements) are escaped.
+The text has one line for each risk, the most severe first; the report has them by file or role, so neither
+is a view of the other. Texts of others (names, statements) are escaped.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import pkgutil
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
-from xml.etree import ElementTree
 
 import click
 
-from irsa_cli import __version__
 from irsa_cli.cli.output.forms import RISKS
-from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, location, sarif_text, xml_text
+from irsa_cli.cli.output.of_results import failure
+from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
 from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
-from irsa_cli.cli.output.text import show_error, show_reading
+from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.text import Message, page_of_reading, told
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, fingerprint
+from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Risk, Rule, Severity, some
-from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.shown import head, moment, plural, visible
 
-_COLOURS = {
-    Severity.CRITICAL: "magenta",
-    Severity.HIGH: "red",
-    Severity.MEDIUM: "yellow",
-    Severity.LOW: "cyan",
+_SEVERITIES = {
+    Severity.CRITICAL: ("magenta", Rank.FAILED, Level.ERROR),
+    Severity.HIGH: ("red", Rank.REFUSED, Level.ERROR),
+    Severity.MEDIUM: ("yellow", Rank.WARNING, Level.WARNING),
+    Severity.LOW: ("cyan", Rank.OPEN, Level.NOTICE),
 }
 
 
@@ -54,9 +51,7 @@ def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
     for item in shown:
         yield risk_line(item, report.audit if isinstance(report, AuditReport) else None)
         if evidence:
-            yield from (f"    {visible(line)}" for line in (*item.evidence, f"to fix: {item.suggestion}"))
-            if item.command:
-                yield f"    command: {visible(item.command)}"
+            yield from (f"    {visible(line)}" for line in _evidence(item))
             if item.corrected is not None:
                 yield "    corrected trust policy:"
                 document = json.dumps(item.corrected, indent=2)
@@ -67,6 +62,12 @@ def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
         yield f"To explain a finding: {shown[0].explained_by}{more}"
     yield summary(report)
     yield from filter(None, (report.scope.nothing, report.scope.left_out))
+
+
+def _evidence(item: Risk) -> list[str]:
+    """The evidence of a risk, how to fix it, and the command if there is one."""
+    command = [f"command: {item.command}"] if item.command else []
+    return [*item.evidence, f"to fix: {item.suggestion}", *command]
 
 
 def _in_kubernetes(report: AuditReport) -> Iterator[str]:
@@ -85,7 +86,7 @@ def _in_kubernetes(report: AuditReport) -> Iterator[str]:
 
 def risk_line(item: Risk, audit: Audit | None = None) -> str:
     """A risk in one line: severity, rule, place or role, sentence."""
-    word = click.style(f"{item.severity.value:<8}", fg=_COLOURS[item.severity])
+    word = click.style(f"{item.severity.value:<8}", fg=_SEVERITIES[item.severity][0])
     return f"{word} {item.rule.id}: {_short(audit, f'{where(item)}{item.sentence}')}"
 
 
@@ -178,6 +179,44 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
     yield report.scope.sentence
 
 
+def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
+    """The report of `audit` and `lint`: the risks by file or role."""
+    shown = report.selection.shown
+    groups: dict[str, list[Risk]] = {}
+    for item in shown:
+        groups.setdefault(
+            item.place.file if item.place else item.role or item.cluster or "account", []
+        ).append(item)
+    entries = []
+    for title, items in groups.items():
+        lines = tuple(map(_risk, items))
+        worst = min(lines, key=lambda line: line.rank)
+        state = f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}"
+        entries.append(Entry(title, state, worst.rank, lines))
+    return PipelineReport(
+        report.title,
+        summary(report),
+        None if (report.unchecked or report.scope.nothing or report.error) and not shown else not shown,
+        int(report.exit_code),
+        tuple((name.lower(), text) for name, text in facts(report)),
+        (*failure(report.error, report.title), *entries),
+        notes=(report.scope.sentence, *(note for note in report.notes if note not in report.unchecked)),
+        warnings=report.unchecked,
+    )
+
+
+def _risk(item: Risk) -> Line:
+    _, rank, level = _SEVERITIES[item.severity]
+    subject = f"{item.place.subject}: " if item.place and item.place.subject else ""
+    more = (*_evidence(item), f"source: {item.rule.source}")
+    documents = [Document(f"{item.rule.id}: evidence and fix", more)]
+    if item.corrected is not None:
+        lines = tuple(json.dumps(item.corrected, indent=2).splitlines())
+        documents.append(Document(f"{item.rule.id}: the corrected trust policy", lines, "json"))
+    text, word = f"{subject}{item.sentence}", item.severity.value
+    return Line(text, rank, word, item.rule.id, "", tuple(documents), level, item.place)
+
+
 # Rules
 
 
@@ -214,143 +253,11 @@ def rule_json(rule: Rule) -> dict[str, Any]:
     }
 
 
-_COLUMNS = (
-    "severity", "rule", "role", "cluster", "serviceAccount", "finding", "fix", "source", "fingerprint",
-    "file", "line", "column",
-)  # fmt: skip
-
-
-_LEVELS = {
-    Severity.CRITICAL: "error",
-    Severity.HIGH: "error",
-    Severity.MEDIUM: "warning",
-    Severity.LOW: "note",
-}
-
-
-_SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.5"}
-
-
-def as_csv(report: RiskReport) -> str:
-    """Comma-separated values (RFC 4180) with a header and without formulas.
-
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    for item in report.selection.shown:
-        row = (
-            item.severity.value,
-            item.rule.id,
-            item.role,
-            item.cluster,
-            item.account,
-            item.sentence,
-            item.suggestion,
-            item.rule.source,
-            fingerprint(item),
-            *((place.file, str(place.line), str(place.column)) if (place := item.place) else ("", "", "")),
-        )
-        writer.writerow(
-            f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in map(visible, row)
-        )
-    return text.getvalue()
-
-
-def as_junit(report: RiskReport) -> str:
-    """JUnit XML: a case for each rule, which fails with all its risks."""
-    root = ElementTree.Element("testsuites", name=report.title)
-    add_suite(root, report.title, list(_cases(report)))
-    return xml_text(root)
-
-
-def _cases(report: RiskReport) -> Iterator[JunitCase]:
-    for rule in RULES.values():
-        classname = f"irsa.{rule.area.value}"
-        broken = [it for it in report.selection.shown if it.rule is rule]
-        if not broken:
-            yield JunitCase(classname, rule.id)
-            continue
-        text = "\n".join(visible(f"{it.severity.value}: {where(it)}{it.sentence}") for it in broken)
-        message = f"{len(broken)}: {rule.title}"
-        yield JunitCase(classname, rule.id, "failure", message, text, broken[0].severity.value)
-    for item, why in report.selection.accepted:
-        name = f"{item.rule.id}: {where(item)}{item.sentence}"
-        yield JunitCase("irsa.accepted", name, "skipped", f"{why.reason} (until {why.until})")
-    for text in filter(None, (str(report.error or report.scope.nothing), *report.unchecked)):
-        yield JunitCase("irsa.read", text, "error", text)
-
-
-def as_sarif(report: RiskReport) -> str:
-    """SARIF: a result for each risk; accepted ones are suppressed."""
-    results = [_result(item) for item in report.selection.shown]
-    for item, why in report.selection.accepted:
-        suppression = {"kind": "external", "status": "accepted", "justification": visible(why.reason)}
-        results.append({**_result(item), "suppressions": [suppression]})
-    facts = {"summary": report.selection.summary, "scope": report.scope.to_json()}
-    return sarif_text(
-        f"irsa audit {__version__}", map(_rule, RULES.values()), results, report, report.notes, facts
-    )
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {
-        "id": rule.id,
-        "name": f"Audit{rule.id.title().replace('-', '')}",
-        "shortDescription": {"text": rule.title},
-        "fullDescription": {"text": rule.reason},
-        "help": {"text": f"{rule.reason} To fix: {rule.fix}."},
-        "helpUri": rule.source,
-        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
-        "properties": {"security-severity": _SCORES[rule.severity], "tags": ["security", rule.area.value]},
-    }
-
-
-_IDS = list(RULES)
-
-
-def _result(item: Risk) -> dict[str, Any]:
-    # The role or subject; the place is in the locations.
-    subject = item.place.subject if item.place else ""
-    whose = where(item) if item.place is None else f"{subject}: " if subject else ""
-    return {
-        "ruleId": item.rule.id,
-        "ruleIndex": _IDS.index(item.rule.id),
-        "level": _LEVELS[item.severity],
-        "message": {"text": visible(f"{whose}{item.sentence}. To fix: {item.suggestion}")},
-        "locations": [_location(item)],
-        "partialFingerprints": {"irsaRisk/v2": fingerprint(item)},
-        "properties": {"security-severity": _SCORES[item.severity]},
-    }
-
-
-def _location(item: Risk) -> dict[str, Any]:
-    """The place in a file, or the object's name in an account."""
-    if item.place is None:
-        return location(_place(item), visible(item.role or item.statement))
-    region = {"startLine": item.place.line, "startColumn": item.place.column}
-    name = item.role or item.place.subject or item.statement
-    file = item.place.file  # As a URI, relative to the current folder.
-    uri = quote(file.removeprefix("./").encode("utf-8", "surrogateescape"))
-    return location(f"file://{uri}" if file.startswith("/") else uri, visible(name), region)
-
-
-def _place(item: Risk) -> str:
-    """A path for an object without characters that need escapes in a URI."""
-    if item.role:
-        parts = item.role.split(":")
-        name = f"iam/{parts[4] if len(parts) > 5 else ''}/{parts[-1]}"
-    else:
-        name = f"clusters/{item.cluster or 'none'}/{item.account or item.statement}"
-    return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "/._-") else "_" for sign in name)
-
-
-def show_report(report: RiskReport, lines: Iterable[str], form: str) -> None:
-    """Print a report in a form (`lines` are its text), its notes and its errors."""
-    for error in report.unread:
-        show_error(error)
-    if form in RISKS:
-        click.echo(pkgutil.resolve_name(RISKS[form])(report), nl=False)
-        lines, form = (), "text"
-    show_reading(report, lines, form, report.notes[len(report.problems) :])
+def deliver_risks(report: RiskReport, lines: Iterable[str], speaking: Speaking) -> int:
+    """Print a report in a form (`lines` are its text), its notes and its errors; returns the exit code."""
+    unread = [Message(line) for error in report.unread for line in told(error)]
+    page = page_of_reading((*unread, *lines), report.error, report.notes[len(report.problems) :])
+    if speaking.output != "text":
+        page = replace(page, messages=(*unread, *page.messages))
+    forms = {**RISKS, "html": "irsa_cli.cli.output.audit_page:as_html"}
+    return deliver(report, speaking, replace(page, forms=forms), of_risks)

@@ -1,4 +1,7 @@
-"""Describe one binding: its status, the ServiceAccount, its role, trust, pods."""
+"""Describe one binding: its status, the ServiceAccount, its role, trust, pods.
+
+A page of its own: `describe-sa` has no report, because it describes and finds nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ from irsa_cli.core.policies.policy import as_list
 _WIDTH = 13
 _NONE = "none"
 _UNREAD = "not readable"
+Rows = Iterator[tuple[str, str | list[str]]]
+"""Names and their values: a row for each value, the name before the first."""
 
 
 def lines(found: Description) -> Iterator[str]:
@@ -30,15 +35,13 @@ def lines(found: Description) -> Iterator[str]:
     if binding.reason:
         yield f"  {binding.reason}"
     yield from (f"  next: {step}" for step in binding.next_steps)
-    yield from _account(found)
-    yield from _role(found)
-    yield from _trust(found)
-    for number, item in enumerate(binding.wide):
-        if not number:
-            yield "Warnings"
-        yield from _rows(item.severity.value, (item.sentence, item.suggestion, item.explained_by))
-    yield from _target(found)
-    yield from _pod_identity(found)
+    yield from _block("ServiceAccount", _account(found))
+    yield from _block("Role", _role(found))
+    yield from _block("Trust", _trust(found))
+    warnings = ((it.severity.value, [it.sentence, it.suggestion, it.explained_by]) for it in binding.wide)
+    yield from _block("Warnings", warnings)
+    yield from _block("Target", _target(found))
+    yield from _block("EKS Pod Identity", _pod_identity(found))
     yield from _pods(found)
     yield "In Kubernetes"
     yield from (f"  {line}" for line in may_lines(found.kubernetes))
@@ -47,14 +50,13 @@ def lines(found: Description) -> Iterator[str]:
     yield from (f"  {line}" for line in taker_lines(found.kubernetes, binding.full_name, roles))
 
 
-def _row(name: str, value: str) -> str:
-    return f"  {name:<{_WIDTH}}  {value}".rstrip()
-
-
-def _rows(name: str, values: Iterable[str]) -> Iterator[str]:
-    """A row for each value, the name before the first; `none` if there is none."""
-    for number, value in enumerate(list(values) or [_NONE]):
-        yield _row(name if number == 0 else "", value)
+def _block(title: str, rows: Iterable[tuple[str, str | list[str]]]) -> Iterator[str]:
+    """Rows under a title; `none` for a name without values, nothing without rows."""
+    for number, (name, values) in enumerate(rows):
+        if number == 0:
+            yield title
+        for place, value in enumerate([values] if isinstance(values, str) else values or [_NONE]):
+            yield f"  {'' if place else name:<{_WIDTH}}  {value}".rstrip()
 
 
 def _pairs(values: Mapping[str, str]) -> list[str]:
@@ -65,102 +67,87 @@ def _time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "not known"
 
 
-def _account(found: Description) -> Iterator[str]:
+def _account(found: Description) -> Rows:
     account, injection = found.account, found.injection
-    yield "ServiceAccount"
-    yield _row("created by", f"{found.binding.account_maker}, {_time(account.created)}")
-    yield _row("annotated", _time(account.annotated))
-    yield from _rows("annotations", _pairs(account.annotations))
-    yield from _rows("labels", _pairs(account.labels))
+    yield "created by", f"{found.binding.account_maker}, {_time(account.created)}"
+    yield "annotated", _time(account.annotated)
+    yield "annotations", _pairs(account.annotations)
+    yield "labels", _pairs(account.labels)
     if found.binding.by != "pod-identity":
-        yield _row("token", f"for {injection.audience}, {injection.token_seconds} s")
+        yield "token", f"for {injection.audience}, {injection.token_seconds} s"
 
 
-def _role(found: Description) -> Iterator[str]:
-    yield "Role"
-    yield _row("arn", found.binding.role_arn)
+def _role(found: Description) -> Rows:
+    yield "arn", found.binding.role_arn
     role, state = found.binding.role, found.state
     if not isinstance(role, BoundRole) or state is None:
         return
-    yield _row("created by", f"{found.binding.role_maker}, {_time(role.created)}")
-    yield _row("description", state.description or _NONE)
-    yield _row(
-        "last used", f"{_time(role.last_used)} {found.used_in}" if role.last_used else "not in 400 days"
-    )
-    yield _row("session", f"{state.max_session_duration} s at most")
-    yield from _rows("tags", _pairs(state.tags))
-    yield from _policies("boundary", (found.boundary,) if found.boundary else ())
-    if isinstance(found.policies, Unreadable):
-        yield _row("policies", _UNREAD)
-    else:
-        yield from _policies("policies", found.policies)
+    yield "created by", f"{found.binding.role_maker}, {_time(role.created)}"
+    yield "description", state.description or _NONE
+    yield "last used", f"{_time(role.last_used)} {found.used_in}" if role.last_used else "not in 400 days"
+    yield "session", f"{state.max_session_duration} s at most"
+    yield "tags", _pairs(state.tags)
+    yield "boundary", _policies((found.boundary,) if found.boundary else ())
+    yield "policies", _UNREAD if isinstance(found.policies, Unreadable) else _policies(found.policies)
 
 
-def _target(found: Description) -> Iterator[str]:
+def _target(found: Description) -> Rows:
     target = found.target
     if target is None:
         return
-    yield "Target"
-    yield _row("arn", target.role_arn or _NONE)
-    yield _row("external id", target.external_id or _NONE)
-    for what, _, text in target.checks:
-        yield _row(what, text)
-    yield _row("ConfigMap", target.config_map or _NONE)
-    yield from _rows("AWS config", target.config.splitlines())
+    yield "arn", target.role_arn or _NONE
+    yield "external id", target.external_id or _NONE
+    yield from ((what, text) for what, _, text in target.checks)
+    yield "ConfigMap", target.config_map or _NONE
+    yield "AWS config", target.config.splitlines()
 
 
 _AGENT = {True: "runs", False: "missing"}
 _NEW = {"web-identity": "IRSA", "pod-identity": "EKS Pod Identity"}
 
 
-def _pod_identity(found: Description) -> Iterator[str]:
+def _pod_identity(found: Description) -> Rows:
     binding, given = found.binding, found.binding.association
     if not isinstance(given, Association):
         return
-    yield "EKS Pod Identity"
-    yield _row("association", given.id)
-    yield _row("role", given.role_arn or _UNREAD)
+    yield "association", given.id
+    yield "role", given.role_arn or _UNREAD
     if given.target_role_arn:
-        yield _row("target role", f"{given.target_role_arn}, external ID {given.external_id}")
-    yield _row("session", f"tags {'off' if given.without_tags else 'on'}")
-    if given.session_policy:
-        yield _row("", "limited by a session policy")
+        yield "target role", f"{given.target_role_arn}, external ID {given.external_id}"
+    limited = ["limited by a session policy"] if given.session_policy else []
+    yield "session", [f"tags {'off' if given.without_tags else 'on'}", *limited]
     if given.owner:
-        yield _row("owner", given.owner)
-    yield from _rows("tags", _pairs(given.tags))
-    yield _row("agent", _UNREAD if isinstance(binding.agent, Unreadable) else _AGENT[bool(binding.agent)])
-    yield _row("new pods", f"use {_NEW[binding.new_pods]}")
+        yield "owner", given.owner
+    yield "tags", _pairs(given.tags)
+    yield "agent", _UNREAD if isinstance(binding.agent, Unreadable) else _AGENT[bool(binding.agent)]
+    yield "new pods", f"use {_NEW[binding.new_pods]}"
 
 
-def _policies(name: str, policies: tuple[Policy, ...]) -> Iterator[str]:
-    if not policies:
-        yield _row(name, _NONE)
-    for number, policy in enumerate(policies):
-        yield _row(name if number == 0 else "", policy.arn or f"{policy.name} (inline)")
+def _policies(policies: Iterable[Policy]) -> list[str]:
+    found = []
+    for policy in policies:
+        found.append(policy.arn or f"{policy.name} (inline)")
         if isinstance(policy.document, Unreadable):
-            yield _row("", f"  {_UNREAD}")
+            found.append(f"  {_UNREAD}")
         elif policy.document is not None:
-            yield from (_row("", f"  {line}") for line in json.dumps(policy.document, indent=2).splitlines())
+            found += [f"  {line}" for line in json.dumps(policy.document, indent=2).splitlines()]
+    return found
 
 
-def _trust(found: Description) -> Iterator[str]:
+def _trust(found: Description) -> Rows:
     if found.binding.by == "pod-identity":
         return
-    yield "Trust"
-    provider = found.provider
+    provider, explanation, role = found.provider, found.binding.explanation, found.binding.role
     if isinstance(provider, ProviderState):
-        yield _row("provider", f"accepts {', '.join(provider.audiences) or 'no audience'}")
+        yield "provider", f"accepts {', '.join(provider.audiences) or 'no audience'}"
     else:
-        yield _row("provider", _NONE if provider is None else _UNREAD)
-    explanation = found.binding.explanation
-    role = found.binding.role
+        yield "provider", _NONE if provider is None else _UNREAD
     if explanation is None or not isinstance(role, BoundRole):
         return
     statements = as_list(role.trust.get("Statement", []))
     for verdict in explanation.verdicts:
-        yield _row(verdict.name, verdict.means)
-        if verdict.failure is None:
-            yield from (_row("", f"  {line}") for line in _conditions(statements[verdict.index]))
+        conditions = [] if verdict.failure else _conditions(statements[verdict.index])
+        yield verdict.name, [verdict.means, *(f"  {line}" for line in conditions)]
 
 
 def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:

@@ -1,9 +1,11 @@
-"""A diagnosis as text: problems with evidence and fix, unknowns, passed checks."""
+"""A diagnosis as text and as a report: problems with evidence and fix, unknowns, passed checks."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
+from irsa_cli.cli.output.of_results import facts_of, failure
+from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
 from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
@@ -52,7 +54,8 @@ def _head(account: Examined) -> str:
 def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]:
     found = tuple(findings)
     for item in having(found, Verdict.PROBLEM):
-        yield from _problem(item)
+        yield f"{_MARKS[Verdict.PROBLEM]} {item.cause.id}: {item.cause.title}"
+        yield from (_row(*fact) for fact in (("why", item.judgement.text), *_facts(item)))
     untold = having(found, Verdict.UNKNOWN)
     # Unknowns that follow from a problem are no news.
     has_problems = bool(having(found, Verdict.PROBLEM)) and not everything
@@ -68,23 +71,23 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
         yield f"{_MARKS[Verdict.OK]} {plural(len(good), 'check')} passed (-v shows them)"
 
 
-def _problem(finding: Finding) -> Iterator[str]:
-    cause, judgement = finding.cause, finding.judgement
-    yield f"{_MARKS[Verdict.PROBLEM]} {cause.id}: {cause.title}"
-    yield _row("why", judgement.text)
-    for name, value in judgement.evidence:
-        yield _row(name, value)
-    yield _row("checked", cause.looks_at)
+def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
+    """The evidence and the fix, by name."""
+    yield from finding.judgement.evidence
+    yield "checked", finding.cause.looks_at
     yield from _fix(finding)
-    yield _row("source", cause.source)
+    yield "source", finding.cause.source
 
 
-def _fix(finding: Finding) -> Iterator[str]:
-    judgement = finding.judgement
-    label = judgement.proposal.label if judgement.proposal else ""
-    for number, text in enumerate(judgement.fix.splitlines()):
-        yield _row(label if number == 0 else "", text)
-    yield _row("remedy", finding.cause.remedy)
+def _fix(finding: Finding) -> Iterator[tuple[str, str]]:
+    """The fix, under a label with its first line; then what else to do."""
+    for number, text in enumerate(finding.judgement.fix.splitlines()):
+        yield _label(finding) if number == 0 else "", text
+    yield "remedy", finding.cause.remedy
+
+
+def _label(finding: Finding) -> str:
+    return finding.judgement.proposal.label if finding.judgement.proposal else ""
 
 
 def _row(name: str, value: str) -> str:
@@ -129,7 +132,7 @@ def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
         return
     first = wrong.problems[0]
     yield f"Begin with {wrong.full_name}: {first.cause.title}"
-    yield from _fix(first)
+    yield from (_row(*fact) for fact in _fix(first))
 
 
 def verdict_line(diagnosis: Diagnosis) -> str:
@@ -203,6 +206,53 @@ def _look(diagnosis: Diagnosis) -> str:
         if item.cause.id == NO_RUNNING_POD and name == "to see"
     ]
     return f" To see more: {visible(commands[0])}" if commands else ""
+
+
+def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
+    """The report of `doctor`: problems with evidence and fix, then unknowns."""
+    entries = list(failure(diagnosis.error, title))
+    good = 0
+    if diagnosis.account is not None:
+        entries.append(_examined(diagnosis.account, diagnosis.findings))
+    elif diagnosis.error is None:
+        entries.append(_examined(Examined("", "", findings=diagnosis.findings), diagnosis.findings))
+        found = [_examined(item, item.findings) for item in diagnosis.accounts]
+        entries += [entry for entry in found if entry.rank is not Rank.GOOD]
+        good = sum(entry.rank is Rank.GOOD for entry in found)
+    verdict = verdict_line(diagnosis) if diagnosis.error is None else "nothing could be read"
+    return PipelineReport(
+        title,
+        verdict.removesuffix("."),
+        {Verdict.OK: True, Verdict.PROBLEM: False}.get(diagnosis.verdict),
+        int(diagnosis.exit_code),
+        facts_of(diagnosis.cluster),
+        tuple(entry for entry in entries if entry.lines or entry.message),
+        (f"{plural(good, 'ServiceAccount')} without problems",) if good else (),
+        diagnosis.notes,
+        diagnosis.unread,
+    )
+
+
+def _examined(account: Examined, findings: tuple[Finding, ...]) -> Entry:
+    unknown = _by_reason(having(findings, Verdict.UNKNOWN))
+    lines = [
+        *map(_line, having(findings, Verdict.PROBLEM)),
+        *(
+            Line(f"{reason} ({_named(items, everything=True)})", Rank.OPEN, "unknown")
+            for reason, items in unknown.items()
+        ),
+    ]
+    problems = any(line.rank is Rank.FAILED for line in lines)
+    rank = Rank.FAILED if problems else Rank.OPEN if account.undecided else Rank.GOOD
+    state = {Rank.FAILED: "problem", Rank.OPEN: "unknown"}.get(rank, "in order")
+    return Entry(account.full_name if account.name else "cluster", state, rank, tuple(lines))
+
+
+def _line(item: Finding) -> Line:
+    facts = tuple(f"{name or _label(item)}: {value}" for name, value in _facts(item))
+    more = Document(f"{item.cause.id}: evidence and fix", facts)
+    text = f"{item.cause.title.removesuffix('.')}: {item.judgement.text}"
+    return Line(text, Rank.FAILED, "problem", item.cause.id, documents=(more,), level=Level.ERROR)
 
 
 def explanation(cause: Cause) -> Iterator[str]:

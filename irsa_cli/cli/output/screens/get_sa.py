@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 import click
 
+from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.terminal.wording import age
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.marks.makers import UNKNOWN
@@ -15,7 +16,7 @@ from irsa_cli.core.values.shown import visible
 
 NOTHING = "-"
 _HEAD = ("NAMESPACE", "NAME", "ROLE", "BY", "OWNER", "POLICIES", "AGE", "STATUS")
-SPARE = ("POLICIES", "OWNER", "AGE")
+_SPARE = ("POLICIES", "OWNER", "AGE")
 """Columns that a terminal with little room does not show, the first first."""
 _WIDE = (
     "NAMESPACE", "NAME", "ROLE", "BY", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE",
@@ -31,8 +32,8 @@ _COLOURS = {
 }
 
 
-def table(bindings: Sequence[ListedBinding], *, wide: bool) -> tuple[Sequence[str], list[list[str]]]:
-    """The head and the safe cells of the rows; the status has its colour and, if `wide`, its reason.
+def table(bindings: Sequence[ListedBinding], *, wide: bool) -> Table:
+    """The status has its colour and, if `wide`, its reason.
 
     The column BY is only in a table of which some have their role otherwise than by IRSA.
     """
@@ -44,7 +45,7 @@ def table(bindings: Sequence[ListedBinding], *, wide: bool) -> tuple[Sequence[st
         status = click.style(item.status.value, fg=_COLOURS.get(item.status, "red"))
         why = [visible(reason_of(item))] if wide else []
         rows.append([*(visible(found[name]) for name in head[:-1]), ": ".join(filter(None, (status, *why)))])
-    return head, rows
+    return Table(head, rows, () if wide else _SPARE)
 
 
 def reason_of(item: ListedBinding) -> str:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from irsa_cli.cli.output.of_results import WORDS
-from irsa_cli.cli.output.plan_text import change_lines, plan_lines
-from irsa_cli.cli.output.table import show_table
-from irsa_cli.cli.output.text import messages, show_document
+from irsa_cli.cli.output.plan_text import change_lines
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.table import Table
+from irsa_cli.cli.output.text import Message, Page, Part, page_of
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import age, mark, put, say
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
+from irsa_cli.cli.terminal.wording import age, mark
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import visible
@@ -28,25 +27,22 @@ if TYPE_CHECKING:
 _WORDS = {**WORDS, Ended.PLANNED: "nothing was changed (dry run)", Ended.UNCHANGED: "nothing to do"}
 
 
-def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
-    """Print the outcome of each transaction; errors on standard error."""
-    if output != "text":
-        show_document(done.envelope(), output)
+def recoveries_page(done: Recoveries, speaking: Speaking) -> Page:
+    """The outcome of each transaction, with what went wrong below it."""
+    parts: list[Part] = []
     for result in done.items:
-        if output == "text":
-            restored = any(item.state == "undone" and item.change.after is None for item in result.changes)
-            end = ": restored what it had deleted or detached" if restored else ""
-            say(f"{_named(result)}  {_WORDS[result.ended]}{end if result.ended is Ended.ROLLED_BACK else ''}")
-            for line in plan_lines(result, whole=verbose) if result.ended is Ended.PLANNED else ():
-                put(f"  {line}")
-        if not quiet or result.error is not None or result.left:
-            for line in messages(result):
-                put(f"  {line}", err=True)
-    if output == "text":
-        for skipped in done.skipped:
-            say(f"{skipped.transaction}  skipped: {skipped.why}")
-        if not done.items and not done.skipped:
-            click.echo("There is nothing to recover.")
+        restored = any(item.state == "undone" and item.change.after is None for item in result.changes)
+        end = ": restored what it had deleted or detached" if restored else ""
+        end = end if result.ended is Ended.ROLLED_BACK else ""
+        page = page_of(result, quiet=speaking.quiet, verbose=speaking.verbose)
+        parts.append(visible(f"{_named(result)}  {_WORDS[result.ended]}{end}"))
+        parts += [f"  {line}" for line in page.parts if result.ended is Ended.PLANNED]
+        parts += [Message(f"  {line}") for line in page.messages]
+    parts += [visible(f"{skipped.transaction}  skipped: {skipped.why}") for skipped in done.skipped]
+    if not parts:
+        parts.append("There is nothing to recover.")
+    only_told = [part for part in parts if isinstance(part, Message)]
+    return Page(parts) if speaking.output == "text" else Page((), only_told)
 
 
 def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
@@ -70,28 +66,18 @@ def _named(result: Result) -> str:
     )
 
 
-def show_found(found: Found, output: str) -> int:
-    """Print the leftovers of runs in a cluster; returns the exit code."""
-    if output != "text":
-        show_document(found.envelope(), output)
-        return 0
-    for leftovers in found.leftovers:
-        for line in _lines(found, leftovers):
-            say(line)
-    name = found.cluster.name
-    if not found.leftovers:
-        click.echo(f"No run is unfinished in {name}.")
-    for leftovers in found.leftovers:
-        if not found.why_not(leftovers):
-            say("Next:", err=True)
-            is_eks = found.cluster.arn.startswith("arn:")
-            other = {"--issuer-url": found.cluster.issuer, "--account": found.cluster.account}
-            options = {"-c": name, "-r": found.cluster.region} if is_eks else other
-            where = shlex.join(text for pair in options.items() for text in pair)
-            step = f"irsa recover {leftovers.transaction} {where}"
-            say(f"  {step}  # rolls it back; or --all", err=True)
-            break
-    return 0
+def found_page(found: Found) -> Page:
+    """The leftovers of runs in a cluster, and how to roll the first back."""
+    name, is_eks = found.cluster.name, found.cluster.arn.startswith("arn:")
+    parts: list[Part] = [visible(line) for item in found.leftovers for line in _lines(found, item)]
+    first = next((item for item in found.leftovers if not found.why_not(item)), None)
+    if first is not None:
+        other = {"--issuer-url": found.cluster.issuer, "--account": found.cluster.account}
+        options = {"-c": name, "-r": found.cluster.region} if is_eks else other
+        where = shlex.join(text for pair in options.items() for text in pair)
+        step = f"  irsa recover {first.transaction} {where}  # rolls it back; or --all"
+        parts += [Message("Next:"), Message(visible(step))]
+    return Page(parts or [f"No run is unfinished in {name}."])
 
 
 def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
@@ -118,50 +104,18 @@ _UNREAD = {True: click.style("refused", fg="red"), False: click.style("unreadabl
 _STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"}
 
 
-def show_stories(
-    found: Journals, output: str, *, none: str, headers: bool = True, exit_code: int = 0
-) -> None:
-    """Print transactions from journals, or `none`; unreadable ones are errors if the command fails."""
-    stories, unreadable = found.stories, found.unreadable
-    if output != "text":
-        show_document(_envelope(found, exit_code), output)
-        return
+def stories_page(found: Journals, *, none: str, headers: bool) -> Page:
+    """Transactions from journals, or `none`."""
     unread = [
         [visible(name), _age_of(name), _UNREAD[isinstance(error, Refused)], "?", "?", visible(str(error))]
-        for name, error in unreadable.items()
-    ]
-    show_table(
-        _STORIES if headers else (),
-        [*unread, *(_story_row(found, story) for story in stories)],
-    )
-    for error in unreadable.values():
-        for step in error.next_steps if isinstance(error, Refused) else ():
-            say(f"  {step}", err=True)
-    if not stories and not unreadable:
-        click.echo(none)
-
-
-def _envelope(found: Journals, exit_code: int) -> Envelope:
-    errors = list(found.unreadable.values()) if exit_code else []
-    # The lock is that of an unfinished run; None without one, or if it is unknown.
-    locks = [found.locks.get(story.transaction) for story in found.stories]
-    items: list[dict[str, Any]] = [
-        {**story.to_json(), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
-        for story, lock in zip(found.stories, locks, strict=True)
-    ]
-    unreadable = [
-        {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
         for name, error in found.unreadable.items()
     ]
-    return Envelope(
-        DocumentKind.TRANSACTIONS,
-        ReadOutcome.of(errors[0] if errors else None),
-        exit_code,
-        items=items,
-        summary=Counter(item["outcome"] for item in items),
-        errors=[ItemError(error) for error in errors],
-        facts={"unreadable": unreadable},
-    )
+    rows = [*unread, *(_story_row(found, story) for story in found.stories)]
+    steps = [
+        step for error in found.unreadable.values() if isinstance(error, Refused) for step in error.next_steps
+    ]
+    parts: list[Part] = [Table(_STORIES, rows, headless=not headers)] if rows else [none]
+    return Page([*parts, *(Message(visible(f"  {step}")) for step in steps)])
 
 
 def _story_row(found: Journals, story: Story) -> list[str]:

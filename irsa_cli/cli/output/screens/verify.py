@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-import click
-
-from irsa_cli.cli.output.reports.junit_sarif import JunitCase, add_suite, xml_text
-from irsa_cli.cli.output.text import show_document, warnings
-from irsa_cli.cli.terminal.wording import say
+from irsa_cli.cli.output.of_results import facts_of, failure, warning_lines
+from irsa_cli.cli.output.reports.junit import JunitCase, add_suite, xml_text
+from irsa_cli.cli.output.reports.model import Entry, Level, Line, PipelineReport, Rank
+from irsa_cli.cli.output.text import warnings
 from irsa_cli.core.results.steps import Name, StepStatus
 from irsa_cli.core.results.verification import (
     DECIDING,
@@ -32,22 +31,23 @@ TITLES = {
     Name.PODS: "+ Pods",
 }
 _MARKS = {StepStatus.OK: "✓", StepStatus.FAILED: "✗", StepStatus.NOT_CHECKED: "?"}
-_AS_STATUS = {
-    VerificationOutcome.VERIFIED: StepStatus.OK,
-    VerificationOutcome.FAILED: StepStatus.FAILED,
-    VerificationOutcome.UNDETERMINED: StepStatus.NOT_CHECKED,
+_OUTCOMES = {
+    VerificationOutcome.VERIFIED: ("✓", Rank.GOOD, None),
+    VerificationOutcome.FAILED: ("✗", Rank.FAILED, Level.ERROR),
+    VerificationOutcome.UNDETERMINED: ("?", Rank.OPEN, Level.WARNING),
+}
+_STATUS = {
+    StepStatus.OK: (Rank.GOOD, "ok"),
+    StepStatus.FAILED: (Rank.FAILED, "failed"),
+    StepStatus.NOT_CHECKED: (Rank.OPEN, "not checked"),
 }
 _WIDTH = 13
+JUNIT = {"junit": f"{__name__}:junit"}
 
 
-def show(report: VerificationReport, output: str) -> None:
-    if output == "junit":
-        click.echo(junit(report), nl=False)
-    elif output == "text":
-        for line in _many(report) if report.many else _one(report):
-            say(line)
-    else:
-        show_document(report.envelope(), output)
+def lines(report: VerificationReport) -> Iterator[str]:
+    """The steps of one ServiceAccount, or a line for each of many."""
+    yield from map(visible, _many(report) if report.many else _one(report))
 
 
 def _one(report: VerificationReport) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
     width = max((len(item.full_name) for item in report.items), default=0)
     for item in report.items:
         tail = item.role_arn if item.outcome is VerificationOutcome.VERIFIED else item.problem
-        mark = _MARKS[_AS_STATUS[item.outcome]]
+        mark = _OUTCOMES[item.outcome][0]
         yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
         yield from (f"      Note: {note}" for note in item.notes)
         yield from warnings(item.warnings, "      ")
@@ -103,6 +103,52 @@ def _many(report: VerificationReport) -> Iterator[str]:
     yield from filter(None, (report.scope.nothing,))
     if report.count(VerificationOutcome.VERIFIED):
         yield f"Verified: a token is exchanged for the role. {_sentence(unchecked(report.look))}"
+
+
+def of_verification(report: VerificationReport, title: str) -> PipelineReport:
+    """The report of `verify`: all steps of one ServiceAccount, or the problems of many."""
+    counts = [f"{number} {it.value}" for it in VerificationOutcome if (number := report.count(it))]
+    entries = [_verified(item, all_steps=not report.many) for item in report.items]
+    good = report.count(VerificationOutcome.VERIFIED) if report.many else 0
+    if report.many:
+        entries = [entry for entry in entries if entry.rank is not Rank.GOOD or entry.lines]
+    looked = [unchecked(report.look)] if report.look and report.count(VerificationOutcome.VERIFIED) else []
+    notes = [*report.notes, *(f"{it.full_name}: {note}" for it in report.items for note in it.notes), *looked]
+    return PipelineReport(
+        title,
+        ", ".join(counts) or ("not begun" if report.error else "no ServiceAccount has a role"),
+        {VerificationOutcome.VERIFIED: True, VerificationOutcome.FAILED: False}.get(report.outcome),
+        int(report.exit_code),
+        facts_of(report.cluster),
+        (*failure(report.error, "/".join(filter(None, report.asked)) or title), *entries),
+        (f"{good} verified",) if good else (),
+        tuple(notes),
+    )
+
+
+def _verified(item: Verification, *, all_steps: bool) -> Entry:
+    _, rank, level = _OUTCOMES[item.outcome]
+    lines = [
+        _line(check.text, check.status, f"{step.name.value}: {check.what}")
+        for step in item.steps
+        for check in step.checks
+        if all_steps
+        or (check.status is not StepStatus.OK and item.outcome is not VerificationOutcome.VERIFIED)
+    ]
+    lines += [
+        _line(found.text, found.status, f"{found.what} {found.resource}".strip())
+        for found in item.permissions
+        if all_steps or found.status is not StepStatus.OK
+    ]
+    lines += warning_lines(item.warnings)
+    advice = tuple(dict.fromkeys(text for step in item.steps for text in step.advice))
+    sentence = item.problem or item.proved
+    message = (*((sentence,) if sentence else ()), *(f"> {text}" for text in advice))
+    return Entry(item.full_name, item.outcome.value, rank, tuple(lines), message, level)
+
+
+def _line(text: str, status: StepStatus, about: str) -> Line:
+    return Line(text, *_STATUS[status], about)
 
 
 def junit(report: VerificationReport) -> str:
@@ -115,21 +161,14 @@ def junit(report: VerificationReport) -> str:
     for item in report.items:
         suite = add_suite(root, item.full_name, list(_cases(item, f"{report.cluster_name}.{item.full_name}")))
         suite.set("time", f"{item.seconds:.3f}")
-        if summary := list(_summary_lines(item)):
+        proofs = [item.proved, unchecked(item.look)] if item.proved else []
+        if summary := [*proofs, *item.notes]:
             ElementTree.SubElement(suite, "system-out").text = "\n".join(map(visible, summary))
     if problem := str(report.error or report.scope.nothing):
         name = report.asked[1] or report.cluster_name or "irsa verify"
         classname = f"{report.cluster_name or 'irsa'}.{name}"
         add_suite(root, name, [JunitCase(classname, "run", "error", problem)])
     return xml_text(root)
-
-
-def _summary_lines(item: Verification) -> Iterator[str]:
-    """Proofs, parts that were not checked, and notes."""
-    if item.proved:
-        yield item.proved
-        yield unchecked(item.look)
-    yield from item.notes
 
 
 _ELEMENTS = {StepStatus.OK: "", StepStatus.FAILED: "failure", StepStatus.NOT_CHECKED: "skipped"}

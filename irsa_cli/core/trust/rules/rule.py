@@ -61,15 +61,15 @@ def some(names: Sequence[str], between: str = ", ") -> str:
 
 @dataclass(frozen=True)
 class FilePlace:
-    """A place in a file, counted from 1; `subject` is the resource or object there."""
+    """A place in a file, counted from 1 (0 is unknown); `subject` is the resource or object there."""
 
     file: str
-    line: int
-    column: int
+    line: int = 0
+    column: int = 0
     subject: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
 
 
 @dataclass(frozen=True)
