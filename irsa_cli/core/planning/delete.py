@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.changes import account_changes, removal
-from irsa_cli.core.binding.current import Bound, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, marks_there
 from irsa_cli.core.objects.aws import Association

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from irsa_cli.core.binding import likely_makers
-from irsa_cli.core.binding.current import Bound, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.marks.notes import KEYS_ANNOTATION

@@ -15,8 +15,10 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.planning.converge import converge, trust_notes
 from irsa_cli.core.planning.create import satisfies
+from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
@@ -38,7 +40,7 @@ from irsa_cli.usecases.locks.locks import Locks, LocksAhead, binding_lock, take_
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
-from irsa_cli.usecases.write.reconcile import Work, is_abandoned
+from irsa_cli.usecases.write.reconcile import Work
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 
@@ -375,3 +377,18 @@ def _raising(error: Exception) -> Callable[[], Result]:
         raise error
 
     return work
+
+
+ABANDONED_SECONDS = 900.0
+"""A role that was left incomplete by a run that began so long ago may be taken over, whatever it was for."""
+
+
+def is_abandoned(current: CurrentState) -> bool:
+    """Whether the run that created the role is too old to be alive; an unknown run is not."""
+    if current.role is None:
+        return False
+    mark = current.role.state.tags.get(TRANSACTION_TAG, "")
+    starts = began(mark)
+    if mark and not starts:
+        return False
+    return all(time.time() - start.timestamp() > ABANDONED_SECONDS for start in starts)

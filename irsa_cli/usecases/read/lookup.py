@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.aws import bindings, listing
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.current import Bound, CurrentRole, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection

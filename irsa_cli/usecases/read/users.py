@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
-from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import KINDS, workload

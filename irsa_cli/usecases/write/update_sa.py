@@ -25,6 +25,7 @@ from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
@@ -39,7 +40,7 @@ from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing,
 from irsa_cli.usecases.read.pod_identity_support import notes_of_support, support_of
 from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.gate import verify
-from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved_update
+from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved
 
 
 @dataclass(frozen=True)
@@ -288,3 +289,11 @@ def _read_chains(
         maps = list(pool.map(lambda name: observe.named_config_maps(connection, namespace, name), names))
     found = {name: item for part in maps for name, item in part.items()}
     return planning.FoundChain(left.result(), next(iter(after.result().values()), None), found)
+
+
+def resolved_update(connection: Connection, update: Update) -> Update:
+    attach, detach = resolved(connection, update.attach), resolved(connection, update.detach)
+    for arn in {*attach} & {*detach}:
+        raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")
+    exact = None if update.policies is None else resolved(connection, update.policies)
+    return replace(update, attach=attach, detach=detach, policies=exact)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.service_account import _use
 from irsa_cli.core.doctor.commands import edit, restarts
