@@ -19,7 +19,8 @@ from irsa_cli.core.lint.found import (
     is_known,
 )
 from irsa_cli.core.lint.judging import refuses
-from irsa_cli.core.objects.kinds import KINDS, workload
+from irsa_cli.core.objects.kinds import KINDS
+from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.rbac.becoming import AccountTarget, Becoming
 from irsa_cli.core.rbac.evaluation import RbacIndex
 from irsa_cli.core.rbac.objects import (

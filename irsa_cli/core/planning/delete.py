@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.changes import account_changes, removal
+from irsa_cli.core.binding.changes import account_changes
 from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, marks_there
+from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import unreadable
+from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
@@ -232,3 +234,8 @@ def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> Curre
     metadata = {**account.manifest.get("metadata", {}), "annotations": annotations, "labels": labels}
     manifest = {**account.manifest, "metadata": metadata}
     return replace(account, annotations=annotations, labels=labels, manifest=manifest)
+
+
+def marks_there(annotations: Mapping[str, str]) -> list[str]:
+    """The marks that a ServiceAccount bears, also of annotations that are somebody else's by now."""
+    return [mark for mark in MARKS.values() if mark in annotations]

@@ -11,8 +11,9 @@ from pathlib import Path
 from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
 from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.kinds import KINDS, workload
+from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others

@@ -18,8 +18,9 @@ from irsa_cli.core.binding.ownership import check_account, check_over, check_the
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.kinds import ROLLED, Pod, owner_of
+from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.workloads import ROLLED, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning

@@ -9,9 +9,10 @@ from typing import Any
 from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, RoleSummary, VpcEndpoint
 from irsa_cli.core.doctor.reported import PodAnswer
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
-from irsa_cli.core.objects.kinds import Pod, RefusedPod, Volume
+from irsa_cli.core.objects.kinds import Pod, Volume
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.webhooks import Requirement
+from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     COMMIT_TAG,
