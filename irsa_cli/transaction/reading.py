@@ -13,8 +13,7 @@ import contextlib
 import json
 import os
 import stat
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ LARGEST = 64 * 1024 * 1024
 
 def read(path: Path) -> Story:
     """Read a journal; raises `JournalError`. A run with all changes done has committed in any case."""
-    lines = [line for line in _content(path).splitlines() if line.strip()]
+    lines = [line for line in content_of(path).splitlines() if line.strip()]
     header: Any = None
     try:
         header = _parsed(lines[0]) if lines else None
@@ -70,23 +69,7 @@ def read(path: Path) -> Story:
     return story
 
 
-@contextlib.contextmanager
-def reopened(path: Path, story: Story) -> Iterator[Journal]:
-    """The journal, to write on; raises `JournalError` if its process lives, or did when `story` was read."""
-    with contextlib.closing(Journal.reopen(path)) as journal:
-        if read(path) != story:
-            raise JournalError(
-                f"transaction {path.stem} has changed in the meantime", reason="run this again"
-            )
-        yield journal
-
-
-def last_sent(path: Path) -> float:
-    """When (monotonic) a process that died may have sent its last request: not after the last line."""
-    return max(time.monotonic() - max(0.0, time.time() - path.stat().st_mtime), 0.0)
-
-
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """The content of the file; raises `JournalError` if it can't be a journal (a pipe would never end)."""
     try:
         with open(open_own(path), "rb") as stream:
@@ -101,14 +84,6 @@ def _content(path: Path) -> bytes:
     raise JournalError(
         f"{path} is not a journal", reason="it is too large" if is_file else "it is not a file"
     )
-
-
-def never_began(path: Path) -> bool:
-    """Whether an unreadable journal is gone, or lacks a whole header, which is written before any call."""
-    try:
-        return b"\n" not in _content(path)
-    except JournalError as error:
-        return isinstance(error.__cause__, FileNotFoundError)
 
 
 def _parsed(line: bytes) -> Any:

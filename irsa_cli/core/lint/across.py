@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from irsa_cli.core.audit.declared import refused
 from irsa_cli.core.lint.found import (
     Found,
     LintedAccount,
@@ -34,7 +35,6 @@ from irsa_cli.core.rbac.objects import (
     role_of,
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
-from irsa_cli.core.trust.pod_identity import refused
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, some
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from irsa_cli.core.audit.trusts import cluster_providers
 from irsa_cli.core.lint.found import (
     Found,
     Gaps,
@@ -35,7 +36,7 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
-from irsa_cli.core.trust.rules.judge import LARGEST, TrustContext, cluster_providers, judge
+from irsa_cli.core.trust.rules.judge import LARGEST, TrustContext, judge
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look

@@ -28,7 +28,8 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import EKSCTL
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.evaluation import Answer
-from irsa_cli.core.trust.pod_identity import SERVICE, said_to_service, written
+from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.trust.pod_identity import SERVICE, said_to_service
 from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -96,7 +97,7 @@ def _trust_after(desired: DesiredState, role: CurrentRole) -> Document:
 def _pod_statements(desired: DesiredState, role: CurrentRole) -> list[Document]:
     """The statements that irsa wrote for EKS Pod Identity."""
     names = (desired.cluster, desired.namespace, desired.name)
-    return [item for mark in (False, True) for item in written(role.state.trust, *names, marked=mark)]
+    return [item for mark in (False, True) for item in for_service(role.state.trust, *names, marked=mark)]
 
 
 def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:

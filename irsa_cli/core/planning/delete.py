@@ -22,7 +22,7 @@ from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import statement_removals
-from irsa_cli.core.trust.pod_identity import written
+from irsa_cli.core.trust.owned_statements import for_service
 
 OWN_ANNOTATIONS = (
     *states.WEBHOOK_ANNOTATIONS,
@@ -173,7 +173,7 @@ def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
 
 def pod_statements(bound: Bound, role: NamedRole) -> list[Document]:
     """The statements that irsa added to a role of somebody else for EKS Pod Identity."""
-    return written(role.state.trust, bound.cluster, bound.namespace, bound.name, marked=True)
+    return for_service(role.state.trust, bound.cluster, bound.namespace, bound.name, marked=True)
 
 
 def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:

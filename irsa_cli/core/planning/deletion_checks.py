@@ -20,7 +20,8 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.planning.delete import Deletion, pod_statements, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.pod_identity import SERVICE, written
+from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import listed
 
@@ -166,7 +167,7 @@ def other_principals(bound: Bound, role: NamedRole, is_nobody: Callable[[str], b
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
     names = (bound.cluster, bound.namespace, bound.name)
-    given = [item for mark in (True, False) for item in written(role.state.trust, *names, marked=mark)]
+    given = [item for mark in (True, False) for item in for_service(role.state.trust, *names, marked=mark)]
     for item in as_list(role.state.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
         if not isinstance(item, dict) or item.get("Effect") != "Allow":

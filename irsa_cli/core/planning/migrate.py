@@ -22,7 +22,7 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.trust import owned_statements, pod_identity, trust_policy
 from irsa_cli.core.values.errors import Refused
 
 TOKEN_FILE, CREDENTIALS_URI = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
@@ -89,7 +89,7 @@ class CurrentIdentity:
     def in_that_form(self, *, marked: bool) -> list[Document]:
         """The statements in irsa's form for EKS Pod Identity. Without its mark, they can be of others."""
         names = (self.pair.cluster, self.pair.namespace, self.pair.name)
-        return pod_identity.written(self._trust, *names, marked=marked)
+        return owned_statements.for_service(self._trust, *names, marked=marked)
 
     @property
     def _trust(self) -> Document:

@@ -16,12 +16,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.plan.states import TRANSACTION_TAG, TRUST_TAG
+from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
-from irsa_cli.core.trust import restrictions, trust_policy
+from irsa_cli.core.trust import pod_identity, restrictions, trust_policy
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.restrictions import Restriction, demands, widened
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
 
@@ -246,3 +248,15 @@ def audience_replacement(
             reason="a Deny statement applies to it, and a Deny overrides every Allow",
         )
     return item, replaced
+
+
+def for_service(
+    document: Document, cluster: Cluster, namespace: str, name: str, *, marked: bool
+) -> list[Document]:
+    """The statements of irsa for EKS Pod Identity, for this ServiceAccount of this cluster.
+
+    `marked`: only those with its mark. On a role of somebody else, one without is somebody else's.
+    """
+    form = pod_identity.marked_statement if marked else pod_identity.statement
+    wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for tagged in (True, False)]
+    return [item for item in as_list(document.get("Statement", [])) if policy.normalized(item) in wanted]

@@ -132,18 +132,22 @@ class Connection:
         return found
 
 
+Recognizer = Callable[["IAMClient", Cluster, eks.NoCluster], tuple[Cluster, eks.GoneCluster]]
+"""See `irsa_cli.aws.gone.recognize`."""
+
+
 def connect(
     target: Target,
     *,
     kube: bool,
     log: WireLog,
     check: Callable[[AwsSession], None] = lambda aws: None,
-    gone: bool = False,
+    gone: Recognizer | None = None,
     sessions: Callable[..., AwsSession] = AwsSession,
 ) -> Connection:
     """Find the cluster, and open sessions of other accounts in the meantime.
 
-    `check` runs before the first call. `gone`: accept a cluster that no longer exists, if tags prove it.
+    `check` runs before the first call. `gone` accepts a cluster that no longer exists, if tags prove it.
     `sessions` opens the cluster's session (`SharedSessions`). Raises `UnexpectedCluster`.
     """
     project = read_project(Path.cwd())
@@ -184,7 +188,9 @@ CALLER_SECONDS = 2.0
 """How much longer than for the cluster the head waits for the caller: it does without, if STS is slow."""
 
 
-def _connected(target: Target, aws: AwsSession, *, kube: bool, log: WireLog, gone: bool) -> Connection:
+def _connected(
+    target: Target, aws: AwsSession, *, kube: bool, log: WireLog, gone: Recognizer | None
+) -> Connection:
     ways = {way.flag: way for way in (target.role_way, target.target_way) if way is not None}
     for way in ways.values():
         way.check(aws)
@@ -212,9 +218,9 @@ def _connected(target: Target, aws: AwsSession, *, kube: bool, log: WireLog, gon
             if target.tell_region is not None:
                 return _elsewhere(aws, target, opened, kube=kube, log=log)
             # The kubeconfig's cluster exists: account or region are wrong.
-            if not gone or target.kubeconfig or target.context:
+            if gone is None or target.kubeconfig or target.context:
                 raise
-            return _gone(aws, target, opened, error, log=log)
+            return _gone(aws, target, opened, error, gone, log=log)
         check_expected(target, described.cluster)
         found = Connection(aws, target, _at_home(described.cluster, target), described, log, kube)
         return _with_sessions(found, opened)
@@ -279,6 +285,7 @@ def _gone(
     target: Target,
     opened: Mapping[str, Future[AwsSession]],
     error: eks.NoCluster,
+    recognize: Recognizer,
     *,
     log: WireLog,
 ) -> Connection:
@@ -286,7 +293,7 @@ def _gone(
     cluster = _at_home(eks.expected(aws, target.cluster), target)
     check_expected(target, cluster)
     found = _with_sessions(Connection(aws, target, cluster, None, log, asks_cluster=False), opened)
-    found.cluster, found.gone = eks.recognize(found.iam, cluster, error)
+    found.cluster, found.gone = recognize(found.iam, cluster, error)
     return found
 
 

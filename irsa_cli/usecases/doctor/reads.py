@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from irsa_cli.aws import bindings, details, trail
 from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
-from irsa_cli.aws.listing import list_roles
+from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor import reported
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcEndpoint

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from irsa_cli.aws.gone import recognize
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
@@ -65,7 +66,7 @@ def delete_files(
     fleet = Fleet(pace, log, tell, request.parallel, min(CLUSTERS, request.parallel))
 
     def reach(place: targets.Place, listen: WireLog) -> Connection:
-        return connect(place.target, kube=True, log=listen, gone=True, sessions=fleet.sessions)
+        return connect(place.target, kube=True, log=listen, gone=recognize, sessions=fleet.sessions)
 
     where = targets.places(request.configs, request.target, request.selection)
     alone = len(where) == 1 and not request.selection.shard

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from irsa_cli.aws import details, listing
-from irsa_cli.aws.listing import ListedRole
+from irsa_cli.aws import details, iam
+from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
 from irsa_cli.core.inventory.associated import associated
@@ -147,7 +147,7 @@ def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> li
         return []
     cluster, session = connection.cluster, connection.session_of(account) or connection.home
     path = default_role_path(cluster.name)
-    roles = listing.list_roles(session.client("iam"), "/" if scope.everywhere else path).roles
+    roles = iam.list_roles(session.client("iam"), "/" if scope.everywhere else path).roles
     provider = provider_arn(cluster.partition, account, cluster.issuer)
     part = _part_of_subject(scope)
     return [

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.aws import bindings, listing
+from irsa_cli.aws import bindings, iam
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
@@ -122,7 +122,7 @@ class _Finder:
 
     def _searched(self, bound: Bound) -> Bound:
         """With the ServiceAccount's own roles among all of the account, or why they can't be looked for."""
-        listed = unless_denied(lambda: listing.list_roles(self.connection.iam).roles)
+        listed = unless_denied(lambda: iam.list_roles(self.connection.iam).roles)
         if isinstance(listed, Unreadable):
             return replace(bound, unsearched=listed.why)
         # ListRoles shows no tags. irsa's roles have the namespace in their trust policy, or a pattern.

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws.listing import list_roles
+from irsa_cli.aws.iam import list_roles
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import DesiredState

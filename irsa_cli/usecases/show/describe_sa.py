@@ -9,8 +9,7 @@ from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.details import bound_role
-from irsa_cli.aws.iam import managed_policy
-from irsa_cli.aws.listing import FoundRole, find_role
+from irsa_cli.aws.iam import FoundRole, find_role, managed_policy
 from irsa_cli.core.doctor.commands import Makers, makers_of
 from irsa_cli.core.doctor.reported import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.associated import associated

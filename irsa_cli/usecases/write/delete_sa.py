@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from irsa_cli.aws.gone import recognize
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
@@ -72,7 +73,7 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
     Raises `Refused` if nothing exists, if it is in use, or if a run is creating it.
     """
-    connection = connect(request.target, kube=not request.role_only, log=log, gone=True)
+    connection = connect(request.target, kube=not request.role_only, log=log, gone=recognize)
     connection.announce(settings.note)
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.DELETE_SA, when_needed=[lock]) as held:

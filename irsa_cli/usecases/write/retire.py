@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws.listing import list_roles
+from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan

@@ -51,7 +51,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.rules.table import EXAMPLES, RULES
 
 rule, provider = RULES["no-sid"], EXAMPLES["provider"]

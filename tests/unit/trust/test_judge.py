@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import irsa_cli
+from irsa_cli.core.audit.trusts import cluster_providers
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.rules.judge import KnownCluster, TrustContext, can_be_had, cluster_providers, judge
+from irsa_cli.core.trust.rules.judge import KnownCluster, TrustContext, can_be_had, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Area, Rule
 from irsa_cli.core.trust.rules.table import EXAMPLES, RULES, TRUST_RULES

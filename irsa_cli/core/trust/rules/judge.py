@@ -6,7 +6,7 @@ Pure, and the only entry point of this folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,10 +23,7 @@ from irsa_cli.core.policies.statements import (
     names_everybody,
     place_of,
     principals,
-    statements,
     tests_of,
-    tests_of_key,
-    trusted_providers,
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.pod_identity import SERVICE as POD_IDENTITY
@@ -212,18 +209,6 @@ def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...
     )
 
 
-def wide_trusts(
-    document: Mapping[str, Any],
-    providers: Iterable[str],
-    audience: str = DEFAULT_AUDIENCE,
-    *,
-    role: str = "",
-    power: str = "",
-) -> tuple[Risk, ...]:
-    """The risks of one role if only these providers (ARNs) of the account are known."""
-    return judge(document, TrustContext(tuple(providers), audience, role, power))
-
-
 _EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
 
 
@@ -256,22 +241,6 @@ class TrustContext:
     power: str = ""
     existing: Mapping[str, tuple[str, ...] | None] | None = None
     clusters: Mapping[str, KnownCluster] | None = None
-
-
-def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-    """The OIDC providers in a trust policy that belong to a cluster: EKS, known, or with ServiceAccounts."""
-    found = sorted(trusted_providers(document))
-    return tuple(
-        arn
-        for arn in found
-        if any(host in arn for host in _EKS)
-        or arn in (known or {})
-        or any(
-            SERVICE_ACCOUNT in value
-            for _, values in tests_of_key(statements(document), f"{issuer_of(arn)}:sub")
-            for value in values
-        )
-    )
 
 
 _HAD = re.compile(
