@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 
 from irsa_cli.aws.session import AwsSession, WireLog
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.cluster import Reach
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
+from irsa_cli.core.values.cluster import Cluster, Reach
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
 
 
 @contextmanager
@@ -111,6 +111,29 @@ class AccountAccess:
         return session
 
 
+@dataclass(frozen=True)
+class ProjectExpectations:
+    """The account and the cluster that a project expects, each with its place in `.irsa.yaml`; '' for any."""
+
+    account: str = ""
+    account_place: str = ""
+    cluster_arn: str = ""
+    cluster_arn_place: str = ""
+
+    def check(self, cluster: Cluster, *, account: bool, arn: bool) -> None:
+        """Raise `UnexpectedCluster` for a cluster that the project does not expect; flags override it."""
+        for name, place, wanted, got, counts in (
+            ("expectAccount", self.account_place, self.account, cluster.account, account),
+            ("expectClusterARN", self.cluster_arn_place, self.cluster_arn, cluster.arn, arn),
+        ):
+            if counts and wanted and wanted != got:
+                raise UnexpectedCluster(
+                    f"cluster {cluster.name} is not the expected one",
+                    reason=f"it is {got}, and {name} in {place} says {wanted}",
+                    next_steps=("check the cluster's name, the credentials, the profile and the region",),
+                )
+
+
 EXPECT_ACCOUNT = "--expect-account"
 
 
@@ -140,6 +163,10 @@ class Target:
     """The flag that expects it, or the place of the document."""
     expect_clusters: tuple[str, ...] = field(default=(), compare=False)
     """The ARNs of the clusters of which it has to be one; none for any."""
+    expect_project: Callable[[], ProjectExpectations] = field(
+        default=ProjectExpectations, compare=False, repr=False
+    )
+    """Reads what the project expects; see `irsa_cli.usecases.command.project_settings`."""
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     """Receives the other region of the cluster; None if irsa does not search other regions."""
     yields: tuple[str, ...] = field(default=(), compare=False, repr=False)

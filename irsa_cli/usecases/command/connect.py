@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import bindings
@@ -23,7 +22,6 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, U
 from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.usecases.command.caller import EXPECT_ACCOUNT, AccountAccess, naming_caller
 from irsa_cli.usecases.command.caller import Target as Target
-from irsa_cli.usecases.command.project_settings import check_project, read_project
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -150,12 +148,12 @@ def connect(
     `check` runs before the first call. `gone` accepts a cluster that no longer exists, if tags prove it.
     `sessions` opens the cluster's session (`SharedSessions`). Raises `UnexpectedCluster`.
     """
-    project = read_project(Path.cwd())
+    project = target.expect_project()
     aws = sessions(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
     found = _connected(target, aws, kube=kube, log=log, gone=gone)
     by_flag = target.expect_account and target.expected_by == EXPECT_ACCOUNT
-    check_project(found.cluster, project, account=not by_flag, arn=not target.expect_clusters)
+    project.check(found.cluster, account=not by_flag, arn=not target.expect_clusters)
     _check_meant(found)
     other = found.others.get(found.cluster.home)
     found.cluster = replace(

@@ -28,6 +28,7 @@ from irsa_cli.usecases.command.caller import TARGET_KEYS, naming_caller, with_ca
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import handlers_of, result_of_report
 from irsa_cli.usecases.command.parallel import advised, advising, attempt, warning
+from irsa_cli.usecases.command.project_settings import expected_by_project
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
@@ -125,7 +126,7 @@ def target_of(story: Story) -> Target:
             reason="its journal does not contain its cluster",
         )
     options: dict[str, Any] = {key: target.get(key) for key in TARGET_KEYS if key != "cluster"}
-    return Target(target["cluster"] or "", **options)
+    return Target(target["cluster"] or "", expect_project=expected_by_project, **options)
 
 
 @dataclass
