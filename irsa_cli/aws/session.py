@@ -6,7 +6,6 @@ import copy
 import os
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -245,27 +244,6 @@ class AwsSession:
             region_name=self.region,
         )
         self._clients.clear()
-
-
-class SharedSessions:
-    """Opens the sessions of one command: the clusters of one account, with the same role, share one.
-
-    So they share its clients, and what is known of recent writes. `log` is part of what has to be the same.
-    """
-
-    def __init__(self) -> None:
-        self._open: dict[tuple[object, ...], AwsSession] = {}
-        self._locks: dict[tuple[object, ...], threading.Lock] = defaultdict(threading.Lock)
-
-    def __call__(
-        self, *, profile: str | None, region: str | None, assume_role: str | None, log: WireLog
-    ) -> AwsSession:
-        """See `AwsSession`; one that can't be opened is tried again by the next."""
-        key = (profile, region, assume_role, log)
-        with self._locks[key]:
-            if key not in self._open:
-                self._open[key] = AwsSession(profile=profile, region=region, assume_role=assume_role, log=log)
-            return self._open[key]
 
 
 @cache

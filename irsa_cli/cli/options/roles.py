@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.help.values import DOCUMENT
+from irsa_cli.cli.help.helping import DOCUMENT
 from irsa_cli.cli.options import types
 from irsa_cli.cli.options.common import listed
 from irsa_cli.core.binding.boundaries import BoundaryRules

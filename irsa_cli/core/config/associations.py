@@ -10,9 +10,10 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
+from irsa_cli.core.config.entry_fields import PolicyReader
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import is_off
-from irsa_cli.core.config.policies import PolicyReader, read_policy
+from irsa_cli.core.config.policies import read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.config.service_accounts import NEEDS_NO_TAGS, Defaults, with_tags
 from irsa_cli.core.policies.policy import Document

@@ -20,7 +20,7 @@ from irsa_cli.core.plan.rules import unreadable
 from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.chain import statement_removals
 from irsa_cli.core.trust.owned_statements import for_service
 
@@ -149,7 +149,7 @@ def _delete_chain(bound: Bound, work: Deletion) -> None:
 
 def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
     """Remove irsa's statement for a ServiceAccount from a role of others, before the annotation."""
-    marked = trust_policy.marked_for(role.state.trust, bound.identity)
+    marked = owned_statements.marked_for(role.state.trust, bound.identity)
     statements = [item for item in (marked, *pod_statements(bound, role)) if item is not None]
     after = role.state.trust
     for statement in statements:

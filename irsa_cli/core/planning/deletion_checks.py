@@ -19,7 +19,7 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.planning.delete import Deletion, pod_statements, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.owned_statements import for_service
 from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values.errors import Refused
@@ -111,7 +111,7 @@ def check_known(changes: Iterable[Change]) -> None:
 def is_nothing(bound: Bound) -> bool:
     """Whether there is nothing that irsa has made: neither object, nor annotation, nor statement."""
     used = bound.used
-    marked = used is not None and trust_policy.marked_for(used.state.trust, bound.identity) is not None
+    marked = used is not None and owned_statements.marked_for(used.state.trust, bound.identity) is not None
     added = marked or (used is not None and bool(pod_statements(bound, used)))
     return not bound.own and not added and not has_marks(bound) and bound.own_association is None
 

@@ -78,7 +78,7 @@ class CurrentIdentity:
         Those that irsa wrote: all on its own role, and those with its mark elsewhere. `others`: all.
         """
         identity = self.pair.identity(self.pair.audience)
-        marked = trust_policy.marked_for(self._trust, identity)
+        marked = owned_statements.marked_for(self._trust, identity)
         plain = trust_policy.statement(identity)
         found = trust_policy.found(self._trust, plain)
         if found is None and trust_policy.contains(self._trust, plain):

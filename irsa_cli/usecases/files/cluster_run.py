@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from irsa_cli.aws.session import AwsSession, SharedSessions
+from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import Binding
@@ -34,6 +34,7 @@ from irsa_cli.usecases.command.retry import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
+from irsa_cli.usecases.files.fleet import SharedSessions
 from irsa_cli.usecases.files.groundwork import SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
 from irsa_cli.usecases.locks.locks import Locks, LocksAhead, binding_lock, take_ahead, when_needed

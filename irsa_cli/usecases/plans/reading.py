@@ -21,7 +21,8 @@ from irsa_cli.aws.iam import NOT_THERE
 from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import Kind, Plan
-from irsa_cli.core.plan.expected import PlannedWork, as_planned
+from irsa_cli.core.plan.comparing import as_planned
+from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.plan.rules import check
 from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.results.applied import AppliedList, Item

@@ -29,7 +29,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
 )
 from irsa_cli.core.planning.chaining import noted_chain
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn, role_arn
@@ -112,7 +112,9 @@ class _Finder:
         used = annotated if annotated is not None and annotated not in own else None
         if annotated is None:
             # One whose trust policy has a statement that irsa has added for the ServiceAccount.
-            marked = (r for r in others if trust_policy.marked_for(r.state.trust, bound.identity) is not None)
+            marked = (
+                r for r in others if owned_statements.marked_for(r.state.trust, bound.identity) is not None
+            )
             given = bound.own_association
             associated = (r for r in there if given and r.arn == given.role_arn and r not in own)
             used = next(marked, None) or next(associated, None)

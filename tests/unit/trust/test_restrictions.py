@@ -8,7 +8,8 @@ from irsa_cli.core.marks import applied
 from irsa_cli.core.planning.adopt import also_admitted
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.restrictions import demands, voided, widened
+from irsa_cli.core.trust.owned_statements import widened
+from irsa_cli.core.trust.restrictions import demands, voided
 from irsa_cli.core.values.shown import listed
 from tests.support.trusts import trust_of
 
