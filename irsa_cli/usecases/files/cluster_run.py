@@ -37,7 +37,8 @@ from irsa_cli.usecases.files.entries import Entries, by_role, by_target
 from irsa_cli.usecases.files.fleet import SharedSessions
 from irsa_cli.usecases.files.groundwork import SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
-from irsa_cli.usecases.locks.locks import Locks, LocksAhead, binding_lock, take_ahead, when_needed
+from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa

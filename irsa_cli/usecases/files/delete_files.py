@@ -35,7 +35,8 @@ from irsa_cli.usecases.command.settings import Note, Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files import targets
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
-from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
+from irsa_cli.usecases.locks.ahead import when_needed
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import delete_sa

@@ -38,7 +38,8 @@ from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
+from irsa_cli.usecases.locks.ahead import when_needed
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.use import use_in_trail
