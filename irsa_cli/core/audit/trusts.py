@@ -12,20 +12,13 @@ from irsa_cli.core.audit.estate import AuditedAccount, Estate
 from irsa_cli.core.audit.reach import Reachable, SubjectIndex, size_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.policies.statements import (
-    allowing,
-    principals,
-    statements,
-    tests_of_key,
-    trusted_providers,
-)
+from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected_together
-from irsa_cli.core.trust.rules.judge import _EKS, LARGEST, KnownCluster, TrustContext, judge
+from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
+from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Rule, some
-from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
-from irsa_cli.core.values.issuer import issuer_of
 from irsa_cli.core.values.names import subject
 
 
@@ -43,12 +36,12 @@ class Trusts:
                 much = self.powers(role).much
                 yield from (item.behind(much) for item in found)
 
-    def context(self, role: BoundRole) -> TrustContext:
+    def context(self, role: BoundRole) -> AccountContext:
         """The context of a role's trust policy."""
         providers = cluster_providers(role.trust, self._clusters)
         known = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
         clusters = known if self.estate.clusters else None
-        return TrustContext(providers, role=role.arn, existing=self.estate.providers, clusters=clusters)
+        return AccountContext(providers, role=role.arn, existing=self.estate.providers, clusters=clusters)
 
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:
@@ -190,19 +183,3 @@ class Fixes:
             mine = (item for item in associations if item.role_arn == role.arn)
             found += ((cluster.arn, item.namespace, item.name) for item in mine)
         return tuple(found) if all(arn for arn, _, _ in found) else ()
-
-
-def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-    """The OIDC providers in a trust policy that belong to a cluster: EKS, known, or with ServiceAccounts."""
-    found = sorted(trusted_providers(document))
-    return tuple(
-        arn
-        for arn in found
-        if any(host in arn for host in _EKS)
-        or arn in (known or {})
-        or any(
-            SERVICE_ACCOUNT in value
-            for _, values in tests_of_key(statements(document), f"{issuer_of(arn)}:sub")
-            for value in values
-        )
-    )

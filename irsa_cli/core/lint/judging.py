@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from irsa_cli.core.audit.trusts import cluster_providers
 from irsa_cli.core.lint.found import (
     Found,
     Gaps,
@@ -36,7 +35,8 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
-from irsa_cli.core.trust.rules.judge import LARGEST, TrustContext, judge
+from irsa_cli.core.trust.rules.judge import LARGEST, judge
+from irsa_cli.core.trust.rules.providers import AccountContext, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
@@ -79,7 +79,7 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
     known = _readable(document, found.gaps)
     if known is None:
         return
-    context = TrustContext(_providers(known), power=found.power, clusters=found.clusters or None)
+    context = AccountContext(_providers(known), power=found.power, clusters=found.clusters or None)
     reported: set[tuple[str, str, str]] = set()
     for each in judge(known, context):
         path = _written(found, each.path)

@@ -35,7 +35,7 @@ from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refus
 from irsa_cli.core.values.slips import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.pod_identity_support import support_of
+from irsa_cli.usecases.read.associations import support_of
 from irsa_cli.usecases.read.readable import similar_namespaces, unless_denied
 
 _SERVERS_OWN = (
