@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSResponse
 
 from irsa_cli import __version__
 from irsa_cli.aws.errors import ACCOUNT, OVERRAN, call, check_origin, translate
-from irsa_cli.core.objects.credentials import AGENT, RoleCredentials
+from irsa_cli.core.objects.aws import AGENT, RoleCredentials
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.core.values.limits import call_seconds

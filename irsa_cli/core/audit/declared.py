@@ -22,8 +22,7 @@ from irsa_cli.core.trust.owned_statements import for_service
 from irsa_cli.core.trust.pod_identity import SERVICE, actions
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
-from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity, risk, some
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, Severity, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role

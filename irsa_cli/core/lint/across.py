@@ -35,8 +35,7 @@ from irsa_cli.core.rbac.objects import (
     role_of,
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
-from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, some
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.slips import placeholder
 

@@ -37,8 +37,7 @@ from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.providers import AccountContext, cluster_providers
-from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput

@@ -19,8 +19,7 @@ from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.pod_identity import ACTIONS as POD_ACTIONS
 from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
-from irsa_cli.core.trust.rules.rule import Risk, Rule
-from irsa_cli.core.trust.rules.table import NAME_THEM, RULES, TRUST_RULES
+from irsa_cli.core.trust.rules.rule import NAME_THEM, RULES, TRUST_RULES, Risk, Rule
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
 MOST_STEPS = 20

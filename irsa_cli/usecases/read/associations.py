@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.errors import call, pages
-from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
+from irsa_cli.core.binding.pod_identity_support import AGENT_ADDRESSES, PodIdentitySupport
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.agent_access import AGENT_ADDRESSES
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.unreadable import Unreadable

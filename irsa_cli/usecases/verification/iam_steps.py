@@ -26,7 +26,7 @@ from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.observe import read_target
 
 if TYPE_CHECKING:
-    from irsa_cli.core.objects.credentials import RoleCredentials
+    from irsa_cli.core.objects.aws import RoleCredentials
     from irsa_cli.core.plan.states import ProviderState, RoleState
     from irsa_cli.core.values.cluster import Cluster, Reach
 

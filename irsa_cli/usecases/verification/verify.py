@@ -15,8 +15,7 @@ from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
 from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.credentials import RoleCredentials
+from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable

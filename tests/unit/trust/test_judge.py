@@ -16,8 +16,7 @@ from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, can_be_had, cluster_providers
-from irsa_cli.core.trust.rules.rule import Area, Rule
-from irsa_cli.core.trust.rules.table import EXAMPLES, RULES, TRUST_RULES
+from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES, TRUST_RULES, Area, Rule
 from tests.support.ran import schema
 from tests.support.thoroughness import examples
 

@@ -25,8 +25,7 @@ from irsa_cli.cli.output.text import show_error, show_reading
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, fingerprint
 from irsa_cli.core.audit.ways import RolePath
-from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Risk, Rule, Severity, some
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Risk, Rule, Severity, some
 from irsa_cli.core.values.shown import head, moment, plural, visible
 
 _COLOURS = {

@@ -17,8 +17,7 @@ from irsa_cli.core.policies.statements import (
     trusted_providers,
 )
 from irsa_cli.core.trust.rules.judge import TrustContext
-from irsa_cli.core.trust.rules.rule import Risk, risk
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, risk
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.issuer import issuer_of
 
