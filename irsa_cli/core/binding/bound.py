@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, is_made
 from irsa_cli.core.binding.spec import ServiceAccountRef
-from irsa_cli.core.marks.notes import written, wrote
+from irsa_cli.core.marks.lifecycle import written, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from irsa_cli.core.binding.current import CurrentServiceAccount
-from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy

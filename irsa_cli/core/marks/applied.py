@@ -1,4 +1,8 @@
-"""irsa's notes of the tags, labels and annotations that a file has set: it removes only these."""
+"""irsa's notes of the tags, labels and annotations that a file has set: it removes only these.
+
+Tags of a role are noted by a tag, labels and annotations of a ServiceAccount by an annotation. All others are
+somebody else's (its maker, its stack, its cost centre) and stay.
+"""
 
 from __future__ import annotations
 

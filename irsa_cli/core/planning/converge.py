@@ -19,7 +19,7 @@ from irsa_cli.core.binding.role_changes import check_path, role_changes
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import applied
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys, check_note
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.create import plan

@@ -14,7 +14,7 @@ from enum import Enum
 
 from irsa_cli.core.binding.changes import account_changes
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 
 from irsa_cli.aws.session import AwsSession, WireLog
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.cluster import Cluster, Reach
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
+from irsa_cli.core.values.cluster import ProjectExpectations, Reach
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
 
 
 @contextmanager
@@ -109,29 +109,6 @@ class AccountAccess:
                 ),
             )
         return session
-
-
-@dataclass(frozen=True)
-class ProjectExpectations:
-    """The account and the cluster that a project expects, each with its place in `.irsa.yaml`; '' for any."""
-
-    account: str = ""
-    account_place: str = ""
-    cluster_arn: str = ""
-    cluster_arn_place: str = ""
-
-    def check(self, cluster: Cluster, *, account: bool, arn: bool) -> None:
-        """Raise `UnexpectedCluster` for a cluster that the project does not expect; flags override it."""
-        for name, place, wanted, got, counts in (
-            ("expectAccount", self.account_place, self.account, cluster.account, account),
-            ("expectClusterARN", self.cluster_arn_place, self.cluster_arn, cluster.arn, arn),
-        ):
-            if counts and wanted and wanted != got:
-                raise UnexpectedCluster(
-                    f"cluster {cluster.name} is not the expected one",
-                    reason=f"it is {got}, and {name} in {place} says {wanted}",
-                    next_steps=("check the cluster's name, the credentials, the profile and the region",),
-                )
 
 
 EXPECT_ACCOUNT = "--expect-account"

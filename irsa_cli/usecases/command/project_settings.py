@@ -10,8 +10,8 @@ from pathlib import Path
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.project import Project, parse_project
 from irsa_cli.core.values import arn
+from irsa_cli.core.values.cluster import ProjectExpectations
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.command.caller import ProjectExpectations
 from irsa_cli.usecases.command.settings import LockOptions
 from irsa_cli.usecases.texts import read_text
 
@@ -86,12 +86,8 @@ def caller_variable(environment: Mapping[str, str]) -> str:
 def expected_by_project() -> ProjectExpectations:
     """What the nearest `.irsa.yaml` expects; raises `InvalidInput` for one that can't be trusted."""
     project = read_project(Path.cwd())
-    return ProjectExpectations(
-        project.expect_account,
-        project.place("expectAccount"),
-        project.expect_cluster_arn,
-        project.place("expectClusterARN"),
-    )
+    places = (project.place("expectAccount"), project.place("expectClusterARN"))
+    return ProjectExpectations(project.expect_account, project.expect_cluster_arn, places)
 
 
 def _text(path: Path, found: os.stat_result, folder: Path) -> str:

@@ -34,7 +34,7 @@ from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, canary_first, unreach
 from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finished, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
-from irsa_cli.usecases.verification.gate import verify
+from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.delete_sa import planned_deletion
 from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading
 

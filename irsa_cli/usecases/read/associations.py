@@ -14,7 +14,7 @@ from irsa_cli.aws import bindings
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.core.binding.pod_identity_support import AGENT_ADDRESSES, PodIdentitySupport
 from irsa_cli.core.binding.spec import ServiceAccountRef
-from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -176,7 +176,7 @@ def support_of(connection: Connection, namespace: str) -> PodIdentitySupport:
         platforms = pool.submit(read, lambda: _platforms(connection))
         profile = pool.submit(read, lambda: _profile(connection, namespace))
         number = pool.submit(read, lambda: len(bindings.associations(eks, cluster)))
-        pods = pool.submit(read, lambda: tuple(map(parsing.pod, kube.pods(namespace))))
+        pods = pool.submit(read, lambda: tuple(map(kinds.pod, kube.pods(namespace))))
     return PodIdentitySupport(
         agent.result(),
         platforms.result(),

@@ -38,7 +38,7 @@ from irsa_cli.usecases.command.retry import LookAgain, until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import external_id_notes, observe
-from irsa_cli.usecases.verification.gate import verify
+from irsa_cli.usecases.verification.iam_steps import verify
 
 Planner = Callable[[DesiredState, CurrentState], Plan]
 

@@ -38,7 +38,7 @@ from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question, notes_of_support, support_of
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.readable import unless_denied
-from irsa_cli.usecases.verification.gate import verify
+from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved
 
 

@@ -12,8 +12,7 @@ from irsa_cli.core.doctor.causes.service_account import _use
 from irsa_cli.core.doctor.commands import edit, restarts
 from irsa_cli.core.doctor.finding import Judgement, Verdict
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.parsing import pod
+from irsa_cli.core.objects.kinds import Pod, pod
 from irsa_cli.core.plan.states import PENDING, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning.delete import unannotate
 from irsa_cli.core.values.cluster import Reach

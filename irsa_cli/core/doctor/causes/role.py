@@ -31,7 +31,7 @@ from irsa_cli.core.doctor.subjects import (
     why_no_call,
 )
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

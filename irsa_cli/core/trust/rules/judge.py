@@ -196,7 +196,7 @@ def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...
     for provider in context.providers:
         look = Look(document, provider, context.audience)
         wide = list(of_subjects(look))
-        each = [*(item for _, item in wide), *of_claims(look, wide, context.accepted(provider))]
+        each = [*(item for _, item in wide), *of_claims(look, wide, (context.existing or {}).get(provider))]
         found += [item for item in each if item.statement not in open_ones]
     found += [*of_principals(document, context.providers), *context.of_providers(document)]
     # Report a risk that two clusters' providers share once.
@@ -218,10 +218,8 @@ class TrustContext:
     audience: str = DEFAULT_AUDIENCE
     role: str = ""
     power: str = ""
-
-    def accepted(self, provider: str) -> Collection[str] | None:
-        """The audiences of an OIDC provider; None if they were not read."""
-        return None
+    existing: Mapping[str, tuple[str, ...] | None] | None = None
+    """The audiences of the account's OIDC providers; None if they were not read."""
 
     def of_providers(self, document: Mapping[str, Any]) -> Iterator[Risk]:
         """The risks of the providers in Allow statements."""

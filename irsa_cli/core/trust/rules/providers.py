@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,18 +82,9 @@ _EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
 
 @dataclass(frozen=True)
 class AccountContext(TrustContext):
-    """The context in an account; None means not read, so nothing follows from it.
+    """The context in an account: `clusters` by their provider (`cluster_providers`), None if not read."""
 
-    `existing` has the audiences of the account's OIDC providers, `clusters` the clusters, both by provider
-    ARN (see `cluster_providers`).
-    """
-
-    existing: Mapping[str, tuple[str, ...] | None] | None = None
     clusters: Mapping[str, KnownCluster] | None = None
-
-    def accepted(self, provider: str) -> Collection[str] | None:
-        """See `TrustContext`."""
-        return None if self.existing is None else self.existing.get(provider)
 
     def of_providers(self, document: Mapping[str, Any]) -> Iterator[Risk]:
         """See `TrustContext`: also of clusters of several stages."""
