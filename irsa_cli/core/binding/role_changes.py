@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from irsa_cli.core.binding.boundaries import BoundaryRequired, BoundaryRules
 from irsa_cli.core.binding.changes import RoleChanges
 from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.plan import states
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Refused
 
@@ -77,3 +78,38 @@ def _inline(name: str, before: CurrentRole, after: CurrentRole) -> Iterator[Chan
             None if one is None else states.DocumentState(one),
             None if other is None else states.DocumentState(other),
         )
+
+
+def check_boundaries(rules: BoundaryRules, plan: Plan, *, named: bool) -> None:
+    """Refuse to remove a boundary without a flag, or to replace it by a default (unless `named`)."""
+    going = [
+        change
+        for change in plan
+        if change.kind is Kind.BOUNDARY and change.before is not None and (change.after is None or not named)
+    ]
+    required = rules.required_by and any(change.after is None for change in going)
+    if not going or (rules.may_remove and not required):
+        return
+    what = f"role {going[0].target[0]} would lose its permissions boundary"
+    details = [_line(change) for change in going]
+    if required:
+        reason = f"{rules.required_by} requires one for every role"
+        raise BoundaryRequired(what, reason=reason, details=details)
+    raise Refused(
+        what,
+        reason="irsa removes a permissions boundary only with a flag",
+        details=details,
+        next_steps=(
+            "to keep it, set it (--permissions-boundary, or permissionsBoundary in the entry)",
+            "to remove it, run this again with --allow-boundary-removal",
+        ),
+    )
+
+
+def _line(change: Change) -> str:
+    before, after = (
+        state.arn if isinstance(state, states.BoundaryState) else ""
+        for state in (change.before, change.after)
+    )
+    mark, arrow = ("~", f" -> {after}") if after else ("-", "")
+    return f"{mark} {change.kind.value} {change.target[0]}: {before}{arrow}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.marks.locks import Lock
@@ -283,7 +284,7 @@ class ClusterRun:
     def converge(self, desired: DesiredState, current: CurrentState, *, named: bool) -> Plan:
         """The plan for one entry; `named`: who wrote it named the boundary."""
         plan = converge(desired, current, takes_over=is_abandoned(current))
-        self.request.boundaries.check_plan(plan, named=named)
+        check_boundaries(self.request.boundaries, plan, named=named)
         return plan
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:

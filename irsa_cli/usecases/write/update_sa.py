@@ -14,6 +14,7 @@ from irsa_cli.aws import iam
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
+from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -224,7 +225,7 @@ class _Updating:
             )
             found = Plan((*filter(None, found.stages), *added.stages))
         found = association.with_association(found, self.request.update, pair)
-        rules.check_plan(found, named=True)
+        check_boundaries(rules, found, named=True)
         if not self.request.allow_wide_trust:
             planning.check_pair(pair, found)
         return found
