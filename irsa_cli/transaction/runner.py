@@ -209,8 +209,7 @@ class Transaction(Runner):
 
 
 def commit(journal: Journal) -> None:
-    """Note the end; never raises."""
-    # The desired state is reached: a journal that can't record it doesn't change that.
+    """Note the end: the desired state is reached, and a journal that can't record it doesn't change that."""
     with contextlib.suppress(JournalError):
         journal.event("outcome", outcome="committed")
 

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from irsa_cli.core.plan.kinds import Kind
+from irsa_cli.core.plan.kinds import Kind as Kind
 from irsa_cli.core.plan.states import State, TagsState
-
-__all__ = ["Change", "Kind", "Plan"]
 
 
 @dataclass(frozen=True)

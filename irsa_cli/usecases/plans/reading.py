@@ -326,20 +326,16 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
     if not len(now.plan):
         return []
     works = list(planned)
-    same = [differences(item, now) for item in works if item.key == now.key]
+    # Of an object as desired, only that fact is kept: the new plan shows what has changed.
+    same = [
+        [*(_moved(item.seen, now.seen) if len(item.plan) else ()), *_changed(item.plan, now.plan)]
+        for item in works
+        if item.key == now.key
+    ]
     elsewhere = sorted({item.cluster for item in works} - {now.cluster})
     if not same and elsewhere and all(item.cluster != now.cluster for item in works):
         return [f"the cluster is {now.cluster}, but the plan is for {', '.join(elsewhere)}"]
     return min(same, key=len, default=[f"not planned: {_text_of(change)}" for change in now.plan])
-
-
-def differences(planned: PlannedWork, now: PlannedWork) -> list[str]:
-    """The differences from what was planned, a line each; [] for none, or if all of it is already done."""
-    if not len(now.plan):
-        return []
-    # Of an object as desired, only that fact is kept: the new plan shows what has changed.
-    moved = _moved(planned.seen, now.seen) if len(planned.plan) else ()
-    return [*moved, *_changed(planned.plan, now.plan)]
 
 
 def _moved(before: Seen, after: Seen) -> Iterator[str]:

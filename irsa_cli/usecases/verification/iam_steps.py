@@ -284,14 +284,16 @@ def verify(
         text = f"STS rejected the token of {desired.namespace}/{desired.name} for {desired.role_arn}"
         raise _unverified(text, error, _explained(connection, desired, error)) from error
     target = {} if desired.chain is None else _prove_target(connection, desired.chain, accepted, again)
+    return {**_facts(accepted), **settled, **target}
+
+
+def _facts(accepted: Exchange) -> dict[str, Any]:
     return {
         "subject": accepted.subject,
         "audience": accepted.audience,
         "provider": accepted.provider,
         "roleSession": accepted.role_session,
         "endpoint": accepted.endpoint,
-        **settled,
-        **target,
     }
 
 
