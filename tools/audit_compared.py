@@ -29,7 +29,7 @@ from irsa_cli import __version__  # noqa: E402 - the package may not be installe
 from irsa_cli.core.audit.auditing import Audit  # noqa: E402
 from irsa_cli.core.inventory.bindings import BoundRole  # noqa: E402
 from irsa_cli.core.policies.policy import as_list  # noqa: E402
-from irsa_cli.core.trust.rules.table import TRUST_RULES  # noqa: E402
+from irsa_cli.core.trust.rules.rule import TRUST_RULES  # noqa: E402
 from tests.support.estates import Planted, planted  # noqa: E402
 from tests.support.large_account import large_account, tight, variants  # noqa: E402
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws.bindings import unreadable
 from irsa_cli.aws.errors import pages
-from irsa_cli.aws.iam import allowed_quotas, attached_policies, inline_policy_names
-from irsa_cli.aws.listing import FoundRole, find_role
+from irsa_cli.aws.iam import FoundRole, allowed_quotas, attached_policies, find_role, inline_policy_names
 from irsa_cli.core.inventory.bindings import BoundRole, ReadRole, as_answered, policy_details, role_details
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.doing import Count

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -18,6 +18,7 @@ from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values import doing, limits
+from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.patience import current
 
@@ -239,3 +240,97 @@ def similar_policies(iam: IAMClient, arn: str) -> list[str]:
     except ServiceError:
         return []
     return [by_name[name] for name in difflib.get_close_matches(wanted, by_name, n=3)]
+
+
+PAGE = 1000
+"""Roles asked for at once, the most that IAM gives; it may give fewer."""
+
+
+@dataclass(frozen=True)
+class ListedRole:
+    """A role as ListRoles shows it: without tags, boundary and use."""
+
+    name: str
+    arn: str
+    path: str
+    trust: Document
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All roles of an account, and IAM's clock when it listed them."""
+
+    roles: tuple[ListedRole, ...]
+    now: datetime
+
+
+def list_roles(iam: IAMClient, path: str = "/") -> Listing:
+    """All roles of the account whose path begins so; IAM itself leaves out the others."""
+    found: list[ListedRole] = []
+    now = datetime.now(timezone.utc)
+    for page in pages(iam.list_roles, "Marker", PathPrefix=path, MaxItems=PAGE):
+        now = server_time(page["ResponseMetadata"]) or now
+        found += [
+            ListedRole(
+                role["RoleName"],
+                role["Arn"],
+                role["Path"],
+                cast("Document", role.get("AssumeRolePolicyDocument", {})),
+                role["CreateDate"],
+            )
+            for role in page["Roles"]
+        ]
+    return Listing(tuple(found), now)
+
+
+PARALLEL = 8
+
+
+@dataclass(frozen=True)
+class FoundRole:
+    """A role as GetRole shows it. `last_used` is None when IAM knows of no use in the last 400 days.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_RoleLastUsed.html
+    """
+
+    name: str
+    arn: str
+    role_id: str
+    state: RoleState
+    created: datetime
+    last_used: datetime | None
+    used_in: str = ""
+    """The region of its last use."""
+
+
+def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:
+    """These roles with tags and use, as many at the same time as IAM bears; those that are gone left out."""
+    if not names:
+        return []
+    count = Count("roles", len(names))
+
+    def find(name: str) -> FoundRole | None:
+        role = find_role(iam, name)
+        count.one()
+        return role
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        found = list(pool.map(find, names))
+    return [role for role in found if role is not None]
+
+
+def find_role(iam: IAMClient, name: str) -> FoundRole | None:
+    role = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
+    if role is None:
+        return None
+    used = role.get("RoleLastUsed", {})
+    return FoundRole(
+        name,
+        role["Arn"],
+        role["RoleId"],
+        role_of(role),
+        role["CreateDate"],
+        used.get("LastUsedDate"),
+        used.get("Region", ""),
+    )

@@ -6,7 +6,6 @@ import copy
 import os
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from botocore.awsrequest import AWSResponse
 
 from irsa_cli import __version__
 from irsa_cli.aws.errors import ACCOUNT, OVERRAN, call, check_origin, translate
-from irsa_cli.core.objects.credentials import AGENT, RoleCredentials
+from irsa_cli.core.objects.aws import AGENT, RoleCredentials
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.core.values.limits import call_seconds
@@ -241,27 +240,6 @@ class AwsSession:
         keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
         self._session.set_credentials(*keys)
         self._clients.clear()
-
-
-class SharedSessions:
-    """Opens the sessions of one command: the clusters of one account, with the same role, share one.
-
-    So they share its clients, and what is known of recent writes. `log` is part of what has to be the same.
-    """
-
-    def __init__(self) -> None:
-        self._open: dict[tuple[object, ...], AwsSession] = {}
-        self._locks: dict[tuple[object, ...], threading.Lock] = defaultdict(threading.Lock)
-
-    def __call__(
-        self, *, profile: str | None, region: str | None, assume_role: str | None, log: WireLog
-    ) -> AwsSession:
-        """See `AwsSession`; one that can't be opened is tried again by the next."""
-        key = (profile, region, assume_role, log)
-        with self._locks[key]:
-            if key not in self._open:
-                self._open[key] = AwsSession(profile=profile, region=region, assume_role=assume_role, log=log)
-            return self._open[key]
 
 
 @cache

@@ -12,7 +12,7 @@ from botocore.signers import RequestSigner
 
 from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.objects.credentials import VERIFY_SESSION, RoleCredentials
+from irsa_cli.core.objects.aws import VERIFY_SESSION, RoleCredentials
 from irsa_cli.core.values.errors import FailedCall, ServiceError
 from irsa_cli.core.values.names import subject
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.objects.aws import TrailEvent
-from irsa_cli.core.objects.credentials import AGENT, is_own
+from irsa_cli.core.objects.aws import AGENT, TrailEvent, is_own
 from irsa_cli.core.results.applied import Changed
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.limits import moment

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from irsa_cli.changes.association import AssociationHandler
 from irsa_cli.changes.kubernetes import ConfigMapHandler, NamespaceHandler, ServiceAccountHandler
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
-from irsa_cli.changes.role import RoleHandler
+from irsa_cli.changes.role import AttachmentHandler, InlinePolicyHandler, RoleHandler
 from irsa_cli.changes.role_parts import (
     BoundaryHandler,
     RoleCommitHandler,
@@ -17,7 +17,6 @@ from irsa_cli.changes.role_parts import (
     SettingsHandler,
     TrustPolicyHandler,
 )
-from irsa_cli.changes.role_policies import AttachmentHandler, InlinePolicyHandler
 from irsa_cli.changes.trust_statement import IamOf, TargetTrustHandler, TrustStatementHandler
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.transaction.protocol import Handler

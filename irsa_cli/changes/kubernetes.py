@@ -41,10 +41,12 @@ class ObjectHandler(Settled):
     def _read(self, change: Change) -> Json | None:
         return self._kube.one(self.resource, *_place(change))
 
-    def _gone(self, change: Change) -> Applied | None:
+    def _gone(self, change: Change, uid: str = "") -> Applied | None:
+        """The deletion, if it is going or gone, or one with another uid than this is there."""
         present = self._read(change)
-        going = present is None or "deletionTimestamp" in present["metadata"]
-        return Applied(changed=True) if going else None
+        metadata = {} if present is None else present["metadata"]
+        going = present is None or "deletionTimestamp" in metadata
+        return Applied(changed=True) if going or (uid and metadata["uid"] != uid) else None
 
     def _create(self, change: Change, body: Json, transaction: str, taken: Conflict | None) -> Applied:
         """Create it; if one of that name exists, it must be this run's or as good. Raises `taken`."""
@@ -265,7 +267,8 @@ class ServiceAccountHandler(ObjectHandler):
         One whose deletion is rolled back bears its maker's. It is ours as well, unless it never went.
         """
         if change.after is None:
-            return self._found_gone(change)
+            before = change.before
+            return self._gone(change, before.uid if isinstance(before, ServiceAccountState) else "")
         present = self._read(change)
         if present is None:
             return None
@@ -278,14 +281,6 @@ class ServiceAccountHandler(ObjectHandler):
         if not ours and not _holds(metadata, desired):
             return None
         return Applied(changed=ours, identity={"uid": metadata["uid"]})
-
-    def _found_gone(self, change: Change) -> Applied | None:
-        before = change.before
-        uid = before.uid if isinstance(before, ServiceAccountState) else ""
-        present = self._read(change)
-        metadata = {} if present is None else present["metadata"]
-        going = present is None or "deletionTimestamp" in metadata
-        return Applied(changed=True) if going or (uid and metadata["uid"] != uid) else None
 
     def _check(self, change: Change, metadata: Json, claim: Claim | None) -> None:
         before = expect(ServiceAccountState, change.before)

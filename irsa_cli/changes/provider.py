@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws import listing
 from irsa_cli.aws.errors import call
 from irsa_cli.changes import common
 from irsa_cli.core.marks import lifecycle
@@ -159,11 +158,11 @@ def _check_unused(
     ListRoles shows no tags, and for a while what was true before: who is found so is read by name.
     Raises `ServiceError` when the roles can't be read: then nobody knows, and it stays.
     """
-    names = [role.name for role in listing.list_roles(iam).roles if counts_on_it(role.trust)]
+    names = [role.name for role in reading.list_roles(iam).roles if counts_on_it(role.trust)]
     for first in range(0, len(names), LOOKED_AT):
         others = [
             role
-            for role in listing.find_roles(iam, names[first : first + LOOKED_AT])
+            for role in reading.find_roles(iam, names[first : first + LOOKED_AT])
             if counts_on_it(role.state.trust) and role.state.tags.get(TRANSACTION_TAG) != claim.transaction
         ]
         if others:

@@ -94,7 +94,7 @@ def _check_list(answer: dict[str, Any], what: str) -> None:
     if items is not None and not isinstance(items, list):
         raise ForeignKubeAnswer("its items are not a list")
     _checker("V1ListMeta")(answer.get("metadata") or {}, "its metadata")
-    # A read of metadata only has nothing else (`irsa_cli.kube.contents`).
+    # A read of metadata only has nothing else (`irsa_cli.kube.client.read_contents`).
     partial = answer.get("kind") == "PartialObjectMetadataList"
     checker = _checker("V1PartialObject" if partial else _MODELS.get(what, "V1PartialObject"))
     for item in items or []:

@@ -14,15 +14,19 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableSet, Sequence
 from pathlib import Path
 from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
-from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.transaction.journal import SEAL, VERSION, Journal, JournalError, bytes_of, refused
 from irsa_cli.transaction.private import NotPrivate, check_folder, is_sealed, open_own
+from irsa_cli.transaction.protocol import Claim, Handler
 from irsa_cli.transaction.story import (
     ENDS,
     FINISHED,
@@ -43,7 +47,7 @@ LARGEST = 64 * 1024 * 1024
 
 def read(path: Path) -> Story:
     """Read a journal; raises `JournalError`. A run with all changes done has committed in any case."""
-    lines = [line for line in _content(path).splitlines() if line.strip()]
+    lines = [line for line in content_of(path).splitlines() if line.strip()]
     header: Any = None
     try:
         header = _parsed(lines[0]) if lines else None
@@ -70,23 +74,7 @@ def read(path: Path) -> Story:
     return story
 
 
-@contextlib.contextmanager
-def reopened(path: Path, story: Story) -> Iterator[Journal]:
-    """The journal, to write on; raises `JournalError` if its process lives, or did when `story` was read."""
-    with contextlib.closing(Journal.reopen(path)) as journal:
-        if read(path) != story:
-            raise JournalError(
-                f"transaction {path.stem} has changed in the meantime", reason="run this again"
-            )
-        yield journal
-
-
-def last_sent(path: Path) -> float:
-    """When (monotonic) a process that died may have sent its last request: not after the last line."""
-    return max(time.monotonic() - max(0.0, time.time() - path.stat().st_mtime), 0.0)
-
-
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     """The content of the file; raises `JournalError` if it can't be a journal (a pipe would never end)."""
     try:
         with open(open_own(path), "rb") as stream:
@@ -101,14 +89,6 @@ def _content(path: Path) -> bytes:
     raise JournalError(
         f"{path} is not a journal", reason="it is too large" if is_file else "it is not a file"
     )
-
-
-def never_began(path: Path) -> bool:
-    """Whether an unreadable journal is gone, or lacks a whole header, which is written before any call."""
-    try:
-        return b"\n" not in _content(path)
-    except JournalError as error:
-        return isinstance(error.__cause__, FileNotFoundError)
 
 
 def _parsed(line: bytes) -> Any:
@@ -231,6 +211,34 @@ def check_place(folder: Path) -> None:
 def journals(folder: Path) -> list[Path]:
     """The journals of this machine, oldest first."""
     return sorted(folder.glob("*.jsonl"))
+
+
+def recall_recent(
+    folder: Path, handlers: Mapping[Kind, Handler], account: str, known: MutableSet[str]
+) -> None:
+    """Tell the handlers which roles, providers and trust statements this machine's last runs have written.
+
+    IAM may not show it yet. A trust policy is written whole: who edits an older one takes their statements
+    out. `account` is that of the roles; finished transactions are added to `known`: they are read once.
+    """
+    for path in journals(folder):
+        with contextlib.suppress(JournalError, OSError, IrsaError):
+            age = max(0.0, time.time() - path.stat().st_mtime)
+            if path.stem in known or age > limits.PROPAGATION_SECONDS:
+                continue
+            story = read(path)
+            if story.finished:
+                known.add(path.stem)
+            if (story.role_account or Arn.parse(str(story.context.get("cluster"))).account) != account:
+                continue
+            for record in story.records:
+                if record.done and record.changed and record.change.kind in _RECALLED:
+                    change = record.change.inverse if record.undone else record.change
+                    handlers[change.kind].recall(change, Claim(story.transaction, record.identity), age)
+
+
+_RECALLED = (Kind.TRUST_STATEMENT, Kind.TARGET_TRUST, Kind.ROLE, Kind.PROVIDER)
+"""Those that later changes rely on, or that are written together with what others wrote."""
 
 
 def looks_finished(path: Path) -> bool:

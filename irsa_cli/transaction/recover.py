@@ -1,29 +1,26 @@
-"""Transactions whose process is gone: finding them, and rolling them back.
-
-`irsa_cli.transaction.runner` can continue them.
-"""
+"""Transactions whose process is gone: finding them, rolling them back, or going on to their end."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator, Mapping, MutableSet
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.values import limits
-from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
-from irsa_cli.transaction.protocol import Claim, Fence, Handler, Identity, Leftover, Listener, end_of
-from irsa_cli.transaction.reading import journals, last_sent, never_began, read, reopened
+from irsa_cli.transaction.protocol import Fence, Handler, Identity, Leftover, Listener, Report, Run, end_of
+from irsa_cli.transaction.reading import content_of, journals, read
 from irsa_cli.transaction.rollback import Rollback
-from irsa_cli.transaction.steps import ROLLBACK_SECONDS
-from irsa_cli.transaction.story import TAKES_BACK, Story, is_transaction
+from irsa_cli.transaction.runner import Runner, commit
+from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Tracked, all_of, numbered
+from irsa_cli.transaction.story import TAKES_BACK, UNFINISHED, Record, Story, is_transaction
 
 
 def is_running(path: Path) -> bool:
@@ -40,34 +37,6 @@ def is_running(path: Path) -> bool:
 def takes_back(story: Story) -> str:
     """The transaction whose marks show what to roll back."""
     return str(story.context.get(TAKES_BACK) or story.transaction)
-
-
-def recall_recent(
-    folder: Path, handlers: Mapping[Kind, Handler], account: str, known: MutableSet[str]
-) -> None:
-    """Tell the handlers which roles, providers and trust statements this machine's last runs have written.
-
-    IAM may not show it yet. A trust policy is written whole: who edits an older one takes their statements
-    out. `account` is that of the roles; finished transactions are added to `known`: they are read once.
-    """
-    for path in journals(folder):
-        with contextlib.suppress(JournalError, OSError, IrsaError):
-            age = max(0.0, time.time() - path.stat().st_mtime)
-            if path.stem in known or age > limits.PROPAGATION_SECONDS:
-                continue
-            story = read(path)
-            if story.finished:
-                known.add(path.stem)
-            if (story.role_account or Arn.parse(str(story.context.get("cluster"))).account) != account:
-                continue
-            for record in story.records:
-                if record.done and record.changed and record.change.kind in _RECALLED:
-                    change = record.change.inverse if record.undone else record.change
-                    handlers[change.kind].recall(change, Claim(story.transaction, record.identity), age)
-
-
-_RECALLED = (Kind.TRUST_STATEMENT, Kind.TARGET_TRUST, Kind.ROLE, Kind.PROVIDER)
-"""Those that later changes rely on, or that are written together with what others wrote."""
 
 
 def record_found(
@@ -92,7 +61,7 @@ def roll_back(
 ) -> list[Leftover]:
     """Roll back a transaction; returns the leftovers. Raises `JournalError` while its process lives."""
     with reopened(path, story) as journal:
-        stages = tracking.of_journal(story.stages, last_sent(path))
+        stages = of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=fence)
         rollback.recall(stages, takes_back(story))
         leftovers = rollback.undo(stages, takes_back(story))
@@ -155,7 +124,7 @@ def look_at_deletion(
         if elsewhere:
             journal.event("outcome", outcome="superseded")
             return DeletionEnd.ENDED
-        stages = tracking.of_journal(story.stages, last_sent(path))
+        stages = of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen)
         if not rollback.finish_unanswered(stages[-1], story.transaction):
             return DeletionEnd.OPEN
@@ -204,3 +173,72 @@ def unreadable(folder: Path) -> dict[str, JournalError]:
 def unfinished(folder: Path) -> list[tuple[Path, Story]]:
     """The transactions of this machine that neither committed nor were rolled back, oldest first."""
     return [(path, story) for path, story in stories(folder) if not story.finished]
+
+
+def roll_forward(
+    path: Path, story: Story, handlers: Mapping[Kind, Handler], run: Run, listen: Listener
+) -> Report:
+    """Go on to the end of the plan; the report's outcome is `committed` or `unfinished`.
+
+    What the journal doesn't say is done is done now, and nothing is rolled back, whatever happens: that is
+    `roll_back`'s business. `run` bears the transaction's own name, so that its marks are
+    known again. Raises `JournalError` when its process still lives, or did when `story` was read.
+    """
+    with reopened(path, story) as journal:
+        stages = to_go_on(story.stages, last_sent(path))
+        for step in all_of(stages):
+            if step.earlier and step.noted and step.change.action == "create":
+                run.made(step.change)
+        runner = Runner(stages, handlers, journal, run, listen)
+        runner.recall()
+        error = runner.go_on()
+        if error is None:
+            commit(journal)
+        return tracking.report(stages, "committed" if error is None else UNFINISHED, error, [])
+
+
+@contextlib.contextmanager
+def reopened(path: Path, story: Story) -> Iterator[Journal]:
+    """The journal, to write on; raises `JournalError` if its process lives, or did when `story` was read."""
+    with contextlib.closing(Journal.reopen(path)) as journal:
+        if read(path) != story:
+            raise JournalError(
+                f"transaction {path.stem} has changed in the meantime", reason="run this again"
+            )
+        yield journal
+
+
+def last_sent(path: Path) -> float:
+    """When (monotonic) a process that died may have sent its last request: not after the last line."""
+    return max(time.monotonic() - max(0.0, time.time() - path.stat().st_mtime), 0.0)
+
+
+def never_began(path: Path) -> bool:
+    """Whether an unreadable journal is gone, or lacks a whole header, which is written before any call."""
+    try:
+        return b"\n" not in content_of(path)
+    except JournalError as error:
+        return isinstance(error.__cause__, FileNotFoundError)
+
+
+def of_journal(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
+    """The steps of a journal, to roll back; what was sent was sent until `last_sent` (monotonic seconds)."""
+    steps = numbered(stages)
+    for step in all_of(steps):
+        record = step.record
+        if record.begun and not record.done and not record.refused:
+            step.unanswered = last_sent
+        if record.done and record.changed:
+            step.written = last_sent
+    return steps
+
+
+def to_go_on(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
+    """The steps of a journal to continue: none counts as done before this process has checked it."""
+    steps = numbered([[replace(record) for record in stage] for stage in stages])
+    for step in all_of(steps):
+        record = step.record
+        step.earlier, step.noted, record.done = record.needs_undo, record.done, False
+        step.unanswered = last_sent if step.earlier and not step.noted else None
+        step.written = last_sent if step.noted and record.changed else None
+    return steps

@@ -1,7 +1,8 @@
 """Running a plan: stage by stage, every step journaled, everything rolled back when one fails.
 
-One runner for a new plan (`Transaction`) and for one whose process is gone (`roll_forward`). The effect of a
-change is its handler's business (`irsa_cli.changes`), the way back is in `irsa_cli.transaction.rollback`.
+One runner for a new plan (`Transaction`) and for one whose process is gone (`irsa_cli.transaction.recover`).
+The effect of a change is its handler's business (`irsa_cli.changes`), the way back is in
+`irsa_cli.transaction.rollback`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, LockLost, Outcome, ServiceError
@@ -28,10 +28,8 @@ from irsa_cli.transaction.protocol import (
     end_of,
     harmless,
 )
-from irsa_cli.transaction.reading import last_sent, reopened
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Stages, Tracked, all_of, in_parallel
-from irsa_cli.transaction.story import UNFINISHED, Story
 
 
 class Runner:
@@ -184,7 +182,7 @@ class Transaction(Runner):
         error = self.go_on(gate)
         if error is None:
             if not ends_later:
-                _commit(self._journal)
+                commit(self._journal)
             return tracking.report(self._stages, "committed", None, [])
         self._listen(Event(Step.ROLLBACK, error=error))
         leftovers = self._rollback.undo(self._stages, self._run.transaction)
@@ -210,30 +208,8 @@ class Transaction(Runner):
         return tracking.report(self._stages, outcome, None, leftovers)
 
 
-def roll_forward(
-    path: Path, story: Story, handlers: Mapping[Kind, Handler], run: Run, listen: Listener
-) -> Report:
-    """Go on to the end of the plan; the report's outcome is `committed` or `unfinished`.
-
-    What the journal doesn't say is done is done now, and nothing is rolled back, whatever happens: that is
-    `irsa_cli.transaction.recover`'s business. `run` bears the transaction's own name, so that its marks are
-    known again. Raises `JournalError` when its process still lives, or did when `story` was read.
-    """
-    with reopened(path, story) as journal:
-        stages = tracking.to_go_on(story.stages, last_sent(path))
-        for step in all_of(stages):
-            if step.earlier and step.noted and step.change.action == "create":
-                run.made(step.change)
-        runner = Runner(stages, handlers, journal, run, listen)
-        runner.recall()
-        error = runner.go_on()
-        if error is None:
-            _commit(journal)
-        return tracking.report(stages, "committed" if error is None else UNFINISHED, error, [])
-
-
-def _commit(journal: Journal) -> None:
-    # The desired state is reached: a journal that can't record it doesn't change that.
+def commit(journal: Journal) -> None:
+    """Note the end: the desired state is reached, and a journal that can't record it doesn't change that."""
     with contextlib.suppress(JournalError):
         journal.event("outcome", outcome="committed")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.results.result import ChangeResult
@@ -55,33 +55,11 @@ def all_of(stages: Stages) -> list[Tracked]:
 
 
 def of_plan(plan: Plan) -> list[list[Tracked]]:
-    return _numbered([[Record(change) for change in stage] for stage in plan.stages])
+    return numbered([[Record(change) for change in stage] for stage in plan.stages])
 
 
-def of_journal(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
-    """The steps of a journal, to roll back; what was sent was sent until `last_sent` (monotonic seconds)."""
-    steps = _numbered(stages)
-    for step in all_of(steps):
-        record = step.record
-        if record.begun and not record.done and not record.refused:
-            step.unanswered = last_sent
-        if record.done and record.changed:
-            step.written = last_sent
-    return steps
-
-
-def to_go_on(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
-    """The steps of a journal to continue: none counts as done before this process has checked it."""
-    steps = _numbered([[replace(record) for record in stage] for stage in stages])
-    for step in all_of(steps):
-        record = step.record
-        step.earlier, step.noted, record.done = record.needs_undo, record.done, False
-        step.unanswered = last_sent if step.earlier and not step.noted else None
-        step.written = last_sent if step.noted and record.changed else None
-    return steps
-
-
-def _numbered(stages: Iterable[Iterable[Record]]) -> list[list[Tracked]]:
+def numbered(stages: Iterable[Iterable[Record]]) -> list[list[Tracked]]:
+    """The steps of stages, in the order of the plan."""
     found: list[list[Tracked]] = []
     index = 0
     for stage in stages:

@@ -9,8 +9,7 @@ from joserfc.jwk import KeySet
 
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.kube import calls
-from irsa_cli.kube.client import Kube
-from irsa_cli.kube.contents import Contents
+from irsa_cli.kube.client import Contents, Kube
 from irsa_cli.sandbox.model import Rule
 from tests.contract.clusters import Cluster
 from tests.support.kubeclient import Json

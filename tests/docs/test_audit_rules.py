@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES
 from tests.docs.console import ROOT
 
 

@@ -11,8 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from irsa_cli.core.config.associations import FIELDS
-from irsa_cli.core.config.documents import parse
+from irsa_cli.core.config.documents import OF_ASSOCIATION, parse
 from irsa_cli.core.config.service_accounts import EKSCTL, METADATA, OURS
 from tests.docs.console import ROOT
 
@@ -43,7 +42,7 @@ def test_the_examples_have_every_field() -> None:
     assert all(f"| `{field}` |" in PAGE for field in wanted - {"metadata"})
     iams = [yaml.safe_load(example).get("iam", {}) for example in EXAMPLES]
     given = [entry for iam in iams for entry in iam.get("podIdentityAssociations", ())]
-    assert {field for entry in given for field in entry} == set(FIELDS)
+    assert {field for entry in given for field in entry} == set(OF_ASSOCIATION)
 
 
 @pytest.mark.parametrize("tool", ["config_schema.py", "well_known_policies.py"])

@@ -16,7 +16,7 @@ import pytest
 from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from irsa_cli.sandbox.worlds import put_other_account
-from irsa_cli.usecases.verification import gate
+from irsa_cli.usecases.verification import iam_steps
 from tests.docs import staging
 from tests.docs.test_permissions import RULES
 
@@ -84,7 +84,7 @@ def two_accounts(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name, value in {**sandbox.env(user="ci"), "IRSA_STATE_DIR": str(tmp_path / "state")}.items():
         monkeypatch.setenv(name, value)
     # A refusal by STS that lasts is one after this time, too: here nobody's role appears later.
-    monkeypatch.setattr(gate, "PROPAGATION_SECONDS", 4.0)
+    monkeypatch.setattr(iam_steps, "PROPAGATION_SECONDS", 4.0)
     return TwoAccounts(sandbox, tmp_path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.kube.contents import Contents, read_contents
+from irsa_cli.kube.client import Contents, read_contents
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import real_stage
 from tests.support.controlplane import ControlPlane

@@ -26,7 +26,7 @@ def _the_first_stage_is_not_taken_back() -> None:
 
 
 def _one_inverse_is_dropped() -> None:
-    from irsa_cli.changes.role_policies import AttachmentHandler
+    from irsa_cli.changes.role import AttachmentHandler
     from irsa_cli.transaction.protocol import Applied
 
     whole = AttachmentHandler.apply

@@ -253,7 +253,7 @@ def impatient() -> Iterator[None]:
     """Nothing spreads slowly in the sandbox: what is waited for comes at once, or never."""
     with (
         mock.patch("irsa_cli.core.values.limits.PROPAGATION_SECONDS", 0.4),
-        mock.patch("irsa_cli.usecases.verification.gate.PROPAGATION_SECONDS", 0.4),
+        mock.patch("irsa_cli.usecases.verification.iam_steps.PROPAGATION_SECONDS", 0.4),
         mock.patch("os.fsync"),
     ):
         yield

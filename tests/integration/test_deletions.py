@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.changes import handlers
-from irsa_cli.core.binding.changes import removal
+from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DELETING, NOBODY, CommitState, OwnerState
 from irsa_cli.core.values import limits

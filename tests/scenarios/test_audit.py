@@ -20,7 +20,7 @@ from irsa_cli.cli.output.screens.audit import who_can_lines
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import WhoCanReport
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.auditing import NEVER_USED, client, plant, write_files
 from tests.support.estates import ADMIN, arn_of, planted

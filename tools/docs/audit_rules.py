@@ -11,8 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core.trust.rules.power import DATE, ESCALATIONS, SOURCE  # noqa: E402
-from irsa_cli.core.trust.rules.rule import Area, Rule  # noqa: E402 - the package may not be installed
-from irsa_cli.core.trust.rules.table import RULES  # noqa: E402
+from irsa_cli.core.trust.rules.rule import RULES, Area, Rule  # noqa: E402 - the package may not be installed
 
 PAGE = ROOT / "docs" / "reference" / "audit-rules.md"
 HEAD = """\

@@ -22,7 +22,7 @@ from botocore.model import OperationModel, Shape
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.objects.credentials import RoleCredentials
+from irsa_cli.core.objects.aws import RoleCredentials
 from irsa_cli.core.values.errors import InvalidInput
 
 READING = re.compile(r"(Get|List|Describe|Head)[A-Z0-9]")

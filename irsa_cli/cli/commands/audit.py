@@ -14,7 +14,7 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import show_found
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.audit.run import Request

@@ -20,7 +20,7 @@ from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.values.errors import Refused
 
 if TYPE_CHECKING:
-    from irsa_cli.core.objects.credentials import RoleCredentials
+    from irsa_cli.core.objects.aws import RoleCredentials
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"

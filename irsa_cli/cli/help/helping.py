@@ -193,3 +193,7 @@ def alike(text: str, names: Iterable[str], shown: Callable[[str], str | None] = 
 def command_of(context: click.Context) -> str:
     """The command as it was called, without `irsa` (or `kubectl irsa`)."""
     return context.command_path.removeprefix(context.find_root().command_path).strip()
+
+
+DOCUMENT = "it is a document: save it in a file"
+"""The error of an option that takes a file, if its value is a document."""

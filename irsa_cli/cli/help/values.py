@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import click
 
-from irsa_cli.cli.help.helping import read_table
+from irsa_cli.cli.help.helping import DOCUMENT, read_table
 
 
 def _meanings(table: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -29,8 +29,6 @@ VERBS, COMMANDS, KINDS, SERVICES = (
     {word: found[0] for word, found in WORDS[name].items()}
     for name in ("verbs", "commands", "kinds", "services")
 )
-DOCUMENT = "it is a document: save it in a file"
-"""The error of an option that takes a file, if its value is a document."""
 _CLUSTER_ARN = re.compile(r"(-c=?|--cluster=)?arn:aws[a-z-]*:eks:([a-z0-9-]+):\d+:cluster/(.+)")
 _FULL_NAME = re.compile(r"(?:system:serviceaccount:)?([a-z0-9-]+)[/:]([a-z0-9.-]+)")
 _DASH = re.compile("^[\u2010-\u2015\u2212]-?")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.help.helping import DOCUMENT
 from irsa_cli.cli.options import types
 from irsa_cli.cli.options.common import listed
 from irsa_cli.core.values import arn, names
@@ -27,8 +28,6 @@ class _PolicyFile(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse a document."""
         if str(value).lstrip().startswith("{"):
-            from irsa_cli.cli.help.values import DOCUMENT
-
             self.fail(DOCUMENT, param, ctx)
         return super().convert(value, param, ctx)
 
@@ -90,8 +89,6 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
     policies = listed(values)
     if any(value.lstrip().startswith("{") for value in values):
-        from irsa_cli.cli.help.values import DOCUMENT
-
         raise click.BadParameter(DOCUMENT, param_hint=flag)
     for text in policies:
         with types.wrong_usage(flag):

@@ -120,8 +120,11 @@ def current_cluster(target: Target) -> Target | None:
 
 
 def take_expected(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the guards, as attributes of a `Target`."""
+    """Take the guards, as attributes of a `Target`; the project's own is read when it is connected."""
+    from irsa_cli.usecases.command.project_settings import expected_by_project
+
     return {
+        "expect_project": expected_by_project,
         "expect_account": options.pop("expect_account", None) or "",
         "expect_clusters": tuple(options.pop("expect_cluster_arn", ())),
     }

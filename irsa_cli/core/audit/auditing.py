@@ -19,8 +19,7 @@ from irsa_cli.core.rbac.evaluation import MASTERS
 from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules.judge import LARGEST
-from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Area, Risk, risk, some
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Area, Risk, risk, some
 from irsa_cli.core.values.shown import plural
 
 _GIVING = ("admitted-not-annotated", "subject-gone", "changed-since-irsa", "unused-role")

@@ -17,12 +17,12 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.statements import allowing, name_of, place_of, principals, trusted_providers
-from irsa_cli.core.trust.pod_identity import refused, written
+from irsa_cli.core.policies.statements import allowing, does, name_of, place_of, principals, trusted_providers
+from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.trust.pod_identity import SERVICE, actions
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
-from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity, risk, some
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, Severity, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import check_role
@@ -338,5 +338,18 @@ def _pod_statements(role: BoundRole) -> list[Document]:
     cluster = Cluster(arn.rpartition("/")[2], arn, region, partition, account, "")
     namespace, _, name = role.tags[SERVICE_ACCOUNT_TAG].partition("/")
     return [
-        item for mark in (False, True) for item in written(role.trust, cluster, namespace, name, marked=mark)
+        item
+        for mark in (False, True)
+        for item in for_service(role.trust, cluster, namespace, name, marked=mark)
     ]
+
+
+def refused(document: object, *, tagged: bool) -> str:
+    """The action that no statement allows EKS, whatever its conditions; '' for none.
+
+    `tagged`: the association's sessions have tags.
+    """
+    known = document if isinstance(document, dict) else {}
+    items = [item for _, item in allowing(known) if SERVICE in principals(item, "Service")]
+    needed = actions(tagged=tagged)
+    return next((action for action in needed if not any(does(item, action) for item in items)), "")

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import BoundRole, annotation_of, text_of
-from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
@@ -34,22 +34,22 @@ class AuditedAccount(Namespaced):
         return f"system:serviceaccount:{self.namespace}:{self.name}"
 
     @classmethod
-    def read(cls, body: parsing.Json) -> AuditedAccount:
+    def read(cls, body: kinds.Json) -> AuditedAccount:
         """Read Kubernetes' JSON; raise TypeError and similar errors for an invalid object."""
-        found = parsing.service_account(body)
+        found = kinds.service_account(body)
         if not all(isinstance(text, str) for text in found.annotations.values()):
             raise TypeError
         audience = Injection.read(found.annotations).audience
         return cls(found.namespace, found.name, annotation_of(found) or "", audience)
 
 
-def living_pods(bodies: Iterable[parsing.Json]) -> dict[str, int]:
+def living_pods(bodies: Iterable[kinds.Json]) -> dict[str, int]:
     """Count the living pods of each ServiceAccount (namespace/name) in Kubernetes' JSON."""
-    pods = map(parsing.pod, bodies)
+    pods = map(kinds.pod, bodies)
     return dict(Counter(f"{pod.namespace}/{pod.service_account}" for pod in pods if pod.is_alive))
 
 
-def pod_security(body: parsing.Json) -> tuple[str, str]:
+def pod_security(body: kinds.Json) -> tuple[str, str]:
     """Read a namespace's name and enforced Pod Security level ('': the default)."""
     labels = body["metadata"].get("labels") or {}
     return str(body["metadata"]["name"]), str(labels.get("pod-security.kubernetes.io/enforce", ""))

@@ -22,8 +22,7 @@ from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, AccountTarget
 from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP, ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, risk, some
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import ORDER, RULES, Risk, risk, some
 
 
 def less_sure(item: Risk, conditions: Sequence[str]) -> Risk:

@@ -15,8 +15,9 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected_together
-from irsa_cli.core.trust.rules.judge import LARGEST, KnownCluster, TrustContext, cluster_providers, judge
+from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
+from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Rule, some
 from irsa_cli.core.values.names import subject
 
@@ -35,12 +36,12 @@ class Trusts:
                 much = self.powers(role).much
                 yield from (item.behind(much) for item in found)
 
-    def context(self, role: BoundRole) -> TrustContext:
+    def context(self, role: BoundRole) -> AccountContext:
         """The context of a role's trust policy."""
         providers = cluster_providers(role.trust, self._clusters)
         known = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
         clusters = known if self.estate.clusters else None
-        return TrustContext(providers, role=role.arn, existing=self.estate.providers, clusters=clusters)
+        return AccountContext(providers, role=role.arn, existing=self.estate.providers, clusters=clusters)
 
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:

@@ -12,12 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from irsa_cli.core.binding.spec import BindingSpec
-from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import BoundaryState
 from irsa_cli.core.values.errors import Refused
 
 Spec = TypeVar("Spec", bound=BindingSpec)
-ALLOW_REMOVAL = "--allow-boundary-removal"
 
 
 class BoundaryRequired(Refused):
@@ -57,38 +54,3 @@ class BoundaryRules:
                 " IRSA_PERMISSIONS_BOUNDARY or .irsa.yaml",
             ),
         )
-
-    def check_plan(self, plan: Plan, *, named: bool) -> None:
-        """Refuse to remove a boundary without a flag, or to replace it by a default (unless `named`)."""
-        going = [
-            change
-            for change in plan
-            if change.kind is Kind.BOUNDARY
-            and change.before is not None
-            and (change.after is None or not named)
-        ]
-        required = self.required_by and any(change.after is None for change in going)
-        if not going or (self.may_remove and not required):
-            return
-        what = f"role {going[0].target[0]} would lose its permissions boundary"
-        details = [_line(change) for change in going]
-        if required:
-            reason = f"{self.required_by} requires one for every role"
-            raise BoundaryRequired(what, reason=reason, details=details)
-        raise Refused(
-            what,
-            reason="irsa removes a permissions boundary only with a flag",
-            details=details,
-            next_steps=(
-                "to keep it, set it (--permissions-boundary, or permissionsBoundary in the entry)",
-                f"to remove it, run this again with {ALLOW_REMOVAL}",
-            ),
-        )
-
-
-def _line(change: Change) -> str:
-    before, after = (
-        state.arn if isinstance(state, BoundaryState) else "" for state in (change.before, change.after)
-    )
-    mark, arrow = ("~", f" -> {after}") if after else ("-", "")
-    return f"{mark} {change.kind.value} {change.target[0]}: {before}{arrow}"

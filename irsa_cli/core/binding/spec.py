@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.policy import Document

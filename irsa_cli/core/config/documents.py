@@ -1,21 +1,27 @@
-"""The documents of a file: which kind each of them is, and what it says of its cluster."""
+"""The documents of a file: which kind each of them is, and what it says of its cluster.
+
+Of a ClusterConfig also the entries of `iam.podIdentityAssociations`, and one notice for each part with
+permissions that eksctl manages and irsa does not.
+https://docs.aws.amazon.com/eks/latest/eksctl/pod-identity-associations.html
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from yaml import MappingNode, Node
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from irsa_cli.core.config import elsewhere
-from irsa_cli.core.config.associations import association
-from irsa_cli.core.config.entry_fields import ACCESS, ACCOUNT_FIELDS, OF_DOCUMENTS, access
+from irsa_cli.core.config.entry_fields import ACCESS, ACCOUNT_FIELDS, OF_DOCUMENTS, PolicyReader, access
 from irsa_cli.core.config.model import Binding, Config, distinct
-from irsa_cli.core.config.nodes import compose
-from irsa_cli.core.config.reader import Fields, Reader, Table, text_fields
-from irsa_cli.core.config.service_accounts import Defaults, ReadFile, binding
+from irsa_cli.core.config.nodes import BOOLEAN, compose, is_off, text_of
+from irsa_cli.core.config.policies import read_policy
+from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
+from irsa_cli.core.config.service_accounts import NEEDS_NO_TAGS, Defaults, ReadFile, binding, with_tags
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.slips import did_you_mean
@@ -140,7 +146,7 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
         iam = reader.given(reader.fields(fields["iam"], (*_IAM, *_IAM_IGNORED), "iam", {}))
         if others := [name for name in iam if name in _IAM_IGNORED]:
             ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: iam.{', iam.'.join(others)}")
-    ignored += elsewhere.notices(reader.source, node)
+    ignored += notices(reader.source, node)
     found = _assembled(reader, node, iam, Defaults(**said, ours=False, read=read), ignored)
     needs_provider = any(item.web_identity for item in found.bindings)
     if needs_provider and "withOIDC" in iam and reader.boolean(iam["withOIDC"]) is False:
@@ -202,3 +208,156 @@ def _assembled(reader: Reader, node: Node, fields: Fields, defaults: Defaults, n
         tuple(notices),
         defaults.accounts,
     )
+
+
+_GRANTED_POLICIES = ("attachPolicyARNs", "attachPolicy", "wellKnownPolicies")
+_OF_NODES = ("instanceRoleARN", "instanceProfileARN", *_GRANTED_POLICIES[:2], "withAddonPolicies")
+_OF_ADDONS = ("serviceAccountRoleARN", "useDefaultPodIdentityAssociations", "podIdentityAssociations")
+_GRANTS: Mapping[str, tuple[str, ...]] = {
+    "addons": (*_GRANTED_POLICIES, *_OF_ADDONS),
+    "addonsConfig": ("autoApplyPodIdentityAssociations",),
+    "karpenter": ("version", "defaultInstanceProfile", "withSpotInterruptionQueue"),
+    "nodeGroups.iam": _OF_NODES,
+    "managedNodeGroups.iam": _OF_NODES,
+    "capabilities": ("roleArn", *_GRANTED_POLICIES),
+    "iam": ("serviceRoleARN", "fargatePodExecutionRoleARN"),
+    "fargateProfiles": ("podExecutionRoleARN",),
+    "autoModeConfig": ("nodeRoleARN",),
+    "iamIdentityMappings": ("arn", "account", "groups"),
+    "accessConfig.accessEntries": ("principalARN",),
+}
+"""By part (https://eksctl.io/usage/schema/), its fields that give somebody permissions."""
+
+
+def notices(source: str, root: MappingNode) -> list[str]:
+    """The permissions that irsa does not manage, with their places."""
+    reader = Reader(source)  # Its notes are dropped: eksctl checks these parts.
+    found: list[tuple[int, str]] = []
+    for path, grants in _GRANTS.items():
+        for words, node, fields in _parts(reader, root, path.split(".")):
+            given = [
+                f"{name}{_values(fields[name])}"
+                for name in grants
+                if name in fields and not is_off(fields[name])
+            ]
+            if given:
+                found.append((node.start_mark.line + 1, f"{' '.join(words)}: {'; '.join(given)}"))
+    return [f"{source}:{line}: not managed by irsa: {text}" for line, text in sorted(found)]
+
+
+def _parts(reader: Reader, node: Node, path: Sequence[str]) -> Iterator[tuple[list[str], Node, Fields]]:
+    """The mappings at a path, those of a list one by one; each with the words that identify it."""
+    if isinstance(node, SequenceNode):
+        for item in node.value:
+            yield from _parts(reader, item, path)
+    elif isinstance(node, MappingNode):
+        fields = {key: value for key, (_, value) in reader.pairs(node).items()}
+        name = fields.get("name")
+        named = [text_of(name)] if isinstance(name, ScalarNode) else []
+        if not path:
+            yield named, node, fields
+        elif path[0] in fields:
+            for words, part, its_fields in _parts(reader, fields[path[0]], path[1:]):
+                yield [*named, path[0], *words], part, its_fields
+
+
+def _values(node: Node) -> str:
+    """The texts of a field, and the names of what it switches on; '' for what is neither."""
+    found = node.value if isinstance(node, SequenceNode) else [node]
+    if isinstance(node, MappingNode):
+        found = [key for key, value in node.value if value.tag == BOOLEAN and not is_off(value)]
+    texts = [text_of(item) for item in found if isinstance(item, ScalarNode) and item.tag != BOOLEAN]
+    return f" {', '.join(texts)}" if texts else ""
+
+
+ROLE_POLICIES = {
+    "permissionPolicyARNs": "attachPolicyARNs",
+    "permissionPolicy": "attachPolicy",
+    "wellKnownPolicies": "wellKnownPolicies",
+}
+"""Fields about policies, and how entries of `serviceAccounts` name them."""
+
+
+def _session_policy(reader: Reader, node: Node) -> Document:
+    """A policy as a text in JSON."""
+    return reader.checked(node, lambda text: read_policy(text, "policy"), reader.text(node)) or {}
+
+
+_ROLE: Table = {
+    **text_fields(roleARN="attach_role_arn", permissionsBoundaryARN="permissions_boundary"),
+    **text_fields("roleName", targetRoleARN="target_role"),
+    **flag_fields("createServiceAccount", "disableSessionTags"),
+    "policy": ("session_policy", _session_policy),
+}
+OF_ASSOCIATION = (
+    "namespace",
+    "serviceAccountName",
+    *_ROLE,
+    *ROLE_POLICIES,
+    "permissionPolicyName",
+    "tags",
+)
+_UNSAID = ("subjects",)
+"""Attributes that an association has no word for."""
+
+
+def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | None, list[str]]:
+    """An entry of `iam.podIdentityAssociations` and notices; None where problems leave no name."""
+    fields = reader.given(reader.fields(node, OF_ASSOCIATION, "podIdentityAssociations", {}))
+    missing = [key for key in ("namespace", "serviceAccountName") if key not in fields]
+    for key in missing if isinstance(node, MappingNode) else ():
+        reader.problem(node, f"this Pod Identity association has no {key}")
+    if missing:
+        return None, []
+    namespace = reader.text(fields["namespace"], names.namespace)
+    name = reader.text(fields["serviceAccountName"], names.service_account)
+    if namespace is None or name is None:
+        return None, []
+    found = Binding(
+        namespace,
+        name,
+        cluster=defaults.cluster,
+        region=defaults.region,
+        where=reader.line(node),
+        pod_identity=True,
+        web_identity=False,
+        unsaid=_UNSAID,
+    )
+    _check_role(reader, node, fields, found)
+    found = replace(found, **reader.said(fields, _ROLE), **_policies(reader, fields, defaults))
+    if found.session_policy and not found.disable_session_tags:
+        reader.problem(fields["policy"], NEEDS_NO_TAGS)
+    found = with_tags(reader, fields, found, defaults)
+    if found.attach_role_arn and found.role_name:
+        ignored = f"{found.where}: roleName of {found} is ignored, as by eksctl: roleARN is given"
+        return replace(found, role_name=""), [ignored]
+    return found, []
+
+
+def _check_role(reader: Reader, node: Node, fields: Fields, found: Binding) -> None:
+    """Note what contradicts an existing role, or that there is neither a role nor a policy."""
+    given = [name for name in (*ROLE_POLICIES, "permissionsBoundaryARN") if not _is_off(fields, name)]
+    if "roleARN" in fields:
+        for name in given:
+            reader.problem(fields[name], f"roleARN uses an existing role: {name} contradicts it ({found})")
+    elif not reader.deletes and not any(name in ROLE_POLICIES for name in given):
+        reader.problem(
+            node,
+            f"{found} has no role: an association needs roleARN, or one of {', '.join(ROLE_POLICIES)}",
+        )
+    if "permissionPolicyName" in fields and _is_off(fields, "permissionPolicy"):
+        reader.problem(fields["permissionPolicyName"], "permissionPolicyName needs permissionPolicy")
+
+
+def _is_off(fields: Fields, name: str) -> bool:
+    return name not in fields or is_off(fields[name])
+
+
+def _policies(reader: Reader, fields: Fields, defaults: Defaults) -> dict[str, Any]:
+    """The policies of the role, the inline one under its own name."""
+    renamed = {ROLE_POLICIES[name]: node for name, node in fields.items() if name in ROLE_POLICIES}
+    found = PolicyReader(reader, defaults.read, ours=False).all(renamed)
+    if "permissionPolicyName" in fields:
+        name = reader.text(fields["permissionPolicyName"], names.inline_policy)
+        found["inline"] = dict.fromkeys(filter(None, [name]), found["inline"].get(names.ATTACH_POLICY, {}))
+    return found

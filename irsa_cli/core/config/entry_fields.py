@@ -1,23 +1,27 @@
-"""Fields of an entry by subject: other accounts, pod settings, subjects of the trust policy.
+"""Fields of an entry by subject: policies, other accounts, pod settings, subjects of the trust policy.
 
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
 from irsa_cli.core.config.model import OtherCluster
 from irsa_cli.core.config.nodes import text_of
+from irsa_cli.core.config.policies import note_problems, read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import RULES
+from irsa_cli.core.policies import policy, wellknown
 from irsa_cli.core.policies.conditions import operator_of
 from irsa_cli.core.policies.operators import COMPARISONS
-from irsa_cli.core.values import names
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.wellknown import WellKnown
+from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
@@ -188,3 +192,97 @@ def _filled(text: str) -> str:
     if "$" in text and (found := placeholder_in_policy(text)):
         raise InvalidInput(f"'{found}' {UNFILLED}")
     return text
+
+
+class PolicyReader:
+    """Reads the fields of one entry that are about policies. `ours`: irsa's own kind, which has more."""
+
+    def __init__(self, reader: Reader, read: Callable[[str], str], *, ours: bool) -> None:
+        self._reader = reader
+        self._read = read
+        self._ours = ours
+
+    def all(self, fields: Fields) -> dict[str, Any]:
+        """The attributes of a `Binding` that these fields make."""
+        found: dict[str, Any] = {}
+        if "attachPolicyARNs" in fields:
+            found["policies"] = self._reader.texts(fields["attachPolicyARNs"], arn.check_policy)
+            if len(found["policies"]) > policy.MANAGED_LIMIT:
+                self._reader.problem(
+                    fields["attachPolicyARNs"], f"IAM takes {policy.MANAGED_LIMIT} policies per role"
+                )
+        if "wellKnownPolicies" in fields:
+            found["well_known"] = self._well_known(fields["wellKnownPolicies"])
+        found["inline"] = self._inline(fields)
+        return found
+
+    def _inline(self, fields: Fields) -> dict[str, Document]:
+        found: dict[str, Document] = {}
+        last = None
+        if "attachPolicy" in fields:
+            last = fields["attachPolicy"]
+            self._add(found, names.ATTACH_POLICY, last, self._document(last))
+        if "inlinePolicies" in fields:
+            last = fields["inlinePolicies"]
+            for name, (key, value) in self._reader.pairs(last).items():
+                self._reader.checked(key, names.inline_policy, name)
+                self._add(found, name, key, self.document_or_file(value))
+        size = sum(policy.size(document) for document in found.values())
+        if last is not None and size > policy.INLINE_LIMIT:
+            self._reader.problem(
+                last, f"the inline policies have {size} characters, IAM takes {policy.INLINE_LIMIT} together"
+            )
+        return found
+
+    def _add(self, found: dict[str, Document], name: str, node: Node, document: Document | None) -> None:
+        if name in found:
+            self._reader.problem(node, f"two inline policies would be named {name}")
+        if document is not None:
+            found[name] = document
+
+    def document_or_file(self, node: Node) -> Document | None:
+        """A policy document, written out or in the file that `file` names."""
+        if not isinstance(node, MappingNode) or "file" not in self._reader.pairs(node):
+            return self._document(node)
+        fields = self._reader.fields(node, ("file",), "an inline policy by file", {})
+        place = fields["file"]
+        return self._reader.checked(
+            place, lambda path: read_policy(self._read(path), path), self._reader.text(place)
+        )
+
+    def _document(self, node: Node) -> Document | None:
+        before = len(self._reader.problems)
+        document = self._reader.plain(node)
+        if not isinstance(document, dict):
+            self._reader.problem(node, "a policy is a mapping with Version and Statement")
+            return None
+        note_problems(self._reader, node, document)
+        return document if len(self._reader.problems) == before else None
+
+    def _well_known(self, node: Node) -> tuple[WellKnown, ...]:
+        known = wellknown.names() if self._ours else wellknown.EKSCTL
+        found = []
+        for name, (key, value) in self._reader.pairs(node).items():
+            if name not in known:
+                hint = f": {did_you_mean(name, known) or 'irsa policies list shows them'}"
+                if name in wellknown.names():
+                    hint = ": only 'apiVersion: irsa/v1, kind: Bindings' has it"
+                self._reader.problem(key, f"unknown well-known policy '{name}'{hint}")
+                continue
+            if isinstance(value, ScalarNode) or not self._ours:
+                use = WellKnown(name) if self._reader.boolean(value) else None
+            else:
+                use = WellKnown(name, self._parameters(name, value))
+            found.append(self._reader.checked(value, wellknown.check, use))
+        return tuple(item for item in found if item is not None)
+
+    def _parameters(self, name: str, node: Node) -> dict[str, tuple[str, ...]]:
+        known = wellknown.get(name).parameters
+        found: dict[str, tuple[str, ...]] = {}
+        for key, value in self._reader.fields(node, tuple(known), name, {}).items():
+            if isinstance(value, ScalarNode):
+                text = self._reader.text(value)
+                found[key] = (text,) if text is not None else ()
+            else:
+                found[key] = self._reader.texts(value)
+        return found

@@ -11,8 +11,8 @@ from yaml import MappingNode, Node
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.project import AuditIgnore, Project
 from irsa_cli.core.config.reader import Reader, Table, flag_fields, one_of, text_fields
+from irsa_cli.core.trust.rules.rule import RULES as AUDIT_RULES
 from irsa_cli.core.trust.rules.rule import Severity
-from irsa_cli.core.trust.rules.table import RULES as AUDIT_RULES
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 

@@ -9,9 +9,9 @@ from typing import Any
 from yaml import MappingNode, Node
 
 from irsa_cli.core.config import entry_fields
+from irsa_cli.core.config.entry_fields import PolicyReader
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import is_off
-from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, one_of, text_fields
 from irsa_cli.core.policies.operators import COMPARISONS
 from irsa_cli.core.values import names

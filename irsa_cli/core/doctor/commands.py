@@ -32,8 +32,9 @@ from irsa_cli.core.doctor.subjects import (
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import ROLLED, ROLLOUT, Container, Pod, owner_of
+from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.workloads import ROLLED, ROLLOUT, owner_of
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump

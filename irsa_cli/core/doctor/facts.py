@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from irsa_cli.core.doctor.reported import Maker, PodAnswer
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
-from irsa_cli.core.objects.kinds import Pod, RefusedPod, ServiceAccount
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
+from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.locks import SeenLock

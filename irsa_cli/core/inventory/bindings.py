@@ -17,8 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
@@ -26,8 +25,8 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
+from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
-from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import Arn, role_arn

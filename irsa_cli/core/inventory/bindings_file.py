@@ -13,7 +13,7 @@ import yaml
 
 from irsa_cli.core.config.documents import OWN
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
-from irsa_cli.core.marks.notes import applied_keys, kept_tags
+from irsa_cli.core.marks.applied import applied_keys, kept_tags
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none

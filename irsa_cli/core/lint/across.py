@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from irsa_cli.core.audit.declared import refused
 from irsa_cli.core.lint.found import (
     Found,
     LintedAccount,
@@ -19,7 +20,8 @@ from irsa_cli.core.lint.found import (
     is_known,
 )
 from irsa_cli.core.lint.judging import refuses
-from irsa_cli.core.objects.kinds import KINDS, workload
+from irsa_cli.core.objects.kinds import KINDS
+from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.rbac.becoming import AccountTarget, Becoming
 from irsa_cli.core.rbac.evaluation import RbacIndex
 from irsa_cli.core.rbac.objects import (
@@ -33,9 +35,7 @@ from irsa_cli.core.rbac.objects import (
     role_of,
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
-from irsa_cli.core.trust.pod_identity import refused
-from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, some
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.slips import placeholder
 

@@ -16,7 +16,7 @@ from typing import Any
 from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.nodes import BOOLEAN, MERGE, NULL, compose, json_number, text_of
-from irsa_cli.core.trust.rules.judge import KnownCluster
+from irsa_cli.core.trust.rules.providers import KnownCluster
 from irsa_cli.core.trust.rules.rule import FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 

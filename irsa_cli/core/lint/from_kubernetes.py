@@ -24,10 +24,9 @@ from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, listed, of_polic
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.rbac.objects import RBAC_GROUP
 from irsa_cli.core.trust import pod_identity, trust_policy
-from irsa_cli.core.trust.rules.judge import KnownCluster
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.trust.rules.table import NAME_THEM, RULES
+from irsa_cli.core.trust.rules.providers import KnownCluster
+from irsa_cli.core.trust.rules.rule import NAME_THEM, RULES, Risk
 from irsa_cli.core.values import names
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import host_path

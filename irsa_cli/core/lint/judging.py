@@ -35,9 +35,9 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
-from irsa_cli.core.trust.rules.judge import LARGEST, TrustContext, cluster_providers, judge
-from irsa_cli.core.trust.rules.rule import Risk, Severity, risk
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.judge import LARGEST, judge
+from irsa_cli.core.trust.rules.providers import AccountContext, cluster_providers
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
@@ -78,7 +78,7 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
     known = _readable(document, found.gaps)
     if known is None:
         return
-    context = TrustContext(_providers(known), power=found.power, clusters=found.clusters or None)
+    context = AccountContext(_providers(known), power=found.power, clusters=found.clusters or None)
     reported: set[tuple[str, str, str]] = set()
     for each in judge(known, context):
         path = _written(found, each.path)

@@ -5,6 +5,10 @@ ended?": every command asks here, so that none deletes what another one calls ok
 `irsa_cli.core.plan.states`; they are planned by `irsa_cli.core.planning.create` and
 `irsa_cli.core.planning.delete`, and written in `irsa_cli.changes`. Whether a role is irsa's for *this*
 ServiceAccount is `irsa_cli.core.binding.ownership`'s business.
+
+The webhook's annotations have marks of the same value: the mark of `eks.amazonaws.com/role-arn` is
+`irsa/role-arn`, written in the same patch. Without it, somebody else has written the annotation (a chart,
+eksctl, a hand); if it has another value, somebody else has changed it since. Either way it is theirs.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from irsa_cli.core.plan.states import (
     COMMIT_TAG,
     DELETING,
     DONE,
+    MARKS,
     PENDING,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
@@ -161,3 +166,19 @@ def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:
         return f"there is no ServiceAccount {full_name}"
     instead = f"uses {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
     return f"ServiceAccount {full_name} {instead}"
+
+
+def with_marks(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Annotations that irsa is about to write, with their marks; one that goes takes its mark with it."""
+    marks = {MARKS[key]: value for key, value in annotations.items() if key in MARKS}
+    return {**annotations, **marks}
+
+
+def wrote(annotations: Mapping[str, str], key: str) -> bool:
+    """Whether one of the webhook's annotations is there, and has the value that irsa wrote."""
+    return key in annotations and annotations.get(MARKS[key]) == annotations[key]
+
+
+def written(annotations: Mapping[str, str]) -> list[str]:
+    """Those of the webhook's annotations that are as irsa wrote them."""
+    return [key for key in MARKS if wrote(annotations, key)]

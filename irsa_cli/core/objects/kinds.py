@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.names import Namespaced
 
 
@@ -96,26 +98,6 @@ class Pod:
         return self.phase not in ("Succeeded", "Failed") and not self.ending
 
 
-@dataclass(frozen=True)
-class RefusedPod:
-    """A workload that lacks pods because the API server refuses them.
-
-    `maker` is its kind and name, `root` its owner, `service_account` that of its template (None: `hidden`
-    says why), `why` and `last` are the API server's words and time.
-    """
-
-    namespace: str
-    maker: str
-    why: str
-    root: str = ""
-    service_account: str | None = None
-    hidden: str = ""
-    last: datetime | None = None
-    pods: str = ""
-
-
-Json = Mapping[str, Any]
-
 KINDS: Mapping[str, str] = {
     "cronjobs": "CronJob",
     "daemonsets": "DaemonSet",
@@ -128,62 +110,124 @@ KINDS: Mapping[str, str] = {
 """The built-in kinds that create pods, by their resource."""
 BUILT_IN = ("", "apps", "batch", "extensions")
 """The API groups of these kinds."""
-_ENDED = ("Complete", "Failed")
-ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
-"""The kinds that `kubectl rollout restart` supports."""
-ROLLOUT = "Rollout"
-"""Of Argo Rollouts, which marks its pods itself: their ReplicaSet does not say its group."""
-_HASHES = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": ROLLOUT}
-
-
-@dataclass(frozen=True)
-class Workload:
-    """A workload with a pod template; `ended`: it creates no more pods. `owner` is `Kind/name`, or ''."""
-
-    kind: str
-    name: str
-    service_account: str
-    owner: str = ""
-    ended: bool = False
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.kind}/{self.name}"
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether it counts: known kinds stand for the workloads that they own."""
-        return not self.ended and self.owner.partition("/")[0] not in KINDS.values()
-
-
-def workload(kind: str, body: Json) -> Workload:
-    """An object of one of the kinds."""
-    metadata, spec = body["metadata"], body.get("spec") or {}
-    owner = next((item for item in metadata.get("ownerReferences") or [] if item.get("controller")), None)
-    template = ((spec.get("jobTemplate") or {}).get("spec") or {}) if kind == "CronJob" else spec
-    pod = (template.get("template") or {}).get("spec") or {}
-    conditions = (body.get("status") or {}).get("conditions") or []
-    return Workload(
-        kind,
-        metadata["name"],
-        pod.get("serviceAccountName") or pod.get("serviceAccount") or "default",
-        f"{owner['kind']}/{owner['name']}" if owner else "",
-        ended=kind == "Job"
-        and any(item.get("type") in _ENDED and item.get("status") == "True" for item in conditions),
-    )
-
-
-def owner_of(pod: Pod) -> tuple[str, str]:
-    """Kind and name of the pod's owner, '' without one; for a ReplicaSet, its Deployment or Rollout."""
-    kind, _, name = pod.owner.partition("/")
-    for label, root in _HASHES.items():
-        end = f"-{pod.labels.get(label)}"
-        if kind == "ReplicaSet" and label in pod.labels and name.endswith(end):
-            return root, name.removesuffix(end)
-    return kind, name
 
 
 def is_agent(pod: Pod) -> bool:
     """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
     name = pod.labels.get("app.kubernetes.io/name", "")
     return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)
+
+
+Json = Mapping[str, Any]
+
+
+def service_account(body: Json) -> ServiceAccount:
+    metadata = body["metadata"]
+    entries = metadata.get("managedFields") or []
+    times = [moment(item.get("time")) for item in entries if f"f:{ROLE_ARN_ANNOTATION}" in _fields(item)]
+    return ServiceAccount(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        annotations=metadata.get("annotations") or {},
+        labels=metadata.get("labels") or {},
+        created=moment(metadata.get("creationTimestamp")),
+        annotated=max(filter(None, times), default=None),
+        uid=metadata.get("uid", ""),
+        managers=tuple(entry.get("manager", "") for entry in entries),
+    )
+
+
+def _fields(entry: Json) -> Json:
+    """The annotations that a manager owns; of what is no record of that, none."""
+    found: Any = entry
+    for key in ("fieldsV1", "f:metadata", "f:annotations"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def pod(body: Json) -> Pod:
+    metadata, spec = body["metadata"], body["spec"]
+    security, status = spec.get("securityContext") or {}, body.get("status") or {}
+    answers = {it.get("type"): it.get("status") for it in status.get("conditions") or []}
+    waiting = [(it.get("state") or {}).get("waiting") or {} for it in status.get("containerStatuses") or []]
+    return Pod(
+        namespace=metadata["namespace"],
+        name=metadata.get("name") or metadata.get("generateName", ""),
+        # The API server sets the name; a rejected pod has none.
+        service_account=spec.get("serviceAccountName") or "default",
+        created=moment(metadata.get("creationTimestamp")),
+        phase=status.get("phase", ""),
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+        containers=(
+            *map(_container, spec.get("containers") or []),
+            *(replace(_container(item), init=True) for item in spec.get("initContainers") or []),
+        ),
+        volumes=tuple(map(_volume, spec.get("volumes") or [])),
+        host_network=bool(spec.get("hostNetwork")),
+        os=(spec.get("os") or {}).get("name", ""),
+        node_selector=spec.get("nodeSelector") or {},
+        fs_group=security.get("fsGroup"),
+        user=security.get("runAsUser"),
+        **_owner(metadata),
+        node=spec.get("nodeName", ""),
+        ending=bool(metadata.get("deletionTimestamp")),
+        ready={"True": True, "False": False}.get(str(answers.get("Ready"))),
+        waiting=next((str(item["reason"]) for item in waiting if item.get("reason")), ""),
+    )
+
+
+def _owner(metadata: Json) -> Json:
+    """The controller of an object, or else its first owner; a foreign kind has its group."""
+    owners = metadata.get("ownerReferences") or []
+    found = next((item for item in owners if item.get("controller")), owners[0] if owners else None)
+    if found is None:
+        return {}
+    group = str(found.get("apiVersion") or "").rpartition("/")[0]
+    kind = found["kind"]
+    if kind in KINDS.values() and group not in BUILT_IN:
+        kind = f"{kind}.{group}"
+    return {"owner": f"{kind}/{found['name']}", "controlled": bool(found.get("controller"))}
+
+
+def _container(body: Json) -> Container:
+    return Container(
+        name=body["name"],
+        image=body.get("image", ""),
+        env=Environment(
+            {
+                item["name"]: None if "valueFrom" in item else str(item.get("value", ""))
+                for item in body.get("env") or []
+            }
+        ),
+        sources=tuple(_source(item) for item in body.get("envFrom") or []),
+        mounts={item["name"]: item.get("mountPath", "") for item in body.get("volumeMounts") or []},
+        parts={
+            item["name"]: path
+            for item in body.get("volumeMounts") or []
+            if (path := item.get("subPath") or item.get("subPathExpr"))
+        },
+        arguments=(*(body.get("command") or ()), *(body.get("args") or ())),
+        user=(body.get("securityContext") or {}).get("runAsUser"),
+    )
+
+
+def _source(item: Json) -> str:
+    kind = "secret" if "secretRef" in item else "configmap"
+    name = (item.get("secretRef") or item.get("configMapRef") or {}).get("name", "")
+    # A prefix stands before every variable's name.
+    return f"{kind}/{name}" + (f" (prefix {item['prefix']})" if item.get("prefix") else "")
+
+
+def _volume(body: Json) -> Volume:
+    sources = (body.get("projected") or {}).get("sources") or []
+    maps = [source.get("configMap") or {} for source in (*sources, body)]
+    secrets = [source.get("secret") or {} for source in (*sources, body)]
+    config_maps = tuple(item["name"] for item in maps if item.get("name"))
+    named = tuple(filter(None, (item.get("name") or item.get("secretName") for item in secrets)))
+    for source in sources:
+        token = source.get("serviceAccountToken")
+        if token is not None:
+            path = token.get("path", "token")
+            return Volume(body["name"], token.get("audience", ""), path, config_maps, named)
+    return Volume(body["name"], config_maps=config_maps, secrets=named)

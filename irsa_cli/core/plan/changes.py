@@ -8,13 +8,11 @@ over many ServiceAccounts (`apply --atomic`), and what stays as it is in a rollb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from irsa_cli.core.plan.kinds import Kind
+from irsa_cli.core.plan.kinds import Kind as Kind
 from irsa_cli.core.plan.states import State, TagsState
-
-__all__ = ["Change", "Kind", "Plan"]
 
 
 @dataclass(frozen=True)
@@ -86,42 +84,8 @@ class Plan:
         return Plan(tuple(tuple(change.inverse for change in stage) for stage in reversed(self.stages)))
 
 
-def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
-    """One plan of all: `first`, then the others at the same time, each in its own order.
-
-    Their last stages come together, as they are what pods see. ServiceAccounts are deleted after everything
-    else: a recreated one has another uid, so nothing that can fail comes after it.
-    """
-    depth = max((len(plan.stages) for plan in plans), default=0)
-    stages: list[list[Change]] = [[] for _ in range(depth)]
-    for plan in plans:
-        for place, stage in enumerate(plan.stages, depth - len(plan.stages)):
-            stages[place] += stage
-    deletions = [change for stage in stages for change in stage if _is_for_good(change)]
-    kept = [[change for change in stage if not _is_for_good(change)] for stage in stages]
-    found = Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
-    # A gate is before the last stage: it proves what is before it, even if nothing comes after.
-    is_behind = any(plan.stages and not plan.stages[-1] for plan in plans) and not any((kept[-1], deletions))
-    return Plan((*found.stages, ())) if is_behind else found
-
-
 def _is_for_good(change: Change) -> bool:
     return change.kind.traits.recreated and change.after is None
-
-
-def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:
-    """Each change at its first place only: two ServiceAccounts may need the same one."""
-    seen: set[str] = set()
-    found = []
-    for stage in stages:
-        kept = []
-        for change in stage:
-            key = repr(change)
-            if key not in seen:
-                kept.append(change)
-            seen.add(key)
-        found.append(kept)
-    return found
 
 
 def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> bool:

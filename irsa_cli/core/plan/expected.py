@@ -1,24 +1,23 @@
-"""A short record of a plan and its current state, and the differences when it is planned again. Pure."""
+"""A short record of a plan and its current state, by which it is known again. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import TRANSACTION_TAG
-from irsa_cli.core.plan.written import write
 
 Seen = Mapping[str, str]
 """A current state: what its parts are called, and a digest of each value. No value can be read of it."""
 
 _TABLES = json.loads((files(__package__) / "parts.json").read_text(encoding="utf-8"))
-_PASSED_OVER = frozenset(_TABLES["ignored"])
+PASSED_OVER = frozenset(_TABLES["ignored"])
 """Changes without a meaning (IAM fills in thumbprints), or already in the target."""
 _MAKER = ("provider", "tags", TRANSACTION_TAG)
 """The run that created the provider: for its dependents that may be another part of the same plan."""
@@ -52,7 +51,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         if path:
             yield _name(path), THERE
         for item in fields(value):
-            if item.name not in _PASSED_OVER:
+            if item.name not in PASSED_OVER:
                 yield from _leaves(getattr(value, item.name), (*path, item.name))
     elif isinstance(value, Mapping) and not (path and path[-1] in _DOCUMENTS):
         # A document stands under its name; anything else is a text.
@@ -100,73 +99,3 @@ class PlannedWork:
     def key(self) -> tuple[str, str, str]:
         """The object it is about."""
         return (self.cluster, self.command, self.service_account)
-
-    def differences(self, now: PlannedWork) -> list[str]:
-        """The differences from the plan, a line each; [] for none, or if all of it is already done."""
-        if not len(now.plan):
-            return []
-        # Of an object as desired, only that fact is kept: the new plan shows what has changed.
-        moved = _moved(self.seen, now.seen) if len(self.plan) else ()
-        return [*moved, *_changed(self.plan, now.plan)]
-
-
-def _moved(before: Seen, after: Seen) -> Iterator[str]:
-    gone, new = before.keys() - after.keys(), after.keys() - before.keys()
-    for name in sorted({*before, *after}):
-        if any(name.startswith(f"{whole} ") for whole in gone | new):
-            continue  # A part of an object that is reported as a whole.
-        if name in gone:
-            yield f"{name}: is gone"
-        elif name in new:
-            yield f"{name}: now exists"
-        elif before[name] != after[name]:
-            yield f"{name}: was changed"
-
-
-def _changed(before: Plan, after: Plan) -> Iterator[str]:
-    old, new = _by_target(before), _by_target(after)
-    for key, change in old.items():
-        if key not in new:
-            yield f"planned, but no longer needed: {_text_of(change)}"
-        elif _plain(change) != _plain(new[key]):
-            yield f"planned otherwise: {_text_of(change)}"
-    for key, change in new.items():
-        if key not in old:
-            yield f"not planned: {_text_of(change)}"
-    order = [[_key(change) for change in stage] for stage in (*before.stages, *after.stages)]
-    half = len(before.stages)
-    if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
-        yield "planned in another order"
-
-
-def _text_of(change: Change) -> str:
-    return f"{change.action} {change.kind.value} {change.name}"
-
-
-def _key(change: Change) -> tuple[str, tuple[str, ...]]:
-    return (change.kind.value, change.target)
-
-
-def _by_target(plan: Plan) -> dict[tuple[str, tuple[str, ...]], Change]:
-    return {_key(change): change for change in plan}
-
-
-def _plain(change: Change) -> str:
-    """The change without what differs from one reading to the next."""
-    found = write(change)
-    for side in ("before", "after"):
-        if found[side]:
-            found[side] = {key: item for key, item in found[side].items() if key not in _PASSED_OVER}
-    return json.dumps(found, sort_keys=True)
-
-
-def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
-    """The least differences from any planned work on the same object."""
-    if not len(now.plan):
-        return []
-    works = list(planned)
-    same = [item.differences(now) for item in works if item.key == now.key]
-    elsewhere = sorted({item.cluster for item in works} - {now.cluster})
-    if not same and elsewhere and all(item.cluster != now.cluster for item in works):
-        return [f"the cluster is {now.cluster}, but the plan is for {', '.join(elsewhere)}"]
-    return min(same, key=len, default=[f"not planned: {_text_of(change)}" for change in now.plan])

@@ -49,7 +49,7 @@ WEBHOOK_ANNOTATIONS = (
     TOKEN_EXPIRATION_ANNOTATION,
 )
 """The annotations that the EKS pod identity webhook reads. Anybody may have written them: which ones irsa
-has, and with which value, the marks of `irsa_cli.core.marks.notes` tell."""
+has, and with which value, the marks of `irsa_cli.core.marks.lifecycle` tell."""
 MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBHOOK_ANNOTATIONS}
 """The mark of each of the webhook's annotations."""
 ROLE_MARK = MARKS[ROLE_ARN_ANNOTATION]

@@ -30,7 +30,7 @@ from irsa_cli.core.policies.statements import allowing, name_of, tests_of_key, w
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Result, codes_of, results_envelope, worst
-from irsa_cli.core.trust import pod_identity
+from irsa_cli.core.trust import owned_statements, pod_identity
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
@@ -186,7 +186,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
     statements = as_list(state.trust.get("Statement", []))
     named = (pair.cluster, pair.namespace, pair.name)
     own = contains(state.trust, statement(pair.identity(pair.audience)))
-    own = own or bool(pod_identity.written(state.trust, *named, marked=False))
+    own = own or bool(owned_statements.for_service(state.trust, *named, marked=False))
     if not own:
         yield "the trust policy is unchanged: irsa would write the ServiceAccount's statement differently"
     elif len(statements) > 1:

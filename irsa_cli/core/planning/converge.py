@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.changes import RoleChanges, check_path, role_changes
+from irsa_cli.core.binding.changes import RoleChanges
 from irsa_cli.core.binding.current import (
     CurrentRole,
     CurrentServiceAccount,
@@ -15,9 +15,11 @@ from irsa_cli.core.binding.current import (
     is_made,
     life_of,
 )
+from irsa_cli.core.binding.role_changes import check_path, role_changes
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.marks import notes
-from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, check_note, wrote
+from irsa_cli.core.marks import applied
+from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys, check_note
+from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.create import plan
@@ -26,7 +28,8 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import EKSCTL
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.evaluation import Answer
-from irsa_cli.core.trust.pod_identity import SERVICE, said_to_service, written
+from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.trust.pod_identity import SERVICE, said_to_service
 from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -69,7 +72,7 @@ def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) ->
     document = _trust_after(desired, role)
     trust_policy.check_size(desired.role_arn, document, current.trust_quota)
     _check_widening(desired, current, role.state.trust, document)
-    tags = {**desired.role.tags, **notes.kept_tags(role.state.tags, desired.role.tags)}
+    tags = {**desired.role.tags, **applied.kept_tags(role.state.tags, desired.role.tags)}
     if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
         raise Refused(
             f"role {desired.role_name} would have too many tags",
@@ -94,7 +97,7 @@ def _trust_after(desired: DesiredState, role: CurrentRole) -> Document:
 def _pod_statements(desired: DesiredState, role: CurrentRole) -> list[Document]:
     """The statements that irsa wrote for EKS Pod Identity."""
     names = (desired.cluster, desired.namespace, desired.name)
-    return [item for mark in (False, True) for item in written(role.state.trust, *names, marked=mark)]
+    return [item for mark in (False, True) for item in for_service(role.state.trust, *names, marked=mark)]
 
 
 def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
@@ -274,7 +277,7 @@ def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState
     there = role.state.tags if role is not None else {states.TRANSACTION_TAG: ""}
     kept = there if "subjects" in desired.unsaid else {}
     tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
-    tags = notes.with_tag_note(tags, there)
+    tags = applied.with_tag_note(tags, there)
     return replace(desired, role=replace(desired.role, tags=tags))
 
 

@@ -10,7 +10,7 @@ from irsa_cli.core.binding.changes import RoleChanges, account_changes
 from irsa_cli.core.binding.current import CurrentState, is_annotated, is_incomplete, is_recorded
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DocumentState

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import likely_makers
-from irsa_cli.core.binding.changes import account_changes, removal
-from irsa_cli.core.binding.current import Bound, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.changes import account_changes
+from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys, marks_there
+from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import unreadable
+from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.chain import statement_removals
-from irsa_cli.core.trust.pod_identity import written
+from irsa_cli.core.trust.owned_statements import for_service
 
 OWN_ANNOTATIONS = (
     *states.WEBHOOK_ANNOTATIONS,
@@ -146,7 +149,7 @@ def _delete_chain(bound: Bound, work: Deletion) -> None:
 
 def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
     """Remove irsa's statement for a ServiceAccount from a role of others, before the annotation."""
-    marked = trust_policy.marked_for(role.state.trust, bound.identity)
+    marked = owned_statements.marked_for(role.state.trust, bound.identity)
     statements = [item for item in (marked, *pod_statements(bound, role)) if item is not None]
     after = role.state.trust
     for statement in statements:
@@ -170,7 +173,7 @@ def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
 
 def pod_statements(bound: Bound, role: NamedRole) -> list[Document]:
     """The statements that irsa added to a role of somebody else for EKS Pod Identity."""
-    return written(role.state.trust, bound.cluster, bound.namespace, bound.name, marked=True)
+    return for_service(role.state.trust, bound.cluster, bound.namespace, bound.name, marked=True)
 
 
 def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:
@@ -231,3 +234,8 @@ def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> Curre
     metadata = {**account.manifest.get("metadata", {}), "annotations": annotations, "labels": labels}
     manifest = {**account.manifest, "metadata": metadata}
     return replace(account, annotations=annotations, labels=labels, manifest=manifest)
+
+
+def marks_there(annotations: Mapping[str, str]) -> list[str]:
+    """The marks that a ServiceAccount bears, also of annotations that are somebody else's by now."""
+    return [mark for mark in MARKS.values() if mark in annotations]

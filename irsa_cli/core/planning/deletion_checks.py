@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from irsa_cli.core.binding import likely_makers
-from irsa_cli.core.binding.current import Bound, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.marks.notes import KEYS_ANNOTATION
-from irsa_cli.core.objects.kinds import Pod, Workload, owner_of
+from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.planning.delete import Deletion, pod_statements, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
-from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.pod_identity import SERVICE, written
+from irsa_cli.core.trust import owned_statements, trust_policy
+from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import listed
 
@@ -108,7 +111,7 @@ def check_known(changes: Iterable[Change]) -> None:
 def is_nothing(bound: Bound) -> bool:
     """Whether there is nothing that irsa has made: neither object, nor annotation, nor statement."""
     used = bound.used
-    marked = used is not None and trust_policy.marked_for(used.state.trust, bound.identity) is not None
+    marked = used is not None and owned_statements.marked_for(used.state.trust, bound.identity) is not None
     added = marked or (used is not None and bool(pod_statements(bound, used)))
     return not bound.own and not added and not has_marks(bound) and bound.own_association is None
 
@@ -164,7 +167,7 @@ def other_principals(bound: Bound, role: NamedRole, is_nobody: Callable[[str], b
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
     names = (bound.cluster, bound.namespace, bound.name)
-    given = [item for mark in (True, False) for item in written(role.state.trust, *names, marked=mark)]
+    given = [item for mark in (True, False) for item in for_service(role.state.trust, *names, marked=mark)]
     for item in as_list(role.state.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
         if not isinstance(item, dict) or item.get("Effect") != "Allow":

@@ -17,8 +17,7 @@ from irsa_cli.core.binding.current import (
 )
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.planning import chaining, update_flags

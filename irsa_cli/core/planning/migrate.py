@@ -14,7 +14,7 @@ from enum import Enum
 
 from irsa_cli.core.binding.changes import account_changes
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -22,7 +22,7 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.trust import owned_statements, pod_identity, trust_policy
 from irsa_cli.core.values.errors import Refused
 
 TOKEN_FILE, CREDENTIALS_URI = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
@@ -78,7 +78,7 @@ class CurrentIdentity:
         Those that irsa wrote: all on its own role, and those with its mark elsewhere. `others`: all.
         """
         identity = self.pair.identity(self.pair.audience)
-        marked = trust_policy.marked_for(self._trust, identity)
+        marked = owned_statements.marked_for(self._trust, identity)
         plain = trust_policy.statement(identity)
         found = trust_policy.found(self._trust, plain)
         if found is None and trust_policy.contains(self._trust, plain):
@@ -89,7 +89,7 @@ class CurrentIdentity:
     def in_that_form(self, *, marked: bool) -> list[Document]:
         """The statements in irsa's form for EKS Pod Identity. Without its mark, they can be of others."""
         names = (self.pair.cluster, self.pair.namespace, self.pair.name)
-        return pod_identity.written(self._trust, *names, marked=marked)
+        return owned_statements.for_service(self._trust, *names, marked=marked)
 
     @property
     def _trust(self) -> Document:

@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.binding import likely_makers
-from irsa_cli.core.binding.current import Bound, CurrentRole, NamedRole
+from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan

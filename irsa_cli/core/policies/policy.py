@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from irsa_cli.core.values.errors import InvalidInput
-
 Document = dict[str, Any]
 
 INLINE_LIMIT = 10_240
@@ -17,50 +15,6 @@ TRUST_LIMIT = 2_048
 """Characters without white space of a trust policy (default of the quota ACLSizePerRole)."""
 MANAGED_LIMIT = 20
 """Managed policies a role can have at most (10 unless the quota was raised)."""
-
-
-class _DuplicateKey(ValueError):
-    pass
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _DuplicateKey(next(key for key in keys if keys.count(key) > 1))
-    return result
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")
-
-
-def is_json(text: str) -> bool:
-    try:
-        json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def parse(text: str, source: str) -> Document:
-    """Read a JSON document; raises `InvalidInput` naming `source`, line and column."""
-    try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except _DuplicateKey as error:
-        raise InvalidInput(
-            f"{source} has the key '{error}' twice", reason="IAM refuses duplicate keys"
-        ) from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidInput(f"{source} is not JSON", reason=f"{where}: {error.msg}") from None
-    except ValueError as error:  # NaN, or a number beyond Python's bounds.
-        raise InvalidInput(f"{source} is not a policy", reason=str(error)) from None
-    except RecursionError:
-        raise InvalidInput(f"{source} is not a policy", reason="it is nested too deeply") from None
-    if not isinstance(document, dict):
-        raise InvalidInput(f"{source} is not a policy", reason="a policy is a JSON object")
-    return document
 
 
 def as_list(value: Any) -> list[Any]:

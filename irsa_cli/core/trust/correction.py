@@ -7,7 +7,7 @@ known to be meant, is none. `irsa_cli.core.trust.rules` decides what is unsafe.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,9 +19,8 @@ from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.pod_identity import ACTIONS as POD_ACTIONS
 from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
-from irsa_cli.core.trust.rules.rule import Risk, Rule
-from irsa_cli.core.trust.rules.table import NAME_THEM, RULES, TRUST_RULES
-from irsa_cli.core.values.issuer import issuer_of
+from irsa_cli.core.trust.rules.rule import NAME_THEM, RULES, TRUST_RULES, Risk, Rule
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
 MOST_STEPS = 20
 """Corrections of one document."""
@@ -291,3 +290,15 @@ CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     RULES["dead-issuer"]: (_without_provider,),
 }
 """The corrections to try for a rule, in this order."""
+
+
+def wide_trusts(
+    document: Mapping[str, Any],
+    providers: Iterable[str],
+    audience: str = DEFAULT_AUDIENCE,
+    *,
+    role: str = "",
+    power: str = "",
+) -> tuple[Risk, ...]:
+    """The risks of one role if only these providers (ARNs) of the account are known."""
+    return judge(document, TrustContext(tuple(providers), audience, role, power))

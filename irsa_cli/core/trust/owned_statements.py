@@ -11,17 +11,21 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.plan.states import TRANSACTION_TAG, TRUST_TAG
+from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import Document, as_list, normalized, texts_of
+from irsa_cli.core.policies.statements import conditions_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
-from irsa_cli.core.trust import restrictions, trust_policy
+from irsa_cli.core.trust import pod_identity, restrictions, trust_policy
 from irsa_cli.core.trust.evaluation import explain
-from irsa_cli.core.trust.restrictions import Restriction, demands, widened
+from irsa_cli.core.trust.restrictions import Restriction, demands
+from irsa_cli.core.trust.trust_policy import free_sid, read_statement
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import issuer_of
 
@@ -246,3 +250,71 @@ def audience_replacement(
             reason="a Deny statement applies to it, and a Deny overrides every Allow",
         )
     return item, replaced
+
+
+def for_service(
+    document: Document, cluster: Cluster, namespace: str, name: str, *, marked: bool
+) -> list[Document]:
+    """The statements of irsa for EKS Pod Identity, for this ServiceAccount of this cluster.
+
+    `marked`: only those with its mark. On a role of somebody else, one without is somebody else's.
+    """
+    form = pod_identity.marked_statement if marked else pod_identity.statement
+    wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for tagged in (True, False)]
+    return [item for item in as_list(document.get("Statement", [])) if policy.normalized(item) in wanted]
+
+
+def widened(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Restriction, ...]:
+    """The conditions of a trust policy that its new statements no longer have for some subjects."""
+    there = [normalized(item) for item in as_list(before.get("Statement", []))]
+    new = [item for item in as_list(after.get("Statement", [])) if normalized(item) not in there]
+    each = (
+        restrictions.voided(before, identity, demands(item)) for item in new for identity in _identities(item)
+    )
+    return tuple(dict.fromkeys(one for found in each for one in found))
+
+
+def _identities(statement: Any) -> Iterator[WebIdentity]:
+    """The tokens that a statement of irsa's form is about; a pattern stands for itself."""
+    try:
+        provider = statement["Principal"]["Federated"]
+    except (KeyError, TypeError):
+        return
+    if not isinstance(provider, str):
+        return
+    named: dict[str, tuple[str, ...]] = {"sub": (), "aud": ()}
+    for _, key, value in conditions_of(statement):
+        claim = key.rpartition(":")[2].lower()
+        if restrictions.is_identity(key) and claim in named:
+            named[claim] += texts_of(value)
+    for subject in named["sub"]:
+        for audience in named["aud"] or ("",):
+            yield WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
+
+
+def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
+    """The statement for this subject alone that irsa has added to somebody else's policy, None without one.
+
+    It may share a statement with others' subjects. One for another audience counts if there is none for
+    this one: the ServiceAccount may have lost its annotation, or changed it.
+    """
+    found = [
+        replace(item, subjects=(identity.subject,), sid=item.mark)
+        for item in map(read_statement, as_list(document.get("Statement", [])))
+        if item is not None
+        and item.sid
+        and item.provider == identity.provider_arn
+        and identity.subject in item.subjects
+    ]
+    found.sort(key=lambda item: item.audience != identity.audience)
+    return found[0].document if found else None
+
+
+def sid_for(sid: str, old: str, new: str, taken: Iterable[str]) -> str:
+    """The Sid of such a statement: IAM takes each once. There and back it is the same again.
+
+    The Sids of two providers differ by their ends, which follow from the provider.
+    """
+    ends = [hashlib.sha256(provider.encode()).hexdigest()[:8] for provider in (old, new)]
+    base = sid.removesuffix(ends[0]) or sid
+    return free_sid((base, f"{base}{ends[1]}"), set(taken))

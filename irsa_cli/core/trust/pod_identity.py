@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import Truth
-from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import allowing, does, principals
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import principals
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, context_of_session, names_role, said
 from irsa_cli.core.trust.trust_policy import MARK
@@ -53,29 +52,6 @@ def marked_statement(cluster: Cluster, namespace: str, name: str, *, tagged: boo
     names = "\0".join((cluster.arn, namespace, name)).encode()
     mark = f"{MARK}{hashlib.sha256(names).hexdigest()[:16]}"
     return {"Sid": mark, **statement(cluster, namespace, name, tagged=tagged)}
-
-
-def written(
-    document: Document, cluster: Cluster, namespace: str, name: str, *, marked: bool
-) -> list[Document]:
-    """The statements of irsa in a trust policy for this ServiceAccount of this cluster.
-
-    `marked`: only those with its mark. On a role of somebody else, one without is somebody else's.
-    """
-    form = marked_statement if marked else statement
-    wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for tagged in (True, False)]
-    return [item for item in as_list(document.get("Statement", [])) if policy.normalized(item) in wanted]
-
-
-def refused(document: object, *, tagged: bool) -> str:
-    """The action that no statement allows EKS, whatever its conditions; '' for none.
-
-    `tagged`: the association's sessions have tags.
-    """
-    known = document if isinstance(document, dict) else {}
-    items = [item for _, item in allowing(known) if SERVICE in principals(item, "Service")]
-    needed = actions(tagged=tagged)
-    return next((action for action in needed if not any(does(item, action) for item in items)), "")
 
 
 def said_to_service(

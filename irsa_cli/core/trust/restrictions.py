@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.policies.conditions import first_failing
-from irsa_cli.core.policies.policy import as_list, normalized, texts_of
+from irsa_cli.core.policies.policy import texts_of
 from irsa_cli.core.policies.statements import allowing, conditions_of, name_of
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, explain
-from irsa_cli.core.values.issuer import issuer_of
 
 # True for every token that STS gets, so a condition on it restricts nobody.
 ALWAYS = ("aws:securetransport", "aws:viaawsservice")
@@ -60,34 +59,8 @@ def demands(statement: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(
         Restriction("", operator, key, texts_of(value)).test
         for operator, key, value in conditions_of(statement)
-        if not _is_identity(key)
+        if not is_identity(key)
     )
-
-
-def widened(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Restriction, ...]:
-    """The conditions of a trust policy that its new statements no longer have for some subjects."""
-    there = [normalized(item) for item in as_list(before.get("Statement", []))]
-    new = [item for item in as_list(after.get("Statement", [])) if normalized(item) not in there]
-    each = (voided(before, identity, demands(item)) for item in new for identity in _identities(item))
-    return tuple(dict.fromkeys(one for restrictions in each for one in restrictions))
-
-
-def _identities(statement: Any) -> Iterator[WebIdentity]:
-    """The tokens that a statement of irsa's form is about; a pattern stands for itself."""
-    try:
-        provider = statement["Principal"]["Federated"]
-    except (KeyError, TypeError):
-        return
-    if not isinstance(provider, str):
-        return
-    named: dict[str, tuple[str, ...]] = {"sub": (), "aud": ()}
-    for _, key, value in conditions_of(statement):
-        claim = key.rpartition(":")[2].lower()
-        if _is_identity(key) and claim in named:
-            named[claim] += texts_of(value)
-    for subject in named["sub"]:
-        for audience in named["aud"] or ("",):
-            yield WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
 
 
 def _covering(
@@ -107,7 +80,7 @@ def _covering(
             tested = first_failing({operator: {key: value}}, context, variables=variables)
             fails = tested is not None and tested.truth is False
             restriction = Restriction(name_of(index, item), operator, key, texts_of(value))
-            if _is_identity(key):
+            if is_identity(key):
                 truths[key.rpartition(":")[2].lower()].append(not fails)
                 if "Not" in operator and any(sign in identity.subject for sign in "*?"):
                     restrictions.append(restriction)
@@ -117,7 +90,7 @@ def _covering(
             yield tuple(restrictions), all(truths["aud"])
 
 
-def _is_identity(key: str) -> bool:
+def is_identity(key: str) -> bool:
     """Whether a key says who a token is for: subject and audience, of whatever issuer."""
     name = key.lower()
     return name.endswith((":sub", ":aud")) and not name.startswith(("aws:", "sts:"))

@@ -105,10 +105,10 @@ def join(statements: list[Any], wanted: Shared) -> list[Any]:
         return next_to_its_like(statements, wanted.document)
     # Its Sid is taken where somebody has changed the statement that bears it.
     taken = {str(item.get("Sid", "")) for item in statements if isinstance(item, dict)}
-    return next_to_its_like(statements, replace(wanted, sid=_free_sid((wanted.sid,), taken)).document)
+    return next_to_its_like(statements, replace(wanted, sid=free_sid((wanted.sid,), taken)).document)
 
 
-def _free_sid(names: Sequence[str], taken: Collection[str]) -> str:
+def free_sid(names: Sequence[str], taken: Collection[str]) -> str:
     """The first of these Sids, or the last one with a number: IAM takes each only once."""
     numbered = (f"{names[-1]}{number}" for number in range(2, len(taken) + 3))
     return next(name for name in (*names, *numbered) if name not in taken)
@@ -123,24 +123,6 @@ def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
 def marked_statement(identity: WebIdentity) -> Document:
     """The same for a role that is somebody else's: with the Sid by which irsa knows it again."""
     return Shared(identity.provider_arn, identity.audience, EXACT, (identity.subject,)).marked.document
-
-
-def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
-    """The statement for this subject alone that irsa has added to somebody else's policy, None without one.
-
-    It may share a statement with others' subjects. One for another audience counts if there is none for
-    this one: the ServiceAccount may have lost its annotation, or changed it.
-    """
-    found = [
-        replace(item, subjects=(identity.subject,), sid=item.mark)
-        for item in map(read_statement, as_list(document.get("Statement", [])))
-        if item is not None
-        and item.sid
-        and item.provider == identity.provider_arn
-        and identity.subject in item.subjects
-    ]
-    found.sort(key=lambda item: item.audience != identity.audience)
-    return found[0].document if found else None
 
 
 def policy_of(
@@ -241,11 +223,6 @@ def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
     return explain(document, identity).admitted
 
 
-def trusts_service(document: Mapping[str, Any], service: str) -> bool:
-    """Whether a statement names a service of AWS, with whatever conditions."""
-    return any(service in principals(item, "Service") for item in statements_of(document))
-
-
 def renamed(statement: Mapping[str, Any], old: str, new: str) -> Document:
     """The statement that says of `new`'s tokens what this one says of `old`'s; both are ARNs.
 
@@ -272,16 +249,6 @@ def renamed(statement: Mapping[str, Any], old: str, new: str) -> Document:
             for operator, keys in block.items()
         }
     return found
-
-
-def sid_for(sid: str, old: str, new: str, taken: Iterable[str]) -> str:
-    """The Sid of such a statement: IAM takes each once. There and back it is the same again.
-
-    The Sids of two providers differ by their ends, which follow from the provider.
-    """
-    ends = [hashlib.sha256(provider.encode()).hexdigest()[:8] for provider in (old, new)]
-    base = sid.removesuffix(ends[0]) or sid
-    return _free_sid((base, f"{base}{ends[1]}"), set(taken))
 
 
 def alike(one: Any, other: Mapping[str, Any]) -> bool:
@@ -316,3 +283,8 @@ def _plain(statement: Mapping[str, Any]) -> Any:
             for operator, keys in block.items()
         }
     return normalized(found)
+
+
+def trusts_service(document: Mapping[str, Any], service: str) -> bool:
+    """Whether a statement names a service of AWS, with whatever conditions."""
+    return any(service in principals(item, "Service") for item in statements_of(document))

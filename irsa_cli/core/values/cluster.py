@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from irsa_cli.core.values.errors import UnexpectedCluster
 from irsa_cli.core.values.shown import caller_name, head
 
 
@@ -112,3 +113,25 @@ def _joined(*parts: str) -> str:
 
 PLAIN = Reach()
 """By what each tool does without options."""
+
+
+@dataclass(frozen=True)
+class ProjectExpectations:
+    """The account and the cluster's ARN that a project expects, '' for any; `places` are in `.irsa.yaml`."""
+
+    account: str = ""
+    cluster_arn: str = ""
+    places: tuple[str, str] = ("", "")
+
+    def check(self, cluster: Cluster, *, account: bool, arn: bool) -> None:
+        """Raise `UnexpectedCluster` for a cluster that the project does not expect; flags override it."""
+        for name, place, wanted, got, counts in (
+            ("expectAccount", self.places[0], self.account, cluster.account, account),
+            ("expectClusterARN", self.places[1], self.cluster_arn, cluster.arn, arn),
+        ):
+            if counts and wanted and wanted != got:
+                raise UnexpectedCluster(
+                    f"cluster {cluster.name} is not the expected one",
+                    reason=f"it is {got}, and {name} in {place} says {wanted}",
+                    next_steps=("check the cluster's name, the credentials, the profile and the region",),
+                )

@@ -34,6 +34,7 @@ from irsa_cli.usecases.audit.files import RiskRequest, read_files
 from irsa_cli.usecases.audit.organization import LiveSource, read_accounts
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
+from irsa_cli.usecases.command.project_settings import expected_by_project
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
 from irsa_cli.usecases.read.readable import read
 
@@ -138,7 +139,9 @@ def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region
 
 
 def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -> AuditedCluster | NoCluster:
-    target = Target(name, session.region, source.profile, source.assume_role)
+    target = Target(
+        name, session.region, source.profile, source.assume_role, expect_project=expected_by_project
+    )
     try:
         connection = connect(target, kube=True, log=log, check=lambda aws: None)
     except NoCluster as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 
 from irsa_cli.aws.session import AwsSession, WireLog
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.cluster import Reach
+from irsa_cli.core.values.cluster import ProjectExpectations, Reach
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
 
 
@@ -140,6 +140,10 @@ class Target:
     """The flag that expects it, or the place of the document."""
     expect_clusters: tuple[str, ...] = field(default=(), compare=False)
     """The ARNs of the clusters of which it has to be one; none for any."""
+    expect_project: Callable[[], ProjectExpectations] = field(
+        default=ProjectExpectations, compare=False, repr=False
+    )
+    """Reads what the project expects; see `irsa_cli.usecases.command.project_settings`."""
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     """Receives the other region of the cluster; None if irsa does not search other regions."""
     yields: tuple[str, ...] = field(default=(), compare=False, repr=False)

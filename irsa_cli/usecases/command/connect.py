@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import bindings
@@ -25,7 +24,6 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, U
 from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.usecases.command.caller import EXPECT_ACCOUNT, AccountAccess, naming_caller
 from irsa_cli.usecases.command.caller import Target as Target
-from irsa_cli.usecases.command.project_settings import check_project, read_project
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -144,26 +142,30 @@ def _expect_role(account: Mapping[str, Any]) -> None:
     expect_role(annotations.get(ROLE_ARN_ANNOTATION, ""), annotations.get(TRANSACTION_TAG, ""))
 
 
+Recognizer = Callable[["IAMClient", Cluster, eks.NoCluster], tuple[Cluster, eks.GoneCluster]]
+"""See `irsa_cli.aws.gone.recognize`."""
+
+
 def connect(
     target: Target,
     *,
     kube: bool,
     log: WireLog,
     check: Callable[[AwsSession], None] = lambda aws: None,
-    gone: bool = False,
+    gone: Recognizer | None = None,
     sessions: Callable[..., AwsSession] = AwsSession,
 ) -> Connection:
     """Find the cluster, and open sessions of other accounts in the meantime.
 
-    `check` runs before the first call. `gone`: accept a cluster that no longer exists, if tags prove it.
+    `check` runs before the first call. `gone` accepts a cluster that no longer exists, if tags prove it.
     `sessions` opens the cluster's session (`SharedSessions`). Raises `UnexpectedCluster`.
     """
-    project = read_project(Path.cwd())
+    project = target.expect_project()
     aws = sessions(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
     found = _connected(target, aws, kube=kube, log=log, gone=gone)
     by_flag = target.expect_account and target.expected_by == EXPECT_ACCOUNT
-    check_project(found.cluster, project, account=not by_flag, arn=not target.expect_clusters)
+    project.check(found.cluster, account=not by_flag, arn=not target.expect_clusters)
     _check_meant(found)
     other = found.others.get(found.cluster.home)
     found.cluster = replace(
@@ -196,7 +198,9 @@ CALLER_SECONDS = 2.0
 """How much longer than for the cluster the head waits for the caller: it does without, if STS is slow."""
 
 
-def _connected(target: Target, aws: AwsSession, *, kube: bool, log: WireLog, gone: bool) -> Connection:
+def _connected(
+    target: Target, aws: AwsSession, *, kube: bool, log: WireLog, gone: Recognizer | None
+) -> Connection:
     ways = {way.flag: way for way in (target.role_way, target.target_way) if way is not None}
     for way in ways.values():
         way.check(aws)
@@ -224,9 +228,9 @@ def _connected(target: Target, aws: AwsSession, *, kube: bool, log: WireLog, gon
             if target.tell_region is not None:
                 return _elsewhere(aws, target, opened, kube=kube, log=log)
             # The kubeconfig's cluster exists: account or region are wrong.
-            if not gone or target.kubeconfig or target.context:
+            if gone is None or target.kubeconfig or target.context:
                 raise
-            return _gone(aws, target, opened, error, log=log)
+            return _gone(aws, target, opened, error, gone, log=log)
         check_expected(target, described.cluster)
         found = Connection(aws, target, _at_home(described.cluster, target), described, log, kube)
         return _with_sessions(found, opened)
@@ -291,6 +295,7 @@ def _gone(
     target: Target,
     opened: Mapping[str, Future[AwsSession]],
     error: eks.NoCluster,
+    recognize: Recognizer,
     *,
     log: WireLog,
 ) -> Connection:
@@ -298,7 +303,7 @@ def _gone(
     cluster = _at_home(eks.expected(aws, target.cluster), target)
     check_expected(target, cluster)
     found = _with_sessions(Connection(aws, target, cluster, None, log, asks_cluster=False), opened)
-    found.cluster, found.gone = eks.recognize(found.iam, cluster, error)
+    found.cluster, found.gone = recognize(found.iam, cluster, error)
     return found
 
 

@@ -33,9 +33,9 @@ from irsa_cli.transaction.reading import (
     leaves,
     prune,
     read,
+    recall_recent,
     supersede,
 )
-from irsa_cli.transaction.recover import recall_recent
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target

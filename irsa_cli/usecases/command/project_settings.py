@@ -10,8 +10,8 @@ from pathlib import Path
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.project import Project
 from irsa_cli.core.values import arn
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, UnexpectedCluster
+from irsa_cli.core.values.cluster import ProjectExpectations
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.settings import LockOptions
 from irsa_cli.usecases.texts import read_text
 
@@ -85,18 +85,11 @@ def caller_variable(environment: Mapping[str, str]) -> str:
     return next((name for name in _CALLER if environment.get(name, "").strip()), "")
 
 
-def check_project(cluster: Cluster, project: Project, *, account: bool, arn: bool) -> None:
-    """Raise `UnexpectedCluster` for a cluster that the project does not expect; flags override it."""
-    for name, wanted, got, counts in (
-        ("expectAccount", project.expect_account, cluster.account, account),
-        ("expectClusterARN", project.expect_cluster_arn, cluster.arn, arn),
-    ):
-        if counts and wanted and wanted != got:
-            raise UnexpectedCluster(
-                f"cluster {cluster.name} is not the expected one",
-                reason=f"it is {got}, and {name} in {project.place(name)} says {wanted}",
-                next_steps=("check the cluster's name, the credentials, the profile and the region",),
-            )
+def expected_by_project() -> ProjectExpectations:
+    """What the nearest `.irsa.yaml` expects; raises `InvalidInput` for one that can't be trusted."""
+    project = read_project(Path.cwd())
+    places = (project.place("expectAccount"), project.place("expectClusterARN"))
+    return ProjectExpectations(project.expect_account, project.expect_cluster_arn, places)
 
 
 def _text(path: Path, found: os.stat_result, folder: Path) -> str:

@@ -11,12 +11,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from irsa_cli.aws import bindings, details, trail
 from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
-from irsa_cli.aws.listing import list_roles
+from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor import reported
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcEndpoint
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope, selector
-from irsa_cli.core.objects import parsing, webhooks
+from irsa_cli.core.objects import kinds, webhooks
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, is_agent
@@ -104,7 +104,7 @@ class DoctorReads:
 
     @_in_background
     def accounts(self) -> tuple[ServiceAccount, ...]:
-        return tuple(map(parsing.service_account, self._kube.service_accounts()))
+        return tuple(map(kinds.service_account, self._kube.service_accounts()))
 
     def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
         """Which ServiceAccounts a label selector selects: namespaces and names. Raises `ServiceError`."""
@@ -114,7 +114,7 @@ class DoctorReads:
     @_in_background
     def account(self, namespace: str, name: str) -> ServiceAccount | None:
         body = self._kube.service_account(namespace, name)
-        return None if body is None else parsing.service_account(body)
+        return None if body is None else kinds.service_account(body)
 
     @_in_background
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
@@ -123,7 +123,7 @@ class DoctorReads:
 
     @_in_background
     def pods(self, namespace: str | None) -> tuple[Pod, ...]:
-        return tuple(map(parsing.pod, self._kube.pods(namespace)))
+        return tuple(map(kinds.pod, self._kube.pods(namespace)))
 
     @_in_background
     def failures(self, namespace: str | None) -> tuple[reported.CreationFailure, ...]:
@@ -137,7 +137,7 @@ class DoctorReads:
 
     @_in_background
     def agents(self) -> tuple[Pod, ...]:
-        return tuple(filter(is_agent, map(parsing.pod, self._kube.pods("kube-system"))))
+        return tuple(filter(is_agent, map(kinds.pod, self._kube.pods("kube-system"))))
 
     @_in_background
     def network_policies(self, namespace: str | None) -> tuple[NetworkPolicy, ...]:
@@ -147,7 +147,7 @@ class DoctorReads:
 
     @_in_background
     def probe(self, namespace: str, name: str) -> Pod:
-        return parsing.pod(self._kube.create_pod(namespace, probe(namespace, name), dry_run=True))
+        return kinds.pod(self._kube.create_pod(namespace, probe(namespace, name), dry_run=True))
 
     @_in_background
     def lock(self, namespace: str, name: str) -> SeenLock | None:
@@ -174,7 +174,7 @@ class DoctorReads:
     def webhook_arguments(self) -> tuple[str, ...]:
         """The command line of a webhook that runs as pods of the cluster; on EKS there are none."""
         spaces = {item.service.partition("/")[0] for item in needed(self.webhooks()) if item.service}
-        pods = [parsing.pod(body) for namespace in spaces for body in self._kube.pods(namespace)]
+        pods = [kinds.pod(body) for namespace in spaces for body in self._kube.pods(namespace)]
         found = [item for pod in pods for item in pod.containers if "pod-identity-webhook" in item.image]
         return found[0].arguments if found else ()
 

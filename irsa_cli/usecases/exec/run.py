@@ -26,7 +26,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from irsa_cli.core.objects.credentials import RoleCredentials
+from irsa_cli.core.objects.aws import RoleCredentials
 from irsa_cli.core.objects.environment import environment, injected
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.trust.jwt import JITTER

@@ -15,7 +15,7 @@ from irsa_cli.aws.trail import writes_to
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.plan.changes import Plan, side_by_side
+from irsa_cli.core.plan.changes import Change, Plan, _is_for_good
 from irsa_cli.core.planning.converge import trust_notes
 from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.applied import AppliedList, Item, objects_of
@@ -34,7 +34,7 @@ from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, canary_first, unreach
 from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finished, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
-from irsa_cli.usecases.verification.gate import verify
+from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.delete_sa import planned_deletion
 from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading
 
@@ -291,3 +291,37 @@ def _gate(
             proof[f"{desired.namespace}/{desired.name}"] = found
 
     return prove
+
+
+def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
+    """One plan of all: `first`, then the others at the same time, each in its own order.
+
+    Their last stages come together, as they are what pods see. ServiceAccounts are deleted after everything
+    else: a recreated one has another uid, so nothing that can fail comes after it.
+    """
+    depth = max((len(plan.stages) for plan in plans), default=0)
+    stages: list[list[Change]] = [[] for _ in range(depth)]
+    for plan in plans:
+        for place, stage in enumerate(plan.stages, depth - len(plan.stages)):
+            stages[place] += stage
+    deletions = [change for stage in stages for change in stage if _is_for_good(change)]
+    kept = [[change for change in stage if not _is_for_good(change)] for stage in stages]
+    found = Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
+    # A gate is before the last stage: it proves what is before it, even if nothing comes after.
+    is_behind = any(plan.stages and not plan.stages[-1] for plan in plans) and not any((kept[-1], deletions))
+    return Plan((*found.stages, ())) if is_behind else found
+
+
+def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:
+    """Each change at its first place only: two ServiceAccounts may need the same one."""
+    seen: set[str] = set()
+    found = []
+    for stage in stages:
+        kept = []
+        for change in stage:
+            key = repr(change)
+            if key not in seen:
+                kept.append(change)
+            seen.add(key)
+        found.append(kept)
+    return found

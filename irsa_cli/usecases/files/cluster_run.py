@@ -9,14 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from irsa_cli.aws.session import AwsSession, SharedSessions
+from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.planning.converge import converge, trust_notes
 from irsa_cli.core.planning.create import satisfies
+from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
@@ -32,20 +35,15 @@ from irsa_cli.usecases.command.retry import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
 from irsa_cli.usecases.files.entries import Entries, by_role, by_target
+from irsa_cli.usecases.files.fleet import SharedSessions
 from irsa_cli.usecases.files.groundwork import SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
-from irsa_cli.usecases.locks.locks import (
-    Locks,
-    LocksAhead,
-    WantedLocks,
-    binding_lock,
-    take_ahead,
-    when_needed,
-)
+from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
+from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
-from irsa_cli.usecases.write.reconcile import Work, is_abandoned
+from irsa_cli.usecases.write.reconcile import Work
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 
@@ -286,7 +284,7 @@ class ClusterRun:
     def converge(self, desired: DesiredState, current: CurrentState, *, named: bool) -> Plan:
         """The plan for one entry; `named`: who wrote it named the boundary."""
         plan = converge(desired, current, takes_over=is_abandoned(current))
-        self.request.boundaries.check_plan(plan, named=named)
+        check_boundaries(self.request.boundaries, plan, named=named)
         return plan
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
@@ -379,3 +377,18 @@ def _raising(error: Exception) -> Callable[[], Result]:
         raise error
 
     return work
+
+
+ABANDONED_SECONDS = 900.0
+"""A role that was left incomplete by a run that began so long ago may be taken over, whatever it was for."""
+
+
+def is_abandoned(current: CurrentState) -> bool:
+    """Whether the run that created the role is too old to be alive; an unknown run is not."""
+    if current.role is None:
+        return False
+    mark = current.role.state.tags.get(TRANSACTION_TAG, "")
+    starts = began(mark)
+    if mark and not starts:
+        return False
+    return all(time.time() - start.timestamp() > ABANDONED_SECONDS for start in starts)

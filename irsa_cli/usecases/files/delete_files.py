@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from irsa_cli.aws.gone import recognize
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind
@@ -35,7 +36,8 @@ from irsa_cli.usecases.command.settings import Note, Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files import targets
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
-from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
+from irsa_cli.usecases.locks.ahead import when_needed
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import delete_sa
@@ -66,7 +68,7 @@ def delete_files(
     fleet = Fleet(pace, log, tell, request.parallel, min(CLUSTERS, request.parallel))
 
     def reach(place: targets.Place, listen: WireLog) -> Connection:
-        return connect(place.target, kube=True, log=listen, gone=True, sessions=fleet.sessions)
+        return connect(place.target, kube=True, log=listen, gone=recognize, sessions=fleet.sessions)
 
     where = targets.places(request.configs, request.target, request.selection)
     alone = len(where) == 1 and not request.selection.shard

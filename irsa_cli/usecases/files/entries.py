@@ -15,7 +15,8 @@ from typing import TypeVar
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.cluster import describe
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.binding.current import CurrentRole, NamedRole
+from irsa_cli.core.binding.bound import NamedRole
+from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

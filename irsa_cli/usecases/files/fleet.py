@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from irsa_cli.aws.session import SharedSessions, WireCall
+from irsa_cli.aws.session import AwsSession, WireCall, WireLog
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, UnexpectedCluster
 from irsa_cli.usecases.command.caller import EXPECT_ACCOUNT
-from irsa_cli.usecases.command.connect import WireLog
 from irsa_cli.usecases.command.parallel import Pace
 from irsa_cli.usecases.files.targets import Place, Tell
 
@@ -22,6 +22,27 @@ T = TypeVar("T")
 
 CLUSTERS = 16
 """Clusters at the same time."""
+
+
+class SharedSessions:
+    """Opens the sessions of one command: the clusters of one account, with the same role, share one.
+
+    So they share its clients, and what is known of recent writes. `log` is part of what has to be the same.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[object, ...], AwsSession] = {}
+        self._locks: dict[tuple[object, ...], threading.Lock] = defaultdict(threading.Lock)
+
+    def __call__(
+        self, *, profile: str | None, region: str | None, assume_role: str | None, log: WireLog
+    ) -> AwsSession:
+        """See `AwsSession`; one that can't be opened is tried again by the next."""
+        key = (profile, region, assume_role, log)
+        with self._locks[key]:
+            if key not in self._open:
+                self._open[key] = AwsSession(profile=profile, region=region, assume_role=assume_role, log=log)
+            return self._open[key]
 
 
 @dataclass

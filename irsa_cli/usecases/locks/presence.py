@@ -75,21 +75,6 @@ def is_dead(state_dir: Path, state: LeaseState) -> bool:
     return _is_left(_file_of(state_dir, state.run), remove=False)
 
 
-def is_alive(state_dir: Path, run: str) -> bool | None:
-    """Whether a run's process is alive, None if it has left no file: then it has released its locks."""
-    path = _file_of(state_dir, run)
-    try:
-        if not is_plain(run):
-            return None
-        lock = _locked(path)
-    except Timeout:
-        return True
-    except (OSError, Refused):
-        return None
-    lock.release()
-    return False
-
-
 def _locked(path: Path) -> FileLock:
     """Lock a file that is there; raises `Timeout` if somebody else has, `OSError` or `Refused`."""
     os.close(open_own(path))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +20,11 @@ from irsa_cli import __version__
 from irsa_cli.aws.iam import NOT_THERE
 from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan import written
-from irsa_cli.core.plan.changes import Kind, Plan
-from irsa_cli.core.plan.expected import PlannedWork, as_planned
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.expected import PASSED_OVER, PlannedWork, Seen
 from irsa_cli.core.plan.rules import check
 from irsa_cli.core.plan.states import NOBODY, OwnerState
+from irsa_cli.core.plan.written import write
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
@@ -318,3 +319,62 @@ def _stale(error: Exception | None, plan: saved_plan.SavedPlan, again: str) -> S
         details=error.details,
         next_steps=(*(step for step in error.next_steps if step.startswith("irsa recover ")), again),
     )
+
+
+def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
+    """The least differences from any planned work on the same object."""
+    if not len(now.plan):
+        return []
+    works = list(planned)
+    # Of an object as desired, only that fact is kept: the new plan shows what has changed.
+    same = [
+        [*(_moved(item.seen, now.seen) if len(item.plan) else ()), *_changed(item.plan, now.plan)]
+        for item in works
+        if item.key == now.key
+    ]
+    elsewhere = sorted({item.cluster for item in works} - {now.cluster})
+    if not same and elsewhere and all(item.cluster != now.cluster for item in works):
+        return [f"the cluster is {now.cluster}, but the plan is for {', '.join(elsewhere)}"]
+    return min(same, key=len, default=[f"not planned: {_text_of(change)}" for change in now.plan])
+
+
+def _moved(before: Seen, after: Seen) -> Iterator[str]:
+    gone, new = before.keys() - after.keys(), after.keys() - before.keys()
+    for name in sorted({*before, *after}):
+        if any(name.startswith(f"{whole} ") for whole in gone | new):
+            continue  # A part of an object that is reported as a whole.
+        if name in gone:
+            yield f"{name}: is gone"
+        elif name in new:
+            yield f"{name}: now exists"
+        elif before[name] != after[name]:
+            yield f"{name}: was changed"
+
+
+def _changed(before: Plan, after: Plan) -> Iterator[str]:
+    old, new = ({change.object: change for change in plan} for plan in (before, after))
+    for key, change in old.items():
+        if key not in new:
+            yield f"planned, but no longer needed: {_text_of(change)}"
+        elif _plain(change) != _plain(new[key]):
+            yield f"planned otherwise: {_text_of(change)}"
+    for key, change in new.items():
+        if key not in old:
+            yield f"not planned: {_text_of(change)}"
+    order = [[change.object for change in stage] for stage in (*before.stages, *after.stages)]
+    half = len(before.stages)
+    if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
+        yield "planned in another order"
+
+
+def _text_of(change: Change) -> str:
+    return f"{change.action} {change.kind.value} {change.name}"
+
+
+def _plain(change: Change) -> str:
+    """The change without what differs from one reading to the next."""
+    found = write(change)
+    for side in ("before", "after"):
+        if found[side]:
+            found[side] = {key: item for key, item in found[side].items() if key not in PASSED_OVER}
+    return json.dumps(found, sort_keys=True)

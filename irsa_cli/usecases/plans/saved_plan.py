@@ -43,7 +43,7 @@ Request = Any
 
 _OF_WHO_ASKS = (
     *(*GIVEN, "tell_region", "asks_caller", "yields", "meant"),
-    *("expect_account", "expected_by", "expect_clusters"),
+    *("expect_account", "expected_by", "expect_clusters", "expect_project"),
 )
 
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from irsa_cli.aws import details, listing
-from irsa_cli.aws.listing import ListedRole
+from irsa_cli.aws import details, iam
+from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
 from irsa_cli.core.inventory.associated import associated
-from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -89,8 +89,8 @@ def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceA
     kube = connection.kube
     if scope.namespace and scope.name:
         body = kube.service_account(scope.namespace, scope.name)
-        return [] if body is None else [parsing.service_account(body)]
-    found = map(parsing.service_account, kube.service_accounts(scope.namespace or None, scope.selector))
+        return [] if body is None else [kinds.service_account(body)]
+    found = map(kinds.service_account, kube.service_accounts(scope.namespace or None, scope.selector))
     return [item for item in found if scope.holds(item.namespace, item.name)]
 
 
@@ -147,7 +147,7 @@ def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> li
         return []
     cluster, session = connection.cluster, connection.session_of(account) or connection.home
     path = default_role_path(cluster.name)
-    roles = listing.list_roles(session.client("iam"), "/" if scope.everywhere else path).roles
+    roles = iam.list_roles(session.client("iam"), "/" if scope.everywhere else path).roles
     provider = provider_arn(cluster.partition, account, cluster.issuer)
     part = _part_of_subject(scope)
     return [

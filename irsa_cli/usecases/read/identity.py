@@ -14,8 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.credentials import session_name
+from irsa_cli.core.objects.aws import Association, session_name
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -30,7 +29,7 @@ from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.read.associations import association, unread
 
 if TYPE_CHECKING:
-    from irsa_cli.core.objects.credentials import RoleCredentials
+    from irsa_cli.core.objects.aws import RoleCredentials
     from irsa_cli.usecases.command.connect import Connection
 
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.aws import bindings, listing
+from irsa_cli.aws import bindings, iam
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.current import Bound, CurrentRole, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
@@ -28,7 +29,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
 )
 from irsa_cli.core.planning.chaining import noted_chain
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn, role_arn
@@ -111,7 +112,9 @@ class _Finder:
         used = annotated if annotated is not None and annotated not in own else None
         if annotated is None:
             # One whose trust policy has a statement that irsa has added for the ServiceAccount.
-            marked = (r for r in others if trust_policy.marked_for(r.state.trust, bound.identity) is not None)
+            marked = (
+                r for r in others if owned_statements.marked_for(r.state.trust, bound.identity) is not None
+            )
             given = bound.own_association
             associated = (r for r in there if given and r.arn == given.role_arn and r not in own)
             used = next(marked, None) or next(associated, None)
@@ -121,7 +124,7 @@ class _Finder:
 
     def _searched(self, bound: Bound) -> Bound:
         """With the ServiceAccount's own roles among all of the account, or why they can't be looked for."""
-        listed = unless_denied(lambda: listing.list_roles(self.connection.iam).roles)
+        listed = unless_denied(lambda: iam.list_roles(self.connection.iam).roles)
         if isinstance(listed, Unreadable):
             return replace(bound, unsearched=listed.why)
         # ListRoles shows no tags. irsa's roles have the namespace in their trust policy, or a pattern.

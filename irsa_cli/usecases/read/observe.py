@@ -99,7 +99,7 @@ def association_of(
     """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
         return None, None
-    from irsa_cli.usecases.read.pod_identity_support import support_of
+    from irsa_cli.usecases.read.associations import support_of
 
     found = read_association(connection, desired.namespace, desired.name)
     return found, support_of(connection, desired.namespace) if found is None else None
@@ -195,9 +195,7 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
 
 
 def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, ...]:
-    from irsa_cli.aws.listing import list_roles
-
-    listed = unless_denied(lambda: list_roles(connection.iam).roles)
+    listed = unless_denied(lambda: reading.list_roles(connection.iam).roles)
     arns = {} if isinstance(listed, Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
     return tuple(arns[name] for name in near(desired.role_name, arns))
 

@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws import listing
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
@@ -27,7 +26,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.read.pod_identity_support import support_of
+from irsa_cli.usecases.read.associations import support_of
 from irsa_cli.usecases.read.readable import unless_denied
 
 T = TypeVar("T")
@@ -62,7 +61,7 @@ class Snapshot:
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
         self._path = default_role_path(cluster.name)
-        self._roles = self._pool.submit(listing.list_roles, iam, self._path)
+        self._roles = self._pool.submit(reading.list_roles, iam, self._path)
         self._provider_arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
         self._provider = self._pool.submit(reading.provider, iam, self._provider_arn)
         self._accounts = self._pool.submit(connection.kube.service_accounts)

@@ -8,11 +8,12 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
-from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
-from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.kinds import KINDS, workload
+from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
@@ -41,8 +42,8 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
     with ThreadPoolExecutor(3 + len(KINDS)) as pool:
         rehearsal = pool.submit(_rehearse, connection, bound, deletion)
         accounts = pool.submit(_accounts, connection, bound, deletion)
-        kinds = ("pods", *KINDS) if deletion.takes_account or deletion.lost else ()
-        listed = {kind: pool.submit(_in_namespace, connection, bound.namespace, kind) for kind in kinds}
+        wanted = ("pods", *KINDS) if deletion.takes_account or deletion.lost else ()
+        listed = {kind: pool.submit(_in_namespace, connection, bound.namespace, kind) for kind in wanted}
     rehearsal.result()
     bodies = {kind: future.result() for kind, future in listed.items()}
     hidden = [
@@ -51,7 +52,7 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
         if isinstance(found, Unreadable)
     ]
     there = {kind: found for kind, found in bodies.items() if not isinstance(found, Unreadable)}
-    pods = [parsing.pod(body) for body in there.pop("pods", [])]
+    pods = [kinds.pod(body) for body in there.pop("pods", [])]
     workloads = [workload(KINDS[kind], body) for kind, found in there.items() for body in found]
     others, more_hidden = accounts.result()
     return Users(pods, others, [*hidden, *more_hidden], workloads)
@@ -85,7 +86,7 @@ def _accounts(
     bodies = unless_denied(connection.kube.service_accounts)
     if isinstance(bodies, Unreadable):
         return [], [f"{shared[0].arn} also trusts others, and ServiceAccounts can't be listed: {bodies.why}"]
-    found = [parsing.service_account(body) for body in bodies]
+    found = [kinds.service_account(body) for body in bodies]
     return [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found], []
 
 

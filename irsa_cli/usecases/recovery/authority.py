@@ -20,8 +20,7 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.recovery import authority as rules
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.transaction.reading import last_sent
-from irsa_cli.transaction.recover import takes_back
+from irsa_cli.transaction.recover import last_sent, takes_back
 from irsa_cli.transaction.story import GIVEN, Story, recover_command
 from irsa_cli.usecases.command.connect import Connection, Target
 from irsa_cli.usecases.command.execute import SAME_AGAIN

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws import listing
-from irsa_cli.aws.listing import ListedRole
+from irsa_cli.aws.gone import recognize
+from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
 from irsa_cli.core.policies.statements import names_provider
@@ -71,7 +71,7 @@ def look(connection: Connection) -> SeenLeftovers:
     cluster, iam = connection.cluster, connection.iam
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     with ThreadPoolExecutor(4) as pool:
-        listed = pool.submit(listing.list_roles, iam)
+        listed = pool.submit(reading.list_roles, iam)
         found_provider = pool.submit(reading.aged_provider, iam, arn) if cluster.issuer else None
         accounts = pool.submit(list[Json] if connection.gone else connection.kube.service_accounts)
         namespaces = pool.submit(list[Json] if connection.gone else connection.kube.namespaces)
@@ -104,7 +104,7 @@ def _marked_roles(
     """The roles that bear the cluster's tag: under its path, or with another path and its provider."""
     path = default_role_path(connection.cluster.name)
     names = [role.name for role in roles if role.path == path or names_provider(role.trust, provider)]
-    found = listing.find_roles(connection.iam, names)
+    found = reading.find_roles(connection.iam, names)
     return tuple(
         SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
         for role in found
@@ -259,7 +259,7 @@ class _Recovery:
 
     @classmethod
     def read(cls, request: Request, settings: Settings, log: WireLog) -> _Recovery:
-        connection = connect(request.target, kube=True, log=log, gone=True)
+        connection = connect(request.target, kube=True, log=log, gone=recognize)
         begin(connection, settings)
         with naming_caller(connection.caller):
             seen = look(connection)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from irsa_cli.aws.gone import recognize
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import recovery_locks
@@ -21,13 +22,13 @@ from irsa_cli.transaction import recover as recovery
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Report, Run
 from irsa_cli.transaction.reading import Covers, interrupted_runs, read, supersede
-from irsa_cli.transaction.recover import find, unfinished, unreadable
-from irsa_cli.transaction.runner import roll_forward
+from irsa_cli.transaction.recover import find, roll_forward, unfinished, unreadable
 from irsa_cli.transaction.story import GIVEN, TAKES_BACK, Story, recover_command
 from irsa_cli.usecases.command.caller import TARGET_KEYS, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import handlers_of, result_of_report
 from irsa_cli.usecases.command.parallel import advised, advising, attempt, warning
+from irsa_cli.usecases.command.project_settings import expected_by_project
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.hold import Pause
@@ -125,7 +126,7 @@ def target_of(story: Story) -> Target:
             reason="its journal does not contain its cluster",
         )
     options: dict[str, Any] = {key: target.get(key) for key in TARGET_KEYS if key != "cluster"}
-    return Target(target["cluster"] or "", **options)
+    return Target(target["cluster"] or "", expect_project=expected_by_project, **options)
 
 
 @dataclass
@@ -211,7 +212,7 @@ class _Work:
         target = self.request.override(replace(recorded, **unsaid))
         authority.check_way(story, recorded, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
-            self.connections[target, kube] = connect(target, kube=kube, log=self.log, gone=True)
+            self.connections[target, kube] = connect(target, kube=kube, log=self.log, gone=recognize)
             self.announce(self.connections[target, kube].cluster)
         return self.connections[target, kube]
 

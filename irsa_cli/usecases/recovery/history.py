@@ -9,14 +9,16 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
+
 from irsa_cli.core.marks.locks import run_of
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.results.result import worst
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction import recover
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.story import Story
-from irsa_cli.usecases.locks.presence import is_alive
+from irsa_cli.transaction.story import Story, is_plain
+from irsa_cli.usecases.locks.presence import _file_of, _locked
 
 __all__ = ["Journals", "RunLock", "Story", "all_of", "unfinished_of"]
 
@@ -102,3 +104,18 @@ def _lock(folder: Path, story: Story) -> RunLock | None:
         return RunLock.HELD if recover.is_running(folder / f"{story.transaction}.jsonl") else RunLock.RELEASED
     except JournalError:
         return None
+
+
+def is_alive(state_dir: Path, run: str) -> bool | None:
+    """Whether a run's process is alive, None if it has left no file: then it has released its locks."""
+    path = _file_of(state_dir, run)
+    try:
+        if not is_plain(run):
+            return None
+        lock = _locked(path)
+    except Timeout:
+        return True
+    except (OSError, Refused):
+        return None
+    lock.release()
+    return False

@@ -9,8 +9,7 @@ from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.details import bound_role
-from irsa_cli.aws.iam import managed_policy
-from irsa_cli.aws.listing import FoundRole, find_role
+from irsa_cli.aws.iam import FoundRole, find_role, managed_policy
 from irsa_cli.core.doctor.commands import Makers, makers_of
 from irsa_cli.core.doctor.reported import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.associated import associated
@@ -30,7 +29,7 @@ from irsa_cli.core.inventory.describe_document import (
     Policy,
     pods_of,
 )
-from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
@@ -92,7 +91,7 @@ class _Describing:
     def describe(self) -> Description | None:
         namespace, kube = self.request.namespace, self.connection.kube
         self.reads.provider(self.connection.cluster.home)
-        pods = self.pool.submit(read, lambda: tuple(map(parsing.pod, kube.pods(namespace))))
+        pods = self.pool.submit(read, lambda: tuple(map(kinds.pod, kube.pods(namespace))))
         rbac = self.pool.submit(read_rbac, kube)
         access = self.pool.submit(read_access, self.connection)
         given = self.pool.submit(described, self.connection, namespace, self.request.name)
@@ -153,7 +152,7 @@ class _Describing:
     def _account(self, given: Future[Given]) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name
         body = self.connection.kube.service_account(namespace, name)
-        account = None if body is None else parsing.service_account(body)
+        account = None if body is None else kinds.service_account(body)
         if account is not None and annotation_of(account) is not None:
             return account
         found, _ = given.result()

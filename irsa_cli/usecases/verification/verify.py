@@ -14,9 +14,8 @@ from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
-from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.credentials import RoleCredentials
+from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -136,7 +135,7 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
         return None
     found = connection.kube.one("pods", request.namespace, request.pod)
     if found is None:
-        pods = map(parsing.pod, connection.kube.pods(request.namespace))
+        pods = map(kinds.pod, connection.kube.pods(request.namespace))
         names_used = [pod.name for pod in pods if pod.service_account == request.name]
         raise Refused(
             f"there is no pod {request.namespace}/{request.pod}",
@@ -158,7 +157,7 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
         )
         if request.namespace:
             check_namespace(verifier.connection, request.namespace)
-        accounts = tuple(map(parsing.service_account, listing.result()))
+        accounts = tuple(map(kinds.service_account, listing.result()))
     listed = verifier.reads.associations().result()
     given = {} if isinstance(listed, Unreadable) else listed
     with_role = [

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.current import Bound, NamedRole
+from irsa_cli.aws.gone import recognize
+from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Change, Kind
@@ -72,7 +73,7 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
 
     Raises `Refused` if nothing exists, if it is in use, or if a run is creating it.
     """
-    connection = connect(request.target, kube=not request.role_only, log=log, gone=True)
+    connection = connect(request.target, kube=not request.role_only, log=log, gone=recognize)
     begin(connection, settings)
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.DELETE_SA, WantedLocks(when_needed=[lock])) as held:

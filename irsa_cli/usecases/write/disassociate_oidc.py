@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from irsa_cli.aws import iam
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws import listing
+from irsa_cli.aws.gone import recognize
 from irsa_cli.core.marks.makers import UNKNOWN, maker_of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
@@ -36,7 +37,7 @@ class Request:
 
 def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
     """Delete the provider; without one there is nothing to do. Raises `Refused` while roles trust it."""
-    connection = connect(request.target, kube=False, log=log, gone=True)
+    connection = connect(request.target, kube=False, log=log, gone=recognize)
     _check_known_issuer(connection)
     cluster = connection.cluster
     begin(connection, settings)
@@ -115,7 +116,7 @@ def _check_known(changes: list[Change], request: Request) -> list[str]:
 def _check_unused(connection: Connection, request: Request, arn: str) -> list[str]:
     """Refuse while roles trust the provider; with --force they are noted."""
     try:
-        roles = listing.list_roles(connection.iam).roles
+        roles = iam.list_roles(connection.iam).roles
     except ServiceError as error:
         if error.status != 403 or not request.force:
             raise

@@ -17,9 +17,10 @@ from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_account, check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.objects import parsing
-from irsa_cli.core.objects.kinds import ROLLED, Pod, owner_of
+from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.workloads import ROLLED, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
@@ -38,11 +39,10 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
-from irsa_cli.usecases.read.associations import associations
+from irsa_cli.usecases.read.associations import associations, notes_of_support, support_of
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account, read_association
-from irsa_cli.usecases.read.pod_identity_support import notes_of_support, support_of
 from irsa_cli.usecases.read.readable import check_namespace, read
 from irsa_cli.usecases.read.users_of_pods import probe
 from irsa_cli.usecases.write.update_sa import earlier_runs
@@ -201,7 +201,7 @@ class _Moving:
             pods = pool.submit(self._pods)
             ways = read_ways(self.connection, namespace, self.name)
         self.bodies = pods.result()
-        self.ways = replace(ways, pods=planning.by_way(map(parsing.pod, self.bodies)))
+        self.ways = replace(ways, pods=planning.by_way(map(kinds.pod, self.bodies)))
         return self.ways
 
     def _pods(self) -> list[Json]:
@@ -292,7 +292,7 @@ class _Moving:
         body = probe(self.request.namespace, self.name)
         to, waited = self.request.to, 0.0
         while True:
-            found = parsing.pod(self.connection.kube.create_pod(self.request.namespace, body))
+            found = kinds.pod(self.connection.kube.create_pod(self.request.namespace, body))
             if planning.ways_of(found) == {to}:
                 return
             if waited >= HEEDED:
@@ -326,7 +326,7 @@ class _Moving:
             self._wait(settings, f"the new pods of {kind} {name}")
 
     def _living(self, kind: str, name: str) -> dict[str, Pod]:
-        found = {body["metadata"]["uid"]: parsing.pod(body) for body in self._pods()}
+        found = {body["metadata"]["uid"]: kinds.pod(body) for body in self._pods()}
         return {uid: pod for uid, pod in found.items() if pod.is_alive and owner_of(pod) == (kind, name)}
 
     def _wait(self, settings: Settings, what: str) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from time import time
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
@@ -19,16 +18,15 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.policies import wellknown
-from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import iam_arn
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.core.values.patience import current
 from irsa_cli.core.values.slips import near
@@ -42,10 +40,7 @@ from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import external_id_notes, observe
 
 if TYPE_CHECKING:
-    from irsa_cli.core.binding.update_request import Update
-
-ABANDONED_SECONDS = 900.0
-"""A role that was left incomplete by a run that began so long ago may be taken over, whatever it was for."""
+    pass
 
 Planner = Callable[[DesiredState, CurrentState], Plan]
 
@@ -151,7 +146,7 @@ class Work:
         return observe(self.connection, desired)
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> Gate:
-        from irsa_cli.usecases.verification import gate
+        from irsa_cli.usecases.verification import iam_steps
 
         fresh = may_be_spreading(todo)
 
@@ -162,7 +157,7 @@ class Work:
                 seconds, pause = run.remaining - 1, run.pause
             seconds, listen = seconds if fresh else 0, self.settings.listen
             how: dict[str, Any] = {"seconds": seconds, "pause": pause, "listen": listen}
-            proof.update(gate.verify(self.connection, self.desired, plan=todo, **how))
+            proof.update(iam_steps.verify(self.connection, self.desired, plan=todo, **how))
 
         return prove
 
@@ -236,17 +231,6 @@ def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     return [note]
 
 
-def is_abandoned(current: CurrentState) -> bool:
-    """Whether the run that created the role is too old to be alive; an unknown run is not."""
-    if current.role is None:
-        return False
-    mark = current.role.state.tags.get(TRANSACTION_TAG, "")
-    starts = began(mark)
-    if mark and not starts:
-        return False
-    return all(time() - start.timestamp() > ABANDONED_SECONDS for start in starts)
-
-
 _PATHS = ("", "service-role/", "job-function/")
 """Paths of AWS's policies for roles that users create; those of aws-service-role/ can't be attached."""
 
@@ -265,14 +249,6 @@ def resolved(connection: Connection, policies: Iterable[str]) -> tuple[str, ...]
         own = _own(connection)
         found = {name: _arn_of(connection, name, own) for name in names}
     return tuple(dict.fromkeys(found.get(text, text) for text in policies))
-
-
-def resolved_update(connection: Connection, update: Update) -> Update:
-    attach, detach = resolved(connection, update.attach), resolved(connection, update.detach)
-    for arn in {*attach} & {*detach}:
-        raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")
-    exact = None if update.policies is None else resolved(connection, update.policies)
-    return replace(update, attach=attach, detach=detach, policies=exact)
 
 
 def _own(connection: Connection) -> dict[str, str]:

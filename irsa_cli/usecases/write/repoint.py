@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from irsa_cli.aws import iam
-from irsa_cli.aws.listing import FoundRole, ListedRole, find_role, list_roles
+from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
 from irsa_cli.aws.session import WireCall
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 
 from irsa_cli.aws.cluster import cluster_names, describe
-from irsa_cli.aws.listing import FoundRole, ListedRole
+from irsa_cli.aws.gone import recognize
+from irsa_cli.aws.iam import FoundRole, ListedRole
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
 from irsa_cli.core.inventory.bindings import annotation_of
@@ -108,7 +109,7 @@ def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole
         target = replace(target, cluster=_name_of(replace(target, cluster=as_id(old)), log))
     if not target.cluster:
         return OldCluster(provider, why="no cluster of the region has its issuer")
-    connection = connect(target, kube=True, log=log, gone=True)
+    connection = connect(target, kube=True, log=log, gone=recognize)
     there = connection.cluster
     if not there.issuer:
         raise Refused(

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws.listing import list_roles
+from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -38,7 +38,8 @@ from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
-from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
+from irsa_cli.usecases.locks.ahead import when_needed
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.use import use_in_trail

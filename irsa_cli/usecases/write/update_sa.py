@@ -14,6 +14,7 @@ from irsa_cli.aws import iam
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
+from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -25,6 +26,7 @@ from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
@@ -34,12 +36,11 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.read.associations import Question
+from irsa_cli.usecases.read.associations import Question, notes_of_support, support_of
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
-from irsa_cli.usecases.read.pod_identity_support import notes_of_support, support_of
 from irsa_cli.usecases.read.readable import unless_denied
-from irsa_cli.usecases.verification.gate import verify
-from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved_update
+from irsa_cli.usecases.verification.iam_steps import verify
+from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ class _Updating:
             )
             found = Plan((*filter(None, found.stages), *added.stages))
         found = association.with_association(found, self.request.update, pair)
-        rules.check_plan(found, named=True)
+        check_boundaries(rules, found, named=True)
         if not self.request.allow_wide_trust:
             planning.check_pair(pair, found)
         return found
@@ -288,3 +289,11 @@ def _read_chains(
         maps = list(pool.map(lambda name: observe.named_config_maps(connection, namespace, name), names))
     found = {name: item for part in maps for name, item in part.items()}
     return planning.FoundChain(left.result(), next(iter(after.result().values()), None), found)
+
+
+def resolved_update(connection: Connection, update: Update) -> Update:
+    attach, detach = resolved(connection, update.attach), resolved(connection, update.detach)
+    for arn in {*attach} & {*detach}:
+        raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")
+    exact = None if update.policies is None else resolved(connection, update.policies)
+    return replace(update, attach=attach, detach=detach, policies=exact)

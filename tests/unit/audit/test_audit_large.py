@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.trust.rules.rule import Area
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Area
 from tests.support.estates import BESIDE, ONLY_IN_FILES, Planted, planted
 from tests.support.large_account import EKS_CLUSTERS, large_account, tight, variants
 

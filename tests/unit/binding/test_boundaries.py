@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
+from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import BindingSpec
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.project import Project
@@ -42,10 +43,10 @@ def test_a_boundary_goes_only_when_that_is_said(
     before: str, after: str, named: bool, rules: BoundaryRules, refused: bool
 ) -> None:
     if not refused:
-        rules.check_plan(plan(before, after), named=named)
+        check_boundaries(rules, plan(before, after), named=named)
         return
     with pytest.raises(Refused) as caught:
-        rules.check_plan(plan(before, after), named=named)
+        check_boundaries(rules, plan(before, after), named=named)
     (line,) = caught.value.details
     assert before in line
     assert after in line

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from irsa_cli.core.binding.current import Bound, CurrentRole, CurrentServiceAccount, NamedRole
+from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     ROLE_ARN_ANNOTATION,

@@ -9,9 +9,10 @@ from typing import Any
 from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, RoleSummary, VpcEndpoint
 from irsa_cli.core.doctor.reported import PodAnswer
 from irsa_cli.core.objects.aws import Association, Role, TrailEvent
-from irsa_cli.core.objects.kinds import Pod, RefusedPod, Volume
+from irsa_cli.core.objects.kinds import Pod, Volume
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.webhooks import Requirement
+from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     COMMIT_TAG,
@@ -122,7 +123,7 @@ def marked(commit: str) -> dict[str, str]:
 FOR_ANOTHER = condition(StringEquals={"sub": "system:serviceaccount:front:web", "aud": STS})
 
 
-def for_pod_identity(*actions: str) -> Document:
+def for_service(*actions: str) -> Document:
     """A trust policy for EKS Pod Identity."""
     return statement(Principal={"Service": "pods.eks.amazonaws.com"}, Action=list(actions), Condition=None)
 
@@ -198,7 +199,7 @@ def refused(why: str, pods: tuple[Pod, ...] = (), **fields: Any) -> Change:
 def other_association(namespace: str, name: str, **fields: Any) -> Change:
     """A ServiceAccount without a role, and an association for one that is not there."""
     found = Association("a-2", ROLE, NOW - timedelta(days=1))
-    whole = role(trust=for_pod_identity("sts:AssumeRole", "sts:TagSession"))
+    whole = role(trust=for_service("sts:AssumeRole", "sts:TagSession"))
     other = OtherAssociation(namespace, name, found, whole)
     without = {"account": annotated(), "role": Unreadable("names no role"), "pods": (bare_pod(),)}
     return around(**{**without, "other_associations": (other,), **fields})
@@ -210,7 +211,7 @@ def pod_identity(**fields: object) -> Change:
         "account": annotated(),
         "role": Unreadable("names no role"),
         "association": Association("a-1", ROLE, NOW - timedelta(days=1)),
-        "association_role": role(trust=for_pod_identity("sts:AssumeRole", "sts:TagSession")),
+        "association_role": role(trust=for_service("sts:AssumeRole", "sts:TagSession")),
         "agent": True,
         "pods": (POD_IDENTITY,),
         "probe": POD_IDENTITY,
@@ -578,7 +579,7 @@ CASES: list[tuple[str, Change]] = [
     ("pod-own-token", own_token("reader")),
     ("pod-own-token", own_token(audience="other")),
     ("pod-identity-trust", pod_identity(association_role=role())),
-    ("pod-identity-trust", pod_identity(association_role=role(trust=for_pod_identity("sts:AssumeRole")))),
+    ("pod-identity-trust", pod_identity(association_role=role(trust=for_service("sts:AssumeRole")))),
     ("pod-identity-trust", pod_identity(association_role=None)),
     ("pod-identity-proxy", pod_identity(pods=(behind_proxy(),))),
     ("pod-identity-proxy", pod_identity(pods=(behind_proxy(NO_PROXY="10.0.0.0/8,.cluster.local"),))),

@@ -24,8 +24,8 @@ from tests.unit.doctor.diagnosis_cases import (
     SKIPPING,
     agent,
     asking,
-    for_pod_identity,
     for_role,
+    for_service,
     pod_identity,
     targeting,
 )
@@ -71,7 +71,7 @@ def test_conditions_on_pod_identity(trust: Document, verdict: Verdict) -> None:
 
 def test_without_session_tags_none_are_asked_for_and_none_are_there() -> None:
     bare = Association("a-1", ROLE, NOW, without_tags=True)
-    lean = pod_identity(association=bare, association_role=role(trust=for_pod_identity("sts:AssumeRole")))
+    lean = pod_identity(association=bare, association_role=role(trust=for_service("sts:AssumeRole")))
     assert found(lean, "pod-identity-trust").verdict is Verdict.OK
     asked = pod_identity(association=bare, association_role=role(trust=asking(**TAGS)))
     assert found(asked, "pod-identity-trust").verdict is Verdict.PROBLEM

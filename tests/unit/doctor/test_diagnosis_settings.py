@@ -12,7 +12,7 @@ from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.settings import VARIABLES
 from irsa_cli.core.doctor.diagnosis import judge, undecided
 from irsa_cli.core.doctor.finding import Verdict
-from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import Volume
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, TARGET_ANNOTATION
 from tests.support.thoroughness import examples
@@ -222,7 +222,7 @@ def test_containers_that_begin_a_pod_are_read_and_passwords_are_not() -> None:
         "metadata": {"namespace": "a", "name": "b"},
         "spec": {"containers": [], "initContainers": [first]},
     }
-    found = parsing.pod(body)
+    found = kinds.pod(body)
     assert [item.init for item in found.containers] == [True]
     assert "secret" not in repr(found)
 

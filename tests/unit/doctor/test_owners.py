@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Proposal, Verdict, kind_of
 from irsa_cli.core.doctor.reported import maker
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.parsing import pod as parsed
+from irsa_cli.core.objects.kinds import pod as parsed
 from tests.unit.current import account, around, bare_pod, working
 from tests.unit.doctor.diagnosis_cases import CASES
 

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.service_account import _use
 from irsa_cli.core.doctor.commands import edit, restarts
 from irsa_cli.core.doctor.finding import Judgement, Verdict
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.parsing import pod
+from irsa_cli.core.objects.kinds import Pod, pod
 from irsa_cli.core.plan.states import PENDING, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning.delete import unannotate
 from irsa_cli.core.values.cluster import Reach

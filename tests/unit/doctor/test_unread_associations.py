@@ -13,7 +13,7 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from tests.unit.current import ROLE, Change, annotated, around, bare_pod, both, of_cluster, pod, role, working
-from tests.unit.doctor.diagnosis_cases import ADMITTING, ASSUMING, POD_IDENTITY, for_pod_identity
+from tests.unit.doctor.diagnosis_cases import ADMITTING, ASSUMING, POD_IDENTITY, for_service
 
 HIDDEN = around(association=Unreadable("missing permission: eks:ListPodIdentityAssociations"))
 NAMELESS = around(account=annotated(), role=Unreadable("no role is named", follows=True), candidates=())
@@ -81,7 +81,7 @@ def test_an_annotation_in_the_wrong_place_is_one_whatever_can_not_be_read() -> N
 def test_what_is_left_of_an_annotation_is_no_alarm_beside_an_association(change: Change) -> None:
     there = around(
         association=Association("a-1", ROLE),
-        association_role=role(trust=for_pod_identity(*ASSUMING)),
+        association_role=role(trust=for_service(*ASSUMING)),
         agent=True,
         probe=POD_IDENTITY,
     )

@@ -29,7 +29,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES
 
 Path(sys.argv[1]).write_text(json.dumps(RULES["only-negative"].before))
 

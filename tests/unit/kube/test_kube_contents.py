@@ -3,7 +3,7 @@
 import pytest
 
 from irsa_cli.core.values.errors import FailedCall, Outcome, ServiceError
-from irsa_cli.kube.contents import Contents, Listable, namespaced_kinds, read_contents
+from irsa_cli.kube.client import Contents, Listable, namespaced_kinds, read_contents
 
 Json = dict[str, object]
 WIDGETS = ("example.com", "v1", "widgets", "Widget")

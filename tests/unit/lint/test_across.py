@@ -11,7 +11,7 @@ import yaml
 
 from irsa_cli.cli.main import run as cli
 from irsa_cli.core.lint.report import LintReport
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES
 from irsa_cli.usecases.audit.lint import Request, lint
 
 ANNOTATION = "eks.amazonaws.com/role-arn"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from irsa_cli.core.marks.locks import Lock, LockScope
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.usecases.command.retry import LookAgain
+from irsa_cli.usecases.locks.ahead import LocksAhead
 from irsa_cli.usecases.locks.hold import Hold, Registry
-from irsa_cli.usecases.locks.locks import LocksAhead
 from tests.support.memory.cloud import MemoryCloud
 from tests.unit.locks.test_hold import CREATION, DELETION, Table, table
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare
-from irsa_cli.core.objects import parsing, webhooks
+from irsa_cli.core.objects import kinds, webhooks
 from irsa_cli.core.objects.kinds import Container, Volume
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.values.shown import shown, unspaced
@@ -27,7 +27,7 @@ def body(**spec: Any) -> dict[str, Any]:
 @given(st.dictionaries(NAMES, st.text("0123456789abcdef", min_size=8)))
 def test_values_of_variables_are_not_kept(env: dict[str, str]) -> None:
     listed = [{"name": name, "value": value} for name, value in env.items()]
-    found = parsing.pod(body(containers=[{"name": "app", "env": listed}]))
+    found = kinds.pod(body(containers=[{"name": "app", "env": listed}]))
     assert set(found.containers[0].env) == set(env)
     assert not [value for value in env.values() if value in repr(found)]
 
@@ -37,7 +37,7 @@ def test_what_the_webhook_adds_is_seen() -> None:
         "eu-west-1", lambda *_: {"eks.amazonaws.com/role-arn": ROLE}, lambda *_: False
     )
     pod = body(containers=[{"name": "app"}], serviceAccountName="reader")
-    before, after = parsing.pod(pod), parsing.pod(webhook.mutate(pod, "backend"))
+    before, after = kinds.pod(pod), kinds.pod(webhook.mutate(pod, "backend"))
     assert is_bare(before)
     assert injected(after.containers[0])
     assert after.containers[0].env[ROLE_ENV] == ROLE
@@ -48,7 +48,7 @@ def test_what_the_webhook_adds_is_seen() -> None:
 def test_variables_and_environments_from_elsewhere() -> None:
     listed = [{"name": "AWS_ROLE_ARN", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}]
     sources = [{"secretRef": {"name": "keys"}}, {"configMapRef": {"name": "settings"}, "prefix": "APP_"}]
-    found = parsing.pod(body(containers=[{"name": "app", "env": listed, "envFrom": sources}]))
+    found = kinds.pod(body(containers=[{"name": "app", "env": listed, "envFrom": sources}]))
     expected = ("secret/keys", "configmap/settings (prefix APP_)")
     assert found.containers == (Container("app", env=Environment({"AWS_ROLE_ARN": None}), sources=expected),)
 
@@ -60,7 +60,7 @@ def test_what_volumes_show() -> None:
         {"name": "b", "projected": {"sources": sources}},
         {"name": "c", "emptyDir": {}},
     ]
-    found = parsing.pod(body(volumes=volumes)).volumes
+    found = kinds.pod(body(volumes=volumes)).volumes
     assert [(item.secrets, item.config_maps) for item in found] == [
         (("keys",), ()),
         (("keys",), ("config",)),
@@ -79,10 +79,10 @@ def test_when_the_annotation_was_written() -> None:
         entry("2026-05-02T10:00:00Z", "example.com/note"),
     ]
     metadata = {"namespace": "a", "name": "b", "managedFields": managed}
-    found = parsing.service_account({"metadata": metadata})
+    found = kinds.service_account({"metadata": metadata})
     assert found.annotated == datetime(2026, 5, 1, 10, tzinfo=timezone.utc)
     del metadata["managedFields"]
-    assert parsing.service_account({"metadata": metadata}).annotated is None
+    assert kinds.service_account({"metadata": metadata}).annotated is None
 
 
 def test_only_webhooks_that_inject_identities_count() -> None:

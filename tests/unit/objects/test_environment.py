@@ -11,7 +11,7 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.objects.credentials import session_name
+from irsa_cli.core.objects.aws import session_name
 from irsa_cli.core.objects.environment import _SETTINGS as SETTINGS
 from irsa_cli.core.objects.environment import MARK, environment, injected, is_callers, kept_back
 from irsa_cli.core.objects.injection import Injection

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.finding import Cause, Group, Judgement, Verdict, ok, problem
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected_users, where
-from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.variables import HIDDEN, Environment, UndeclaredVariable, Variable, variable
 from tests.unit.current import ROLE, around, container, env, pod, working
 
@@ -68,7 +68,7 @@ def test_what_is_read_of_kubernetes_and_what_tests_make_are_kept_alike() -> None
         "metadata": {"namespace": "a", "name": "b"},
         "spec": {"containers": [{"name": "c", "env": listed}]},
     }
-    assert parsing.pod(body).containers[0].env == container(env=variables).env
+    assert kinds.pod(body).containers[0].env == container(env=variables).env
     assert container().env[ROLE_ENV] == ROLE
 
 

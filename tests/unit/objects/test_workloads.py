@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.objects.kinds import KINDS, Pod, Workload, workload
+from irsa_cli.core.objects.kinds import KINDS, Pod
+from irsa_cli.core.objects.workloads import Workload, workload
 from irsa_cli.core.planning.delete import deletion
 from irsa_cli.core.planning.deletion_checks import Users, check
 from irsa_cli.core.values.errors import Refused

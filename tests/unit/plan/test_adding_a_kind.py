@@ -83,7 +83,8 @@ from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back
-from irsa_cli.transaction.runner import Transaction, roll_forward
+from irsa_cli.transaction.runner import Transaction
+from irsa_cli.transaction.recover import roll_forward
 from irsa_cli.usecases.command.execute import look_command
 
 limits.PROPAGATION_SECONDS = 0.0

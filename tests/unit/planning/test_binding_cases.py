@@ -9,7 +9,7 @@ import pytest
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
 from irsa_cli.core.binding.spec import DesiredState, digest
-from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,

@@ -9,7 +9,7 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.marks.notes import with_marks
+from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.core.planning.create import plan

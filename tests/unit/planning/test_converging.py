@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.marks.notes import KEYS_ANNOTATION, applied_keys
+from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.usecases.write.reconcile import is_abandoned
+from irsa_cli.usecases.files.cluster_run import is_abandoned
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
 from tests.unit.planning.desired_states import OTHER_DOCUMENT, STRANGER, desired, desired_states, provider_for

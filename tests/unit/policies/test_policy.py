@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irsa_cli.core.config import policies
 from irsa_cli.core.policies import grammar, policy
 from irsa_cli.core.values.errors import InvalidInput
 from tests.unit.plan import strategies as some
@@ -49,15 +50,15 @@ def with_leaf(value: Any, path: Path, new: Any) -> Any:
 
 @given(some.documents)
 def test_a_document_is_read_as_it_was_written(document: policy.Document) -> None:
-    assert policy.parse(json.dumps(document, indent=3), "file") == document
-    assert policy.parse(policy.dump(document), "file") == document
+    assert policies.parse(json.dumps(document, indent=3), "file") == document
+    assert policies.parse(policy.dump(document), "file") == document
 
 
 @given(some.documents, st.integers(0, 4))
 def test_white_space_is_not_counted(document: policy.Document, indent: int) -> None:
     text = json.dumps(document, indent=indent, ensure_ascii=False)
     assert policy.size(document) == len("".join(text.split()))
-    assert policy.size(policy.parse(text, "file")) == policy.size(document)
+    assert policy.size(policies.parse(text, "file")) == policy.size(document)
 
 
 @given(some.documents, st.data())
@@ -65,7 +66,7 @@ def test_a_cut_document_is_refused_with_its_place(document: policy.Document, dat
     text = json.dumps(document, indent=2)
     cut = data.draw(st.integers(0, len(text) - 1))
     with pytest.raises(InvalidInput) as caught:
-        policy.parse(text[:cut], "queue.json")
+        policies.parse(text[:cut], "queue.json")
     assert "queue.json" in caught.value.message
     assert "line" in caught.value.reason
     assert "column" in caught.value.reason
@@ -85,7 +86,7 @@ def test_a_cut_document_is_refused_with_its_place(document: policy.Document, dat
 )
 def test_broken_json_names_line_and_column(text: str, place: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        policy.parse(text, "file")
+        policies.parse(text, "file")
     assert caught.value.reason.startswith(place)
 
 
@@ -94,7 +95,7 @@ def test_broken_json_names_line_and_column(text: str, place: str) -> None:
 )
 def test_what_is_not_a_policy_at_all(text: str) -> None:
     with pytest.raises(InvalidInput):
-        policy.parse(text, "file")
+        policies.parse(text, "file")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_what_is_not_a_policy_at_all(text: str) -> None:
 )
 def test_a_key_may_stand_once(text: str) -> None:
     with pytest.raises(InvalidInput):
-        policy.parse(text, "file")
+        policies.parse(text, "file")
 
 
 @given(some.documents, st.data())

@@ -16,8 +16,7 @@ from irsa_cli.transaction import steps
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Event, Interrupted, Report, Run
 from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import roll_back
-from irsa_cli.transaction.runner import roll_forward
+from irsa_cli.transaction.recover import roll_back, roll_forward
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
 from tests.unit.transaction.doubles import (

@@ -16,7 +16,7 @@ from irsa_cli.core.plan.states import DocumentState, TagsState
 from irsa_cli.core.values import limits
 from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.protocol import Claim
-from irsa_cli.transaction.recover import recall_recent
+from irsa_cli.transaction.reading import recall_recent
 
 ACCOUNT = "111122223333"
 STATEMENT = DocumentState({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"})

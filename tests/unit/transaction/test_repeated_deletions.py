@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from irsa_cli.changes.role_policies import AttachmentHandler
+from irsa_cli.changes.role import AttachmentHandler
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import Present
 from irsa_cli.core.values.errors import FailedCall, Outcome, ServiceError

@@ -51,8 +51,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from irsa_cli.core.trust.rules.judge import wide_trusts
-from irsa_cli.core.trust.rules.table import EXAMPLES, RULES
+from irsa_cli.core.trust.correction import wide_trusts
+from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES
 
 rule, provider = RULES["no-sid"], EXAMPLES["provider"]
 rules = [item.rule.id for item in wide_trusts(rule.before, [provider])]

@@ -14,8 +14,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected, corrected_together
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules.judge import judge
-from irsa_cli.core.trust.rules.rule import Rule
-from irsa_cli.core.trust.rules.table import EXAMPLES, TRUST_RULES
+from irsa_cli.core.trust.rules.rule import EXAMPLES, TRUST_RULES, Rule
 from tests.support.thoroughness import examples
 from tests.unit.trust.test_judge import STS, SUB, around, context, policy, web
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import irsa_cli
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.rules.judge import KnownCluster, TrustContext, can_be_had, cluster_providers, judge
+from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.rule import Area, Rule
-from irsa_cli.core.trust.rules.table import EXAMPLES, RULES, TRUST_RULES
+from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, can_be_had, cluster_providers
+from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES, TRUST_RULES, Area, Rule
 from tests.support.ran import schema
 from tests.support.thoroughness import examples
 
@@ -33,14 +33,14 @@ CLUSTERS = {
 }
 
 
-def context(**more: Any) -> TrustContext:
+def context(**more: Any) -> AccountContext:
     """An account with two clusters and their providers, as an audit knows it."""
     known = {
         "providers": (PROVIDER, OTHER_PROVIDER, BUCKET_PROVIDER),
         "existing": {PROVIDER: AUDIENCES, OTHER_PROVIDER: AUDIENCES, BUCKET_PROVIDER: AUDIENCES},
         "clusters": CLUSTERS,
     }
-    return TrustContext(**{**known, **more})
+    return AccountContext(**{**known, **more})
 
 
 def around(rule: Rule) -> TrustContext:

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.marks import notes
+from irsa_cli.core.marks import applied
 from irsa_cli.core.planning.adopt import also_admitted
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.restrictions import demands, voided, widened
+from irsa_cli.core.trust.owned_statements import widened
+from irsa_cli.core.trust.restrictions import demands, voided
 from irsa_cli.core.values.shown import listed
 from tests.support.trusts import trust_of
 
@@ -114,20 +115,20 @@ def test_the_exact_subject_of_its_own_provider_is_nobody_else() -> None:
 
 
 def test_tags_that_a_file_has_set_go_with_it_and_no_others() -> None:
-    there = notes.with_tag_note({"team": "a", "env": "x"}, {"irsa/transaction": ""})
+    there = applied.with_tag_note({"team": "a", "env": "x"}, {"irsa/transaction": ""})
     there |= {"Scanner": "1", "irsa/transaction": "t", "irsa/trust": "0", "irsa/commit": "done"}
-    left = notes.kept_tags(there, {"team": "a"})
+    left = applied.kept_tags(there, {"team": "a"})
     assert left == {"Scanner": "1", "irsa/transaction": "t", "irsa/commit": "done"}
 
 
 def test_what_others_have_set_to_the_same_value_is_theirs() -> None:
     theirs = {"Team": "a", "cost": "1"}
-    desired = notes.with_tag_note({"team": "a", "env": "x"}, theirs)
-    assert notes.kept_tags({**theirs, **desired}, {}) == {**theirs, "team": "a"}
+    desired = applied.with_tag_note({"team": "a", "env": "x"}, theirs)
+    assert applied.kept_tags({**theirs, **desired}, {}) == {**theirs, "team": "a"}
 
 
 def test_where_there_is_no_room_nothing_is_noted() -> None:
     many = {f"k{number}": "v" for number in range(48)}
-    assert notes.with_tag_note(many, {"irsa/transaction": ""}) == many
+    assert applied.with_tag_note(many, {"irsa/transaction": ""}) == many
     few = dict(list(many.items())[:47])
-    assert len(notes.with_tag_note(few, {"irsa/transaction": ""})["irsa/tags"]) == 47 * 4
+    assert len(applied.with_tag_note(few, {"irsa/transaction": ""})["irsa/tags"]) == 47 * 4

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.trust_policy import Shared
 from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
@@ -140,11 +140,11 @@ def test_the_marked_statement_for_a_subject_is_found_among_others(identity: WebI
 
     other = replace(identity, subject=f"system:serviceaccount:other:{name}")
     plain = {"Statement": [trust_policy.statement(identity)]}
-    assert trust_policy.marked_for(plain, identity) is None
+    assert owned_statements.marked_for(plain, identity) is None
     there = trust_policy.with_statement(
         trust_policy.with_statement(plain, trust_policy.marked_statement(identity)),
         trust_policy.marked_statement(other),
     )
-    assert trust_policy.marked_for(there, identity) == trust_policy.marked_statement(identity)
+    assert owned_statements.marked_for(there, identity) == trust_policy.marked_statement(identity)
     of_another_audience = replace(identity, audience=f"{identity.audience}x")
-    assert trust_policy.marked_for(there, of_another_audience) == trust_policy.marked_statement(identity)
+    assert owned_statements.marked_for(there, of_another_audience) == trust_policy.marked_statement(identity)

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.rule import Risk, Severity, in_one_line
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, in_one_line
 from tests.support.trusts import trust_of
 from tests.unit.trust.test_trust_corpus import CORPUS, KUBERNETES, provider_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+import irsa_cli
 from irsa_cli.cli.help.environment import PERMITS, variable_of
 from irsa_cli.cli.main import COMMANDS, irsa
 from tests.support.memory.playing import Play
@@ -117,12 +119,28 @@ def test_the_profile_of_the_file_is_for_where_the_environment_names_no_caller(
 @pytest.mark.parametrize("text", ["expectAccount: '999999999999'", f"expectClusterARN: {ARN}2"])
 def test_a_cluster_that_is_not_expected_is_refused(play: Play, here: Path, text: str) -> None:
     project(here, f"cluster: demo\n{text}\n")
-    for arguments in (("associate-oidc",), ("get-sa",), ("verify", "x"), ("doctor",)):
+    for arguments in (("associate-oidc",), CREATE, ("get-sa",), ("verify", "x"), ("doctor",)):
         found = play.irsa(*arguments, code=4)
         assert f"{here / '.irsa.yaml'}:2 says" in found.err
     assert play.cloud.writes == []
     project(here, f"cluster: demo\nexpectAccount: '111122223333'\nexpectClusterARN: {ARN}\n")
     play.irsa("associate-oidc")
+
+
+def test_every_target_reads_what_the_project_expects() -> None:
+    """`connect` asks the target; one that is made without would be connected unchecked."""
+    made = [
+        call
+        for path in (Path(irsa_cli.__file__).parent).rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Target"
+    ]
+    unchecked = [
+        text
+        for text in map(ast.unparse, made)
+        if not any(by in text for by in ("expect_project=", "take_expected(", "**found"))
+    ]
+    assert (len(made), unchecked) == (5, ["Target('demo')"])
 
 
 def test_what_the_files_name_goes_before_settings(

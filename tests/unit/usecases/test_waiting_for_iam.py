@@ -12,7 +12,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import NamespaceState, OwnerState, Present
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.verification import gate
+from irsa_cli.usecases.verification import iam_steps
 from irsa_cli.usecases.write.reconcile import Work
 
 MADE = Change(Kind.NAMESPACE, ("backend",), None, NamespaceState())
@@ -31,7 +31,7 @@ def test_what_iam_may_not_show_yet_is_waited_for(
         given.append(seconds)
         return {}
 
-    monkeypatch.setattr(gate, "verify", prove)
+    monkeypatch.setattr(iam_steps, "verify", prove)
     nothing = cast(Any, SimpleNamespace())
     work = Work(nothing, nothing, nothing, Settings(tmp_path), nothing)
     work._gate(Plan.of([change]), {})(Run("t1", 60.0))

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from irsa_cli.core.values.errors import FailedCall, ServiceError
 from irsa_cli.usecases.command.connect import Connection, Target
-from irsa_cli.usecases.verification.gate import _explained
+from irsa_cli.usecases.verification.iam_steps import _explained
 from tests.unit.planning.desired_states import desired as desired_state
 
 

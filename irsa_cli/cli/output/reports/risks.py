@@ -14,8 +14,7 @@ from irsa_cli.cli.output.reports.junit import JunitCase, add_suite, xml_text
 from irsa_cli.cli.output.screens.audit import where
 from irsa_cli.core.audit.report import RiskReport, fingerprint
 from irsa_cli.core.results.envelope import error_json
-from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, Severity
 from irsa_cli.core.values.shown import json_text, visible
 
 _COLUMNS = (

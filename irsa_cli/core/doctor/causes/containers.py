@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from irsa_cli.core.binding.pod_identity_support import cli_version
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
 from irsa_cli.core.doctor.commands import annotate, by_template, edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
@@ -23,7 +24,6 @@ from irsa_cli.core.doctor.subjects import (
     users_with,
     where,
 )
-from irsa_cli.core.objects.agent_access import cli_version
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable

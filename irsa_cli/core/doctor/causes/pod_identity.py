@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from irsa_cli.core.binding.pod_identity_support import runs_without
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.commands import (
     by_mark,
@@ -32,7 +33,6 @@ from irsa_cli.core.doctor.subjects import (
     starts,
     webhooks_of,
 )
-from irsa_cli.core.objects.agent_access import runs_without
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod

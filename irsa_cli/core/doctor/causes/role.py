@@ -31,7 +31,7 @@ from irsa_cli.core.doctor.subjects import (
     why_no_call,
 )
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.notes import wrote
+from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -40,9 +40,9 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import actions_of, allowing
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.restrictions import voided
-from irsa_cli.core.trust.rules.judge import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import in_one_line
 from irsa_cli.core.values.arn import Arn

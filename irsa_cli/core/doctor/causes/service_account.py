@@ -48,8 +48,9 @@ from irsa_cli.core.doctor.finding import (
 )
 from irsa_cli.core.doctor.subjects import goes_by_profile, has_identity, is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import ROLLED, Pod, RefusedPod, ServiceAccount, owner_of
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.workloads import ROLLED, RefusedPod, owner_of
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import slips
 from irsa_cli.core.values.cluster import Reach

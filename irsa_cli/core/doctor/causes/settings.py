@@ -9,6 +9,14 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
+from irsa_cli.core.binding.pod_identity_support import (
+    AGENT_ADDRESSES,
+    NEEDED_CLI,
+    cli_version,
+    has_old_cli,
+    is_proxied,
+    no_proxy,
+)
 from irsa_cli.core.doctor.commands import by_template, edit
 from irsa_cli.core.doctor.facts import Facts, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
@@ -22,14 +30,6 @@ from irsa_cli.core.doctor.subjects import (
     takes_profile,
     users_with,
     where,
-)
-from irsa_cli.core.objects.agent_access import (
-    AGENT_ADDRESSES,
-    NEEDED_CLI,
-    cli_version,
-    has_old_cli,
-    is_proxied,
-    no_proxy,
 )
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import have

@@ -15,8 +15,9 @@ from functools import cached_property
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
 from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, has_pod_identity, home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import reader_of
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount, owner_of
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable, have
+from irsa_cli.core.objects.workloads import owner_of
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.trust.evaluation import explain

@@ -5,8 +5,7 @@ Pure, and the only entry point of this folder.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,16 +22,12 @@ from irsa_cli.core.policies.statements import (
     names_everybody,
     place_of,
     principals,
-    statements,
     tests_of,
-    tests_of_key,
-    trusted_providers,
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.pod_identity import SERVICE as POD_IDENTITY
 from irsa_cli.core.trust.restrictions import ALWAYS, demands
-from irsa_cli.core.trust.rules.rule import Risk, Severity, risk, worst_first
-from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, worst_first
 from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 
@@ -200,11 +195,10 @@ def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...
     open_ones = {item.statement for item in found}
     for provider in context.providers:
         look = Look(document, provider, context.audience)
-        accepted = None if context.existing is None else context.existing.get(provider)
         wide = list(of_subjects(look))
-        each = [*(item for _, item in wide), *of_claims(look, wide, accepted)]
+        each = [*(item for _, item in wide), *of_claims(look, wide, (context.existing or {}).get(provider))]
         found += [item for item in each if item.statement not in open_ones]
-    found += [*of_principals(document, context.providers), *of_providers(document, context)]
+    found += [*of_principals(document, context.providers), *context.of_providers(document)]
     # Report a risk that two clusters' providers share once.
     once = {(item.rule.id, item.statement, item.reason): item for item in reversed(found)}
     return worst_first(
@@ -212,42 +206,12 @@ def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...
     )
 
 
-def wide_trusts(
-    document: Mapping[str, Any],
-    providers: Iterable[str],
-    audience: str = DEFAULT_AUDIENCE,
-    *,
-    role: str = "",
-    power: str = "",
-) -> tuple[Risk, ...]:
-    """The risks of one role if only these providers (ARNs) of the account are known."""
-    return judge(document, TrustContext(tuple(providers), audience, role, power))
-
-
-_EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
-
-
-@dataclass(frozen=True)
-class KnownCluster:
-    """A cluster."""
-
-    name: str
-
-    @property
-    def stage(self) -> str:
-        """The stage in its name, '' for none or several."""
-        words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", self.name.lower())))
-        found = [stage for stage, said in _STAGES.items() if words & set(said.split())]
-        return found[0] if len(found) == 1 else ""
-
-
 @dataclass(frozen=True)
 class TrustContext:
-    """The context of a trust policy; None means not read, so nothing follows from it.
+    """The context of a trust policy of which the account is not known: nothing follows from that.
 
-    `providers` are the ARNs of the clusters' OIDC providers (see `cluster_providers`). `existing` has the
-    audiences of the account's OIDC providers, `clusters` the clusters, both by provider ARN. `power` has the
-    powerful permissions of the role in words.
+    `providers` are the ARNs of the clusters' OIDC providers. `power` has the powerful permissions of the role
+    in words. Of a known account, it is an `irsa_cli.core.trust.rules.providers.AccountContext`.
     """
 
     providers: tuple[str, ...] = ()
@@ -255,73 +219,8 @@ class TrustContext:
     role: str = ""
     power: str = ""
     existing: Mapping[str, tuple[str, ...] | None] | None = None
-    clusters: Mapping[str, KnownCluster] | None = None
+    """The audiences of the account's OIDC providers; None if they were not read."""
 
-
-def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-    """The OIDC providers in a trust policy that belong to a cluster: EKS, known, or with ServiceAccounts."""
-    found = sorted(trusted_providers(document))
-    return tuple(
-        arn
-        for arn in found
-        if any(host in arn for host in _EKS)
-        or arn in (known or {})
-        or any(
-            SERVICE_ACCOUNT in value
-            for _, values in tests_of_key(statements(document), f"{issuer_of(arn)}:sub")
-            for value in values
-        )
-    )
-
-
-_HAD = re.compile(
-    r"(?:[^/]+\.)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?"
-    r"|(?:[^/]+\.)?storage\.googleapis\.com"
-    r"|[^/]+\.(?:blob|web)\.core\.windows\.net"
-    r"|[^/]+\.(?:github\.io|gitlab\.io|pages\.dev|netlify\.app|vercel\.app|herokuapp\.com|azurewebsites\.net)"
-)
-"""Hosts that release a name when its owner deletes it. CloudFront's names are random: not listed."""
-
-
-_KEPT = ("rh-oidc.s3.us-east-1.amazonaws.com", "rh-oidc-staging.s3.us-east-1.amazonaws.com")
-"""Red Hat's buckets (OpenShift on AWS). Users' own buckets are not safe: IAM can't show a deleted one."""
-
-
-def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator[Risk]:
-    """The risks of the providers in Allow statements."""
-    named: dict[str, None] = {}
-    for index, item in allowing(document):
-        for arn in principals(item, "Federated"):
-            if arn not in context.providers:
-                continue
-            named[arn] = None
-            name, path = name_of(index, item), place_of(index, "Principal")
-            issuer = issuer_of(arn)
-            if context.existing is not None and arn not in context.existing:
-                reason = f"trusts OIDC provider {issuer}, which does not exist"
-                yield risk(RULES["provider-gone"], name, reason, path=path)
-            if context.clusters is not None and arn not in context.clusters and can_be_had(issuer):
-                reason = f"trusts {issuer}, which is of no known cluster: its owner can sign tokens"
-                yield risk(RULES["issuer-can-be-had"], name, reason, path=path)
-    stages: dict[str, str] = {}
-    known = context.clusters or {}
-    for cluster in (known[arn] for arn in named if arn in known and known[arn].stage):
-        stages.setdefault(cluster.stage, cluster.name)
-    if len(stages) > 1:
-        clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(stages.items()))
-        reason = f"allows ServiceAccounts of {clusters}"
-        yield risk(RULES["several-stages"], "the trust policy", reason, path=("Statement",))
-
-
-def can_be_had(issuer: str) -> bool:
-    """Whether others could claim the issuer's host name (issuer without `https://`)."""
-    host = issuer.partition("/")[0].lower()
-    return host not in _KEPT and _HAD.fullmatch(host) is not None
-
-
-_STAGES = {
-    "production": "prod production prd live",
-    "pre-production": "preprod preproduction staging stage stg uat qa integration int",
-    "development": "dev development develop nonprod test testing sandbox playground lab demo",
-}
-"""The words in cluster names by stage."""
+    def of_providers(self, document: Mapping[str, Any]) -> Iterator[Risk]:
+        """The risks of the providers in Allow statements."""
+        return iter(())

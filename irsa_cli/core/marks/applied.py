@@ -1,12 +1,7 @@
-"""irsa's notes of the tags, labels and annotations it has set: it removes only these.
+"""irsa's notes of the tags, labels and annotations that a file has set: it removes only these.
 
-Tags of a role that a file has set are noted by a tag, labels and annotations of a ServiceAccount that a file
-has set by an annotation. All others are somebody else's (its maker, its stack, its cost centre) and stay.
-
-The webhook's annotations have marks of the same value: the mark of `eks.amazonaws.com/role-arn` is
-`irsa/role-arn`, written in the same patch. Without it, somebody else has written the annotation (a chart,
-eksctl, a hand); if it has another value, somebody else has changed it since. Either way it is theirs.
-`irsa_cli.core.binding.current.is_made` decides whether irsa created the ServiceAccount itself.
+Tags of a role are noted by a tag, labels and annotations of a ServiceAccount by an annotation. All others are
+somebody else's (its maker, its stack, its cost centre) and stay.
 """
 
 from __future__ import annotations
@@ -17,7 +12,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 
-from irsa_cli.core.plan.states import MARKS, TAGS_TAG, TRANSACTION_TAG, TRUST_TAG
+from irsa_cli.core.plan.states import TAGS_TAG, TRANSACTION_TAG, TRUST_TAG
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.names import TAGS_LIMIT
 
@@ -73,8 +68,6 @@ def _digest(key: str) -> str:
 KEYS_ANNOTATION = "irsa/keys"
 """Annotation of a ServiceAccount: the labels and annotations that were applied, so that one that is no longer
 desired is known to be irsa's to remove. JSON: `{"annotations": [...], "labels": [...]}`."""
-
-
 _LISTS = ("annotations", "labels")
 
 
@@ -114,24 +107,3 @@ def _read(text: str | None) -> dict[str, list[str]] | None:
         return None
     whole = all(isinstance(keys, list) and all(isinstance(k, str) for k in keys) for keys in found.values())
     return found if whole else None
-
-
-def with_marks(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Annotations that irsa is about to write, with their marks; one that goes takes its mark with it."""
-    marks = {MARKS[key]: value for key, value in annotations.items() if key in MARKS}
-    return {**annotations, **marks}
-
-
-def wrote(annotations: Mapping[str, str], key: str) -> bool:
-    """Whether one of the webhook's annotations is there, and has the value that irsa wrote."""
-    return key in annotations and annotations.get(MARKS[key]) == annotations[key]
-
-
-def written(annotations: Mapping[str, str]) -> list[str]:
-    """Those of the webhook's annotations that are as irsa wrote them."""
-    return [key for key in MARKS if wrote(annotations, key)]
-
-
-def marks_there(annotations: Mapping[str, str]) -> list[str]:
-    """The marks that a ServiceAccount bears, also of annotations that are somebody else's by now."""
-    return [mark for mark in MARKS.values() if mark in annotations]

@@ -1,0 +1,84 @@
+"""Workloads, the objects that create pods: Kubernetes' own, and Argo's Rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from irsa_cli.core.objects.kinds import KINDS, Pod
+
+
+@dataclass(frozen=True)
+class RefusedPod:
+    """A workload that lacks pods because the API server refuses them.
+
+    `maker` is its kind and name, `root` its owner, `service_account` that of its template (None: `hidden`
+    says why), `why` and `last` are the API server's words and time.
+    """
+
+    namespace: str
+    maker: str
+    why: str
+    root: str = ""
+    service_account: str | None = None
+    hidden: str = ""
+    last: datetime | None = None
+    pods: str = ""
+
+
+Json = Mapping[str, Any]
+_ENDED = ("Complete", "Failed")
+ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
+"""The kinds that `kubectl rollout restart` supports."""
+ROLLOUT = "Rollout"
+"""Of Argo Rollouts, which marks its pods itself: their ReplicaSet does not say its group."""
+_HASHES = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": ROLLOUT}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workload with a pod template; `ended`: it creates no more pods. `owner` is `Kind/name`, or ''."""
+
+    kind: str
+    name: str
+    service_account: str
+    owner: str = ""
+    ended: bool = False
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it counts: known kinds stand for the workloads that they own."""
+        return not self.ended and self.owner.partition("/")[0] not in KINDS.values()
+
+
+def workload(kind: str, body: Json) -> Workload:
+    """An object of one of the kinds."""
+    metadata, spec = body["metadata"], body.get("spec") or {}
+    owner = next((item for item in metadata.get("ownerReferences") or [] if item.get("controller")), None)
+    template = ((spec.get("jobTemplate") or {}).get("spec") or {}) if kind == "CronJob" else spec
+    pod = (template.get("template") or {}).get("spec") or {}
+    conditions = (body.get("status") or {}).get("conditions") or []
+    return Workload(
+        kind,
+        metadata["name"],
+        pod.get("serviceAccountName") or pod.get("serviceAccount") or "default",
+        f"{owner['kind']}/{owner['name']}" if owner else "",
+        ended=kind == "Job"
+        and any(item.get("type") in _ENDED and item.get("status") == "True" for item in conditions),
+    )
+
+
+def owner_of(pod: Pod) -> tuple[str, str]:
+    """Kind and name of the pod's owner, '' without one; for a ReplicaSet, its Deployment or Rollout."""
+    kind, _, name = pod.owner.partition("/")
+    for label, root in _HASHES.items():
+        end = f"-{pod.labels.get(label)}"
+        if kind == "ReplicaSet" and label in pod.labels and name.endswith(end):
+            return root, name.removesuffix(end)
+    return kind, name

@@ -1,0 +1,112 @@
+"""What a trust policy risks by its OIDC providers, where the account's, and its clusters, are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.policies.statements import (
+    allowing,
+    name_of,
+    place_of,
+    principals,
+    statements,
+    tests_of_key,
+    trusted_providers,
+)
+from irsa_cli.core.trust.rules.judge import TrustContext
+from irsa_cli.core.trust.rules.rule import RULES, Risk, risk
+from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
+from irsa_cli.core.values.issuer import issuer_of
+
+
+@dataclass(frozen=True)
+class KnownCluster:
+    """A cluster."""
+
+    name: str
+
+    @property
+    def stage(self) -> str:
+        """The stage in its name, '' for none or several."""
+        words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", self.name.lower())))
+        found = [stage for stage, said in _STAGES.items() if words & set(said.split())]
+        return found[0] if len(found) == 1 else ""
+
+
+_HAD = re.compile(
+    r"(?:[^/]+\.)?s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?"
+    r"|(?:[^/]+\.)?storage\.googleapis\.com"
+    r"|[^/]+\.(?:blob|web)\.core\.windows\.net"
+    r"|[^/]+\.(?:github\.io|gitlab\.io|pages\.dev|netlify\.app|vercel\.app|herokuapp\.com|azurewebsites\.net)"
+)
+"""Hosts that release a name when its owner deletes it. CloudFront's names are random: not listed."""
+_KEPT = ("rh-oidc.s3.us-east-1.amazonaws.com", "rh-oidc-staging.s3.us-east-1.amazonaws.com")
+"""Red Hat's buckets (OpenShift on AWS). Users' own buckets are not safe: IAM can't show a deleted one."""
+
+
+def can_be_had(issuer: str) -> bool:
+    """Whether others could claim the issuer's host name (issuer without `https://`)."""
+    host = issuer.partition("/")[0].lower()
+    return host not in _KEPT and _HAD.fullmatch(host) is not None
+
+
+_STAGES = {
+    "production": "prod production prd live",
+    "pre-production": "preprod preproduction staging stage stg uat qa integration int",
+    "development": "dev development develop nonprod test testing sandbox playground lab demo",
+}
+"""The words in cluster names by stage."""
+
+
+def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The OIDC providers in a trust policy that belong to a cluster: EKS, known, or with ServiceAccounts."""
+    found = sorted(trusted_providers(document))
+    return tuple(
+        arn
+        for arn in found
+        if any(host in arn for host in _EKS)
+        or arn in (known or {})
+        or any(
+            SERVICE_ACCOUNT in value
+            for _, values in tests_of_key(statements(document), f"{issuer_of(arn)}:sub")
+            for value in values
+        )
+    )
+
+
+_EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
+
+
+@dataclass(frozen=True)
+class AccountContext(TrustContext):
+    """The context in an account: `clusters` by their provider (`cluster_providers`), None if not read."""
+
+    clusters: Mapping[str, KnownCluster] | None = None
+
+    def of_providers(self, document: Mapping[str, Any]) -> Iterator[Risk]:
+        """See `TrustContext`: also of clusters of several stages."""
+        named: dict[str, None] = {}
+        for index, item in allowing(document):
+            for arn in principals(item, "Federated"):
+                if arn not in self.providers:
+                    continue
+                named[arn] = None
+                name, path = name_of(index, item), place_of(index, "Principal")
+                issuer = issuer_of(arn)
+                if self.existing is not None and arn not in self.existing:
+                    reason = f"trusts OIDC provider {issuer}, which does not exist"
+                    yield risk(RULES["provider-gone"], name, reason, path=path)
+                if self.clusters is not None and arn not in self.clusters and can_be_had(issuer):
+                    reason = f"trusts {issuer}, which is of no known cluster: its owner can sign tokens"
+                    yield risk(RULES["issuer-can-be-had"], name, reason, path=path)
+        stages: dict[str, str] = {}
+        known = self.clusters or {}
+        for cluster in (known[arn] for arn in named if arn in known and known[arn].stage):
+            stages.setdefault(cluster.stage, cluster.name)
+        if len(stages) > 1:
+            clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(stages.items()))
+            reason = f"allows ServiceAccounts of {clusters}"
+            yield risk(RULES["several-stages"], "the trust policy", reason, path=("Statement",))
