@@ -1,4 +1,4 @@
-"""Transactions whose process is gone: finding them, rolling them back, or going on to their end."""
+"""Transactions whose process is gone: finding them, rolling them back, or completing them."""
 
 from __future__ import annotations
 

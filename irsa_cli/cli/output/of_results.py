@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from irsa_cli.cli.output.plan_text import attributes, is_mark, totals, values
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
-from irsa_cli.cli.output.text import messages, text_lines, told
+from irsa_cli.cli.output.text import failure_lines, messages, text_lines
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
@@ -102,7 +102,7 @@ def entry_of(title: str, result: Result, place: FilePlace | None = None) -> Entr
 def failure(error: Exception | None, title: str) -> Iterator[Entry]:
     """The error that ended a command as a whole."""
     if error is not None:
-        yield Entry(title, "failed", Rank.FAILED, message=tuple(told(error)), level=Level.ERROR)
+        yield Entry(title, "failed", Rank.FAILED, message=tuple(failure_lines(error)), level=Level.ERROR)
 
 
 def _line(item: ChangeResult) -> Line:

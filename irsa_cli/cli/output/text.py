@@ -50,13 +50,13 @@ class Page:
 
 def page_of(result: Result, *, quiet: bool, verbose: bool = False) -> Page:
     """The page of one result; `quiet`: messages only if something is wrong."""
-    told = not quiet or result.error is not None or result.left
-    return Page(text_lines(result, whole=verbose), messages(result) if told else ())
+    is_shown = not quiet or result.error is not None or bool(result.left)
+    return Page(text_lines(result, whole=verbose), messages(result) if is_shown else ())
 
 
 def page_of_reading(parts: Iterable[Part], error: Exception | None, notes: Iterable[str] = ()) -> Page:
     """The page of a command that reads: notes, and why it failed, go to standard error."""
-    return Page(parts, (*(visible(f"Note: {note}") for note in notes), *told(error)))
+    return Page(parts, (*(visible(f"Note: {note}") for note in notes), *failure_lines(error)))
 
 
 def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
@@ -87,7 +87,7 @@ def show_found(parts: Iterable[Part], document: Callable[[], Envelope], output: 
             part.show()
 
 
-def told(error: Exception | None) -> Iterator[str]:
+def failure_lines(error: Exception | None) -> Iterator[str]:
     """Why a command failed, and what to do; nothing without an error."""
     if error is not None:
         yield from error_lines(error)

@@ -86,7 +86,7 @@ def caller_variable(environment: Mapping[str, str]) -> str:
 
 
 def expected_by_project() -> ProjectExpectations:
-    """What the nearest `.irsa.yaml` expects; raises `InvalidInput` for one that can't be trusted."""
+    """The expectations of the nearest `.irsa.yaml`; raises `InvalidInput` for one that can't be trusted."""
     project = read_project(Path.cwd())
     places = (project.place("expectAccount"), project.place("expectClusterARN"))
     return ProjectExpectations(project.expect_account, project.expect_cluster_arn, places)

@@ -60,8 +60,8 @@ def finish_applied(
         unchanged = all(item.result.ended is Ended.UNCHANGED for item in done.items)
         silent = speaking.output == "text" and speaking.quiet and dry_run and unchanged
         lines = () if silent else _text(done, whole=speaking.verbose)
-        told = () if silent else _messages(done, quiet=speaking.quiet)
-        page = Page(chain(first, lines), map(visible, told))
+        shown = () if silent else _messages(done, quiet=speaking.quiet)
+        page = Page(chain(first, lines), map(visible, shown))
     return deliver(done, speaking, page, report_of, only_shows=dry_run, save=save)
 
 

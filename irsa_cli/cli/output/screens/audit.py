@@ -19,7 +19,7 @@ from irsa_cli.cli.output.of_results import failure
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
 from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import Message, page_of_reading, told
+from irsa_cli.cli.output.text import Message, failure_lines, page_of_reading
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
@@ -255,7 +255,7 @@ def rule_json(rule: Rule) -> dict[str, Any]:
 
 def deliver_risks(report: RiskReport, lines: Iterable[str], speaking: Speaking) -> int:
     """Print a report in a form (`lines` are its text), its notes and its errors; returns the exit code."""
-    unread = [Message(line) for error in report.unread for line in told(error)]
+    unread = [Message(line) for error in report.unread for line in failure_lines(error)]
     page = page_of_reading((*unread, *lines), report.error, report.notes[len(report.problems) :])
     if speaking.output != "text":
         page = replace(page, messages=(*unread, *page.messages))

@@ -1,4 +1,4 @@
-"""What a trust policy risks by its OIDC providers, where the account's, and its clusters, are known."""
+"""Risks of a trust policy by its OIDC providers, where the account's, and its clusters, are known."""
 
 from __future__ import annotations
 
