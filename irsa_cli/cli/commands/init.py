@@ -12,7 +12,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, selecting, targets
 from irsa_cli.cli.options.types import once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import told
+from irsa_cli.cli.output.text import failure_lines
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.wording import put, say
 from irsa_cli.core.inventory.list_document import BindingList
@@ -61,7 +61,7 @@ def command(**options: Any) -> int:
     done = run_reading(work, speaking, BindingList)
     allow = replace(done.allow, partial=options["allow_partial"], empty=True)
     done = replace(done, allow=allow)
-    for line in told(done.error):
+    for line in failure_lines(done.error):
         put(line, err=True)
     if done.error is None and out:
         with Path(out).open("x", encoding="utf-8") as file:
