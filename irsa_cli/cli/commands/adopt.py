@@ -100,7 +100,7 @@ _WORDS = {
 
 
 def _messages(done: Adoptions, speaking: Speaking) -> Iterator[str]:
-    """What is to tell of each; a plan's changes and notes only with `-v`."""
+    """Messages about each result; a plan's changes and notes only with `-v`."""
     for result in done.items:
         planned = result.ended is Ended.PLANNED
         lines = [*plan_lines(result, whole=True)] if planned and speaking.verbose else []

@@ -102,10 +102,10 @@ def outcome_of_many(
     stepwise: bool = False,
     one: bool = False,
 ) -> AppliedList | Result:
-    """Do the work: of the settings, a log of calls, and who is told of each item that has ended.
+    """Do the work, which gets the settings, a log of calls, and a listener for each item that has ended.
 
-    A line tells how each item has ended, but not if `silent` or in a dry run; `stepwise`: also each change
-    is told. `one` is as in `outcome_of`.
+    A line shows how each item has ended, but not if `silent` or in a dry run; `stepwise`: also each change
+    is shown. `one` is as in `outcome_of`.
     """
     progress = speaking.progress
     if not (stepwise or speaking.verbose):

@@ -1,4 +1,4 @@
-"""What a person sees of a result, and documents (JSON, YAML)."""
+"""Pages for a person, and documents (JSON, YAML), of a result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Part = str | Shown
 
 @dataclass(frozen=True)
 class Page:
-    """What a person sees: parts instead of a document, then messages on standard error in every form.
+    """Text for a person: parts instead of a document, then messages on standard error in every form.
 
     `forms` are further forms of the result, as `RISKS` has them.
     """

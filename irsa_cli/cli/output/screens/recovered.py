@@ -41,8 +41,8 @@ def recoveries_page(done: Recoveries, speaking: Speaking) -> Page:
     parts += [visible(f"{skipped.transaction}  skipped: {skipped.why}") for skipped in done.skipped]
     if not parts:
         parts.append("There is nothing to recover.")
-    only_told = [part for part in parts if isinstance(part, Message)]
-    return Page(parts) if speaking.output == "text" else Page((), only_told)
+    messages = [part for part in parts if isinstance(part, Message)]
+    return Page(parts) if speaking.output == "text" else Page((), messages)
 
 
 def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
