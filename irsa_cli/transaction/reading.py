@@ -232,13 +232,11 @@ def recall_recent(
             if (story.role_account or Arn.parse(str(story.context.get("cluster"))).account) != account:
                 continue
             for record in story.records:
-                if record.done and record.changed and record.change.kind in _RECALLED:
+                kind = record.change.kind
+                shows_late = kind.traits.service.spreads and (kind.is_whole or kind.traits.changes_trust)
+                if record.done and record.changed and shows_late:
                     change = record.change.inverse if record.undone else record.change
                     handlers[change.kind].recall(change, Claim(story.transaction, record.identity), age)
-
-
-_RECALLED = (Kind.TRUST_STATEMENT, Kind.TARGET_TRUST, Kind.ROLE, Kind.PROVIDER)
-"""Those that later changes rely on, or that are written together with what others wrote."""
 
 
 def looks_finished(path: Path) -> bool:
