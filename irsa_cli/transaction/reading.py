@@ -216,15 +216,16 @@ def journals(folder: Path) -> list[Path]:
 def recall_recent(
     folder: Path, handlers: Mapping[Kind, Handler], account: str, known: MutableSet[str]
 ) -> None:
-    """Tell the handlers which roles, providers and trust statements this machine's last runs have written.
+    """Recall, in the handlers, the roles, providers and trust statements of this machine's last runs.
 
-    IAM may not show it yet. A trust policy is written whole: who edits an older one takes their statements
-    out. `account` is that of the roles; finished transactions are added to `known`: they are read once.
+    IAM may not show them yet. A trust policy is written as a whole: a run that edits an older one removes the
+    statements of the runs before it. `account` is that of the roles. Finished transactions are added to
+    `known`, so that each is read once.
     """
-    for path in journals(folder):
+    for path in (path for path in journals(folder) if path.stem not in known):
         with contextlib.suppress(JournalError, OSError, IrsaError):
             age = max(0.0, time.time() - path.stat().st_mtime)
-            if path.stem in known or age > limits.PROPAGATION_SECONDS:
+            if age > limits.PROPAGATION_SECONDS:
                 continue
             story = read(path)
             if story.finished:
