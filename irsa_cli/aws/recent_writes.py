@@ -63,10 +63,15 @@ class RecentWrites:
         """Note what a write, carried out `ago` seconds before, has set."""
         state = _set_by(operation, asked, answer or {})
         with self._lock:
-            self._note_trust(state)
+            if operation == "UpdateAssumeRolePolicy":
+                state |= _statements(_object(asked), json.loads(asked["PolicyDocument"]), self._written)
+            if not ago:
+                self._note_trust(state)
+            # A new role shows with the tags that it was created with, or does not show at all.
+            is_tagged_later = not operation.startswith("Create")
             for key, value in state.items():
                 before = self._written.get(key)
-                none = frozenset({ABSENT} if key[2:3] == ("tag",) else ())
+                none = frozenset({ABSENT} if key[2:3] == ("tag",) and is_tagged_later else ())
                 older = self._shown.get(key, none) | _implied(key, value)
                 if before is not None:
                     older |= before.older | {before.value}
@@ -308,18 +313,21 @@ def _shown_by(
 
 def _role_shown(place: Key, role: Mapping[str, Any], written: Mapping[Key, object]) -> State:
     trust = role.get("AssumeRolePolicyDocument", {})
-    # irsa may have written a statement as a part of another one.
-    statements = [key for key in written if key[:2] == place and key[2:3] == ("statement",)]
-    there = [key for key in statements if trust_policy.contains(trust, json.loads(key[3]))]
     return {
-        **_absent(place, ("tag", "statement"), written),
-        **dict.fromkeys(there, _THERE),
+        **_absent(place, ("tag",), written),
+        **_statements(place, trust, written),
         place: role["RoleId"],
         (*place, "trust"): text_of(trust),
         (*place, "boundary"): role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ABSENT),
         (*place, "settings"): _settings(role),
         **_tags(place, role.get("Tags", ())),
     }
+
+
+def _statements(place: Key, trust: Mapping[str, Any], written: Iterable[Key]) -> State:
+    """Which of the written statements a trust policy has, each by itself or as a part of another one."""
+    known = [key for key in written if key[:2] == place and key[2:3] == ("statement",)]
+    return {key: _THERE if trust_policy.contains(trust, json.loads(key[3])) else ABSENT for key in known}
 
 
 def _listed(

@@ -132,14 +132,15 @@ class Connection:
         entry = f"aws eks create-access-entry --cluster-name {name} --region {region} --principal-arn"
         if not self.target.kubeconfig and not self.target.context:
             found.access = lambda: f"{entry} {principal()}"
-        found.found_account = _expect_role
+        found.found_account = self._expect_role
         return found
 
-
-def _expect_role(account: Mapping[str, Any]) -> None:
-    """A ServiceAccount that irsa wrote a moment ago names a role that is there, even if IAM says no."""
-    annotations = account["metadata"].get("annotations") or {}
-    expect_role(annotations.get(ROLE_ARN_ANNOTATION, ""), annotations.get(TRANSACTION_TAG, ""))
+    def _expect_role(self, account: Mapping[str, Any]) -> None:
+        """A ServiceAccount that irsa wrote a moment ago names a role that is there, even if IAM says no."""
+        annotations = account["metadata"].get("annotations") or {}
+        named = annotations.get(ROLE_ARN_ANNOTATION, "")
+        if f":{self.cluster.home}:role/" in named:
+            expect_role(named, annotations.get(TRANSACTION_TAG, ""))
 
 
 Recognizer = Callable[["IAMClient", Cluster, eks.NoCluster], tuple[Cluster, eks.GoneCluster]]
