@@ -352,7 +352,7 @@ def _moved(before: Seen, after: Seen) -> Iterator[str]:
 
 
 def _changed(before: Plan, after: Plan) -> Iterator[str]:
-    old, new = ({change.object: change for change in plan} for plan in (before, after))
+    old, new = ({_key(change): change for change in plan} for plan in (before, after))
     for key, change in old.items():
         if key not in new:
             yield f"planned, but no longer needed: {_text_of(change)}"
@@ -361,10 +361,14 @@ def _changed(before: Plan, after: Plan) -> Iterator[str]:
     for key, change in new.items():
         if key not in old:
             yield f"not planned: {_text_of(change)}"
-    order = [[change.object for change in stage] for stage in (*before.stages, *after.stages)]
+    order = [[_key(change) for change in stage] for stage in (*before.stages, *after.stages)]
     half = len(before.stages)
     if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
         yield "planned in another order"
+
+
+def _key(change: Change) -> tuple[str, tuple[str, ...]]:
+    return (change.kind.value, change.target)
 
 
 def _text_of(change: Change) -> str:
