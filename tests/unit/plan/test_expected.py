@@ -127,3 +127,19 @@ def test_another_cluster_of_the_same_name_is_named() -> None:
     current = CurrentState(None, None, None)
     now = replace(work(current), cluster="arn:other")
     assert as_planned([work(current)], now) == ["the cluster is arn:other, but the plan is for arn:cluster"]
+
+
+@given(st.sets(st.sampled_from(["arn:a", "arn:b", "arn:c", "arn:d"])), st.sampled_from(["arn:e", "arn:f"]))
+def test_each_part_of_a_role_counts_by_itself(before: set[str], more: str) -> None:
+    """A plan that changes one part of a role more, or one less, is another plan."""
+
+    def attach(arns: set[str]) -> PlannedWork:
+        changes = [Change(Kind.ATTACHMENT, ("role", arn), None, Present()) for arn in sorted(arns)]
+        return work(CurrentState(None, None, None), Plan.of(changes) if changes else Plan(()))
+
+    assume(before)
+    fewer, larger = attach(before), attach(before | {more})
+    assert as_planned([fewer], larger) == [f"not planned: create PolicyAttachment role/{more}"]
+    assert as_planned([larger], fewer) == [
+        f"planned, but no longer needed: create PolicyAttachment role/{more}"
+    ]
