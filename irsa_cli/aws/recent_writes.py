@@ -56,7 +56,7 @@ class RecentWrites:
     _trust: dict[str, tuple[str, float]] = field(default_factory=dict)
     """The trust policy of each role, as it was read or written last, and when."""
     recalled: set[str] = field(default_factory=set)
-    """The transactions, of this process and of others, whose writes are noted here."""
+    """The transactions whose writes are noted here, and those of this process."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, operation: str, asked: Mapping[str, Any], answer: _Answer, *, ago: float = 0.0) -> None:

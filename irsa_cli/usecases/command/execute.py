@@ -258,7 +258,13 @@ def execute(job: Job, gate: Gate | None = None) -> Result:
 def new_run(settings: Settings) -> Run:
     """A run that begins now; what the command has taken until now counts for its time limit."""
     seconds = settings.timeout - settings.spent
-    return Run(new_transaction_id(), seconds, settings.timeout, fence=settings.hold)
+    run = Run(new_transaction_id(), seconds, settings.timeout, fence=settings.hold)
+    _begun_here.add(run.transaction)
+    return run
+
+
+_begun_here: set[str] = set()
+"""The transactions of this process: what they write, the clients note themselves."""
 
 
 def open_journal(job: Job, run: Run, gate: Gate | None = None) -> Journal:
@@ -272,7 +278,6 @@ def open_journal(job: Job, run: Run, gate: Gate | None = None) -> Journal:
 def transaction_of(job: Job, journal: Journal, run: Run) -> Transaction:
     connection, settings = job.connection, job.settings
     found = recall_other_runs(connection, settings)
-    recent_writes(connection.iam).recalled.add(run.transaction)
     return Transaction(job.plan, found, journal, run, settings.listen, settings.rollback_timeout)
 
 
@@ -286,6 +291,7 @@ def recall_other_runs(connection: Connection, settings: Settings) -> Mapping[Kin
     """The handlers, which know by now what other runs of this machine have just written."""
     found = handlers_of(connection)
     known = recent_writes(connection.iam).recalled
+    known |= _begun_here
     recall_recent(settings.state_dir, found, connection.cluster.home, known)
     return found
 
