@@ -64,7 +64,7 @@ class RecentWrites:
         state = _set_by(operation, asked, answer or {})
         with self._lock:
             if operation == "UpdateAssumeRolePolicy":
-                state |= _statements(_object(asked), json.loads(asked["PolicyDocument"]), self._written)
+                state |= _statements(_object(asked), _parsed(asked["PolicyDocument"]), self._written)
             if not ago:
                 self._note_trust(state)
             # A new role shows with the tags that it was created with, or does not show at all.
@@ -233,8 +233,11 @@ def _implied(key: Key, value: str) -> frozenset[str]:
 
 def text_of(document: Any) -> str:
     """A document as a text that is the same for each of its spellings."""
-    parsed = json.loads(document) if isinstance(document, str) else document
-    return json.dumps(policy.normalized(parsed), sort_keys=True)
+    return json.dumps(policy.normalized(_parsed(document)), sort_keys=True)
+
+
+def _parsed(document: Any) -> Any:
+    return json.loads(document) if isinstance(document, str) else document
 
 
 def _tags(place: Key, tags: Iterable[Mapping[str, str]]) -> State:

@@ -19,7 +19,7 @@ SLACK = 60
 ROOMS: dict[str, tuple[int, int]] = {
     # room: lines, modules
     "irsa_cli": (63, 2),
-    "irsa_cli.aws": (2881, 18),
+    "irsa_cli.aws": (2884, 18),
     "irsa_cli.changes": (1769, 8),
     "irsa_cli.cli": (387, 3),
     "irsa_cli.cli.commands": (3683, 39),
@@ -50,7 +50,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.transaction": (2204, 11),
     "irsa_cli.usecases": (145, 2),
     "irsa_cli.usecases.audit": (653, 5),
-    "irsa_cli.usecases.command": (1634, 10),
+    "irsa_cli.usecases.command": (1640, 10),
     "irsa_cli.usecases.doctor": (925, 5),
     "irsa_cli.usecases.exec": (475, 3),
     "irsa_cli.usecases.files": (1907, 8),
@@ -64,9 +64,9 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.write": (2739, 12),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 25_800
+REACH = 25_820
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 20_740
+USE_CASE = 20_760
 """Lines that the use case of `create-sa` alone can reach."""
 
 
