@@ -94,6 +94,22 @@ def test_one_down_one_denied_one_throttled_and_the_others_done(
     assert "AccessDenied" in ran.error_of(denied)["code"]
 
 
+@pytest.mark.parametrize("command", ["apply", "delete"])
+def test_one_with_an_endpoint_that_is_refused_stops_no_other(
+    stage: Stage, fleet: Fleet, tmp_path: Path, command: str
+) -> None:
+    files = fleet.write(tmp_path, "team", "app")
+    if command == "delete":
+        assert stage.irsa("apply", "-f", files, **QUICK).code == 0
+    fleet.add("plain", ACCOUNTS[0], down=True, url="http://127.0.0.1:9")
+    files = fleet.write(tmp_path, "team", "app")
+    ran = stage.irsa(command, "-f", files, "-o", "json", **QUICK)
+    assert ran.code != 0
+    found = clusters_of(ran)
+    assert found.pop("plain") in ({"failed"}, {"refused"}), ran.err
+    assert found == {f"c{number}": {"committed"} for number in range(6)}
+
+
 def test_the_total_does_not_deny_what_was_changed(stage: Stage, fleet: Fleet, tmp_path: Path) -> None:
     fleet.deny(ACCOUNTS[2])
     ran = stage.irsa("apply", "-f", fleet.write(tmp_path, "team", "app"), **QUICK)

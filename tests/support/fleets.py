@@ -41,10 +41,10 @@ class Fleet:
         iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
         self.roles[account] = made["Role"]["Arn"]
 
-    def add(self, name: str, account: str, *, down: bool = False) -> None:
-        """One more cluster; `down`: nobody answers at its Kubernetes API."""
+    def add(self, name: str, account: str, *, down: bool = False, url: str = "https://127.0.0.1:9") -> None:
+        """One more cluster; `down`: nobody answers at its Kubernetes API, which is at `url`."""
         issuer = f"https://oidc.eks.{REGION}.amazonaws.com/id/{name}"
-        dead = ExternalCluster("https://127.0.0.1:9", self.sandbox.ca_pem, issuer, dict) if down else None
+        dead = ExternalCluster(url, self.sandbox.ca_pem, issuer, dict) if down else None
         self.sandbox.add_cluster(ClusterSpec(name, REGION, account, external=dead))
         arn = f"arn:aws:eks:{REGION}:{account}:cluster/{name}"
         self.sandbox.grant(arn, self.roles[account], groups=("system:masters",))

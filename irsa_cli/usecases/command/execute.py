@@ -277,8 +277,10 @@ def open_journal(job: Job, run: Run, gate: Gate | None = None) -> Journal:
 
 def transaction_of(job: Job, journal: Journal, run: Run) -> Transaction:
     connection, settings = job.connection, job.settings
-    found = recall_other_runs(connection, settings)
-    return Transaction(job.plan, found, journal, run, settings.listen, settings.rollback_timeout)
+    recall_other_runs(connection, settings)
+    return Transaction(
+        job.plan, handlers_of(connection), journal, run, settings.listen, settings.rollback_timeout
+    )
 
 
 def begin(connection: Connection, settings: Settings) -> None:
@@ -287,13 +289,18 @@ def begin(connection: Connection, settings: Settings) -> None:
     recall_other_runs(connection, settings)
 
 
-def recall_other_runs(connection: Connection, settings: Settings) -> Mapping[Kind, Handler]:
-    """The handlers, which know by now what other runs of this machine have just written."""
-    found = handlers_of(connection)
+def recall_other_runs(connection: Connection, settings: Settings) -> None:
+    """Count what other runs of this machine have just written, also while IAM does not show it yet.
+
+    The cluster's API is left out: it shows its writes at once, and may be out of reach.
+    """
+    from irsa_cli.changes import handlers
+
+    eks = connection.aws.client("eks")
+    found = handlers(connection.iam, None, connection.iam_of_target, eks)
     known = recent_writes(connection.iam).recalled
     known |= _begun_here
     recall_recent(settings.state_dir, found, connection.cluster.home, known)
-    return found
 
 
 def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:
