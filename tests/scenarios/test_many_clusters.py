@@ -103,7 +103,7 @@ def test_one_with_an_endpoint_that_is_refused_stops_no_other(
         assert stage.irsa("apply", "-f", files, **QUICK).code == 0
     fleet.add("plain", ACCOUNTS[0], down=True, url="http://127.0.0.1:9")
     files = fleet.write(tmp_path, "team", "app")
-    ran = stage.irsa(command, "-f", files, "-o", "json", **QUICK)
+    ran = stage.irsa(command, "-f", files, "--yes", "-o", "json", **QUICK)
     assert ran.code != 0
     found = clusters_of(ran)
     assert found.pop("plain") in ({"failed"}, {"refused"}), ran.err

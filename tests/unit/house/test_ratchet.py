@@ -50,7 +50,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.transaction": (2204, 11),
     "irsa_cli.usecases": (145, 2),
     "irsa_cli.usecases.audit": (653, 5),
-    "irsa_cli.usecases.command": (1640, 10),
+    "irsa_cli.usecases.command": (1647, 10),
     "irsa_cli.usecases.doctor": (925, 5),
     "irsa_cli.usecases.exec": (475, 3),
     "irsa_cli.usecases.files": (1907, 8),
