@@ -243,8 +243,10 @@ def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[
 
     A run over hundreds of ServiceAccounts asks before each of them, so that few files are looked at.
     """
-    found = []
-    for entry in os.scandir(folder) if folder.is_dir() else ():
+    entries, found = list[os.DirEntry[str]](), []
+    with contextlib.suppress(OSError):
+        entries = list(os.scandir(folder))
+    for entry in entries:
         name, _, suffix = entry.name.rpartition(".")
         with contextlib.suppress(OSError):
             if suffix == "jsonl" and name not in known and (at := entry.stat().st_mtime) >= moment:
