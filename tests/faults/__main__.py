@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.faults.bench import Result
-from tests.faults.cases import Case, matrix, of_stage, shuffled
+from tests.faults.cases import Case, check_ways, matrix, of_stage, shuffled
 from tests.faults.commands import COMMANDS
 from tests.faults.mutants import MUTANTS
 from tests.faults.table import from_line, render, to_line
@@ -79,6 +79,8 @@ def _play(
             [name for name in names if stage == "sandbox" or not COMMANDS[name].webhook]
         )
         cases = [case for recording in recordings.values() for case in matrix(stage, recording)]
+        if stage == "sandbox":
+            check_ways(cases)
         if options.stage == "split":
             cases = [case for case in cases if COMMANDS[case.command].webhook or of_stage(case) == stage]
         chosen = [case for case in cases if _is_wanted(case, options)]

@@ -149,6 +149,14 @@ def matrix(stage: str, recording: Recording) -> Iterator[Case]:
         yield Case(stage, name, DISK_FULL, Call("journal", "line", line))
 
 
+def check_ways(cases: Sequence[Case]) -> None:
+    """Raise `AssertionError` for a command that is not killed, also in its rollback, or has no full disk."""
+    for command in {case.command for case in cases}:
+        ways = {(case.injection, case.broken is not None) for case in cases if case.command == command}
+        assert {("kill-after", False), ("disk-full", False)} <= ways, command
+        assert ("kill-after", True) in ways or not COMMANDS[command].failing, command
+
+
 def of_stage(case: Case) -> str:
     """The stage that a case is for where each is played once."""
     return "real" if case.call.service == "kubernetes" else "sandbox"
