@@ -13,6 +13,8 @@ SEED ?= 1
 # Tests wait more than they compute.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 1) + 1)')
 export IRSA_E2E := $(E2E)
+# Thousands of processes import irsa here: without this, each of them compiles it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test room test-thorough coverage measure check lint types imports docs texts bench acceptance faults fuzz oldest envtest format clean
@@ -35,6 +37,8 @@ test: $(VENV)/.ready  ## Run all tests; E2E=required fails if the real control p
 	  *) $(BIN)/python tools/envtest/build.py || echo "!!! e2e tests will NOT RUN: no real control plane" >&2; \
 	    $(BIN)/python tools/pipeline/build_checks.py || echo "!!! checks of pipelines will NOT RUN: no Go" >&2 ;; \
 	esac
+	@# Each worker collects all tests: what pytest makes of their modules is kept for them.
+	$(BIN)/python -m pytest --collect-only -q | tail -n 1
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # The folders of a room: its code in each layer, and its tests.
