@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,10 +17,12 @@ from irsa_cli.cli.output.text import Page, running, show_found
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.cli.terminal.wording import put, say
-from irsa_cli.core.results.envelope import Envelope
 
 if TYPE_CHECKING:
     from irsa_cli.cli.output.reports.model import PipelineReport
+    from irsa_cli.core.results.envelope import Envelope
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.core.results.result_document import Documented
 
 Save = Callable[[Any], None]
 """Saves the plan of a dry run, if the user wants that."""
@@ -53,18 +55,7 @@ class Speaking:
         return Progress(quiet=self.quiet, verbose=self.verbose)
 
 
-class EndedCommand(Protocol):
-    """The outcome of a command."""
-
-    @property
-    def exit_code(self) -> int:
-        """The process's exit code."""
-
-    def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
-
-
-F = TypeVar("F", bound=EndedCommand)
+F = TypeVar("F", bound="Result | Documented")
 
 
 def deliver(
@@ -85,13 +76,13 @@ def deliver(
     with showing(code, only_shows=not code if only_shows is None else only_shows):
         if report is not None:
             created = partial(report, found, f"irsa {running()}".strip())
-            failures += write_files(found.envelope, created, speaking.files, running())
+            failures += write_files(partial(_document, found), created, speaking.files, running())
             if output in REPORTS:
                 click.echo(in_form(created(), output, speaking.files.max_length))
         if output in page.forms:
             click.echo(pkgutil.resolve_name(page.forms[output])(found), nl=False)
         else:
-            show_found(page.parts, found.envelope, output)
+            show_found(page.parts, partial(_document, found), output)
         for line in page.messages:
             put(line, err=True)
         if save is not None:
@@ -101,6 +92,12 @@ def deliver(
         for error in failures[-1:]:
             raise error
     return int(code)
+
+
+def _document(found: Result | Documented) -> Envelope:
+    from irsa_cli.core.results.result_document import document_of
+
+    return document_of(found)
 
 
 def in_form(report: PipelineReport, output: str, max_length: int | None = None) -> str:

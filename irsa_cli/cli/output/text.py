@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -15,11 +15,13 @@ from irsa_cli.cli.output.forms import REPORTS, names
 from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.terminal.screen import is_unicode
 from irsa_cli.cli.terminal.wording import put
-from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.shown import json_text, plural, redacted, visible, yaml_text
+
+if TYPE_CHECKING:
+    from irsa_cli.core.results.envelope import Envelope
 
 
 class Message(str):

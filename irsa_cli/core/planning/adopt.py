@@ -29,7 +29,8 @@ from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import allowing, name_of, tests_of_key, words_of
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.envelope import Envelope
-from irsa_cli.core.results.result import Result, codes_of, results_envelope, worst
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.result_document import codes_of, results_envelope, worst
 from irsa_cli.core.trust import owned_statements, pod_identity
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer, explain

@@ -218,3 +218,12 @@ class ServiceError(IrsaError):
         same.permitted = self.permitted if permitted is None else permitted
         same.is_of_policy = self.is_of_policy if is_of_policy is None else is_of_policy
         return same
+
+
+def exit_code_of(error: Exception | None, signal: int = 0) -> int:
+    """The exit code for a signal, else for an error, else 0."""
+    if signal:
+        return 128 + signal
+    if error is None:
+        return ExitCode.DONE
+    return error.exit_code if isinstance(error, IrsaError) else ExitCode.FAILED

@@ -13,7 +13,7 @@ from filelock import Timeout
 
 from irsa_cli.core.marks.locks import run_of
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
-from irsa_cli.core.results.result import worst
+from irsa_cli.core.results.result_document import worst
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction import recover
 from irsa_cli.transaction.journal import JournalError
