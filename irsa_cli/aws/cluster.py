@@ -25,27 +25,11 @@ if TYPE_CHECKING:
 _USABLE = ("ACTIVE", "UPDATING")
 _NOT_FOUND = "ResourceNotFoundException"
 _MOST_NAMED = 20
-_AT_ONCE = 16
+AT_ONCE = 16
 
 
 def cluster_names(eks: EKSClient) -> tuple[str, ...]:
     return tuple(name for page in pages(eks.list_clusters, "nextToken") for name in page["clusters"])
-
-
-def enabled_regions(aws: AwsSession) -> tuple[str, ...]:
-    """The regions that the account has enabled; in others it can't have clusters."""
-    return tuple(item["RegionName"] for item in call(aws.client("ec2").describe_regions)["Regions"])
-
-
-def issuers(eks: EKSClient) -> dict[str, str]:
-    """The issuers of all clusters of the client's region by their ARNs; '' for one that has none yet."""
-
-    def one(name: str) -> tuple[str, str]:
-        found = call(eks.describe_cluster, name=name)["cluster"]
-        return found["arn"], found.get("identity", {}).get("oidc", {}).get("issuer", "")
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(pool.map(one, cluster_names(eks)))
 
 
 @dataclass(frozen=True)
@@ -133,7 +117,7 @@ def find_region(aws: AwsSession, name: str) -> str:
             return error
         return None
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(regions, pool.map(asked, regions), strict=True))
     found = sorted(region for region, error in answers.items() if error is None)
     if len(found) == 1:

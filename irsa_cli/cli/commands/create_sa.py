@@ -113,7 +113,7 @@ def command(**options: Any) -> int:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.core.binding.spec import BindingSpec, Options
-    from irsa_cli.core.policies import wellknown
+    from irsa_cli.core.policies import wellknown_uses
     from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)
@@ -122,7 +122,7 @@ def _request(options: dict[str, Any]) -> Request:
     same |= {name: options[name] for name in _SAME}
     name = options.pop("name")
     with wrong_usage("--well-known-policy"):
-        well_known = wellknown.read_uses(options["well_known_policy"])
+        well_known = wellknown_uses.read_uses(options["well_known_policy"])
     with wrong_usage():
         spec = BindingSpec(
             name=name,

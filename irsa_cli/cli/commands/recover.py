@@ -28,10 +28,10 @@ from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import Message, Page, page_of
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.leftovers import Found, Recoveries
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.names import MINIMUM_AGE
 from irsa_cli.core.values.shown import visible
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.recovery.history import unfinished_of

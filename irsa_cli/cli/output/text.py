@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.values.shown import json_text, plural, redacted, visible, yaml_text
+from irsa_cli.core.values.shown import plural, redacted, visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.results.envelope import Envelope
@@ -268,3 +269,16 @@ def _aftermath(result: Result) -> Iterator[str]:
         if any(change.after is None for change in undone):
             back = "Everything was rolled back: irsa restored what it had deleted or detached"
         yield f"{back if undone else 'Nothing was changed'} (exit {code})."
+
+
+def json_text(document: Any) -> str:
+    """A document as JSON in which no text is a command to a CI system; what it means is the same."""
+    return _HASHES.sub(r"\\u0023", json.dumps(document, indent=2))
+
+
+def yaml_text(text: str) -> str:
+    """The same for a document in YAML whose texts with `##` are in double quotes."""
+    return _HASHES.sub(r"\\x23", text)
+
+
+_HASHES = re.compile("#(?=#)")

@@ -19,7 +19,7 @@ from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of
-from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, whole

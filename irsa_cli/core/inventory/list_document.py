@@ -13,7 +13,7 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.scope import AnswerScope, Reading, accounts_asked, by_design, not_read, unanswered
-from irsa_cli.core.results.steps import statement_json
+from irsa_cli.core.results.verification import statement_json
 
 
 @dataclass(frozen=True)

@@ -98,15 +98,6 @@ def noted(there: Mapping[str, str], key: str) -> str:
     return text
 
 
-def unreadable(there: Mapping[str, str]) -> list[str]:
-    """Notes on annotations that can't be read."""
-    return [
-        f"the annotation {key} can't be read"
-        for key in states.CHAIN_ANNOTATIONS
-        if there.get(key, "") != noted_or_none(there, key)
-    ]
-
-
 def noted_or_none(there: Mapping[str, str], key: str) -> str:
     """The same; '' also for an unreadable value, if irsa can own nothing under such a name."""
     try:

@@ -20,6 +20,7 @@ from irsa_cli.core.binding.ownership import (
 )
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
+from irsa_cli.core.marks.makers import TABLE, writes_again
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -108,7 +109,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
             *([f"the trust policy also trusts: {', '.join(listed(others))}"] if others else []),
-            *makers.account_warnings(pair.full_name, account_maker),
+            *account_warnings(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
         guess,
@@ -195,7 +196,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
         yield f"the trust policy is unchanged; it has {more} besides the ServiceAccount's"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
-    yield from makers.role_warnings(maker)
+    yield from role_warnings(maker)
     if pair.association is not None:
         yield f"the association {pair.association.id} keeps its roles, session policy and other tags"
     elif not pair.is_annotated:
@@ -306,3 +307,22 @@ def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> 
                 yield f"all but {subject}{where}"
             elif not (own and subject == identity.subject):
                 yield f"{subject}{where}"
+
+
+_UNDOES = "reverts irsa's changes, including these tags"
+
+
+def role_warnings(maker: str) -> Iterator[str]:
+    """The later effects of its maker on a role that irsa has taken over; nothing for an unknown maker."""
+    when = writes_again(maker)
+    if maker in TABLE["rolesOf"]:
+        yield TABLE["rolesOf"][maker].format(undoes=_UNDOES)
+    elif when:
+        yield f"{maker} still manages the role: {when} {_UNDOES}"
+
+
+def account_warnings(name: str, maker: str) -> Iterator[str]:
+    """The later effects of its maker on a ServiceAccount, given as `namespace/name`."""
+    when = writes_again(maker)
+    if when:
+        yield (f"ServiceAccount {name} is managed by {maker}: {when} may overwrite irsa's changes")

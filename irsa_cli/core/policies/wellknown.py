@@ -1,6 +1,6 @@
 """Well-known policies: the permissions of common controllers, from files in `data/`.
 
-A command line names them as `NAME` or `NAME:PARAMETER=VALUE,VALUE`.
+What a user wants of them is read and checked in `wellknown_uses`.
 """
 
 from __future__ import annotations
@@ -30,20 +30,6 @@ EKSCTL = (
 )
 """The policies that eksctl has under the same names."""
 
-AWS_MANAGED = (
-    "AmazonDynamoDBFullAccess AmazonDynamoDBReadOnlyAccess AmazonEC2ContainerRegistryReadOnly"
-    " AmazonEC2ReadOnlyAccess AmazonKinesisFullAccess"
-    " AmazonKinesisReadOnlyAccess AmazonRDSReadOnlyAccess AmazonRoute53FullAccess"
-    " AmazonRoute53ReadOnlyAccess AmazonS3FullAccess AmazonS3ReadOnlyAccess AmazonSESFullAccess"
-    " AmazonSNSFullAccess AmazonSNSReadOnlyAccess AmazonSQSFullAccess AmazonSQSReadOnlyAccess"
-    " AmazonSSMReadOnlyAccess CloudWatchAgentServerPolicy CloudWatchLogsFullAccess"
-    " CloudWatchReadOnlyAccess ReadOnlyAccess SecretsManagerReadWrite"
-    " service-role/AmazonEBSCSIDriverPolicy service-role/AmazonEFSCSIDriverPolicy"
-)
-"""Managed policies of AWS that workloads often have, for completion; others are found by name as well."""
-
-FILLED = ("region", "account", "clusterName")
-"""The parameters that a cluster fills."""
 
 Values = Mapping[str, tuple[str, ...]]
 """The values of parameters by their names."""
@@ -118,36 +104,11 @@ def get(name: str) -> WellKnownPolicy:
     return WellKnownPolicy(name, service_account=service_account, parameters=parameters, **lists, **data)
 
 
-def check(use: WellKnown) -> WellKnown:
-    """Check the policy's name and its parameters; the cluster's own may be missing."""
-    _check_required(get(use.name), (*use.parameters, *FILLED))
-    return check_given(use)
-
-
-def _check_required(known: WellKnownPolicy, given: Collection[str]) -> None:
+def check_required(known: WellKnownPolicy, given: Collection[str]) -> None:
     for name in known.required:
         if name not in given:
             reason = known.parameters[name].description
             raise InvalidInput(f"{known.name} needs the parameter {name}", reason=reason)
-
-
-def check_given(use: WellKnown) -> WellKnown:
-    """Check the policy's name and the parameters that are given, whatever is missing."""
-    policy, name = get(use.name), use.name
-    for key, values in use.parameters.items():
-        known = policy.parameters.get(key)
-        if known is None:
-            there = ", ".join(policy.parameters) or "none"
-            raise InvalidInput(f"{name} has no parameter '{key}'", reason=f"its parameters: {there}")
-        if not values or (len(values) > 1 and not known.many):
-            raise InvalidInput(f"{key} of {name} has {len(values)} values", reason=known.description)
-        for value in values:
-            if not re.fullmatch(known.pattern, value, re.ASCII):
-                raise InvalidInput(
-                    f"'{value}' is not valid for {key} of {name}",
-                    reason=f"{known.description}, of the form {known.pattern}",
-                )
-    return use
 
 
 _PLACE = re.compile(r"\$\{([a-zA-Z]+)\}")
@@ -197,13 +158,6 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     return Resolved(tuple(policies), inline)
 
 
-def sketch(use: WellKnown, partition: str) -> Resolved:
-    """The policy to look at: what it needs and was not given stays as it is written in the data."""
-    check_given(use)
-    open_places = {name: (f"${{{name}}}",) for name in get(use.name).required}
-    return resolve([WellKnown(use.name, {**open_places, **use.parameters})], Scope(partition))
-
-
 def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     """A role's own policies and the well-known ones; raises `InvalidInput` when IAM has no room for all."""
     found = resolve(uses, scope)
@@ -228,7 +182,7 @@ def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
 
 def _filled(known: WellKnownPolicy, given: Values) -> Values:
     """All parameters: given (or from the scope), else defaults, which may refer to others."""
-    _check_required(known, given)
+    check_required(known, given)
     values = dict(given)
     for name, parameter in known.parameters.items():
         if name not in values:
@@ -256,33 +210,3 @@ def _texts(text: str, values: Values) -> Iterator[str]:
 
 def _one(text: str, values: Values) -> str:
     return _PLACE.sub(lambda found: values[found[1]][0], text)
-
-
-def read_uses(texts: Iterable[str]) -> tuple[WellKnown, ...]:
-    """The policies that these texts name; a repeated name adds a parameter. Raises `InvalidInput`.
-
-    Without parameters, one text may name several, separated by commas.
-    """
-    found: dict[str, list[str]] = {}
-    for text in texts:
-        name, colon, parameter = text.partition(":")
-        if colon:
-            found.setdefault(name.strip(), []).append(parameter)
-        else:
-            for item in filter(None, map(str.strip, text.split(","))):
-                found.setdefault(item, [])
-    return tuple(check(WellKnown(name, read_parameters(pairs))) for name, pairs in found.items())
-
-
-def read_parameters(texts: Iterable[str]) -> Values:
-    """`PARAMETER=VALUE,VALUE` texts as parameters; raises `InvalidInput`."""
-    found: dict[str, tuple[str, ...]] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        values = tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
-        if not equals or not key or not values:
-            raise InvalidInput(f"'{text}' is not a parameter", reason="expected PARAMETER=VALUE")
-        if found.get(key, values) != values:
-            raise InvalidInput(f"the parameter {key} is given twice, with different values")
-        found[key] = values
-    return found

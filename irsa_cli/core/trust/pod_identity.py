@@ -14,9 +14,8 @@ from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals
 from irsa_cli.core.policies.web_identity import Context, PresentKey
-from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, context_of_session, names_role, said
+from irsa_cli.core.trust.assuming import ASSUME, TAG, Said, said
 from irsa_cli.core.trust.trust_policy import MARK
-from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced
 
@@ -74,32 +73,11 @@ def context_of_service(cluster: Cluster, subject: Namespaced, *, tagged: bool = 
         "aws:principalservicenameslist": PresentKey(),
         "aws:securetransport": ("true",),
         "aws:requestedregion": (cluster.region,),
-        **(_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
+        **(session_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
     }
 
 
-def said_to_role(
-    document: Document,
-    cluster: Cluster,
-    subject: Namespaced,
-    role_arn: str,
-    external_id: str,
-    *,
-    tagged: bool,
-) -> tuple[Said, ...]:
-    """How the trust policy of an association's target role answers the association's own role."""
-    context: Context = {
-        **context_of_session(role_arn),
-        "aws:requestedregion": (cluster.region,),
-        **(_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
-        **(_tags(cluster, subject, "aws:principaltag/") if tagged else {}),
-        **({"sts:externalid": (external_id,)} if external_id else {}),
-    }
-    names = names_role(Arn.parse(role_arn), role_arn)
-    return tuple(said(document, names, context, action) for action in actions(tagged=tagged))
-
-
-def _tags(cluster: Cluster, subject: Namespaced, prefix: str) -> Context:
+def session_tags(cluster: Cluster, subject: Namespaced, prefix: str) -> Context:
     """The session tags that EKS adds, as condition keys."""
     tags: dict[str, tuple[str, ...] | PresentKey] = {
         "eks-cluster-arn": (cluster.arn,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -282,3 +283,21 @@ def account_json(full_name: str | None) -> dict[str, str] | None:
     namespace, slash, name = (full_name or "").partition("/")
     plain = slash and namespace and name and not {" ", "("} & set(full_name or "")
     return {"namespace": namespace, "name": name} if plain else None
+
+
+MINIMUM_AGE = 600.0
+"""Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
+
+_TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
+
+
+def began(transaction: str, now: datetime | None = None) -> list[datetime]:
+    """The start of a run by its clock; None for another name, or a moment long after `now` (wrong clock)."""
+    match = _TRANSACTION.fullmatch(transaction)
+    try:
+        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
+    except ValueError:
+        moment = None
+    known = moment.replace(tzinfo=timezone.utc) if moment else None
+    wrong = known and now and known - now > timedelta(seconds=MINIMUM_AGE)
+    return [known] if known and not wrong else []

@@ -18,7 +18,7 @@ from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSu
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of, home_identity, home_provider
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.plan import states

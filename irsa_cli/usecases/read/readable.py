@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TypeVar
 
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.command.connect import Connection
 
@@ -35,32 +34,6 @@ def unless_denied(work: Callable[[], T]) -> T | Unreadable:
         if error.status != 403:
             raise
         return Unreadable(error.reason)
-
-
-def needed(future: Future[T | Unreadable]) -> T:
-    """The result of an earlier started read, which has its own thread; raises `IrsaError` if it failed."""
-    found = future.result()
-    if isinstance(found, Unreadable):
-        raise IrsaError(found.why)
-    return found
-
-
-def check_namespace(connection: Connection, name: str) -> None:
-    """Raise `Refused` if the namespace does not exist.
-
-    Without permission to read namespaces, there is no error: the next read reports it.
-    """
-    try:
-        found = connection.kube.one("namespaces", "", name)
-    except ServiceError:
-        return
-    if found is None:
-        similar = similar_namespaces(connection, name)
-        raise Refused(
-            f"there is no namespace {name} in {connection.cluster.name}",
-            details=(f"namespaces with a similar name: {', '.join(similar)}",) if similar else (),
-            next_steps=("check --namespace and --cluster",),
-        )
 
 
 def similar_namespaces(connection: Connection, name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import details, issuer_keys
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.bindings import provider_arns
-from irsa_cli.aws.cluster import enabled_regions, issuers
+from irsa_cli.aws.gone import enabled_regions, issuers
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.inventory.bindings import BoundRole

@@ -29,10 +29,11 @@ from irsa_cli.core.inventory.describe_document import (
     Policy,
     pods_of,
 )
-from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
@@ -152,7 +153,7 @@ class _Describing:
     def _account(self, given: Future[Given]) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name
         body = self.connection.kube.service_account(namespace, name)
-        account = None if body is None else kinds.service_account(body)
+        account = None if body is None else service_accounts.service_account(body)
         if account is not None and annotation_of(account) is not None:
             return account
         found, _ = given.result()

@@ -18,7 +18,8 @@ from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.readable import check_namespace, read
+from irsa_cli.usecases.read.lookup import check_namespace
+from irsa_cli.usecases.read.readable import read
 
 
 @dataclass(frozen=True)

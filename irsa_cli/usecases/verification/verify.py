@@ -14,10 +14,10 @@ from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
-from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -35,7 +35,8 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.read.associations import runs_agent, unread
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.readable import check_namespace, read
+from irsa_cli.usecases.read.lookup import check_namespace
+from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps
 from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt, unreadable_step
@@ -157,7 +158,7 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
         )
         if request.namespace:
             check_namespace(verifier.connection, request.namespace)
-        accounts = tuple(map(kinds.service_account, listing.result()))
+        accounts = tuple(map(service_accounts.service_account, listing.result()))
     listed = verifier.reads.associations().result()
     given = {} if isinstance(listed, Unreadable) else listed
     with_role = [

@@ -19,7 +19,7 @@ from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
 from irsa_cli.aws.session import WireCall
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
-from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG

@@ -18,7 +18,7 @@ from irsa_cli.core.inventory.bindings import (
     in_order,
     unbound,
 )
-from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.values.cluster import Cluster

@@ -23,8 +23,7 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
     ServiceAccountState,
 )
-from irsa_cli.core.recovery.ages import age_of
-from irsa_cli.core.recovery.judge import Finder, Key, key_of
+from irsa_cli.core.recovery.judge import Finder, Key, age_of, key_of
 from irsa_cli.core.recovery.leftovers import Leftovers, SeenAccount, SeenLeftovers, SeenNamespace, SeenRole
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from tests.support.thoroughness import examples

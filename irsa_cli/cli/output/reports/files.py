@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.values.shown import json_text
+from irsa_cli.cli.output.text import json_text
 
 FILES = ("summary_file", "json_file")
 """Options that name a file."""

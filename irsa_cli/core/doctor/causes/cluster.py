@@ -22,7 +22,8 @@ from irsa_cli.core.doctor.subjects import (
     quota_of,
     role_account,
 )
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.webhooks import selects
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState

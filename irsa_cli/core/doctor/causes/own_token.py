@@ -59,15 +59,7 @@ from irsa_cli.core.policies.statements import statements, tests_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import Said, lacking
-from irsa_cli.core.trust.chain import (
-    LONGEST_SESSION,
-    POLICY_NAME,
-    PROFILE,
-    Chain,
-    answer_of,
-    chain_of_notes,
-    target_of,
-)
+from irsa_cli.core.trust.chain import POLICY_NAME, PROFILE, Chain, answer_of, chain_of_notes, target_of
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.values.arn import is_role, role_arn
@@ -389,3 +381,7 @@ def _pods(facts: Facts) -> Judgement:
     found = some(by_token, "the pods use the ConfigMap's profile", config_map=name)
     text = "the SDKs for Go, Java, .NET and PHP use the token before the profile"
     return hint(text, containers=where(found))
+
+
+LONGEST_SESSION = 3600
+"""Seconds that a session lasts at most which is begun with a role's credentials, whatever its role allows."""

@@ -38,10 +38,15 @@ from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.web_identity import Context
 from irsa_cli.core.trust import pod_identity
-from irsa_cli.core.trust.assuming import Said, lacking
+from irsa_cli.core.trust.assuming import Said, context_of_session, lacking, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.trust.pod_identity import actions, session_tags
 from irsa_cli.core.trust.trust_policy import with_statement
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.names import Namespaced
 
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
 _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
@@ -115,7 +120,7 @@ def _target(facts: Facts) -> Judgement:
     if external_id:
         wanted["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
     of = (facts.cluster, facts.named, association.role_arn, external_id)
-    return _judged(facts, role, pod_identity.said_to_role(role.trust, *of, tagged=tagged), wanted)
+    return _judged(facts, role, said_to_role(role.trust, *of, tagged=tagged), wanted)
 
 
 @check_of("pod-identity-agent")
@@ -347,3 +352,24 @@ def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
         return "", ""
     name = webhooks_of(facts)[0].configuration
     return name, "the pods' labels do not match the webhook's objectSelector"
+
+
+def said_to_role(
+    document: Document,
+    cluster: Cluster,
+    subject: Namespaced,
+    role_arn: str,
+    external_id: str,
+    *,
+    tagged: bool,
+) -> tuple[Said, ...]:
+    """How the trust policy of an association's target role answers the association's own role."""
+    context: Context = {
+        **context_of_session(role_arn),
+        "aws:requestedregion": (cluster.region,),
+        **(session_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
+        **(session_tags(cluster, subject, "aws:principaltag/") if tagged else {}),
+        **({"sts:externalid": (external_id,)} if external_id else {}),
+    }
+    names = names_role(Arn.parse(role_arn), role_arn)
+    return tuple(said(document, names, context, action) for action in actions(tagged=tagged))

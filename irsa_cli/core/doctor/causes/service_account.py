@@ -48,7 +48,8 @@ from irsa_cli.core.doctor.finding import (
 )
 from irsa_cli.core.doctor.subjects import goes_by_profile, has_identity, is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.workloads import ROLLED, RefusedPod, owner_of
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
