@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from irsa_cli.core.doctor.reported import Maker, PodAnswer
-from irsa_cli.core.objects.aws import Association, Role, TrailEvent
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
 from irsa_cli.core.objects.workloads import RefusedPod

@@ -42,7 +42,7 @@ from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.values.slips import UNFILLED, placeholder
+from irsa_cli.core.values.placeholders import UNFILLED, placeholder
 
 _LATER = "is known only after deployment"
 _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")

@@ -14,7 +14,8 @@ from irsa_cli.core.policies.conditions import operator_of
 from irsa_cli.core.policies.operators import COMPARISONS
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
+from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
+from irsa_cli.core.values.slips import did_you_mean
 
 Way = tuple[str | int, ...]
 """The keys and numbers that lead to a part of a document."""

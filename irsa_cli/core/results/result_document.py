@@ -11,6 +11,7 @@ from irsa_cli.core.plan.states import State
 from irsa_cli.core.plan.written import written_fields
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, cluster_json, whole
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 
@@ -59,7 +60,18 @@ def result_json(result: Result) -> dict[str, Any]:
         "verifications": result.verifications,
         "left": [{"what": item.what, "why": item.why, "repair": item.repair} for item in result.left],
         "notes": result.notes,
-        "warnings": [item.to_json() for item in result.warnings],
+        "warnings": [warning_json(item) for item in result.warnings],
+    }
+
+
+def warning_json(risk: Risk) -> dict[str, Any]:
+    return {
+        "id": risk.rule.id,
+        "severity": risk.severity.value,
+        "role": {"arn": risk.role} if risk.role else None,
+        "statement": risk.statement,
+        "reason": risk.reason,
+        "suggestion": risk.suggestion,
     }
 
 

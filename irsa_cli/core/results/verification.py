@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, whole
+from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import (
     AnswerScope,
     NotExamined,
@@ -146,7 +147,7 @@ class Verification(Namespaced):
             "proved": self.proved or None,
             "notChecked": {"what": list(UNCHECKED), "command": self.look} if self.look else None,
             "notes": list(self.notes),
-            "warnings": [item.to_json() for item in self.warnings],
+            "warnings": [warning_json(item) for item in self.warnings],
         }
 
 

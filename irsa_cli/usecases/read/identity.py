@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.aws import Association, session_name
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.trail import session_name
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import jwt
@@ -169,7 +170,7 @@ class NamedServiceAccount(Namespaced):
 
     def credentials_of_pods(self, token: str) -> RoleCredentials:
         """The credentials that EKS gives for a token, as it does to the agent; raises `ServiceError`."""
-        from irsa_cli.aws.sts import exchange_for_pod
+        from irsa_cli.aws.pod_credentials import exchange_for_pod
 
         return exchange_for_pod(self.connection.aws, self.connection.cluster.name, token).credentials
 

@@ -13,7 +13,8 @@ from typing import Any
 from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
-from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
+from irsa_cli.aws.pod_credentials import exchange_for_pod
+from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.injection import Injection
@@ -39,7 +40,7 @@ from irsa_cli.usecases.read.lookup import check_namespace
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps
-from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt, unreadable_step
+from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt
 
 Texts = Iterable[str]
 
@@ -325,10 +326,10 @@ class Verifier:
         found: list[VerificationStep] = []
         if isinstance(target, UnreadableNote):
             current = target
-            found.append(unreadable_step(target))
+            found.append(steps.unreadable_step(target))
         elif target is not None:
             current = attempt(lambda held=current: assume_target(self.connection, _held(held), target.chain))  # type: ignore[misc]
-            found.append(target.step(current))
+            found.append(steps.link(target, current))
         for arn in self.wanted.chain:
             current = attempt(partial(self._assumed, current, arn))
             said = current if isinstance(current, IrsaError) else current.role_session

@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, judge
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
 from irsa_cli.core.doctor.finding import Verdict
-from irsa_cli.core.objects.aws import TrailEvent
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.errors import IrsaError, Refused
 from tests.support.ran import check

@@ -27,8 +27,9 @@ from irsa_cli.core.doctor.subjects import (
     role_account,
     run_long_enough,
 )
-from irsa_cli.core.objects.aws import Association, TrailEvent
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, STS_REGIONAL_ANNOTATION

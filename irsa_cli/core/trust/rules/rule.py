@@ -136,16 +136,6 @@ class Risk:
         """The risk as a warning in one line."""
         return "; to fix: ".join(self.warned)
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "id": self.rule.id,
-            "severity": self.severity.value,
-            "role": {"arn": self.role} if self.role else None,
-            "statement": self.statement,
-            "reason": self.reason,
-            "suggestion": self.suggestion,
-        }
-
 
 def in_one_line(found: Sequence[Risk]) -> str:
     """The worst risks in one line, and the number of others; '' for none."""
