@@ -35,7 +35,7 @@ def main(program: str = "irsa") -> None:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    # At its end, the interpreter searches all objects for cycles: a seventh of a short run, and all is closed.
+    # The interpreter would search all objects for cycles at its end, a seventh of a short run. All is closed.
     gc.freeze()
     sys.exit(code)
 
