@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +26,7 @@ from irsa_cli.core.values import names
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 if TYPE_CHECKING:
+    from irsa_cli.core.policies.wellknown import WellKnown
     from irsa_cli.usecases.write.create_sa import Request
 
 
@@ -111,9 +112,17 @@ def command(**options: Any) -> int:
     return run_writing(options, "create-sa", _request, create_sa)
 
 
+def _well_known(texts: Sequence[str]) -> tuple[WellKnown, ...]:
+    if not texts:
+        return ()
+    from irsa_cli.core.policies import wellknown_uses
+
+    with wrong_usage("--well-known-policy"):
+        return wellknown_uses.read_uses(texts)
+
+
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.core.binding.spec import BindingSpec, Options
-    from irsa_cli.core.policies import wellknown_uses
     from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)
@@ -121,8 +130,7 @@ def _request(options: dict[str, Any]) -> Request:
     same: dict[str, Any] = {name: options[name] or "" for name in _TEXTS}
     same |= {name: options[name] for name in _SAME}
     name = options.pop("name")
-    with wrong_usage("--well-known-policy"):
-        well_known = wellknown_uses.read_uses(options["well_known_policy"])
+    well_known = _well_known(options["well_known_policy"])
     with wrong_usage():
         spec = BindingSpec(
             name=name,

@@ -20,7 +20,7 @@ from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.planning.differences import check_provider
+from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import owned_statements, pod_identity, trust_policy
 from irsa_cli.core.values.errors import Refused

@@ -13,7 +13,6 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import InvalidInput
@@ -159,25 +158,11 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
 
 
 def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
-    """A role's own policies and the well-known ones; raises `InvalidInput` when IAM has no room for all."""
+    """A role's own policies and the well-known ones; raises `InvalidInput` for a name with two texts."""
     found = resolve(uses, scope)
     if twice := set(own.inline) & set(found.inline):
         raise InvalidInput(f"an inline policy has the same name as the well-known policy {min(twice)}")
-    together = Resolved(
-        tuple(dict.fromkeys((*own.policies, *found.policies))), {**own.inline, **found.inline}
-    )
-    if len(together.policies) > policy.MANAGED_LIMIT:
-        raise InvalidInput(
-            f"{len(together.policies)} managed policies are too many",
-            reason=f"IAM takes {policy.MANAGED_LIMIT} per role",
-        )
-    size = sum(policy.size(document) for document in together.inline.values())
-    if size > policy.INLINE_LIMIT:
-        raise InvalidInput(
-            f"the inline policies have {size} characters ({', '.join(together.inline)})",
-            reason=f"IAM takes {policy.INLINE_LIMIT} per role in total",
-        )
-    return together
+    return Resolved((*own.policies, *found.policies), {**own.inline, **found.inline})
 
 
 def _filled(known: WellKnownPolicy, given: Values) -> Values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 
 _SHORT = 2
@@ -11,6 +10,8 @@ _SHORT = 2
 
 def near(name: str, known: Collection[str]) -> tuple[str, ...]:
     """The three known words most like this one, whatever its case, then those that begin with it."""
+    import difflib  # Few runs have a slip.
+
     by_lower = {word.lower(): word for word in known if word != name}
     close = difflib.get_close_matches(name.lower(), by_lower, 3, 0.65)
     begun = sorted(word for word in by_lower if len(name) > _SHORT and word.startswith(name.lower()))

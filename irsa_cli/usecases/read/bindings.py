@@ -35,7 +35,8 @@ from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.associations import Associations, Given, described
+from irsa_cli.usecases.read.associations import Associations, Given
+from irsa_cli.usecases.read.pod_identity import described
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 

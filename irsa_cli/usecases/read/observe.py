@@ -99,7 +99,7 @@ def association_of(
     """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
         return None, None
-    from irsa_cli.usecases.read.associations import support_of
+    from irsa_cli.usecases.read.pod_identity import support_of
 
     found = read_association(connection, desired.namespace, desired.name)
     return found, support_of(connection, desired.namespace) if found is None else None

@@ -26,7 +26,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.read.associations import support_of
+from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.readable import unless_denied
 
 T = TypeVar("T")

@@ -47,9 +47,10 @@ from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.read.associations import Given, described, unread
+from irsa_cli.usecases.read.associations import Given, unread
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
+from irsa_cli.usecases.read.pod_identity import described
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads

@@ -33,10 +33,11 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.read.associations import runs_agent, unread
+from irsa_cli.usecases.read.associations import unread
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import check_namespace
+from irsa_cli.usecases.read.pod_identity import runs_agent
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
@@ -21,7 +21,6 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on
-from irsa_cli.core.policies import wellknown
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
@@ -38,9 +37,6 @@ from irsa_cli.usecases.command.retry import LookAgain, until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import external_id_notes, observe
-
-if TYPE_CHECKING:
-    pass
 
 Planner = Callable[[DesiredState, CurrentState], Plan]
 
@@ -277,6 +273,8 @@ def _arn_of(connection: Connection, name: str, own: dict[str, str]) -> str:
         return found[0]
     if found:
         raise Refused(f"{len(found)} policies have the name {name}: give the ARN", details=found)
+    from irsa_cli.core.policies import wellknown
+
     plain = name.rpartition("/")[2]
     similar = [own[word] for word in near(plain, own)]
     similar += reading.similar_policies(connection.iam, iam_arn(partition, "aws", f"policy/{plain}"))

@@ -22,7 +22,7 @@ from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
-from irsa_cli.core.planning.differences import check_provider
+from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
@@ -36,8 +36,9 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.read.associations import Question, notes_of_support, support_of
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.read.pod_identity import notes_of_support, support_of
 from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved
