@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.values.arn import Arn, check_cluster
+from irsa_cli.core.values.arn import Arn, check_cluster, check_issuer
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.core.values.slips import near
 
 if TYPE_CHECKING:

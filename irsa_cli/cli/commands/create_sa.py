@@ -23,7 +23,7 @@ from irsa_cli.cli.options.types import (
     wrong_usage,
 )
 from irsa_cli.core.values import names
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
 if TYPE_CHECKING:
     from irsa_cli.core.policies.wellknown import WellKnown

@@ -16,7 +16,7 @@ from irsa_cli.cli.output.forms import DOCUMENTS
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import messages, show_document
 from irsa_cli.cli.session import breaking_off
-from irsa_cli.cli.terminal.wording import put
+from irsa_cli.cli.terminal.screen import put
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused, exit_code_of

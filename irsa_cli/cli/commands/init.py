@@ -14,7 +14,7 @@ from irsa_cli.cli.options.types import once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import failure_lines
 from irsa_cli.cli.session import run_reading
-from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.cli.terminal.screen import put, say
 from irsa_cli.core.inventory.list_document import BindingList
 
 

@@ -20,11 +20,10 @@ from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
 from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.of_results import name_of, of_result
-from irsa_cli.cli.output.reports.files import FILES
 from irsa_cli.cli.output.reports.model import PipelineReport
 from irsa_cli.cli.output.screens.applied import of_applied
 from irsa_cli.cli.output.screens.recovered import found_page, intended_lines, recoveries_page, stories_page
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.speaking import FILES, Speaking, deliver
 from irsa_cli.cli.output.text import Message, Page, page_of
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress

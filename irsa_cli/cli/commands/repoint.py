@@ -19,7 +19,7 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.output.text import Message, Part
 from irsa_cli.cli.session import plan_saver
-from irsa_cli.cli.terminal.wording import put
+from irsa_cli.cli.terminal.screen import put
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from irsa_cli.cli.output.plan_text import attributes, is_mark, totals, values
 from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
 from irsa_cli.cli.output.text import failure_lines, messages, text_lines
 from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.trust.rules.rule import FilePlace, Risk
 from irsa_cli.core.values.cluster import Cluster
@@ -139,9 +138,3 @@ def _documents(change: Change) -> Iterator[Document]:
             yield Document(title if new else f"{title}, as it was", tuple(lines), "json")
     if change.action != "delete" and (text := tuple(values(change))):
         yield Document(f"values of {change.kind.value} {change.description}", text)
-
-
-def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
-    """Two documents as a textual difference with three lines of context, without the names of files."""
-    one, other = (json.dumps(item, indent=2).splitlines() if item else [] for item in (old, new))
-    return list(difflib.unified_diff(one, other, lineterm=""))[2:]

@@ -18,12 +18,12 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.output.of_results import difference
 from irsa_cli.cli.terminal.progress import KIND_WIDTH, Progress
-from irsa_cli.cli.terminal.wording import mark
+from irsa_cli.cli.terminal.screen import mark
 from irsa_cli.core.plan.changes import Change, not_again
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof
+from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.shown import plural, visible

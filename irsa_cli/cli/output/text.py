@@ -14,8 +14,7 @@ import click
 from irsa_cli.cli.help.helping import command_of
 from irsa_cli.cli.output.forms import REPORTS, names
 from irsa_cli.cli.output.plan_text import plan_lines
-from irsa_cli.cli.terminal.screen import is_unicode
-from irsa_cli.cli.terminal.wording import put
+from irsa_cli.cli.terminal.screen import is_unicode, put
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError

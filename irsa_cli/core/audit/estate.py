@@ -12,11 +12,11 @@ from typing import Any
 from irsa_cli.core.inventory.bindings import BoundRole, annotation_of, text_of
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.names import Namespaced
 
 

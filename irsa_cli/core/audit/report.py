@@ -17,12 +17,11 @@ from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
-from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError, Unreadable
 from irsa_cli.core.values.names import account_json
 
 

@@ -12,11 +12,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.cli.output.of_results import difference
 from irsa_cli.core.binding.current import CurrentRole, CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import makers
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.trust import pod_identity, trust_policy
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain

@@ -10,14 +10,13 @@ from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.names import default_role_name, default_role_path
 
 

@@ -16,10 +16,9 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import pod_identity, trust_policy
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, chain_annotations
 from irsa_cli.core.values import names
-from irsa_cli.core.values.arn import iam_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 
 if TYPE_CHECKING:
     from irsa_cli.core.policies.wellknown import WellKnown

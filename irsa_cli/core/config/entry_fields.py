@@ -17,13 +17,12 @@ from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.policies import policy, wellknown, wellknown_uses
-from irsa_cli.core.policies.conditions import operator_of
-from irsa_cli.core.policies.operators import COMPARISONS
+from irsa_cli.core.policies.operators import COMPARISONS, operator_of
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.values import arn, names
+from irsa_cli.core.values.arn import check_issuer
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
 from irsa_cli.core.values.slips import did_you_mean
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeVar
 
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.objects.unreadable import CannotTell
+from irsa_cli.core.values.errors import CannotTell
 from irsa_cli.core.values.placeholders import placeholder
 from irsa_cli.core.values.shown import visible
 

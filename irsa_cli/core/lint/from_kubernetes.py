@@ -28,8 +28,8 @@ from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import KnownCluster
 from irsa_cli.core.trust.rules.rule import NAME_THEM, RULES, Risk
 from irsa_cli.core.values import names
+from irsa_cli.core.values.arn import host_path
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.issuer import host_path
 
 
 def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | LintedAssociation]:

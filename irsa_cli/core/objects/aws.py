@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, AssociationState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Unreadable
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from irsa_cli.core.plan import states
-from irsa_cli.core.values import arn, issuer, names
+from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput, Refused
 
 Rule = Callable[[Any], Any]
@@ -23,7 +23,7 @@ _NAMES: Mapping[Rule, str] = {
     names.cluster: "cluster OtherCluster.name",
     names.region: "region",
     names.profile: "profile role_profile target_profile",
-    issuer.check_issuer: "issuer_url issuers OtherCluster.issuer",
+    arn.check_issuer: "issuer_url issuers OtherCluster.issuer",
     arn.check_account: "account role_account target_account expect_account",
     arn.check_role: "assume_role role_assume_role target_assume_role attach_role_arn",
     arn.check_cluster: "expect_cluster_arn",

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from irsa_cli.cli.output import of_results
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
@@ -45,7 +44,7 @@ def check(desired: DesiredState, current: CurrentState) -> None:
         if found is not None and found.data != _data(desired) and not desired.override:
             raise Refused(
                 f"ConfigMap {desired.namespace}/{desired.aws_config_map} has another configuration",
-                details=of_results.difference(found.data, _data(desired)),
+                details=policy.difference(found.data, _data(desired)),
                 next_steps=(f"to overwrite it: {update} --aws-config-map {desired.aws_config_map}",),
             )
 

@@ -31,8 +31,8 @@ from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.owned_statements import for_service
 from irsa_cli.core.trust.pod_identity import SERVICE, said_to_service
 from irsa_cli.core.trust.restrictions import Restriction
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.names import ATTACH_POLICY, TAGS_LIMIT, default_role_path
 
 

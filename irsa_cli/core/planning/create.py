@@ -16,9 +16,9 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import provider_arn
 
 
 def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | None = None) -> Plan:

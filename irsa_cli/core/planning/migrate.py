@@ -17,13 +17,12 @@ from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import owned_statements, pod_identity, trust_policy
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 
 TOKEN_FILE, CREDENTIALS_URI = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 """The variables of each way; of both, SDKs take the token."""

@@ -31,8 +31,8 @@ from irsa_cli.core.trust.owned_statements import audience_replacement
 from irsa_cli.core.trust.rules.judge import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.trust_policy import with_replaced
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.names import TAGS_LIMIT
 
 

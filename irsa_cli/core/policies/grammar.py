@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.policies.conditions import operator_of
-from irsa_cli.core.policies.operators import COMPARISONS
+from irsa_cli.core.policies.operators import COMPARISONS, operator_of
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy

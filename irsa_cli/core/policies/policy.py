@@ -68,3 +68,11 @@ def normalized(value: Any, *, _key: str = "") -> Any:
 def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two documents mean the same, by form (not by logic)."""
     return bool(normalized(dict(one)) == normalized(dict(other)))
+
+
+def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
+    """Two documents as a textual difference with three lines of context, without the names of files."""
+    import difflib
+
+    one, other = (json.dumps(item, indent=2).splitlines() if item else [] for item in (old, new))
+    return list(difflib.unified_diff(one, other, lineterm=""))[2:]

@@ -1,7 +1,7 @@
 """Whether a role's trust policy allows sts:AssumeRole to a principal: a role or an AWS service.
 
 Token exchanges are evaluated in `irsa_cli.core.trust.evaluation`, Condition blocks in
-`irsa_cli.core.policies.conditions`.
+`irsa_cli.core.policies.operators`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
 
@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.policies.conditions import first_failing
-from irsa_cli.core.policies.operators import Truth
+from irsa_cli.core.policies.operators import Truth, first_failing
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import does, principals
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey

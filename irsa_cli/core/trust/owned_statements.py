@@ -25,9 +25,9 @@ from irsa_cli.core.trust import pod_identity, restrictions, trust_policy
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.restrictions import Restriction, demands
 from irsa_cli.core.trust.trust_policy import free_sid, read_statement
+from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import issuer_of
 
 _KEY = re.compile(rf"{TRUST_TAG}(-[0-9]{{1,2}})?")
 """Its tags; of another name (`irsa/trusted`) they are not its own."""

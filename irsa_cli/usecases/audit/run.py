@@ -23,12 +23,11 @@ from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.audit.trusts import Fixes
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable
 from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.audit.files import RiskRequest, read_files
 from irsa_cli.usecases.audit.organization import LiveSource, read_accounts

@@ -22,14 +22,13 @@ from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.trust.chain import KEY
 from irsa_cli.core.trust.jwt import Keys, key_ids
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.core.values.names import subject
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.readable import read

@@ -24,14 +24,12 @@ from irsa_cli.core.inventory.associated import associated
 from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, SPEC_HASH_TAG
 from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.policies.statements import names_provider
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection

@@ -19,7 +19,6 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
@@ -32,9 +31,8 @@ from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
-from irsa_cli.core.values.arn import iam_arn, role_arn
-from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.arn import iam_arn, provider_arn, role_arn
+from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe

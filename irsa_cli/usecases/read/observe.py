@@ -16,7 +16,6 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, Cu
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
@@ -30,7 +29,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
+from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError, Unreadable
 from irsa_cli.core.values.slips import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection

@@ -12,9 +12,9 @@ from irsa_cli.core.binding.pod_identity_support import AGENT_ADDRESSES, PodIdent
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.injection import AGENT
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.policies.operators import like
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.associations import Given, associations

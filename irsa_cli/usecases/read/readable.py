@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.values.errors import IrsaError, ServiceError
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable
 from irsa_cli.core.values.slips import near
 from irsa_cli.usecases.command.connect import Connection
 

@@ -12,13 +12,12 @@ from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.kinds import KINDS
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
 from irsa_cli.core.results.locks import SeenLock
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import ServiceError, Unreadable
 from irsa_cli.core.values.names import MINIMUM_AGE, began
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import RefusedJournal

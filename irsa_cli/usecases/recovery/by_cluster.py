@@ -37,8 +37,8 @@ from irsa_cli.core.recovery.leftovers import (
 )
 from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
+from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import MINIMUM_AGE, default_role_path
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.protocol import Leftover

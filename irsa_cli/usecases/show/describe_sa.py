@@ -34,7 +34,6 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.policies.policy import Document
@@ -44,7 +43,7 @@ from irsa_cli.core.rbac.principals import ClusterAccess
 from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.trust.chain import aws_config, chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.associations import Given, unread

@@ -19,7 +19,6 @@ from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.aws.sts import Exchange, assume, exchange
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
@@ -27,9 +26,8 @@ from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationSte
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits
-from irsa_cli.core.values.arn import iam_arn, role_arn
-from irsa_cli.core.values.errors import IrsaError, ServiceError, Unverified
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn, role_arn
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, Unverified
 from irsa_cli.core.values.shown import visible
 from irsa_cli.transaction.protocol import Event, Listener, Step
 from irsa_cli.usecases.command.caller import reach_of

@@ -12,7 +12,6 @@ from irsa_cli.aws.sts import Exchange
 from irsa_cli.core.inventory.bindings import NO_AGENT
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association, RoleCredentials
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
@@ -24,10 +23,9 @@ from irsa_cli.core.trust.evaluation import Explanation
 from irsa_cli.core.trust.jwt import Claims, Keys, read
 from irsa_cli.core.trust.pod_identity import said_to_service
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.arn import provider_arn, role_arn
 from irsa_cli.core.values.cluster import Cluster, Reach
-from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable
 from irsa_cli.core.values.names import Namespaced
 from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.read.associations import note_of

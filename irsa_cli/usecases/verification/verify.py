@@ -19,7 +19,6 @@ from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results import verification
@@ -28,8 +27,8 @@ from irsa_cli.core.trust.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.doing import Count
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, Unreadable
+from irsa_cli.core.values.patience import Count
 from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect

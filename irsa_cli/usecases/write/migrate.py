@@ -19,7 +19,6 @@ from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import ROLLED, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -27,8 +26,8 @@ from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.values import doing
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values import patience
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable
 from irsa_cli.core.values.names import subject
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
@@ -338,6 +337,6 @@ class _Moving:
                 reason="interrupted" if self.stop.number else f"--timeout {settings.timeout:.0f}s is over",
                 next_steps=("run the same command again: it continues",),
             )
-        doing.waiting(what, settings.spent, settings.timeout)
+        patience.waiting(what, settings.spent, settings.timeout)
         self.stop.pause(POLL)
         return POLL

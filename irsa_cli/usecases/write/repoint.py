@@ -20,7 +20,6 @@ from irsa_cli.aws.session import WireCall
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import repoint as planning
@@ -28,8 +27,8 @@ from irsa_cli.core.planning.repoint import AccountPlan, Move, Name, WantedAccoun
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Refused, Unverified
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, Unverified
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
 from irsa_cli.usecases.command.caller import naming_caller

@@ -13,7 +13,7 @@ from irsa_cli.core.doctor.facts import EksFacts, Facts
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.objects.kinds import Volume
 from irsa_cli.core.objects.trail import TrailEvent
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import (
     CLUSTER,
     FOLDER,

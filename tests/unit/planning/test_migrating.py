@@ -13,7 +13,6 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -32,7 +31,7 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import pod_identity, trust_policy
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 from tests.support.thoroughness import examples
 
 IRSA, POD_IDENTITY = IdentitySource.IRSA, IdentitySource.POD_IDENTITY

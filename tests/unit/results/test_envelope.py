@@ -19,7 +19,7 @@ from irsa_cli.core.audit.ways import By
 from irsa_cli.core.doctor.finding import Group, Verdict
 from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.inventory.describe_document import Identity
-from irsa_cli.core.plan.kinds import Kind
+from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.recovery.leftovers import Recoveries, Skipped
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.envelope import DocumentKind, ReadOutcome, failed

@@ -29,7 +29,6 @@ from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, liste
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     MANAGED_BY_LABEL,
@@ -37,8 +36,8 @@ from irsa_cli.core.plan.states import (
     SERVICE_ACCOUNT_TAG,
     ProviderState,
 )
-from irsa_cli.core.values.arn import Arn, is_role
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, is_role
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.shown import shown, unspaced
 
 

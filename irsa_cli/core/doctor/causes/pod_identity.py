@@ -36,7 +36,6 @@ from irsa_cli.core.doctor.subjects import (
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import Context
 from irsa_cli.core.trust import pod_identity
@@ -46,6 +45,7 @@ from irsa_cli.core.trust.pod_identity import actions, session_tags
 from irsa_cli.core.trust.trust_policy import with_statement
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.names import Namespaced
 
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name

@@ -50,11 +50,11 @@ from irsa_cli.core.doctor.subjects import goes_by_profile, has_identity, is_bare
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.objects.workloads import ROLLED, RefusedPod, owner_of
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import slips
 from irsa_cli.core.values.cluster import Reach
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 
 
 @check_of("service-account-missing")

@@ -17,11 +17,11 @@ from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, has_pod_identity, home_i
 from irsa_cli.core.marks.makers import TABLE
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.workloads import owner_of
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.values.errors import Unreadable, have
 
 _RELEASE = "app.kubernetes.io/instance"
 _NAME_LABELS = ("app.kubernetes.io/name", _RELEASE, "app", "k8s-app", "name")
