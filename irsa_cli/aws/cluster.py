@@ -1,4 +1,4 @@
-"""The cluster as EKS describes it: issuer, endpoint, certificate authority; or that it is gone."""
+"""The cluster as EKS describes it, or that it is gone: issuer, endpoint, certificate authority; its token."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.aws.errors import call, pages
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.signers import RequestSigner
+
+from irsa_cli.aws.errors import call, pages, translate
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.values.arn import Arn, check_cluster, check_issuer
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.names import near
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
@@ -174,3 +177,30 @@ def expected(aws: AwsSession, name: str) -> Cluster:
     account = Arn.parse(aws.identity()).account
     arn = f"arn:{aws.partition}:eks:{aws.region}:{account}:cluster/{name}"
     return Cluster(name, arn, aws.region, aws.partition, account, "")
+
+
+TOKEN_SECONDS = 60
+"""X-Amz-Expires of the presigned URL; EKS accepts the token for 15 minutes whatever it says."""
+
+
+def eks_token(aws: AwsSession, cluster: str) -> str:
+    """The caller's bearer token for a cluster: a presigned GetCallerIdentity, as `aws eks get-token` has it.
+
+    https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
+    """
+    client = aws.client("sts")
+    signer: RequestSigner = client._request_signer  # type: ignore[attr-defined]
+    request = {
+        "method": "GET",
+        "url": f"{client.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {"x-k8s-aws-id": cluster},
+        "context": {},
+    }
+    try:
+        url = signer.generate_presigned_url(
+            request, region_name=aws.region, expires_in=TOKEN_SECONDS, operation_name="GetCallerIdentity"
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise translate(error, "sts", "GetCallerIdentity", "") from error
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

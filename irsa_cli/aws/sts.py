@@ -1,16 +1,12 @@
-"""STS: exchanging a ServiceAccount's token, and the bearer token for EKS. No token is kept or printed."""
+"""STS: exchanging a ServiceAccount's token. No token is kept or printed."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.signers import RequestSigner
-
-from irsa_cli.aws.errors import call, translate
+from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.objects.aws import VERIFY_SESSION, RoleCredentials
 from irsa_cli.core.values.errors import FailedCall, ServiceError
@@ -23,8 +19,6 @@ _SPREADING = {"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"}
 SESSION_NAME = VERIFY_SESSION
 SECONDS = 900
 """How long the credentials live, the shortest that STS gives."""
-TOKEN_SECONDS = 60
-"""X-Amz-Expires of the presigned URL; EKS accepts the token for 15 minutes whatever it says."""
 
 
 @dataclass(frozen=True)
@@ -108,29 +102,6 @@ def _credentials(answer: Any) -> RoleCredentials:
 def identity(sts: STSClient) -> str:
     """The ARN that AWS knows a client's credentials by (GetCallerIdentity); raises `ServiceError`."""
     return str(call(sts.get_caller_identity)["Arn"])
-
-
-def eks_token(aws: AwsSession, cluster: str) -> str:
-    """The caller's bearer token for a cluster: a presigned GetCallerIdentity, as `aws eks get-token` has it.
-
-    https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
-    """
-    client = aws.client("sts")
-    signer: RequestSigner = client._request_signer  # type: ignore[attr-defined]
-    request = {
-        "method": "GET",
-        "url": f"{client.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
-        "body": {},
-        "headers": {"x-k8s-aws-id": cluster},
-        "context": {},
-    }
-    try:
-        url = signer.generate_presigned_url(
-            request, region_name=aws.region, expires_in=TOKEN_SECONDS, operation_name="GetCallerIdentity"
-        )
-    except (BotoCoreError, ClientError) as error:
-        raise translate(error, "sts", "GetCallerIdentity", "") from error
-    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
 def assume_by_token(

@@ -17,7 +17,7 @@ from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.output.text import show_found
 from irsa_cli.cli.terminal.screen import say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.values.slips import did_you_mean
+from irsa_cli.core.values.names import did_you_mean
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
 

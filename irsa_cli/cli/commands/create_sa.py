@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, roles, selecting, targets
+from irsa_cli.cli.options import common, roles, targets
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     POLICY_ARN,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command("create-sa", cls=HelpedCommand)
-@selecting.binding_options
+@common.binding_options
 @common.cluster_options
 @targets.role_account_options
 @targets.target_role_options
@@ -212,7 +212,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
         for option in filter(options.get, _OF_THE_SERVICE_ACCOUNT):
             raise click.UsageError(f"{_flag(option)} needs the ServiceAccount: not with --role-only")
     else:
-        selecting.check_reachable(options)
+        common.check_reachable(options)
 
 
 def _check_policies(options: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import group, switch
 from irsa_cli.cli.output.forms import DOCUMENTS
 from irsa_cli.cli.output.speaking import Speaking
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-who_options = group(selecting.binding_options, common.cluster_options, common.kube_options)
+who_options = group(common.binding_options, common.cluster_options, common.kube_options)
 speaking_options = group(switch("-q", "--quiet", help="Print errors only."), common.calls_option)
 """The options for messages on standard error."""
 

@@ -17,8 +17,8 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import allowing, does, name_of, place_of, principals, trusted_providers
+from irsa_cli.core.trust.assuming import SERVICE, actions
 from irsa_cli.core.trust.owned_statements import for_service
-from irsa_cli.core.trust.pod_identity import SERVICE, actions
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, Severity, risk, some

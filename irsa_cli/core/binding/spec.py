@@ -13,7 +13,7 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, chain_annotations
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn
@@ -168,7 +168,7 @@ class DesiredState(ServiceAccountRef, Options):
         if self.association is None:
             return trust_policy.marked_statement(self.identity)
         tagged = not self.association.without_session_tags
-        return pod_identity.marked_statement(self.cluster, self.namespace, self.name, tagged=tagged)
+        return assuming.marked_statement(self.cluster, self.namespace, self.name, tagged=tagged)
 
     @property
     def role_name(self) -> str:
@@ -232,14 +232,13 @@ def _policies(
     spec: BindingSpec, cluster: Cluster, inline: Mapping[str, Document]
 ) -> tuple[tuple[str, ...], Mapping[str, Document]]:
     """The role's managed and inline policies with the well-known ones; raises `InvalidInput`."""
-    managed = spec.policies
+    managed = tuple(dict.fromkeys(spec.policies))
     if spec.well_known:
         from irsa_cli.core.policies import wellknown
 
         scope = wellknown.Scope(cluster.partition, cluster.region, cluster.account, cluster.name)
         found = wellknown.joined(wellknown.Resolved(managed, inline), spec.well_known, scope)
         managed, inline = found.policies, found.inline
-    managed = tuple(dict.fromkeys(managed))
     policy.check_limits(managed, inline)
     return managed, inline
 
@@ -368,7 +367,7 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleSta
     if spec.pod_identity:
         kept = document["Statement"] if spec.web_identity else []
         tagged = not spec.disable_session_tags
-        given = pod_identity.statement(cluster, spec.namespace, spec.name, tagged=tagged)
+        given = assuming.statement(cluster, spec.namespace, spec.name, tagged=tagged)
         document = {**document, "Statement": [*kept, given]}
     if not desired.role_only and not trust_policy.admits(plain, desired.identity):
         raise InvalidInput(

@@ -23,8 +23,8 @@ from irsa_cli.core.policies.wellknown import WellKnown
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.arn import check_issuer
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.names import did_you_mean
 from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
-from irsa_cli.core.values.slips import did_you_mean
 
 ACCESS = text_fields("account", "assumeRole")
 """The account of a cluster, and the role to assume there."""

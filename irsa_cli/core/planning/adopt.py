@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.binding import likely_makers
-from irsa_cli.core.binding.changes import account_changes
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole, account_changes
 from irsa_cli.core.binding.ownership import (
     Belongs,
     belonging,
@@ -32,7 +31,7 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.results.result_document import codes_of, results_envelope, worst
-from irsa_cli.core.trust import owned_statements, pod_identity
+from irsa_cli.core.trust import assuming, owned_statements
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
@@ -85,7 +84,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     others = also_admitted(state.trust, pair.identity(pair.audience))
     if pair.association is not None:
-        others = tuple(who for who in others if not who.startswith(f"Service {pod_identity.SERVICE} "))
+        others = tuple(who for who in others if not who.startswith(f"Service {assuming.SERVICE} "))
     who = belonging(state, pair)
     if who is Belongs.OURS:
         check_over(pair, state)
@@ -167,7 +166,7 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
 
 def _check_service(pair: Pairing, state: states.RoleState, given: Association) -> tuple[str, ...]:
     """The same of EKS Pod Identity and its association."""
-    said = pod_identity.said_to_service(state.trust, pair.cluster, pair, tagged=not given.without_tags)
+    said = assuming.said_to_service(state.trust, pair.cluster, pair, tagged=not given.without_tags)
     refused = tuple(lacking(said, Answer.NO))
     if refused:
         raise Refused(

@@ -6,8 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.changes import RoleChanges, account_changes
-from irsa_cli.core.binding.current import CurrentState, check_whole, is_annotated, is_incomplete, is_recorded
+from irsa_cli.core.binding.current import (
+    CurrentState,
+    RoleChanges,
+    account_changes,
+    check_whole,
+    is_annotated,
+    is_incomplete,
+    is_recorded,
+)
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import with_marks

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.changes import account_changes
-from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.binding.current import CurrentServiceAccount, account_changes
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys

@@ -19,8 +19,8 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.planning.delete import Deletion, pod_statements, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import owned_statements, trust_policy
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.owned_statements import for_service
-from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.changes import RoleChanges, account_changes
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole, RoleChanges, account_changes
 from irsa_cli.core.binding.role_changes import role_changes
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan import states

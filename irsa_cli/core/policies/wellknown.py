@@ -16,7 +16,7 @@ from typing import Any
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.slips import did_you_mean
+from irsa_cli.core.values.names import did_you_mean
 
 EKSCTL = (
     "imageBuilder",
@@ -162,7 +162,8 @@ def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     found = resolve(uses, scope)
     if twice := set(own.inline) & set(found.inline):
         raise InvalidInput(f"an inline policy has the same name as the well-known policy {min(twice)}")
-    return Resolved((*own.policies, *found.policies), {**own.inline, **found.inline})
+    policies = dict.fromkeys((*own.policies, *found.policies))
+    return Resolved(tuple(policies), {**own.inline, **found.inline})
 
 
 def _filled(known: WellKnownPolicy, given: Values) -> Values:

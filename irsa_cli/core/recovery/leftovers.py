@@ -18,8 +18,8 @@ from irsa_cli.core.policies.statements import tests_of
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.results.result_document import results_envelope, worst
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
-from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode

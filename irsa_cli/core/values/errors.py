@@ -1,11 +1,12 @@
 """Errors as values that carry their cause, their remedy and their exit code.
 
-And what could not be read, as a value: never the same as something that does not exist.
+And what could not be read, as a value: never the same as something that does not exist. A reading that fails
+says why, and hides no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TypeVar
@@ -261,3 +262,26 @@ def have(value: T | Unreadable) -> T:
     if isinstance(value, Unreadable):
         raise CannotTell(value.why, follows=value.follows)
     return value
+
+
+def read(work: Callable[[], T]) -> T | Unreadable:
+    """The result of `work`, or why it could not be read."""
+    try:
+        return work()
+    except ServiceError as error:
+        why = error.details[0] if error.details else f"{error.message}: {error.reason}"
+        # An issuer's documents are public: a refusal or a wrong document is also what STS gets.
+        answered = error.code == "BadDocument" or 400 <= error.status < 500
+        return Unreadable(why, answered=error.service == "issuer" and answered)
+    except IrsaError as error:
+        return Unreadable(str(error))
+
+
+def unless_denied(work: Callable[[], T]) -> T | Unreadable:
+    """The result of `work`, or why the caller may not read it; raises any other `ServiceError`."""
+    try:
+        return work()
+    except ServiceError as error:
+        if error.status != 403:
+            raise
+        return Unreadable(error.reason)

@@ -105,7 +105,7 @@ class Connection:
 
     @cached_property
     def kube(self) -> Kube:
-        from irsa_cli.aws.sts import eks_token
+        from irsa_cli.aws.cluster import eks_token
         from irsa_cli.kube import connection
         from irsa_cli.kube.client import Kube
 

@@ -26,7 +26,7 @@ from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import CannotTell, Unreadable
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.names import near
 from irsa_cli.usecases.doctor.reads import DoctorReads
 
 T = TypeVar("T")

@@ -28,10 +28,9 @@ from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.trust.chain import KEY
 from irsa_cli.core.trust.jwt import Keys, key_ids
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.errors import IrsaError, Unreadable
+from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import subject
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 from irsa_cli.usecases.read.users_of_pods import probe
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from irsa_cli.aws import bindings
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.values.errors import Unreadable
+from irsa_cli.core.values.errors import Unreadable, read
 from irsa_cli.core.values.shown import redacted
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.readable import read
 
 if TYPE_CHECKING:
     from irsa_cli.core.results.result import Result

@@ -29,13 +29,12 @@ from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.values.arn import Arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable, read
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.associations import Associations, Given
 from irsa_cli.usecases.read.pod_identity import described
-from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 
 

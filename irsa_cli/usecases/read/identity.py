@@ -19,12 +19,11 @@ from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.trail import session_name
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import jwt
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.jwt import Lifetime
-from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable, Unverified
-from irsa_cli.core.values.names import Namespaced
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.names import Namespaced, near
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.read.associations import association, unread
 

@@ -32,13 +32,13 @@ from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn, provider_arn, role_arn
-from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable
+from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable, read, unless_denied
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.readable import read, similar_namespaces, unless_denied
+from irsa_cli.usecases.read.observe import similar_namespaces
 
 PARALLEL = 8
 

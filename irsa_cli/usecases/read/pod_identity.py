@@ -14,11 +14,10 @@ from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.values.errors import Unreadable
+from irsa_cli.core.values.errors import Unreadable, read
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.associations import Given, associations
-from irsa_cli.usecases.read.readable import read
 
 
 def described(connection: Connection, namespace: str = "", name: str = "") -> Given:

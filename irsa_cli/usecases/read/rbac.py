@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.core.rbac import principals
 from irsa_cli.core.rbac.objects import RBAC_KINDS, RbacObjects, rbac_objects
-from irsa_cli.core.values.errors import Unreadable
-from irsa_cli.usecases.read.readable import read
+from irsa_cli.core.values.errors import Unreadable, read
 
 if TYPE_CHECKING:
     from irsa_cli.kube.client import Kube

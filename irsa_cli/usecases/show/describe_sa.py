@@ -43,7 +43,7 @@ from irsa_cli.core.rbac.principals import ClusterAccess
 from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.trust.chain import aws_config, chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
-from irsa_cli.core.values.errors import Refused, Unreadable
+from irsa_cli.core.values.errors import Refused, Unreadable, read
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.associations import Given, unread
@@ -51,7 +51,6 @@ from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.pod_identity import described
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
-from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 from irsa_cli.usecases.verification.iam_steps import Link
 

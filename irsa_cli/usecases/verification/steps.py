@@ -18,10 +18,10 @@ from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, 
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.results.verification import Permission
 from irsa_cli.core.trust import jwt
+from irsa_cli.core.trust.assuming import said_to_service
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Explanation
 from irsa_cli.core.trust.jwt import Claims, Keys, read
-from irsa_cli.core.trust.pod_identity import said_to_service
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import provider_arn, role_arn
 from irsa_cli.core.values.cluster import Cluster, Reach

@@ -27,7 +27,7 @@ from irsa_cli.core.trust.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, Unreadable
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.patience import Count
 from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
@@ -37,7 +37,6 @@ from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import check_namespace
 from irsa_cli.usecases.read.pod_identity import runs_agent
-from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps
 from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt

@@ -26,9 +26,8 @@ from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.names import default_role_path
+from irsa_cli.core.values.names import default_role_path, near
 from irsa_cli.core.values.patience import current
-from irsa_cli.core.values.slips import near
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection

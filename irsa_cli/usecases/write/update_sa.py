@@ -25,7 +25,7 @@ from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
-from irsa_cli.core.values.errors import InvalidInput, Unreadable
+from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
@@ -38,7 +38,6 @@ from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pod_identity import notes_of_support, support_of
-from irsa_cli.usecases.read.readable import unless_denied
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved
 

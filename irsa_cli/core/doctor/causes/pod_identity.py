@@ -38,10 +38,17 @@ from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import Context
-from irsa_cli.core.trust import pod_identity
-from irsa_cli.core.trust.assuming import Said, context_of_session, lacking, names_role, said
+from irsa_cli.core.trust import assuming
+from irsa_cli.core.trust.assuming import (
+    Said,
+    actions,
+    context_of_session,
+    lacking,
+    names_role,
+    said,
+    session_tags,
+)
 from irsa_cli.core.trust.evaluation import Answer
-from irsa_cli.core.trust.pod_identity import actions, session_tags
 from irsa_cli.core.trust.trust_policy import with_statement
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
@@ -69,7 +76,7 @@ def _trust(facts: Facts) -> Judgement:
     said = _said_to_service(facts, association, role)
     # For this ServiceAccount alone.
     names, tagged = (facts.named.namespace, facts.named.name), not association.without_tags
-    wanted = pod_identity.statement(facts.cluster, *names, tagged=tagged)
+    wanted = assuming.statement(facts.cluster, *names, tagged=tagged)
     return _judged(facts, role, said, wanted)
 
 
@@ -80,7 +87,7 @@ def _no_role(facts: Facts, what: str, arn: str) -> Judgement:
 
 def _said_to_service(facts: Facts, association: Association, role: Role) -> tuple[Said, ...]:
     tagged = not association.without_tags
-    return pod_identity.said_to_service(role.trust, facts.cluster, facts.named, tagged=tagged)
+    return assuming.said_to_service(role.trust, facts.cluster, facts.named, tagged=tagged)
 
 
 def serves_pod_identity(facts: Facts, association: Association, role: Role) -> bool:
@@ -115,7 +122,7 @@ def _target(facts: Facts) -> Judgement:
     wanted: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": association.role_arn},
-        "Action": list(pod_identity.actions(tagged=tagged)),
+        "Action": list(assuming.actions(tagged=tagged)),
     }
     if external_id:
         wanted["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}

@@ -25,7 +25,7 @@ from irsa_cli.core.policies.statements import (
     tests_of,
 )
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.pod_identity import SERVICE as POD_IDENTITY
+from irsa_cli.core.trust.assuming import SERVICE as POD_IDENTITY
 from irsa_cli.core.trust.restrictions import ALWAYS, demands
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, worst_first
 from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
