@@ -214,7 +214,7 @@ def journals(folder: Path) -> list[Path]:
 
 
 def recall_recent(
-    folder: Path, handlers: Mapping[Kind, Handler], account: str, known: MutableSet[str]
+    folder: Path, handler_of: Callable[[Kind], Handler], account: str, known: MutableSet[str]
 ) -> None:
     """Recall, in the handlers, the roles, providers and trust statements of this machine's last runs.
 
@@ -237,7 +237,7 @@ def recall_recent(
                 shows_late = kind.traits.service.spreads and (kind.is_whole or kind.traits.changes_trust)
                 if record.done and record.changed and shows_late:
                     change = record.change.inverse if record.undone else record.change
-                    handlers[change.kind].recall(change, Claim(story.transaction, record.identity), age)
+                    handler_of(change.kind).recall(change, Claim(story.transaction, record.identity), age)
 
 
 def looks_finished(path: Path) -> bool:

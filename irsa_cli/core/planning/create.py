@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.current import (
     CurrentState,
     RoleChanges,
@@ -185,6 +184,8 @@ def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change
 def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if desired.role is not None or current.role is None:
         return []
+    from irsa_cli.core.binding import attached_trust
+
     wanted = attached_trust.added(desired, current.role)
     target, after = (desired.role_name, desired.identity.subject), wanted and states.DocumentState(wanted)
     return [Change(Kind.TRUST_STATEMENT, target, None, after)] if after else []
@@ -296,6 +297,8 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         )
     if desired.role is None and current.role is not None:
         check_whole(desired, current)
+        from irsa_cli.core.binding import attached_trust
+
         added = attached_trust.check(desired, current.role)
         if added is not None:
             after = trust_policy.with_statement(current.role.state.trust, added)

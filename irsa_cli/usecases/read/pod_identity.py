@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.core.binding.pod_identity_support import AGENT_ADDRESSES, PodIdentitySupport
-from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.injection import AGENT
-from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.values.errors import Unreadable, read
 from irsa_cli.kube.client import Json
@@ -63,17 +60,6 @@ def support_of(connection: Connection, namespace: str) -> PodIdentitySupport:
         pods.result(),
         AGENT_ADDRESSES.get(family, AGENT_ADDRESSES["ipv4"]),
     )
-
-
-def notes_of_support(
-    plan: Plan, account: ServiceAccountRef, support: Callable[[], PodIdentitySupport]
-) -> list[str]:
-    """Notes about a plan that creates an association; raises `Refused` if pods would get no credentials."""
-    if not any(change.kind is Kind.ASSOCIATION and change.before is None for change in plan):
-        return []
-    found = support()
-    found.check(account.cluster, account.namespace, account.name)
-    return [*found.notes(account.name)]
 
 
 def _platforms(connection: Connection) -> frozenset[str]:

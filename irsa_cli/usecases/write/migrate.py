@@ -42,9 +42,9 @@ from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account, read_association
-from irsa_cli.usecases.read.pod_identity import notes_of_support, support_of
+from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.users_of_pods import probe
-from irsa_cli.usecases.write.update_sa import earlier_runs
+from irsa_cli.usecases.write.update_sa import earlier_runs, notes_of_support
 
 POLL = 0.5
 """Seconds between two looks at pods that are replaced."""

@@ -12,10 +12,8 @@ from typing import Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
-from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.current import CurrentState, is_incomplete, life_of
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -47,6 +45,15 @@ def may_be_spreading(plan: Plan) -> bool:
     )
 
 
+def notes_of_attached(desired: DesiredState, current: CurrentState) -> list[str]:
+    """Notes about the trust policy of a role that irsa did not create."""
+    if desired.role is not None:
+        return []
+    from irsa_cli.core.binding import attached_trust
+
+    return attached_trust.notes(desired, current)
+
+
 @dataclass(frozen=True)
 class Work:
     """One desired state and how to reach it; `context` goes into the journal.
@@ -65,7 +72,7 @@ class Work:
     """The question to EKS about several ServiceAccounts; one asks for itself."""
     others: Collection[str] = ()
     """The locks of other runs when several were read."""
-    trust_notes: Callable[[DesiredState, CurrentState], list[str]] = attached_trust.notes
+    trust_notes: Callable[[DesiredState, CurrentState], list[str]] = notes_of_attached
     """Notes about the trust policy that the plan leaves."""
 
     def until_settled(self) -> Result:
@@ -164,13 +171,21 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
     if not desired.role_only or desired.association is not None:
         account = {"namespace": desired.namespace, "name": desired.name}
     role = {"arn": desired.role_arn, "created": created}
-    more = {**attached_trust.facts(desired, current), **chaining.facts(desired)}
-    return {"serviceAccount": account, "role": role, **more}
+    trust: dict[str, Any] = {}
+    if desired.role is None:
+        from irsa_cli.core.binding import attached_trust
+
+        trust = attached_trust.facts(desired, current)
+    return {"serviceAccount": account, "role": role, **trust, **chaining.facts(desired)}
 
 
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about what could not be checked."""
-    notes = [] if desired.association is None else attached_trust.service_notes(desired, current)
+    notes = []
+    if desired.association is not None:
+        from irsa_cli.core.binding import attached_trust
+
+        notes = attached_trust.service_notes(desired, current)
     notes += current.support.notes(desired.name) if current.support is not None else ()
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
@@ -205,6 +220,8 @@ def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) 
     account = current.service_account
     if account is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
         return []
+    from irsa_cli.core.marks import makers
+
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     return [*makers.annotation_warnings(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
 
