@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core.policies import wellknown, wellknown_uses  # noqa: E402 - it may not be installed
-from irsa_cli.core.policies.wellknown import Parameter, WellKnown, WellKnownPolicy  # noqa: E402
+from irsa_cli.core.policies.policy import WellKnown  # noqa: E402
+from irsa_cli.core.policies.wellknown import Parameter, WellKnownPolicy  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "well-known-policies.md"
 HEAD = """\

@@ -26,7 +26,7 @@ from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
 if TYPE_CHECKING:
-    from irsa_cli.core.policies.wellknown import WellKnown
+    from irsa_cli.core.policies.policy import WellKnown
     from irsa_cli.usecases.write.create_sa import Request
 
 

@@ -13,7 +13,8 @@ from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import Checked, completed, many_filled, once, wrong_usage
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.policies import wellknown, wellknown_uses
-from irsa_cli.core.policies.wellknown import Resolved, WellKnown, WellKnownPolicy
+from irsa_cli.core.policies.policy import WellKnown
+from irsa_cli.core.policies.wellknown import Resolved, WellKnownPolicy
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.values.names import account_json
 

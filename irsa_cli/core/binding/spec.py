@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.policy import Document, WellKnown
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, chain_annotations
@@ -19,9 +19,6 @@ from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from irsa_cli.core.policies.wellknown import WellKnown
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.policies import policy, wellknown, wellknown_uses
 from irsa_cli.core.policies.operators import COMPARISONS, operator_of
-from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.wellknown import WellKnown
+from irsa_cli.core.policies.policy import Document, WellKnown
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.arn import check_issuer
 from irsa_cli.core.values.errors import InvalidInput

@@ -1,9 +1,10 @@
-"""IAM policy documents as values: parsing with exact errors, sizes, comparison."""
+"""IAM policy documents as values: parsing with exact errors, sizes, comparison; and wishes for well-known ones."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.values.errors import InvalidInput
@@ -76,3 +77,15 @@ def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> 
 
     one, other = (json.dumps(item, indent=2).splitlines() if item else [] for item in (old, new))
     return list(difflib.unified_diff(one, other, lineterm=""))[2:]
+
+
+Values = Mapping[str, tuple[str, ...]]
+"""The values of parameters by their names."""
+
+
+@dataclass(frozen=True)
+class WellKnown:
+    """A policy of the catalogue and the parameters that somebody wants it with."""
+
+    name: str
+    parameters: Values = field(default_factory=dict)

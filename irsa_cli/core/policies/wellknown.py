@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.policy import Document, Values, WellKnown
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import did_you_mean
@@ -28,18 +28,6 @@ EKSCTL = (
     "efsCSIController",
 )
 """The policies that eksctl has under the same names."""
-
-
-Values = Mapping[str, tuple[str, ...]]
-"""The values of parameters by their names."""
-
-
-@dataclass(frozen=True)
-class WellKnown:
-    """A policy of the catalogue and the parameters that somebody wants it with."""
-
-    name: str
-    parameters: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

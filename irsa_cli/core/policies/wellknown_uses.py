@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from irsa_cli.core.policies.wellknown import Resolved, Scope, Values, WellKnown, check_required, get, resolve
+from irsa_cli.core.policies.policy import Values, WellKnown
+from irsa_cli.core.policies.wellknown import Resolved, Scope, check_required, get, resolve
 from irsa_cli.core.values.errors import InvalidInput
 
 FILLED = ("region", "account", "clusterName")

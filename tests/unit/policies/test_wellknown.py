@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.policies import grammar, policy, wellknown, wellknown_uses
-from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
+from irsa_cli.core.policies.policy import WellKnown, check_limits
+from irsa_cli.core.policies.wellknown import Resolved, Scope
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -132,13 +133,17 @@ def test_joined_with_the_roles_own() -> None:
         wellknown.joined(Resolved((), {"certManager": {}}), [WellKnown("certManager")], SCOPE)
 
 
+def checked(found: Resolved) -> None:
+    check_limits(found.policies, found.inline)
+
+
 def test_iams_limits() -> None:
     large = [WellKnown("karpenter"), WellKnown("awsLoadBalancerController")]
     with pytest.raises(InvalidInput, match="IAM takes 10240 per role in total"):
-        wellknown.joined(Resolved(), large, SCOPE)
+        checked(wellknown.joined(Resolved(), large, SCOPE))
     own = tuple(f"arn:aws:iam::111122223333:policy/p{number}" for number in range(20))
     with pytest.raises(InvalidInput, match="21 managed policies"):
-        wellknown.joined(Resolved(own), [WellKnown("vpcCNI")], SCOPE)
+        checked(wellknown.joined(Resolved(own), [WellKnown("vpcCNI")], SCOPE))
 
 
 @given(st.lists(st.from_regex(r"Z[A-Z0-9]{1,31}", fullmatch=True), min_size=1, max_size=20, unique=True))
