@@ -1,4 +1,4 @@
-"""IAM policy documents as values: parsing with exact errors, sizes, comparison; and wishes for well-known ones."""
+"""IAM policy documents as values: parsing with exact errors, sizes, comparison; wishes for known policies."""
 
 from __future__ import annotations
 
