@@ -60,7 +60,7 @@ def results(_sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
             holds=told <= 10 * bare,
         ),
         report("peak memory of create-sa", f"{memory:.0f} MB", "75 MB", holds=memory <= 75),
-        report("modules of irsa in create-sa", f"{counted}", "160", holds=counted <= 160),
+        report("modules of irsa in create-sa", f"{counted}", "120", holds=counted <= 120),
         report("modules of irsa in create-sa --help", f"{helped}", "35", holds=helped <= 35),
     ]
 

@@ -10,9 +10,8 @@ from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.iam import attached_policies, inline_policies, managed_policy, or_none
 from irsa_cli.aws.recent_writes import expect_role
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import ServiceError, Unreadable
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient

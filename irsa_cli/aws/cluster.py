@@ -1,4 +1,4 @@
-"""The cluster as EKS describes it: issuer, endpoint, certificate authority; or that it is gone."""
+"""The cluster as EKS describes it, or that it is gone: issuer, endpoint, certificate authority; its token."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.aws.errors import call, pages
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.signers import RequestSigner
+
+from irsa_cli.aws.errors import call, pages, translate
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.values.arn import Arn, check_cluster
+from irsa_cli.core.values.arn import Arn, check_cluster, check_issuer
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import check_issuer
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.names import near
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
@@ -25,27 +27,11 @@ if TYPE_CHECKING:
 _USABLE = ("ACTIVE", "UPDATING")
 _NOT_FOUND = "ResourceNotFoundException"
 _MOST_NAMED = 20
-_AT_ONCE = 16
+AT_ONCE = 16
 
 
 def cluster_names(eks: EKSClient) -> tuple[str, ...]:
     return tuple(name for page in pages(eks.list_clusters, "nextToken") for name in page["clusters"])
-
-
-def enabled_regions(aws: AwsSession) -> tuple[str, ...]:
-    """The regions that the account has enabled; in others it can't have clusters."""
-    return tuple(item["RegionName"] for item in call(aws.client("ec2").describe_regions)["Regions"])
-
-
-def issuers(eks: EKSClient) -> dict[str, str]:
-    """The issuers of all clusters of the client's region by their ARNs; '' for one that has none yet."""
-
-    def one(name: str) -> tuple[str, str]:
-        found = call(eks.describe_cluster, name=name)["cluster"]
-        return found["arn"], found.get("identity", {}).get("oidc", {}).get("issuer", "")
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(pool.map(one, cluster_names(eks)))
 
 
 @dataclass(frozen=True)
@@ -133,7 +119,7 @@ def find_region(aws: AwsSession, name: str) -> str:
             return error
         return None
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(regions, pool.map(asked, regions), strict=True))
     found = sorted(region for region, error in answers.items() if error is None)
     if len(found) == 1:
@@ -191,3 +177,30 @@ def expected(aws: AwsSession, name: str) -> Cluster:
     account = Arn.parse(aws.identity()).account
     arn = f"arn:{aws.partition}:eks:{aws.region}:{account}:cluster/{name}"
     return Cluster(name, arn, aws.region, aws.partition, account, "")
+
+
+TOKEN_SECONDS = 60
+"""X-Amz-Expires of the presigned URL; EKS accepts the token for 15 minutes whatever it says."""
+
+
+def eks_token(aws: AwsSession, cluster: str) -> str:
+    """The caller's bearer token for a cluster: a presigned GetCallerIdentity, as `aws eks get-token` has it.
+
+    https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
+    """
+    client = aws.client("sts")
+    signer: RequestSigner = client._request_signer  # type: ignore[attr-defined]
+    request = {
+        "method": "GET",
+        "url": f"{client.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {"x-k8s-aws-id": cluster},
+        "context": {},
+    }
+    try:
+        url = signer.generate_presigned_url(
+            request, region_name=aws.region, expires_in=TOKEN_SECONDS, operation_name="GetCallerIdentity"
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise translate(error, "sts", "GetCallerIdentity", "") from error
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

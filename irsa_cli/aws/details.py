@@ -12,8 +12,8 @@ from irsa_cli.aws.errors import pages
 from irsa_cli.aws.iam import FoundRole, allowed_quotas, attached_policies, find_role, inline_policy_names
 from irsa_cli.core.inventory.bindings import BoundRole, ReadRole, as_answered, policy_details, role_details
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.patience import Count
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

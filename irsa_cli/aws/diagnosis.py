@@ -12,8 +12,8 @@ from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, VpcEndpoint
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.errors import Unreadable
 
 T = TypeVar("T")
 _UNTOLD = Unreadable("IAM did not tell the documents of all its policies")

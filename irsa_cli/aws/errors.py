@@ -17,7 +17,7 @@ import botocore.parsers
 
 from irsa_cli.aws.recent_writes import RecentWrites, recent_writes
 from irsa_cli.aws.shapes import OddAnswer, check
-from irsa_cli.core.values import doing, limits
+from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.attempts import Overran, TooLarge, bounded, certificate_refused, validity_advice
 from irsa_cli.core.values.errors import DeadlineExceeded, FailedCall, Outcome, ServiceError
 from irsa_cli.core.values.limits import clock_advice, retry_after
@@ -131,7 +131,7 @@ def _noted(
 
 
 def _tell_of_waiting(began: float) -> None:
-    doing.waiting("IAM to return what was written", time.monotonic() - began, limits.PROPAGATION_SECONDS)
+    patience.waiting("IAM to return what was written", time.monotonic() - began, limits.PROPAGATION_SECONDS)
 
 
 def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:

@@ -1,20 +1,27 @@
-"""A cluster that EKS does not know any more, recognized by what irsa marked for it in IAM."""
+"""Clusters that EKS does not know any more, and those that it knows.
+
+One that is gone is recognized by what irsa marked for it in IAM.
+"""
 
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws.bindings import provider_arns
-from irsa_cli.aws.cluster import GoneCluster, NoCluster
+from irsa_cli.aws.cluster import AT_ONCE, GoneCluster, NoCluster, cluster_names
+from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import find_roles, list_roles, provider
+from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import CLUSTER_TAG
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.names import default_role_path
 
 if TYPE_CHECKING:
+    from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
 
 
@@ -50,3 +57,19 @@ def _has_role(iam: IAMClient, cluster: Cluster) -> bool:
         for names in (own, sorted({*others} - {*own}))
         for role in find_roles(iam, names)
     )
+
+
+def enabled_regions(aws: AwsSession) -> tuple[str, ...]:
+    """The regions that the account has enabled; in others it can't have clusters."""
+    return tuple(item["RegionName"] for item in call(aws.client("ec2").describe_regions)["Regions"])
+
+
+def issuers(eks: EKSClient) -> dict[str, str]:
+    """The issuers of all clusters of the client's region by their ARNs; '' for one that has none yet."""
+
+    def one(name: str) -> tuple[str, str]:
+        found = call(eks.describe_cluster, name=name)["cluster"]
+        return found["arn"], found.get("identity", {}).get("oidc", {}).get("issuer", "")
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(pool.map(one, cluster_names(eks)))

@@ -17,10 +17,9 @@ from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.values import doing, limits
-from irsa_cli.core.values.doing import Count
+from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.core.values.patience import current
+from irsa_cli.core.values.patience import Count, current
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -90,7 +89,7 @@ def _until_they_agree(read: Callable[[], CurrentRole | None]) -> CurrentRole | N
             waited = time.monotonic() - began
             if error.code != NOT_THERE or waited >= limits.PROPAGATION_SECONDS:
                 raise
-        doing.waiting("IAM to return its latest state", waited, limits.PROPAGATION_SECONDS)
+        patience.waiting("IAM to return its latest state", waited, limits.PROPAGATION_SECONDS)
         current().pause(wait)
         wait = min(wait * 2, 2.0)
 

@@ -22,9 +22,9 @@ from weakref import WeakKeyDictionary
 
 from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.policies import policy
-from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import limits
+from irsa_cli.core.values.names import began
 
 Key = tuple[str, ...]
 """A part of an object: the object's kind and name, then the part's."""

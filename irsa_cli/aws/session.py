@@ -25,7 +25,7 @@ from irsa_cli.core.objects.aws import AGENT, RoleCredentials
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.core.values.limits import call_seconds
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.names import near
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient

@@ -1,20 +1,15 @@
-"""STS: exchanging a ServiceAccount's token, and the bearer token for EKS. No token is kept or printed."""
+"""STS: exchanging a ServiceAccount's token. No token is kept or printed."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.signers import RequestSigner
-
-from irsa_cli.aws.errors import call, translate
+from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.objects.aws import VERIFY_SESSION, RoleCredentials
 from irsa_cli.core.values.errors import FailedCall, ServiceError
-from irsa_cli.core.values.names import subject
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
@@ -24,8 +19,6 @@ _SPREADING = {"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"}
 SESSION_NAME = VERIFY_SESSION
 SECONDS = 900
 """How long the credentials live, the shortest that STS gives."""
-TOKEN_SECONDS = 60
-"""X-Amz-Expires of the presigned URL; EKS accepts the token for 15 minutes whatever it says."""
 
 
 @dataclass(frozen=True)
@@ -90,30 +83,6 @@ def exchange_once(aws: AwsSession, role_arn: str, token: str) -> Exchange:
     )
 
 
-def exchange_for_pod(aws: AwsSession, cluster: str, token: str) -> Exchange:
-    """Exchange a token as the EKS Pod Identity agent does, for credentials of the last role.
-
-    The caller needs eks-auth:AssumeRoleForPodIdentity. Raises `ServiceError`; the token is not in it.
-    https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
-    """
-    client = aws.client("eks-auth")
-    try:
-        answer = call(client.assume_role_for_pod_identity, clusterName=cluster, token=token)
-    except ServiceError as error:
-        raise error.but(reason=error.reason.replace(token, "…")) from None
-    found, session = answer["credentials"], answer["assumedRoleUser"]["arn"]
-    keys = (found["accessKeyId"], found["secretAccessKey"], found["sessionToken"])
-    whose = answer["subject"]
-    return Exchange(
-        subject=subject(whose["namespace"], whose["serviceAccount"]),
-        audience=answer["audience"],
-        provider=f"association {answer['podIdentityAssociation']['associationId']}",
-        role_session=session,
-        endpoint=client.meta.endpoint_url,
-        credentials=RoleCredentials(*keys, found["expiration"], session),
-    )
-
-
 def assume(
     sts: STSClient, role_arn: str, *, external_id: str = "", tags: Mapping[str, str] | None = None
 ) -> RoleCredentials:
@@ -133,29 +102,6 @@ def _credentials(answer: Any) -> RoleCredentials:
 def identity(sts: STSClient) -> str:
     """The ARN that AWS knows a client's credentials by (GetCallerIdentity); raises `ServiceError`."""
     return str(call(sts.get_caller_identity)["Arn"])
-
-
-def eks_token(aws: AwsSession, cluster: str) -> str:
-    """The caller's bearer token for a cluster: a presigned GetCallerIdentity, as `aws eks get-token` has it.
-
-    https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
-    """
-    client = aws.client("sts")
-    signer: RequestSigner = client._request_signer  # type: ignore[attr-defined]
-    request = {
-        "method": "GET",
-        "url": f"{client.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
-        "body": {},
-        "headers": {"x-k8s-aws-id": cluster},
-        "context": {},
-    }
-    try:
-        url = signer.generate_presigned_url(
-            request, region_name=aws.region, expires_in=TOKEN_SECONDS, operation_name="GetCallerIdentity"
-        )
-    except (BotoCoreError, ClientError) as error:
-        raise translate(error, "sts", "GetCallerIdentity", "") from error
-    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
 def assume_by_token(

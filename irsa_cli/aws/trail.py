@@ -10,7 +10,8 @@ from typing import Any
 
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.objects.aws import AGENT, TrailEvent, is_own
+from irsa_cli.core.objects.aws import AGENT
+from irsa_cli.core.objects.trail import TrailEvent, is_own
 from irsa_cli.core.results.applied import Changed
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.limits import moment

@@ -16,7 +16,7 @@ from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import TRANSACTION_TAG, State
 from irsa_cli.core.plan.traits import Service
-from irsa_cli.core.values import doing, limits
+from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.errors import Conflict, Gone, Outcome, ServiceError
 from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
@@ -151,7 +151,7 @@ def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run, secon
     found, same, wait, waited = read(), 1, limits.PROPAGATION_SECONDS / 60, 0.0
     while not fits(found) and (same < limits.SAME_ANSWERS or waited < seconds) and wait:
         if seconds:
-            doing.waiting("IAM to return its latest state", waited, seconds)
+            patience.waiting("IAM to return its latest state", waited, seconds)
         run.pause(wait)
         again = read()
         same, found = same + 1 if again == found else 1, again
@@ -163,7 +163,7 @@ def while_spreading(run: Run) -> Iterator[bool]:
     """Pause, longer each time, for as long as IAM may not show yet what it has confirmed."""
     waited, wait = 0.0, 0.25
     while waited < limits.PROPAGATION_SECONDS:
-        doing.waiting("IAM to return what was written", waited, limits.PROPAGATION_SECONDS)
+        patience.waiting("IAM to return what was written", waited, limits.PROPAGATION_SECONDS)
         run.pause(wait)
         waited, wait = waited + wait, min(wait * 2, 4.0)
         yield True

@@ -121,7 +121,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     """
     from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
     from irsa_cli.cli.help.values import as_typed
-    from irsa_cli.cli.terminal.wording import say
+    from irsa_cli.cli.terminal.screen import say
     from irsa_cli.core.values.shown import without_secrets
 
     context = error.ctx if isinstance(error, click.UsageError) else None
@@ -234,7 +234,7 @@ def _show_failure(
 def _unwritable(error: BaseException | None) -> None:
     """Report a file or stream that cannot be written or read, and discard the output."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-        from irsa_cli.cli.terminal.wording import say
+        from irsa_cli.cli.terminal.screen import say
 
         what = error.filename or "cannot write the output"
         with suppress(OSError):

@@ -15,8 +15,7 @@ from irsa_cli.cli.options.common import take_settings
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import page_of
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.screen import Unshown
-from irsa_cli.cli.terminal.wording import say
+from irsa_cli.cli.terminal.screen import Unshown, say
 from irsa_cli.core.results.result import DryRun, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.patience import begin, over

@@ -74,8 +74,6 @@ class Kube(Calls):
 
     def contents(self, namespace: str) -> Contents:
         """The contents of a namespace that somebody added, of any kind; see `read_contents`."""
-        from irsa_cli.kube.client import read_contents
-
         return read_contents(self.get, namespace)
 
     def service_account(self, namespace: str, name: str) -> Json | None:

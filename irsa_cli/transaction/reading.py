@@ -214,7 +214,7 @@ def journals(folder: Path) -> list[Path]:
 
 
 def recall_recent(
-    folder: Path, handlers: Mapping[Kind, Handler], account: str, known: MutableSet[str]
+    folder: Path, handler_of: Callable[[Kind], Handler], account: str, known: MutableSet[str]
 ) -> None:
     """Recall, in the handlers, the roles, providers and trust statements of this machine's last runs.
 
@@ -235,7 +235,7 @@ def recall_recent(
                 if record.done and record.changed and shows_late:
                     change = record.change.inverse if record.undone else record.change
                     age = max(0.0, time.time() - at)
-                    handlers[change.kind].recall(change, Claim(story.transaction, record.identity), age)
+                    handler_of(change.kind).recall(change, Claim(story.transaction, record.identity), age)
 
 
 def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[tuple[Path, float]]:

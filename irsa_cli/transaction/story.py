@@ -14,7 +14,6 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import NOBODY
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.results.result import TransactionScope, scope_of
-from irsa_cli.core.values.names import account_json
 
 FINISHED = ("committed", "rolled-back", "superseded")
 """Outcomes that leave nothing to do; `superseded`: a later run has made true what this one began."""
@@ -158,28 +157,6 @@ class Story:
         if self.sealed or not self.target.get("kubeconfig"):
             return self.target
         return {**self.target, "kubeconfig": "YOUR-KUBECONFIG"}
-
-    def to_json(self) -> dict[str, Any]:
-        name, arn = self.target.get("cluster"), self.context.get("cluster")
-        return {
-            "transaction": self.transaction,
-            "scope": self.scope.value,
-            "started": self.started,
-            "outcome": self.outcome or "unfinished",
-            "command": self.context.get("command"),
-            "cluster": ({"name": name, "arn": arn} if name or arn else None),
-            "serviceAccount": account_json(self.context.get("serviceAccount")),
-            "changes": [
-                {
-                    "kind": item.change.kind.value,
-                    "action": item.change.action,
-                    "target": item.change.name,
-                    "state": item.state,
-                }
-                for item in self.records
-                if item.is_public
-            ],
-        }
 
     @property
     def finished(self) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from irsa_cli.core.trust.rules.examples import after, before  # noqa: E402
 from irsa_cli.core.trust.rules.power import DATE, ESCALATIONS, SOURCE  # noqa: E402
 from irsa_cli.core.trust.rules.rule import RULES, Area, Rule  # noqa: E402 - the package may not be installed
 
@@ -97,7 +98,7 @@ def _section(rule: Rule) -> str:
         f"- Source: <{rule.source}>",
         "",
     ]
-    for head, example in (("Before", rule.before), ("After", rule.after)):
+    for head, example in (("Before", before(rule)), ("After", after(rule))):
         lines += [f"{head}:", "", "```json", json.dumps(example, indent=2), "```", ""]
     return "\n".join(lines)
 

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core.config.entry_fields import OF_DOCUMENTS  # noqa: E402
 from irsa_cli.core.config.service_accounts import CONTRADICTING, OF_A_NEW_ROLE  # noqa: E402
-from irsa_cli.core.policies import wellknown  # noqa: E402 - the package may not be installed
+from irsa_cli.core.policies import wellknown, wellknown_uses  # noqa: E402 - it may not be installed
 from irsa_cli.core.policies.operators import COMPARISONS  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "irsa-v1.schema.json"
@@ -268,7 +268,7 @@ def policies() -> Schema:
 def well_known(name: str) -> Schema:
     """A policy of the catalogue: on or off, or its parameters."""
     policy = wellknown.get(name)
-    needed = [item for item in policy.required if item not in wellknown.FILLED]
+    needed = [item for item in policy.required if item not in wellknown_uses.FILLED]
     parameters = {}
     for item in policy.parameters.values():
         one = text(item.pattern)

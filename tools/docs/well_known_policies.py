@@ -13,8 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.policies import wellknown  # noqa: E402 - the package may not be installed
-from irsa_cli.core.policies.wellknown import Parameter, WellKnown, WellKnownPolicy  # noqa: E402
+from irsa_cli.core.policies import wellknown, wellknown_uses  # noqa: E402 - it may not be installed
+from irsa_cli.core.policies.policy import WellKnown  # noqa: E402
+from irsa_cli.core.policies.wellknown import Parameter, WellKnownPolicy  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "well-known-policies.md"
 HEAD = """\
@@ -81,7 +82,7 @@ def _document(policy: WellKnownPolicy) -> Iterator[str]:
 
 
 def _resolved(policy: WellKnownPolicy) -> wellknown.Resolved:
-    return wellknown.sketch(WellKnown(policy.name), "aws")
+    return wellknown_uses.sketch(WellKnown(policy.name), "aws")
 
 
 def main(arguments: list[str]) -> int:

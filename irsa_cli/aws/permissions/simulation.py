@@ -21,7 +21,7 @@ import botocore.session
 from irsa_cli.aws.errors import pages
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.names import near
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

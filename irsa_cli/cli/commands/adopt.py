@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.output.of_results import facts_of, name_of, of_result
 from irsa_cli.cli.output.plan_text import plan_lines
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 @click.command("adopt", cls=HelpedCommand)
-@selecting.name_argument()
+@common.name_argument()
 @switch("--all", "everything", help="Adopt all unmanaged roles, in -n or in all namespaces.")
-@selecting.all_namespaces_option("Adopt all unmanaged roles in all namespaces.")
+@common.all_namespaces_option("Adopt all unmanaged roles in all namespaces.")
 @once("--role-name", type=ROLE_NAME, help="Adopt this role for NAME, even if NAME has no annotation.")
-@selecting.ignore_maker_option
-@selecting.namespace_option(
+@common.ignore_maker_option
+@common.namespace_option(
     "Namespace of NAME, or of --all. [default: 'default', or all with --all]", default=None
 )
 @common.cluster_options
@@ -58,14 +58,14 @@ def command(**options: Any) -> int:
 
     speaking = Speaking.take(options)
     settings, detailed = common.take_settings(options, speaking.progress)
-    selecting.check_many(options)
+    common.check_many(options)
     name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
         raise click.UsageError("give the NAME of a ServiceAccount, or -A for all")
     if options["role_name"] and everything:
         raise click.UsageError("--role-name and --all contradict each other")
     if not options["role_name"]:
-        selecting.check_reachable(options)
+        common.check_reachable(options)
     namespace = options["namespace"] or ("" if everything else "default")
     target = targets.take_target(options, by_profile=True)
     request = Request(target, namespace, name, options["role_name"] or "", options["ignore_maker"])

@@ -11,7 +11,7 @@ from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, wrong_usage
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.values import names
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
 
 @click.command("associate-oidc", cls=HelpedCommand)

@@ -15,9 +15,9 @@ from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import wrong_usage
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.output.text import show_found
-from irsa_cli.cli.terminal.wording import say
+from irsa_cli.cli.terminal.screen import say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.values.slips import did_you_mean
+from irsa_cli.core.values.names import did_you_mean
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
 

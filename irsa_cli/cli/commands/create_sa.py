@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, roles, selecting, targets
+from irsa_cli.cli.options import common, roles, targets
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     POLICY_ARN,
@@ -23,14 +23,15 @@ from irsa_cli.cli.options.types import (
     wrong_usage,
 )
 from irsa_cli.core.values import names
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
 if TYPE_CHECKING:
+    from irsa_cli.core.policies.policy import WellKnown
     from irsa_cli.usecases.write.create_sa import Request
 
 
 @click.command("create-sa", cls=HelpedCommand)
-@selecting.binding_options
+@common.binding_options
 @common.cluster_options
 @targets.role_account_options
 @targets.target_role_options
@@ -111,9 +112,17 @@ def command(**options: Any) -> int:
     return run_writing(options, "create-sa", _request, create_sa)
 
 
+def _well_known(texts: Sequence[str]) -> tuple[WellKnown, ...]:
+    if not texts:
+        return ()
+    from irsa_cli.core.policies import wellknown_uses
+
+    with wrong_usage("--well-known-policy"):
+        return wellknown_uses.read_uses(texts)
+
+
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.core.binding.spec import BindingSpec, Options
-    from irsa_cli.core.policies import wellknown
     from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)
@@ -121,8 +130,7 @@ def _request(options: dict[str, Any]) -> Request:
     same: dict[str, Any] = {name: options[name] or "" for name in _TEXTS}
     same |= {name: options[name] for name in _SAME}
     name = options.pop("name")
-    with wrong_usage("--well-known-policy"):
-        well_known = wellknown.read_uses(options["well_known_policy"])
+    well_known = _well_known(options["well_known_policy"])
     with wrong_usage():
         spec = BindingSpec(
             name=name,
@@ -204,7 +212,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
         for option in filter(options.get, _OF_THE_SERVICE_ACCOUNT):
             raise click.UsageError(f"{_flag(option)} needs the ServiceAccount: not with --role-only")
     else:
-        selecting.check_reachable(options)
+        common.check_reachable(options)
 
 
 def _check_policies(options: dict[str, Any]) -> None:

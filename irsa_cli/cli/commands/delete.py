@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, files, selecting
+from irsa_cli.cli.options import common, files
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.plan_text import demand_yes
 from irsa_cli.cli.output.screens.applied import finish_applied
@@ -22,7 +22,7 @@ from irsa_cli.cli.session import plan_saver
 @files.place_options
 @common.kube_options
 @switch("--force", help="Delete roles even if they may be in use.")
-@selecting.ignore_maker_option
+@common.ignore_maker_option
 @common.writing_options
 def command(**options: Any) -> int:
     """Delete the ServiceAccounts and roles in files.

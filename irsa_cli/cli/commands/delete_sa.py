@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
 from irsa_cli.cli.session import run_writing
 
 
 @click.command("delete-sa", cls=HelpedCommand)
-@selecting.binding_options
+@common.binding_options
 @targets.reach_options
 @once(
     "--role-name", type=ROLE_NAME, help="Name of the role, if it is not irsa's name and no annotation has it."
@@ -22,7 +22,7 @@ from irsa_cli.cli.session import run_writing
 @switch("--keep-role", help="Keep the role and its policies.")
 @switch("--role-only", help="Delete a role created with create-sa --role-only.")
 @switch("--force", help="Delete the role even if it may be in use.")
-@selecting.ignore_maker_option
+@common.ignore_maker_option
 @switch("--ignore-not-found", help="Exit 0 if there is nothing to delete.")
 @common.writing_options
 def command(**options: Any) -> int:
@@ -50,7 +50,7 @@ def command(**options: Any) -> int:
                 "--role-only contradicts --keep-sa and --keep-role: it deletes the role only"
             )
         if not options["role_only"]:
-            selecting.check_reachable(options)
+            common.check_reachable(options)
         same = ("namespace", "name", "keep_role", "role_only", "force", "ignore_not_found", "ignore_maker")
         return Request(
             target=targets.take_target(options, by_profile=True),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import page_of_reading
@@ -18,8 +18,8 @@ from irsa_cli.core.values.shown import visible
 
 
 @click.command("describe-sa", cls=HelpedCommand)
-@selecting.name_argument(required=True)
-@selecting.namespace_option("Namespace of NAME. [default: default]")
+@common.name_argument(required=True)
+@common.namespace_option("Namespace of NAME. [default: default]")
 @targets.reach_options
 @switch("--policies", "documents", help="Include all policy documents (the same as -o wide).")
 @targets.readers_option("Also read another account's IAM by this role (repeat).")
@@ -46,7 +46,7 @@ def command(**options: Any) -> int:
 
     options["documents"] = options["documents"] or options["output"] == "wide"
     speaking = Speaking.take(options)
-    selecting.check_reachable(options)
+    common.check_reachable(options)
     allow = Allowance(partial=options.pop("allow_partial"))
     request = Request(targets.take_target(options), **options)
     described = run_reading(lambda progress: Described(describe(request, progress.wire)), speaking, Described)

@@ -10,7 +10,7 @@ import click
 
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import Checked, Duration, explained, once, once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.text import page_of_reading, show_found
@@ -36,10 +36,10 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("doctor", cls=HelpedCommand)
-@selecting.name_argument(kind=AccountOrUser())
-@selecting.namespace_option("Namespace to check. [default: all, or 'default' with NAME]", default=None)
-@selecting.all_namespaces_option("Check all namespaces (the default without NAME).")
-@selecting.selector_option
+@common.name_argument(kind=AccountOrUser())
+@common.namespace_option("Namespace to check. [default: all, or 'default' with NAME]", default=None)
+@common.all_namespaces_option("Check all namespaces (the default without NAME).")
+@common.selector_option
 @targets.reach_options
 @targets.readers_option("Also read another account's IAM and CloudTrail by this role (repeat).")
 @once_filled("--explain", metavar="ID", help="Explain a cause, without any call; 'all' lists them.")
@@ -76,8 +76,8 @@ def command(**options: Any) -> int:
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, form_of(speaking.output, "json", "yaml", "name"))
-    selecting.check_reachable(options)
-    selecting.check_many(options)
+    common.check_reachable(options)
+    common.check_many(options)
     if options["everywhere"] and options["name"]:
         raise click.UsageError("NAME and --all-namespaces contradict each other")
     kind, name = _what(options["name"] or "")

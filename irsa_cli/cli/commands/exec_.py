@@ -11,7 +11,7 @@ from irsa_cli.cli.commands.identity import account_of, settled, speaking_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.types import many
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.terminal.wording import say
+from irsa_cli.cli.terminal.screen import say
 from irsa_cli.core.objects.environment import kept_back, replaces_the_identity
 from irsa_cli.usecases.exec.child import NotStarted
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits, common, selecting, targets
+from irsa_cli.cli.options import audits, common, targets
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.screens.get_sa import reason_of, steps, table
 from irsa_cli.cli.output.speaking import Speaking, deliver
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 @click.command("get-sa", cls=HelpedCommand)
-@selecting.name_argument()
-@selecting.namespace_option("Namespace to list. [default: all, or 'default' with NAME]", default=None)
-@selecting.all_namespaces_option("List all namespaces (the default without NAME).")
-@selecting.selector_option
+@common.name_argument()
+@common.namespace_option("Namespace to list. [default: all, or 'default' with NAME]", default=None)
+@common.all_namespaces_option("List all namespaces (the default without NAME).")
+@common.selector_option
 @common.cluster_options
 @targets.role_account_options
 @common.kube_options
@@ -68,8 +68,8 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.show.get_sa import Request
 
     name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
-    selecting.check_many(options)
-    selecting.check_reachable(options)
+    common.check_many(options)
+    common.check_reachable(options)
     if name and not everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options["all_paths"], options["selector"] or "")

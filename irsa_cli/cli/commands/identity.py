@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import group, switch
 from irsa_cli.cli.output.forms import DOCUMENTS
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import messages, show_document
 from irsa_cli.cli.session import breaking_off
-from irsa_cli.cli.terminal.wording import put
-from irsa_cli.core.results.envelope import DocumentKind, exit_code_of, failed
+from irsa_cli.cli.terminal.screen import put
+from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.errors import IrsaError, Refused, exit_code_of
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 T = TypeVar("T")
 
-who_options = group(selecting.binding_options, common.cluster_options, common.kube_options)
+who_options = group(common.binding_options, common.cluster_options, common.kube_options)
 speaking_options = group(switch("-q", "--quiet", help="Print errors only."), common.calls_option)
 """The options for messages on standard error."""
 

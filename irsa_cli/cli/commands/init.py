@@ -9,19 +9,19 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import once_filled, switch
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.text import failure_lines
 from irsa_cli.cli.session import run_reading
-from irsa_cli.cli.terminal.wording import put, say
+from irsa_cli.cli.terminal.screen import put, say
 from irsa_cli.core.inventory.list_document import BindingList
 
 
 @click.command("init", cls=HelpedCommand)
-@selecting.namespace_option("Namespace. [default: all]", default=None)
-@selecting.all_namespaces_option("All namespaces; the default.")
-@selecting.selector_option
+@common.namespace_option("Namespace. [default: all]", default=None)
+@common.all_namespaces_option("All namespaces; the default.")
+@common.selector_option
 @once_filled("--out", metavar="FILE", help="Write this new file. [default: standard output]")
 @common.cluster_options
 @targets.role_account_options
@@ -45,8 +45,8 @@ def command(**options: Any) -> int:
     from irsa_cli.usecases.show.get_sa import Request, file_of
 
     speaking, out = Speaking.take({**options, "output": "text"}), options["out"]
-    selecting.check_many(options)
-    selecting.check_reachable(options)
+    common.check_many(options)
+    common.check_reachable(options)
     if out and Path(out).exists():
         raise click.BadParameter(f"{out} exists, and is not overwritten", param_hint="--out")
     scope = BindingsScope(options["namespace"] or "", "", options["all_paths"], options["selector"] or "")

@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import Checked, completed, once, switch
 from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
@@ -29,7 +29,7 @@ WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
     shell_complete=completed("accounts"),
 )
 @once("--to", type=click.Choice([*WAYS]), required=True, help="The way that new pods get the role.")
-@selecting.namespace_option("Namespace of the ServiceAccounts. [default: default]")
+@common.namespace_option("Namespace of the ServiceAccounts. [default: default]")
 @switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
 @switch("--finish", help="Remove the old way, if no running pod uses it.")
 @switch("--include-managed", "others", help="With --finish: also remove what irsa did not create.")
@@ -68,7 +68,7 @@ def command(**options: Any) -> int:
 
 
 def _check(options: dict[str, Any]) -> None:
-    selecting.check_reachable(options)
+    common.check_reachable(options)
     if options["others"] and not options["finish"]:
         raise click.UsageError("--include-managed needs --finish")
     if options["to"] == "irsa" and options["restart"] and not options["finish"]:

@@ -12,8 +12,9 @@ from irsa_cli.cli.help.helping import HelpedGroup
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import Checked, completed, many_filled, once, wrong_usage
 from irsa_cli.cli.output.text import show_document
-from irsa_cli.core.policies import wellknown
-from irsa_cli.core.policies.wellknown import Resolved, WellKnown, WellKnownPolicy
+from irsa_cli.core.policies import wellknown, wellknown_uses
+from irsa_cli.core.policies.policy import WellKnown
+from irsa_cli.core.policies.wellknown import Resolved, WellKnownPolicy
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.values.names import account_json
 
@@ -64,8 +65,8 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
     """
     with wrong_usage():
         policy = wellknown.get(name)
-        use = WellKnown(name, wellknown.read_parameters(parameters))
-        found = wellknown.sketch(use, partition)
+        use = WellKnown(name, wellknown_uses.read_parameters(parameters))
+        found = wellknown_uses.sketch(use, partition)
     if output == "text":
         for line in _lines(policy, found):
             click.echo(line)

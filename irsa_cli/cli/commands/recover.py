@@ -20,18 +20,17 @@ from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
 from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.forms import REPORTS
 from irsa_cli.cli.output.of_results import name_of, of_result
-from irsa_cli.cli.output.reports.files import FILES
 from irsa_cli.cli.output.reports.model import PipelineReport
 from irsa_cli.cli.output.screens.applied import of_applied
 from irsa_cli.cli.output.screens.recovered import found_page, intended_lines, recoveries_page, stories_page
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.speaking import FILES, Speaking, deliver
 from irsa_cli.cli.output.text import Message, Page, page_of
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.leftovers import Found, Recoveries
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.names import MINIMUM_AGE
 from irsa_cli.core.values.shown import visible
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.recovery.history import unfinished_of

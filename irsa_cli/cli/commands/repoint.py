@@ -12,14 +12,14 @@ import click
 
 from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import Age, completed, once, once_filled, switch
 from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.output.text import Message, Part
 from irsa_cli.cli.session import plan_saver
-from irsa_cli.cli.terminal.wording import put
+from irsa_cli.cli.terminal.screen import put
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
@@ -45,7 +45,7 @@ PHASES = ("add", "verify", "retire", "status")
 @switch("--retire", help="Remove the statements of OLD that are not used any more.")
 @switch("--status", help="Show which roles trust which cluster; the default.")
 @once_filled("--role-path", metavar="PATH", default="/", help="Only roles under this path. [default: /]")
-@selecting.namespace_option("Only roles for ServiceAccounts of this namespace.", default=None)
+@common.namespace_option("Only roles for ServiceAccounts of this namespace.", default=None)
 @switch("--include-managed", "others", help="Also change roles that another tool manages.")
 @once(
     "--unused-for", type=Age(), default=30 * 86400.0, help="Time without use before --retire. [default: 30d]"
@@ -121,7 +121,7 @@ def _name_cluster(options: dict[str, Any]) -> None:
     options["issuer_url" if new.startswith("https://") else "cluster"] = new
     if new.startswith("https://"):
         options["cluster"] = None
-    selecting.check_reachable(options)
+    common.check_reachable(options)
 
 
 def _facts(done: AppliedList) -> Iterator[tuple[str, Result, dict[str, Any]]]:

@@ -12,7 +12,7 @@ from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import switch, wrong_usage
 from irsa_cli.cli.output.screens.applied import finish_applied
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.terminal.wording import say
+from irsa_cli.cli.terminal.screen import say
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan

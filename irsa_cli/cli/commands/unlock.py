@@ -11,7 +11,7 @@ import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import filled, switch
 from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.speaking import Speaking, deliver
@@ -52,7 +52,7 @@ def command(**options: Any) -> int:
     if dry_run and not holder:
         raise click.UsageError("--dry-run needs a HOLDER")
     progress = speaking.progress
-    selecting.check_reachable(options)
+    common.check_reachable(options)
     asks = not options["yes"] and confirming.can_ask()
 
     def approve(locks: Sequence[SeenLock]) -> bool:

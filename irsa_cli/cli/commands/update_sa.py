@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, roles, selecting, targets
+from irsa_cli.cli.options import common, roles, targets
 from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
 from irsa_cli.cli.session import run_writing
 from irsa_cli.core.binding.update_request import Update
@@ -17,7 +17,7 @@ from irsa_cli.core.values import names
 
 
 @click.command("update-sa", cls=HelpedCommand)
-@selecting.binding_options
+@common.binding_options
 @common.cluster_options
 @targets.role_account_options
 @targets.target_role_options
@@ -81,7 +81,7 @@ def command(**options: Any) -> int:
     from irsa_cli.usecases.write.update_sa import Request, update_sa
 
     def request(options: dict[str, Any]) -> Request:
-        selecting.check_reachable(options)
+        common.check_reachable(options)
         target = targets.take_target(options, by_profile=True)
         with wrong_usage():
             update = _update(options)

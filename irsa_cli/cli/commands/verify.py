@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, selecting, targets
+from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import (
     AUDIENCE,
     ROLE_ARN,
@@ -36,11 +36,11 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", *JUNIT)
 
 
 @click.command("verify", cls=HelpedCommand)
-@selecting.name_argument()
+@common.name_argument()
 @switch("--all", "everything", help="Verify all ServiceAccounts with a role, in -n or in all namespaces.")
-@selecting.all_namespaces_option("Verify all ServiceAccounts with a role in all namespaces.")
-@selecting.selector_option
-@selecting.namespace_option(
+@common.all_namespaces_option("Verify all ServiceAccounts with a role in all namespaces.")
+@common.selector_option
+@common.namespace_option(
     "Namespace of NAME, --all or -l. [default: 'default', or all with --all or -l]", default=None
 )
 @targets.reach_options
@@ -95,7 +95,7 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.verification.verify import Request, Wanted
 
-    selecting.check_many(options)
+    common.check_many(options)
     many = bool(options["everything"] or options["everywhere"] or options["selector"])
     if bool(options["name"]) == many:
         raise click.UsageError("give the NAME of a ServiceAccount, or -A for all")
@@ -103,7 +103,7 @@ def _request(options: dict[str, Any]) -> Request:
         raise click.UsageError("--pod needs the NAME of one ServiceAccount")
     if options["resource"] and not options["action"]:
         raise click.UsageError("--resource needs --action")
-    selecting.check_reachable(options)
+    common.check_reachable(options)
     with wrong_usage():
         wanted = Wanted.of(
             audience=options["audience"] or "",

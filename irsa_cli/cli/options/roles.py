@@ -13,7 +13,6 @@ from irsa_cli.cli.options import types
 from irsa_cli.cli.options.common import listed
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.texts import read_text
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.boundaries import BoundaryRules
@@ -106,6 +105,7 @@ def inline_policies(files: tuple[str, ...], flag: str = "--inline-policy") -> di
         return {}
     from irsa_cli.core.config.policies import read_policy
     from irsa_cli.core.policies import policy
+    from irsa_cli.usecases.texts import read_text
 
     found: dict[str, Document] = {}
     for file in files:

@@ -11,8 +11,7 @@ import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import types
-from irsa_cli.cli.terminal.screen import is_terminal
-from irsa_cli.cli.terminal.wording import say
+from irsa_cli.cli.terminal.screen import is_terminal, say
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target

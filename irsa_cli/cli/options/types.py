@@ -219,7 +219,7 @@ def _names(kind: str, context: click.Context) -> Sequence[str]:
     if kind.endswith("policies"):
         from irsa_cli.core.policies import wellknown
 
-        return wellknown.AWS_MANAGED.split() if kind == "managed policies" else wellknown.names()
+        return AWS_MANAGED.split() if kind == "managed policies" else wellknown.names()
     from irsa_cli.usecases.local import known_names
 
     state = state_dir(context.params.get("state_dir") or os.environ.get("IRSA_STATE_DIR"))
@@ -284,3 +284,16 @@ def _option(row: str | Mapping[str, Any], words: Mapping[str, str]) -> Decorator
         more["shell_complete"] = completed(more.pop("completes"))
     decorator: Decorator = _KINDS[kind](*flags.split(), **more)
     return decorator
+
+
+AWS_MANAGED = (
+    "AmazonDynamoDBFullAccess AmazonDynamoDBReadOnlyAccess AmazonEC2ContainerRegistryReadOnly"
+    " AmazonEC2ReadOnlyAccess AmazonKinesisFullAccess"
+    " AmazonKinesisReadOnlyAccess AmazonRDSReadOnlyAccess AmazonRoute53FullAccess"
+    " AmazonRoute53ReadOnlyAccess AmazonS3FullAccess AmazonS3ReadOnlyAccess AmazonSESFullAccess"
+    " AmazonSNSFullAccess AmazonSNSReadOnlyAccess AmazonSQSFullAccess AmazonSQSReadOnlyAccess"
+    " AmazonSSMReadOnlyAccess CloudWatchAgentServerPolicy CloudWatchLogsFullAccess"
+    " CloudWatchReadOnlyAccess ReadOnlyAccess SecretsManagerReadWrite"
+    " service-role/AmazonEBSCSIDriverPolicy service-role/AmazonEFSCSIDriverPolicy"
+)
+"""Managed policies of AWS that workloads often have, for completion; others are found by name as well."""

@@ -11,9 +11,8 @@ from itertools import takewhile
 import click
 
 from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.reports.files import FILES, ReportFiles
 from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank
-from irsa_cli.cli.output.speaking import in_form, tell, write_files
+from irsa_cli.cli.output.speaking import FILES, ReportFiles, in_form, tell, write_files
 from irsa_cli.cli.output.text import show_document
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.trust.rules.rule import FilePlace

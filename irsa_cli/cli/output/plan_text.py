@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.terminal.progress import KIND_WIDTH, Progress
-from irsa_cli.cli.terminal.wording import mark
+from irsa_cli.cli.terminal.screen import mark
 from irsa_cli.core.plan.changes import Change, not_again
 from irsa_cli.core.plan.states import TagsState
 from irsa_cli.core.plan.traits import Proof

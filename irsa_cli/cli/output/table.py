@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import click
 
-from irsa_cli.cli.terminal.screen import columns
-from irsa_cli.cli.terminal.wording import put
+from irsa_cli.cli.terminal.screen import columns, put
 from irsa_cli.core.values.shown import visible
 
 GAP = 3

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from irsa_cli.cli.help.helping import command_of
 from irsa_cli.cli.output.forms import REPORTS, names
 from irsa_cli.cli.output.plan_text import plan_lines
-from irsa_cli.cli.terminal.screen import is_unicode
-from irsa_cli.cli.terminal.wording import put
-from irsa_cli.core.results.envelope import Envelope
+from irsa_cli.cli.terminal.screen import is_unicode, put
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.values.shown import json_text, plural, redacted, visible, yaml_text
+from irsa_cli.core.values.shown import plural, redacted, visible
+
+if TYPE_CHECKING:
+    from irsa_cli.core.results.envelope import Envelope
 
 
 class Message(str):
@@ -266,3 +268,16 @@ def _aftermath(result: Result) -> Iterator[str]:
         if any(change.after is None for change in undone):
             back = "Everything was rolled back: irsa restored what it had deleted or detached"
         yield f"{back if undone else 'Nothing was changed'} (exit {code})."
+
+
+def json_text(document: Any) -> str:
+    """A document as JSON in which no text is a command to a CI system; what it means is the same."""
+    return _HASHES.sub(r"\\u0023", json.dumps(document, indent=2))
+
+
+def yaml_text(text: str) -> str:
+    """The same for a document in YAML whose texts with `##` are in double quotes."""
+    return _HASHES.sub(r"\\x23", text)
+
+
+_HASHES = re.compile("#(?=#)")

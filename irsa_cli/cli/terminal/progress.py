@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.terminal.screen import columns, fitted, is_live, plain, wrapped
-from irsa_cli.cli.terminal.wording import mark, put, ready
-from irsa_cli.core.values.doing import Doing, heard_by
+from irsa_cli.cli.terminal.screen import columns, fitted, is_live, mark, plain, put, ready, wrapped
 from irsa_cli.core.values.errors import BrokenOff, IrsaError
+from irsa_cli.core.values.patience import Doing, heard_by
 from irsa_cli.core.values.shown import redacted, visible, without_secrets
 
 if TYPE_CHECKING:

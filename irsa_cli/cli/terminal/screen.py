@@ -1,14 +1,17 @@
-"""Output streams: characters, colours, columns, and changing lines."""
+"""Output streams: characters, colours, columns, changing lines; lines, marks and ages for people on both."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
 import click
+
+from irsa_cli.core.values.shown import visible
 
 _STYLES = {"✓": "green", "=": "green", "✗": "red", "x": "red", "+": "green", "~": "yellow", "-": "yellow"}
 """The colour of the sign that a line begins with, in both alphabets."""
@@ -151,3 +154,41 @@ def showing(code: int, *, only_shows: bool = False) -> Iterator[None]:
         yield
     except OSError as error:
         raise Unshown(1 if only_shows else code) from error
+
+
+_MARKS = {"create": "+", "update": "~", "delete": "-", "ok": "✓", "failed": "✗", "waiting": "…"}
+
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+_PLAIN = {**_MARKS, "ok": "=", "failed": "x", "waiting": "..."}
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print a text as one line: control characters in it are shown as their code points."""
+    put(visible(line), err=err)
+
+
+def put(line: str, *, err: bool = False) -> None:
+    """Print a line whose parts are already safe to show, wrapped and coloured as the stream allows."""
+    stream = sys.stderr if err else sys.stdout
+    click.echo(ready(line, stream), err=err, color=has_colour(stream))
+
+
+def ready(line: str, stream: TextIO) -> str:
+    """A line as a stream shows it: in its characters, its colours and its columns."""
+    first, *others = wrapped(plain(line, stream), columns(stream))
+    return "\n".join((painted(first), *others))
+
+
+def mark(what: str) -> str:
+    """The sign before a line; plain ASCII where the stream can't show more."""
+    return (_MARKS if is_unicode(sys.stderr) else _PLAIN)[what]
+
+
+def age(seconds: float) -> str:
+    """A span of time in its largest unit, as kubectl shows ages."""
+    whole = max(0, int(seconds))
+    size, unit = next(((size, unit) for size, unit in _UNITS if whole >= size), _UNITS[-1])
+    return f"{whole // size}{unit}"

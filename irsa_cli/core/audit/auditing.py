@@ -13,13 +13,13 @@ from irsa_cli.core.audit.reach import Reachable, size_of
 from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, by_iam, candidates, less_sure
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.rbac.evaluation import MASTERS
 from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Area, Risk, risk, some
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import plural
 
 _GIVING = ("admitted-not-annotated", "subject-gone", "changed-since-irsa", "unused-role")

@@ -14,21 +14,19 @@ from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import By, Hop, policies_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import allowing, does, name_of, place_of, principals, trusted_providers
+from irsa_cli.core.trust.assuming import SERVICE, actions
 from irsa_cli.core.trust.owned_statements import for_service
-from irsa_cli.core.trust.pod_identity import SERVICE, actions
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, Severity, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
-from irsa_cli.core.values.arn import check_role
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, check_role, issuer_of
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
+from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.shown import plural
 
 Chain = tuple[Hop, ...]

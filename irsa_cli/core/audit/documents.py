@@ -13,9 +13,8 @@ from irsa_cli.core.audit import estate
 from irsa_cli.core.inventory.bindings import BoundRole, policy_details, role_details
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.principals import NOT_GIVEN, RBAC_KEYS, RbacFiles
-from irsa_cli.core.values.arn import check_role
+from irsa_cli.core.values.arn import check_issuer, check_role, issuer_of
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import check_issuer, issuer_of
 from irsa_cli.core.values.shown import plural
 
 T = TypeVar("T")

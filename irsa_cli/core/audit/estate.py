@@ -10,13 +10,13 @@ from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import BoundRole, annotation_of, text_of
-from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import ClusterAccess
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.names import Namespaced
 
 
@@ -36,7 +36,7 @@ class AuditedAccount(Namespaced):
     @classmethod
     def read(cls, body: kinds.Json) -> AuditedAccount:
         """Read Kubernetes' JSON; raise TypeError and similar errors for an invalid object."""
-        found = kinds.service_account(body)
+        found = service_accounts.service_account(body)
         if not all(isinstance(text, str) for text in found.annotations.values()):
             raise TypeError
         audience = Injection.read(found.annotations).audience

@@ -12,17 +12,16 @@ from typing import Any
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, may
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import ANY, Allowed, statements, tests_of_key, trusted_providers
 from irsa_cli.core.policies.web_identity import PresentKey, WebIdentity
-from irsa_cli.core.trust.assuming import ASSUME, said
+from irsa_cli.core.trust.assuming import ASSUME, context_of_service, is_service, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
-from irsa_cli.core.trust.pod_identity import context_of_service, is_service
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.errors import Unreadable
 
 _WILD = ("*", "?")
 

@@ -17,11 +17,11 @@ from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.reach import Can
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
-from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError, Unreadable
 from irsa_cli.core.values.names import account_json
 
 
@@ -218,7 +218,7 @@ def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
 def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
     place = item.place
     return {
-        **item.to_json(),
+        **warning_json(item),
         "fingerprint": fingerprint(item),
         "title": item.rule.title,
         "broken": item.rule.broken,

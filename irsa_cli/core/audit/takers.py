@@ -15,7 +15,6 @@ from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import may
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import Allowed
 from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, AccountTarget, Act, Becoming
@@ -23,6 +22,7 @@ from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP, ACTS, ALSO, HOST_PATH, 
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, Risk, risk, some
+from irsa_cli.core.values.errors import Unreadable
 
 
 def less_sure(item: Risk, conditions: Sequence[str]) -> Risk:

@@ -11,7 +11,6 @@ from typing import Any
 from irsa_cli.core.audit.estate import AuditedAccount, Estate
 from irsa_cli.core.audit.reach import Reachable, SubjectIndex, size_of
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected_together
@@ -19,6 +18,7 @@ from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Rule, some
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.names import subject
 
 

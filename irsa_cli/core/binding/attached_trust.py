@@ -16,7 +16,7 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import makers
 from irsa_cli.core.policies.policy import Document, difference
-from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.restrictions import Restriction, voided
@@ -206,4 +206,4 @@ def service_notes(desired: DesiredState, current: CurrentState) -> list[str]:
 
 def _service_answers(desired: DesiredState, document: Document) -> tuple[Said, ...]:
     tagged = desired.association is None or not desired.association.without_session_tags
-    return pod_identity.said_to_service(document, desired.cluster, desired, tagged=tagged)
+    return assuming.said_to_service(document, desired.cluster, desired, tagged=tagged)

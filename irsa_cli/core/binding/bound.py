@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, is_made
 from irsa_cli.core.binding.spec import ServiceAccountRef
-from irsa_cli.core.marks.lifecycle import written, wrote
+from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
+from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.names import default_role_name, default_role_path
 
 
@@ -176,3 +177,8 @@ class Bound(ServiceAccountRef):
         default = default_role_name(cluster.name, cluster.arn, self.namespace, self.name)
         in_path = named.resource.startswith(f"role{default_role_path(cluster.name)}")
         return named.account if in_path or named.name == default else ""
+
+
+def written(annotations: Mapping[str, str]) -> list[str]:
+    """Those of the webhook's annotations that are as irsa wrote them."""
+    return [key for key in MARKS if wrote(annotations, key)]

@@ -1,20 +1,21 @@
 """The current state of one ServiceAccount and its roles, before a run creates, changes or deletes them.
 
-Pure. It is read in `irsa_cli.usecases.read`; `irsa_cli.core.binding.spec` has the desired state.
+And the changes from it to another state. Pure; permits nothing.
+It is read in `irsa_cli.usecases.read`; `irsa_cli.core.binding.spec` has the desired state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
+from irsa_cli.core.marks.lifecycle import Lifecycle, with_marks, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.chain import FoundConfigMap, FoundTarget
@@ -149,3 +150,41 @@ def check_whole(desired: DesiredState, current: CurrentState) -> None:
         return  # Of another cluster's, nothing is known here.
     if life.account == desired.full_name:
         life.check(desired.role_arn, desired.cluster.options)
+
+
+@dataclass(frozen=True)
+class RoleChanges:
+    """The changes from one role to another: additions first, so that no pod lacks anything in between."""
+
+    gains: tuple[Change, ...] = ()
+    losses: tuple[Change, ...] = ()
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter((*self.gains, *self.losses))
+
+
+def account_changes(
+    target: tuple[str, str],
+    account: CurrentServiceAccount,
+    annotations: Mapping[str, str | None],
+    labels: Mapping[str, str | None],
+) -> list[Change]:
+    """Sets the keys that have another value, removes those whose value is None; empty when all agree.
+
+    Bound to the object that was read, by uid and resourceVersion. The webhook's
+    annotations that irsa writes are marked as irsa's; one that has the desired value keeps its owner.
+    """
+    differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
+    marked = with_marks(differing)
+    annotated = {key: value for key, value in marked.items() if account.annotations.get(key) != value}
+    labelled = {key: value for key, value in labels.items() if account.labels.get(key) != value}
+    if not annotated and not labelled:
+        return []
+    before = states.ServiceAccountState(
+        annotations={key: account.annotations.get(key) for key in annotated},
+        labels={key: account.labels.get(key) for key in labelled},
+        uid=account.uid,
+        resource_version=account.resource_version,
+    )
+    after = states.ServiceAccountState(annotations=annotated, labels=labelled, uid=account.uid)
+    return [Change(Kind.SERVICE_ACCOUNT, target, before, after)]

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 
 LIMIT = 5000
 """Associations in a cluster: https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html"""

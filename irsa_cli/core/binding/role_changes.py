@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from irsa_cli.core.binding.boundaries import BoundaryRequired, BoundaryRules
-from irsa_cli.core.binding.changes import RoleChanges
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole, RoleChanges
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.policies import policy

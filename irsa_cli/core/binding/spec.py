@@ -10,17 +10,15 @@ from typing import Any
 
 from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.plan import states
-from irsa_cli.core.policies import policy, wellknown
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document, WellKnown
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
-from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, chain_annotations
 from irsa_cli.core.values import names
-from irsa_cli.core.values.arn import iam_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ class DesiredState(ServiceAccountRef, Options):
         if self.association is None:
             return trust_policy.marked_statement(self.identity)
         tagged = not self.association.without_session_tags
-        return pod_identity.marked_statement(self.cluster, self.namespace, self.name, tagged=tagged)
+        return assuming.marked_statement(self.cluster, self.namespace, self.name, tagged=tagged)
 
     @property
     def role_name(self) -> str:
@@ -227,6 +225,21 @@ _SETTINGS = ("description", "max_session_duration")
 """Settings that every role has by default: no description, and one hour."""
 
 
+def _policies(
+    spec: BindingSpec, cluster: Cluster, inline: Mapping[str, Document]
+) -> tuple[tuple[str, ...], Mapping[str, Document]]:
+    """The role's managed and inline policies with the well-known ones; raises `InvalidInput`."""
+    managed = tuple(dict.fromkeys(spec.policies))
+    if spec.well_known:
+        from irsa_cli.core.policies import wellknown
+
+        scope = wellknown.Scope(cluster.partition, cluster.region, cluster.account, cluster.name)
+        found = wellknown.joined(wellknown.Resolved(managed, inline), spec.well_known, scope)
+        managed, inline = found.policies, found.inline
+    policy.check_limits(managed, inline)
+    return managed, inline
+
+
 def desired_state_of(
     spec: BindingSpec,
     cluster: Cluster,
@@ -240,19 +253,15 @@ def desired_state_of(
     # Whether an existing role may assume the target of its association is up to the role's owner.
     chain = _chain(spec, own_arn) if not (spec.pod_identity and spec.attach_role_arn) else None
     own = {POLICY_NAME: chain.permission} if chain is not None else {}
-    policies = wellknown.joined(
-        Resolved(spec.policies, {**spec.inline, **own}),
-        spec.well_known,
-        Scope(cluster.partition, cluster.region, cluster.account, cluster.name),
-    )
+    policies, inline = _policies(spec, cluster, {**spec.inline, **own})
     desired = DesiredState(
         cluster=cluster,
         namespace=spec.namespace,
         name=spec.name,
         role_arn=spec.attach_role_arn or own_arn,
         audience=spec.audience,
-        policies=policies.policies,
-        inline=policies.inline,
+        policies=policies,
+        inline=inline,
         annotations=annotations_of(spec, spec.attach_role_arn or own_arn),
         labels=spec.labels,
         subject_pattern=spec.subject_pattern,
@@ -355,7 +364,7 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleSta
     if spec.pod_identity:
         kept = document["Statement"] if spec.web_identity else []
         tagged = not spec.disable_session_tags
-        given = pod_identity.statement(cluster, spec.namespace, spec.name, tagged=tagged)
+        given = assuming.statement(cluster, spec.namespace, spec.name, tagged=tagged)
         document = {**document, "Statement": [*kept, given]}
     if not desired.role_only and not trust_policy.admits(plain, desired.identity):
         raise InvalidInput(

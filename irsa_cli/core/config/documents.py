@@ -24,7 +24,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.slips import did_you_mean
+from irsa_cli.core.values.names import did_you_mean
 
 EKSCTL = ("eksctl.io/v1alpha5", "ClusterConfig")
 OWN = ("irsa/v1", "Bindings")

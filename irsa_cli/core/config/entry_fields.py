@@ -16,15 +16,14 @@ from irsa_cli.core.config.policies import note_problems, read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import RULES
-from irsa_cli.core.policies import policy, wellknown
-from irsa_cli.core.policies.conditions import operator_of
-from irsa_cli.core.policies.operators import COMPARISONS
-from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.wellknown import WellKnown
+from irsa_cli.core.policies import policy, wellknown, wellknown_uses
+from irsa_cli.core.policies.operators import COMPARISONS, operator_of
+from irsa_cli.core.policies.policy import Document, WellKnown
 from irsa_cli.core.values import arn, names
+from irsa_cli.core.values.arn import check_issuer
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import check_issuer
-from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
+from irsa_cli.core.values.names import did_you_mean
+from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
 
 ACCESS = text_fields("account", "assumeRole")
 """The account of a cluster, and the role to assume there."""
@@ -273,7 +272,7 @@ class PolicyReader:
                 use = WellKnown(name) if self._reader.boolean(value) else None
             else:
                 use = WellKnown(name, self._parameters(name, value))
-            found.append(self._reader.checked(value, wellknown.check, use))
+            found.append(self._reader.checked(value, wellknown_uses.check, use))
         return tuple(item for item in found if item is not None)
 
     def _parameters(self, name: str, node: Node) -> dict[str, tuple[str, ...]]:

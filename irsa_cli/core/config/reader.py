@@ -12,7 +12,8 @@ from irsa_cli.core.config import nodes
 from irsa_cli.core.plan.rules import RULES
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
-from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder
+from irsa_cli.core.values.names import did_you_mean
+from irsa_cli.core.values.placeholders import UNFILLED, placeholder
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -33,7 +33,6 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import ROLLED, ROLLOUT, owner_of
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.operators import like
@@ -42,8 +41,9 @@ from irsa_cli.core.policies.statements import allowing, tests_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.cluster import Reach
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.names import subject as subject_claim
 from irsa_cli.core.values.shown import shown, unspaced
 

@@ -19,13 +19,12 @@ from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Group, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, whole
 from irsa_cli.core.results.scope import AnswerScope, NotExamined, by_design, not_read, unanswered
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.errors import ExitCode, Unreadable, exit_code_of
 from irsa_cli.core.values.names import Namespaced
 
 OF_CLUSTER = frozenset({"provider-audience"})

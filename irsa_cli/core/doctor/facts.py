@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from irsa_cli.core.doctor.reported import Maker, PodAnswer
-from irsa_cli.core.objects.aws import Association, Role, TrailEvent
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
 from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
@@ -18,7 +19,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import CannotTell, InvalidInput, Unreadable, have
 from irsa_cli.core.values.names import Namespaced
 from irsa_cli.core.values.shown import shown
 

@@ -10,9 +10,9 @@ from enum import Enum
 from typing import TypeVar
 
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.objects.unreadable import CannotTell
+from irsa_cli.core.values.errors import CannotTell
+from irsa_cli.core.values.placeholders import placeholder
 from irsa_cli.core.values.shown import visible
-from irsa_cli.core.values.slips import placeholder
 
 _IRSA_READS = ("audit", "describe-sa", "diff", "doctor", "get-sa", "history", "verify", "who-can")
 _KUBECTL_READS = ("api-resources", "auth", "describe", "events", "explain", "get", "logs", "version")

@@ -15,9 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.objects.kinds import KINDS
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import RefusedPod, workload
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.shown import redacted, visible
 

@@ -12,17 +12,19 @@ from datetime import timedelta
 from itertools import pairwise
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
-from irsa_cli.core.objects.aws import Association, TrailEvent
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.objects.webhooks import Requirement, Webhook, selects
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CONFIG_MAP_ANNOTATION, ProviderState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.trust.chain import KEY, PROFILE
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.errors import CannotTell, have
 from irsa_cli.core.values.names import subject as subject_claim
 
 ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")

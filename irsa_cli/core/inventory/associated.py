@@ -16,12 +16,11 @@ from irsa_cli.core.inventory.bindings import (
 )
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.trust.assuming import lacking
+from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.trust.assuming import lacking, said_to_service
 from irsa_cli.core.trust.evaluation import Answer
-from irsa_cli.core.trust.pod_identity import said_to_service
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Unreadable
 
 
 def associated(

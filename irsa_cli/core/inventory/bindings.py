@@ -20,19 +20,18 @@ from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
+from irsa_cli.core.recovery import leftovers
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.values.arn import Arn, role_arn
+from irsa_cli.core.values.arn import Arn, provider_arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.names import Namespaced, subject
 from irsa_cli.core.values.shown import shown
@@ -323,7 +322,7 @@ def unbound(
     else:
         there = accounts.get(full_name)
         other = annotation_of(there) if there is not None else None
-        why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")
+        why = leftovers.unnamed(full_name, exists=there is not None, other=other or "")
         # Its run was interrupted before the last step, or that step was undone later.
         doubt = "" if life.is_over else f": it was changed later, or run {life.transaction} was interrupted"
         status, reason = BindingStatus.NO_SERVICE_ACCOUNT, why + doubt

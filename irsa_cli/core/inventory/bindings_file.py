@@ -14,16 +14,15 @@ import yaml
 from irsa_cli.core.config.documents import OWN
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.marks.applied import applied_keys, kept_tags
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import chain
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values import names
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import visible
 
 Inline = Mapping[str, Mapping[str, Document] | Unreadable]

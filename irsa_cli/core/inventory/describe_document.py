@@ -19,14 +19,15 @@ from irsa_cli.core.inventory import list_document
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
+from irsa_cli.core.values.errors import CannotTell, Unreadable
 
 
 class Identity(str, Enum):

@@ -9,11 +9,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import AnswerScope, Reading, accounts_asked, by_design, not_read, unanswered
-from irsa_cli.core.results.steps import statement_json
+from irsa_cli.core.results.verification import statement_json
+from irsa_cli.core.values.errors import Unreadable
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def binding_json(item: ListedBinding) -> dict[str, Any]:
         "status": item.status.value,
         "reason": item.reason or None,
         "next": list(item.next_steps),
-        "warnings": [found.to_json() for found in item.wide],
+        "warnings": [warning_json(found) for found in item.wide],
         "trust": [statement_json(verdict) for verdict in item.explanation.verdicts]
         if item.explanation
         else [],

@@ -37,7 +37,7 @@ from irsa_cli.core.rbac.objects import (
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
-from irsa_cli.core.values.slips import placeholder
+from irsa_cli.core.values.placeholders import placeholder
 
 _BUILT_IN = {
     "admin": "AmazonEKSAdminPolicy",

@@ -17,7 +17,7 @@ from irsa_cli.core.lint.found import Gaps, LintedAssociation, LintedTrust, Path,
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import statements
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.values.slips import placeholder
+from irsa_cli.core.values.placeholders import placeholder
 
 PROVIDER_HEAD = "arn:aws:iam::000000000000:oidc-provider/"
 """Prefix of a provider's ARN if only its issuer matters."""

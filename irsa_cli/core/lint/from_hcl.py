@@ -13,7 +13,7 @@ from irsa_cli.core.lint.hcl import Block, Module
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust.rules.rule import FilePlace, Severity
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
 _SIGNS = re.compile(r"AssumeRoleWithWebIdentity|eks[\\.]+amazonaws[\\.]+com/role-arn")
 _MODULE_SIGNS = re.compile(r"oidc|irsa|service_?account|assume_role|trust_policy|pod_identity", re.IGNORECASE)

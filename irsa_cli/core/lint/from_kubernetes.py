@@ -23,13 +23,13 @@ from irsa_cli.core.lint.found import (
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, listed, of_policy
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.rbac.objects import RBAC_GROUP
-from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import KnownCluster
 from irsa_cli.core.trust.rules.rule import NAME_THEM, RULES, Risk
 from irsa_cli.core.values import names
+from irsa_cli.core.values.arn import host_path
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.issuer import host_path
 
 
 def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | LintedAssociation]:
@@ -84,7 +84,7 @@ def _statement(gaps: Gaps, config: Config, item: Binding) -> dict[str, Any]:
     arn = f"arn:aws:eks:{region}:{account}:cluster/{config.cluster or gaps.gap('cluster')}"
     cluster = Cluster(config.cluster, arn, region, "aws", account, "")
     tagged = not item.disable_session_tags
-    return pod_identity.statement(cluster, item.namespace, item.name, tagged=tagged)
+    return assuming.statement(cluster, item.namespace, item.name, tagged=tagged)
 
 
 _ADVICE = "list the ServiceAccounts: remove subjectPattern, and add further ones to subjects"

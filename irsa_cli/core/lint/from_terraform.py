@@ -31,7 +31,7 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
 ACCOUNTS = ("kubernetes_service_account", "kubernetes_service_account_v1")
 ASSOCIATION = "aws_eks_pod_identity_association"

@@ -39,10 +39,9 @@ from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.providers import AccountContext, cluster_providers
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
-from irsa_cli.core.values.arn import check_role
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, check_role
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.values.slips import UNFILLED, placeholder
+from irsa_cli.core.values.placeholders import UNFILLED, placeholder
 
 _LATER = "is known only after deployment"
 _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")

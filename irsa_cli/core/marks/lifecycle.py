@@ -25,7 +25,6 @@ from irsa_cli.core.plan.states import (
     DONE,
     MARKS,
     PENDING,
-    ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
     CommitState,
@@ -160,14 +159,6 @@ def commit_of(tags: Mapping[str, str]) -> CommitState | None:
     return CommitState(tags[COMMIT_TAG]) if tells_itself(tags) else None
 
 
-def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:
-    """Why a ServiceAccount does not use a role created for it; `other` is the role it uses instead."""
-    if not exists:
-        return f"there is no ServiceAccount {full_name}"
-    instead = f"uses {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
-    return f"ServiceAccount {full_name} {instead}"
-
-
 def with_marks(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
     """Annotations that irsa is about to write, with their marks; one that goes takes its mark with it."""
     marks = {MARKS[key]: value for key, value in annotations.items() if key in MARKS}
@@ -177,8 +168,3 @@ def with_marks(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
 def wrote(annotations: Mapping[str, str], key: str) -> bool:
     """Whether one of the webhook's annotations is there, and has the value that irsa wrote."""
     return key in annotations and annotations.get(MARKS[key]) == annotations[key]
-
-
-def written(annotations: Mapping[str, str]) -> list[str]:
-    """Those of the webhook's annotations that are as irsa wrote them."""
-    return [key for key in MARKS if wrote(annotations, key)]

@@ -23,24 +23,24 @@ EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"
 STACK_TAG = "aws:cloudformation:stack-name"
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html"""
 
-_TABLE = json.loads((files(__package__) / "makers.json").read_text(encoding="utf-8"))
+TABLE = json.loads((files(__package__) / "makers.json").read_text(encoding="utf-8"))
 # Terraform leaves no mark of its own on a role. Many of its users do (`default_tags`), by keys such as these.
 _SAYING = {"managedby", "provisionedby", "createdby", "provisioner", "iac", "appkubernetesiomanagedby"}
-SAID: dict[str, str] = {word: tool for tool, words in _TABLE["words"].items() for word in words}
+SAID: dict[str, str] = {word: tool for tool, words in TABLE["words"].items() for word in words}
 _WORDS_OF_THEIR_OWN = ("ack", "cdk", "rosa")
 """Names that are also the beginning of other words: only the whole value counts."""
-_ROLE_TAGS: dict[str, str] = {tag: row["tool"] for row in _TABLE["roleTags"] for tag in row["tags"]}
+_ROLE_TAGS: dict[str, str] = {tag: row["tool"] for row in TABLE["roleTags"] for tag in row["tags"]}
 """Tags (or the beginnings of such, with a last character that is no letter) that a tool puts on its roles."""
-_KEYS: dict[str, str] = {key: row["tool"] for row in _TABLE["objectKeys"] for key in row["keys"]}
+_KEYS: dict[str, str] = {key: row["tool"] for row in TABLE["objectKeys"] for key in row["keys"]}
 """Labels and annotations; one that ends in `/` stands for all with that prefix."""
-_MANAGERS: dict[str, str] = {name: tool for tool, names in _TABLE["managers"].items() for name in names}
+_MANAGERS: dict[str, str] = {name: tool for tool, names in TABLE["managers"].items() for name in names}
 """Writers in managedFields: Terraform's provider with and without server-side apply, controllers, add-ons
 (https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-field-management.html)."""
 
 
 def writes_again(maker: str) -> str:
     """The operation of a tool that overwrites its objects, in words; '' for an unknown tool."""
-    text: str = _TABLE["writesAgain"].get(maker, "")
+    text: str = TABLE["writesAgain"].get(maker, "")
     return text
 
 
@@ -99,25 +99,6 @@ def maker_of_account(
     return next((_MANAGERS[name.lower()] for name in managers if name.lower() in _MANAGERS), UNKNOWN)
 
 
-_UNDOES = "reverts irsa's changes, including these tags"
-
-
-def role_warnings(maker: str) -> Iterator[str]:
-    """The later effects of its maker on a role that irsa has taken over; nothing for an unknown maker."""
-    when = writes_again(maker)
-    if maker in _TABLE["rolesOf"]:
-        yield _TABLE["rolesOf"][maker].format(undoes=_UNDOES)
-    elif when:
-        yield f"{maker} still manages the role: {when} {_UNDOES}"
-
-
-def account_warnings(name: str, maker: str) -> Iterator[str]:
-    """The later effects of its maker on a ServiceAccount, given as `namespace/name`."""
-    when = writes_again(maker)
-    if when:
-        yield (f"ServiceAccount {name} is managed by {maker}: {when} may overwrite irsa's changes")
-
-
 def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
     """The later effects of its maker on a ServiceAccount's annotation, and the source to change to keep it.
 
@@ -133,14 +114,3 @@ def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
         f"ServiceAccount {name} is managed by {maker}: {when} may remove the annotation;"
         f" add to its {where}: {yaml}"
     )
-
-
-def reader_of(key: str) -> str:
-    """The other reader of an annotation, '' if none is known: none is a misspelt annotation of IRSA's.
-
-    irsa's own marks belong to them: they tell, and bind nothing.
-    """
-    readers = _TABLE["readers"]
-    found = readers.get(key) or readers.get(key.partition("/")[0] + "/") or {}
-    by: str = found.get("by", "")
-    return by

@@ -1,1 +1,1 @@
-"""Kubernetes objects as values, unreadable ones, and the identity of pods."""
+"""Kubernetes objects as values, and the identity of pods."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, AssociationState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Unreadable
 
 
 @dataclass(frozen=True)
@@ -129,22 +128,6 @@ class Association:
 
 
 @dataclass(frozen=True)
-class TrailEvent:
-    """An AssumeRoleWithWebIdentity in CloudTrail. `error` is empty on success; `seconds` were requested.
-
-    `own`: by irsa or under `irsa exec`, not by the application. `region` is where STS was called.
-    """
-
-    time: datetime
-    role_arn: str
-    error: str = ""
-    message: str = ""
-    seconds: int | None = None
-    own: bool = False
-    region: str = ""
-
-
-@dataclass(frozen=True)
 class RoleCredentials:
     """Temporary credentials and whose they are; `expires` is in UTC. No secret is shown by repr."""
 
@@ -159,25 +142,7 @@ class RoleCredentials:
 SESSION_PREFIX = "irsa"
 
 
-def session_name(user: str, moment: int) -> str:
-    r"""The session name in CloudTrail: the user and the time, so that no AWS CLI cache is reused.
-
-    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-    """
-    plain = re.sub(r"[^\w+=,.@-]+", "-", user, flags=re.ASCII).strip("-")
-    tail = f"-{moment}"
-    return f"{SESSION_PREFIX}-{plain}"[: 64 - len(tail)].rstrip("-") + tail
-
-
 AGENT = "irsa"
 """The product in the user agent of irsa's calls, before its version."""
 VERIFY_SESSION = f"{SESSION_PREFIX}-verify"
 """The role sessions that irsa opens for looking; CloudTrail shows it."""
-# The second form is that of `session_name`: user and Unix seconds.
-_SESSION = re.compile(rf"{VERIFY_SESSION}|{SESSION_PREFIX}-(.+-)?\d{{10,}}")
-_AGENT = re.compile(rf"(?<![\w/.-]){AGENT}/\d")
-
-
-def is_own(session: str, agent: str) -> bool:
-    """Whether an exchange with this session name and user agent was irsa's, or made under `irsa exec`."""
-    return bool(_SESSION.fullmatch(session) or _AGENT.search(agent))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from irsa_cli.core.plan import states
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
 DEFAULT_SECONDS = 86400
 """How long a pod's token lives when nothing else is said; EKS gives no longer one."""

@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from irsa_cli.core.plan import states
-from irsa_cli.core.values import arn, issuer, names
+from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput, Refused
 
 Rule = Callable[[Any], Any]
@@ -23,7 +23,7 @@ _NAMES: Mapping[Rule, str] = {
     names.cluster: "cluster OtherCluster.name",
     names.region: "region",
     names.profile: "profile role_profile target_profile",
-    issuer.check_issuer: "issuer_url issuers OtherCluster.issuer",
+    arn.check_issuer: "issuer_url issuers OtherCluster.issuer",
     arn.check_account: "account role_account target_account expect_account",
     arn.check_role: "assume_role role_assume_role target_assume_role attach_role_arn",
     arn.check_cluster: "expect_cluster_arn",
@@ -96,15 +96,6 @@ def noted(there: Mapping[str, str], key: str) -> str:
             reason=f"{error}: {flag} would refuse it, so irsa did not write it",
         ) from error
     return text
-
-
-def unreadable(there: Mapping[str, str]) -> list[str]:
-    """Notes on annotations that can't be read."""
-    return [
-        f"the annotation {key} can't be read"
-        for key in states.CHAIN_ANNOTATIONS
-        if there.get(key, "") != noted_or_none(there, key)
-    ]
 
 
 def noted_or_none(there: Mapping[str, str], key: str) -> str:

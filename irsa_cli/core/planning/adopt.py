@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.binding import likely_makers
-from irsa_cli.core.binding.changes import account_changes
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole, account_changes
 from irsa_cli.core.binding.ownership import (
     Belongs,
     belonging,
@@ -20,6 +19,7 @@ from irsa_cli.core.binding.ownership import (
 )
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
+from irsa_cli.core.marks.makers import TABLE, writes_again
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -29,14 +29,15 @@ from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import allowing, name_of, tests_of_key, words_of
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.envelope import Envelope
-from irsa_cli.core.results.result import Result, codes_of, results_envelope, worst
-from irsa_cli.core.trust import owned_statements, pod_identity
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.result_document import codes_of, results_envelope, worst
+from irsa_cli.core.trust import assuming, owned_statements
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
+from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import issuer_of
 from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_path
 from irsa_cli.core.values.shown import listed
 
@@ -83,7 +84,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     others = also_admitted(state.trust, pair.identity(pair.audience))
     if pair.association is not None:
-        others = tuple(who for who in others if not who.startswith(f"Service {pod_identity.SERVICE} "))
+        others = tuple(who for who in others if not who.startswith(f"Service {assuming.SERVICE} "))
     who = belonging(state, pair)
     if who is Belongs.OURS:
         check_over(pair, state)
@@ -107,7 +108,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
             *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
             *([f"the trust policy also trusts: {', '.join(listed(others))}"] if others else []),
-            *makers.account_warnings(pair.full_name, account_maker),
+            *account_warnings(pair.full_name, account_maker),
         ),
         release_commands(pair.cluster, state.tags),
         guess,
@@ -165,7 +166,7 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
 
 def _check_service(pair: Pairing, state: states.RoleState, given: Association) -> tuple[str, ...]:
     """The same of EKS Pod Identity and its association."""
-    said = pod_identity.said_to_service(state.trust, pair.cluster, pair, tagged=not given.without_tags)
+    said = assuming.said_to_service(state.trust, pair.cluster, pair, tagged=not given.without_tags)
     refused = tuple(lacking(said, Answer.NO))
     if refused:
         raise Refused(
@@ -194,7 +195,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
         yield f"the trust policy is unchanged; it has {more} besides the ServiceAccount's"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
-    yield from makers.role_warnings(maker)
+    yield from role_warnings(maker)
     if pair.association is not None:
         yield f"the association {pair.association.id} keeps its roles, session policy and other tags"
     elif not pair.is_annotated:
@@ -305,3 +306,22 @@ def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> 
                 yield f"all but {subject}{where}"
             elif not (own and subject == identity.subject):
                 yield f"{subject}{where}"
+
+
+_UNDOES = "reverts irsa's changes, including these tags"
+
+
+def role_warnings(maker: str) -> Iterator[str]:
+    """The later effects of its maker on a role that irsa has taken over; nothing for an unknown maker."""
+    when = writes_again(maker)
+    if maker in TABLE["rolesOf"]:
+        yield TABLE["rolesOf"][maker].format(undoes=_UNDOES)
+    elif when:
+        yield f"{maker} still manages the role: {when} {_UNDOES}"
+
+
+def account_warnings(name: str, maker: str) -> Iterator[str]:
+    """The later effects of its maker on a ServiceAccount, given as `namespace/name`."""
+    when = writes_again(maker)
+    if when:
+        yield (f"ServiceAccount {name} is managed by {maker}: {when} may overwrite irsa's changes")

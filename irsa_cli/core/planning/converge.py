@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.changes import RoleChanges
 from irsa_cli.core.binding.current import (
     CurrentRole,
     CurrentServiceAccount,
     CurrentState,
+    RoleChanges,
     is_annotated,
     is_made,
     life_of,
@@ -27,12 +27,12 @@ from irsa_cli.core.planning.differences import OVERRIDE, account_of_its_role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import EKSCTL
 from irsa_cli.core.trust import owned_statements, trust_policy
+from irsa_cli.core.trust.assuming import SERVICE, said_to_service
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.owned_statements import for_service
-from irsa_cli.core.trust.pod_identity import SERVICE, said_to_service
 from irsa_cli.core.trust.restrictions import Restriction
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.names import ATTACH_POLICY, TAGS_LIMIT, default_role_path
 
 

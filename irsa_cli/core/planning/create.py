@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.changes import RoleChanges, account_changes
-from irsa_cli.core.binding.current import CurrentState, is_annotated, is_incomplete, is_recorded
+from irsa_cli.core.binding.current import (
+    CurrentState,
+    RoleChanges,
+    account_changes,
+    check_whole,
+    is_annotated,
+    is_incomplete,
+    is_recorded,
+)
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import with_marks
@@ -15,10 +21,10 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.planning import chaining, trust_warnings
-from irsa_cli.core.planning.differences import check, check_preconditions
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.errors import Refused
 
 
 def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | None = None) -> Plan:
@@ -26,10 +32,12 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
 
     Raises `Refused` if something differs or a precondition fails. With `changes`, the role changes.
     """
-    if changes is None:
+    check_preconditions(desired, current)
+    is_new = current.role is None and current.service_account is None and current.association is None
+    if changes is None and not is_new:
+        from irsa_cli.core.planning.differences import check
+
         check(desired, current)
-    else:
-        check_preconditions(desired, current)
     account = _account_changes(desired, current)
     early, last = (account[:-1], account[-1:]) if desired.gated else ([], account)
     if desired.role_only:
@@ -176,6 +184,8 @@ def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change
 def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if desired.role is not None or current.role is None:
         return []
+    from irsa_cli.core.binding import attached_trust
+
     wanted = attached_trust.added(desired, current.role)
     target, after = (desired.role_name, desired.identity.subject), wanted and states.DocumentState(wanted)
     return [Change(Kind.TRUST_STATEMENT, target, None, after)] if after else []
@@ -255,3 +265,58 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
     if desired.chain is not None:
         objects.add((Kind.TARGET_TRUST, desired.chain.key))
     return change.object in objects
+
+
+def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
+    """Raise `Refused` when something that the desired state builds on is not there, or not as it must be."""
+    if desired.uses_web_identity and desired.role_account == desired.cluster.home and not desired.associate:
+        check_provider(desired.cluster, desired.audience, current.provider)
+    if not current.namespace_exists and not desired.create_namespace and not desired.role_only:
+        raise Refused(
+            f"namespace {desired.namespace} does not exist",
+            reason="--no-create-namespace was given",
+            details=(f"namespaces with a similar name: {', '.join(current.similar_namespaces)}",)
+            if current.similar_namespaces
+            else (),
+            next_steps=(f"kubectl create namespace {desired.namespace}",),
+        )
+    if current.support is not None:
+        current.support.check(desired.cluster, desired.namespace, desired.name)
+    chaining.check(desired, current)
+    if desired.role is None and current.role is None and not current.role_unreadable:
+        attach = f"{desired.command('create-sa')} --attach-role-arn"
+        raise Refused(
+            f"role {desired.role_arn} does not exist",
+            reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
+            next_steps=[f"{attach} {arn}  # a role with a similar name" for arn in current.similar_roles]
+            or ("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
+        )
+    if desired.update_trust and current.role_unreadable:
+        raise Refused(
+            f"the trust policy of {desired.role_arn} can't be updated", reason=current.role_unreadable
+        )
+    if desired.role is None and current.role is not None:
+        check_whole(desired, current)
+        from irsa_cli.core.binding import attached_trust
+
+        added = attached_trust.check(desired, current.role)
+        if added is not None:
+            after = trust_policy.with_statement(current.role.state.trust, added)
+            trust_policy.check_size(desired.role_arn, after, current.trust_quota)
+
+
+def check_provider(cluster: Cluster, audience: str, provider: states.ProviderState | None) -> None:
+    """Raise `Refused` when there is no provider of the cluster's that accepts the audience."""
+    associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}{cluster.home_option}"
+    if provider is None:
+        raise Refused(
+            f"no IAM OIDC provider exists for cluster {cluster.name}",
+            reason=f"STS would refuse every token of {cluster.issuer}",
+            next_steps=(associate, "or run this again with --associate-oidc"),
+        )
+    if audience not in provider.audiences:
+        raise Refused(
+            f"the OIDC provider does not accept the audience {audience}",
+            reason=f"it accepts: {', '.join(provider.audiences) or 'none'}",
+            next_steps=(f"{associate} --audience {audience}", "or run this again with --associate-oidc"),
+        )

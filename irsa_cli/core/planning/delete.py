@@ -8,15 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.changes import account_changes
-from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.binding.current import CurrentServiceAccount, account_changes
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.rules import unreadable
+from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
@@ -239,3 +238,12 @@ def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> Curre
 def marks_there(annotations: Mapping[str, str]) -> list[str]:
     """The marks that a ServiceAccount bears, also of annotations that are somebody else's by now."""
     return [mark for mark in MARKS.values() if mark in annotations]
+
+
+def unreadable(there: Mapping[str, str]) -> list[str]:
+    """Notes on annotations that can't be read."""
+    return [
+        f"the annotation {key} can't be read"
+        for key in states.CHAIN_ANNOTATIONS
+        if there.get(key, "") != noted_or_none(there, key)
+    ]

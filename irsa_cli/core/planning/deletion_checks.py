@@ -12,7 +12,6 @@ from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
@@ -20,9 +19,9 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.planning.delete import Deletion, pod_statements, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import owned_statements, trust_policy
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.owned_statements import for_service
-from irsa_cli.core.trust.pod_identity import SERVICE
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed
 
 ROLE_ENV = variable("AWS_ROLE_ARN")

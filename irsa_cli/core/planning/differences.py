@@ -1,4 +1,4 @@
-"""Why a desired state can't be reached: a failed precondition, or something that differs. Pure."""
+"""Why a desired state can't be reached from what is there: something differs. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.current import (
     CurrentRole,
     CurrentServiceAccount,
     CurrentState,
-    check_whole,
     is_annotated,
     life_of,
 )
@@ -20,12 +18,10 @@ from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
-from irsa_cli.core.planning import chaining, update_flags
+from irsa_cli.core.planning import update_flags
 from irsa_cli.core.planning.update_flags import Flags
 from irsa_cli.core.policies import policy
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import iam_arn
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 
 DEFAULT_SESSION = 3600
@@ -61,8 +57,7 @@ class Difference:
 
 
 def check(desired: DesiredState, current: CurrentState) -> None:
-    """Raise `Refused` when something exists and differs, or when a precondition does not hold."""
-    check_preconditions(desired, current)
+    """Raise `Refused` when something exists and differs."""
     differences = list(_differences(desired, current))
     ours = list(_of_bound_role(desired, current))
     if ours and differences:
@@ -78,59 +73,6 @@ def check(desired: DesiredState, current: CurrentState) -> None:
         )
     if differences:
         raise _refusal(desired, current, differences)
-
-
-def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
-    """Raise `Refused` when something that the desired state builds on is not there, or not as it must be."""
-    if desired.uses_web_identity and desired.role_account == desired.cluster.home and not desired.associate:
-        check_provider(desired.cluster, desired.audience, current.provider)
-    if not current.namespace_exists and not desired.create_namespace and not desired.role_only:
-        raise Refused(
-            f"namespace {desired.namespace} does not exist",
-            reason="--no-create-namespace was given",
-            details=(f"namespaces with a similar name: {', '.join(current.similar_namespaces)}",)
-            if current.similar_namespaces
-            else (),
-            next_steps=(f"kubectl create namespace {desired.namespace}",),
-        )
-    if current.support is not None:
-        current.support.check(desired.cluster, desired.namespace, desired.name)
-    chaining.check(desired, current)
-    if desired.role is None and current.role is None and not current.role_unreadable:
-        attach = f"{desired.command('create-sa')} --attach-role-arn"
-        raise Refused(
-            f"role {desired.role_arn} does not exist",
-            reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
-            next_steps=[f"{attach} {arn}  # a role with a similar name" for arn in current.similar_roles]
-            or ("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
-        )
-    if desired.update_trust and current.role_unreadable:
-        raise Refused(
-            f"the trust policy of {desired.role_arn} can't be updated", reason=current.role_unreadable
-        )
-    if desired.role is None and current.role is not None:
-        check_whole(desired, current)
-        added = attached_trust.check(desired, current.role)
-        if added is not None:
-            after = trust_policy.with_statement(current.role.state.trust, added)
-            trust_policy.check_size(desired.role_arn, after, current.trust_quota)
-
-
-def check_provider(cluster: Cluster, audience: str, provider: states.ProviderState | None) -> None:
-    """Raise `Refused` when there is no provider of the cluster's that accepts the audience."""
-    associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}{cluster.home_option}"
-    if provider is None:
-        raise Refused(
-            f"no IAM OIDC provider exists for cluster {cluster.name}",
-            reason=f"STS would refuse every token of {cluster.issuer}",
-            next_steps=(associate, "or run this again with --associate-oidc"),
-        )
-    if audience not in provider.audiences:
-        raise Refused(
-            f"the OIDC provider does not accept the audience {audience}",
-            reason=f"it accepts: {', '.join(provider.audiences) or 'none'}",
-            next_steps=(f"{associate} --audience {audience}", "or run this again with --associate-oidc"),
-        )
 
 
 def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:

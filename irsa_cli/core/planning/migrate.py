@@ -12,18 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from irsa_cli.core.binding.changes import account_changes
+from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.planning.differences import check_provider
+from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust import owned_statements, pod_identity, trust_policy
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.trust import assuming, owned_statements, trust_policy
+from irsa_cli.core.values.errors import Refused, Unreadable
 
 TOKEN_FILE, CREDENTIALS_URI = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 """The variables of each way; of both, SDKs take the token."""
@@ -99,7 +98,7 @@ class CurrentIdentity:
         """Whether new pods can get the role this way: both ends are there."""
         if way is IdentitySource.POD_IDENTITY:
             given = self.association is not None and self.association.role_arn == self.role_arn
-            return given and trust_policy.trusts_service(self._trust, pod_identity.SERVICE)
+            return given and trust_policy.trusts_service(self._trust, assuming.SERVICE)
         identity = self.pair.identity(self.pair.audience)
         return self.pair.is_annotated and trust_policy.admits(self._trust, identity)
 
@@ -137,7 +136,7 @@ def _add_association(ways: CurrentIdentity) -> Plan:
             reason="they do so with the token of IRSA, which pods with Pod Identity do not get",
             next_steps=(f"{pair.command('update-sa')} --remove-target-role",),
         )
-    form = pod_identity.statement if ways.is_own_role else pod_identity.marked_statement
+    form = assuming.statement if ways.is_own_role else assuming.marked_statement
     # The same statement of somebody else is enough, and stays when irsa's goes.
     there_already = ways.in_that_form(marked=False) or ways.in_that_form(marked=True)
     first = [] if there_already else _statement(ways, form(cluster, pair.namespace, pair.name))

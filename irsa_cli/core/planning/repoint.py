@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.binding import likely_makers
-from irsa_cli.core.binding.changes import account_changes
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, account_changes
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -24,8 +23,8 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.owned_statements import sid_for
 from irsa_cli.core.trust.trust_policy import alike, renamed
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, issuer_of
 from irsa_cli.core.values.errors import NotSeenYet, Refused
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
 from irsa_cli.core.values.names import parse_full_name
 
 Name = tuple[str, str]

@@ -26,10 +26,9 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import principals, statements, trusted_providers
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import chain_of_policies
-from irsa_cli.core.values.arn import Arn, check_cluster
+from irsa_cli.core.values.arn import Arn, check_cluster, issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Refused
-from irsa_cli.core.values.issuer import issuer_of
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
 

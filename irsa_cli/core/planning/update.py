@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.changes import RoleChanges, account_changes
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole, RoleChanges, account_changes
 from irsa_cli.core.binding.role_changes import role_changes
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan import states
@@ -31,8 +30,8 @@ from irsa_cli.core.trust.owned_statements import audience_replacement
 from irsa_cli.core.trust.rules.judge import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.trust_policy import with_replaced
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.names import TAGS_LIMIT
 
 

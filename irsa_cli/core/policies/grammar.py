@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.policies.conditions import operator_of
-from irsa_cli.core.policies.operators import COMPARISONS
+from irsa_cli.core.policies.operators import COMPARISONS, operator_of
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.slips import UNFILLED, did_you_mean, placeholder_in_policy
+from irsa_cli.core.values.names import did_you_mean
+from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
 
 Way = tuple[str | int, ...]
 """The keys and numbers that lead to a part of a document."""

@@ -1,11 +1,13 @@
-"""IAM policy documents as values: parsing with exact errors, sizes, comparison."""
+"""IAM policy documents as values: parsing with exact errors, sizes, comparison; wishes for known policies."""
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+from irsa_cli.core.values.errors import InvalidInput
 
 Document = dict[str, Any]
 
@@ -37,6 +39,20 @@ def size(document: Mapping[str, Any]) -> int:
     return sum(not character.isspace() for character in dump(document))
 
 
+def check_limits(managed: Collection[str], inline: Mapping[str, Document]) -> None:
+    """Raise `InvalidInput` when IAM has no room for a role's policies."""
+    if len(managed) > MANAGED_LIMIT:
+        raise InvalidInput(
+            f"{len(managed)} managed policies are too many", reason=f"IAM takes {MANAGED_LIMIT} per role"
+        )
+    characters = sum(map(size, inline.values()))
+    if characters > INLINE_LIMIT:
+        raise InvalidInput(
+            f"the inline policies have {characters} characters ({', '.join(inline)})",
+            reason=f"IAM takes {INLINE_LIMIT} per role in total",
+        )
+
+
 def normalized(value: Any, *, _key: str = "") -> Any:
     """The document without differences that IAM ignores: order, and lists of one."""
     if isinstance(value, dict):
@@ -57,5 +73,19 @@ def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
     """Two documents as a textual difference with three lines of context, without the names of files."""
+    import difflib
+
     one, other = (json.dumps(item, indent=2).splitlines() if item else [] for item in (old, new))
     return list(difflib.unified_diff(one, other, lineterm=""))[2:]
+
+
+Values = Mapping[str, tuple[str, ...]]
+"""The values of parameters by their names."""
+
+
+@dataclass(frozen=True)
+class WellKnown:
+    """A policy of the catalogue and the parameters that somebody wants it with."""
+
+    name: str
+    parameters: Values = field(default_factory=dict)

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from irsa_cli.core.policies.conditions import Operator, operator_of
-from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.operators import Operator, like, operator_of
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.web_identity import ACTION
 

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import Literal
 
-from irsa_cli.core.values.issuer import host_path
+from irsa_cli.core.values.arn import host_path
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
 

@@ -1,6 +1,6 @@
 """Well-known policies: the permissions of common controllers, from files in `data/`.
 
-A command line names them as `NAME` or `NAME:PARAMETER=VALUE,VALUE`.
+What a user wants of them is read and checked in `wellknown_uses`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.policy import Document, Values, WellKnown
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.slips import did_you_mean
+from irsa_cli.core.values.names import did_you_mean
 
 EKSCTL = (
     "imageBuilder",
@@ -29,32 +28,6 @@ EKSCTL = (
     "efsCSIController",
 )
 """The policies that eksctl has under the same names."""
-
-AWS_MANAGED = (
-    "AmazonDynamoDBFullAccess AmazonDynamoDBReadOnlyAccess AmazonEC2ContainerRegistryReadOnly"
-    " AmazonEC2ReadOnlyAccess AmazonKinesisFullAccess"
-    " AmazonKinesisReadOnlyAccess AmazonRDSReadOnlyAccess AmazonRoute53FullAccess"
-    " AmazonRoute53ReadOnlyAccess AmazonS3FullAccess AmazonS3ReadOnlyAccess AmazonSESFullAccess"
-    " AmazonSNSFullAccess AmazonSNSReadOnlyAccess AmazonSQSFullAccess AmazonSQSReadOnlyAccess"
-    " AmazonSSMReadOnlyAccess CloudWatchAgentServerPolicy CloudWatchLogsFullAccess"
-    " CloudWatchReadOnlyAccess ReadOnlyAccess SecretsManagerReadWrite"
-    " service-role/AmazonEBSCSIDriverPolicy service-role/AmazonEFSCSIDriverPolicy"
-)
-"""Managed policies of AWS that workloads often have, for completion; others are found by name as well."""
-
-FILLED = ("region", "account", "clusterName")
-"""The parameters that a cluster fills."""
-
-Values = Mapping[str, tuple[str, ...]]
-"""The values of parameters by their names."""
-
-
-@dataclass(frozen=True)
-class WellKnown:
-    """A policy of the catalogue and the parameters that somebody wants it with."""
-
-    name: str
-    parameters: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,36 +91,11 @@ def get(name: str) -> WellKnownPolicy:
     return WellKnownPolicy(name, service_account=service_account, parameters=parameters, **lists, **data)
 
 
-def check(use: WellKnown) -> WellKnown:
-    """Check the policy's name and its parameters; the cluster's own may be missing."""
-    _check_required(get(use.name), (*use.parameters, *FILLED))
-    return check_given(use)
-
-
-def _check_required(known: WellKnownPolicy, given: Collection[str]) -> None:
+def check_required(known: WellKnownPolicy, given: Collection[str]) -> None:
     for name in known.required:
         if name not in given:
             reason = known.parameters[name].description
             raise InvalidInput(f"{known.name} needs the parameter {name}", reason=reason)
-
-
-def check_given(use: WellKnown) -> WellKnown:
-    """Check the policy's name and the parameters that are given, whatever is missing."""
-    policy, name = get(use.name), use.name
-    for key, values in use.parameters.items():
-        known = policy.parameters.get(key)
-        if known is None:
-            there = ", ".join(policy.parameters) or "none"
-            raise InvalidInput(f"{name} has no parameter '{key}'", reason=f"its parameters: {there}")
-        if not values or (len(values) > 1 and not known.many):
-            raise InvalidInput(f"{key} of {name} has {len(values)} values", reason=known.description)
-        for value in values:
-            if not re.fullmatch(known.pattern, value, re.ASCII):
-                raise InvalidInput(
-                    f"'{value}' is not valid for {key} of {name}",
-                    reason=f"{known.description}, of the form {known.pattern}",
-                )
-    return use
 
 
 _PLACE = re.compile(r"\$\{([a-zA-Z]+)\}")
@@ -197,38 +145,18 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     return Resolved(tuple(policies), inline)
 
 
-def sketch(use: WellKnown, partition: str) -> Resolved:
-    """The policy to look at: what it needs and was not given stays as it is written in the data."""
-    check_given(use)
-    open_places = {name: (f"${{{name}}}",) for name in get(use.name).required}
-    return resolve([WellKnown(use.name, {**open_places, **use.parameters})], Scope(partition))
-
-
 def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
-    """A role's own policies and the well-known ones; raises `InvalidInput` when IAM has no room for all."""
+    """A role's own policies and the well-known ones; raises `InvalidInput` for a name with two texts."""
     found = resolve(uses, scope)
     if twice := set(own.inline) & set(found.inline):
         raise InvalidInput(f"an inline policy has the same name as the well-known policy {min(twice)}")
-    together = Resolved(
-        tuple(dict.fromkeys((*own.policies, *found.policies))), {**own.inline, **found.inline}
-    )
-    if len(together.policies) > policy.MANAGED_LIMIT:
-        raise InvalidInput(
-            f"{len(together.policies)} managed policies are too many",
-            reason=f"IAM takes {policy.MANAGED_LIMIT} per role",
-        )
-    size = sum(policy.size(document) for document in together.inline.values())
-    if size > policy.INLINE_LIMIT:
-        raise InvalidInput(
-            f"the inline policies have {size} characters ({', '.join(together.inline)})",
-            reason=f"IAM takes {policy.INLINE_LIMIT} per role in total",
-        )
-    return together
+    policies = dict.fromkeys((*own.policies, *found.policies))
+    return Resolved(tuple(policies), {**own.inline, **found.inline})
 
 
 def _filled(known: WellKnownPolicy, given: Values) -> Values:
     """All parameters: given (or from the scope), else defaults, which may refer to others."""
-    _check_required(known, given)
+    check_required(known, given)
     values = dict(given)
     for name, parameter in known.parameters.items():
         if name not in values:
@@ -256,33 +184,3 @@ def _texts(text: str, values: Values) -> Iterator[str]:
 
 def _one(text: str, values: Values) -> str:
     return _PLACE.sub(lambda found: values[found[1]][0], text)
-
-
-def read_uses(texts: Iterable[str]) -> tuple[WellKnown, ...]:
-    """The policies that these texts name; a repeated name adds a parameter. Raises `InvalidInput`.
-
-    Without parameters, one text may name several, separated by commas.
-    """
-    found: dict[str, list[str]] = {}
-    for text in texts:
-        name, colon, parameter = text.partition(":")
-        if colon:
-            found.setdefault(name.strip(), []).append(parameter)
-        else:
-            for item in filter(None, map(str.strip, text.split(","))):
-                found.setdefault(item, [])
-    return tuple(check(WellKnown(name, read_parameters(pairs))) for name, pairs in found.items())
-
-
-def read_parameters(texts: Iterable[str]) -> Values:
-    """`PARAMETER=VALUE,VALUE` texts as parameters; raises `InvalidInput`."""
-    found: dict[str, tuple[str, ...]] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        values = tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
-        if not equals or not key or not values:
-            raise InvalidInput(f"'{text}' is not a parameter", reason="expected PARAMETER=VALUE")
-        if found.get(key, values) != values:
-            raise InvalidInput(f"the parameter {key} is given twice, with different values")
-        found[key] = values
-    return found

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.evaluation import (
     ACTS,
     ALL,
@@ -31,6 +30,7 @@ from irsa_cli.core.rbac.evaluation import (
 )
 from irsa_cli.core.rbac.objects import RbacBinding, RbacObjects, RbacRule, RbacSubject, RoleRef
 from irsa_cli.core.rbac.principals import AWS_AUTH, ClusterAccess, Principal
+from irsa_cli.core.values.errors import Unreadable
 
 _ANYTHING = Right((ALL,), ALL, ALL)
 ANY_ACCOUNT = "*"

@@ -16,7 +16,6 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.rbac.objects import (
     RbacBinding,
@@ -28,6 +27,7 @@ from irsa_cli.core.rbac.objects import (
     account_subject,
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY, EVERYTHING, policy_rules
+from irsa_cli.core.values.errors import Unreadable
 
 
 class Named(Enum):

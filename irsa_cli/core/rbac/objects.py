@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.errors import Unreadable
 
 T = TypeVar("T")
 Json = Mapping[str, Any]

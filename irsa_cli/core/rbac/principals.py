@@ -16,7 +16,6 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.nodes import compose, is_unset, text_of
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.rbac.objects import (
@@ -30,7 +29,7 @@ from irsa_cli.core.rbac.objects import (
     rbac_objects,
     rule_of,
 )
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.shown import plural
 
 ACCESS_POLICY = "AccessPolicy"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from functools import cached_property
 
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.recovery.ages import age_of
 from irsa_cli.core.recovery.leftovers import (
     Leftovers,
     Piece,
@@ -22,6 +22,7 @@ from irsa_cli.core.recovery.leftovers import (
     standing,
 )
 from irsa_cli.core.trust.chain import role_of, statement_removals
+from irsa_cli.core.values.names import began
 
 Key = tuple[Kind, tuple[str, ...]]
 """An object: its kind and the target of the change that creates it."""
@@ -356,3 +357,9 @@ def _last_step(role: SeenRole) -> Change:
     namespace, _, name = role.account.partition("/")
     state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: role.arn})
     return Change(Kind.SERVICE_ACCOUNT, (namespace, name), None, state)
+
+
+def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
+    """Seconds since the youngest object was created, or the run began: it may continue an older one."""
+    moments = [*created, *began(transaction, now)]
+    return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0

@@ -12,17 +12,18 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import tests_of
-from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
-from irsa_cli.core.results.result import Result, results_envelope, worst
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.results.result_document import results_envelope, worst
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
-from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
-from irsa_cli.core.values.names import Namespaced, account_json, default_role_path
+from irsa_cli.core.values.names import MINIMUM_AGE, Namespaced, account_json, began, default_role_path
 
 
 class _Annotated:
@@ -237,7 +238,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     elif not reason and not lifecycle.tells_itself(tags):
         there = next((item for item in seen.accounts if item.full_name == role.account), None)
         other = there.role if there else ""
-        why = lifecycle.unnamed(role.account, exists=there is not None, other=other)
+        why = unnamed(role.account, exists=there is not None, other=other)
     steps = life.next_steps(where) if life.named else life.deletion(where)
     return Standing(not reason, bool(reason), why, steps)
 
@@ -354,3 +355,11 @@ class Found:
             for item in self.leftovers
         ]
         return Envelope(DocumentKind.LEFTOVERS, ReadOutcome.OK, cluster=self.cluster, items=items)
+
+
+def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:
+    """Why a ServiceAccount does not use a role created for it; `other` is the role it uses instead."""
+    if not exists:
+        return f"there is no ServiceAccount {full_name}"
+    instead = f"uses {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
+    return f"ServiceAccount {full_name} {instead}"

@@ -10,17 +10,8 @@ from typing import Any
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.results.envelope import Envelope, cluster_json
-from irsa_cli.core.results.result import (
-    SHARED_PARTS,
-    DryRunLine,
-    Ended,
-    Result,
-    TransactionScope,
-    codes_of,
-    results_envelope,
-    scope_of,
-    worst,
-)
+from irsa_cli.core.results.result import SHARED_PARTS, DryRunLine, Ended, Result, TransactionScope, scope_of
+from irsa_cli.core.results.result_document import codes_of, result_json, results_envelope, worst
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
@@ -49,7 +40,7 @@ class Item:
         return scope_of(self.name) is TransactionScope.BINDING
 
     def to_json(self) -> dict[str, Any]:
-        found = self.result.to_json()
+        found = result_json(self.result)
         account = found["serviceAccount"] or account_json(self.name)
         scope = scope_of(self.name).value
         return {**found, "scope": scope, "serviceAccount": account, "where": self.where or None}

@@ -107,15 +107,6 @@ def whole(error: Exception | None) -> tuple[ItemError, ...]:
     return () if error is None else (ItemError(error),)
 
 
-def exit_code_of(error: Exception | None, signal: int = 0) -> int:
-    """The exit code for a signal, else for an error, else 0."""
-    if signal:
-        return 128 + signal
-    if error is None:
-        return ExitCode.DONE
-    return error.exit_code if isinstance(error, IrsaError) else ExitCode.FAILED
-
-
 def cluster_json(cluster: Cluster | None) -> dict[str, str | None] | None:
     """A cluster as JSON, null if it is unknown; of one that was not reached, what the files say."""
     if cluster is None:

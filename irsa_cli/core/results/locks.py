@@ -10,9 +10,9 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.marks.locks import COMMAND, HOST, LOCKED, USER, LeaseState, Timing, short_time, shown
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, whole
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, exit_code_of
 from irsa_cli.core.values.names import account_json
 
 

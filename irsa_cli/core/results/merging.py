@@ -14,16 +14,8 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.written import UnreadableChange, read
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.envelope import API_VERSION, DocumentKind, Envelope, ItemError
-from irsa_cli.core.results.result import (
-    CLUSTER,
-    SCOPES,
-    ChangeResult,
-    Ended,
-    Left,
-    Result,
-    TransactionScope,
-    worst,
-)
+from irsa_cli.core.results.result import CLUSTER, SCOPES, ChangeResult, Ended, Left, Result, TransactionScope
+from irsa_cli.core.results.result_document import worst
 from irsa_cli.core.values.arn import check_account, check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, FailedCall, InvalidInput, IrsaError, ServiceError

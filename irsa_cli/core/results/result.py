@@ -1,9 +1,7 @@
-"""The result of a command that writes. Its JSON is a promise: docs/reference/json-output.md."""
+"""The result of a command that writes; its JSON is in `result_document`."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,20 +9,10 @@ from typing import Any, NamedTuple, Protocol
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.expected import PlannedWork
-from irsa_cli.core.plan.states import State
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.plan.written import written_fields
-from irsa_cli.core.results.envelope import (
-    DocumentKind,
-    Envelope,
-    ItemError,
-    cluster_json,
-    exit_code_of,
-    whole,
-)
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.errors import ExitCode, exit_code_of
 
 
 class Command(str, Enum):
@@ -56,18 +44,6 @@ class Ended(str, Enum):
     """It failed before any attempt."""
     UNFINISHED = "unfinished"
     """`recover --forward` could not finish, or some of several were not started or were refused."""
-
-
-_WORST_FIRST = (
-    Ended.INCOMPLETE,
-    Ended.UNFINISHED,
-    Ended.FAILED,
-    Ended.ROLLED_BACK,
-    Ended.REFUSED,
-    Ended.PLANNED,
-    Ended.COMMITTED,
-    Ended.UNCHANGED,
-)
 
 
 class TransactionScope(str, Enum):
@@ -109,32 +85,6 @@ class ChangeResult:
     def is_public(self) -> bool:
         """Whether it is shown: irsa's marks are not, unless they failed or remain."""
         return self.change.kind.traits.proof is not Proof.IS_MARK or self.state in ("failed", "left")
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.change.kind.value,
-            "action": self.change.action,
-            "target": self.change.name,
-            "state": self.state,
-            "seconds": round(self.seconds, 3),
-            "before": _shown(self.change.before),
-            "after": _shown(self.change.after),
-        }
-
-
-_OF_JOURNALS = ("manifest",)
-"""Internal fields of states, which JSON omits."""
-
-
-def _shown(state: State | None) -> dict[str, Any] | None:
-    """A state in camel case; the keys of tags and documents stay."""
-    if state is None:
-        return None
-    fields = (field for field in written_fields(type(state)) if field.key not in _OF_JOURNALS)
-    return {
-        re.sub("_(.)", lambda found: found[1].upper(), field.key): getattr(state, field.attribute)
-        for field in fields
-    }
 
 
 @dataclass(frozen=True)
@@ -215,93 +165,12 @@ class Result:
         return TransactionScope.CLUSTER if "provider" in self.facts else TransactionScope.BINDING
 
     @property
-    def is_known(self) -> bool:
-        """Whether there is more to show than that the command did not start."""
-        reached = self.cluster is not None and self.cluster.arn
-        return bool(reached or self.transaction or self.facts or self.changes or self.left)
-
-    def to_json(self) -> dict[str, Any]:
-        """The result as an item of a `ResultList`; its error is in `errors`."""
-        return {
-            "outcome": self.ended.value,
-            "exitCode": int(self.exit_code),
-            "scope": self.scope.value,
-            "transaction": self.transaction or None,
-            "cluster": cluster_json(self.cluster),
-            "serviceAccount": None,
-            "role": None,
-            "provider": None,
-            **self.facts,
-            "changes": [change.to_json() for change in self.changes if change.is_public],
-            "verifications": self._verifications(),
-            "left": [{"what": item.what, "why": item.why, "repair": item.repair} for item in self.left],
-            "notes": self.notes,
-            "warnings": [item.to_json() for item in self.warnings],
-        }
-
-    @property
     def is_by_former_trust(self) -> bool:
         """Whether STS may still use the former trust policy."""
-        return any(item.get("newTrust") is False for item in self._verifications())
+        return any(item.get("newTrust") is False for item in self.verifications)
 
-    def _verifications(self) -> list[Any]:
+    @property
+    def verifications(self) -> list[Any]:
+        """Its verifications as JSON."""
         found = self.verification or {}
         return [found] if "subject" in found else list(found.values())
-
-    def envelope(self) -> Envelope:
-        """The document of one transaction; no item if it did not start."""
-        if self.is_known:
-            return results_envelope([self], exit_code=self.exit_code)
-        return Envelope(
-            DocumentKind.RESULTS,
-            self.ended,
-            self.exit_code,
-            self.cluster,
-            notes=self.notes,
-            errors=whole(self.error),
-        )
-
-
-def results_envelope(
-    results: Sequence[Result],
-    *,
-    exit_code: int,
-    items: Sequence[Mapping[str, Any]] | None = None,
-    all_begun: bool = True,
-    facts: Mapping[str, Any] | None = None,
-    cluster: Cluster | None = None,
-) -> Envelope:
-    """The document of several results; `items` are their JSON, `cluster` is used if none of them has one."""
-    found = Counter(result.ended for result in results)
-    known = [result.cluster for result in results if result.cluster is not None]
-    clusters = {item.arn or f"{item.account}/{item.region}/{item.name}": item for item in known}
-    common = next(iter(clusters.values())) if len(clusters) == 1 else None
-    in_between = exit_code == ExitCode.FAILED and {Ended.COMMITTED, Ended.REFUSED} <= found.keys()
-    ended = [Ended.UNFINISHED if in_between or not all_begun else Ended.UNCHANGED, *found]
-    return Envelope(
-        DocumentKind.RESULTS,
-        min(ended, key=_WORST_FIRST.index),
-        exit_code,
-        cluster or common,
-        [result.to_json() for result in results] if items is None else items,
-        {kind.value: found[kind] for kind in Ended if found[kind]},
-        errors=[ItemError(it.error, index) for index, it in enumerate(results) if it.error is not None],
-        facts=facts or {},
-    )
-
-
-_ATTEMPTED_NOTHING = (ExitCode.USAGE, ExitCode.REFUSED)
-
-
-def codes_of(results: Sequence[Result]) -> list[int]:
-    """The exit codes of several; 'nothing was attempted' only if that is true of all."""
-    attempted = any(
-        item.ended is Ended.COMMITTED or (item.ended is Ended.ROLLED_BACK and item.error) for item in results
-    )
-    codes = [int(item.exit_code) for item in results]
-    return [int(ExitCode.FAILED) if attempted and code in _ATTEMPTED_NOTHING else code for code in codes]
-
-
-def worst(codes: Sequence[int]) -> int:
-    """The exit code for all: 3 (leftovers) goes before all others."""
-    return ExitCode.INCOMPLETE if ExitCode.INCOMPLETE in codes else max(codes, default=0)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
-from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, whole
+from irsa_cli.core.values.errors import ExitCode, exit_code_of
 from irsa_cli.core.values.shown import plural
 
 

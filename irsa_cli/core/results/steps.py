@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from irsa_cli.core.trust.evaluation import StatementVerdict
 
@@ -43,9 +42,6 @@ class Check:
     text: str
     needed: bool = True
 
-    def to_json(self) -> dict[str, Any]:
-        return {"what": self.what, "status": self.status.value, "text": self.text}
-
 
 @dataclass(frozen=True)
 class VerificationStep:
@@ -65,35 +61,3 @@ class VerificationStep:
         made = [check for check in self.checks if check.status is StepStatus.OK]
         open_ones = [c for c in self.checks if c.needed and c.status is StepStatus.NOT_CHECKED]
         return StepStatus.OK if made and not open_ones else StepStatus.NOT_CHECKED
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name.value,
-            "status": self.status.value,
-            "sent": self.sent,
-            "checks": [check.to_json() for check in self.checks],
-            "statements": [statement_json(item) for item in self.statements],
-            "advice": list(self.advice),
-        }
-
-
-def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
-    failure = verdict.failure
-    return {
-        "index": verdict.index,
-        "sid": verdict.sid or None,
-        "effect": verdict.effect,
-        "applies": verdict.applies,
-        "failure": None
-        if failure is None
-        else {
-            "part": failure.part,
-            "operator": failure.operator or None,
-            "key": failure.key or None,
-            "wanted": list(failure.wanted),
-            "got": None if failure.got is None else list(failure.got),
-            "unknown": failure.unknown,
-            "excluding": failure.excluding,
-        },
-        "because": list(verdict.because),
-    }

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, whole
+from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import (
     AnswerScope,
     NotExamined,
@@ -17,6 +18,7 @@ from irsa_cli.core.results.scope import (
     unanswered,
 )
 from irsa_cli.core.results.steps import Name, StepStatus, VerificationStep
+from irsa_cli.core.trust.evaluation import StatementVerdict
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
@@ -140,12 +142,12 @@ class Verification(Namespaced):
             "serviceAccount": {"namespace": self.namespace, "name": self.name},
             "role": {"arn": self.role_arn} if self.role_arn else None,
             "audience": self.audience or None,
-            "steps": [step.to_json() for step in self.steps],
+            "steps": [step_json(step) for step in self.steps],
             "permissions": [permission.to_json() for permission in self.permissions],
             "proved": self.proved or None,
             "notChecked": {"what": list(UNCHECKED), "command": self.look} if self.look else None,
             "notes": list(self.notes),
-            "warnings": [item.to_json() for item in self.warnings],
+            "warnings": [warning_json(item) for item in self.warnings],
         }
 
 
@@ -245,3 +247,36 @@ class VerificationReport(Reading):
             notes=self.notes,
             errors=(*whole(self.error), *errors),
         )
+
+
+def step_json(step: VerificationStep) -> dict[str, Any]:
+    return {
+        "name": step.name.value,
+        "status": step.status.value,
+        "sent": step.sent,
+        "checks": [{"what": it.what, "status": it.status.value, "text": it.text} for it in step.checks],
+        "statements": [statement_json(item) for item in step.statements],
+        "advice": list(step.advice),
+    }
+
+
+def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
+    failure = verdict.failure
+    return {
+        "index": verdict.index,
+        "sid": verdict.sid or None,
+        "effect": verdict.effect,
+        "applies": verdict.applies,
+        "failure": None
+        if failure is None
+        else {
+            "part": failure.part,
+            "operator": failure.operator or None,
+            "key": failure.key or None,
+            "wanted": list(failure.wanted),
+            "got": None if failure.got is None else list(failure.got),
+            "unknown": failure.unknown,
+            "excluding": failure.excluding,
+        },
+        "because": list(verdict.because),
+    }

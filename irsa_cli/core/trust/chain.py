@@ -31,8 +31,6 @@ from irsa_cli.core.values.errors import InvalidInput
 
 POLICY_NAME = "irsa-assume-target-role"
 """The inline policy by which a role may assume its target; what has this name is irsa's."""
-LONGEST_SESSION = 3600
-"""Seconds that a session lasts at most which is begun with a role's credentials, whatever its role allows."""
 _OF_TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
 """The condition keys of the tags that an application gives to a session that it may tag."""
 

@@ -11,16 +11,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from irsa_cli.core.policies.conditions import operator_of
+from irsa_cli.core.policies.operators import operator_of
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import principals, tests_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
+from irsa_cli.core.trust.assuming import ACTIONS as POD_ACTIONS
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.evaluation import Answer, explain
-from irsa_cli.core.trust.pod_identity import ACTIONS as POD_ACTIONS
-from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.rule import NAME_THEM, RULES, TRUST_RULES, Risk, Rule
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, issuer_of
 
 MOST_STEPS = 20
 """Corrections of one document."""

@@ -1,7 +1,7 @@
 """Whether a trust policy allows a token, and why: for each statement the first part that fails.
 
 Pure: IAM's documented rules over what is known of the token (`irsa_cli.core.policies.web_identity`). The
-Condition block is `irsa_cli.core.policies.conditions`' business. There are three answers: yes, no, and what
+Condition block is `irsa_cli.core.policies.operators`' business. There are three answers: yes, no, and what
 can't be known, with the conditions that decide. The time counts when it is given; without it, what hangs on
 it can't be known. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
@@ -15,12 +15,11 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.policies.conditions import Tested, first_failing, tests
-from irsa_cli.core.policies.operators import Truth, instant
+from irsa_cli.core.policies.operators import Tested, Truth, first_failing, instant, tests
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import allowing, conditions_of, covers, tests_of, words_of
 from irsa_cli.core.policies.web_identity import ACTION, TIMES, Context, WebIdentity, shown_values, why_unknown
-from irsa_cli.core.values.issuer import issuer_of
+from irsa_cli.core.values.arn import issuer_of
 
 VARIABLES_SINCE = "2012-10-17"
 """The version of the policy language that knows `${...}`; in older ones, or without one, it is plain text."""

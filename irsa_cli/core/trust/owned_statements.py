@@ -21,13 +21,13 @@ from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, normalized, texts_of
 from irsa_cli.core.policies.statements import conditions_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
-from irsa_cli.core.trust import pod_identity, restrictions, trust_policy
+from irsa_cli.core.trust import assuming, restrictions, trust_policy
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.restrictions import Restriction, demands
 from irsa_cli.core.trust.trust_policy import free_sid, read_statement
+from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import issuer_of
 
 _KEY = re.compile(rf"{TRUST_TAG}(-[0-9]{{1,2}})?")
 """Its tags; of another name (`irsa/trusted`) they are not its own."""
@@ -259,7 +259,7 @@ def for_service(
 
     `marked`: only those with its mark. On a role of somebody else, one without is somebody else's.
     """
-    form = pod_identity.marked_statement if marked else pod_identity.statement
+    form = assuming.marked_statement if marked else assuming.statement
     wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for tagged in (True, False)]
     return [item for item in as_list(document.get("Statement", [])) if policy.normalized(item) in wanted]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.policies.conditions import first_failing
+from irsa_cli.core.policies.operators import first_failing
 from irsa_cli.core.policies.policy import texts_of
 from irsa_cli.core.policies.statements import allowing, conditions_of, name_of
 from irsa_cli.core.policies.web_identity import WebIdentity

@@ -20,8 +20,8 @@ from irsa_cli.core.policies.statements import PROVIDER, principals
 from irsa_cli.core.policies.statements import statements as statements_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import issuer_of
 
 EXACT, LIKE = "StringEquals", "StringLike"
 

@@ -1,8 +1,12 @@
-"""Errors as values that carry their cause, their remedy and their exit code."""
+"""Errors as values that carry their cause, their remedy and their exit code.
+
+And what could not be read, as a value: never the same as something that does not exist. A reading that fails
+says why, and hides no other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TypeVar
@@ -218,3 +222,66 @@ class ServiceError(IrsaError):
         same.permitted = self.permitted if permitted is None else permitted
         same.is_of_policy = self.is_of_policy if is_of_policy is None else is_of_policy
         return same
+
+
+def exit_code_of(error: Exception | None, signal: int = 0) -> int:
+    """The exit code for a signal, else for an error, else 0."""
+    if signal:
+        return 128 + signal
+    if error is None:
+        return ExitCode.DONE
+    return error.exit_code if isinstance(error, IrsaError) else ExitCode.FAILED
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Something that could not be read. `answered`: everybody gets this answer.
+
+    `follows`: it depends on something that is missing or wrong.
+    """
+
+    why: str
+    answered: bool = False
+    follows: bool = False
+
+
+class CannotTell(Exception):
+    """A check that is impossible because something is missing or unreadable; `follows`: missing."""
+
+    def __init__(self, why: str, *, follows: bool = True) -> None:
+        super().__init__(why)
+        self.why = why
+        self.follows = follows
+
+
+def have(value: T | Unreadable) -> T:
+    """The value; raises `CannotTell` if it could not be read."""
+    if isinstance(value, Unreadable):
+        raise CannotTell(value.why, follows=value.follows)
+    return value
+
+
+def read(work: Callable[[], T]) -> T | Unreadable:
+    """The result of `work`, or why it could not be read."""
+    try:
+        return work()
+    except ServiceError as error:
+        why = error.details[0] if error.details else f"{error.message}: {error.reason}"
+        # An issuer's documents are public: a refusal or a wrong document is also what STS gets.
+        answered = error.code == "BadDocument" or 400 <= error.status < 500
+        return Unreadable(why, answered=error.service == "issuer" and answered)
+    except IrsaError as error:
+        return Unreadable(str(error))
+
+
+def unless_denied(work: Callable[[], T]) -> T | Unreadable:
+    """The result of `work`, or why the caller may not read it; raises any other `ServiceError`."""
+    try:
+        return work()
+    except ServiceError as error:
+        if error.status != 403:
+            raise
+        return Unreadable(error.reason)

@@ -1,10 +1,11 @@
-"""Names by the rules of IAM and Kubernetes: checks for those of users, and irsa's own; taken or not."""
+"""Names by the rules of IAM and Kubernetes: checks for those of users (also nearly right), and irsa's own."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta, timezone
 
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -282,3 +283,41 @@ def account_json(full_name: str | None) -> dict[str, str] | None:
     namespace, slash, name = (full_name or "").partition("/")
     plain = slash and namespace and name and not {" ", "("} & set(full_name or "")
     return {"namespace": namespace, "name": name} if plain else None
+
+
+MINIMUM_AGE = 600.0
+"""Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
+
+_TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
+
+
+def began(transaction: str, now: datetime | None = None) -> list[datetime]:
+    """The start of a run by its clock; None for another name, or a moment long after `now` (wrong clock)."""
+    match = _TRANSACTION.fullmatch(transaction)
+    try:
+        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
+    except ValueError:
+        moment = None
+    known = moment.replace(tzinfo=timezone.utc) if moment else None
+    wrong = known and now and known - now > timedelta(seconds=MINIMUM_AGE)
+    return [known] if known and not wrong else []
+
+
+_SHORT = 2
+"""So few characters begin too many words."""
+
+
+def near(name: str, known: Collection[str]) -> tuple[str, ...]:
+    """The three known words most like this one, whatever its case, then those that begin with it."""
+    import difflib  # Few runs have a slip.
+
+    by_lower = {word.lower(): word for word in known if word != name}
+    close = difflib.get_close_matches(name.lower(), by_lower, 3, 0.65)
+    begun = sorted(word for word in by_lower if len(name) > _SHORT and word.startswith(name.lower()))
+    return tuple(by_lower[word] for word in dict.fromkeys((*close, *begun)))[:3]
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """A question that names the nearest of the known words, whatever its case; '' when none is near."""
+    words = near(name, known)
+    return f"did you mean '{words[0]}'?" if words else ""

@@ -7,11 +7,9 @@ command to a CI system that reads along; and none is longer than a person reads.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 LONGEST = 2000
 """The most characters of one text of others that irsa shows."""
@@ -67,19 +65,6 @@ def visible(text: str) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() else _code(char) for char in text)
     return _COMMANDS.sub(lambda found: (found["blanks"] or "") + _code(found[0][-1]), text)
-
-
-def json_text(document: Any) -> str:
-    """A document as JSON in which no text is a command to a CI system; what it means is the same."""
-    return _HASHES.sub(r"\\u0023", json.dumps(document, indent=2))
-
-
-def yaml_text(text: str) -> str:
-    """The same for a document in YAML whose texts with `##` are in double quotes."""
-    return _HASHES.sub(r"\\x23", text)
-
-
-_HASHES = re.compile("#(?=#)")
 
 
 def _code(char: str) -> str:

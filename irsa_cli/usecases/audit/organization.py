@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 from irsa_cli.aws.errors import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.arn import Arn, check_account
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.usecases.command.connect import WireLog
-from irsa_cli.usecases.read.readable import read
 
 ACCOUNTS = 8
 """Accounts that are read at the same time."""

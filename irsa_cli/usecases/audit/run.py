@@ -23,20 +23,18 @@ from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.audit.trusts import Fixes
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
+from irsa_cli.core.values.names import near
 from irsa_cli.usecases.audit.files import RiskRequest, read_files
 from irsa_cli.usecases.audit.organization import LiveSource, read_accounts
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
 from irsa_cli.usecases.command.project_settings import expected_by_project
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
-from irsa_cli.usecases.read.readable import read
 
 if TYPE_CHECKING:
     from irsa_cli.kube.client import Kube

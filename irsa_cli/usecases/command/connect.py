@@ -18,10 +18,9 @@ from irsa_cli.aws.recent_writes import expect_role
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.aws.session import WireLog as WireLog
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, check_issuer
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, UnexpectedCluster
-from irsa_cli.core.values.issuer import check_issuer
 from irsa_cli.usecases.command.caller import EXPECT_ACCOUNT, AccountAccess, naming_caller
 from irsa_cli.usecases.command.caller import Target as Target
 
@@ -106,7 +105,7 @@ class Connection:
 
     @cached_property
     def kube(self) -> Kube:
-        from irsa_cli.aws.sts import eks_token
+        from irsa_cli.aws.cluster import eks_token
         from irsa_cli.kube import connection
         from irsa_cli.kube.client import Kube
 

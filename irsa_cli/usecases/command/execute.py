@@ -279,7 +279,12 @@ def transaction_of(job: Job, journal: Journal, run: Run) -> Transaction:
     connection, settings = job.connection, job.settings
     recall_other_runs(connection, settings)
     return Transaction(
-        job.plan, handlers_of(connection), journal, run, settings.listen, settings.rollback_timeout
+        job.plan,
+        handlers_of(connection, {change.kind for change in job.plan}),
+        journal,
+        run,
+        settings.listen,
+        settings.rollback_timeout,
     )
 
 
@@ -296,20 +301,22 @@ def recall_other_runs(connection: Connection, settings: Settings) -> None:
     """
     from irsa_cli.changes import handlers
 
-    eks = connection.aws.client("eks")
-    found = handlers(connection.iam, None, connection.iam_of_target, eks)
+    def handler_of(kind: Kind) -> Handler:
+        return handlers(connection.iam, None, connection.iam_of_target, kinds=(kind,))[kind]
+
     known = recent_writes(connection.iam).recalled
     known |= _begun_here
-    recall_recent(settings.state_dir, found, connection.cluster.home, known)
+    recall_recent(settings.state_dir, handler_of, connection.cluster.home, known)
 
 
-def handlers_of(connection: Connection) -> Mapping[Kind, Handler]:
-    """The handlers of all changes that are possible where a connection leads."""
+def handlers_of(connection: Connection, kinds: Collection[Kind] = tuple(Kind)) -> Mapping[Kind, Handler]:
+    """The handlers of changes of these kinds that are possible where a connection leads."""
     from irsa_cli.changes import handlers
     from irsa_cli.changes.common import vanished
 
     kube = connection.kube if connection.asks_cluster else None
-    found = handlers(connection.iam, kube, connection.iam_of_target, connection.aws.client("eks"))
+    eks = connection.aws.client("eks")
+    found = handlers(connection.iam, kube, connection.iam_of_target, eks, kinds=kinds)
     return found if connection.gone is None else {**found, **vanished()}
 
 

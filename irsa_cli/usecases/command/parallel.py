@@ -18,9 +18,8 @@ from irsa_cli.aws.session import WireCall
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.core.values.patience import current, extend
+from irsa_cli.core.values.patience import Count, current, extend
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.execute import recording, standing

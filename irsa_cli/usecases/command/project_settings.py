@@ -13,7 +13,6 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import ProjectExpectations
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.settings import LockOptions
-from irsa_cli.usecases.texts import read_text
 
 NAME, CHOSEN = ".irsa.yaml", "IRSA_CONFIG"
 _CALLER = (
@@ -104,4 +103,6 @@ def _text(path: Path, found: os.stat_result, folder: Path) -> str:
         raise InvalidInput(f"{path} is no file")
     if found.st_mode & stat.S_IWOTH:
         raise InvalidInput(f"{path} is not read", reason="all users can write it (chmod o-w)")
+    from irsa_cli.usecases.texts import read_text
+
     return read_text(path, _LARGEST)

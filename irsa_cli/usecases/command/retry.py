@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values import doing, limits
+from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.errors import Conflict, NotConfirmed, NotSeenYet, NotVisible, Refused, ServiceError
 from irsa_cli.core.values.patience import current
 from irsa_cli.usecases.command.settings import HeldLocks, Settings
@@ -53,7 +53,7 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None, since: floa
             began = since if missing and since is not None else started
             waited, most = monotonic() - began, limits.settled_seconds(young=young)
             if waited < most and (young or missing or isinstance(error, ServiceError)):
-                doing.waiting(
+                patience.waiting(
                     "IAM to return its latest state: it may have been changed just now", waited, most
                 )
                 current().pause(wait)

@@ -15,19 +15,21 @@ from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.doctor.subjects import home_provider, listed
-from irsa_cli.core.objects.aws import Association, Role, TrailEvent
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
+from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Reach
+from irsa_cli.core.values.errors import CannotTell, Unreadable
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor.further_reads import absent, account_named, judged, with_iam, with_refusals
 from irsa_cli.usecases.doctor.in_pod import InPod, look_inside
 from irsa_cli.usecases.doctor.reads import WORKERS, DoctorReads
-from irsa_cli.usecases.read.readable import check_namespace
+from irsa_cli.usecases.read.lookup import check_namespace
 from irsa_cli.usecases.read.users_of_pods import account_used
 
 Pods = tuple[Pod, ...] | Unreadable

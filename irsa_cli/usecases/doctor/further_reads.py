@@ -18,15 +18,15 @@ from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSu
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of, home_identity, home_provider
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.arn import Arn, is_role
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.errors import CannotTell, Unreadable
+from irsa_cli.core.values.names import near
 from irsa_cli.usecases.doctor.reads import DoctorReads
 
 T = TypeVar("T")

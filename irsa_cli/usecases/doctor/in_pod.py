@@ -17,13 +17,11 @@ import yaml
 from irsa_cli.core.doctor.causes.answers import expected_role
 from irsa_cli.core.doctor.facts import Subject
 from irsa_cli.core.doctor.reported import CONTAINER, REASON, PodAnswer, answer_in, failures, state_of
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL
-from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
+from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError, Unreadable, read
 from irsa_cli.core.values.patience import CommandPatience, current, within
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.preflight.manifests import manifest
-from irsa_cli.usecases.read.readable import read
 
 RUN_LABEL = "irsa/doctor"
 """The label of the Job and its pod: the run's own, which nobody else knows."""

@@ -16,21 +16,21 @@ from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor import reported
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcEndpoint
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope, selector
-from irsa_cli.core.objects import kinds, webhooks
-from irsa_cli.core.objects.aws import Association, Role, TrailEvent
+from irsa_cli.core.objects import kinds, service_accounts, webhooks
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.injection import AGENT
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount, is_agent
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.trust.chain import KEY
 from irsa_cli.core.trust.jwt import Keys, key_ids
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import subject
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.readable import needed, read
 from irsa_cli.usecases.read.reads import Reads
 from irsa_cli.usecases.read.users_of_pods import probe
 
@@ -104,7 +104,7 @@ class DoctorReads:
 
     @_in_background
     def accounts(self) -> tuple[ServiceAccount, ...]:
-        return tuple(map(kinds.service_account, self._kube.service_accounts()))
+        return tuple(map(service_accounts.service_account, self._kube.service_accounts()))
 
     def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
         """Which ServiceAccounts a label selector selects: namespaces and names. Raises `ServiceError`."""
@@ -114,7 +114,7 @@ class DoctorReads:
     @_in_background
     def account(self, namespace: str, name: str) -> ServiceAccount | None:
         body = self._kube.service_account(namespace, name)
-        return None if body is None else kinds.service_account(body)
+        return None if body is None else service_accounts.service_account(body)
 
     @_in_background
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
@@ -283,3 +283,17 @@ class DoctorReads:
 
 def _lease(namespace: str, name: str) -> str:
     return Lock(LockScope.BINDING, f"{namespace}/{name}").name
+
+
+def needed(future: Future[T | Unreadable]) -> T:
+    """The result of an earlier started read, which has its own thread; raises `IrsaError` if it failed."""
+    found = future.result()
+    if isinstance(found, Unreadable):
+        raise IrsaError(found.why)
+    return found
+
+
+def is_agent(pod: Pod) -> bool:
+    """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
+    name = pod.labels.get("app.kubernetes.io/name", "")
+    return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)

@@ -19,10 +19,10 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.planning.converge import converge, trust_notes
 from irsa_cli.core.planning.create import satisfies
-from irsa_cli.core.recovery.ages import began
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.names import began
 from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story

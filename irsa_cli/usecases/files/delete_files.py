@@ -13,7 +13,6 @@ from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
@@ -24,7 +23,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Result
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.story import Story

@@ -21,22 +21,20 @@ from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
 from irsa_cli.core.inventory.associated import associated
-from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, SPEC_HASH_TAG
 from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.policies.statements import names_provider
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable, read
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.associations import Associations, Given, described
-from irsa_cli.usecases.read.readable import read
+from irsa_cli.usecases.read.associations import Associations, Given
+from irsa_cli.usecases.read.pod_identity import described
 from irsa_cli.usecases.read.reads import Reads
 
 
@@ -89,8 +87,10 @@ def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceA
     kube = connection.kube
     if scope.namespace and scope.name:
         body = kube.service_account(scope.namespace, scope.name)
-        return [] if body is None else [kinds.service_account(body)]
-    found = map(kinds.service_account, kube.service_accounts(scope.namespace or None, scope.selector))
+        return [] if body is None else [service_accounts.service_account(body)]
+    found = map(
+        service_accounts.service_account, kube.service_accounts(scope.namespace or None, scope.selector)
+    )
     return [item for item in found if scope.holds(item.namespace, item.name)]
 
 

@@ -14,17 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.aws import Association, session_name
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.trail import session_name
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust import jwt
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.jwt import Lifetime
-from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.values import arn
-from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
-from irsa_cli.core.values.names import Namespaced
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable, Unverified
+from irsa_cli.core.values.names import Namespaced, near
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.read.associations import association, unread
 
@@ -169,7 +168,7 @@ class NamedServiceAccount(Namespaced):
 
     def credentials_of_pods(self, token: str) -> RoleCredentials:
         """The credentials that EKS gives for a token, as it does to the agent; raises `ServiceError`."""
-        from irsa_cli.aws.sts import exchange_for_pod
+        from irsa_cli.aws.pod_credentials import exchange_for_pod
 
         return exchange_for_pod(self.connection.aws, self.connection.cluster.name, token).credentials
 

@@ -19,7 +19,6 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
@@ -32,15 +31,14 @@ from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
-from irsa_cli.core.values.arn import iam_arn, role_arn
-from irsa_cli.core.values.errors import InvalidInput, Refused
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.arn import iam_arn, provider_arn, role_arn
+from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable, read, unless_denied
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.readable import read, unless_denied
+from irsa_cli.usecases.read.observe import similar_namespaces
 
 PARALLEL = 8
 
@@ -299,3 +297,21 @@ def read_pairing(
             return read_named(connection, namespace, name, role), accounts.result()
         pair = with_role(connection, read_account(connection, namespace, name))
     return pair, accounts.result()
+
+
+def check_namespace(connection: Connection, name: str) -> None:
+    """Raise `Refused` if the namespace does not exist.
+
+    Without permission to read namespaces, there is no error: the next read reports it.
+    """
+    try:
+        found = connection.kube.one("namespaces", "", name)
+    except ServiceError:
+        return
+    if found is None:
+        similar = similar_namespaces(connection, name)
+        raise Refused(
+            f"there is no namespace {name} in {connection.cluster.name}",
+            details=(f"namespaces with a similar name: {', '.join(similar)}",) if similar else (),
+            next_steps=("check --namespace and --cluster",),
+        )

@@ -16,7 +16,6 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, Cu
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
@@ -30,11 +29,18 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.errors import (
+    Conflict,
+    InvalidInput,
+    IrsaError,
+    Refused,
+    ServiceError,
+    Unreadable,
+    unless_denied,
+)
+from irsa_cli.core.values.names import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.readable import similar_namespaces, unless_denied
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
@@ -99,7 +105,7 @@ def association_of(
     """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
         return None, None
-    from irsa_cli.usecases.read.associations import support_of
+    from irsa_cli.usecases.read.pod_identity import support_of
 
     found = read_association(connection, desired.namespace, desired.name)
     return found, support_of(connection, desired.namespace) if found is None else None
@@ -359,3 +365,12 @@ def found_config_map(body: Json) -> FoundConfigMap:
         marks.get(TRANSACTION_TAG, ""),
         body["metadata"].get("uid", ""),
     )
+
+
+def similar_namespaces(connection: Connection, name: str) -> tuple[str, ...]:
+    """Namespaces with similar names; () if they can't be listed."""
+    try:
+        found = connection.kube.namespaces()
+    except ServiceError:
+        return ()
+    return near(name, [str(item["metadata"]["name"]) for item in found])

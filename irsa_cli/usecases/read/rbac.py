@@ -5,10 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac import principals
 from irsa_cli.core.rbac.objects import RBAC_KINDS, RbacObjects, rbac_objects
-from irsa_cli.usecases.read.readable import read
+from irsa_cli.core.values.errors import Unreadable, read
 
 if TYPE_CHECKING:
     from irsa_cli.kube.client import Kube

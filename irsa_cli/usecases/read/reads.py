@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.plan.states import ProviderState, RoleState
-from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.arn import provider_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.read.associations import Associations, association, associations
 
 if TYPE_CHECKING:
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 
     from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.core.objects.aws import Association
-    from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.core.trust.jwt import Keys
+    from irsa_cli.core.values.errors import Unreadable
     from irsa_cli.usecases.command.connect import Connection
 
 T = TypeVar("T")

@@ -10,24 +10,21 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import details, issuer_keys
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.bindings import provider_arns
-from irsa_cli.aws.cluster import enabled_regions, issuers
+from irsa_cli.aws.gone import enabled_regions, issuers
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.planning import retire as planning
 from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount
 from irsa_cli.core.results.retired import DeadClusterList
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, host_path, issuer_of
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.core.values.issuer import host_path, issuer_of
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, read
 from irsa_cli.core.values.shown import caller_name
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, check_expected
 from irsa_cli.usecases.command.settings import Note
-from irsa_cli.usecases.read.readable import read
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

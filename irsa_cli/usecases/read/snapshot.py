@@ -17,17 +17,16 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.errors import Unreadable, unless_denied
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.read.associations import support_of
-from irsa_cli.usecases.read.readable import unless_denied
+from irsa_cli.usecases.read.pod_identity import support_of
 
 T = TypeVar("T")
 WORKERS = 16

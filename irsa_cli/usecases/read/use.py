@@ -10,12 +10,11 @@ from typing import Any
 
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.trail import HOMES, exchanged_since
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.planning.repoint import trusted
-from irsa_cli.core.values.issuer import issuer_of
+from irsa_cli.core.values.arn import issuer_of
+from irsa_cli.core.values.errors import Unreadable, read
 from irsa_cli.core.values.names import subject
 from irsa_cli.core.values.shown import moment
-from irsa_cli.usecases.read.readable import read
 
 _REGION = re.compile(r"oidc[.-]eks\.([a-z0-9-]+)\.")
 KEPT = timedelta(days=90, minutes=5)

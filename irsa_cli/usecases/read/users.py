@@ -10,23 +10,21 @@ from pathlib import Path
 
 from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
-from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.kinds import KINDS
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
-from irsa_cli.core.recovery.ages import MINIMUM_AGE, began
 from irsa_cli.core.results.locks import SeenLock
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import ServiceError, Unreadable, unless_denied
+from irsa_cli.core.values.names import MINIMUM_AGE, began
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import RefusedJournal
 from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import is_transaction
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.read.readable import unless_denied
 
 
 def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: bool = True) -> Users:
@@ -86,7 +84,7 @@ def _accounts(
     bodies = unless_denied(connection.kube.service_accounts)
     if isinstance(bodies, Unreadable):
         return [], [f"{shared[0].arn} also trusts others, and ServiceAccounts can't be listed: {bodies.why}"]
-    found = [kinds.service_account(body) for body in bodies]
+    found = [service_accounts.service_account(body) for body in bodies]
     return [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found], []
 
 

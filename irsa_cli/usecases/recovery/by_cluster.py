@@ -20,7 +20,6 @@ from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
 from irsa_cli.core.policies.statements import names_provider
-from irsa_cli.core.recovery.ages import MINIMUM_AGE
 from irsa_cli.core.recovery.authority import recovery_locks
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import (
@@ -38,9 +37,9 @@ from irsa_cli.core.recovery.leftovers import (
 )
 from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
+from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import default_role_path
+from irsa_cli.core.values.names import MINIMUM_AGE, default_role_path
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.protocol import Leftover
 from irsa_cli.transaction.reading import check_place, read, supersede

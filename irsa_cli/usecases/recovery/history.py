@@ -13,8 +13,9 @@ from filelock import Timeout
 
 from irsa_cli.core.marks.locks import run_of
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
-from irsa_cli.core.results.result import worst
+from irsa_cli.core.results.result_document import worst
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction import recover
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.story import Story, is_plain
@@ -57,7 +58,7 @@ class Journals:
         # The lock is that of an unfinished run; None without one, or if it is unknown.
         locks = [self.locks.get(story.transaction) for story in self.stories]
         items: list[dict[str, Any]] = [
-            {**story.to_json(), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
+            {**story_json(story), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
             for story, lock in zip(self.stories, locks, strict=True)
         ]
         unreadable = [
@@ -119,3 +120,26 @@ def is_alive(state_dir: Path, run: str) -> bool | None:
         return None
     lock.release()
     return False
+
+
+def story_json(story: Story) -> dict[str, Any]:
+    name, arn = story.target.get("cluster"), story.context.get("cluster")
+    return {
+        "transaction": story.transaction,
+        "scope": story.scope.value,
+        "started": story.started,
+        "outcome": story.outcome or "unfinished",
+        "command": story.context.get("command"),
+        "cluster": ({"name": name, "arn": arn} if name or arn else None),
+        "serviceAccount": account_json(story.context.get("serviceAccount")),
+        "changes": [
+            {
+                "kind": item.change.kind.value,
+                "action": item.change.action,
+                "target": item.change.name,
+                "state": item.state,
+            }
+            for item in story.records
+            if item.is_public
+        ],
+    }

@@ -29,11 +29,11 @@ from irsa_cli.core.inventory.describe_document import (
     Policy,
     pods_of,
 )
-from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.policies.policy import Document
@@ -43,14 +43,14 @@ from irsa_cli.core.rbac.principals import ClusterAccess
 from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.trust.chain import aws_config, chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable, read
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.read.associations import Given, described, unread
+from irsa_cli.usecases.read.associations import Given, unread
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
+from irsa_cli.usecases.read.pod_identity import described
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
-from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 from irsa_cli.usecases.verification.iam_steps import Link
 
@@ -152,7 +152,7 @@ class _Describing:
     def _account(self, given: Future[Given]) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name
         body = self.connection.kube.service_account(namespace, name)
-        account = None if body is None else kinds.service_account(body)
+        account = None if body is None else service_accounts.service_account(body)
         if account is not None and annotation_of(account) is not None:
             return account
         found, _ = given.result()

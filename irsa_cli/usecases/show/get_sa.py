@@ -13,12 +13,12 @@ from irsa_cli.aws import iam
 from irsa_cli.core.inventory.bindings import Bindings, BoundRole
 from irsa_cli.core.inventory.bindings_file import text_of
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, read
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.readable import check_namespace, read
+from irsa_cli.usecases.read.lookup import check_namespace
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,15 @@ from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.aws.sts import Exchange, assume, exchange
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits
-from irsa_cli.core.values.arn import iam_arn, role_arn
-from irsa_cli.core.values.errors import IrsaError, ServiceError, Unverified
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn, role_arn
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, Unverified
 from irsa_cli.core.values.shown import visible
 from irsa_cli.transaction.protocol import Event, Listener, Step
 from irsa_cli.usecases.command.caller import reach_of
@@ -62,11 +59,6 @@ def attempt(work: Callable[[], T]) -> T | IrsaError:
         return work()
     except IrsaError as error:
         return error
-
-
-def is_refused(result: object) -> bool:
-    """Whether a service answered with a refusal that stays: no failure that may pass, and no silence."""
-    return isinstance(result, ServiceError) and bool(result.status) and not result.transient
 
 
 def open_check(what: str, error: IrsaError, *, needed: bool = True) -> Check:
@@ -183,26 +175,6 @@ class Link:
         why = "; ".join(f"{item.action}: {item.why}" for item in said if item.why)
         text = f"the trust policy of {arn} allows the role" if status is OK else why
         return (Check("trust policy", status, text, needed=False),)
-
-    def step(self, result: RoleCredentials | IrsaError) -> VerificationStep:
-        """The whole link: what STS said, and what the policies say."""
-        sent = f"AssumeRole {self.chain.target_arn} with the role's credentials"
-        sent += f", external id {self.chain.external_id}" if self.chain.external_id else ""
-        if not isinstance(result, IrsaError):
-            # STS's answer is proof, whatever a policy seems to say.
-            own = (check for check in self.checks() if check.status is not FAILED)
-            return step(Name.CHAIN, sent, *own, Check("credentials", OK, result.role_session))
-        why = f"not checked: {result.reason or result.message}"
-        tried = Check("credentials", NOT_CHECKED, why)
-        if is_refused(result):
-            tried = Check("credentials", FAILED, result.reason)
-        return step(Name.CHAIN, sent, *self.checks(), tried)
-
-
-def unreadable_step(note: UnreadableNote) -> VerificationStep:
-    """The link that is noted in a way that nobody can follow."""
-    check = Check("annotation", StepStatus.NOT_CHECKED, f"not checked: {note.message}: {note.reason}")
-    return step(Name.CHAIN, "nothing, because the target role is unknown", check)
 
 
 def assume_target(

@@ -11,22 +11,21 @@ from irsa_cli.aws.permissions.simulation import Simulated
 from irsa_cli.aws.sts import Exchange
 from irsa_cli.core.inventory.bindings import NO_AGENT
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.aws import Association, RoleCredentials
+from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
-from irsa_cli.core.results.steps import Check, Name, VerificationStep
+from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.results.verification import Permission
 from irsa_cli.core.trust import jwt
+from irsa_cli.core.trust.assuming import said_to_service
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Explanation
 from irsa_cli.core.trust.jwt import Claims, Keys, read
-from irsa_cli.core.trust.pod_identity import said_to_service
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.arn import provider_arn, role_arn
 from irsa_cli.core.values.cluster import Cluster, Reach
-from irsa_cli.core.values.errors import IrsaError, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable
 from irsa_cli.core.values.names import Namespaced
 from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.read.associations import note_of
@@ -35,8 +34,8 @@ from irsa_cli.usecases.verification.iam_steps import (
     NOT_CHECKED,
     OK,
     STATUS,
+    Link,
     attempt,
-    is_refused,
     open_check,
     role_read,
     step,
@@ -292,3 +291,29 @@ def missing_agent(found: bool | Unreadable) -> Iterator[VerificationStep]:
     if found is False:
         sent = "ListAddons, and the DaemonSets of kube-system"
         yield step(Name.PODS, sent, Check("agent", FAILED, NO_AGENT))
+
+
+def is_refused(result: object) -> bool:
+    """Whether a service answered with a refusal that stays: no failure that may pass, and no silence."""
+    return isinstance(result, ServiceError) and bool(result.status) and not result.transient
+
+
+def unreadable_step(note: UnreadableNote) -> VerificationStep:
+    """The link that is noted in a way that nobody can follow."""
+    check = Check("annotation", StepStatus.NOT_CHECKED, f"not checked: {note.message}: {note.reason}")
+    return step(Name.CHAIN, "nothing, because the target role is unknown", check)
+
+
+def link(found: Link, result: RoleCredentials | IrsaError) -> VerificationStep:
+    """The whole link: what STS said, and what the policies say."""
+    sent = f"AssumeRole {found.chain.target_arn} with the role's credentials"
+    sent += f", external id {found.chain.external_id}" if found.chain.external_id else ""
+    if not isinstance(result, IrsaError):
+        # STS's answer is proof, whatever a policy seems to say.
+        own = (check for check in found.checks() if check.status is not FAILED)
+        return step(Name.CHAIN, sent, *own, Check("credentials", OK, result.role_session))
+    why = f"not checked: {result.reason or result.message}"
+    tried = Check("credentials", NOT_CHECKED, why)
+    if is_refused(result):
+        tried = Check("credentials", FAILED, result.reason)
+    return step(Name.CHAIN, sent, *found.checks(), tried)

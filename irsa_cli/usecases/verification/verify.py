@@ -13,12 +13,12 @@ from typing import Any
 from irsa_cli.aws.permissions import simulation
 from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
 from irsa_cli.aws.permissions.simulation import Simulated
-from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
-from irsa_cli.core.objects import kinds
+from irsa_cli.aws.pod_credentials import exchange_for_pod
+from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
+from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results import verification
@@ -27,18 +27,19 @@ from irsa_cli.core.trust.chain import chain_of_notes
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.doing import Count
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, Unreadable, read
+from irsa_cli.core.values.patience import Count
 from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.read.associations import runs_agent, unread
+from irsa_cli.usecases.read.associations import unread
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.readable import check_namespace, read
+from irsa_cli.usecases.read.lookup import check_namespace
+from irsa_cli.usecases.read.pod_identity import runs_agent
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps
-from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt, unreadable_step
+from irsa_cli.usecases.verification.iam_steps import Link, assume_target, attempt
 
 Texts = Iterable[str]
 
@@ -157,7 +158,7 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
         )
         if request.namespace:
             check_namespace(verifier.connection, request.namespace)
-        accounts = tuple(map(kinds.service_account, listing.result()))
+        accounts = tuple(map(service_accounts.service_account, listing.result()))
     listed = verifier.reads.associations().result()
     given = {} if isinstance(listed, Unreadable) else listed
     with_role = [
@@ -324,10 +325,10 @@ class Verifier:
         found: list[VerificationStep] = []
         if isinstance(target, UnreadableNote):
             current = target
-            found.append(unreadable_step(target))
+            found.append(steps.unreadable_step(target))
         elif target is not None:
             current = attempt(lambda held=current: assume_target(self.connection, _held(held), target.chain))  # type: ignore[misc]
-            found.append(target.step(current))
+            found.append(steps.link(target, current))
         for arn in self.wanted.chain:
             current = attempt(partial(self._assumed, current, arn))
             said = current if isinstance(current, IrsaError) else current.role_session

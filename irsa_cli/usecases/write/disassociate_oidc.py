@@ -14,9 +14,9 @@ from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
 from irsa_cli.core.planning.deletion_checks import check_known
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, ServiceError
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.reading import everything
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect

@@ -19,7 +19,6 @@ from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import ROLLED, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -27,8 +26,8 @@ from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.values import doing
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values import patience
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.names import subject
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
@@ -39,13 +38,13 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
-from irsa_cli.usecases.read.associations import associations, notes_of_support, support_of
+from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import read_provider, with_role
+from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account, read_association
-from irsa_cli.usecases.read.readable import check_namespace, read
+from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.users_of_pods import probe
-from irsa_cli.usecases.write.update_sa import earlier_runs
+from irsa_cli.usecases.write.update_sa import earlier_runs, notes_of_support
 
 POLL = 0.5
 """Seconds between two looks at pods that are replaced."""
@@ -337,6 +336,6 @@ class _Moving:
                 reason="interrupted" if self.stop.number else f"--timeout {settings.timeout:.0f}s is over",
                 next_steps=("run the same command again: it continues",),
             )
-        doing.waiting(what, settings.spent, settings.timeout)
+        patience.waiting(what, settings.spent, settings.timeout)
         self.stop.pause(POLL)
         return POLL

@@ -8,28 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
-from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.current import CurrentState, is_incomplete, life_of
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on
-from irsa_cli.core.policies import wellknown
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.names import default_role_path
+from irsa_cli.core.values.names import default_role_path, near
 from irsa_cli.core.values.patience import current
-from irsa_cli.core.values.slips import near
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
@@ -39,9 +35,6 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import external_id_notes, observe
 
-if TYPE_CHECKING:
-    pass
-
 Planner = Callable[[DesiredState, CurrentState], Plan]
 
 
@@ -50,6 +43,15 @@ def may_be_spreading(plan: Plan) -> bool:
     return may_be_late() or any(
         change.kind.traits.service.spreads or change.kind.traits.takes_over for change in plan
     )
+
+
+def notes_of_attached(desired: DesiredState, current: CurrentState) -> list[str]:
+    """Notes about the trust policy of a role that irsa did not create."""
+    if desired.role is not None:
+        return []
+    from irsa_cli.core.binding import attached_trust
+
+    return attached_trust.notes(desired, current)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Work:
     """The question to EKS about several ServiceAccounts; one asks for itself."""
     others: Collection[str] = ()
     """The locks of other runs when several were read."""
-    trust_notes: Callable[[DesiredState, CurrentState], list[str]] = attached_trust.notes
+    trust_notes: Callable[[DesiredState, CurrentState], list[str]] = notes_of_attached
     """Notes about the trust policy that the plan leaves."""
 
     def until_settled(self) -> Result:
@@ -169,13 +171,21 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
     if not desired.role_only or desired.association is not None:
         account = {"namespace": desired.namespace, "name": desired.name}
     role = {"arn": desired.role_arn, "created": created}
-    more = {**attached_trust.facts(desired, current), **chaining.facts(desired)}
-    return {"serviceAccount": account, "role": role, **more}
+    trust: dict[str, Any] = {}
+    if desired.role is None:
+        from irsa_cli.core.binding import attached_trust
+
+        trust = attached_trust.facts(desired, current)
+    return {"serviceAccount": account, "role": role, **trust, **chaining.facts(desired)}
 
 
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about what could not be checked."""
-    notes = [] if desired.association is None else attached_trust.service_notes(desired, current)
+    notes = []
+    if desired.association is not None:
+        from irsa_cli.core.binding import attached_trust
+
+        notes = attached_trust.service_notes(desired, current)
     notes += current.support.notes(desired.name) if current.support is not None else ()
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
@@ -210,6 +220,8 @@ def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) 
     account = current.service_account
     if account is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
         return []
+    from irsa_cli.core.marks import makers
+
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     return [*makers.annotation_warnings(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
 
@@ -277,6 +289,8 @@ def _arn_of(connection: Connection, name: str, own: dict[str, str]) -> str:
         return found[0]
     if found:
         raise Refused(f"{len(found)} policies have the name {name}: give the ARN", details=found)
+    from irsa_cli.core.policies import wellknown
+
     plain = name.rpartition("/")[2]
     similar = [own[word] for word in near(plain, own)]
     similar += reading.similar_policies(connection.iam, iam_arn(partition, "aws", f"policy/{plain}"))

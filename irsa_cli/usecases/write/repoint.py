@@ -19,8 +19,7 @@ from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
 from irsa_cli.aws.session import WireCall
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import repoint as planning
@@ -28,8 +27,8 @@ from irsa_cli.core.planning.repoint import AccountPlan, Move, Name, WantedAccoun
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Refused, Unverified
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, Unverified, read
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
 from irsa_cli.usecases.command.caller import naming_caller
@@ -42,7 +41,6 @@ from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
 from irsa_cli.usecases.read.observe import current_account
-from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.write import associate_oidc
 from irsa_cli.usecases.write.repoint_reads import (
     OldCluster,

@@ -17,19 +17,17 @@ from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
 from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import repoint as planning
 from irsa_cli.core.planning.repoint import Name, WantedAccount
 from irsa_cli.core.policies.statements import names_provider, trusted_providers
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.arn import provider_arn
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable, read
 from irsa_cli.core.values.patience import current
 from irsa_cli.core.values.shown import moment
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
-from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.use import sts_regions, use_in_trail
 
 ISSUER_ID = re.compile(r"[0-9A-F]{32}", re.ASCII)

@@ -17,7 +17,6 @@ from pathlib import Path
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.session import AwsSession, WireCall
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import retire as planning
@@ -26,7 +25,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.shown import plural
 from irsa_cli.transaction.reading import supersede
@@ -41,7 +40,6 @@ from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
-from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.use import use_in_trail
 from irsa_cli.usecases.write import delete_sa
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,19 +15,19 @@ from irsa_cli.aws import iam
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
+from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.role_changes import check_boundaries
-from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
 from irsa_cli.core.binding.update_request import Pairing, Update
-from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
-from irsa_cli.core.planning.differences import check_provider
+from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
@@ -36,9 +37,9 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.read.associations import Question, notes_of_support, support_of
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
-from irsa_cli.usecases.read.readable import unless_denied
+from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved
 
@@ -297,3 +298,14 @@ def resolved_update(connection: Connection, update: Update) -> Update:
         raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")
     exact = None if update.policies is None else resolved(connection, update.policies)
     return replace(update, attach=attach, detach=detach, policies=exact)
+
+
+def notes_of_support(
+    plan: Plan, account: ServiceAccountRef, support: Callable[[], PodIdentitySupport]
+) -> list[str]:
+    """Notes about a plan that creates an association; raises `Refused` if pods would get no credentials."""
+    if not any(change.kind is Kind.ASSOCIATION and change.before is None for change in plan):
+        return []
+    found = support()
+    found.check(account.cluster, account.namespace, account.name)
+    return [*found.notes(account.name)]

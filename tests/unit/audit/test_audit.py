@@ -9,8 +9,8 @@ import pytest
 
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import AuditedAccount
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.trust.rules.rule import RULES
+from irsa_cli.core.values.errors import Unreadable
 from tests.support import estates
 from tests.support.estates import BESIDE, ONLY_IN_FILES, Planted, account_with_risks, arn_of, planted
 

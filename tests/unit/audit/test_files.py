@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.documents import AuditFile, estate_of
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.usecases.audit import files
 from tests.support.estates import (
     ACCOUNT,

@@ -9,9 +9,9 @@ import pytest
 
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.objects import RBAC_GROUP, rbac_objects
 from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.values.errors import Unreadable
 from tests.support.estates import ADMIN, SA, account, admits, arn_of, cluster, estate, role
 
 ACCOUNTS = (

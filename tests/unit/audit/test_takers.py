@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import AuditedAssociation, Estate
 from irsa_cli.core.audit.takers import Goal, Takers
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import becoming_of
 from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacSubject, rbac_objects
 from irsa_cli.core.rbac.principals import AccessEntry, ClusterAccess, EntryPolicy
 from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.values.errors import Unreadable
 from tests.support.estates import ACCOUNT, ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
 from tests.support.rbacs import NAMES, some_rbac
 from tests.support.thoroughness import examples

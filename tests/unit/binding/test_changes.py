@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.changes import RoleChanges
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.binding.current import CurrentRole, RoleChanges
 from irsa_cli.core.binding.role_changes import RUN_TAGS, removal, role_changes
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.policies import policy

@@ -8,7 +8,8 @@ import pytest
 
 from irsa_cli.cli.main import run
 from irsa_cli.core.policies import wellknown
-from irsa_cli.core.policies.wellknown import WellKnown, read_uses
+from irsa_cli.core.policies.policy import WellKnown
+from irsa_cli.core.policies.wellknown_uses import read_uses
 from irsa_cli.core.values.errors import InvalidInput
 from tests.support.ran import check
 

@@ -11,10 +11,10 @@ import pytest
 from irsa_cli.cli.main import run
 from irsa_cli.cli.output.screens.get_sa import steps, table
 from irsa_cli.cli.output.table import table_lines
-from irsa_cli.cli.terminal.wording import age
+from irsa_cli.cli.terminal.screen import age
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.values.errors import Unreadable
 
 
 @pytest.mark.parametrize(

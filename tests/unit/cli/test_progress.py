@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from irsa_cli.cli.terminal.progress import EVERY, Progress
-from irsa_cli.core.values import doing
-from irsa_cli.core.values.doing import Count, Doing
+from irsa_cli.core.values import patience
+from irsa_cli.core.values.patience import Count, Doing
 
 
 class Clock:
@@ -44,15 +44,15 @@ def test_what_is_waited_for_stands_beside_what_is_counted(capsys: pytest.Capture
         count = Count("ServiceAccounts", 4)
         count.one()
         clock.now = EVERY
-        doing.waiting("IAM to show the role", 8, 90)
+        patience.waiting("IAM to show the role", 8, 90)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("1 of 4 ServiceAccounts, waiting for IAM to show the role, 8 s of 90 s")
 
 
 def test_nobody_hears_before_and_after() -> None:
     heard: list[Doing] = []
-    doing.heard_by(heard.append)
-    doing.heard_by(None)
+    patience.heard_by(heard.append)
+    patience.heard_by(None)
     Count("roles", 3).one()
     assert heard == []
 
@@ -62,17 +62,17 @@ def test_one_thing_is_not_counted_and_who_can_not_be_told_stops_nothing() -> Non
         raise OSError("the terminal is gone")
 
     heard: list[Doing] = []
-    doing.heard_by(heard.append)
+    patience.heard_by(heard.append)
     Count("roles", 1).one()
-    doing.heard_by(deaf)
+    patience.heard_by(deaf)
     Count("roles", 2).one()
-    doing.heard_by(None)
+    patience.heard_by(None)
     assert heard == []
 
 
 def test_several_threads_count_each_thing_once() -> None:
     heard: list[Doing] = []
-    doing.heard_by(heard.append)
+    patience.heard_by(heard.append)
     count = Count("roles", 50)
 
     def ten() -> None:
@@ -84,5 +84,5 @@ def test_several_threads_count_each_thing_once() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    doing.heard_by(None)
+    patience.heard_by(None)
     assert sorted(item.done for item in heard) == list(range(51))

@@ -9,8 +9,7 @@ import click
 import pytest
 from rich.console import Console
 
-from irsa_cli.cli.terminal.screen import fitted, has_colour, is_live, is_unicode, painted, wrapped
-from irsa_cli.cli.terminal.wording import mark
+from irsa_cli.cli.terminal.screen import fitted, has_colour, is_live, is_unicode, mark, painted, wrapped
 
 
 class Terminal(io.TextIOWrapper):

@@ -8,7 +8,7 @@ import pytest
 
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import Binding, OtherCluster
-from irsa_cli.core.policies.wellknown import WellKnown
+from irsa_cli.core.policies.policy import WellKnown
 from irsa_cli.core.values.errors import InvalidInput
 
 ROLE = "arn:aws:iam::111122223333:role/x"

@@ -8,9 +8,9 @@ from typing import Any
 
 from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, RoleSummary, VpcEndpoint
 from irsa_cli.core.doctor.reported import PodAnswer
-from irsa_cli.core.objects.aws import Association, Role, TrailEvent
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, Volume
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import Requirement
 from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.plan.states import (
@@ -27,6 +27,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import (
     ACCOUNT,
     CLUSTER,

@@ -16,9 +16,8 @@ from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, judge
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
 from irsa_cli.core.doctor.finding import Verdict
-from irsa_cli.core.objects.aws import TrailEvent
-from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.objects.trail import TrailEvent
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable
 from tests.support.ran import check
 from tests.unit.current import (
     CLUSTER,

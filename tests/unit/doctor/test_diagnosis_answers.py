@@ -11,9 +11,9 @@ from irsa_cli.cli.output.screens.doctor import lines
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge, undecided
 from irsa_cli.core.doctor.facts import EksFacts, Facts
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.objects.aws import TrailEvent
 from irsa_cli.core.objects.kinds import Volume
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.trail import TrailEvent
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import (
     CLUSTER,
     FOLDER,

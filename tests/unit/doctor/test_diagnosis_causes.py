@@ -12,8 +12,8 @@ from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.facts import RoleSummary, VpcEndpoint
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.webhooks import NetworkPolicy, network_policy
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import (
     CHINESE_ROLE,
     ROLE,

@@ -16,7 +16,7 @@ from irsa_cli.core.doctor.facts import RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import (
     NOW,
     PROVIDER,

@@ -7,8 +7,8 @@ import pytest
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.marks.locks import Holder, LeaseState, Lock, LockScope, Timing, Writer
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.results.locks import SeenLock
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import NOW, around, working
 
 

@@ -14,8 +14,8 @@ from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import ACCOUNT, CLUSTER, NOW, ROLE, Change, around, bare_pod, role, working
 from tests.unit.doctor.diagnosis_cases import (
     ASSUMING,

@@ -6,9 +6,9 @@ import pytest
 
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Verdict
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import PROVIDER, ROLE, Change, both, of_cluster, pod, working
 from tests.unit.doctor.diagnosis_cases import POD_IDENTITY, pod_identity
 

@@ -12,8 +12,9 @@ from irsa_cli.core.doctor.clues.usage import Seen, gone_names, is_near, namesake
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.finding import Finding, Verdict
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import (
     CLUSTER,
     PROVIDER,

@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import (
     ACCOUNT,
     CLUSTER,

@@ -14,8 +14,7 @@ from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.doctor.reported import CONTAINER, PodAnswer, answer_in, state_of
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.preflight.__main__ import as_json
 from irsa_cli.preflight.judge import Conclusion
 from irsa_cli.preflight.manifests import manifest

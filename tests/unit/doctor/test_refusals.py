@@ -14,8 +14,8 @@ from irsa_cli.core.doctor.causes.service_account import can_decide, missing_acco
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.reported import Maker, failures, maker, refused
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import RefusedPod
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import NOW, Change, around, bare_pod, pod, webhook, working
 from tests.unit.doctor.diagnosis_cases import MISSING, pod_identity
 from tests.unit.doctor.diagnosis_cases import refused as refusing

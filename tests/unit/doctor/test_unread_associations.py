@@ -10,8 +10,8 @@ from irsa_cli.core.doctor.diagnosis import judge, undecided
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import ROLE, Change, annotated, around, bare_pod, both, of_cluster, pod, role, working
 from tests.unit.doctor.diagnosis_cases import ADMITTING, ASSUMING, POD_IDENTITY, for_service
 

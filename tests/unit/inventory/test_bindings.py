@@ -18,10 +18,10 @@ from irsa_cli.core.inventory.bindings import (
     in_order,
     unbound,
 )
-from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Unreadable
 from tests.support.trusts import trust_of
 
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/5B8D"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare
-from irsa_cli.core.objects import kinds, webhooks
+from irsa_cli.core.objects import kinds, service_accounts, webhooks
 from irsa_cli.core.objects.kinds import Container, Volume
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.values.shown import shown, unspaced
@@ -79,10 +79,10 @@ def test_when_the_annotation_was_written() -> None:
         entry("2026-05-02T10:00:00Z", "example.com/note"),
     ]
     metadata = {"namespace": "a", "name": "b", "managedFields": managed}
-    found = kinds.service_account({"metadata": metadata})
+    found = service_accounts.service_account({"metadata": metadata})
     assert found.annotated == datetime(2026, 5, 1, 10, tzinfo=timezone.utc)
     del metadata["managedFields"]
-    assert kinds.service_account({"metadata": metadata}).annotated is None
+    assert service_accounts.service_account({"metadata": metadata}).annotated is None
 
 
 def test_only_webhooks_that_inject_identities_count() -> None:

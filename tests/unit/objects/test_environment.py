@@ -11,10 +11,10 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.objects.aws import session_name
 from irsa_cli.core.objects.environment import _SETTINGS as SETTINGS
 from irsa_cli.core.objects.environment import MARK, environment, injected, is_callers, kept_back
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.trail import session_name
 
 INJECTION = Injection("arn:aws:iam::111122223333:role/reader", regional_sts=False)
 # Variables by which SDKs and their companions say who somebody is.

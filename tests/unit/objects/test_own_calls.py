@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.objects.aws import is_own, session_name
+from irsa_cli.core.objects.trail import is_own, session_name
 
 SDK = "Boto3/1.35.0 md/Botocore#1.35.0 ua/2.0 os/linux#6.8 lang/python#3.11.7 cfg/retry-mode#standard"
 

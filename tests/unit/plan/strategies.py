@@ -28,7 +28,7 @@ from irsa_cli.core.plan.states import (
     TagsState,
 )
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.arn import provider_arn
 
 ALNUM = "abcdefghijklmnopqrstuvwxyz0123456789"
 

@@ -78,6 +78,7 @@ from irsa_cli.changes import handlers
 from irsa_cli.core.values import limits
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.results.result import ChangeResult
+from irsa_cli.core.results.result_document import change_json
 from irsa_cli.core.plan.states import NoteState
 from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.protocol import Run
@@ -123,7 +124,7 @@ notes = {"a": new, "b": old}
 assert (run("on", notes, "forward"), there(notes)) == ("committed", {"a": "new", "b": "new"})
 change = next(iter(plan))
 assert change.description == "a" and "get-note a " in look_command(change)
-assert ChangeResult(change, "done").to_json()["after"] == {"text": "new"}
+assert change_json(ChangeResult(change, "done"))["after"] == {"text": "new"}
 """
 
 

@@ -21,8 +21,8 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from tests.support.trusts import trust_of
 from tests.unit.world import Account, Role, World
 

@@ -13,7 +13,6 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -30,9 +29,9 @@ from irsa_cli.core.planning.migrate import (
 )
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import pod_identity, trust_policy
+from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 from tests.support.thoroughness import examples
 
 IRSA, POD_IDENTITY = IdentitySource.IRSA, IdentitySource.POD_IDENTITY
@@ -48,8 +47,8 @@ IDENTITY = WebIdentity(PROVIDER, ISSUER, "system:serviceaccount:backend:app", "s
 OTHERS: list[Document] = [
     {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
     {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole"]},
-    pod_identity.statement(CLUSTER, "backend", "other"),
-    pod_identity.statement(replace(CLUSTER, arn=f"{CLUSTER.arn}2"), "backend", "app"),
+    assuming.statement(CLUSTER, "backend", "other"),
+    assuming.statement(replace(CLUSTER, arn=f"{CLUSTER.arn}2"), "backend", "app"),
     trust_policy.statement(replace(IDENTITY, provider_arn=f"{PROVIDER}B", issuer=f"{ISSUER}B")),
     {"Sid": "Github", "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
      "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"},
@@ -90,7 +89,7 @@ def bindings(draw: st.DrawFn, source: IdentitySource) -> CurrentIdentity:
     annotations = draw(MORE)
     if source is POD_IDENTITY:
         own = maker == "irsa"
-        form = pod_identity.marked_statement if maker == "attached" else pod_identity.statement
+        form = assuming.marked_statement if maker == "attached" else assuming.statement
         statement = form(CLUSTER, "backend", "app")
         tags = {states.CLUSTER_TAG: CLUSTER.arn, states.SERVICE_ACCOUNT_TAG: NAME}
         association = Association("a-1", ROLE, tags=tags)
@@ -203,7 +202,7 @@ def test_what_others_wrote_stays_unless_it_is_named() -> None:
 
 def test_an_association_of_an_add_on_is_never_removed() -> None:
     given_by = Association("a-1", ROLE, owner="arn:aws:eks:eu-west-1:111122223333:addon/demo/x")
-    statements = [trust_policy.statement(IDENTITY), pod_identity.statement(CLUSTER, "backend", "app")]
+    statements = [trust_policy.statement(IDENTITY), assuming.statement(CLUSTER, "backend", "app")]
     ways = ways_with(statements, {states.ROLE_ARN_ANNOTATION: ROLE}, given_by, own=True)
     plan, notes = retirement(IRSA, ways, others=True)
     assert not len(plan)
@@ -246,14 +245,14 @@ def test_policies_that_are_not_known_are_named() -> None:
 
 
 def test_the_same_statement_of_somebody_else_stays() -> None:
-    theirs = pod_identity.statement(CLUSTER, "backend", "app")
+    theirs = assuming.statement(CLUSTER, "backend", "app")
     annotations = {states.ROLE_ARN_ANNOTATION: ROLE, states.ROLE_MARK: ROLE}
     start = ways_with([trust_policy.marked_statement(IDENTITY), theirs], annotations, None, own=False)
     both = applied(start, addition(POD_IDENTITY, start))
     plan, _ = retirement(IRSA, both)
     assert shown(applied(both, plan)) == shown(start)
     assert both.pair.role is not None
-    marked = pod_identity.marked_statement(CLUSTER, "backend", "app")
+    marked = assuming.marked_statement(CLUSTER, "backend", "app")
     added = trust_policy.with_statement(both.pair.role.state.trust, marked)
     assert (
         trust_policy.without_statement(added, marked)["Statement"] == both.pair.role.state.trust["Statement"]

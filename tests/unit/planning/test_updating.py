@@ -25,8 +25,8 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.update import Quotas, plan
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from tests.support.thoroughness import examples
 from tests.unit.current import CLUSTER, ISSUER, PROVIDER, ROLE
 from tests.unit.plan import strategies as some

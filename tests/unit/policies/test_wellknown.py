@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.policies import grammar, policy, wellknown
-from irsa_cli.core.policies.wellknown import Resolved, Scope, WellKnown
+from irsa_cli.core.policies import grammar, policy, wellknown, wellknown_uses
+from irsa_cli.core.policies.policy import WellKnown, check_limits
+from irsa_cli.core.policies.wellknown import Resolved, Scope
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -43,7 +44,7 @@ def _use(name: str, *, full: bool) -> WellKnown:
 @pytest.mark.parametrize("partition", PARTITIONS)
 @pytest.mark.parametrize("full", [True, False])
 def test_every_policy_is_one_that_iam_takes(name: str, partition: str, full: bool) -> None:
-    use = wellknown.check(_use(name, full=full))
+    use = wellknown_uses.check(_use(name, full=full))
     found = wellknown.resolve([use], Scope(partition, "eu-west-1", "111122223333", "prod"))
     assert found.policies or found.inline
     assert all(arn.policy_arn(item).partition == partition for item in found.policies)
@@ -120,7 +121,7 @@ def test_statements_that_are_there_only_with_their_parameter() -> None:
 )
 def test_wrong_uses(use: WellKnown, words: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(words)):
-        wellknown.check(use)
+        wellknown_uses.check(use)
 
 
 def test_joined_with_the_roles_own() -> None:
@@ -132,17 +133,21 @@ def test_joined_with_the_roles_own() -> None:
         wellknown.joined(Resolved((), {"certManager": {}}), [WellKnown("certManager")], SCOPE)
 
 
+def checked(found: Resolved) -> None:
+    check_limits(found.policies, found.inline)
+
+
 def test_iams_limits() -> None:
     large = [WellKnown("karpenter"), WellKnown("awsLoadBalancerController")]
     with pytest.raises(InvalidInput, match="IAM takes 10240 per role in total"):
-        wellknown.joined(Resolved(), large, SCOPE)
+        checked(wellknown.joined(Resolved(), large, SCOPE))
     own = tuple(f"arn:aws:iam::111122223333:policy/p{number}" for number in range(20))
     with pytest.raises(InvalidInput, match="21 managed policies"):
-        wellknown.joined(Resolved(own), [WellKnown("vpcCNI")], SCOPE)
+        checked(wellknown.joined(Resolved(own), [WellKnown("vpcCNI")], SCOPE))
 
 
 @given(st.lists(st.from_regex(r"Z[A-Z0-9]{1,31}", fullmatch=True), min_size=1, max_size=20, unique=True))
 def test_each_value_stands_once_in_its_order(zones: list[str]) -> None:
-    use = wellknown.check(WellKnown("certManager", {"hostedZones": tuple(zones)}))
+    use = wellknown_uses.check(WellKnown("certManager", {"hostedZones": tuple(zones)}))
     document = wellknown.resolve([use], SCOPE).inline["certManager"]
     assert document["Statement"][1]["Resource"] == [f"arn:aws:route53:::hostedzone/{zone}" for zone in zones]

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import becoming_of, in_kubernetes, openings_of
 from irsa_cli.core.rbac.objects import RbacObjects, RbacSubject
 from irsa_cli.core.rbac.principals import (
@@ -21,6 +20,7 @@ from irsa_cli.core.rbac.principals import (
     aws_auth_of,
     policy_rules,
 )
+from irsa_cli.core.values.errors import Unreadable
 from tests.support.thoroughness import examples
 
 DEV = "arn:aws:iam::111122223333:role/dev"

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import AccountTaker, Becoming
 from irsa_cli.core.rbac.evaluation import (
     ACTS,
@@ -26,6 +25,7 @@ from irsa_cli.core.rbac.evaluation import (
     account_requester,
 )
 from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacObjects, RbacSubject, account_subject, rbac_objects
+from irsa_cli.core.values.errors import Unreadable
 from tests.support.ran import schema
 from tests.support.rbacs import NAMES, allows, some_rbac, some_requests
 from tests.support.thoroughness import examples

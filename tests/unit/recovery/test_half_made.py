@@ -23,10 +23,9 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
     ServiceAccountState,
 )
-from irsa_cli.core.recovery.ages import age_of
-from irsa_cli.core.recovery.judge import Finder, Key, key_of
+from irsa_cli.core.recovery.judge import Finder, Key, age_of, key_of
 from irsa_cli.core.recovery.leftovers import Leftovers, SeenAccount, SeenLeftovers, SeenNamespace, SeenRole
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from tests.support.thoroughness import examples
 from tests.unit.planning.desired_states import DOCUMENT, POLICIES, ROLE_ARN, STRANGER, desired, role_for
 from tests.unit.recovery.remnants import NOW, Cloud, tagged

@@ -19,7 +19,7 @@ from irsa_cli.core.audit.ways import By
 from irsa_cli.core.doctor.finding import Group, Verdict
 from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.inventory.describe_document import Identity
-from irsa_cli.core.plan.kinds import Kind
+from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.recovery.leftovers import Recoveries, Skipped
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.envelope import DocumentKind, ReadOutcome, failed
@@ -34,6 +34,7 @@ from irsa_cli.core.results.result import (
     Result,
     TransactionScope,
 )
+from irsa_cli.core.results.result_document import document_of
 from irsa_cli.core.results.steps import Name, StepStatus
 from irsa_cli.core.results.verification import VerificationOutcome
 from irsa_cli.core.trust.evaluation import Failure
@@ -98,7 +99,7 @@ RECOVERIES = st.builds(
 @settings(max_examples=examples(120))
 @given(st.one_of(RESULTS, APPLIED, RECOVERIES))
 def test_whatever_a_run_has_to_say_fits_the_schema(found: Result | AppliedList | Recoveries) -> None:
-    envelope = found.envelope()
+    envelope = document_of(found)
     document = json.loads(json.dumps(envelope.to_json("apply")))
     check(document, int(found.exit_code))
     assert list(document) == ["apiVersion", "kind", "metadata", "items", "errors"]

@@ -13,6 +13,7 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.merging import merge, read_document
 from irsa_cli.core.results.result import SHARED_PARTS, ChangeResult, Ended, Result
+from irsa_cli.core.results.result_document import change_json, document_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import FailedCall, InvalidInput, IrsaError, Refused, ServiceError
 from tests.support.thoroughness import examples
@@ -47,8 +48,8 @@ def test_each_change_is_read_as_it_was_written(change: Change, state: str) -> No
     if not one.result.changes[0].is_public:
         assert found.result.changes == []
         return
-    written = [each.to_json() for each in found.result.changes]
-    assert written == [each.to_json() for each in one.result.changes]
+    written = [change_json(each) for each in found.result.changes]
+    assert written == [change_json(each) for each in one.result.changes]
 
 
 def test_the_whole_is_what_one_run_says() -> None:
@@ -79,7 +80,7 @@ def test_what_is_missing_is_a_failure() -> None:
 
 
 def test_a_shard_that_did_not_start_is_missing_and_its_error_is_there() -> None:
-    broken = Result(Ended.FAILED, error=IrsaError("no region")).envelope().to_json("apply -f x")
+    broken = document_of(Result(Ended.FAILED, error=IrsaError("no region"))).to_json("apply -f x")
     done = merged(json.dumps(broken), text_of(item("ns/a", "a"), index=1, total=2))
     document = done.envelope().to_json()
     assert done.missing == ("0/2",)

@@ -8,6 +8,7 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import CommitState, RoleState
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.results.result_document import change_json, result_json
 from irsa_cli.core.values import errors
 from irsa_cli.core.values.errors import ExitCode, FailedCall, IrsaError, Outcome, ServiceError
 
@@ -63,15 +64,15 @@ def test_an_interrupted_run_ends_as_shells_expect(signal: int, code: int) -> Non
 
 def test_states_are_shown_in_the_way_json_is_written() -> None:
     state = RoleState("/", {"Version": "x_y"}, tags={"my_tag": "1"})
-    shown = ChangeResult(Change(Kind.ROLE, ("r",), None, state), "done").to_json()["after"]
+    shown = change_json(ChangeResult(Change(Kind.ROLE, ("r",), None, state), "done"))["after"]
     keys = ["path", "trust", "description", "maxSessionDuration", "permissionsBoundary", "tags", "unknown"]
     assert list(shown) == keys
     assert (shown["tags"], shown["trust"]) == ({"my_tag": "1"}, {"Version": "x_y"})
 
 
 def test_facts_of_a_command_stand_beside_the_common_keys() -> None:
-    common = Result(Ended.COMMITTED).to_json()
-    document = Result(Ended.COMMITTED, facts={"role": {"arn": "x"}, "restart": True}).to_json()
+    common = result_json(Result(Ended.COMMITTED))
+    document = result_json(Result(Ended.COMMITTED, facts={"role": {"arn": "x"}, "restart": True}))
     assert (common["role"], document["role"], document["restart"]) == (None, {"arn": "x"}, True)
     assert set(document) == {*common, "restart"}
 
@@ -82,7 +83,7 @@ def test_facts_of_a_command_stand_beside_the_common_keys() -> None:
 def test_what_irsa_notes_for_itself_is_told_of_only_where_it_matters(state: str, told: bool) -> None:
     commit = Change(Kind.ROLE_COMMIT, ("r",), None, CommitState("done"))
     result = Result(Ended.INCOMPLETE, changes=[ChangeResult(commit, state)])
-    assert bool(result.to_json()["changes"]) == told
+    assert bool(result_json(result)["changes"]) == told
 
 
 @pytest.mark.parametrize(("error", "code"), ERRORS, ids=lambda value: type(value).__name__)

@@ -18,7 +18,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import State
 from irsa_cli.core.values.errors import Conflict, FailedCall, IrsaError, Outcome, ServiceError
 from irsa_cli.core.values.limits import DEFAULT_SECONDS
-from irsa_cli.transaction import in_use, protocol, recover, rollback, runner, steps
+from irsa_cli.transaction import protocol, recover, rollback, runner, steps
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
 
@@ -53,7 +53,7 @@ class Clock:
     def ruling(self) -> Iterator[Clock]:
         """The transaction's modules look at this clock."""
         with ExitStack() as stack:
-            for module in (in_use, protocol, recover, rollback, runner):
+            for module in (protocol, recover, rollback, runner):
                 stack.enter_context(mock.patch.object(module, "time", self))
             yield self
 

@@ -57,7 +57,7 @@ def recalled(folder: Path, known: set[str] | None = None) -> list[Change]:
     memory = Memory()
     handlers: Any = mock.MagicMock()
     handlers.__getitem__.return_value = memory
-    recall_recent(folder, handlers, ACCOUNT, set() if known is None else known)
+    recall_recent(folder, handlers.__getitem__, ACCOUNT, set() if known is None else known)
     assert all(0 <= ago < limits.PROPAGATION_SECONDS for _, ago in memory.recalled)
     return [change for change, _ in memory.recalled]
 

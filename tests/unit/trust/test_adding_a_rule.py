@@ -52,14 +52,15 @@ import sys
 from pathlib import Path
 
 from irsa_cli.core.trust.correction import wide_trusts
-from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES
+from irsa_cli.core.trust.rules.examples import EXAMPLES, after, before
+from irsa_cli.core.trust.rules.rule import RULES
 
 rule, provider = RULES["no-sid"], EXAMPLES["provider"]
-rules = [item.rule.id for item in wide_trusts(rule.before, [provider])]
+rules = [item.rule.id for item in wide_trusts(before(rule), [provider])]
 assert rules == ["no-sid"], rules
-assert wide_trusts(rule.after, [provider]) == ()
+assert wide_trusts(after(rule), [provider]) == ()
 
-Path(sys.argv[1]).write_text(json.dumps(rule.before))
+Path(sys.argv[1]).write_text(json.dumps(before(rule)))
 
 
 def irsa(*words):

@@ -13,8 +13,9 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected, corrected_together
 from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.trust.rules.examples import EXAMPLES, before
 from irsa_cli.core.trust.rules.judge import judge
-from irsa_cli.core.trust.rules.rule import EXAMPLES, TRUST_RULES, Rule
+from irsa_cli.core.trust.rules.rule import TRUST_RULES, Rule
 from tests.support.thoroughness import examples
 from tests.unit.trust.test_judge import STS, SUB, around, context, policy, web
 
@@ -40,15 +41,15 @@ BY_HAND = {"everybody", "default-service-account", "several-stages", "issuer-can
 @pytest.mark.parametrize("rule", TRUST_RULES, ids=lambda rule: rule.id)
 def test_the_example_of_each_rule_is_corrected(rule: Rule) -> None:
     around_it = context(**{**vars(around(rule)), "role": ROLE})
-    (risk, *_) = (item for item in judge(rule.before, around_it) if item.rule is rule)
-    found = corrected(rule.before, risk, around_it, MEANT)
+    (risk, *_) = (item for item in judge(before(rule), around_it) if item.rule is rule)
+    found = corrected(before(rule), risk, around_it, MEANT)
     if rule.id in BY_HAND - {"only-negative"}:
         assert found is None
         return
     assert found is not None
     assert rule.id not in [item.rule.id for item in judge(found, around_it)]
     for each in MEANT.tokens:
-        assert trust_policy.admits(found, each) is trust_policy.admits(dict(rule.before), each)
+        assert trust_policy.admits(found, each) is trust_policy.admits(dict(before(rule)), each)
 
 
 def test_only_where_all_who_are_meant_are_known_is_a_pattern_replaced() -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from irsa_cli.core.policies import conditions, operators
+from irsa_cli.core.policies import operators
 from irsa_cli.core.trust import evaluation
 from irsa_cli.core.trust.evaluation import Explanation, explain
 from irsa_cli.sandbox.enforce import Who, admits
@@ -52,21 +52,21 @@ def test_the_cases_are_worth_comparing(pairs: list[tuple[Case, Explanation, bool
 
 MUTANTS: dict[str, tuple[object, str, object]] = {
     "a Deny is overlooked": (Explanation, "admitted", property(lambda it: bool(it.allowed_by))),
-    "ForAllValues is ForAnyValue": (conditions, "_all_of", conditions.any_of),
-    "a missing key never matches": (conditions, "_holds_without_key", lambda operator, wanted: False),
-    "a missing key always matches": (conditions, "_holds_without_key", lambda operator, wanted: True),
+    "ForAllValues is ForAnyValue": (operators, "_all_of", operators.any_of),
+    "a missing key never matches": (operators, "_holds_without_key", lambda operator, wanted: False),
+    "a missing key always matches": (operators, "_holds_without_key", lambda operator, wanted: True),
     "what is unknown counts as missing": (
-        conditions,
+        operators,
         "values_of",
         lambda context, key: context.get(key.lower()),
     ),
-    "keys distinguish case": (conditions, "values_of", lambda context, key: context.get(key)),
+    "keys distinguish case": (operators, "values_of", lambda context, key: context.get(key)),
     "variables in old policies": (evaluation, "VARIABLES_SINCE", "2008-10-17"),
     "actions distinguish case": (evaluation, "covers", lambda patterns, action: action in patterns),
     "any principal will do": (evaluation, "_is_named", lambda principal, provider: True),
     "defaults of variables are ignored": (operators, "with_default", lambda name: (name, None)),
     "a value is compared with the first only": (
-        conditions,
+        operators,
         "any_of",
         lambda truths: next(iter(truths), False),
     ),
@@ -91,7 +91,7 @@ def test_a_wrong_operator_is_noticed(
 ) -> None:
     compare, negated = operators.COMPARISONS[name]
     monkeypatch.setitem(operators.COMPARISONS, name, (compare, not negated))
-    conditions.operator_of.cache_clear()
+    operators.operator_of.cache_clear()
     found = [(explain(case.document, case.identity), other) for case, _, other in pairs[:2000]]
-    conditions.operator_of.cache_clear()
+    operators.operator_of.cache_clear()
     assert any(is_certain(mine) and mine.admitted != other for mine, other in found)

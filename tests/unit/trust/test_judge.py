@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 import irsa_cli
 from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.trust.rules.examples import EXAMPLES, after, before
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, can_be_had, cluster_providers
-from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES, TRUST_RULES, Area, Rule
+from irsa_cli.core.trust.rules.rule import RULES, TRUST_RULES, Area, Rule
 from tests.support.ran import schema
 from tests.support.thoroughness import examples
 
@@ -57,11 +58,11 @@ def broken(document: Any, known: TrustContext | None = None) -> list[str]:
 
 @pytest.mark.parametrize("rule", TRUST_RULES, ids=lambda rule: rule.id)
 def test_a_rules_example_breaks_it_and_what_follows_breaks_none(rule: Rule) -> None:
-    found = judge(rule.before, around(rule))
+    found = judge(before(rule), around(rule))
     assert rule.id in [item.rule.id for item in found]
     beside = {"wrong-issuer-key": {"no-subject"}, "loose-beside-tight": {"no-subject"}}
     assert {item.rule.id for item in found} == {rule.id} | beside.get(rule.id, set())
-    assert broken(rule.after, around(rule)) == []
+    assert broken(after(rule), around(rule)) == []
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
@@ -73,7 +74,7 @@ def test_a_rule_says_why_what_to_do_and_who_says_so(rule: Rule) -> None:
         assert "\n" not in text
     assert rule.fix
     assert not rule.fix.endswith(".")
-    assert json.dumps(rule.before) != json.dumps(rule.after)
+    assert json.dumps(before(rule)) != json.dumps(after(rule))
 
 
 def test_the_schema_of_warnings_knows_the_rules_about_trust_policies() -> None:
@@ -83,8 +84,8 @@ def test_the_schema_of_warnings_knows_the_rules_about_trust_policies() -> None:
 
 @pytest.mark.parametrize("rule", TRUST_RULES, ids=lambda rule: rule.id)
 def test_a_risks_path_leads_to_what_breaks_the_rule(rule: Rule) -> None:
-    for item in judge(rule.before, around(rule)):
-        place: Any = rule.before
+    for item in judge(before(rule), around(rule)):
+        place: Any = before(rule)
         for step in item.path:
             place = place[step]
         assert place
@@ -185,13 +186,13 @@ def test_the_tight_trusts_of_tools_break_no_rule(document: Any) -> None:
 def test_what_was_not_read_breaks_nothing() -> None:
     unread = TrustContext((PROVIDER, OTHER_PROVIDER, BUCKET_PROVIDER))
     for rule in (RULES["provider-gone"], RULES["several-stages"], RULES["issuer-can-be-had"]):
-        assert broken(rule.before, unread) == []
+        assert broken(before(rule), unread) == []
 
 
 def test_an_audience_that_the_provider_does_not_take_is_no_risk() -> None:
     one = context(existing={PROVIDER: (STS,)})
     for rule in (RULES["no-audience"], RULES["extra-audience"]):
-        assert broken(rule.before, one) == []
+        assert broken(before(rule), one) == []
 
 
 def test_a_statement_that_demands_less_stands_beside_a_tight_one() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.values.issuer import host_path
+from irsa_cli.core.values.arn import host_path
 from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
 from tests.unit.policies.test_policy import shuffled

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
+from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.rules.power import power
@@ -253,7 +254,7 @@ def test_what_the_role_may_do_makes_it_worse() -> None:
         (found,) = wide(statement, power=power([ADMIN]), role="arn:r")
         assert found.severity is after
         assert found.reason.endswith("; this grants AdministratorAccess")
-        assert found.to_json()["role"] == {"arn": "arn:r"}
+        assert warning_json(found)["role"] == {"arn": "arn:r"}
 
 
 def test_the_worst_comes_first_and_each_provider_is_looked_at() -> None:

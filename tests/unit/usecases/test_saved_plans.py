@@ -18,7 +18,7 @@ from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import Selection
 from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.planning.migrate import IdentitySource
-from irsa_cli.core.policies.wellknown import WellKnown
+from irsa_cli.core.policies.policy import WellKnown
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, check_issuer, host_path, provider_arn
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import check_issuer, host_path, provider_arn
 from tests.unit.plan import strategies as some
 
 

@@ -1,6 +1,6 @@
 """Names that somebody may have meant."""
 
-from irsa_cli.core.values.slips import near
+from irsa_cli.core.values.names import near
 
 
 def test_near_names_are_those_that_look_alike() -> None:

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.text import as_yaml
-from irsa_cli.core.values.shown import json_text, visible
+from irsa_cli.cli.output.text import as_yaml, json_text
+from irsa_cli.core.values.shown import visible
 
 
 @pytest.mark.parametrize(

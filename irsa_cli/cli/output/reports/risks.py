@@ -12,10 +12,11 @@ from xml.etree import ElementTree
 from irsa_cli import __version__
 from irsa_cli.cli.output.reports.junit import JunitCase, add_suite, xml_text
 from irsa_cli.cli.output.screens.audit import where
+from irsa_cli.cli.output.text import json_text
 from irsa_cli.core.audit.report import RiskReport, fingerprint
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, Severity
-from irsa_cli.core.values.shown import json_text, visible
+from irsa_cli.core.values.shown import visible
 
 _COLUMNS = (
     "severity", "rule", "role", "cluster", "serviceAccount", "finding", "fix", "source", "fingerprint",

@@ -12,7 +12,7 @@ from irsa_cli.cli.output.plan_text import change_lines, totals
 from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.output.text import Page, Part, messages, page_of
-from irsa_cli.cli.terminal.wording import mark
+from irsa_cli.cli.terminal.screen import mark
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.trust.rules.rule import FilePlace

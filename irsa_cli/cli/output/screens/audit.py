@@ -23,6 +23,7 @@ from irsa_cli.cli.output.text import Message, failure_lines, page_of_reading
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
+from irsa_cli.core.trust.rules.examples import after, before
 from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Risk, Rule, Severity, some
 from irsa_cli.core.values.shown import head, moment, plural, visible
 
@@ -232,7 +233,7 @@ def explanation(rule: Rule) -> Iterator[str]:
     yield rule.reason
     yield f"To fix: {rule.fix}"
     yield f"Source: {rule.source}"
-    for title, example in (("Unsafe", rule.before), ("Safe", rule.after)):
+    for title, example in (("Unsafe", before(rule)), ("Safe", after(rule))):
         yield ""
         yield f"{title}:"
         yield from (f"  {line}" for line in json.dumps(example, indent=2).splitlines())
@@ -248,8 +249,8 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "reason": rule.reason,
         "fix": rule.fix,
         "source": rule.source,
-        "before": rule.before,
-        "after": rule.after,
+        "before": before(rule),
+        "after": after(rule),
     }
 
 

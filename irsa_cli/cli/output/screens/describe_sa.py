@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
-from irsa_cli.cli.terminal.wording import mark
+from irsa_cli.cli.terminal.screen import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
 from irsa_cli.core.inventory.describe_document import Description, Identity, Policy
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.values.errors import Unreadable
 
 _WIDTH = 13
 _NONE = "none"

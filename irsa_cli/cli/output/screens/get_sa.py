@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import click
 
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.terminal.wording import age
+from irsa_cli.cli.terminal.screen import age
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.marks.makers import UNKNOWN
 from irsa_cli.core.trust.rules.rule import in_one_line

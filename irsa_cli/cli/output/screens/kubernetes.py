@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes
 from irsa_cli.core.rbac.evaluation import Grant
 from irsa_cli.core.rbac.objects import RbacRule
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules.rule import some
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import plural, visible
 
 

@@ -15,7 +15,7 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.output.text import Message, Page, Part, page_of
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
-from irsa_cli.cli.terminal.wording import age, mark
+from irsa_cli.cli.terminal.screen import age, mark
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import visible

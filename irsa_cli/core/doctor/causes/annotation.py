@@ -8,7 +8,7 @@ import shlex
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
 from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles, similarity
-from irsa_cli.core.doctor.clues.usage import idle
+from irsa_cli.core.doctor.clues.usage import idle, reader_of
 from irsa_cli.core.doctor.commands import (
     admit,
     annotate_and_restart,
@@ -26,10 +26,9 @@ from irsa_cli.core.doctor.commands import (
 from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known, there
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, some, suspect
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
-from irsa_cli.core.marks.makers import reader_of
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     MANAGED_BY_LABEL,
@@ -37,8 +36,8 @@ from irsa_cli.core.plan.states import (
     SERVICE_ACCOUNT_TAG,
     ProviderState,
 )
-from irsa_cli.core.values.arn import Arn, is_role
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, is_role
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.shown import shown, unspaced
 
 

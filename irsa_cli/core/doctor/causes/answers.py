@@ -27,12 +27,13 @@ from irsa_cli.core.doctor.subjects import (
     role_account,
     run_long_enough,
 )
-from irsa_cli.core.objects.aws import Association, TrailEvent
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, STS_REGIONAL_ANNOTATION
 from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 
 _WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = (variable("AWS_REGION"), variable("AWS_DEFAULT_REGION"))

@@ -22,14 +22,15 @@ from irsa_cli.core.doctor.subjects import (
     quota_of,
     role_account,
 )
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.webhooks import selects
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import does, principals, statements
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.shown import shown, unspaced
 
 

@@ -25,12 +25,12 @@ from irsa_cli.core.doctor.subjects import (
     where,
 )
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
 from irsa_cli.core.policies.statements import actions_of, allowing, covers
 from irsa_cli.core.trust.assuming import ASSUME, names_role
 from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.errors import Unreadable, have
 
 
 @check_of("pod-role-differs")

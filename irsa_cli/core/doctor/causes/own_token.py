@@ -52,27 +52,17 @@ from irsa_cli.core.doctor.subjects import (
 )
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
-from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
 from irsa_cli.core.policies.statements import statements, tests_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import Said, lacking
-from irsa_cli.core.trust.chain import (
-    LONGEST_SESSION,
-    POLICY_NAME,
-    PROFILE,
-    Chain,
-    answer_of,
-    chain_of_notes,
-    target_of,
-)
+from irsa_cli.core.trust.chain import POLICY_NAME, PROFILE, Chain, answer_of, chain_of_notes, target_of
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.restrictions import voided
-from irsa_cli.core.values.arn import is_role, role_arn
-from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.arn import is_role, provider_arn, role_arn
+from irsa_cli.core.values.errors import CannotTell, InvalidInput, have
 from irsa_cli.core.values.shown import shown
 
 
@@ -389,3 +379,7 @@ def _pods(facts: Facts) -> Judgement:
     found = some(by_token, "the pods use the ConfigMap's profile", config_map=name)
     text = "the SDKs for Go, Java, .NET and PHP use the token before the profile"
     return hint(text, containers=where(found))
+
+
+LONGEST_SESSION = 3600
+"""Seconds that a session lasts at most which is begun with a role's credentials, whatever its role allows."""

@@ -36,12 +36,24 @@ from irsa_cli.core.doctor.subjects import (
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.injection import AGENT
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust import pod_identity
-from irsa_cli.core.trust.assuming import Said, lacking
+from irsa_cli.core.policies.web_identity import Context
+from irsa_cli.core.trust import assuming
+from irsa_cli.core.trust.assuming import (
+    Said,
+    actions,
+    context_of_session,
+    lacking,
+    names_role,
+    said,
+    session_tags,
+)
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.trust_policy import with_statement
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
+from irsa_cli.core.values.names import Namespaced
 
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
 _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
@@ -64,7 +76,7 @@ def _trust(facts: Facts) -> Judgement:
     said = _said_to_service(facts, association, role)
     # For this ServiceAccount alone.
     names, tagged = (facts.named.namespace, facts.named.name), not association.without_tags
-    wanted = pod_identity.statement(facts.cluster, *names, tagged=tagged)
+    wanted = assuming.statement(facts.cluster, *names, tagged=tagged)
     return _judged(facts, role, said, wanted)
 
 
@@ -75,7 +87,7 @@ def _no_role(facts: Facts, what: str, arn: str) -> Judgement:
 
 def _said_to_service(facts: Facts, association: Association, role: Role) -> tuple[Said, ...]:
     tagged = not association.without_tags
-    return pod_identity.said_to_service(role.trust, facts.cluster, facts.named, tagged=tagged)
+    return assuming.said_to_service(role.trust, facts.cluster, facts.named, tagged=tagged)
 
 
 def serves_pod_identity(facts: Facts, association: Association, role: Role) -> bool:
@@ -110,12 +122,12 @@ def _target(facts: Facts) -> Judgement:
     wanted: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": association.role_arn},
-        "Action": list(pod_identity.actions(tagged=tagged)),
+        "Action": list(assuming.actions(tagged=tagged)),
     }
     if external_id:
         wanted["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
     of = (facts.cluster, facts.named, association.role_arn, external_id)
-    return _judged(facts, role, pod_identity.said_to_role(role.trust, *of, tagged=tagged), wanted)
+    return _judged(facts, role, said_to_role(role.trust, *of, tagged=tagged), wanted)
 
 
 @check_of("pod-identity-agent")
@@ -347,3 +359,24 @@ def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
         return "", ""
     name = webhooks_of(facts)[0].configuration
     return name, "the pods' labels do not match the webhook's objectSelector"
+
+
+def said_to_role(
+    document: Document,
+    cluster: Cluster,
+    subject: Namespaced,
+    role_arn: str,
+    external_id: str,
+    *,
+    tagged: bool,
+) -> tuple[Said, ...]:
+    """How the trust policy of an association's target role answers the association's own role."""
+    context: Context = {
+        **context_of_session(role_arn),
+        "aws:requestedregion": (cluster.region,),
+        **(session_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
+        **(session_tags(cluster, subject, "aws:principaltag/") if tagged else {}),
+        **({"sts:externalid": (external_id,)} if external_id else {}),
+    }
+    names = names_role(Arn.parse(role_arn), role_arn)
+    return tuple(said(document, names, context, action) for action in actions(tagged=tagged))

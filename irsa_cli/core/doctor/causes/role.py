@@ -33,7 +33,6 @@ from irsa_cli.core.doctor.subjects import (
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
@@ -45,8 +44,8 @@ from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.restrictions import voided
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import in_one_line
-from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.issuer import host_path
+from irsa_cli.core.values.arn import Arn, host_path
+from irsa_cli.core.values.errors import Unreadable, have
 from irsa_cli.core.values.names import subject as subject_claim
 
 _SPREADING = timedelta(seconds=60)

@@ -48,12 +48,13 @@ from irsa_cli.core.doctor.finding import (
 )
 from irsa_cli.core.doctor.subjects import goes_by_profile, has_identity, is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.workloads import ROLLED, RefusedPod, owner_of
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.values import slips
+from irsa_cli.core.values import names
 from irsa_cli.core.values.cluster import Reach
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 
 
 @check_of("service-account-missing")
@@ -64,7 +65,7 @@ def _missing(facts: Facts) -> Judgement:
     others = known(facts.accounts)
     if _elsewhere(others, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
-    near = slips.near(subject.name, [item.name for item in others if item.namespace == subject.namespace])
+    near = names.near(subject.name, [item.name for item in others if item.namespace == subject.namespace])
     namespace = "" if subject.namespace_labels is not None else ", and neither does its namespace"
     association, fix, said = subject.association, make_or_attach(facts), evidence(facts)
     if isinstance(association, Association):

@@ -32,8 +32,8 @@ from irsa_cli.core.doctor.subjects import (
     where,
 )
 from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.unreadable import have
 from irsa_cli.core.objects.variables import HIDDEN, variable
+from irsa_cli.core.values.errors import have
 from irsa_cli.core.values.shown import shown
 
 _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")

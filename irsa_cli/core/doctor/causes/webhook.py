@@ -46,11 +46,12 @@ from irsa_cli.core.doctor.subjects import (
     where,
 )
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.webhooks import Webhook
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.shown import shown
 
 

@@ -20,14 +20,14 @@ from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.unreadable import CannotTell
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump
 from irsa_cli.core.policies.statements import PROVIDER, conditions_of, does, trusted_providers, words_of
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, explain
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, host_path
+from irsa_cli.core.values.errors import CannotTell
 from irsa_cli.core.values.shown import shown, unspaced
 
 _COMPARED = 200 * 200

@@ -14,13 +14,14 @@ from functools import cached_property
 
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
 from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, has_pod_identity, home_identity, injected, is_bare
-from irsa_cli.core.marks.makers import reader_of
-from irsa_cli.core.objects.kinds import Pod, ServiceAccount
-from irsa_cli.core.objects.unreadable import Unreadable, have
+from irsa_cli.core.marks.makers import TABLE
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.workloads import owner_of
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.values.errors import Unreadable, have
 
 _RELEASE = "app.kubernetes.io/instance"
 _NAME_LABELS = ("app.kubernetes.io/name", _RELEASE, "app", "k8s-app", "name")
@@ -305,3 +306,14 @@ def gone_names(
         for namespace, name in sorted(trusted_names(role.trust, provider) - there)
         if namespace == wanted[0] and is_near(name, wanted[1])
     )
+
+
+def reader_of(key: str) -> str:
+    """The other reader of an annotation, '' if none is known: none is a misspelt annotation of IRSA's.
+
+    irsa's own marks belong to them: they tell, and bind nothing.
+    """
+    readers = TABLE["readers"]
+    found = readers.get(key) or readers.get(key.partition("/")[0] + "/") or {}
+    by: str = found.get("by", "")
+    return by

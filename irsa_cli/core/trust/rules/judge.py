@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from irsa_cli.core.policies.conditions import operator_of
+from irsa_cli.core.policies.operators import operator_of
 from irsa_cli.core.policies.statements import (
     WAYS_IN,
     Statement,
@@ -25,11 +25,11 @@ from irsa_cli.core.policies.statements import (
     tests_of,
 )
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.pod_identity import SERVICE as POD_IDENTITY
+from irsa_cli.core.trust.assuming import SERVICE as POD_IDENTITY
 from irsa_cli.core.trust.restrictions import ALWAYS, demands
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, worst_first
 from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
-from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, issuer_of
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, issuer_of
 
 _FOR_AWS = frozenset((DEFAULT_AUDIENCE, "openshift"))
 """The audiences of tokens for AWS. OpenShift's providers accept both and test none."""

@@ -16,8 +16,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.core.policies.conditions import first_failing
-from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.operators import first_failing, like
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import Statement, conditions_of, covers, statements
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey

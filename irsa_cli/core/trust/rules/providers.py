@@ -19,7 +19,7 @@ from irsa_cli.core.policies.statements import (
 from irsa_cli.core.trust.rules.judge import TrustContext
 from irsa_cli.core.trust.rules.rule import RULES, Risk, risk
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
-from irsa_cli.core.values.issuer import issuer_of
+from irsa_cli.core.values.arn import issuer_of
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,4 @@
-"""A rule, a risk (one violation of a rule, with its severity and its fix), and all rules: `rules.json`.
-
-An example about trust policies is a list of statements; one without a field has that of `statement`.
-In examples, `{issuer}` and the like stand for the texts in `values`.
-"""
+"""A rule, a risk (one violation of a rule, with its severity and its fix), and all rules: `rules.json`."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ class Area(str, Enum):
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule with its documentation (`source`) and examples: `before` breaks it, `after` does not.
+    """A rule with its documentation (`source`); an example that breaks it, and one that does not: `examples`.
 
     `{issuer}` in the fix stands for the issuer without `https://`.
     """
@@ -49,8 +45,6 @@ class Rule:
     fix: str
     source: str
     area: Area
-    before: Mapping[str, Any] = field(hash=False, compare=False, repr=False)
-    after: Mapping[str, Any] = field(hash=False, compare=False, repr=False)
     broken: bool = False
     """Whether pods get no credentials because of it, however dangerous it is."""
 
@@ -142,16 +136,6 @@ class Risk:
         """The risk as a warning in one line."""
         return "; to fix: ".join(self.warned)
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "id": self.rule.id,
-            "severity": self.severity.value,
-            "role": {"arn": self.role} if self.role else None,
-            "statement": self.statement,
-            "reason": self.reason,
-            "suggestion": self.suggestion,
-        }
-
 
 def in_one_line(found: Sequence[Risk]) -> str:
     """The worst risks in one line, and the number of others; '' for none."""
@@ -172,25 +156,15 @@ def worst_first(found: Iterable[Graded]) -> tuple[Graded, ...]:
     return tuple(sorted(found, key=lambda item: -ORDER.index(item.severity)))
 
 
+EXAMPLES = ("before", "after")
+"""The keys of examples, which are read where they are shown."""
 _TABLE = json.loads((files(__package__) / "rules.json").read_text(encoding="utf-8"))
-EXAMPLES: dict[str, str] = _TABLE["values"]
-
-
-def _example(area: Area, example: Any) -> Any:
-    if area is Area.TRUST:
-        statements = [{**_TABLE["statement"], **statement} for statement in example]
-        example = {"Version": "2012-10-17", "Statement": statements}
-    text = json.dumps(example)
-    for name, value in EXAMPLES.items():
-        text = text.replace(f"{{{name}}}", value)
-    return json.loads(text)
 
 
 def _rules(area: Area) -> Iterator[Rule]:
-    table = _TABLE[area.value]
-    for row in table["rules"]:
-        examples = {side: _example(area, row.get(side) or table[side]) for side in ("before", "after")}
-        yield Rule(**{**row, **examples, "severity": Severity(row["severity"])}, area=area)
+    for row in _TABLE[area.value]["rules"]:
+        of_rule = {key: value for key, value in row.items() if key not in EXAMPLES}
+        yield Rule(**{**of_rule, "severity": Severity(row["severity"])}, area=area)
 
 
 RULES: dict[str, Rule] = {rule.id: rule for area in Area for rule in worst_first(_rules(area))}

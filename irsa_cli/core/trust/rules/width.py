@@ -26,7 +26,7 @@ from irsa_cli.core.policies.statements import (
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.rules.rule import NAME_THEM, ORDER, RULES, Risk, Rule, risk
-from irsa_cli.core.values.issuer import issuer_of
+from irsa_cli.core.values.arn import issuer_of
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
