@@ -15,7 +15,7 @@ from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.aws.shapes import unknown
 from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
-from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
+from irsa_cli.core.policies.policy import TRUST_LIMIT, Document, size
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.doing import Count
@@ -193,6 +193,11 @@ def trust_quota(iam: IAMClient) -> int:
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
     """
     return allowed_quotas(iam).get("AssumeRolePolicySizeQuota", TRUST_LIMIT)
+
+
+def trust_quota_beside(iam: IAMClient, document: Document) -> int:
+    """The same, asked only if one more statement beside those of a policy may need more than the default."""
+    return trust_quota(iam) if size(document) > TRUST_LIMIT / 2 else TRUST_LIMIT
 
 
 def quotas(iam: IAMClient) -> dict[str, int]:

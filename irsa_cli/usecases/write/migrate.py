@@ -13,14 +13,15 @@ from datetime import datetime, timezone
 from functools import cache, partial
 
 from irsa_cli.aws import bindings
+from irsa_cli.aws.iam import trust_quota_beside
 from irsa_cli.aws.trail import EVENTS, web_identity_events
-from irsa_cli.core.binding.ownership import check_account, check_over, check_there
+from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.objects.workloads import ROLLED, owner_of
+from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
@@ -30,6 +31,7 @@ from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values import doing
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.shown import plural
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -75,7 +77,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     connection = connect(request.target, kube=True, log=log)
     begin(connection, settings)
     with naming_caller(connection.caller):
-        names = request.names or _names(connection, request.namespace)
+        names = dict.fromkeys(request.names or _names(connection, request.namespace))
     done, stop = AppliedList(), RunGroup()
     support = cache(partial(support_of, connection, request.namespace))
     settings = replace(settings, dry_run=settings.dry_run or request.status)
@@ -127,11 +129,11 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
         pair = replace(pair, named_role=association.role_arn)
     if not pair.role_arn:
         raise Refused(f"{namespace}/{name} has no role", next_steps=(pair.command("create-sa"),))
-    check_account(pair)
+    planning.check_account(CurrentIdentity(pair, association))
     pair = with_role(connection, pair)
     state = check_there(pair)
     check_over(pair, state)
-    return CurrentIdentity(pair, association)
+    return CurrentIdentity(pair, association, trust_quota=trust_quota_beside(connection.iam, state.trust))
 
 
 @dataclass
@@ -262,8 +264,8 @@ class _Moving:
                 f" To delete it and restart the pods: {command} --finish --restart"
             ]
         if old and not request.restart:
-            return [f"{len(old)} running pods use {request.to.other.title} until they restart: {command}"
-                    " --restart"]  # fmt: skip
+            use = f"{plural(len(old), 'running pod')} {'uses' if len(old) == 1 else 'use'}"
+            return [f"{use} {request.to.other.title} until restarted: {command} --restart"]
         return [] if request.finish else [f"to remove {request.to.other.title}: {command} --finish"]
 
     def _restart(self, settings: Settings) -> None:
@@ -271,20 +273,24 @@ class _Moving:
         planning.check_has(self.request.to, self._read())
         # Until the webhook uses the new way, pods are created with the old one.
         self._await_webhook(settings)
-        owners = dict.fromkeys(map(owner_of, self._read().pods[self.request.to.other]))
-        kept = [f"{kind} {name}".strip() for kind, name in owners if kind not in ROLLED]
-        for kind, name in owners:
-            if kind in ROLLED:
-                settings.note(f"Restarting {kind} {self.request.namespace}/{name}")
-                before = self._living(kind, name)
-                time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-                self.connection.kube.restart(self.request.namespace, kind, name, time)
+        pods, kept = self._read().pods[self.request.to.other], list[str]()
+        for kind, name in dict.fromkeys(owner_of(pod) if pod.owner else ("Pod", pod.name) for pod in pods):
+            if kind not in ROLLED:
+                kept.append(f"{kind} {name}")
+                continue
+            settings.note(f"Restarting {kind} {self.request.namespace}/{name}")
+            before = self._living(kind, name)
+            time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            held = holds_pods(self.connection.kube.restart(self.request.namespace, kind, name, time))
+            if held:
+                kept.append(f"{kind} {name} ({held})")
+            else:
                 self._await_pods(settings, kind, name, before)
         if kept:
             raise IrsaError(
-                f"pods of {', '.join(kept)} were not restarted",
-                reason="nothing recreates them in a rollout",
-                next_steps=("restart them yourself, then run this again",),
+                f"not restarted: {', '.join(kept)}",
+                reason="nothing replaces these pods in a rollout",
+                next_steps=("restart or delete them yourself, then run this again",),
             )
 
     def _await_webhook(self, settings: Settings) -> None:

@@ -76,7 +76,7 @@ def ways_with(
     provider = states.ProviderState(url=ISSUER, audiences=["sts.amazonaws.com"])
     named = "" if states.ROLE_ARN_ANNOTATION in annotations else ROLE
     pair = Pairing(CLUSTER, "backend", "app", account, CurrentRole(role), provider, named)
-    return CurrentIdentity(pair, association)
+    return CurrentIdentity(pair, association, trust_quota=10_000)
 
 
 @st.composite
