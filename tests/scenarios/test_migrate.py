@@ -408,6 +408,43 @@ def test_a_trust_policy_without_room_is_refused_before(stage: Stage, namespace: 
     assert "would be too large" in ran.err
 
 
+def test_create_sa_over_irsa_names_the_command_that_moves(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    words = ("--pod-identity", "--attach-policy-arn", READ_ONLY)
+    ran = stage.irsa("create-sa", NAME, "-n", namespace, "-c", stage.cluster, *words)
+    assert ran.code == 4, ran.err
+    (step,) = re.findall(r"irsa (migrate [^#]*)  #", ran.err)
+    assert stage.irsa(*step.split()).code == 0
+
+
+@pytest.mark.parametrize(
+    ("annotation", "said"),
+    [
+        ("arn:aws:iam::111122223333:role/x ", "is not the ARN of a role"),
+        (None, "has no annotation eks.amazonaws.com/role-arn\n    irsa created the role"),
+    ],
+)
+def test_a_role_that_the_annotation_does_not_name(
+    stage: Stage, namespace: str, annotation: str | None, said: str
+) -> None:
+    create(stage, namespace)
+    body = {"metadata": {"annotations": {ROLE_ARN: annotation}}}
+    assert stage.kube.patch(f"/api/v1/namespaces/{namespace}/serviceaccounts/{NAME}", body).status == 200
+    assert said in refused(stage, namespace, "pod-identity")
+
+
+def test_an_association_whose_role_is_gone(stage: Stage, namespace: str) -> None:
+    words = ("--pod-identity", "--create-service-account", "--attach-policy-arn", READ_ONLY)
+    assert stage.irsa("create-sa", NAME, "-n", namespace, "-c", stage.cluster, *words).code == 0
+    name = next(iter(associations(stage).values()))["roleArn"].rpartition("/")[2]
+    stage.iam().detach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
+    stage.iam().delete_role(RoleName=name)
+    said = refused(stage, namespace, "irsa")
+    assert f"the association of {namespace}/{NAME} refers to it" in said
+    (step,) = re.findall(r"irsa (create-sa .*) ARN", said)
+    assert stage.irsa(*step.split(), READ_ONLY).code == 0
+
+
 def test_a_name_that_is_given_twice_is_moved_once(stage: Stage, namespace: str) -> None:
     create(stage, namespace)
     ran = migrate(stage, "pod-identity", NAME, NAME, "-n", namespace, "-o", "json")

@@ -27,8 +27,10 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.pod_identity import SERVICE
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
@@ -319,7 +321,8 @@ def unbound(
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
     if lifecycle.tells_itself(role.tags):
-        status, reason = (BindingStatus.ROLE_ONLY, "") if life.is_over else interrupted(life)
+        apart = "no association gives it to pods" if trusts_service(role.trust, SERVICE) else ""
+        status, reason = (BindingStatus.ROLE_ONLY, apart) if life.is_over else interrupted(life)
     else:
         there = accounts.get(full_name)
         other = annotation_of(there) if there is not None else None

@@ -19,6 +19,7 @@ from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
@@ -42,6 +43,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.associations import associations, notes_of_support, support_of
+from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account, read_association
@@ -103,16 +105,12 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
 def _names(connection: Connection, namespace: str) -> list[str]:
     """The ServiceAccounts of a namespace that get a role, either way."""
     check_namespace(connection, namespace)
-    given = associations(connection)
+    given = associations(connection, namespace)
     if isinstance(given, Unreadable):
         raise IrsaError(f"the associations of {connection.cluster.name} can't be read", reason=given.why)
-    found = []
-    for body in connection.kube.service_accounts(namespace):
-        metadata = body["metadata"]
-        annotated = ROLE_ARN_ANNOTATION in (metadata.get("annotations") or {})
-        if annotated or (namespace, metadata["name"]) in given:
-            found.append(str(metadata["name"]))
-    return sorted(found)
+    found = [body["metadata"] for body in connection.kube.service_accounts(namespace)]
+    annotated = {str(it["name"]) for it in found if ROLE_ARN_ANNOTATION in (it.get("annotations") or {})}
+    return sorted(annotated | {it["name"] for it in found if (namespace, it["name"]) in given})
 
 
 def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdentity:
@@ -127,8 +125,11 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
     pair = Pairing(connection.cluster, namespace, name, current_account(body), provider=provider.result())
     if not pair.role_arn and association is not None:
         pair = replace(pair, named_role=association.role_arn)
-    if not pair.role_arn:
-        raise Refused(f"{namespace}/{name} has no role", next_steps=(pair.command("create-sa"),))
+    else:
+        try:
+            account.with_role(Injection.read(pair.account.annotations))
+        except Refused as error:
+            raise naming_roles(error, connection, namespace, name) from error
     planning.check_account(CurrentIdentity(pair, association))
     pair = with_role(connection, pair)
     state = check_there(pair)
@@ -189,7 +190,7 @@ class _Moving:
         }
         if self.ways is not None:
             found, pods = self.ways, self.ways.pods
-            facts["role"] = {"arn": found.role_arn, "created": False}
+            facts["role"] = {"arn": found.pair.role_arn, "created": False}
             facts["migration"] = {
                 "to": self.request.to.value,
                 "ways": [way.value for way in IdentitySource if found.has(way)],
@@ -235,8 +236,7 @@ class _Moving:
         return plan, [*warnings, *kept, *self._evidence()]
 
     def _warnings(self, ways: CurrentIdentity) -> list[str]:
-        name = ways.role_arn.rsplit("/", 1)[-1]
-        role = read(lambda: bindings.role(self.connection.iam, name))
+        role = read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
         policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
         volumes = [volume for body in self.bodies for volume in body["spec"].get("volumes") or []]
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
@@ -264,8 +264,8 @@ class _Moving:
                 f" To delete it and restart the pods: {command} --finish --restart"
             ]
         if old and not request.restart:
-            use = f"{plural(len(old), 'running pod')} {'uses' if len(old) == 1 else 'use'}"
-            return [f"{use} {request.to.other.title} until restarted: {command} --restart"]
+            pods = plural(len(old), f"running pod with {request.to.other.title}")
+            return [f"{pods}, until restarted: {command} --restart"]
         return [] if request.finish else [f"to remove {request.to.other.title}: {command} --finish"]
 
     def _restart(self, settings: Settings) -> None:

@@ -218,9 +218,8 @@ class _Updating:
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
-            trust = pair.role.state.trust if pair.role is not None else {}
-            quota = iam.trust_quota_beside(self.connection.iam, trust)
-            ways = CurrentIdentity(pair, pair.association, trust_quota=quota)
+            ways = CurrentIdentity(pair, pair.association)
+            ways = replace(ways, trust_quota=iam.trust_quota_beside(self.connection.iam, ways.trust))
             added = addition(IdentitySource.POD_IDENTITY, ways)
             self.support_notes = notes_of_support(
                 added, pair, lambda: support_of(self.connection, pair.namespace)
