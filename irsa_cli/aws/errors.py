@@ -240,8 +240,8 @@ def _answered(
     details: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     if code in ACCESS_DENIED and operation != "AssumeRoleWithWebIdentity":
-        told = _ACTION.search(said)  # Another one than the call's: iam:PassRole.
-        what_for = (told[1] if told else f"{service}:{operation}") + (f" on {subject}" if subject else "")
+        named = _ACTION.search(said)  # Another one than the call's: iam:PassRole.
+        what_for = (named[1] if named else f"{service}:{operation}") + (f" on {subject}" if subject else "")
         denial, denied_by = _denial(str(body.get("Message") or ""))
         details = (f"{denial}: {what_for}",)
         denied = (f"ask who maintains that {denied_by}",) if denied_by else (_DENIED.get(operation, _DOCS),)

@@ -187,17 +187,15 @@ def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | Non
     return state, (now - found["CreateDate"]).total_seconds()
 
 
-def trust_quota(iam: IAMClient) -> int:
+def trust_quota(iam: IAMClient, trust: Document | None = None) -> int:
     """Characters that the account allows a trust policy; IAM's default where the caller may not ask.
 
+    Nor is it asked if one more statement of this policy fits into the default.
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
     """
+    if trust is not None and size(trust) <= TRUST_LIMIT / 2:
+        return TRUST_LIMIT
     return allowed_quotas(iam).get("AssumeRolePolicySizeQuota", TRUST_LIMIT)
-
-
-def trust_quota_beside(iam: IAMClient, document: Document) -> int:
-    """The same, asked only if one more statement beside those of a policy may need more than the default."""
-    return trust_quota(iam) if size(document) > TRUST_LIMIT / 2 else TRUST_LIMIT
 
 
 def quotas(iam: IAMClient) -> dict[str, int]:

@@ -321,7 +321,7 @@ def unbound(
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
     if lifecycle.tells_itself(role.tags):
-        apart = "no association gives it to pods" if trusts_service(role.trust, SERVICE) else ""
+        apart = f"no association gives it to {full_name}" if trusts_service(role.trust, SERVICE) else ""
         status, reason = (BindingStatus.ROLE_ONLY, apart) if life.is_over else interrupted(life)
     else:
         there = accounts.get(full_name)

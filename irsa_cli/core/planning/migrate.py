@@ -214,8 +214,8 @@ def _add_annotation(ways: CurrentIdentity) -> Plan:
     plain = ways.is_own_role or theirs
     wanted = trust_policy.statement(identity) if plain else trust_policy.marked_statement(identity)
     # One that is there names this role.
-    wish = {states.ROLE_ARN_ANNOTATION: pair.role_arn}
-    account = account_changes((pair.namespace, pair.name), pair.account, wish, {}, own=not theirs)
+    annotations = {states.ROLE_ARN_ANNOTATION: pair.role_arn}
+    account = account_changes((pair.namespace, pair.name), pair.account, annotations, {}, own=not theirs)
     return Plan.of(_statement(IdentitySource.IRSA, ways, wanted), account)
 
 

@@ -164,10 +164,9 @@ def _may_be_in(scope: BindingsScope, trust: str) -> bool:
     """Whether a trust policy may be of a role for a ServiceAccount in the scope, by either way."""
     end = f':{scope.name}"' if scope.name else ""
     part = f"system:serviceaccount:{scope.namespace}{end or ':'}" if scope.namespace else end
-    names = (f'"{name}"' for name in (scope.namespace, scope.name) if name)
+    named = all(f'"{name}"' in trust for name in (scope.namespace, scope.name) if name)
     # Without session tags, the statement has no names.
-    unnamed = "kubernetes-namespace" not in trust
-    return part in trust or (f'"{SERVICE}"' in trust and (unnamed or all(name in trust for name in names)))
+    return part in trust or (f'"{SERVICE}"' in trust and (named or "kubernetes-namespace" not in trust))
 
 
 def _bindings(
@@ -208,6 +207,9 @@ def _bindings(
         if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
+    if isinstance(associations, Unreadable):
+        alone_only = bindings.BindingStatus.ROLE_ONLY
+        in_scope = [replace(it, reason="") if it.status is alone_only else it for it in in_scope]
     why = associations.why if isinstance(associations, Unreadable) and accounts else ""
     notes = [f"EKS Pod Identity associations were not checked: {why}"] if why else []
     notes += _unlisted(own, cluster)

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from functools import cache, partial
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.iam import trust_quota_beside
+from irsa_cli.aws.iam import trust_quota
 from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
@@ -134,7 +134,7 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
     pair = with_role(connection, pair)
     state = check_there(pair)
     check_over(pair, state)
-    return CurrentIdentity(pair, association, trust_quota=trust_quota_beside(connection.iam, state.trust))
+    return CurrentIdentity(pair, association, trust_quota=trust_quota(connection.iam, state.trust))
 
 
 @dataclass
