@@ -240,7 +240,8 @@ def _answered(
     details: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     if code in ACCESS_DENIED and operation != "AssumeRoleWithWebIdentity":
-        what_for = f"{service}:{operation}" + (f" on {subject}" if subject else "")
+        named = _ACTION.search(said)  # Another one than the call's: iam:PassRole.
+        what_for = (named[1] if named else f"{service}:{operation}") + (f" on {subject}" if subject else "")
         denial, denied_by = _denial(str(body.get("Message") or ""))
         details = (f"{denial}: {what_for}",)
         denied = (f"ask who maintains that {denied_by}",) if denied_by else (_DENIED.get(operation, _DOCS),)
@@ -257,6 +258,7 @@ def _answered(
     return ServiceError(what, failed, reason=reason, details=details, next_steps=next_steps)
 
 
+_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)", re.ASCII)
 _DOCS = "irsa docs how-to/permissions  # the IAM permissions that irsa needs"
 _DENIED = {"AssumeRole": "check that the role exists, and that its trust policy allows this caller"}
 """Advice for a missing permission, by operation."""

@@ -15,7 +15,7 @@ from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.aws.shapes import unknown
 from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
-from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
+from irsa_cli.core.policies.policy import TRUST_LIMIT, Document, size
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.errors import ServiceError
@@ -186,11 +186,14 @@ def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | Non
     return state, (now - found["CreateDate"]).total_seconds()
 
 
-def trust_quota(iam: IAMClient) -> int:
+def trust_quota(iam: IAMClient, trust: Document | None = None) -> int:
     """Characters that the account allows a trust policy; IAM's default where the caller may not ask.
 
+    Nor is it asked if one more statement of this policy fits into the default.
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
     """
+    if trust is not None and size(trust) <= TRUST_LIMIT / 2:
+        return TRUST_LIMIT
     return allowed_quotas(iam).get("AssumeRolePolicySizeQuota", TRUST_LIMIT)
 
 

@@ -135,10 +135,10 @@ class Kube(Calls):
         """All objects of a kind that creates pods (`core.objects.kinds.KINDS`); none for an unknown kind."""
         return _or_empty(lambda: self._list(resource, namespace))
 
-    def restart(self, namespace: str, kind: str, name: str, time: str) -> None:
+    def restart(self, namespace: str, kind: str, name: str, time: str) -> Json:
         """Have a workload's pods replaced, as `kubectl rollout restart` does; `kind` is one of ROLLED."""
         patch = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: time}}}}}
-        self._call(f"patch {kind.lower()}s", namespace, name, body=patch)
+        return self._call(f"patch {kind.lower()}s", namespace, name, body=patch)
 
     def events(self, reason: str, namespace: str | None = None) -> list[Json]:
         return self._list("events", namespace, fieldSelector=f"reason={reason}")

@@ -293,6 +293,164 @@ def test_an_association_that_limits_is_not_replaced_by_irsa(
     assert said in refused(stage, namespace, "irsa")
 
 
+def provider_of(stage: Stage) -> str:
+    found = eks(stage).describe_cluster(name=stage.cluster)["cluster"]["identity"]["oidc"]["issuer"]
+    return f"arn:aws:iam::{stage.account_id}:oidc-provider/{found.removeprefix('https://')}"
+
+
+def by_hand(
+    stage: Stage, namespace: str, *more: Json, conditions: Json | None = None, **association: Any
+) -> str:
+    """A role that trusts the ServiceAccount's tokens and `more`, and has its annotation; its ARN."""
+    assert stage.associate().code in (0, 1)
+    provider = provider_of(stage)
+    prefix = provider.partition("/")[2]
+    keys = {
+        f"{prefix}:sub": f"system:serviceaccount:{namespace}:{NAME}",
+        f"{prefix}:aud": "sts.amazonaws.com",
+    }
+    own = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": keys, **(conditions or {})},
+    }
+    role: str = stage.iam().create_role(
+        RoleName=f"{namespace}-hand",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [own, *more]}),
+    )["Role"]["Arn"]
+    stage.make_account(namespace, NAME, annotations={ROLE_ARN: role})
+    if association:
+        eks(stage).create_pod_identity_association(
+            clusterName=stage.cluster, namespace=namespace, serviceAccount=NAME, roleArn=role, **association
+        )
+    return role
+
+
+SERVICE = {"Effect": "Allow", "Principal": {"Service": PODS}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+ELSEWHERE = {"Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "other"}}}
+
+
+@pytest.mark.parametrize("theirs", [{**SERVICE, **ELSEWHERE}, {**SERVICE, "Action": "sts:AssumeRole"}])
+def test_a_role_that_trusts_pod_identity_but_not_this_one_is_not_finished(
+    stage: Stage, namespace: str, theirs: Json
+) -> None:
+    """Of another namespace, or without sts:TagSession: pods would have lost the role with the annotation."""
+    by_hand(stage, namespace, theirs, tags={"team": "a"})
+    said = refused(stage, namespace, "pod-identity", "--finish", "--include-managed")
+    assert "does not get its role by Pod Identity yet" in said
+    shown = migrate(stage, "pod-identity", NAME, "-n", namespace, "--status", "-o", "json")
+    assert shown.item["migration"]["ways"] == ["irsa"]
+    assert migrate(stage, "pod-identity", NAME, "-n", namespace).code == 0
+    done = migrate(stage, "pod-identity", NAME, "-n", namespace, "--finish", "--include-managed")
+    assert done.code == 0, done.err
+
+
+def test_a_statement_of_others_that_is_enough_is_not_doubled(stage: Stage, namespace: str) -> None:
+    """Terraform's bare one; and of an association without session tags, one without sts:TagSession."""
+    by_hand(stage, namespace, {**SERVICE, "Action": "sts:AssumeRole"}, disableSessionTags=True)
+    before = world(stage)
+    ran = migrate(stage, "pod-identity", NAME, "-n", namespace)
+    assert ran.code == 0, ran.err
+    assert world(stage) == before
+
+
+def test_a_deny_that_no_statement_overcomes_is_refused(stage: Stage, namespace: str) -> None:
+    by_hand(stage, namespace, {**SERVICE, "Effect": "Deny", "Action": "sts:AssumeRole"})
+    said = refused(stage, namespace, "pod-identity")
+    assert "does not allow Pod Identity, also with irsa's statement" in said
+    assert "a Deny statement applies" in said
+
+
+def test_a_condition_of_others_is_not_bypassed_on_the_way_back(stage: Stage, namespace: str) -> None:
+    by_hand(stage, namespace, conditions={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
+    before = world(stage)
+    for step in ("pod-identity", "pod-identity --finish --include-managed", "irsa", "irsa --finish"):
+        ran = _step(stage, namespace, step)
+        assert ran.code == 0, ran.err
+    assert "irsa can't tell whether the trust policy allows IRSA" in ran.err
+    assert world(stage) == before
+
+
+def test_irsa_without_a_provider_is_not_the_way_back(stage: Stage, namespace: str) -> None:
+    """Whoever has deleted it: the association is the only way that works."""
+    create(stage, namespace)
+    for step in ("pod-identity", "pod-identity --finish", "irsa"):
+        assert _step(stage, namespace, step).code == 0
+    stage.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=provider_of(stage))
+    said = refused(stage, namespace, "irsa", "--finish")
+    assert "no IAM OIDC provider exists" in said
+    assert "--associate-oidc" not in said  # It has no such option.
+
+
+def test_a_role_of_another_account_is_refused_with_a_command_that_works(stage: Stage, namespace: str) -> None:
+    stage.make_account(namespace, NAME, annotations={ROLE_ARN: "arn:aws:iam::444455556666:role/x"})
+    said = refused(stage, namespace, "pod-identity")
+    assert "is not in the cluster's account" in said
+    (step,) = re.findall(r"irsa (create-sa .*)", said)
+    ran = stage.irsa(*step.split())
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("also", [False, True])
+def test_a_trust_policy_without_room_is_refused_before(stage: Stage, namespace: str, also: bool) -> None:
+    many = [{**THEIRS, "Sid": f"{'x' * 90}{number}"} for number in range(8)]
+    create(stage, namespace)
+    name = stage.role_of(namespace, NAME)["arn"].rpartition("/")[2]
+    document = {"Version": "2012-10-17", "Statement": [*trust(stage, namespace), *many]}
+    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    before = world(stage)
+    if also:
+        ran = stage.irsa("update-sa", NAME, "-n", namespace, "-c", stage.cluster, "--also", "pod-identity")
+    else:
+        ran = migrate(stage, "pod-identity", NAME, "-n", namespace)
+    assert (ran.code, world(stage)) == (4, before)
+    assert "would be too large" in ran.err
+
+
+def test_create_sa_over_irsa_names_the_command_that_moves(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    words = ("--pod-identity", "--attach-policy-arn", READ_ONLY)
+    ran = stage.irsa("create-sa", NAME, "-n", namespace, "-c", stage.cluster, *words)
+    assert ran.code == 4, ran.err
+    (step,) = re.findall(r"irsa (migrate [^#]*)  #", ran.err)
+    assert stage.irsa(*step.split()).code == 0
+
+
+@pytest.mark.parametrize(
+    ("annotation", "said"),
+    [
+        ("arn:aws:iam::111122223333:role/x ", "is not the ARN of a role"),
+        (None, "has no annotation eks.amazonaws.com/role-arn\n    irsa created the role"),
+    ],
+)
+def test_a_role_that_the_annotation_does_not_name(
+    stage: Stage, namespace: str, annotation: str | None, said: str
+) -> None:
+    create(stage, namespace)
+    body = {"metadata": {"annotations": {ROLE_ARN: annotation}}}
+    assert stage.kube.patch(f"/api/v1/namespaces/{namespace}/serviceaccounts/{NAME}", body).status == 200
+    assert said in refused(stage, namespace, "pod-identity")
+
+
+def test_an_association_whose_role_is_gone(stage: Stage, namespace: str) -> None:
+    words = ("--pod-identity", "--create-service-account", "--attach-policy-arn", READ_ONLY)
+    assert stage.irsa("create-sa", NAME, "-n", namespace, "-c", stage.cluster, *words).code == 0
+    name = next(iter(associations(stage).values()))["roleArn"].rpartition("/")[2]
+    stage.iam().detach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
+    stage.iam().delete_role(RoleName=name)
+    said = refused(stage, namespace, "irsa")
+    assert f"the association of {namespace}/{NAME} refers to it" in said
+    (step,) = re.findall(r"irsa (create-sa .*) ARN", said)
+    assert stage.irsa(*step.split(), READ_ONLY).code == 0
+
+
+def test_a_name_that_is_given_twice_is_moved_once(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    ran = migrate(stage, "pod-identity", NAME, NAME, "-n", namespace, "-o", "json")
+    assert ran.item["outcome"] == "committed"
+
+
 def test_a_policy_that_compares_session_tags_is_refused(stage: Stage, namespace: str) -> None:
     create(stage, namespace)
     assert migrate(stage, "pod-identity", NAME, "-n", namespace).code == 0
@@ -338,6 +496,29 @@ def test_without_the_new_way_the_old_one_stays(stage: Stage, namespace: str) -> 
     create(stage, namespace)
     said = refused(stage, namespace, "pod-identity", "--finish")
     assert f"irsa migrate --to pod-identity {NAME} -n {namespace}" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "why"),
+    [
+        ("Deployment", {"paused": True}, "paused"),
+        ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}, "OnDelete"),
+        ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 1}}}, "with a partition"),
+    ],
+)
+def test_workloads_that_keep_their_pods_are_named_and_not_waited_for(
+    stage: Stage, namespace: str, kind: str, spec: Json, why: str
+) -> None:
+    create(stage, namespace)
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": {"serviceAccountName": NAME}}
+    body = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "x"}}
+    url = f"/apis/apps/v1/namespaces/{namespace}/{kind.lower()}s"
+    assert stage.kube.create(url, {**body, "spec": {"template": template, **spec}}).status == 201
+    owner = {"apiVersion": "apps/v1", "kind": kind, "name": "x", "uid": "1", "controller": True}
+    pod(stage, namespace, "x-0", owner)
+    ran = migrate(stage, "pod-identity", NAME, "-n", namespace, "--restart")
+    assert ran.code == 1, ran.err
+    assert f"not restarted: {kind} x ({why})" in ran.err
 
 
 def pod(stage: Stage, namespace: str, name: str = "app-1", owner: Json | None = None, **spec: Any) -> Json:
@@ -441,7 +622,7 @@ def test_pods_that_nothing_recreates_are_named(stage: Stage, namespace: str) -> 
     pod(stage, namespace)
     ran = migrate(stage, "pod-identity", NAME, "-n", namespace, "--restart")
     assert ran.code == 1, ran.err
-    assert "were not restarted" in ran.err
+    assert "not restarted: Pod app-1" in ran.err
 
 
 def test_status_writes_nothing_at_any_time(stage: Stage, namespace: str) -> None:

@@ -203,7 +203,7 @@ def test_running_pods_keep_their_role_until_they_are_restarted(stage: Stage, nam
     before = world(stage)
     ran = migrate(stage, "pod-identity", NAME, "-n", namespace, "--finish")
     assert ran.code == 4, ran.err
-    assert "running pods" in ran.err
+    assert "running pod" in ran.err
     assert world(stage) == before
     look()
     assert failed == [""] * 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,30 @@ def test_delete_sa_leaves_the_association_of_others(stage: Stage, namespace: str
     assert ran.code == 4, ran.err
     assert there(stage, namespace)["associationId"] in ran.err
     assert stage.world() == before
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_a_role_whose_association_is_gone_is_listed_and_completed(
+    stage: Stage, namespace: str, tagged: bool
+) -> None:
+    more = (*POLICY, "--create-service-account", *(() if tagged else ("--disable-session-tags",)))
+    assert create(stage, namespace, *more).code == 0
+    number = there(stage, namespace)["associationId"]
+    eks(stage).delete_pod_identity_association(clusterName=stage.cluster, associationId=number)
+    listed = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster)
+    assert "role-only" in listed.out, listed.out
+    assert f"no association gives it to {namespace}/{NAME}" in listed.err
+    stage.sandbox.faults.add(Fault("eks", "ListPodIdentityAssociations", "error"))
+    unread = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster)
+    assert "role-only" in unread.out, unread.out
+    assert "no association" not in unread.err
+    assert stage.irsa("get-sa", "-n", "default", "-c", stage.cluster).code == 7
+    shown = stage.irsa("describe-sa", NAME, "-n", namespace, "-c", stage.cluster)
+    (step,) = re.findall(r"irsa (create-sa .*--pod-identity --attach-policy-arn) ARN", shown.err)
+    tags = () if tagged else ("--disable-session-tags",)
+    ran = stage.irsa(*step.split(), READ_ONLY, *tags)
+    assert ran.code == 0, ran.err
+    assert stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster).out.split()[-1] == "ok"
 
 
 def test_a_failure_rolls_back_everything(stage: Stage, namespace: str) -> None:

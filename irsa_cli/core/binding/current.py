@@ -168,14 +168,17 @@ def account_changes(
     account: CurrentServiceAccount,
     annotations: Mapping[str, str | None],
     labels: Mapping[str, str | None],
+    *,
+    own: bool = True,
 ) -> list[Change]:
     """Sets the keys that have another value, removes those whose value is None; empty when all agree.
 
     Bound to the object that was read, by uid and resourceVersion. The webhook's
     annotations that irsa writes are marked as irsa's; one that has the desired value keeps its owner.
+    Not `own`: they are again what somebody else had written, without a mark.
     """
     differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
-    marked = with_marks(differing)
+    marked = with_marks(differing) if own else differing
     annotated = {key: value for key, value in marked.items() if account.annotations.get(key) != value}
     labelled = {key: value for key, value in labels.items() if account.labels.get(key) != value}
     if not annotated and not labelled:

@@ -44,11 +44,13 @@ def check_account(pair: Pairing) -> None:
 
 def check_there(pair: Pairing) -> RoleState:
     """The role's state; raises `Refused` when there is no role of that ARN."""
-    create = f"{pair.command('create-sa')} --override-existing-serviceaccounts --attach-policy-arn ARN"
+    user = "the association of" if pair.named_role else "ServiceAccount"
+    way = "--pod-identity" if pair.named_role else "--override-existing-serviceaccounts"
+    create = f"{pair.command('create-sa')} {way} --attach-policy-arn ARN"
     if pair.role is None:
         raise Refused(
             f"role {pair.role_arn} does not exist",
-            reason=f"ServiceAccount {pair.full_name} refers to it",
+            reason=f"{user} {pair.full_name} refers to it",
             next_steps=(create,),
         )
     state = pair.role.state

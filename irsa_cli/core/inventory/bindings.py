@@ -25,10 +25,12 @@ from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.recovery import leftovers
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.arn import Arn, provider_arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
@@ -318,7 +320,8 @@ def unbound(
     namespace, _, name = full_name.partition("/")
     life = lifecycle.of(role.tags, named=False)
     if lifecycle.tells_itself(role.tags):
-        status, reason = (BindingStatus.ROLE_ONLY, "") if life.is_over else interrupted(life)
+        apart = f"no association gives it to {full_name}" if trusts_service(role.trust, SERVICE) else ""
+        status, reason = (BindingStatus.ROLE_ONLY, apart) if life.is_over else interrupted(life)
     else:
         there = accounts.get(full_name)
         other = annotation_of(there) if there is not None else None

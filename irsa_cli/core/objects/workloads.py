@@ -74,6 +74,17 @@ def workload(kind: str, body: Json) -> Workload:
     )
 
 
+def holds_pods(body: Json) -> str:
+    """Why a workload keeps its pods although its template has changed, '' if it replaces all of them."""
+    spec = body["spec"]
+    strategy = spec.get("updateStrategy") or {}
+    if spec.get("paused"):
+        return "paused"
+    if (strategy.get("rollingUpdate") or {}).get("partition"):
+        return "with a partition"
+    return "OnDelete" if strategy.get("type") == "OnDelete" else ""
+
+
 def owner_of(pod: Pod) -> tuple[str, str]:
     """Kind and name of the pod's owner, '' without one; for a ReplicaSet, its Deployment or Rollout."""
     kind, _, name = pod.owner.partition("/")

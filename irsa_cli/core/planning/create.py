@@ -305,18 +305,24 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             trust_policy.check_size(desired.role_arn, after, current.trust_quota)
 
 
-def check_provider(cluster: Cluster, audience: str, provider: states.ProviderState | None) -> None:
-    """Raise `Refused` when there is no provider of the cluster's that accepts the audience."""
+def check_provider(
+    cluster: Cluster, audience: str, provider: states.ProviderState | None, *, associates: bool = True
+) -> None:
+    """Raise `Refused` when there is no provider of the cluster's that accepts the audience.
+
+    `associates`: whether the command has the option --associate-oidc.
+    """
     associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}{cluster.home_option}"
+    again = ("or run this again with --associate-oidc",) if associates else ()
     if provider is None:
         raise Refused(
             f"no IAM OIDC provider exists for cluster {cluster.name}",
             reason=f"STS would refuse every token of {cluster.issuer}",
-            next_steps=(associate, "or run this again with --associate-oidc"),
+            next_steps=(associate, *again),
         )
     if audience not in provider.audiences:
         raise Refused(
             f"the OIDC provider does not accept the audience {audience}",
             reason=f"it accepts: {', '.join(provider.audiences) or 'none'}",
-            next_steps=(f"{associate} --audience {audience}", "or run this again with --associate-oidc"),
+            next_steps=(f"{associate} --audience {audience}", *again),
         )

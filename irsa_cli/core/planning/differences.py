@@ -219,6 +219,8 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
             steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")
         return steps
     left = [item.what for item in differences if item.update is None]
+    if desired.association is not None and is_annotated(desired, current):
+        return [f"{desired.command('migrate')} --to pod-identity  # adds it next to IRSA"]
     if left or current.service_account is None:
         steps = ["run this again with the existing values, or change them first"]
         return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]

@@ -19,17 +19,20 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.planning.association import check_owner
 from irsa_cli.core.planning.create import check_provider
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
 from irsa_cli.core.trust import assuming, owned_statements, trust_policy
+from irsa_cli.core.trust.assuming import lacking
+from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused, Unreadable
+from irsa_cli.core.values.shown import listed, plural
 
 TOKEN_FILE, CREDENTIALS_URI = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 """The variables of each way; of both, SDKs take the token."""
 THEIRS_TAG, THEIRS = "irsa/annotated-by", "others"
 """The tag of an association whose ServiceAccount had an annotation that irsa did not write."""
-SHOWN = 10
-"""How many pods are named at most."""
 
 
 class IdentitySource(Enum):
@@ -54,16 +57,13 @@ class CurrentIdentity:
     """A ServiceAccount with its role and its association, as they are.
 
     `pods` are its running pods by the way that gave them credentials; those with none of both are left out.
+    `trust_quota`: characters that the account allows a trust policy.
     """
 
     pair: Pairing
     association: Association | None
     pods: Mapping[IdentitySource, Sequence[Pod]] = field(default_factory=dict)
-
-    @property
-    def role_arn(self) -> str:
-        """The role that pods get, by the annotation or else by the association."""
-        return self.pair.role_arn or (self.association.role_arn if self.association else "")
+    trust_quota: int = TRUST_LIMIT
 
     @property
     def is_own_role(self) -> bool:
@@ -77,10 +77,10 @@ class CurrentIdentity:
         Those that irsa wrote: all on its own role, and those with its mark elsewhere. `others`: all.
         """
         identity = self.pair.identity(self.pair.audience)
-        marked = owned_statements.marked_for(self._trust, identity)
+        marked = owned_statements.marked_for(self.trust, identity)
         plain = trust_policy.statement(identity)
-        found = trust_policy.found(self._trust, plain)
-        if found is None and trust_policy.contains(self._trust, plain):
+        found = trust_policy.found(self.trust, plain)
+        if found is None and trust_policy.contains(self.trust, plain):
             found = plain  # With other subjects in one statement.
         kept = [marked, found if (self.is_own_role or others) and found != marked else None]
         return [item for item in kept if item is not None]
@@ -88,47 +88,98 @@ class CurrentIdentity:
     def in_that_form(self, *, marked: bool) -> list[Document]:
         """The statements in irsa's form for EKS Pod Identity. Without its mark, they can be of others."""
         names = (self.pair.cluster, self.pair.namespace, self.pair.name)
-        return owned_statements.for_service(self._trust, *names, marked=marked)
+        return owned_statements.for_service(self.trust, *names, marked=marked)
 
     @property
-    def _trust(self) -> Document:
+    def trust(self) -> Document:
+        """The trust policy of the role."""
         return self.pair.role.state.trust if self.pair.role is not None else {}
 
+    @property
+    def statement_target(self) -> tuple[str, str]:
+        """The role's name and the subject: what statements of the trust policy are about."""
+        return self.pair.role_name, self.pair.identity(self.pair.audience).subject
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether EKS adds session tags, as far as there is an association that says so."""
+        return self.association is None or not self.association.without_tags
+
+    def answer(self, way: IdentitySource, trust: Document) -> tuple[Answer, tuple[str, ...]]:
+        """Whether a trust policy allows new pods this way, and why if that is not a yes."""
+        pair = self.pair
+        if way is IdentitySource.IRSA:
+            found = explain(trust, pair.identity(pair.audience))
+            return found.answer, found.conditions or found.text
+        said = assuming.said_to_service(trust, pair.cluster, pair, tagged=self.is_tagged)
+        worst = next((each for each in (Answer.NO, Answer.UNKNOWN) if [*lacking(said, each)]), Answer.YES)
+        return worst, tuple(f"{item.action}: {item.why}" for item in lacking(said, worst))
+
     def has(self, way: IdentitySource) -> bool:
-        """Whether new pods can get the role this way: both ends are there."""
+        """Whether new pods can get the role this way, as far as irsa can tell."""
         if way is IdentitySource.POD_IDENTITY:
-            given = self.association is not None and self.association.role_arn == self.role_arn
-            return given and trust_policy.trusts_service(self._trust, assuming.SERVICE)
-        identity = self.pair.identity(self.pair.audience)
-        return self.pair.is_annotated and trust_policy.admits(self._trust, identity)
+            ends = self.association is not None and self.association.role_arn == self.pair.role_arn
+        else:
+            provider = self.pair.provider
+            accepted = provider is not None and self.pair.audience in provider.audiences
+            ends = self.pair.is_annotated and accepted
+        return ends and self.answer(way, self.trust)[0] is not Answer.NO
 
 
 def addition(to: IdentitySource, ways: CurrentIdentity) -> Plan:
     """The changes after which pods get the role both ways; empty if they do already. Raises `Refused`."""
+    there, pair = ways.association, ways.pair
+    if there is not None and there.role_arn != ways.pair.role_arn:
+        raise Refused(
+            f"{pair.full_name} has an association with another role",
+            reason=f"{there.id} gives {there.role_arn}, the annotation {ways.pair.role_arn}",
+            next_steps=(f"{pair.command('describe-sa')}  # shows both",),
+        )
+    if there is not None:
+        check_owner(there, pair)
     return _add_association(ways) if to is IdentitySource.POD_IDENTITY else _add_annotation(ways)
 
 
-def _statement(ways: CurrentIdentity, wanted: Document) -> list[Change]:
-    role, subject = ways.role_arn.rsplit("/", 1)[-1], ways.pair.identity(ways.pair.audience).subject
-    return [Change(Kind.TRUST_STATEMENT, (role, subject), None, states.DocumentState(wanted))]
+def _statement(to: IdentitySource, ways: CurrentIdentity, wanted: Document) -> list[Change]:
+    """The statement that the role's trust policy lacks; raises `Refused` if it would not be enough.
+
+    The same statement of somebody else is enough, and stays when irsa's goes. One that IRSA's tokens may
+    match has conditions that another statement would bypass.
+    """
+    pair, answer = ways.pair, ways.answer(to, ways.trust)[0]
+    lacks = answer is Answer.NO
+    if answer is Answer.UNKNOWN and to is IdentitySource.POD_IDENTITY:
+        lacks = not (ways.in_that_form(marked=False) or ways.in_that_form(marked=True))
+    after = trust_policy.with_statement(ways.trust, wanted) if lacks else ways.trust
+    found, why = ways.answer(to, after)
+    if found is Answer.NO:
+        raise Refused(
+            f"the trust policy of {ways.pair.role_arn} does not allow {to.title}, also with irsa's statement",
+            details=why,
+            next_steps=(f"aws iam get-role --role-name {pair.role_name}  # shows it",),
+        )
+    if not lacks:
+        return []
+    trust_policy.check_size(pair.role_arn, after, ways.trust_quota)
+    return [Change(Kind.TRUST_STATEMENT, ways.statement_target, None, states.DocumentState(wanted))]
+
+
+def check_account(ways: CurrentIdentity) -> None:
+    """Raise `Refused` for a role that EKS can't assume, as it is in another account than the cluster."""
+    account = ways.pair.cluster.account
+    if role_arn(ways.pair.role_arn).account != account:
+        raise Refused(
+            f"role {ways.pair.role_arn} is not in the cluster's account {account}",
+            reason="EKS Pod Identity assumes only roles of that account",
+            next_steps=(
+                f"{ways.pair.command('create-sa')} --pod-identity --target-role {ways.pair.role_arn}",
+            ),
+        )
 
 
 def _add_association(ways: CurrentIdentity) -> Plan:
-    pair, there = ways.pair, ways.association
-    cluster = pair.cluster
-    if there is not None and (there.role_arn != ways.role_arn or there.owner):
-        owner = f", and {there.owner} owns it" if there.owner else ""
-        raise Refused(
-            f"{pair.full_name} has an association with another role",
-            reason=f"{there.id} gives {there.role_arn}, the annotation {ways.role_arn}{owner}",
-            next_steps=(f"{pair.command('describe-sa')}  # shows both",),
-        )
-    if ways.role_arn.split(":")[4] != cluster.account:
-        raise Refused(
-            f"role {ways.role_arn} is not in the cluster's account {cluster.account}",
-            reason="EKS Pod Identity assumes only roles of that account",
-            next_steps=(f"{pair.command('create-sa')} --pod-identity --target-role {ways.role_arn}",),
-        )
+    pair = ways.pair
+    check_account(ways)
     noted = pair.account.annotations
     if states.TARGET_ANNOTATION in noted:
         raise Refused(
@@ -137,44 +188,17 @@ def _add_association(ways: CurrentIdentity) -> Plan:
             next_steps=(f"{pair.command('update-sa')} --remove-target-role",),
         )
     form = assuming.statement if ways.is_own_role else assuming.marked_statement
-    # The same statement of somebody else is enough, and stays when irsa's goes.
-    there_already = ways.in_that_form(marked=False) or ways.in_that_form(marked=True)
-    first = [] if there_already else _statement(ways, form(cluster, pair.namespace, pair.name))
+    wanted = form(pair.cluster, pair.namespace, pair.name, tagged=ways.is_tagged)
+    first = _statement(IdentitySource.POD_IDENTITY, ways, wanted)
     marks = pair.marks
     if states.ROLE_ARN_ANNOTATION in noted and not wrote(noted, states.ROLE_ARN_ANNOTATION):
         marks[THEIRS_TAG] = THEIRS
-    state = states.AssociationState(ways.role_arn, tags=marks)
-    return Plan.of(
-        first, [] if there is not None else [Change(Kind.ASSOCIATION, pair.association_target, None, state)]
-    )
+    state = states.AssociationState(ways.pair.role_arn, tags=marks)
+    there = ways.association is not None
+    return Plan.of(first, [] if there else [Change(Kind.ASSOCIATION, pair.association_target, None, state)])
 
 
 def _add_annotation(ways: CurrentIdentity) -> Plan:
-    pair, given = ways.pair, ways.association
-    there = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
-    if there not in (None, ways.role_arn) or (given is not None and given.role_arn != ways.role_arn):
-        raise Refused(
-            f"{pair.full_name} has an association with another role than its annotation",
-            reason=f"the annotation is {there}, the association gives {given.role_arn if given else ''}",
-            next_steps=(pair.command("doctor"),),
-        )
-    _check_limits(ways)
-    check_provider(pair.cluster, pair.audience, pair.provider)
-    identity = pair.identity(pair.audience)
-    theirs = given is not None and given.tags.get(THEIRS_TAG) == THEIRS
-    plain = ways.is_own_role or theirs
-    wanted = trust_policy.statement(identity) if plain else trust_policy.marked_statement(identity)
-    trusted = pair.role is not None and trust_policy.admits(pair.role.state.trust, identity)
-    account: list[Change] = []
-    if not there:
-        annotations: dict[str, str | None] = {states.ROLE_ARN_ANNOTATION: ways.role_arn}
-        account = account_changes((pair.namespace, pair.name), pair.account, annotations, {})
-        if theirs:
-            account = [_unmarked(change) for change in account]
-    return Plan.of([] if trusted else _statement(ways, wanted), account)
-
-
-def _check_limits(ways: CurrentIdentity) -> None:
     pair, given = ways.pair, ways.association
     if given is not None and (given.session_policy or given.target_role_arn):
         what = "a target role" if given.target_role_arn else "a session policy"
@@ -183,16 +207,15 @@ def _check_limits(ways: CurrentIdentity) -> None:
             reason="IRSA has no such setting: pods would get other permissions",
             next_steps=(f"{pair.command('describe-sa')}  # shows it",),
         )
-
-
-def _unmarked(change: Change) -> Change:
-    """The change of a ServiceAccount without irsa's mark: the annotation is as it was, somebody else's."""
-    sides = []
-    for state in (change.before, change.after):
-        assert isinstance(state, states.ServiceAccountState)
-        kept = {key: text for key, text in state.annotations.items() if key != states.ROLE_MARK}
-        sides.append(replace(state, annotations=kept))
-    return replace(change, before=sides[0], after=sides[1])
+    check_provider(pair.cluster, pair.audience, pair.provider, associates=False)
+    identity = pair.identity(pair.audience)
+    theirs = given is not None and given.tags.get(THEIRS_TAG) == THEIRS
+    plain = ways.is_own_role or theirs
+    wanted = trust_policy.statement(identity) if plain else trust_policy.marked_statement(identity)
+    # One that is there names this role.
+    annotations = {states.ROLE_ARN_ANNOTATION: pair.role_arn}
+    account = account_changes((pair.namespace, pair.name), pair.account, annotations, {}, own=not theirs)
+    return Plan.of(_statement(IdentitySource.IRSA, ways, wanted), account)
 
 
 def retirement(
@@ -209,25 +232,20 @@ def retirement(
     if left and not (restarts and to is IdentitySource.IRSA):
         restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
         raise Refused(
-            f"{len(left)} running pods of {pair.full_name} still use {to.other.title}",
-            details=[pod.name for pod in left[:SHOWN]],
-            next_steps=(f"{_command(to, pair)} {restart}",),
+            f"{pair.full_name} has {plural(len(left), f'running pod with {to.other.title}')}",
+            details=listed(pod.name for pod in left),
+            next_steps=(f"{pair.command('migrate')} --to {to.value} {restart}",),
         )
     if to is IdentitySource.POD_IDENTITY:
         return _retire_annotation(ways, others)
-    _check_limits(ways)
     return _retire_association(ways, others)
 
 
 def check_has(to: IdentitySource, ways: CurrentIdentity) -> None:
-    """Raise `Refused` unless new pods can get the role this way."""
-    if not ways.has(to):
+    """Raise `Refused` unless new pods can get the role this way: nothing is left to add."""
+    if len(addition(to, ways)):
         what = f"{ways.pair.full_name} does not get its role by {to.title} yet"
-        raise Refused(what, next_steps=(_command(to, ways.pair),))
-
-
-def _command(to: IdentitySource, pair: Pairing) -> str:
-    return pair.command(f"migrate --to {to.value}")
+        raise Refused(what, next_steps=(ways.pair.command(f"migrate --to {to.value}"),))
 
 
 def _retire_annotation(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[str]]:
@@ -253,17 +271,17 @@ def _commit(ways: CurrentIdentity, after: str | None) -> list[Change]:
     if states.TRANSACTION_TAG not in tags or before == after:
         return []
     one, other = (states.TagsState({states.COMMIT_TAG: text}) for text in (before, after))
-    return [Change(Kind.ROLE_TAGS, (ways.role_arn.rsplit("/", 1)[-1],), one, other)]
+    return [Change(Kind.ROLE_TAGS, (ways.pair.role_name,), one, other)]
 
 
 def _retire_association(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[str]]:
     pair, there, notes = ways.pair, ways.association, list[str]()
     gone: list[Change] = []
     if there is not None:
-        ours = there.tags.get(states.SERVICE_ACCOUNT_TAG) == pair.full_name
-        if there.owner or not (ours or others):
-            why = f"{there.owner} owns it" if there.owner else "irsa did not create it (--include-managed)"
-            return Plan(()), [f"the association {there.id} stays: {why}"]
+        if not (others or there.is_of(pair.cluster, pair.full_name)):
+            return Plan(()), [f"the association {there.id} stays: irsa did not create it (--include-managed)"]
+        if there.without_tags:
+            notes.append("--to pod-identity would create the association again with session tags")
         state = replace(there.state, tags=dict(there.tags))
         gone = [Change(Kind.ASSOCIATION, pair.association_target, state, None)]
     # irsa's annotation says by now that the role is complete.
@@ -275,22 +293,16 @@ def _retire_association(ways: CurrentIdentity, others: bool) -> tuple[Plan, list
 
 def _without(ways: CurrentIdentity, unwanted: Sequence[Document], notes: list[str]) -> list[Change]:
     """The removal of statements; a note if there are none."""
-    role = ways.role_arn.rsplit("/", 1)[-1]
-    subject = ways.pair.identity(ways.pair.audience).subject
+    role, subject = target = ways.statement_target
     if not unwanted:
         notes.append(f"the trust policy of {role} stays: it has no statement of irsa for {subject} alone")
-    return [
-        Change(Kind.TRUST_STATEMENT, (role, subject), states.DocumentState(item), None) for item in unwanted
-    ]
+    return [Change(Kind.TRUST_STATEMENT, target, states.DocumentState(item), None) for item in unwanted]
 
 
 def by_way(pods: Iterable[Pod]) -> dict[IdentitySource, list[Pod]]:
     """The living pods by the way that gives them credentials; one may have containers of both."""
-    found: dict[IdentitySource, list[Pod]] = {IdentitySource.IRSA: [], IdentitySource.POD_IDENTITY: []}
-    for pod in pods:
-        for way in ways_of(pod) if pod.is_alive else ():
-            found[way].append(pod)
-    return found
+    alive = [pod for pod in pods if pod.is_alive]
+    return {way: [pod for pod in alive if way in ways_of(pod)] for way in IdentitySource}
 
 
 def ways_of(pod: Pod) -> set[IdentitySource]:
@@ -335,12 +347,12 @@ def warnings(
     if isinstance(policies, Unreadable):
         found.append(f"irsa did not check the role's policies: {policies.why}")
         policies = {}
-    trust = ways.pair.role.state.trust if ways.pair.role is not None else {}
-    texts = {name: json.dumps(item).lower() for name, item in {**policies, "the trust policy": trust}.items()}
+    documents = {**policies, "the trust policy": ways.trust}
+    texts = {name: json.dumps(item).lower() for name, item in documents.items()}
     tagged = [name for name in policies if any(key in texts[name] for key in _SESSION_TAGS)]
     if to is IdentitySource.IRSA and tagged:
         raise Refused(
-            f"{', '.join(tagged)} of {ways.role_arn} compares session tags",
+            f"{', '.join(tagged)} of {ways.pair.role_arn} compares session tags",
             reason="only EKS Pod Identity sets them: with IRSA such a condition does not hold",
             next_steps=(f"compare aws:PrincipalTag with tags of the role: {ways.pair.command('update-sa')}"
                         " --tags K=V",),
@@ -351,6 +363,9 @@ def warnings(
         for key in _SESSION_NAME
         if key in text
     ]
+    answer, why = ways.answer(to, ways.trust)
+    if answer is Answer.UNKNOWN:
+        found.append(f"irsa can't tell whether the trust policy allows {to.title}: {'; '.join(why)}")
     if to is IdentitySource.POD_IDENTITY:
         found += [f"pods mount volumes of {it}: {_DRIVERS[it]}" for it in sorted({*drivers} & {*_DRIVERS})]
     return found

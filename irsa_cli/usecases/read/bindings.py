@@ -27,6 +27,7 @@ from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, SPEC_HASH_TAG
 from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.policies.statements import names_provider
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.values.arn import Arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable, read
@@ -109,13 +110,15 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
             details = (*error.details, f"irsa created the role {item.role_arn} for it{status}")
             error = error.but(details=details, next_steps=item.next_steps or error.next_steps)
             continue
+        adds = "--pod-identity --attach-policy-arn ARN  # adds the association"
         reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(
             details=(
                 *error.details,
-                f"irsa created the role {item.role_arn} for it, without a ServiceAccount",
+                f"irsa created the role {item.role_arn} for it, {item.reason or 'without a ServiceAccount'}",
             ),
             next_steps=(
+                *([reach.for_irsa(f"create-sa {where}", adds)] if item.reason else []),
                 "irsa apply -f FILE  # changes the role (in FILE: roleOnly: true)",
                 reach.for_irsa(f"delete-sa {where}", "--role-only  # deletes it"),
                 reach.for_irsa(f"get-sa {where}", "-o yaml  # shows it"),
@@ -149,21 +152,21 @@ def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> li
     path = default_role_path(cluster.name)
     roles = iam.list_roles(session.client("iam"), "/" if scope.everywhere else path).roles
     provider = provider_arn(cluster.partition, account, cluster.issuer)
-    part = _part_of_subject(scope)
     return [
         role
         for role in roles
         if (role.path.startswith(path) or names_provider(role.trust, provider))
-        and (not part or part in dump(role.trust))
+        and _may_be_in(scope, dump(role.trust))
     ]
 
 
-def _part_of_subject(scope: BindingsScope) -> str:
-    """A part of the trust policy of each role for a ServiceAccount in the scope."""
+def _may_be_in(scope: BindingsScope, trust: str) -> bool:
+    """Whether a trust policy may be of a role for a ServiceAccount in the scope, by either way."""
     end = f':{scope.name}"' if scope.name else ""
-    if not scope.namespace:
-        return end
-    return f"system:serviceaccount:{scope.namespace}{end or ':'}"
+    part = f"system:serviceaccount:{scope.namespace}{end or ':'}" if scope.namespace else end
+    named = all(f'"{name}"' in trust for name in (scope.namespace, scope.name) if name)
+    # Without session tags, the statement has no names.
+    return part in trust or (f'"{SERVICE}"' in trust and (named or "kubernetes-namespace" not in trust))
 
 
 def _bindings(
@@ -204,6 +207,9 @@ def _bindings(
         if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
+    if isinstance(associations, Unreadable):
+        alone_only = bindings.BindingStatus.ROLE_ONLY
+        in_scope = [replace(it, reason="") if it.status is alone_only else it for it in in_scope]
     why = associations.why if isinstance(associations, Unreadable) and accounts else ""
     notes = [f"EKS Pod Identity associations were not checked: {why}"] if why else []
     notes += _unlisted(own, cluster)

@@ -13,13 +13,15 @@ from datetime import datetime, timezone
 from functools import cache, partial
 
 from irsa_cli.aws import bindings
+from irsa_cli.aws.iam import trust_quota
 from irsa_cli.aws.trail import EVENTS, web_identity_events
-from irsa_cli.core.binding.ownership import check_account, check_over, check_there
+from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.workloads import ROLLED, owner_of
+from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
@@ -29,6 +31,7 @@ from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values import patience
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.shown import plural
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -39,6 +42,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.associations import associations
+from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account, read_association
@@ -74,7 +78,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     connection = connect(request.target, kube=True, log=log)
     begin(connection, settings)
     with naming_caller(connection.caller):
-        names = request.names or _names(connection, request.namespace)
+        names = dict.fromkeys(request.names or _names(connection, request.namespace))
     done, stop = AppliedList(), RunGroup()
     support = cache(partial(support_of, connection, request.namespace))
     settings = replace(settings, dry_run=settings.dry_run or request.status)
@@ -100,16 +104,12 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
 def _names(connection: Connection, namespace: str) -> list[str]:
     """The ServiceAccounts of a namespace that get a role, either way."""
     check_namespace(connection, namespace)
-    given = associations(connection)
+    given = associations(connection, namespace)
     if isinstance(given, Unreadable):
         raise IrsaError(f"the associations of {connection.cluster.name} can't be read", reason=given.why)
-    found = []
-    for body in connection.kube.service_accounts(namespace):
-        metadata = body["metadata"]
-        annotated = ROLE_ARN_ANNOTATION in (metadata.get("annotations") or {})
-        if annotated or (namespace, metadata["name"]) in given:
-            found.append(str(metadata["name"]))
-    return sorted(found)
+    found = [body["metadata"] for body in connection.kube.service_accounts(namespace)]
+    annotated = {str(it["name"]) for it in found if ROLE_ARN_ANNOTATION in (it.get("annotations") or {})}
+    return sorted(annotated | {it["name"] for it in found if (namespace, it["name"]) in given})
 
 
 def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdentity:
@@ -124,13 +124,16 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
     pair = Pairing(connection.cluster, namespace, name, current_account(body), provider=provider.result())
     if not pair.role_arn and association is not None:
         pair = replace(pair, named_role=association.role_arn)
-    if not pair.role_arn:
-        raise Refused(f"{namespace}/{name} has no role", next_steps=(pair.command("create-sa"),))
-    check_account(pair)
+    else:
+        try:
+            account.with_role(Injection.read(pair.account.annotations))
+        except Refused as error:
+            raise naming_roles(error, connection, namespace, name) from error
+    planning.check_account(CurrentIdentity(pair, association))
     pair = with_role(connection, pair)
     state = check_there(pair)
     check_over(pair, state)
-    return CurrentIdentity(pair, association)
+    return CurrentIdentity(pair, association, trust_quota=trust_quota(connection.iam, state.trust))
 
 
 @dataclass
@@ -186,7 +189,7 @@ class _Moving:
         }
         if self.ways is not None:
             found, pods = self.ways, self.ways.pods
-            facts["role"] = {"arn": found.role_arn, "created": False}
+            facts["role"] = {"arn": found.pair.role_arn, "created": False}
             facts["migration"] = {
                 "to": self.request.to.value,
                 "ways": [way.value for way in IdentitySource if found.has(way)],
@@ -232,8 +235,7 @@ class _Moving:
         return plan, [*warnings, *kept, *self._evidence()]
 
     def _warnings(self, ways: CurrentIdentity) -> list[str]:
-        name = ways.role_arn.rsplit("/", 1)[-1]
-        role = read(lambda: bindings.role(self.connection.iam, name))
+        role = read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
         policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
         volumes = [volume for body in self.bodies for volume in body["spec"].get("volumes") or []]
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
@@ -261,8 +263,8 @@ class _Moving:
                 f" To delete it and restart the pods: {command} --finish --restart"
             ]
         if old and not request.restart:
-            return [f"{len(old)} running pods use {request.to.other.title} until they restart: {command}"
-                    " --restart"]  # fmt: skip
+            pods = plural(len(old), f"running pod with {request.to.other.title}")
+            return [f"{pods}, until restarted: {command} --restart"]
         return [] if request.finish else [f"to remove {request.to.other.title}: {command} --finish"]
 
     def _restart(self, settings: Settings) -> None:
@@ -270,20 +272,24 @@ class _Moving:
         planning.check_has(self.request.to, self._read())
         # Until the webhook uses the new way, pods are created with the old one.
         self._await_webhook(settings)
-        owners = dict.fromkeys(map(owner_of, self._read().pods[self.request.to.other]))
-        kept = [f"{kind} {name}".strip() for kind, name in owners if kind not in ROLLED]
-        for kind, name in owners:
-            if kind in ROLLED:
-                settings.note(f"Restarting {kind} {self.request.namespace}/{name}")
-                before = self._living(kind, name)
-                time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-                self.connection.kube.restart(self.request.namespace, kind, name, time)
+        pods, kept = self._read().pods[self.request.to.other], list[str]()
+        for kind, name in dict.fromkeys(owner_of(pod) if pod.owner else ("Pod", pod.name) for pod in pods):
+            if kind not in ROLLED:
+                kept.append(f"{kind} {name}")
+                continue
+            settings.note(f"Restarting {kind} {self.request.namespace}/{name}")
+            before = self._living(kind, name)
+            time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            held = holds_pods(self.connection.kube.restart(self.request.namespace, kind, name, time))
+            if held:
+                kept.append(f"{kind} {name} ({held})")
+            else:
                 self._await_pods(settings, kind, name, before)
         if kept:
             raise IrsaError(
-                f"pods of {', '.join(kept)} were not restarted",
-                reason="nothing recreates them in a rollout",
-                next_steps=("restart them yourself, then run this again",),
+                f"not restarted: {', '.join(kept)}",
+                reason="nothing replaces these pods in a rollout",
+                next_steps=("restart or delete them yourself, then run this again",),
             )
 
     def _await_webhook(self, settings: Settings) -> None:

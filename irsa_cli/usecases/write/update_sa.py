@@ -220,6 +220,7 @@ class _Updating:
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
             ways = CurrentIdentity(pair, pair.association)
+            ways = replace(ways, trust_quota=iam.trust_quota(self.connection.iam, ways.trust))
             added = addition(IdentitySource.POD_IDENTITY, ways)
             self.support_notes = notes_of_support(
                 added, pair, lambda: support_of(self.connection, pair.namespace)

@@ -75,7 +75,7 @@ def ways_with(
     provider = states.ProviderState(url=ISSUER, audiences=["sts.amazonaws.com"])
     named = "" if states.ROLE_ARN_ANNOTATION in annotations else ROLE
     pair = Pairing(CLUSTER, "backend", "app", account, CurrentRole(role), provider, named)
-    return CurrentIdentity(pair, association)
+    return CurrentIdentity(pair, association, trust_quota=10_000)
 
 
 @st.composite
@@ -204,11 +204,11 @@ def test_an_association_of_an_add_on_is_never_removed() -> None:
     given_by = Association("a-1", ROLE, owner="arn:aws:eks:eu-west-1:111122223333:addon/demo/x")
     statements = [trust_policy.statement(IDENTITY), assuming.statement(CLUSTER, "backend", "app")]
     ways = ways_with(statements, {states.ROLE_ARN_ANNOTATION: ROLE}, given_by, own=True)
-    plan, notes = retirement(IRSA, ways, others=True)
-    assert not len(plan)
-    assert "owns it" in notes[0]
-    with pytest.raises(Refused):
-        addition(POD_IDENTITY, ways)
+    with pytest.raises(Refused, match="belongs to an add-on"):
+        retirement(IRSA, ways, others=True)
+    for way in IdentitySource:
+        with pytest.raises(Refused, match="belongs to an add-on"):
+            addition(way, ways)
 
 
 def pod(*names: str, phase: str = "Running") -> Pod:
@@ -231,7 +231,7 @@ def test_nothing_is_removed_that_running_pods_use(to: IdentitySource) -> None:
     start = ways_with([trust_policy.statement(IDENTITY)], annotations, None, own=True)
     used = pod(TOKEN_FILE if to is POD_IDENTITY else CREDENTIALS_URI)
     both = replace(applied(start, addition(POD_IDENTITY, start)), pods={to.other: [used]})
-    with pytest.raises(Refused, match="still use"):
+    with pytest.raises(Refused, match="has 1 running pod with"):
         retirement(to, both)
     if to is IRSA:
         assert len(retirement(to, both, restarts=True)[0]) == 2

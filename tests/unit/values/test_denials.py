@@ -97,3 +97,17 @@ def test_whether_the_caller_may_is_asked_of_a_missing_permission_only() -> None:
     refused.body = body.replace('"message"', causes)
     ending = kube.translate(refused, "create leases")
     assert kube.reviewed(ending, lambda: True) is ending
+
+
+def test_the_denied_action_is_the_one_that_aws_names() -> None:
+    """EKS asks for iam:PassRole when an association is created."""
+    response: Any = {
+        "Error": {
+            "Code": "AccessDeniedException",
+            "Message": ASKED.replace("CreateRole", "PassRole"),
+        },
+        "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}, "RequestId": "1"},
+    }
+    operation = "CreatePodIdentityAssociation"
+    error = aws.translate(ClientError(response, operation), "eks", operation, "")
+    assert error.details == ("missing permission: iam:PassRole",)
