@@ -98,7 +98,9 @@ def additions(trust: Document, move: Move) -> tuple[list[Document], Document]:
     for item in ordered:
         copy = _copy(item, move, document)
         there = trust_policy.contains(document, copy)
-        if not there and not any(alike(each, copy) for each in of_provider(document, move.new)):
+        # Where NEW is one of several principals, only what is said of NEW counts.
+        new = (renamed(each, move.new, move.new) for each in of_provider(document, move.new))
+        if not there and not any(alike(each, copy) for each in new):
             found.append(copy)
             document = trust_policy.with_statement(document, copy)
     return found, document
@@ -106,9 +108,8 @@ def additions(trust: Document, move: Move) -> tuple[list[Document], Document]:
 
 def _copy(item: Document, move: Move, document: Document) -> Document:
     own = trust_policy.read_statement(item)
-    if own is not None:
-        other = replace(own, provider=move.new)
-        return (other.marked if own.sid else other).document
+    if own is not None and own.sid:
+        return replace(own, provider=move.new).marked.document
     copy = renamed(item, move.old, move.new)
     if copy.get("Sid"):
         taken = [str(each.get("Sid", "")) for each in statements(document)]
@@ -162,17 +163,18 @@ def _title(item: Mapping[str, Any]) -> str:
 def shut_out(trust: Document, after: Document, move: Move) -> list[str]:
     """The subjects with allowed tokens of OLD and denied ones of NEW: by a Deny that names neither."""
 
-    def allows(document: Document, provider: str, name: Name, audience: str) -> bool:
-        subject = f"{_PREFIX}{':'.join(name)}"
+    def allows(document: Document, provider: str, subject: str, audience: str) -> bool:
         token = WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
         return trust_policy.admits(document, token)
 
     found = trusted(trust, move.old)
+    # A pattern matches itself.
+    subjects = {"/".join(name): f"{_PREFIX}{':'.join(name)}" for name in found.names}
     return [
-        "/".join(name)
-        for name in found.names
+        name
+        for name, subject in (subjects | {text: text for text in found.patterns}).items()
         for audience in found.audiences
-        if allows(trust, move.old, name, audience) and not allows(after, move.new, name, audience)
+        if allows(trust, move.old, subject, audience) and not allows(after, move.new, subject, audience)
     ]
 
 

@@ -45,6 +45,7 @@ from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.write import associate_oidc
 from irsa_cli.usecases.write.repoint_reads import (
+    SPREAD_SECONDS,
     OldCluster,
     connect_new,
     exchanged,
@@ -341,7 +342,8 @@ class _One:
             if not planning.of_provider(role.state.trust, providers[number]):
                 notes.append(f"{connection.cluster.name}: the role does not trust it")
                 continue
-            answers = exchanged(connection, role.arn, self._users(number) or [])
+            until = self.move.began + SPREAD_SECONDS  # One wait for all of them.
+            answers = exchanged(connection, role.arn, self._users(number) or [], until)
             good = ", ".join("/".join(name) for name, why in answers.items() if not why)
             bad = [f"{'/'.join(name)}: {why}" for name, why in answers.items() if why]
             said = f"STS took tokens of {good}" if good else "STS took no token"

@@ -186,9 +186,13 @@ def unused(connection: Connection, role: FoundRole, provider: str, seconds: floa
     return True, f"CloudTrail in {regions} shows no token of the old cluster since {day}"
 
 
-def exchanged(connection: Connection, arn: str, names: Sequence[tuple[Name, str]]) -> dict[Name, str]:
-    """Exchange a token of each ServiceAccount (with its audience) for the role; what refused it, or ''."""
-    until = time.monotonic() + SPREAD_SECONDS
+def exchanged(
+    connection: Connection, arn: str, names: Sequence[tuple[Name, str]], until: float
+) -> dict[Name, str]:
+    """Exchange a token of each ServiceAccount (with its audience) for the role; what refused it, or ''.
+
+    A refused one is tried again until this moment of the monotonic clock.
+    """
 
     def again(_error: ServiceError) -> bool:
         if time.monotonic() > until:
