@@ -19,7 +19,14 @@ from irsa_cli.core.marks import makers
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.policies.policy import Document, as_list, size
-from irsa_cli.core.policies.statements import comparing, is_positive, principals, statements, tests_of
+from irsa_cli.core.policies.statements import (
+    comparing,
+    is_positive,
+    names_everybody,
+    principals,
+    statements,
+    tests_of,
+)
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.owned_statements import sid_for
@@ -62,6 +69,16 @@ class Trusted:
 def of_provider(trust: Mapping[str, Any], provider: str) -> list[Document]:
     """The statements that name the provider as a principal."""
     return [dict(item) for item in statements(trust) if provider in principals(item, "Federated")]
+
+
+def means_everybody(trust: Mapping[str, Any], provider: str) -> bool:
+    """Whether a statement allows everybody who meets conditions on the provider's tokens."""
+    prefix = f"{issuer_of(provider)}:".lower()
+    return any(
+        item.get("Effect") == "Allow" and names_everybody(item) and key.lower().startswith(prefix)
+        for item in statements(trust)
+        for _, key, _ in tests_of(item)
+    )
 
 
 def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
@@ -279,16 +296,18 @@ def add_plan(role: str, trust: Document, move: Move, accounts: Sequence[Change])
     return Plan.of(*trust_changes(role, [(None, item) for item in copies]), list(accounts))
 
 
-def retire_plan(role: str, trust: Document, move: Move, tags: Sequence[Change] = ()) -> Plan:
+def retire_plan(
+    role: str, trust: Document, move: Move, tags: Sequence[Change] = (), add: str = "irsa repoint --add"
+) -> Plan:
     """The removal of OLD's statements; raises `Refused` unless NEW has all of them, and something is left.
 
-    `tags`: see `moved_tag`.
+    `tags`: see `moved_tag`. `add`: the command that adds NEW's.
     """
     copies, _ = additions(trust, move)
     if copies:
         raise NotSeenYet(
             f"{role} keeps the old cluster's statements: the new cluster lacks {len(copies)} of them",
-            next_steps=("run this with --add first",),
+            next_steps=(add,),
         )
     if not as_list(without(trust, move.old).get("Statement", [])):
         raise Refused(f"{role} keeps its only statement: IAM requires one")

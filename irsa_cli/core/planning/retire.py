@@ -216,8 +216,7 @@ def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount) ->
     if those:
         return Refused(
             f"{len(those)} deleted clusters are called {name}",
-            details=[item.arn or item.issuers[0] for item in those],
-            next_steps=("use the ARN or the issuer",),
+            next_steps=[f"irsa retire {item.arn or item.issuers[0]}" for item in those],
         )
     alive = next((arn for arn, issuer in account.living.items() if _is(name, arn, issuer)), "")
     if alive:
@@ -231,7 +230,7 @@ def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount) ->
 
 def _is(name: str, arn: str, *issuers: str) -> bool:
     """Whether a name, an ARN, an issuer or an issuer's id is that of a cluster."""
-    plain = name.removeprefix("https://")
+    plain = name.removeprefix("https://").rstrip("/")
     ids = [issuer.rpartition("/")[2].upper() for issuer in issuers]
     return plain in (arn, arn.rpartition("/")[2], *issuers) or plain.upper() in ids
 
@@ -281,7 +280,8 @@ class Retiring:
     def _theirs(self, role: LeftRole) -> str:
         """Why a role is somebody else's; '' for irsa's, and with `unmarked` for nobody's."""
         if role.owner and not self.account.is_gone(role.owner):
-            return f"its tag {states.CLUSTER_TAG} is {role.owner}, which may exist"
+            exists = self.account.doubt(role.owner) or "it exists"
+            return f"its tag {states.CLUSTER_TAG} is {role.owner}: {exists}"
         if role.owner and states.TRANSACTION_TAG in role.tags:
             return ""
         maker = makers.maker_of_role(likely_makers.foreign_tags(role.role.state))

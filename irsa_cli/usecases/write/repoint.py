@@ -6,6 +6,7 @@ clusters only, so another run, on any machine, continues or goes back (the two c
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ from irsa_cli.core.values.errors import IrsaError, Refused, Unverified
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
-from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, carry_out, warning
@@ -175,6 +176,11 @@ class _Moving:
             found.is_provider_gone = iam.provider(connection.iam, move.old) is None
         else:
             found._read_accounts()
+        found.notices += [
+            f"role {role.name} allows everybody with conditions on the old issuer: change it yourself"
+            for role in listed
+            if planning.means_everybody(role.trust, move.old)
+        ]
         return found
 
     def _read_accounts(self) -> None:
@@ -320,7 +326,9 @@ class _One:
             is_unused, why = unused(self.move.connection, role, move.old, request.unused_for)
             if not is_unused:
                 return Plan(()), [f"stays: {why}"]
-        plan = planning.retire_plan(role.name, trust, move, self._tags(role))
+        old, new, name = map(shlex.quote, (request.old, request.target.cluster, role.name))
+        add = reach_of(request.target).for_irsa(f"repoint --from {old} --to {new} --add {name}")
+        plan = planning.retire_plan(role.name, trust, move, self._tags(role), add)
         removed = [before for before, _ in planning.removals(trust, move.old)]
         note = self._left_to_its_maker(role, removed, "remove")
         return (Plan(()), [note]) if note else (plan, [why])

@@ -22,9 +22,11 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import repoint as planning
 from irsa_cli.core.planning.repoint import Name, WantedAccount
+from irsa_cli.core.planning.retire import EKS, is_cluster
 from irsa_cli.core.policies.statements import names_provider, trusted_providers
+from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.issuer import issuer_of, provider_arn
 from irsa_cli.core.values.patience import current
 from irsa_cli.core.values.shown import moment
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -34,7 +36,10 @@ from irsa_cli.usecases.read.use import sts_regions, use_in_trail
 
 ISSUER_ID = re.compile(r"[0-9A-F]{32}", re.ASCII)
 """The id of an issuer of EKS, the end of its URL."""
-_EKS = re.compile(r"https://oidc[.-]eks[^/]*/id/([0-9A-F]{32})", re.ASCII)
+_EKS = re.compile(
+    r"(?:https://|arn:[\w-]+:iam::\d*:oidc-provider/)?(oidc[.-]eks[^/]*/id/([0-9A-F]{32}))/?", re.ASCII
+)
+"""An issuer of EKS as people paste it: without https://, with a slash at the end, as the provider's ARN."""
 SPREAD_SECONDS = 60.0
 """For how long STS may refuse a statement that IAM has confirmed."""
 _DAY = timedelta(days=1)
@@ -60,7 +65,7 @@ class OldCluster:
 def as_id(text: str) -> str:
     """The id of an issuer of EKS that is given by its URL; any other text as it is."""
     found = _EKS.fullmatch(text)
-    return found[1] if found else text
+    return found[2] if found else text
 
 
 def connect_new(target: Target, log: WireLog) -> Connection:
@@ -90,14 +95,22 @@ def _name_of(target: Target, log: WireLog) -> str:
 
 def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole]) -> OldCluster:
     """The old cluster by its name, its issuer or the issuer's id; it may be gone. Raises `Refused`."""
-    cluster = new.cluster
+    cluster, issuer = new.cluster, _EKS.fullmatch(old)
     target = replace(
         new.target, cluster=old, issuer_url=None, account=None, kubeconfig=None, context=None,
         meant=("", ""), expect_clusters=(),
     )  # fmt: skip
+    if is_cluster(old):
+        arn = Arn.parse(old)
+        if arn.account != cluster.account:
+            raise Refused(
+                f"cluster {old} is in another account",
+                next_steps=("give its issuer: --from https://oidc.eks…",),
+            )
+        target = replace(target, cluster=arn.name, region=arn.region)
     provider = ""
-    if old.startswith("https://"):
-        provider = provider_arn(cluster.partition, cluster.home, old)
+    if issuer or old.startswith("https://"):
+        provider = provider_arn(cluster.partition, cluster.home, issuer[1] if issuer else old)
     elif ISSUER_ID.fullmatch(old):
         every = {arn for role in roles for arn in trusted_providers(role.trust)}
         found = sorted(arn for arn in every if arn.endswith(f"/id/{old}"))
@@ -106,9 +119,11 @@ def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole
         same_place = f"{cluster.issuer.rpartition('/')[0]}/{old}"
         provider = found[0] if found else provider_arn(cluster.partition, cluster.home, same_place)
     if provider:
-        target = replace(target, cluster=_name_of(replace(target, cluster=as_id(old)), log))
+        region = EKS.fullmatch(issuer_of(provider))
+        target = replace(target, cluster=as_id(old), region=region["region"] if region else target.region)
+        target = replace(target, cluster=_name_of(target, log))
     if not target.cluster:
-        return OldCluster(provider, why="no cluster of the region has its issuer")
+        return OldCluster(provider, why=f"no cluster of {target.region or cluster.region} has its issuer")
     connection = connect(target, kube=True, log=log, gone=recognize)
     there = connection.cluster
     if not there.issuer:
