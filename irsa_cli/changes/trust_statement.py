@@ -56,14 +56,13 @@ class TrustStatementHandler(Unclaimed):
         role = f"{self._account}/{change.target[0]}"
         with _LOCKS[role]:
             # Such a write has the whole policy: executed after one of another statement, it would undo that.
-            if (seconds := _LATE.pop(role, 0.0) - time.monotonic()) > 0:
+            if (seconds := _LATE.get(role, 0.0) - time.monotonic()) > 0:
                 run.pause(seconds)
             before = given_up()
             try:
                 return self._apply(change, run, claim)
             finally:
-                if given_up() > before:
-                    _LATE[role] = time.monotonic() + late_seconds()
+                _LATE[role] = time.monotonic() + late_seconds() if given_up() > before else 0.0
 
     def _apply(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         lost: ServiceError | None = None

@@ -22,7 +22,6 @@ from irsa_cli.cli.session import plan_saver
 from irsa_cli.cli.terminal.wording import put
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.shown import visible
 
 PHASES = ("add", "verify", "retire", "status")
@@ -117,10 +116,10 @@ def _name_cluster(options: dict[str, Any]) -> None:
 
     new = as_id(options["new"])
     if is_cluster(new):
-        arn = Arn.parse(new)
-        if options["region"] not in (None, arn.region):
-            raise click.UsageError(f"--to is in {arn.region}, and --region is {options['region']}")
-        new, options["region"] = arn.name, arn.region
+        region, new = new.split(":")[3], new.rpartition("/")[2]
+        if options["region"] not in (None, region):
+            raise click.UsageError(f"--to is in {region}, and --region is {options['region']}")
+        options["region"] = region
     there = options["cluster"] or options["issuer_url"]
     source = click.get_current_context().get_parameter_source("cluster")
     if there and there != new and (options["issuer_url"] or source == click.core.ParameterSource.COMMANDLINE):

@@ -20,12 +20,13 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.policies.policy import Document, as_list, size
 from irsa_cli.core.policies.statements import (
+    allowing,
     comparing,
     is_positive,
     names_everybody,
     principals,
     statements,
-    tests_of,
+    tests_of_key,
 )
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
@@ -72,13 +73,9 @@ def of_provider(trust: Mapping[str, Any], provider: str) -> list[Document]:
 
 
 def means_everybody(trust: Mapping[str, Any], provider: str) -> bool:
-    """Whether a statement allows everybody who meets conditions on the provider's tokens."""
-    prefix = f"{issuer_of(provider)}:".lower()
-    return any(
-        item.get("Effect") == "Allow" and names_everybody(item) and key.lower().startswith(prefix)
-        for item in statements(trust)
-        for _, key, _ in tests_of(item)
-    )
+    """Whether a statement allows everybody with a condition on subjects of the provider."""
+    wide = (item for _, item in allowing(trust) if names_everybody(item))
+    return any(tests_of_key(wide, f"{issuer_of(provider)}:sub"))
 
 
 def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
@@ -103,8 +100,8 @@ def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
 
 
 def _values(item: Mapping[str, Any], key: str) -> Iterator[str]:
-    for operator, name, values in tests_of(item):
-        if name.lower() == key.lower() and comparing(operator) is not None and is_positive(operator):
+    for operator, values in tests_of_key([item], key):
+        if comparing(operator) is not None and is_positive(operator):
             yield from values
 
 
@@ -224,7 +221,13 @@ def check_addition(role: str, trust: Document, move: Move, quota: int) -> None:
 def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list[str]]:
     """The subjects for the role, and for as few others as possible: the largest first, each if it fits."""
     bins: list[tuple[Document, list[str]]] = [(trust, [])]
-    for piece in sorted((each for item in copies for each in _pieces(item)), key=size, reverse=True):
+    each = [(item, trust_policy.read_statement(item)) for item in copies]
+    pieces = [
+        replace(own, subjects=(subject,)).document if own else item
+        for item, own in each
+        for subject in (own.subjects if own else ("",))
+    ]
+    for piece in sorted(pieces, key=size, reverse=True):
         bare: Document = {"Version": trust.get("Version", "2012-10-17"), "Statement": []}
         for index, (document, titles) in enumerate([*bins, (bare, list[str]())]):
             grown = trust_policy.with_statement(document, piece)
@@ -232,11 +235,6 @@ def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list
                 bins[index : index + 1] = [(grown, [*titles, _title(piece)])]
                 break
     return [titles for _, titles in bins]
-
-
-def _pieces(item: Document) -> list[Document]:
-    own = trust_policy.read_statement(item)
-    return [item] if own is None else [replace(own, subjects=(each,)).document for each in own.subjects]
 
 
 def manager_of(name: str, state: states.RoleState) -> tuple[str, str]:
@@ -338,16 +336,14 @@ def as_hcl(item: Document) -> str:
     def texts(values: object) -> str:
         return f"[{', '.join(map(text, as_list(values)))}]"
 
+    keys = {"Action": "actions", "NotAction": "not_actions"}
     lines = [f"sid = {text(item['Sid'])}"] if item.get("Sid") else []
     lines += [f"effect = {text(item['Effect'])}"]
-    lines += [f"{name} = {texts(item[key])}" for key, name in _ACTIONS.items() if key in item]
+    lines += [f"{name} = {texts(item[key])}" for key, name in keys.items() if key in item]
     for kind, names in item["Principal"].items():
         lines += ["principals {", f"  type = {text(kind)}", f"  identifiers = {texts(names)}", "}"]
-    for operator, keys in item.get("Condition", {}).items():
-        for key, values in keys.items():
+    for operator, tests in item.get("Condition", {}).items():
+        for key, values in tests.items():
             lines += ["condition {", f"  test = {text(operator)}", f"  variable = {text(key)}"]
             lines += [f"  values = {texts(values)}", "}"]
     return "\n".join(["statement {", *(f"  {line}" for line in lines), "}"])
-
-
-_ACTIONS = {"Action": "actions", "NotAction": "not_actions"}

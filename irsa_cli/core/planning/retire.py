@@ -280,8 +280,7 @@ class Retiring:
     def _theirs(self, role: LeftRole) -> str:
         """Why a role is somebody else's; '' for irsa's, and with `unmarked` for nobody's."""
         if role.owner and not self.account.is_gone(role.owner):
-            exists = self.account.doubt(role.owner) or "it exists"
-            return f"its tag {states.CLUSTER_TAG} is {role.owner}: {exists}"
+            return f"its cluster is {role.owner}: {self.account.doubt(role.owner) or 'it exists'}"
         if role.owner and states.TRANSACTION_TAG in role.tags:
             return ""
         maker = makers.maker_of_role(likely_makers.foreign_tags(role.role.state))

@@ -215,7 +215,9 @@ class _One:
 
         def run(settings: Settings) -> Result:
             result = attempt("", partial(locks.run, self.run, settings, held, stop.pause))
-            return self.described(result)
+            facts: dict[str, Any] = {"role": {"arn": self.listed.arn, "created": False}}
+            facts |= {"repoint": self.facts} if self.facts else {}
+            return replace(result, cluster=connection.cluster, facts=facts)
 
         return Task(connection.cluster, self.title, "", run)
 
@@ -233,13 +235,6 @@ class _One:
         result = until_settled(lambda: self._attempt(settings, context), settings, self.move.began)
         supersede_if_well(earlier, result, settings)
         return result
-
-    def described(self, result: Result) -> Result:
-        """The result with the cluster, and what is known of the role."""
-        facts: dict[str, Any] = {"role": {"arn": self.listed.arn, "created": False}}
-        if self.facts:
-            facts["repoint"] = self.facts
-        return replace(result, cluster=self.move.connection.cluster, facts=facts)
 
     def _read(self) -> FoundRole:
         """The role as it is now; raises `Refused` if it is gone."""

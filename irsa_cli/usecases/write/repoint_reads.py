@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
+from functools import partial
 
 from irsa_cli.aws.cluster import cluster_names, describe
 from irsa_cli.aws.gone import recognize
@@ -42,7 +43,6 @@ _EKS = re.compile(
 """An issuer of EKS as people paste it: without https://, with a slash at the end, as the provider's ARN."""
 SPREAD_SECONDS = 60.0
 """For how long STS may refuse a statement that IAM has confirmed."""
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -96,18 +96,13 @@ def _name_of(target: Target, log: WireLog) -> str:
 def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole]) -> OldCluster:
     """The old cluster by its name, its issuer or the issuer's id; it may be gone. Raises `Refused`."""
     cluster, issuer = new.cluster, _EKS.fullmatch(old)
+    arn = Arn.parse(old) if is_cluster(old) else None
     target = replace(
-        new.target, cluster=old, issuer_url=None, account=None, kubeconfig=None, context=None,
-        meant=("", ""), expect_clusters=(),
+        new.target, cluster=arn.name if arn else old, region=arn.region if arn else new.target.region,
+        issuer_url=None, account=None, kubeconfig=None, context=None, meant=("", ""), expect_clusters=(),
     )  # fmt: skip
-    if is_cluster(old):
-        arn = Arn.parse(old)
-        if arn.account != cluster.account:
-            raise Refused(
-                f"cluster {old} is in another account",
-                next_steps=("give its issuer: --from https://oidc.eks…",),
-            )
-        target = replace(target, cluster=arn.name, region=arn.region)
+    if arn and arn.account != cluster.account:
+        raise Refused(f"cluster {old} is in another account: give its issuer URL")
     provider = ""
     if issuer or old.startswith("https://"):
         provider = provider_arn(cluster.partition, cluster.home, issuer[1] if issuer else old)
@@ -186,13 +181,12 @@ def unused(connection: Connection, role: FoundRole, provider: str, seconds: floa
     """Whether it is shown that no token of the provider is used for a role, and by what, or why not."""
     if not seconds:
         return True, "its use was not checked (--unused-for 0s)"
-    span = timedelta(seconds=seconds)
-    since = datetime.now(timezone.utc) - span
+    since = datetime.now(timezone.utc) - timedelta(seconds=seconds)
     day = moment(since)
     if role.created > since:
         return False, f"it was created after {day}"
     # IAM shows a use hours later.
-    if span >= _DAY and (role.last_used is None or role.last_used < since):
+    if seconds >= 86400 and (role.last_used is None or role.last_used < since):
         return True, f"IAM shows no use of the role since {day}"
     aws = connection.home.moved_to(connection.cluster.region)
     if used := use_in_trail(aws, role.state.trust, provider, since):
@@ -216,13 +210,9 @@ def exchanged(
         return True
 
     def one(item: tuple[Name, str]) -> str:
-        (namespace, name), audience = item
-
-        def token() -> str:
-            return connection.kube.token(namespace, name, audience)
-
+        names, audience = item
         try:
-            exchange(connection.aws, arn, token, again)
+            exchange(connection.aws, arn, partial(connection.kube.token, *names, audience), again)
         except IrsaError as error:
             return str(error)
         return ""
