@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -28,7 +29,9 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import DeadlineExceeded, NotVisible, Outcome, ServiceError
+from irsa_cli.core.values.patience import given_up
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
+from irsa_cli.transaction.steps import late_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 ROUNDS = 5
 _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
 """One for each role: of the many transactions of one process, one at a time writes a trust policy."""
+_LATE: dict[str, float] = {}
+"""Until when (monotonic seconds) a write of a role without an answer may be executed."""
 
 
 class TrustStatementHandler(Unclaimed):
@@ -48,8 +53,16 @@ class TrustStatementHandler(Unclaimed):
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`. A statement has no owner: its content is compared instead."""
-        with _LOCKS[f"{self._account}/{change.target[0]}"]:
-            return self._apply(change, run, claim)
+        role = f"{self._account}/{change.target[0]}"
+        with _LOCKS[role]:
+            # Such a write has the whole policy: executed after one of another statement, it would undo that.
+            if (seconds := _LATE.get(role, 0.0) - time.monotonic()) > 0:
+                run.pause(seconds)
+            before = given_up()
+            try:
+                return self._apply(change, run, claim)
+            finally:
+                _LATE[role] = time.monotonic() + late_seconds() if given_up() > before else 0.0
 
     def _apply(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         lost: ServiceError | None = None

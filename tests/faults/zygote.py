@@ -299,6 +299,7 @@ def _warm() -> None:
 
 
 def _shorten_pauses() -> None:
+    from irsa_cli.changes import trust_statement
     from irsa_cli.core.values import limits
     from irsa_cli.transaction import rollback
 
@@ -306,6 +307,7 @@ def _shorten_pauses() -> None:
     setattr(limits, "PROPAGATION_SECONDS", seconds)  # noqa: B010 - mypy takes it for a slip
     setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)  # noqa: B010 - as above
     setattr(rollback, "late_seconds", late_seconds)  # noqa: B010 - as above
+    setattr(trust_statement, "late_seconds", late_seconds)  # noqa: B010 - as above
 
 
 def late_seconds() -> float:

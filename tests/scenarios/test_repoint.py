@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -369,7 +371,7 @@ def test_an_old_cluster_that_is_gone_is_known_by_its_issuer(pair: Pair) -> None:
     for old in (issuer, number):
         ran = pair.green.irsa(*where, "--from", old, "--add")
         assert ran.code == 0, ran.err
-        assert "ServiceAccounts were not read (no cluster of the region has its issuer)" in ran.err
+        assert "ServiceAccounts were not read (no cluster of eu-west-1 has its issuer)" in ran.err
         assert pair.assumes(pair.green, exact)
     marked = pair.green.irsa(*where, "--from", "blue", "--add")
     assert marked.code == 0, marked.err  # Its provider bears irsa's mark.
@@ -513,3 +515,85 @@ def test_wrong_usage_ends_before_the_first_call(pair: Pair, arguments: tuple[str
     assert ran.code == 2, ran.err
     assert said in ran.err
     assert pair.sandbox.calls == []
+
+
+FORMS = ("{issuer}/", "{bare}", "{provider}", "arn:aws:eks:eu-west-1:111122223333:cluster/{name}")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_clusters_are_named_as_people_paste_them(pair: Pair, form: str) -> None:
+    pair.bind("hand")
+    old, new = (
+        form.format(
+            issuer=pair.issuer(stage),
+            bare=pair.issuer(stage).removeprefix("https://"),
+            provider=pair.provider(stage),
+            name=stage.cluster,
+        )
+        for stage in (pair.blue, pair.green)
+    )
+    ran = pair.blue.irsa("repoint", "--from", old, "--to", new, "-r", "eu-west-1", "-o", "json")
+    assert ran.code == 0, ran.err
+    (item,) = ran.items
+    assert (item["repoint"]["old"], item["repoint"]["missing"]) == (1, 1)
+    assert item["cluster"]["name"] == "green"
+
+
+def test_the_old_cluster_may_be_in_another_region(pair: Pair) -> None:
+    pair.sandbox.add_cluster(ClusterSpec("green", region="eu-central-1"))
+    far = sandbox_stage(pair.sandbox, "green", pair.blue.folder, region="eu-central-1")
+    far.make_namespace(NAMESPACE)
+    assert far.associate().code == 0
+    pair.bind("hand", account=False)
+    arn = f"arn:aws:eks:eu-central-1:{ACCOUNT}:cluster/green"
+    added = pair.blue.irsa("repoint", "--from", pair.old_issuer, "--to", arn, "--add", "-o", "json")
+    assert added.code == 0, added.err
+    assert "were not read" not in added.err
+    status = pair.blue.irsa("repoint", "--from", arn, "--to", "blue", "-r", "eu-west-1", "-o", "json")
+    assert status.code == 0, status.err
+    assert [item["repoint"]["missing"] for item in status.items] == [0]
+    elsewhere = arn.replace(ACCOUNT, "999999999999")
+    other = pair.blue.irsa("repoint", "--from", elsewhere, "--to", "blue", "-r", "eu-west-1")
+    assert (other.code, "is in another account" in other.err) == (4, True), other.err
+    both = pair.blue.irsa("repoint", "--from", "blue", "--to", arn, "-r", "eu-west-1")
+    assert (both.code, "--to is in eu-central-1" in both.err) == (2, True), both.err
+
+
+def test_a_statement_for_everybody_is_named(pair: Pair) -> None:
+    statement = {**pair.statement("wide"), "Principal": {"AWS": "*"}}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    pair.blue.iam().create_role(RoleName="wide", AssumeRolePolicyDocument=json.dumps(document))
+    ran = pair.repoint("--add", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert "role wide allows everybody with conditions on the old issuer" in ran.err
+
+
+def test_the_command_of_a_refusal_can_be_run(pair: Pair) -> None:
+    pair.bind("hand")
+    pair.age()
+    refused = pair.repoint("--retire")
+    assert refused.code == 4, refused.err
+    (line,) = (text.strip() for text in refused.err.splitlines() if "irsa repoint" in text)
+    command = shlex.split(line.removeprefix("Next:"))
+    assert pair.blue.irsa(*command[1:]).code == 0
+    assert pair.repoint("--retire").code == 0
+
+
+@pytest.mark.parametrize("step", ["--add", "--retire"])
+def test_a_late_write_undoes_no_other_statement(pair: Pair, step: str) -> None:
+    """The first write of two has no answer, and is executed when both are there."""
+    name = pair.bind("hand", around=[pair.statement("mate", Sid="Mate")])
+    if step == "--retire":
+        pair.blue.iam().update_assume_role_policy(
+            RoleName=name,
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [*pair.trust(name), JENKINS]}),
+        )
+        assert pair.repoint("--add").code == 0
+        pair.age()
+    pair.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "late", seconds=0.75))
+    ran = pair.repoint(step, IRSA_CALL_TIMEOUT="0.5")
+    assert ran.code == 0, ran.err
+    time.sleep(1.5)
+    names = [item["Principal"].get("Federated") for item in pair.trust(name)]
+    wanted = {"--add": (2, 2), "--retire": (0, 2)}[step]
+    assert (names.count(pair.provider(pair.blue)), names.count(pair.provider(pair.green))) == wanted

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from irsa_cli.changes import trust_statement
 from irsa_cli.core.values import limits
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
 from irsa_cli.transaction import rollback
@@ -99,6 +100,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PROPAGATION_SECONDS", PROPAGATION_SECONDS)
     monkeypatch.setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)
     monkeypatch.setattr(rollback, "late_seconds", late_seconds)
+    monkeypatch.setattr(trust_statement, "late_seconds", late_seconds)
 
 
 @pytest.fixture

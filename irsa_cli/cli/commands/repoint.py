@@ -111,9 +111,15 @@ def _phase(options: dict[str, Any]) -> str:
 
 def _name_cluster(options: dict[str, Any]) -> None:
     """Put NEW in the place of --cluster or --issuer-url."""
+    from irsa_cli.core.planning.retire import is_cluster
     from irsa_cli.usecases.write.repoint_reads import as_id
 
     new = as_id(options["new"])
+    if is_cluster(new):
+        region, new = new.split(":")[3], new.rpartition("/")[2]
+        if options["region"] not in (None, region):
+            raise click.UsageError(f"--to is in {region}, and --region is {options['region']}")
+        options["region"] = region
     there = options["cluster"] or options["issuer_url"]
     source = click.get_current_context().get_parameter_source("cluster")
     if there and there != new and (options["issuer_url"] or source == click.core.ParameterSource.COMMANDLINE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -92,12 +93,14 @@ def _list(target: Any, note: Any, speaking: Speaking) -> int:
 
     found = run_reading(lambda progress: list_dead(target, note, progress.wire), speaking, DeadClusterList)
     head = ("CLUSTER", "ROLES", "OF-IRSA", "PROVIDERS", "CREATED", "LAST-USED", "STATUS")
+    names = Counter(item["name"] for item in found.rows)
+    named = [(item["arn"] if names[item["name"]] > 1 else item["name"], item) for item in found.rows]
     rows = [
-        [item["name"], item["roles"], item["ownRoles"], item["providers"],
+        [name, item["roles"], item["ownRoles"], item["providers"],
          (item["created"] or "-")[:10], (item["lastUsed"] or "-")[:10], item["status"]]
-        for item in found.rows
+        for name, item in named
     ]  # fmt: skip
-    notes = [f"Note: {item['name']}: {item['reason']}" for item in found.rows if item["reason"]]
+    notes = [f"Note: {name}: {item['reason']}" for name, item in named if item["reason"]]
     used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in found.quotas.items())
     quotas = f"Quotas: {used}." if used else "No quota was read."
     parts: Iterable[Part] = (Table.of(head, rows), *(Message(visible(note)) for note in notes), quotas)

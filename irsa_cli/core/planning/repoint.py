@@ -18,7 +18,15 @@ from irsa_cli.core.marks import makers
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.policies.policy import Document, as_list, size
-from irsa_cli.core.policies.statements import comparing, is_positive, principals, statements, tests_of
+from irsa_cli.core.policies.statements import (
+    allowing,
+    comparing,
+    is_positive,
+    names_everybody,
+    principals,
+    statements,
+    tests_of_key,
+)
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.owned_statements import sid_for
@@ -63,6 +71,12 @@ def of_provider(trust: Mapping[str, Any], provider: str) -> list[Document]:
     return [dict(item) for item in statements(trust) if provider in principals(item, "Federated")]
 
 
+def means_everybody(trust: Mapping[str, Any], provider: str) -> bool:
+    """Whether a statement allows everybody with a condition on subjects of the provider."""
+    wide = (item for _, item in allowing(trust) if names_everybody(item))
+    return any(tests_of_key(wide, f"{issuer_of(provider)}:sub"))
+
+
 def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
     """The subjects and audiences that a trust policy allows of a provider's tokens."""
     exact: dict[Name, None] = {}
@@ -85,8 +99,8 @@ def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
 
 
 def _values(item: Mapping[str, Any], key: str) -> Iterator[str]:
-    for operator, name, values in tests_of(item):
-        if name.lower() == key.lower() and comparing(operator) is not None and is_positive(operator):
+    for operator, values in tests_of_key([item], key):
+        if comparing(operator) is not None and is_positive(operator):
             yield from values
 
 
@@ -97,7 +111,9 @@ def additions(trust: Document, move: Move) -> tuple[list[Document], Document]:
     for item in ordered:
         copy = _copy(item, move, document)
         there = trust_policy.contains(document, copy)
-        if not there and not any(alike(each, copy) for each in of_provider(document, move.new)):
+        # Where NEW is one of several principals, only what is said of NEW counts.
+        new = (renamed(each, move.new, move.new) for each in of_provider(document, move.new))
+        if not there and not any(alike(each, copy) for each in new):
             found.append(copy)
             document = trust_policy.with_statement(document, copy)
     return found, document
@@ -105,9 +121,8 @@ def additions(trust: Document, move: Move) -> tuple[list[Document], Document]:
 
 def _copy(item: Document, move: Move, document: Document) -> Document:
     own = trust_policy.read_statement(item)
-    if own is not None:
-        other = replace(own, provider=move.new)
-        return (other.marked if own.sid else other).document
+    if own is not None and own.sid:
+        return replace(own, provider=move.new).marked.document
     copy = renamed(item, move.old, move.new)
     if copy.get("Sid"):
         taken = [str(each.get("Sid", "")) for each in statements(document)]
@@ -161,17 +176,18 @@ def _title(item: Mapping[str, Any]) -> str:
 def shut_out(trust: Document, after: Document, move: Move) -> list[str]:
     """The subjects with allowed tokens of OLD and denied ones of NEW: by a Deny that names neither."""
 
-    def allows(document: Document, provider: str, name: Name, audience: str) -> bool:
-        subject = f"{_PREFIX}{':'.join(name)}"
+    def allows(document: Document, provider: str, subject: str, audience: str) -> bool:
         token = WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
         return trust_policy.admits(document, token)
 
     found = trusted(trust, move.old)
+    # A pattern matches itself.
+    subjects = {"/".join(name): f"{_PREFIX}{':'.join(name)}" for name in found.names}
     return [
-        "/".join(name)
-        for name in found.names
+        name
+        for name, subject in (subjects | {text: text for text in found.patterns}).items()
         for audience in found.audiences
-        if allows(trust, move.old, name, audience) and not allows(after, move.new, name, audience)
+        if allows(trust, move.old, subject, audience) and not allows(after, move.new, subject, audience)
     ]
 
 
@@ -204,7 +220,13 @@ def check_addition(role: str, trust: Document, move: Move, quota: int) -> None:
 def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list[str]]:
     """The subjects for the role, and for as few others as possible: the largest first, each if it fits."""
     bins: list[tuple[Document, list[str]]] = [(trust, [])]
-    for piece in sorted((each for item in copies for each in _pieces(item)), key=size, reverse=True):
+    each = [(item, trust_policy.read_statement(item)) for item in copies]
+    pieces = [
+        replace(own, subjects=(subject,)).document if own else item
+        for item, own in each
+        for subject in (own.subjects if own else ("",))
+    ]
+    for piece in sorted(pieces, key=size, reverse=True):
         bare: Document = {"Version": trust.get("Version", "2012-10-17"), "Statement": []}
         for index, (document, titles) in enumerate([*bins, (bare, list[str]())]):
             grown = trust_policy.with_statement(document, piece)
@@ -212,11 +234,6 @@ def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list
                 bins[index : index + 1] = [(grown, [*titles, _title(piece)])]
                 break
     return [titles for _, titles in bins]
-
-
-def _pieces(item: Document) -> list[Document]:
-    own = trust_policy.read_statement(item)
-    return [item] if own is None else [replace(own, subjects=(each,)).document for each in own.subjects]
 
 
 def manager_of(name: str, state: states.RoleState) -> tuple[str, str]:
@@ -276,16 +293,18 @@ def add_plan(role: str, trust: Document, move: Move, accounts: Sequence[Change])
     return Plan.of(*trust_changes(role, [(None, item) for item in copies]), list(accounts))
 
 
-def retire_plan(role: str, trust: Document, move: Move, tags: Sequence[Change] = ()) -> Plan:
+def retire_plan(
+    role: str, trust: Document, move: Move, tags: Sequence[Change] = (), add: str = "irsa repoint --add"
+) -> Plan:
     """The removal of OLD's statements; raises `Refused` unless NEW has all of them, and something is left.
 
-    `tags`: see `moved_tag`.
+    `tags`: see `moved_tag`. `add`: the command that adds NEW's.
     """
     copies, _ = additions(trust, move)
     if copies:
         raise NotSeenYet(
             f"{role} keeps the old cluster's statements: the new cluster lacks {len(copies)} of them",
-            next_steps=("run this with --add first",),
+            next_steps=(add,),
         )
     if not as_list(without(trust, move.old).get("Statement", [])):
         raise Refused(f"{role} keeps its only statement: IAM requires one")
@@ -316,16 +335,14 @@ def as_hcl(item: Document) -> str:
     def texts(values: object) -> str:
         return f"[{', '.join(map(text, as_list(values)))}]"
 
+    keys = {"Action": "actions", "NotAction": "not_actions"}
     lines = [f"sid = {text(item['Sid'])}"] if item.get("Sid") else []
     lines += [f"effect = {text(item['Effect'])}"]
-    lines += [f"{name} = {texts(item[key])}" for key, name in _ACTIONS.items() if key in item]
+    lines += [f"{name} = {texts(item[key])}" for key, name in keys.items() if key in item]
     for kind, names in item["Principal"].items():
         lines += ["principals {", f"  type = {text(kind)}", f"  identifiers = {texts(names)}", "}"]
-    for operator, keys in item.get("Condition", {}).items():
-        for key, values in keys.items():
+    for operator, tests in item.get("Condition", {}).items():
+        for key, values in tests.items():
             lines += ["condition {", f"  test = {text(operator)}", f"  variable = {text(key)}"]
             lines += [f"  values = {texts(values)}", "}"]
     return "\n".join(["statement {", *(f"  {line}" for line in lines), "}"])
-
-
-_ACTIONS = {"Action": "actions", "NotAction": "not_actions"}

@@ -215,8 +215,7 @@ def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount) ->
     if those:
         return Refused(
             f"{len(those)} deleted clusters are called {name}",
-            details=[item.arn or item.issuers[0] for item in those],
-            next_steps=("use the ARN or the issuer",),
+            next_steps=[f"irsa retire {item.arn or item.issuers[0]}" for item in those],
         )
     alive = next((arn for arn, issuer in account.living.items() if _is(name, arn, issuer)), "")
     if alive:
@@ -230,7 +229,7 @@ def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount) ->
 
 def _is(name: str, arn: str, *issuers: str) -> bool:
     """Whether a name, an ARN, an issuer or an issuer's id is that of a cluster."""
-    plain = name.removeprefix("https://")
+    plain = name.removeprefix("https://").rstrip("/")
     ids = [issuer.rpartition("/")[2].upper() for issuer in issuers]
     return plain in (arn, arn.rpartition("/")[2], *issuers) or plain.upper() in ids
 
@@ -280,7 +279,7 @@ class Retiring:
     def _theirs(self, role: LeftRole) -> str:
         """Why a role is somebody else's; '' for irsa's, and with `unmarked` for nobody's."""
         if role.owner and not self.account.is_gone(role.owner):
-            return f"its tag {states.CLUSTER_TAG} is {role.owner}, which may exist"
+            return f"its cluster is {role.owner}: {self.account.doubt(role.owner) or 'it exists'}"
         if role.owner and states.TRANSACTION_TAG in role.tags:
             return ""
         maker = makers.maker_of_role(likely_makers.foreign_tags(role.role.state))

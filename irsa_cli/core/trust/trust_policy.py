@@ -94,15 +94,15 @@ def read_statement(statement: Any) -> Shared | None:
         return None
 
 
-def join(statements: list[Any], wanted: Shared) -> list[Any]:
-    """The statements with these subjects in the first one that they fit into, or in a new one."""
+def join(statements: list[Any], wanted: Shared, text: Document | None = None) -> list[Any]:
+    """The statements with these subjects in the first one that they fit into, or in a new one (as `text`)."""
     for index, item in enumerate(statements):
         found = read_statement(item)
         if found is not None and found.fits(wanted):
             together = replace(found, subjects=(*found.subjects, *wanted.subjects)).document
             return [*statements[:index], together, *statements[index + 1 :]]
     if not wanted.sid:
-        return next_to_its_like(statements, wanted.document)
+        return next_to_its_like(statements, text or wanted.document)
     # Its Sid is taken where somebody has changed the statement that bears it.
     taken = {str(item.get("Sid", "")) for item in statements if isinstance(item, dict)}
     return next_to_its_like(statements, replace(wanted, sid=free_sid((wanted.sid,), taken)).document)
@@ -175,7 +175,7 @@ def _same(one: Any, other: Document) -> bool:
 def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
     """The policy with this subject in a statement of irsa's form, or a new one: see `next_to_its_like`."""
     statements, subjects = as_list(document.get("Statement", [])), read_statement(wanted)
-    joined = next_to_its_like(statements, wanted) if subjects is None else join(statements, subjects)
+    joined = next_to_its_like(statements, wanted) if subjects is None else join(statements, subjects, wanted)
     return {**document, "Statement": joined}
 
 
@@ -240,7 +240,8 @@ def renamed(statement: Mapping[str, Any], old: str, new: str) -> Document:
         named = text.lower().startswith(f"{one.lower()}:")
         return f"{other}{text[len(one) :]}" if named else text
 
-    found = {**statement, "Principal": {"Federated": new}}
+    listed = statement["Principal"]["Federated"] == [old]
+    found = {**statement, "Principal": {"Federated": [new] if listed else new}}
     if isinstance(block := statement.get("Condition"), dict):
         found["Condition"] = {
             operator: {key(name): value(item) for name, item in keys.items()}

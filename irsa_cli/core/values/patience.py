@@ -156,6 +156,12 @@ def give_up() -> None:
         calls.given_up += 1
 
 
+def given_up() -> int:
+    """How many such attempts were noted here."""
+    calls = _current.get()
+    return 0 if calls is None else calls.given_up
+
+
 def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     """Call, and repeat the call while it fails temporarily; raises the last `ServiceError`.
 

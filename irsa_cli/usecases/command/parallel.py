@@ -91,11 +91,15 @@ class Pace:
 
 
 def run_all(
-    works: Sequence[Callable[[], T]], pace: Pace, most: int, stopped: Callable[[], bool]
+    works: Sequence[Callable[[], T]],
+    pace: Pace,
+    most: int,
+    stopped: Callable[[], bool],
+    what: str = "ServiceAccounts",
 ) -> Iterator[tuple[int, T]]:
     """Do all of it, and yield results with their places as they come in; none is begun once `stopped`."""
     waiting = deque(enumerate(works))
-    count = Count("ServiceAccounts", len(works))
+    count = Count(what, len(works))
 
     def one(work: Callable[[], T]) -> T:
         try:
@@ -156,7 +160,7 @@ def carry_out(
         return ended(work.cluster, work.name, result_of(lambda: work.run(mine)), place=work.place)
 
     every = [partial(one, work) for work in works]
-    for number, item in run_all(every, pace, PARALLEL, lambda: bool(group.number)):
+    for number, item in run_all(every, pace, PARALLEL, lambda: bool(group.number), f"{done.noun}s"):
         found[number] = item
         while shown < len(found) and (following := found[shown]) is not None:
             shown += 1

@@ -6,6 +6,7 @@ clusters only, so another run, on any machine, continues or goes back (the two c
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +32,7 @@ from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, Unverified, read
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
-from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, carry_out, warning
@@ -43,6 +44,7 @@ from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
 from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import associate_oidc
 from irsa_cli.usecases.write.repoint_reads import (
+    SPREAD_SECONDS,
     OldCluster,
     connect_new,
     exchanged,
@@ -172,6 +174,11 @@ class _Moving:
             found.is_provider_gone = iam.provider(connection.iam, move.old) is None
         else:
             found._read_accounts()
+        found.notices += [
+            f"role {role.name} allows everybody with conditions on the old issuer: change it yourself"
+            for role in listed
+            if planning.means_everybody(role.trust, move.old)
+        ]
         return found
 
     def _read_accounts(self) -> None:
@@ -206,7 +213,9 @@ class _One:
 
         def run(settings: Settings) -> Result:
             result = attempt("", partial(locks.run, self.run, settings, held, stop.pause))
-            return self.described(result)
+            facts: dict[str, Any] = {"role": {"arn": self.listed.arn, "created": False}}
+            facts |= {"repoint": self.facts} if self.facts else {}
+            return replace(result, cluster=connection.cluster, facts=facts)
 
         return Task(connection.cluster, self.title, "", run)
 
@@ -224,13 +233,6 @@ class _One:
         result = until_settled(lambda: self._attempt(settings, context), settings, self.move.began)
         supersede_if_well(earlier, result, settings)
         return result
-
-    def described(self, result: Result) -> Result:
-        """The result with the cluster, and what is known of the role."""
-        facts: dict[str, Any] = {"role": {"arn": self.listed.arn, "created": False}}
-        if self.facts:
-            facts["repoint"] = self.facts
-        return replace(result, cluster=self.move.connection.cluster, facts=facts)
 
     def _read(self) -> FoundRole:
         """The role as it is now; raises `Refused` if it is gone."""
@@ -317,7 +319,9 @@ class _One:
             is_unused, why = unused(self.move.connection, role, move.old, request.unused_for)
             if not is_unused:
                 return Plan(()), [f"stays: {why}"]
-        plan = planning.retire_plan(role.name, trust, move, self._tags(role))
+        old, new, name = map(shlex.quote, (request.old, request.target.cluster, role.name))
+        add = reach_of(request.target).for_irsa(f"repoint --from {old} --to {new} --add {name}")
+        plan = planning.retire_plan(role.name, trust, move, self._tags(role), add)
         removed = [before for before, _ in planning.removals(trust, move.old)]
         note = self._left_to_its_maker(role, removed, "remove")
         return (Plan(()), [note]) if note else (plan, [why])
@@ -339,7 +343,8 @@ class _One:
             if not planning.of_provider(role.state.trust, providers[number]):
                 notes.append(f"{connection.cluster.name}: the role does not trust it")
                 continue
-            answers = exchanged(connection, role.arn, self._users(number) or [])
+            until = self.move.began + SPREAD_SECONDS  # One wait for all of them.
+            answers = exchanged(connection, role.arn, self._users(number) or [], until)
             good = ", ".join("/".join(name) for name, why in answers.items() if not why)
             bad = [f"{'/'.join(name)}: {why}" for name, why in answers.items() if why]
             said = f"STS took tokens of {good}" if good else "STS took no token"

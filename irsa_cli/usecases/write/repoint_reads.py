@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
+from functools import partial
 
 from irsa_cli.aws.cluster import cluster_names, describe
 from irsa_cli.aws.gone import recognize
@@ -21,8 +22,9 @@ from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import repoint as planning
 from irsa_cli.core.planning.repoint import Name, WantedAccount
+from irsa_cli.core.planning.retire import EKS, is_cluster
 from irsa_cli.core.policies.statements import names_provider, trusted_providers
-from irsa_cli.core.values.arn import provider_arn
+from irsa_cli.core.values.arn import Arn, issuer_of, provider_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable, read
 from irsa_cli.core.values.patience import current
 from irsa_cli.core.values.shown import moment
@@ -32,10 +34,12 @@ from irsa_cli.usecases.read.use import sts_regions, use_in_trail
 
 ISSUER_ID = re.compile(r"[0-9A-F]{32}", re.ASCII)
 """The id of an issuer of EKS, the end of its URL."""
-_EKS = re.compile(r"https://oidc[.-]eks[^/]*/id/([0-9A-F]{32})", re.ASCII)
+_EKS = re.compile(
+    r"(?:https://|arn:[\w-]+:iam::\d*:oidc-provider/)?(oidc[.-]eks[^/]*/id/([0-9A-F]{32}))/?", re.ASCII
+)
+"""An issuer of EKS as people paste it: without https://, with a slash at the end, as the provider's ARN."""
 SPREAD_SECONDS = 60.0
 """For how long STS may refuse a statement that IAM has confirmed."""
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class OldCluster:
 def as_id(text: str) -> str:
     """The id of an issuer of EKS that is given by its URL; any other text as it is."""
     found = _EKS.fullmatch(text)
-    return found[1] if found else text
+    return found[2] if found else text
 
 
 def connect_new(target: Target, log: WireLog) -> Connection:
@@ -88,14 +92,17 @@ def _name_of(target: Target, log: WireLog) -> str:
 
 def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole]) -> OldCluster:
     """The old cluster by its name, its issuer or the issuer's id; it may be gone. Raises `Refused`."""
-    cluster = new.cluster
+    cluster, issuer = new.cluster, _EKS.fullmatch(old)
+    arn = Arn.parse(old) if is_cluster(old) else None
     target = replace(
-        new.target, cluster=old, issuer_url=None, account=None, kubeconfig=None, context=None,
-        meant=("", ""), expect_clusters=(),
+        new.target, cluster=arn.name if arn else old, region=arn.region if arn else new.target.region,
+        issuer_url=None, account=None, kubeconfig=None, context=None, meant=("", ""), expect_clusters=(),
     )  # fmt: skip
+    if arn and arn.account != cluster.account:
+        raise Refused(f"cluster {old} is in another account: give its issuer URL")
     provider = ""
-    if old.startswith("https://"):
-        provider = provider_arn(cluster.partition, cluster.home, old)
+    if issuer or old.startswith("https://"):
+        provider = provider_arn(cluster.partition, cluster.home, issuer[1] if issuer else old)
     elif ISSUER_ID.fullmatch(old):
         every = {arn for role in roles for arn in trusted_providers(role.trust)}
         found = sorted(arn for arn in every if arn.endswith(f"/id/{old}"))
@@ -104,9 +111,11 @@ def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole
         same_place = f"{cluster.issuer.rpartition('/')[0]}/{old}"
         provider = found[0] if found else provider_arn(cluster.partition, cluster.home, same_place)
     if provider:
-        target = replace(target, cluster=_name_of(replace(target, cluster=as_id(old)), log))
+        region = EKS.fullmatch(issuer_of(provider))
+        target = replace(target, cluster=as_id(old), region=region["region"] if region else target.region)
+        target = replace(target, cluster=_name_of(target, log))
     if not target.cluster:
-        return OldCluster(provider, why="no cluster of the region has its issuer")
+        return OldCluster(provider, why=f"no cluster of {target.region or cluster.region} has its issuer")
     connection = connect(target, kube=True, log=log, gone=recognize)
     there = connection.cluster
     if not there.issuer:
@@ -169,13 +178,12 @@ def unused(connection: Connection, role: FoundRole, provider: str, seconds: floa
     """Whether it is shown that no token of the provider is used for a role, and by what, or why not."""
     if not seconds:
         return True, "its use was not checked (--unused-for 0s)"
-    span = timedelta(seconds=seconds)
-    since = datetime.now(timezone.utc) - span
+    since = datetime.now(timezone.utc) - timedelta(seconds=seconds)
     day = moment(since)
     if role.created > since:
         return False, f"it was created after {day}"
     # IAM shows a use hours later.
-    if span >= _DAY and (role.last_used is None or role.last_used < since):
+    if seconds >= 86400 and (role.last_used is None or role.last_used < since):
         return True, f"IAM shows no use of the role since {day}"
     aws = connection.home.moved_to(connection.cluster.region)
     if used := use_in_trail(aws, role.state.trust, provider, since):
@@ -184,9 +192,13 @@ def unused(connection: Connection, role: FoundRole, provider: str, seconds: floa
     return True, f"CloudTrail in {regions} shows no token of the old cluster since {day}"
 
 
-def exchanged(connection: Connection, arn: str, names: Sequence[tuple[Name, str]]) -> dict[Name, str]:
-    """Exchange a token of each ServiceAccount (with its audience) for the role; what refused it, or ''."""
-    until = time.monotonic() + SPREAD_SECONDS
+def exchanged(
+    connection: Connection, arn: str, names: Sequence[tuple[Name, str]], until: float
+) -> dict[Name, str]:
+    """Exchange a token of each ServiceAccount (with its audience) for the role; what refused it, or ''.
+
+    A refused one is tried again until this moment of the monotonic clock.
+    """
 
     def again(_error: ServiceError) -> bool:
         if time.monotonic() > until:
@@ -195,13 +207,9 @@ def exchanged(connection: Connection, arn: str, names: Sequence[tuple[Name, str]
         return True
 
     def one(item: tuple[Name, str]) -> str:
-        (namespace, name), audience = item
-
-        def token() -> str:
-            return connection.kube.token(namespace, name, audience)
-
+        names, audience = item
         try:
-            exchange(connection.aws, arn, token, again)
+            exchange(connection.aws, arn, partial(connection.kube.token, *names, audience), again)
         except IrsaError as error:
             return str(error)
         return ""

@@ -263,10 +263,11 @@ class _Retired:
 
     def work(self, place: str) -> Task:
         """The transaction of this role; one without a removal needs no further look."""
-        deletes = not self.retiring.why_kept(self.role, self.dead)
-        idle = not deletes and not self.retiring.statements(self.role, self.dead)
-        run = self._stays if idle else self._run
-        return Task(self.connection.cluster, self.role.name, place, run, deletes)
+        why = self.retiring.why_kept(self.role, self.dead)
+        idle = bool(why) and not self.retiring.statements(self.role, self.dead)
+        stays = Result(Ended.UNCHANGED, notes=[f"the role stays: {why}"])
+        run = (lambda _: self._with_facts(stays, deletes=False)) if idle else self._run
+        return Task(self.connection.cluster, self.role.name, place, run, not why)
 
     def _run(self, settings: Settings) -> Result:
         """Delete the role, or remove the statements that nobody can use."""
@@ -274,10 +275,6 @@ class _Retired:
         result = until_settled(lambda: self._attempt(settings, context), settings)
         supersede_if_well(self.running.earlier.get(self.role.name, ()), result, settings)
         return result
-
-    def _stays(self, _settings: Settings) -> Result:
-        why = self.retiring.why_kept(self.role, self.dead)
-        return self._with_facts(Result(Ended.UNCHANGED, notes=[f"the role stays: {why}"]), deletes=False)
 
     def _attempt(self, settings: Settings, context: RunContext) -> Result:
         with naming_caller(self.connection.caller):
@@ -310,8 +307,8 @@ class _Retired:
         """The removal of statements from a role that stays; of one that is used, CloudTrail has to say so."""
         notes, unwanted = [f"the role stays: {why}"], list[Document]()
         for item in self.retiring.statements(role, self.dead):
-            used = role.recent(self.retiring.account.now, self.retiring.unused_for) and self._use(item)
-            if used:
+            recent = role.recent(self.retiring.account.now, self.retiring.unused_for)
+            if used := recent and self._use(item):
                 notes.append(f"a statement for {', '.join(principals(item, 'Federated'))} stays: {used}")
             else:
                 unwanted.append(item)

@@ -278,3 +278,46 @@ def test_a_namespace_is_concerned_by_its_subjects_and_patterns(namespace: str, c
     every = by_hand({"StringLike": {f"{OLD_PREFIX}:sub": "system:serviceaccount:*"}})
     assert repoint.trusted({"Statement": [every]}, OLD).concerns(namespace)
     assert repoint.trusted({"Statement": [by_hand({})]}, OLD).concerns(namespace)
+
+
+MIXED = [
+    {"AWS": f"arn:aws:iam::{ACCOUNT}:root", "Federated": OLD},
+    {"Federated": [OLD, GITHUB]},
+    {"Federated": [OTHER, OLD]},
+]
+
+
+@pytest.mark.parametrize("principal", MIXED)
+def test_the_way_back_is_open_where_the_old_provider_is_one_of_several_principals(
+    principal: dict[str, Any],
+) -> None:
+    trust = {"Statement": [{**OLDS[2], "Principal": principal}]}
+    both = added(trust)
+    assert repoint.additions(both, BACK) == ([], both)
+    assert dump(carry_out(both, repoint.retire_plan("app", both, BACK))) == dump(trust)
+
+
+@pytest.mark.parametrize("provider", [OLD, [OLD]])
+def test_a_statement_like_irsas_is_copied_to_the_byte(provider: Any) -> None:
+    keys = {f"{OLD_PREFIX}:sub": APP.subject, f"{OLD_PREFIX}:aud": APP.audience}
+    item = {
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": keys},
+        "Principal": {"Federated": provider},
+        "Effect": "Allow",
+    }
+    _, new = added({"Statement": [item]})["Statement"]
+    assert dump(new) == dump(item).replace("AAAA", "BBBB")
+
+
+def test_a_deny_of_others_is_found_for_patterns_too() -> None:
+    subjects = {f"{OLD_PREFIX}:sub": "system:serviceaccount:backend:*"}
+    deny = {
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringNotLike": subjects},
+    }
+    trust = {"Statement": [by_hand({"StringLike": subjects}), deny]}
+    with pytest.raises(Refused, match=r"would not allow the new tokens of system:serviceaccount:backend:\*"):
+        repoint.check_addition("app", trust, MOVE, 2048)

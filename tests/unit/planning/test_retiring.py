@@ -112,7 +112,7 @@ def test_a_role_does_not_tell_whose_issuers_it_trusts() -> None:
 def test_a_tag_that_names_no_cluster_deletes_nothing(owner: str) -> None:
     found = account(role("odd", trusting(2), owner), p2=arn_of("dead"))
     assert [item.name for item in retire.find(found)] == ["dead"]
-    assert "which may exist" in kept(found, unmarked=True)["odd"]
+    assert "is not a cluster of EKS" in kept(found, unmarked=True)["odd"]
 
 
 @pytest.mark.parametrize("text", ["apps/--all", "apps/x --force", "a b/x", "x", "../x/y"])
