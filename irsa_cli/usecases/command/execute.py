@@ -302,7 +302,8 @@ def recall_other_runs(connection: Connection, settings: Settings) -> None:
     from irsa_cli.changes import handlers
 
     def handler_of(kind: Kind) -> Handler:
-        return handlers(connection.iam, None, connection.iam_of_target, kinds=(kind,))[kind]
+        eks = connection.aws.client("eks")
+        return handlers(connection.iam, None, connection.iam_of_target, eks, kinds=(kind,))[kind]
 
     known = recent_writes(connection.iam).recalled
     known |= _begun_here

@@ -216,10 +216,9 @@ def _bindings(
     unreadable = (item for item in alone if isinstance(item, Unreadable))
     notes += [f"can't read a role that no ServiceAccount uses: {item.why}" for item in unreadable]
     items = bindings.in_order([*found, *in_scope])
-    looked_at = len(accounts), sum(map(len, wanted.values()))
-    return bindings.Bindings(
-        cluster, items, tuple(dict.fromkeys(notes)), *looked_at, scope.namespace, scope.selector
-    )
+    counts = len(accounts), sum(map(len, wanted.values()))
+    said = tuple(dict.fromkeys(notes))
+    return bindings.Bindings(cluster, items, said, *counts, scope.namespace, scope.selector)
 
 
 _Pair = tuple[ServiceAccount | None, Association | Unreadable | None]

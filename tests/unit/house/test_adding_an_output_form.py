@@ -29,9 +29,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from irsa_cli.core.trust.rules.examples import before
 from irsa_cli.core.trust.rules.rule import RULES
 
-Path(sys.argv[1]).write_text(json.dumps(RULES["only-negative"].before))
+Path(sys.argv[1]).write_text(json.dumps(before(RULES["only-negative"])))
 
 
 def irsa(*words):
