@@ -1,6 +1,6 @@
 """The way back: stages in reverse order, each change until it is gone, or until it is not ours to touch.
 
-What somebody else relies on stays: another run that continues from it, or that is over. Locks keep runs
+An object stays if another run relies on it: one that continues from it, or that is over. Locks keep runs
 apart while they work; this is for what comes later, or without a lock: for a run that is recovered after
 another one has continued from its leftovers. For how long what can't be seen may show yet is in
 `irsa_cli.transaction.steps`.

@@ -1,4 +1,4 @@
-"""What CloudTrail tells of exchanges of tokens, and which of them are irsa's own."""
+"""Exchanges of tokens as CloudTrail records them, and which of them are irsa's own."""
 
 from __future__ import annotations
 

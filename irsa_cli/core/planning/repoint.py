@@ -111,7 +111,7 @@ def additions(trust: Document, move: Move) -> tuple[list[Document], Document]:
     for item in ordered:
         copy = _copy(item, move, document)
         there = trust_policy.contains(document, copy)
-        # Where NEW is one of several principals, only what is said of NEW counts.
+        # Where NEW is one of several principals, only what a statement says about NEW counts.
         new = (renamed(each, move.new, move.new) for each in of_provider(document, move.new))
         if not there and not any(alike(each, copy) for each in new):
             found.append(copy)

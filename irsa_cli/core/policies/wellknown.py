@@ -1,6 +1,6 @@
 """Well-known policies: the permissions of common controllers, from files in `data/`.
 
-What a user wants of them is read and checked in `wellknown_uses`.
+The wishes of a user are read and checked in `wellknown_uses`.
 """
 
 from __future__ import annotations

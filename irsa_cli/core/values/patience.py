@@ -1,7 +1,7 @@
 """How long a call may be repeated: the time limit of the current command, and whether it must stop.
 
-A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. What it waits for
-or works on, it tells one listener of the process, as in `irsa_cli.cli.terminal.progress`.
+A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. One listener of
+the process hears of waits and of long work, as `irsa_cli.cli.terminal.progress` does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What decides whether EKS Pod Identity works in a cluster: its agent, nodes and Fargate profiles."""
+"""Whether EKS Pod Identity works in a cluster: its agent, nodes and Fargate profiles."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def worst_first(found: Iterable[Graded]) -> tuple[Graded, ...]:
 
 
 EXAMPLES = ("before", "after")
-"""The keys of examples, which are read where they are shown."""
+"""The keys of examples, which the module `examples` reads."""
 _TABLE = json.loads((files(__package__) / "rules.json").read_text(encoding="utf-8"))
 
 
