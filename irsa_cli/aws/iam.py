@@ -76,10 +76,10 @@ def current_role(
         bare = CurrentRole(found[0], role_id=found[1])
         return replace(with_policies(iam, name, found[0]), role_id=found[1]) if policies(bare) else bare
 
-    return _until_they_agree(read)
+    return until_they_agree(read)
 
 
-def _until_they_agree(read: Callable[[], CurrentRole | None]) -> CurrentRole | None:
+def until_they_agree(read: Callable[[], CurrentRole | None]) -> CurrentRole | None:
     """Read a role and its policies until both are there or the role is not: one answer may be old."""
     began, wait = time.monotonic(), limits.PROPAGATION_SECONDS / 60
     while True:
@@ -115,22 +115,6 @@ def with_power(iam: IAMClient, name: str, role: CurrentRole) -> CurrentRole:
         return replace(role, power=f"its permissions can't be read: {error.reason}")
     much = power(found.attached, {**documents, **found.inline}, limit, allowed)
     return replace(found, power=f"it may do much: {much}" if much else "")
-
-
-def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
-    """A role that is expected to be there, with what is attached to it: all is asked for at once."""
-
-    def read() -> CurrentRole | None:
-        with ThreadPoolExecutor(3) as pool:
-            found = pool.submit(role_state, iam, name)
-            attached = pool.submit(attached_policies, iam, name)
-            inline = pool.submit(inline_policies, iam, name)
-        state = found.result()
-        if state is None:
-            return None
-        return CurrentRole(state[0], attached.result(), inline.result(), role_id=state[1])
-
-    return _until_they_agree(read)
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:

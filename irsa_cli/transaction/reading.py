@@ -243,14 +243,11 @@ def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[
 
     A run over hundreds of ServiceAccounts asks before each of them, so that few files are looked at.
     """
-    entries, found = list[os.DirEntry[str]](), []
-    with contextlib.suppress(OSError):
-        entries = list(os.scandir(folder))
-    for entry in entries:
-        name, _, suffix = entry.name.rpartition(".")
+    found = []
+    for path in folder.glob("*.jsonl"):
         with contextlib.suppress(OSError):
-            if suffix == "jsonl" and name not in known and (at := entry.stat().st_mtime) >= moment:
-                found.append((Path(entry.path), at))
+            if path.stem not in known and (at := path.stat().st_mtime) >= moment:
+                found.append((path, at))
     return sorted(found)
 
 

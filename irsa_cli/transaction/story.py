@@ -146,12 +146,6 @@ class Story:
         return target
 
     @property
-    def lock_holder(self) -> str:
-        """The holder of the run's locks; '' for one without locks."""
-        holder = self.context.get(LOCK)
-        return holder if isinstance(holder, str) else ""
-
-    @property
     def to_paste(self) -> Mapping[str, str | None]:
         """The target for a command to paste; a journal of others does not fill in its kubeconfig."""
         if self.sealed or not self.target.get("kubeconfig"):

@@ -198,7 +198,7 @@ def _elsewhere(facts: Mapping[str, Any]) -> str:
 def messages(result: Result) -> Iterator[str]:
     """The lines for standard error: notes, warnings, the error, and what to do now."""
     yield from (visible(f"Note: {note}") for note in result.notes)
-    if result.is_by_former_trust:
+    if any(item.get("newTrust") is False for item in result.verifications):
         yield "Note: STS may have used the former trust policy: run irsa verify in a minute"
     yield from warnings(result.warnings)
     if result.error is not None:

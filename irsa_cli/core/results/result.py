@@ -165,11 +165,6 @@ class Result:
         return TransactionScope.CLUSTER if "provider" in self.facts else TransactionScope.BINDING
 
     @property
-    def is_by_former_trust(self) -> bool:
-        """Whether STS may still use the former trust policy."""
-        return any(item.get("newTrust") is False for item in self.verifications)
-
-    @property
     def verifications(self) -> list[Any]:
         """Its verifications as JSON."""
         found = self.verification or {}

@@ -261,16 +261,10 @@ def aws_config(chain: Chain, region: str) -> str:
 
 def role_of(data: Mapping[str, str]) -> str:
     """The name of the role that the data of a ConfigMap begin with, '' if they are something else."""
-    return _role_of_profile(data, SOURCE).rpartition("/")[2]
+    return role_of_profile(data, SOURCE).rpartition("/")[2]
 
 
-def chain_of_config(role_arn: str, data: Mapping[str, str]) -> Chain | None:
-    """The chain of a role by the data of its ConfigMap, None if they have no target."""
-    target = _role_of_profile(data, PROFILE)
-    return Chain(role_arn, target) if is_target(target) else None
-
-
-def _role_of_profile(data: Mapping[str, str], name: str) -> str:
+def role_of_profile(data: Mapping[str, str], name: str) -> str:
     _, _, rest = data.get(KEY, "").partition(f"[profile {name}]")
     found = next((line for line in rest.splitlines() if line.startswith("role_arn = ")), "")
     return found.removeprefix("role_arn = ").strip()

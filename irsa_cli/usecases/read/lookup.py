@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings, iam
 from irsa_cli.aws import iam as reading
@@ -39,6 +40,9 @@ from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.observe import similar_namespaces
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
 
 PARALLEL = 8
 
@@ -235,7 +239,7 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
     account = (
         observe.current_account(body) if isinstance(body, dict) else CurrentServiceAccount("", "", {}, {})
     )
-    found = reading.whole_role(connection.iam, role)
+    found = whole_role(connection.iam, role)
     if found is None:
         raise Refused(
             f"role {role} does not exist",
@@ -246,11 +250,27 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
     return Pairing(cluster, namespace, name, account, found, named_role=arn)
 
 
+def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
+    """A role that is expected to be there, with what is attached to it: all is asked for at once."""
+
+    def read() -> CurrentRole | None:
+        with ThreadPoolExecutor(3) as pool:
+            found = pool.submit(reading.role_state, iam, name)
+            attached = pool.submit(reading.attached_policies, iam, name)
+            inline = pool.submit(reading.inline_policies, iam, name)
+        state = found.result()
+        if state is None:
+            return None
+        return CurrentRole(state[0], attached.result(), inline.result(), role_id=state[1])
+
+    return reading.until_they_agree(read)
+
+
 def with_role(connection: Connection, pair: Pairing) -> Pairing:
     """With the role and what is on it; a role of another account is not looked at."""
     if role_arn(pair.role_arn).account != connection.cluster.home:
         return pair
-    return replace(pair, role=reading.whole_role(connection.iam, pair.role_name))
+    return replace(pair, role=whole_role(connection.iam, pair.role_name))
 
 
 def read_provider(connection: Connection) -> ProviderState | None:

@@ -36,8 +36,8 @@ from irsa_cli.core.recovery.leftovers import (
     spared_text,
 )
 from irsa_cli.core.results.result import Command, Ended, Left, Result
-from irsa_cli.core.trust.chain import chain_of_config, chain_of_policies
-from irsa_cli.core.values.arn import provider_arn
+from irsa_cli.core.trust.chain import PROFILE, Chain, chain_of_policies, role_of_profile
+from irsa_cli.core.values.arn import is_target, provider_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.names import MINIMUM_AGE, default_role_path
 from irsa_cli.kube.client import Json
@@ -158,7 +158,8 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
 def _with_targets(connection: Connection, role: SeenRole) -> SeenRole:
     """With the targets that its policy and its ConfigMaps name, as far as they may be read."""
     said = [chain_of_policies(role.arn, role.inline)]
-    said += [chain_of_config(role.arn, item.found.data) for item in role.config_maps]
+    targets_of_maps = (role_of_profile(item.found.data, PROFILE) for item in role.config_maps)
+    said += [Chain(role.arn, target) for target in targets_of_maps if is_target(target)]
     found = {chain.target_arn: chain for chain in said if chain is not None}
     targets = [(chain, observe.read_target(connection, arn)) for arn, chain in found.items()]
     return replace(role, chains=tuple(targets))

@@ -18,7 +18,7 @@ from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction import recover
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.story import Story, is_plain
+from irsa_cli.transaction.story import LOCK, Story, is_plain
 from irsa_cli.usecases.locks.presence import _file_of, _locked
 
 __all__ = ["Journals", "RunLock", "Story", "all_of", "unfinished_of"]
@@ -58,7 +58,7 @@ class Journals:
         # The lock is that of an unfinished run; None without one, or if it is unknown.
         locks = [self.locks.get(story.transaction) for story in self.stories]
         items: list[dict[str, Any]] = [
-            {**story_json(story), "lock": lock and {"holder": story.lock_holder, "state": lock.value}}
+            {**story_json(story), "lock": lock and {"holder": _lock_holder(story), "state": lock.value}}
             for story, lock in zip(self.stories, locks, strict=True)
         ]
         unreadable = [
@@ -87,18 +87,24 @@ def unfinished_of(folder: Path) -> Journals:
     return Journals(found, recover.unreadable(folder), _locks(folder, found))
 
 
+def _lock_holder(story: Story) -> str:
+    """The holder of a run's locks; '' for one without locks."""
+    holder = story.context.get(LOCK)
+    return holder if isinstance(holder, str) else ""
+
+
 def _locks(folder: Path, stories: Iterable[Story]) -> dict[str, RunLock]:
     found = {
         story.transaction: _lock(folder, story)
         for story in stories
-        if story.lock_holder and not story.finished
+        if _lock_holder(story) and not story.finished
     }
     return {name: lock for name, lock in found.items() if lock is not None}
 
 
 def _lock(folder: Path, story: Story) -> RunLock | None:
     """The state of the lock, without asking the cluster; None: unknown. Each journal's end releases it."""
-    alive = is_alive(folder, run_of(story.lock_holder))
+    alive = is_alive(folder, run_of(_lock_holder(story)))
     if alive is not True:
         return RunLock.RELEASED if alive is None else RunLock.INTERRUPTED
     try:

@@ -40,6 +40,7 @@ from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
+from irsa_cli.usecases.read.lookup import whole_role
 from irsa_cli.usecases.read.use import use_in_trail
 from irsa_cli.usecases.write import delete_sa
 
@@ -278,7 +279,7 @@ class _Retired:
 
     def _attempt(self, settings: Settings, context: RunContext) -> Result:
         with naming_caller(self.connection.caller):
-            current = reading.whole_role(self.connection.iam, self.role.name)
+            current = whole_role(self.connection.iam, self.role.name)
             if current is None or current.role_id != self.role.role.role_id:
                 why = "it is already deleted" if current is None else "another role has this name now"
                 return self._with_facts(Result(Ended.UNCHANGED, notes=[why]), deletes=current is None)

@@ -19,7 +19,7 @@ SLACK = 60
 ROOMS: dict[str, tuple[int, int]] = {
     # room: lines, modules
     "irsa_cli": (65, 2),
-    "irsa_cli.aws": (2904, 19),
+    "irsa_cli.aws": (2888, 19),
     "irsa_cli.changes": (1794, 8),
     "irsa_cli.cli": (386, 3),
     "irsa_cli.cli.commands": (3700, 39),
@@ -41,13 +41,13 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.policies": (1363, 8),
     "irsa_cli.core.rbac": (1105, 5),
     "irsa_cli.core.recovery": (792, 4),
-    "irsa_cli.core.results": (1632, 11),
-    "irsa_cli.core.trust": (3234, 16),
+    "irsa_cli.core.results": (1627, 11),
+    "irsa_cli.core.trust": (3228, 16),
     "irsa_cli.core.values": (1710, 11),
     "irsa_cli.kube": (1274, 6),
     "irsa_cli.preflight": (849, 5),
     "irsa_cli.sandbox": (7251, 33),
-    "irsa_cli.transaction": (2186, 10),
+    "irsa_cli.transaction": (2177, 10),
     "irsa_cli.usecases": (145, 2),
     "irsa_cli.usecases.audit": (649, 5),
     "irsa_cli.usecases.command": (1658, 10),
@@ -57,16 +57,16 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.local": (429, 4),
     "irsa_cli.usecases.locks": (1167, 7),
     "irsa_cli.usecases.plans": (602, 3),
-    "irsa_cli.usecases.read": (2244, 14),
-    "irsa_cli.usecases.recovery": (1118, 6),
+    "irsa_cli.usecases.read": (2264, 14),
+    "irsa_cli.usecases.recovery": (1125, 6),
     "irsa_cli.usecases.show": (328, 3),
     "irsa_cli.usecases.verification": (1004, 4),
-    "irsa_cli.usecases.write": (2775, 12),
+    "irsa_cli.usecases.write": (2776, 12),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 25_540
+REACH = 25_500
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 20_040
+USE_CASE = 20_000
 """Lines that the use case of `create-sa` alone can reach."""
 
 
