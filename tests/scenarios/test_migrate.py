@@ -623,6 +623,8 @@ def test_pods_that_nothing_recreates_are_named(stage: Stage, namespace: str) -> 
     ran = migrate(stage, "pod-identity", NAME, "-n", namespace, "--restart")
     assert ran.code == 1, ran.err
     assert "not restarted: Pod app-1" in ran.err
+    assert "Nothing was rolled back (exit 1)." in ran.err
+    assert "--finish" not in ran.out + ran.err  # The old way is still used.
 
 
 def test_status_writes_nothing_at_any_time(stage: Stage, namespace: str) -> None:

@@ -45,7 +45,9 @@ def main() -> None:
     zygote.sendall(rest)
     answer = b""
     while answer.count(b"\n") < 2:
-        answer += zygote.recv(64)
+        answer += (got := zygote.recv(64))
+        if not got:
+            sys.exit("the process that runs irsa is gone")
         if b"\n" in answer and not pid:
             pid = int(answer.partition(b"\n")[0])
             for number in early:

@@ -258,10 +258,11 @@ def _aftermath(result: Result) -> Iterator[str]:
             yield f"  {item.what}: {item.why}"
             yield f"    to finish: {item.repair}"
     elif result.ended is Ended.UNFINISHED:
-        yield f"Nothing was rolled back: the transaction is unfinished (exit {code})."
-        for made in result.changes:
-            state = "done   " if made.state in ("done", "unchanged") else "missing"
-            yield f"  {state}  {made.change.kind.value} {made.change.name}"
+        states = ["done" if made.state in ("done", "unchanged") else "missing" for made in result.changes]
+        why = ": the transaction is unfinished" if "missing" in states else ""
+        yield f"Nothing was rolled back{why} (exit {code})."
+        for state, made in zip(states, result.changes, strict=True):
+            yield f"  {state:<7}  {made.change.kind.value} {made.change.name}"
     elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
         undone = [item.change for item in result.changes if item.state == "undone"]
         back = "Everything was rolled back"

@@ -173,7 +173,8 @@ class _Moving:
             if isinstance(error, Refused) and result.ended is Ended.UNCHANGED:
                 raise
             return replace(result, ended=Ended.UNFINISHED, error=error)
-        return result
+        assert self.ways is not None, "they were read before the restarts"
+        return replace(result, notes=[*result.notes, *self._next(self.ways)])
 
     def report(self, _settings: Settings) -> Result:
         """Report the current state; write nothing."""
@@ -222,7 +223,8 @@ class _Moving:
         result = perform(Job(plan, self.connection, settings, context, [ways.pair]))
         if result.error is None:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
-            result.notes += [*notes, *(self._next(ways) if result.ended is not Ended.PLANNED else ())]
+            is_last = result.ended is not Ended.PLANNED and not (request.restart and not settings.dry_run)
+            result.notes += [*notes, *(self._next(ways) if is_last else ())]
         return result
 
     def _plan(self, ways: CurrentIdentity) -> tuple[Plan, list[str]]:
