@@ -237,7 +237,7 @@ def _become(order: Mapping[str, Any], out: int, err: int, stdin: int | None = No
     if "umask" in order:
         os.umask(order["umask"])
     if "umask" not in order or HURRIED in order["env"]:
-        _shorten_pauses()
+        _shorten_pauses({**os.environ, **order["env"]})
     os.environ.clear()
     os.environ.update(order["env"])
     _open_streams()
@@ -298,14 +298,15 @@ def _warm() -> None:
             importlib.import_module(module.name)
 
 
-def _shorten_pauses() -> None:
+def _shorten_pauses(env: Mapping[str, str]) -> None:
     from irsa_cli.changes import trust_statement
     from irsa_cli.core.values import limits
     from irsa_cli.transaction import rollback
 
-    seconds = float(os.environ.get(PROPAGATION, PROPAGATION_SECONDS))
+    seconds = float(env.get(PROPAGATION, PROPAGATION_SECONDS))
     setattr(limits, "PROPAGATION_SECONDS", seconds)  # noqa: B010 - mypy takes it for a slip
-    setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)  # noqa: B010 - as above
+    # What IAM does not find yet is tried again: not for a shorter time than IAM may be late.
+    setattr(limits, "RETRY_SECONDS", max(RETRY_SECONDS, seconds))  # noqa: B010 - as above
     setattr(rollback, "late_seconds", late_seconds)  # noqa: B010 - as above
     setattr(trust_statement, "late_seconds", late_seconds)  # noqa: B010 - as above
 

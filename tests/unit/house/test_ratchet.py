@@ -25,7 +25,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.cli.commands": (3700, 39),
     "irsa_cli.cli.help": (836, 5),
     "irsa_cli.cli.options": (946, 7),
-    "irsa_cli.cli.output": (3152, 25),
+    "irsa_cli.cli.output": (3153, 25),
     "irsa_cli.cli.terminal": (453, 4),
     "irsa_cli.core": (4, 1),
     "irsa_cli.core.audit": (2391, 11),
@@ -61,7 +61,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.recovery": (1125, 6),
     "irsa_cli.usecases.show": (328, 3),
     "irsa_cli.usecases.verification": (1004, 4),
-    "irsa_cli.usecases.write": (2776, 12),
+    "irsa_cli.usecases.write": (2778, 12),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 25_500
