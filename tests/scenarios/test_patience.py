@@ -101,11 +101,11 @@ def test_a_call_that_hangs_at_every_attempt_is_not_repeated_beyond_the_time_limi
 ) -> None:
     before = small.world()
     small.sandbox.faults.add(Fault(service, operation, "hang", times=None, seconds=60.0))
-    limits = ("--timeout", "2s", "--rollback-timeout", "10s")
+    limits = ("--timeout", "5s", "--rollback-timeout", "10s")
     ran = small.create_sa("app", NAMESPACE, *WISH, *limits, IRSA_CALL_TIMEOUT="0.4", **PATIENT)
     small.sandbox.settle(hurry=True)
     assert ran.code == 1, ran.err
-    assert 0 < max(times(small, operation)) < LATEST
+    assert 0 < max(times(small, operation)) < 2 * LATEST
     assert small.world() == before
 
 
