@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from irsa_cli.transaction import steps
@@ -48,7 +49,16 @@ HURRIED = "FAULTS_HURRIED"
 
 RENEWING = "FAULTS_RENEWING_SECONDS"
 """A variable of the environment: locks are renewed that often; a run is too short for it otherwise."""
-WARM = ("irsa_cli", "botocore.httpsession", "botocore.retries.standard", "kubernetes.client", "rich.console")
+WARM = (
+    "irsa_cli",
+    "_strptime",
+    "botocore.httpsession",
+    "botocore.retries.standard",
+    "kubernetes.client",
+    "platformdirs.unix",
+    "pwd",
+    "rich.console",
+)
 
 
 @dataclass
@@ -316,19 +326,36 @@ def late_seconds() -> float:
     return steps.late_seconds() if PROPAGATION in os.environ else min(steps.late_seconds(), MOST_LATE_SECONDS)
 
 
-def _read_descriptions() -> None:
-    import boto3
-    from botocore.loaders import Loader
+_WARM_CALLS = {
+    "cloudtrail": "lookup_events",
+    "ec2": "describe_instances",
+    "eks": "list_clusters",
+    "iam": "list_roles",
+    "sts": "get_caller_identity",
+}
+
+
+def _warm_botocore() -> None:
+    """Make a client of each service and sign a call: what botocore reads and compiles for that, a run finds.
+
+    The calls end before they are sent.
+    """
+    import botocore.session
+    from botocore.awsrequest import AWSResponse
+    from botocore.compat import HTTPHeaders
+    from botocore.exceptions import ClientError
 
     botocore_once.keep(descriptions=True)
-    loader = Loader()
-    # Which services there are is kept for the folders that boto3 looks in.
-    loader.search_paths.append(str(Path(boto3.__file__).parent / "data"))
-    for service in ("cloudtrail", "ec2", "eks", "iam", "sts"):
-        for kind in ("service-2", "endpoint-rule-set-1"):
-            loader.load_service_model(service, kind)
-    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
-        loader.load_data(name)
+    session = botocore.session.Session()
+    session.set_credentials("none", "none")
+    session.get_data("endpoints")
+    for service, name in _WARM_CALLS.items():
+        client = session.create_client(service, "eu-west-1")
+        body = b"{}" if "json" in client.meta.service_model.metadata["protocol"] else b"<ErrorResponse/>"
+        answer = AWSResponse("", 403, HTTPHeaders(), SimpleNamespace(stream=lambda body=body: [body]))
+        client.meta.events.register("before-send", lambda answer=answer, **_: answer)
+        with suppress(ClientError):
+            getattr(client, name)()
 
 
 def _run() -> None:
@@ -347,7 +374,7 @@ def _run() -> None:
 
 if __name__ == "__main__":
     _warm()
-    _read_descriptions()
+    _warm_botocore()
     gc.freeze()  # What is never looked at by the collector is never copied.
     given = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
     attend(*given) if len(given) == 2 else serve(*given)
