@@ -1,5 +1,6 @@
 """What all tests share: the rule that e2e tests run or are seen not to run, and how properties are tried."""
 
+import gc
 import signal
 
 import pytest
@@ -12,6 +13,17 @@ from tests.support.thoroughness import EXAMPLES, PROFILE
 pytest_plugins = ["tests.support.e2e_policy", "tests.support.fixtures"]
 
 botocore_once.keep(descriptions=False)
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is looked for, but rarely, and not among the tests and modules, which stay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
+
+
 
 # A loaded machine is not a failure.
 PATIENT = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
