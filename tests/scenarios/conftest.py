@@ -48,33 +48,43 @@ KUBERNETES_DECIDES = (
     "two_runs",
     "update_failures",
 )
-"""Modules of which every case is played on the real API server, because its answers differ from case to case.
+"""Modules whose cases are all played on the real API server, because its answers differ from case to case."""
+WRITING = ("adopt", "apply", "create_sa", "delete_sa", "recover_cluster", "update_sa")
+"""Modules of commands that write to Kubernetes: the first case of each test is played on the real API server.
 
-Of the others the first case of each test is: what Kubernetes itself answers is compared in `tests/contract`.
+Of all others the first case of the first two tests is: they show that the command runs there at all, and what
+Kubernetes itself answers is compared in `tests/contract`.
 """
+_FIRST_TESTS = 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out further cases of a test on the real API server, where irsa alone decides."""
-    seen: set[str] = set()
-    left_out = [item for item in items if _is_repeated(item, seen)]
+    """Leave out cases on the real API server, where irsa alone decides."""
+    played: dict[Path, set[str]] = {}
+    left_out = {item for item in items if not _is_played(item, played)}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
-def _is_repeated(item: pytest.Item, seen: set[str]) -> bool:
-    """Whether a case before it of the same test is played on the real API server."""
+def _is_played(item: pytest.Item, played: dict[Path, set[str]]) -> bool:
+    """Whether a case is played; `played` has the tests of each module that are on the real API server."""
     callspec = getattr(item, "callspec", None)
     here = item.path.parent == Path(__file__).parent
-    if not here or callspec is None or callspec.params.get("stage") != "real":
-        return False
-    if item.path.stem.removeprefix("test_") in KUBERNETES_DECIDES:
-        return False
+    subject = item.path.stem.removeprefix("test_")
+    if (
+        not here
+        or callspec is None
+        or callspec.params.get("stage") != "real"
+        or subject in KUBERNETES_DECIDES
+    ):
+        return True
+    tests = played.setdefault(item.path, set())
     name = item.nodeid.partition("[")[0]
-    known = name in seen
-    seen.add(name)
-    return known
+    if name in tests or (len(tests) == _FIRST_TESTS and subject not in WRITING):
+        return False
+    tests.add(name)
+    return True
 
 
 READING = ("get_sa", "describe_sa", "verify", "doctor", "exec", "foreign_texts", "unshown")
