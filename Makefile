@@ -17,7 +17,7 @@ export IRSA_E2E := $(E2E)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test room test-thorough coverage measure check lint types imports docs texts bench acceptance faults fuzz oldest envtest format clean
+.PHONY: help demo test room test-thorough coverage measure mutants check lint types imports docs texts bench acceptance faults fuzz oldest envtest format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ LEAST = irsa_cli.usecases=60 irsa_cli.changes=70
 
 measure: $(VENV)/.ready  ## Print the size of each folder, the imports, and files that are too large
 	$(BIN)/python tools/house/measure.py
+
+EACH ?= 3
+mutants: $(VENV)/.ready  ## Plant faults in the program, and count those that the tests find (EACH=n a room, SEED=n)
+	$(BIN)/python tools/house/mutants.py --each $(EACH) --seed $(SEED)
 
 check: lint types imports docs  ## Run all checks of CI except the tests
 
