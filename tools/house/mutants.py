@@ -32,7 +32,8 @@ UNIT, SCENARIOS = "tests/unit", "tests/scenarios/test_"
 TESTS = {
     "core/trust": (f"{UNIT}/trust", f"{SCENARIOS}wide_trusts.py", f"{SCENARIOS}attach_role.py"),
     "core/planning": (f"{UNIT}/planning", f"{SCENARIOS}update_sa.py", f"{SCENARIOS}create_sa.py"),
-    "core/binding": (f"{UNIT}/binding", f"{UNIT}/planning", f"{SCENARIOS}create_sa.py"),
+    "core/binding": (f"{UNIT}/binding", f"{UNIT}/planning", f"{SCENARIOS}create_sa.py",
+                     f"{SCENARIOS}pod_identity_refusals.py"),
     "core/config": (f"{UNIT}/config", f"{SCENARIOS}apply.py", f"{SCENARIOS}apply_files.py"),
     "core/doctor": (f"{UNIT}/doctor", f"{SCENARIOS}doctor.py", f"{SCENARIOS}doctor_fixes.py"),
     "core/lint": (f"{UNIT}/lint", "tests/integration/test_lint.py"),

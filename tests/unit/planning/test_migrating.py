@@ -244,6 +244,14 @@ def test_policies_that_are_not_known_are_named() -> None:
     ]
 
 
+def test_drivers_that_fetch_credentials_for_pods_are_named_on_the_way_to_the_agent() -> None:
+    start = ways_with([], {states.ROLE_ARN_ANNOTATION: ROLE}, None, own=False)
+    drivers = ["s3.csi.aws.com", "ebs.csi.aws.com", "s3.csi.aws.com"]
+    (named,) = warnings(POD_IDENTITY, start, {}, drivers)
+    assert named.startswith("pods mount volumes of s3.csi.aws.com: ")
+    assert not [text for text in warnings(IRSA, start, {}, drivers) if "volumes" in text]
+
+
 def test_the_same_statement_of_somebody_else_stays() -> None:
     theirs = assuming.statement(CLUSTER, "backend", "app")
     annotations = {states.ROLE_ARN_ANNOTATION: ROLE, states.ROLE_MARK: ROLE}
