@@ -232,7 +232,11 @@ EXPLAINED: dict[str, str] = {
 
 @pytest.fixture
 def here(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    short_pauses: None,
 ) -> Sandbox:
     """The sandbox's environment, a provider, and a folder with files."""
     for name, value in {**sandbox.env(), "IRSA_STATE_DIR": str(tmp_path / "state")}.items():
