@@ -284,22 +284,24 @@ def test_a_job_that_admission_refuses(status: int, scene: Scene, capsys: pytest.
     refusal = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status}
     body = json.dumps({**refusal, "reason": "Forbidden", "message": POLICY})
     scene.world.stage.sandbox.faults.add(
-        Fault("kubernetes", "create jobs", "answer", status=status, body=body)
+        Fault("kubernetes", "POST jobs", "answer", status=status, body=body)
     )
     document, said = doctor(scene, capsys)
     found = of_pod(document)
-    assert found["text"].startswith("not examined from inside a pod: ")
+    assert len(scene.world.stage.sandbox.faults.struck) == 1
+    assert found["text"] == f"not examined from inside a pod: kubernetes create jobs: {POLICY}"
     assert (seen(document), "could not delete" in said) == (False, False)
 
 
 def test_a_job_whose_creation_is_not_answered_is_deleted(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lost = Fault("kubernetes", "create jobs", "reset-after", times=None)
+    lost = Fault("kubernetes", "POST jobs", "reset-after", times=None)
     scene.world.stage.sandbox.faults.add(lost)
     with node(scene, _nothing) as working:
         document, _ = doctor(scene, capsys)
         assert working.left() == []
+    assert scene.world.stage.sandbox.faults.struck
     assert not seen(document)
 
 

@@ -269,7 +269,9 @@ def read(work: Callable[[], T]) -> T | Unreadable:
     try:
         return work()
     except ServiceError as error:
-        why = error.details[0] if error.details else f"{error.message}: {error.reason}"
+        # Of a write that RBAC allows, the words of the policy that refuses it.
+        explained = error.details and not error.permitted
+        why = error.details[0] if explained else f"{error.message}: {error.reason}"
         # An issuer's documents are public: a refusal or a wrong document is also what STS gets.
         answered = error.code == "BadDocument" or 400 <= error.status < 500
         return Unreadable(why, answered=error.service == "issuer" and answered)
