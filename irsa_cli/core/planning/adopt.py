@@ -6,17 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import likely_makers, ownership
 from irsa_cli.core.binding.current import CurrentRole, account_changes
-from irsa_cli.core.binding.ownership import (
-    Belongs,
-    belonging,
-    check_account,
-    check_over,
-    check_there,
-    check_unshared,
-    theirs,
-)
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.makers import TABLE, writes_again
@@ -76,8 +67,8 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     Raises `Refused` for a missing role, one that does not trust the ServiceAccount, one of another
     ServiceAccount, one with `sharers`, and (unless `ignore_maker`) one of another tool.
     """
-    check_account(pair)
-    state = check_there(pair)
+    ownership.check_account(pair)
+    state = ownership.check_there(pair)
     assert pair.role is not None
     maker = makers.maker_of_role(likely_makers.foreign_tags(state))
     account = pair.account
@@ -85,15 +76,15 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     others = also_admitted(state.trust, pair.identity(pair.audience))
     if pair.association is not None:
         others = tuple(who for who in others if not who.startswith(f"Service {assuming.SERVICE} "))
-    who = belonging(state, pair)
-    if who is Belongs.OURS:
-        check_over(pair, state)
+    who = ownership.belonging(state, pair)
+    if who is ownership.Belongs.OURS:
+        ownership.check_over(pair, state)
     tagging, given = _tagging(pair, state), associating.adoption(pair)
-    if who is Belongs.OURS and not tagging:
+    if who is ownership.Belongs.OURS and not tagging:
         return Adoption(Plan.of(given, _marking(pair)), maker, account_maker, others)
-    if who is Belongs.OTHERS:
-        raise theirs(pair, state)
-    check_unshared(pair, sharers)
+    if who is ownership.Belongs.OTHERS:
+        raise ownership.theirs(pair, state)
+    ownership.check_unshared(pair, sharers)
     admission = _check_admitted(pair, state)
     if not ignore_maker:
         likely_makers.check(pair.role_name, pair.role, verb="adopt")

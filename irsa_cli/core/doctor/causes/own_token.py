@@ -12,16 +12,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from irsa_cli.core.doctor import commands
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.commands import (
-    by_template,
-    edit,
-    of_account,
-    of_power,
-    of_role,
-    proposed,
-    rewrite_trust,
-)
 from irsa_cli.core.doctor.facts import Facts, Subject, there
 from irsa_cli.core.doctor.finding import (
     Decided,
@@ -156,7 +148,7 @@ def _own_token(facts: Facts) -> Judgement:
 
 def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
     """The problem of one container's role and token, if any."""
-    by_hand, cluster = edit(facts, item.pod), facts.cluster
+    by_hand, cluster = commands.edit(facts, item.pod), facts.cluster
     said = {
         "container": where([(item.pod, item.container)]),
         "role": shown(item.role),
@@ -193,8 +185,8 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if voided(role.trust, identity) or flaws(document, identity, now=facts.now):
         return ""
-    why = of_role(facts, facts.named, role.arn, audience=identity.audience)
-    return rewrite_trust(facts, role, document, why)
+    why = commands.of_role(facts, facts.named, role.arn, audience=identity.audience)
+    return commands.rewrite_trust(facts, role, document, why)
 
 
 @check_of("pod-token-volume")
@@ -203,7 +195,9 @@ def _volume(facts: Facts) -> Judgement:
     found = some(lacking, "the token file is mounted")
     pod, item = found[0]
     text = f"no volume with a token is mounted at {item.env[TOKEN_ENV]}"
-    return by_template(facts, found, text, volumes=listed(volume.name for volume in pod.volumes) or "none")
+    return commands.by_template(
+        facts, found, text, volumes=listed(volume.name for volume in pod.volumes) or "none"
+    )
 
 
 def _has_token(pod: Pod, container: Container) -> bool:
@@ -229,7 +223,7 @@ def _kept(facts: Facts) -> Judgement:
     kept = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
     found = some(kept, "no token file is mounted by subPath")
     text = "kubelet does not renew files that are mounted by subPath"
-    return by_template(facts, found, text, file=str(found[0][1].env[TOKEN_ENV]))
+    return commands.by_template(facts, found, text, file=str(found[0][1].env[TOKEN_ENV]))
 
 
 def _is_kept(pod: Pod, container: Container) -> bool:
@@ -353,16 +347,16 @@ def _session(facts: Facts) -> Judgement:
 def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
     """The command, as a question if irsa's policy on the role does not contain the target."""
     target = facts.named.chain_target
-    why = of_power(target) if isinstance(target, Role) else "its permissions are unknown"
+    why = commands.of_power(target) if isinstance(target, Role) else "its permissions are unknown"
     if _granted(facts)[0] != chain.target_arn:
         why = "only the ServiceAccount's annotation refers to it"
-    return proposed(why, chain.target_arn, _update(facts, flags, chain))
+    return commands.proposed(why, chain.target_arn, _update(facts, flags, chain))
 
 
 def _update(facts: Facts, flags: str, chain: Chain) -> str:
     needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
     way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
-    return of_account(facts, "update-sa", facts.named, flags + way)
+    return commands.of_account(facts, "update-sa", facts.named, flags + way)
 
 
 @check_of("chain-pod")
