@@ -54,7 +54,15 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> estate.Estate:
     """Build the account; raise `InvalidInput` for an unknown document, or if there are no roles."""
     found = _Gathered()
     for file in files:
-        document = _parsed(file)
+        try:
+            document = json.loads(file.text)
+        except json.JSONDecodeError as error:
+            where = f"line {error.lineno}, column {error.colno}: {error.msg}"
+            raise InvalidInput(f"{file.source} is not JSON", reason=where) from None
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"{file.source} can't be read as JSON", reason=str(error)) from None
+        if not isinstance(document, dict):
+            raise InvalidInput(f"{file.source} is not a JSON object", reason=_KNOWN)
         if not document.keys() & (_OF_ACCOUNTS | _OF_CLUSTERS):
             raise InvalidInput(f"{file.source} is not a document that irsa audit can read", reason=_KNOWN)
         _take_account(found, file.source, document)
@@ -79,19 +87,6 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> estate.Estate:
         unread=tuple(found.unread),
         now=now,
     )
-
-
-def _parsed(file: AuditFile) -> Json:
-    try:
-        document = json.loads(file.text)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}: {error.msg}"
-        raise InvalidInput(f"{file.source} is not JSON", reason=where) from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{file.source} can't be read as JSON", reason=str(error)) from None
-    if not isinstance(document, dict):
-        raise InvalidInput(f"{file.source} is not a JSON object", reason=_KNOWN)
-    return document
 
 
 _KNOWN = (

@@ -86,7 +86,18 @@ def identity_of(
         return PodIdentity(pod, Identity.POD_IDENTITY, "it gets its credentials from EKS Pod Identity")
     if opted_out(pod):
         return PodIdentity(pod, Identity.OPTED_OUT, "an annotation tells the webhook to skip it")
-    return _bare(pod, account, given)
+    named, since = "annotation", account.annotated
+    if annotation_of(account) is None and isinstance(given, Association):
+        named, since = "association", given.created
+    restart: bool | None = True
+    if since is None or pod.created is None:
+        reason = f"it has no role, and the time of the {named} is not known"
+    elif pod.created <= since:  # Times have whole seconds: the order of two equal ones is not known.
+        reason = f"it was started before the {named}"
+    else:
+        reason = f"it was started after the {named} but has no role: run irsa doctor to find the cause"
+        restart = None
+    return PodIdentity(pod, Identity.NONE, reason, restart)
 
 
 def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> str:
@@ -105,21 +116,6 @@ def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> s
     if volume.audience != wanted:
         return f"the token of {named} is for {volume.audience}, not for {wanted}"
     return ""
-
-
-def _bare(pod: Pod, account: ServiceAccount, given: Association | Unreadable | None) -> PodIdentity:
-    named, since = "annotation", account.annotated
-    if annotation_of(account) is None and isinstance(given, Association):
-        named, since = "association", given.created
-    restart: bool | None = True
-    if since is None or pod.created is None:
-        reason = f"it has no role, and the time of the {named} is not known"
-    elif pod.created <= since:  # Times have whole seconds: the order of two equal ones is not known.
-        reason = f"it was started before the {named}"
-    else:
-        reason = f"it was started after the {named} but has no role: run irsa doctor to find the cause"
-        restart = None
-    return PodIdentity(pod, Identity.NONE, reason, restart)
 
 
 def restart_commands(reach: Reach, pods: Iterable[PodIdentity], makers: Makers) -> tuple[str, ...]:

@@ -101,16 +101,13 @@ class Template:
         if self.type_of(name) in _PROVIDERS and attribute == "Arn":
             return self._ref(name)
         if self.type_of(name) == CFN_JSON and attribute == "Value":
-            return self._json_of(name)
+            if name not in self._documents:
+                self._documents[name] = None  # In case it refers to itself.
+                properties = self.resources[name].get("Properties")
+                text = self.resolved(properties.get("Value")) if isinstance(properties, dict) else None
+                self._documents[name] = as_json(text)
+            return self._documents[name]
         return self.gaps.gap(f"{name}.{attribute}")
-
-    def _json_of(self, name: str) -> Any:
-        if name not in self._documents:
-            self._documents[name] = None  # In case it refers to itself.
-            properties = self.resources[name].get("Properties")
-            text = self.resolved(properties.get("Value")) if isinstance(properties, dict) else None
-            self._documents[name] = as_json(text)
-        return self._documents[name]
 
     def _sub(self, argument: Any) -> str | None:
         text, given = argument, {}

@@ -59,16 +59,12 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         yield from ((_name((*path, str(key))), _digest(one)) for key, one in found)
     elif isinstance(value, Sequence | frozenset | set) and not isinstance(value, str):
         for number, one in enumerate(value):
-            yield from _listed(one, path, number)
+            if is_dataclass(one):
+                yield from _leaves(one, (*path, str(getattr(one, "name", number))))
+            else:
+                yield _name((*path, str(one))), THERE
     else:
         yield _name(path), _digest(value)
-
-
-def _listed(one: Any, path: tuple[str, ...], number: int) -> Iterator[tuple[str, str]]:
-    if is_dataclass(one):
-        yield from _leaves(one, (*path, str(getattr(one, "name", number))))
-    else:
-        yield _name((*path, str(one))), THERE
 
 
 def _name(path: tuple[str, ...]) -> str:

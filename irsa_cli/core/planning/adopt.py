@@ -11,7 +11,6 @@ from irsa_cli.core.binding.current import CurrentRole, account_changes
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.makers import TABLE, writes_again
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
@@ -135,7 +134,17 @@ def _marking(pair: Pairing) -> list[Change]:
 def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     """Notes about unknown conditions; raises `Refused` if the role does not trust the ServiceAccount."""
     if pair.association is not None:
-        return _check_service(pair, state, pair.association)
+        tagged = not pair.association.without_tags
+        answers = assuming.said_to_service(state.trust, pair.cluster, pair, tagged=tagged)
+        if refused := tuple(lacking(answers, Answer.NO)):
+            raise Refused(
+                f"the trust policy of {pair.role_arn} does not allow EKS Pod Identity for {pair.full_name}",
+                reason="irsa adopts only roles that pods can get",
+                details=tuple(f"{item.action}: {item.why}" for item in refused),
+                next_steps=(f"{pair.command('doctor')}  # shows the missing statement",),
+            )
+        unknown = lacking(answers, Answer.UNKNOWN)
+        return tuple(f"irsa can't tell whether EKS is allowed {item.action}: {item.why}" for item in unknown)
     identity = pair.identity(pair.audience)
     explanation = explain(state.trust, identity)
     if explanation.answer is not Answer.NO:
@@ -153,21 +162,6 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
         details=tuple(explanation.text),
         next_steps=tuple(steps),
     )
-
-
-def _check_service(pair: Pairing, state: states.RoleState, given: Association) -> tuple[str, ...]:
-    """The same of EKS Pod Identity and its association."""
-    said = assuming.said_to_service(state.trust, pair.cluster, pair, tagged=not given.without_tags)
-    refused = tuple(lacking(said, Answer.NO))
-    if refused:
-        raise Refused(
-            f"the trust policy of {pair.role_arn} does not allow EKS Pod Identity for {pair.full_name}",
-            reason="irsa adopts only roles that pods can get",
-            details=tuple(f"{item.action}: {item.why}" for item in refused),
-            next_steps=(f"{pair.command('doctor')}  # shows the missing statement",),
-        )
-    unknown = lacking(said, Answer.UNKNOWN)
-    return tuple(f"irsa can't tell whether EKS is allowed {item.action}: {item.why}" for item in unknown)
 
 
 def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:

@@ -280,24 +280,6 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     yield from _service_account_differences(its, account)
 
 
-def _refusal_of_theirs(
-    desired: DesiredState, role: states.RoleState, differences: list[Difference]
-) -> Refused:
-    # IAM finds roles by name alone: the one that is there may have another path than the desired one.
-    arn = iam_arn(desired.cluster.partition, desired.role_account, f"role{role.path}{desired.role_name}")
-    owner, maker = role.tags.get(states.SERVICE_ACCOUNT_TAG), makers.maker_of_role(role.tags)
-    cluster = role.tags.get(states.CLUSTER_TAG, "another cluster")
-    return Refused(
-        f"role {desired.role_name} exists, but not for {desired.full_name}",
-        reason=f"irsa created it for {owner} in {cluster}" if owner else f"its creator is {maker}",
-        details=[str(item) for item in differences if item.aspect is not Aspect.OWNER],
-        next_steps=(
-            f"{desired.command('create-sa')} --attach-role-arn {arn}  # to use it",
-            "or, to create a role: run this again with another --role-name",
-        ),
-    )
-
-
 def _refusal(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
     steps = _updating(desired, current, differences)
     aspects = {difference.aspect for difference in differences}
@@ -319,7 +301,20 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     elif Aspect.UNDER_WAY in aspects:
         steps = [*life_of(desired, current).next_steps(desired.cluster.options)]
     elif current.role and Aspect.OWNER in aspects:
-        return _refusal_of_theirs(desired, current.role.state, differences)
+        role = current.role.state
+        # IAM finds roles by name alone: the one that is there may have another path than the desired one.
+        arn = iam_arn(desired.cluster.partition, desired.role_account, f"role{role.path}{desired.role_name}")
+        owner, maker = role.tags.get(states.SERVICE_ACCOUNT_TAG), makers.maker_of_role(role.tags)
+        cluster = role.tags.get(states.CLUSTER_TAG, "another cluster")
+        return Refused(
+            f"role {desired.role_name} exists, but not for {desired.full_name}",
+            reason=f"irsa created it for {owner} in {cluster}" if owner else f"its creator is {maker}",
+            details=[str(item) for item in differences if item.aspect is not Aspect.OWNER],
+            next_steps=(
+                f"{desired.command('create-sa')} --attach-role-arn {arn}  # to use it",
+                "or, to create a role: run this again with another --role-name",
+            ),
+        )
     return Refused(
         f"{'' if account else 'the role of '}{desired.full_name} exists and differs from the desired state",
         details=[str(difference) for difference in differences],

@@ -270,23 +270,20 @@ def _agent_down(facts: Facts) -> Judgement:
     bad = [pod for pod in agents if not _is_up(pod)]
     alone = [pod for pod in placed if pod.node not in served]
     if alone or (users and not served):
-        return _down(facts, alone or users, bad)
+        pods = alone or users
+        nodes = sorted({pod.node for pod in pods if pod.node})
+        there = [pod for pod in bad if not nodes or pod.node in nodes]
+        return problem(
+            "nothing answers credential requests on these nodes",
+            fix=facts.reach.kubectl(_AGENTS, "kube-system"),
+            pods=subjects.pod_names(pods),
+            **({"nodes": subjects.listed(nodes)} if nodes else {}),
+            agent=_states(there) if there else "not on these nodes",
+        )
     if bad and len(placed) < len(users):
         text = "some pods of the agent do not run, and some pods are not scheduled yet"
         return unknown(text, agent=_states(bad))
     return ok("the agent runs on the pods' nodes")
-
-
-def _down(facts: Facts, pods: list[Pod], bad: list[Pod]) -> Judgement:
-    nodes = sorted({pod.node for pod in pods if pod.node})
-    there = [pod for pod in bad if not nodes or pod.node in nodes]
-    return problem(
-        "nothing answers credential requests on these nodes",
-        fix=facts.reach.kubectl(_AGENTS, "kube-system"),
-        pods=subjects.pod_names(pods),
-        **({"nodes": subjects.listed(nodes)} if nodes else {}),
-        agent=_states(there) if there else "not on these nodes",
-    )
 
 
 def _is_up(pod: Pod) -> bool:

@@ -6,7 +6,7 @@ import copy
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache, partial
 
 from irsa_cli.core.doctor import commands, subjects
@@ -20,7 +20,6 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import actions_of, allowing
-from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import explain
@@ -193,7 +192,19 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     """The command after which the role trusts the token, and nobody else."""
     identity = subjects.identity_of(facts, facts.named)
     if flaw.cause == "trust-deny":
-        document = _with_exceptions(role.trust, identity, facts.now)
+        # The policy whose Denies leave this subject out; they hold for everybody else as before.
+        found = copy.deepcopy(role.trust)
+        statements = policy.as_list(found.get("Statement", []))
+        for index in explain(role.trust, identity, now=facts.now).denied_by:
+            block = statements[index].setdefault("Condition", {})
+            operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
+            keys = block.setdefault(operator, {})
+            claim = f"{host_path(identity.issuer)}:sub"
+            key = next((name for name in keys if name.lower() == claim.lower()), claim)
+            keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
+            if len(keys[key]) == 1:
+                keys[key] = identity.subject
+        document = {**found, "Statement": statements}
         outlook = explain(document, identity, now=facts.now)
         # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
         why = "its trust policy seems to deny it on purpose"
@@ -225,24 +236,6 @@ def _look(facts: Facts, role: Role) -> str:
     """Where only a person can tell what the policy is to say."""
     command = f"iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
     return commands.in_account(facts, role.account, command)
-
-
-def _with_exceptions(
-    document: policy.Document, identity: WebIdentity, now: datetime | None
-) -> policy.Document:
-    """The policy whose Denies leave this subject out; they hold for everybody else as before."""
-    found = copy.deepcopy(document)
-    statements = policy.as_list(found.get("Statement", []))
-    for index in explain(document, identity, now=now).denied_by:
-        block = statements[index].setdefault("Condition", {})
-        operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
-        keys = block.setdefault(operator, {})
-        claim = f"{host_path(identity.issuer)}:sub"
-        key = next((name for name in keys if name.lower() == claim.lower()), claim)
-        keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
-        if len(keys[key]) == 1:
-            keys[key] = identity.subject
-    return {**found, "Statement": statements}
 
 
 for _identifier in TRUST_CAUSES:

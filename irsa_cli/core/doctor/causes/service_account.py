@@ -132,33 +132,23 @@ def _service_account(facts: Facts) -> Judgement:
             to_change_it=_use(facts, mates[0]),
         )
     if not with_role and (idles := idle(facts)):
-        return _idle(facts, idles)
+        pods = [pod for pod in subject.users() if is_bare(pod)]
+        other = replace(facts, subject=replace(subject, name=idles[0].name, account=idles[0]))
+        text = "it has no role, and no pod uses its release's ServiceAccount with a role"
+        fix, names = commented(_use(other, pods[0]).splitlines()), listed(item.name for item in idles)
+        return problem(text, fix=fix, pods=pod_names(pods), pods_use=subject.name, with_role=names)
     pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
-        return _used(facts)
+        # Pods use the ServiceAccount; others that they have made may be missing it.
+        made, jobs = made_by_it(facts) if has_role(subject.existing()) else ((), ())
+        found = some(made or jobs, "pods use the ServiceAccount")
+        text = "pods of the same application use the ServiceAccount default, which has no role"
+        say = suspect if made else hint
+        return say(text, pods=pod_names(found), pods_use="default", expected=subject.name)
     evidence = {"in_use": listed(sorted({pod.service_account for pod in pods})) or "none"}
     if near := neighbours(facts):
         evidence["similar_pods"] = f"{pod_names(near)}, with their own ServiceAccount"
     return unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
-
-
-def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
-    subject = facts.named
-    pods = [pod for pod in subject.users() if is_bare(pod)]
-    other = replace(facts, subject=replace(subject, name=found[0].name, account=found[0]))
-    text = "it has no role, and no pod uses its release's ServiceAccount with a role"
-    fix, names = commented(_use(other, pods[0]).splitlines()), listed(item.name for item in found)
-    return problem(text, fix=fix, pods=pod_names(pods), pods_use=subject.name, with_role=names)
-
-
-def _used(facts: Facts) -> Judgement:
-    """Pods use the ServiceAccount; others that they have made may be missing it."""
-    subject = facts.named
-    made, jobs = made_by_it(facts) if has_role(subject.existing()) else ((), ())
-    found = some(made or jobs, "pods use the ServiceAccount")
-    text = "pods of the same application use the ServiceAccount default, which has no role"
-    say = suspect if made else hint
-    return say(text, pods=pod_names(found), pods_use="default", expected=subject.name)
 
 
 def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
@@ -251,7 +241,12 @@ def _uncreated(facts: Facts) -> Judgement:
     mine = [item for item in current if _account_wanted(item) == subject.name]
     strays = [] if mine else [item for item in current if _was_meant(facts, item)]
     if mine or strays:
-        return _judged(facts, mine or strays)
+        found = mine or strays
+        item = found[0]
+        _leave_to_others(facts, item)
+        text, fix = _reason(facts, item)
+        evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
+        return problem(text, fix=fix, workloads=_makers(found), **_said(found), **evidence)
     hidden = [item for item in current if item.service_account is None]
     if not hidden:
         return ok("no workload that uses it is missing pods")
@@ -288,14 +283,6 @@ def _was_meant(facts: Facts, item: RefusedPod) -> bool:
 def _is_of_name(item: RefusedPod, name: str) -> bool:
     maker = (item.root or item.maker).partition("/")[2]
     return maker == name or maker.startswith(f"{name}-") or is_near(maker, name)
-
-
-def _judged(facts: Facts, found: list[RefusedPod]) -> Judgement:
-    item = found[0]
-    _leave_to_others(facts, item)
-    text, fix = _reason(facts, item)
-    evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
-    return problem(text, fix=fix, workloads=_makers(found), **_said(found), **evidence)
 
 
 def _leave_to_others(facts: Facts, item: RefusedPod) -> None:

@@ -61,7 +61,13 @@ def _failing(facts: Facts) -> Judgement:
     if subjects.excluding(facts, subject)[0] or (subjects.foreign_prefix(facts) and not associated):
         raise CannotTell("the webhook skips it for another reason")
     if isinstance(subject.probe, Unreadable):
-        return _unprobed(facts, webhooks, subject.probe)
+        # Where no pod could be created for show: because of the webhook itself, or for another reason.
+        for item in webhooks:
+            if f'calling webhook "{item.name}"' in subject.probe.why:
+                return _failed(facts, item, "no pods can be created: the API server cannot reach the webhook")
+            if item.ca_ends is not None and item.ca_ends < facts.now:
+                return _failed(facts, item, "the webhook's certificate authority has expired")
+        raise CannotTell(subject.probe.why)
     if not subjects.is_shown(facts, subject.probe):
         raise CannotTell("the webhook selects pods by labels that the dry-run pod does not have")
     return _failed(facts, webhooks[0], "a dry-run pod with this ServiceAccount got no identity")
@@ -75,16 +81,6 @@ def _knows_association(facts: Facts) -> bool:
     if not annotated and (found.created is None or facts.now - found.created < UNTIL_KNOWN):
         raise CannotTell(TOO_NEW, follows=False)
     return True
-
-
-def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) -> Judgement:
-    """Where no pod could be created for show: because of the webhook itself, or for another reason."""
-    for item in webhooks:
-        if f'calling webhook "{item.name}"' in probe.why:
-            return _failed(facts, item, "no pods can be created: the API server cannot reach the webhook")
-        if item.ca_ends is not None and item.ca_ends < facts.now:
-            return _failed(facts, item, "the webhook's certificate authority has expired")
-    raise CannotTell(probe.why)
 
 
 def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
