@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.binding import likely_makers, ownership
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.current import CurrentRole, account_changes
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
@@ -46,7 +46,7 @@ class Adoption:
     others: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
-    guess: likely_makers.Guess | None = None
+    guess: ownership.Guess | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The part of a result that is about the adoption."""
@@ -69,7 +69,7 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     ownership.check_account(pair)
     state = ownership.check_there(pair)
     assert pair.role is not None
-    maker = makers.maker_of_role(likely_makers.foreign_tags(state))
+    maker = makers.maker_of_role(ownership.foreign_tags(state))
     account = pair.account
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     others = also_admitted(state.trust, pair.identity(pair.audience))
@@ -86,8 +86,8 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     ownership.check_unshared(pair, sharers)
     admission = _check_admitted(pair, state)
     if not ignore_maker:
-        likely_makers.check(pair.role_name, pair.role, verb="adopt")
-    guess = likely_makers.guess(pair.role_name, pair.role)
+        ownership.check(pair.role_name, pair.role, verb="adopt")
+    guess = ownership.guess(pair.role_name, pair.role)
     return Adoption(
         Plan.of(given, tagging, _marking(pair)),
         maker,

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentServiceAccount, account_changes
 from irsa_cli.core.binding.role_changes import removal
@@ -113,9 +113,9 @@ def delete_role(role: NamedRole, work: Deletion) -> None:
     if (
         states.TRANSACTION_TAG not in role.state.tags
     ):  # Adopted: whoever created it may still have it in its files.
-        maker = makers.maker_of_role(likely_makers.foreign_tags(role.state))
-        tool = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
-        if maker != makers.UNKNOWN or isinstance(tool, likely_makers.Guess):
+        maker = makers.maker_of_role(ownership.foreign_tags(role.state))
+        tool = ownership.guess(role.name, role.role) or f"was created by {maker}"
+        if maker != makers.UNKNOWN or isinstance(tool, ownership.Guess):
             work.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
 
 

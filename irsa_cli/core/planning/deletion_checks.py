@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
@@ -87,7 +87,7 @@ def check_makers(bound: Bound, deletion: Deletion) -> None:
     """Raise `Refused` where another tool may manage a role that goes: one that irsa has adopted."""
     for role in bound.own:
         if role.arn in deletion.lost:
-            likely_makers.check(role.name, role.role, verb="delete")
+            ownership.check(role.name, role.role, verb="delete")
 
 
 def check_known(changes: Iterable[Change]) -> None:
@@ -225,8 +225,8 @@ def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
         yield bound.problem
 
 
-def _guess(role: NamedRole) -> likely_makers.Guess | None:
-    return likely_makers.guess(role.name, role.role)
+def _guess(role: NamedRole) -> ownership.Guess | None:
+    return ownership.guess(role.name, role.role)
 
 
 def _by(maker: str) -> str:

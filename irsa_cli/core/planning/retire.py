@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.marks import makers
@@ -24,6 +24,8 @@ from irsa_cli.core.planning.deletion_checks import check_known, other_principals
 from irsa_cli.core.planning.repoint import trust_changes
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import principals, statements, trusted_providers
+from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values.arn import Arn, check_cluster, issuer_of
@@ -282,10 +284,10 @@ class Retiring:
             return f"its cluster is {role.owner}: {self.account.doubt(role.owner) or 'it exists'}"
         if role.owner and states.TRANSACTION_TAG in role.tags:
             return ""
-        maker = makers.maker_of_role(likely_makers.foreign_tags(role.role.state))
+        maker = makers.maker_of_role(ownership.foreign_tags(role.role.state))
         if maker != makers.UNKNOWN:
             return f"{maker} created it: delete it there"
-        if guess := likely_makers.guess(role.name, role.role):
+        if guess := ownership.guess(role.name, role.role):
             return str(guess)
         return "" if role.owner or self.unmarked else "irsa did not create it (--include-unmarked)"
 
@@ -369,3 +371,28 @@ def as_json(item: DeadCluster, account: ReadAccount) -> dict[str, Any]:
         "created": min(created).isoformat() if created else None,
         "lastUsed": max(used).isoformat() if used else None,
     }
+
+
+@dataclass(frozen=True)
+class DeadClusterList(Reading):
+    """The rows; `quotas` have the used and the allowed number, `unread` says which regions were not read."""
+
+    rows: Sequence[Mapping[str, Any]] = ()
+    quotas: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    examined: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+
+    @property
+    def scope(self) -> AnswerScope:
+        """The parts that were read and those that were not."""
+        question = "Which clusters are gone, and what did they leave in IAM?"
+        if self.error is not None or self.signal:
+            return unanswered(question, self.error)
+        others = by_design("clusters of other accounts", "issuers outside EKS")
+        return AnswerScope(question, self.examined, (*not_read(self.unread), *others))
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+        quotas = [{"what": name, "used": used, "quota": most} for name, (used, most) in self.quotas.items()]
+        document = self.document(DocumentKind.DEAD_CLUSTERS)
+        return replace(document, items=self.rows, notes=self.unread, facts={"quotas": quotas})
