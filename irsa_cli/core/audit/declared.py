@@ -335,11 +335,7 @@ def _pod_statements(role: BoundRole) -> list[Document]:
     _, partition, _, region, account, *_ = [*arn.split(":"), *"....."]
     cluster = Cluster(arn.rpartition("/")[2], arn, region, partition, account, "")
     namespace, _, name = role.tags[SERVICE_ACCOUNT_TAG].partition("/")
-    return [
-        item
-        for mark in (False, True)
-        for item in for_service(role.trust, cluster, namespace, name, marked=mark)
-    ]
+    return for_service(role.trust, cluster, namespace, name)
 
 
 def refused(document: object, *, tagged: bool) -> str:

@@ -96,8 +96,7 @@ def _trust_after(desired: DesiredState, role: CurrentRole) -> Document:
 
 def _pod_statements(desired: DesiredState, role: CurrentRole) -> list[Document]:
     """The statements that irsa wrote for EKS Pod Identity."""
-    names = (desired.cluster, desired.namespace, desired.name)
-    return [item for mark in (False, True) for item in for_service(role.state.trust, *names, marked=mark)]
+    return for_service(role.state.trust, desired.cluster, desired.namespace, desired.name)
 
 
 def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:

@@ -165,14 +165,12 @@ def _waiting(
 def other_principals(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
-    names = (bound.cluster, bound.namespace, bound.name)
-    given = [item for mark in (True, False) for item in for_service(role.state.trust, *names, marked=mark)]
+    given = for_service(role.state.trust, bound.cluster, bound.namespace, bound.name)
     for item in as_list(role.state.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
-        if not isinstance(item, dict) or item.get("Effect") != "Allow":
+        # Which associations there are, EKS tells.
+        if not isinstance(item, dict) or item.get("Effect") != "Allow" or item in given:
             continue
-        if item in given:
-            continue  # Which associations there are, EKS tells.
         named = principal if isinstance(principal, dict) else {"everybody:": principal}
         for kind, values in named.items():
             others = (value for value in as_list(values) if value != own and not is_nobody(str(value)))

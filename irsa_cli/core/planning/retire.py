@@ -101,10 +101,6 @@ class ReadAccount:
         state = self.providers.get(provider)
         return state.tags.get(states.CLUSTER_TAG, "") if state is not None else ""
 
-    def is_gone(self, arn: str) -> bool:
-        """Whether a cluster of this account, by its ARN, does not exist."""
-        return arn not in self.living and not self.doubt(arn)
-
     def doubt(self, arn: str) -> str:
         """Why it is not known whether a cluster exists; '' if it is."""
         if not is_cluster(arn):
@@ -170,9 +166,8 @@ def find(account: ReadAccount) -> list[DeadCluster]:
         if EKS.fullmatch(issuer_of(provider)) is None or issuer_of(provider) in account.living.values():
             continue
         owner = account.owner(provider)
-        if (
-            provider not in account.providers
-        ):  # Nobody can use it; the tags of irsa's roles tell whose they are.
+        if provider not in account.providers:
+            # Nobody can use it; the tags of irsa's roles tell whose they are.
             roles = [role for role in roles if not role.owner]
         key = owner if is_cluster(owner) and owner not in account.living else provider
         if roles or provider in account.providers:
@@ -280,8 +275,9 @@ class Retiring:
 
     def _theirs(self, role: LeftRole) -> str:
         """Why a role is somebody else's; '' for irsa's, and with `unmarked` for nobody's."""
-        if role.owner and not self.account.is_gone(role.owner):
-            return f"its cluster is {role.owner}: {self.account.doubt(role.owner) or 'it exists'}"
+        doubt = self.account.doubt(role.owner) if role.owner else ""
+        if doubt or role.owner in self.account.living:
+            return f"its cluster is {role.owner}: {doubt or 'it exists'}"
         if role.owner and states.TRANSACTION_TAG in role.tags:
             return ""
         maker = makers.maker_of_role(ownership.foreign_tags(role.role.state))
