@@ -180,7 +180,12 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
         yield f"the trust policy is unchanged; it has {more} besides the ServiceAccount's"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
-    yield from role_warnings(maker)
+    # The later effects of its maker on a role that irsa has taken over; nothing for an unknown maker.
+    when = writes_again(maker)
+    if maker in TABLE["rolesOf"]:
+        yield TABLE["rolesOf"][maker].format(undoes=_UNDOES)
+    elif when:
+        yield f"{maker} still manages the role: {when} {_UNDOES}"
     if pair.association is not None:
         yield f"the association {pair.association.id} keeps its roles, session policy and other tags"
     elif not pair.is_annotated:
@@ -294,15 +299,6 @@ def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> 
 
 
 _UNDOES = "reverts irsa's changes, including these tags"
-
-
-def role_warnings(maker: str) -> Iterator[str]:
-    """The later effects of its maker on a role that irsa has taken over; nothing for an unknown maker."""
-    when = writes_again(maker)
-    if maker in TABLE["rolesOf"]:
-        yield TABLE["rolesOf"][maker].format(undoes=_UNDOES)
-    elif when:
-        yield f"{maker} still manages the role: {when} {_UNDOES}"
 
 
 def account_warnings(name: str, maker: str) -> Iterator[str]:

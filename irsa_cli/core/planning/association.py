@@ -45,7 +45,14 @@ def check(update: Update, pair: Pairing, *, verify: bool = False) -> None:
             )
     if there is None or not _concerns(update, pair):
         return
-    check_own(there, pair)
+    # Raise `Refused` for an association that irsa does not manage.
+    check_owner(there, pair)
+    if not there.is_of(pair.cluster, pair.full_name):
+        raise Refused(
+            f"the association {there.id} of {pair.full_name} is not managed by irsa",
+            reason="it does not have irsa's tags",
+            next_steps=(f"{pair.command('adopt')}  # adopts it unchanged",),
+        )
     if update.session_policy and not there.without_tags:
         raise Refused(
             f"the association {there.id} of {pair.full_name} has session tags",
@@ -54,17 +61,6 @@ def check(update: Update, pair: Pairing, *, verify: bool = False) -> None:
         )
     if update.target_role == pair.role_arn:
         raise Refused(f"{pair.role_arn} can't be its own target role")
-
-
-def check_own(there: Association, pair: Pairing) -> None:
-    """Raise `Refused` for an association that irsa does not manage."""
-    check_owner(there, pair)
-    if not there.is_of(pair.cluster, pair.full_name):
-        raise Refused(
-            f"the association {there.id} of {pair.full_name} is not managed by irsa",
-            reason="it does not have irsa's tags",
-            next_steps=(f"{pair.command('adopt')}  # adopts it unchanged",),
-        )
 
 
 def check_owner(there: Association, pair: Pairing) -> None:
