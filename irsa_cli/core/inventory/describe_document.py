@@ -212,6 +212,8 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         account, injection, provider = self.account, self.injection, self.provider
+        role, state = list_document.role_json(self.binding), self.state
+        policies = None if isinstance(self.policies, Unreadable) else self.policies
         return {
             **list_document.binding_json(self.binding),
             "serviceAccount": {
@@ -223,7 +225,17 @@ class Description:
             },
             "audience": injection.audience,
             "tokenSeconds": injection.token_seconds,
-            "role": self._role_json(),
+            "role": {
+                **role,
+                "lastUsedRegion": self.used_in or None,
+                "description": state.description if state else None,
+                "maxSessionDuration": state.max_session_duration if state else None,
+                "trustPolicy": state.trust if state else None,
+                "policies": None
+                if state is None or policies is None
+                else [policy.to_json() for policy in policies],
+                "permissionsBoundary": self.boundary.to_json() if self.boundary else None,
+            },
             "provider": {"url": provider.url, "audiences": list(provider.audiences)}
             if isinstance(provider, ProviderState)
             else None,
@@ -231,21 +243,6 @@ class Description:
             "restart": list(self.restart),
             "kubernetes": self.kubernetes.to_json(),
             **({} if self.target is None else {"target": self.target.to_json()}),
-        }
-
-    def _role_json(self) -> dict[str, Any]:
-        role, state = list_document.role_json(self.binding), self.state
-        policies = None if isinstance(self.policies, Unreadable) else self.policies
-        return {
-            **role,
-            "lastUsedRegion": self.used_in or None,
-            "description": state.description if state else None,
-            "maxSessionDuration": state.max_session_duration if state else None,
-            "trustPolicy": state.trust if state else None,
-            "policies": None
-            if state is None or policies is None
-            else [policy.to_json() for policy in policies],
-            "permissionsBoundary": self.boundary.to_json() if self.boundary else None,
         }
 
 

@@ -221,17 +221,14 @@ def of_roles(placed: Placed) -> Iterator[LintedTrust]:
             document = role[_DOCUMENT]
             known = as_json(unquote(document)) if isinstance(document, str) else document
             names = tuple(str(role[name]) for name in ("Arn", "RoleName") if role.get(name))
-            yield LintedTrust(found, known, power=_power_of_role(role), known_as=names)
-
-
-def _power_of_role(role: Mapping[str, Any]) -> str:
-    attached = [str(item.get("PolicyArn")) for item in dicts(role.get("AttachedManagedPolicies"))]
-    inline = {
-        str(item.get("PolicyName")): item.get("PolicyDocument") for item in dicts(role.get("RolePolicyList"))
-    }
-    boundary = role.get("PermissionsBoundary")
-    limit = str(boundary.get("PermissionsBoundaryArn", "")) if isinstance(boundary, dict) else ""
-    return power(attached, inline, limit)
+            attached = [str(item.get("PolicyArn")) for item in dicts(role.get("AttachedManagedPolicies"))]
+            inline = {
+                str(item.get("PolicyName")): item.get("PolicyDocument")
+                for item in dicts(role.get("RolePolicyList"))
+            }
+            boundary = role.get("PermissionsBoundary")
+            limit = str(boundary.get("PermissionsBoundaryArn", "")) if isinstance(boundary, dict) else ""
+            yield LintedTrust(found, known, power=power(attached, inline, limit), known_as=names)
 
 
 def listed(value: Any) -> list[Any]:
