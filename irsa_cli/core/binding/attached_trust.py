@@ -77,7 +77,6 @@ def check(desired: DesiredState, role: CurrentRole) -> Document | None:
 
 
 def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
-    """The same for tokens of the cluster."""
     found = judge(desired, role)
     if found.outlook.denied:
         raise Refused(
@@ -102,7 +101,6 @@ def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
 
 
 def _check_service(desired: DesiredState, role: CurrentRole) -> Document | None:
-    """The same for EKS Pod Identity."""
     before, wanted = role.state.trust, added(desired, role)
     after = before if wanted is None else trust_policy.with_statement(before, wanted)
     refused = tuple(lacking(_service_answers(desired, after), Answer.NO))

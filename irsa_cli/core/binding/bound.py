@@ -36,7 +36,6 @@ class NamedRole:
 
     @property
     def state(self) -> states.RoleState:
-        """The role without its policies."""
         return self.role.state
 
     def is_for(self, cluster: Cluster, full_name: str) -> bool:

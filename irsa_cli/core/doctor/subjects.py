@@ -284,7 +284,6 @@ def bare(facts: Facts, identifier: str) -> list[Pod]:
 
 
 def selector_text(requirements: tuple[Requirement, ...]) -> str:
-    """A selector for people."""
     return listed(f"{item.key} {item.operator} {','.join(item.values)}".rstrip() for item in requirements)
 
 

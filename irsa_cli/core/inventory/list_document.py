@@ -82,7 +82,6 @@ class BindingList(Reading):
 
 
 def summary_of(bindings: Iterable[ListedBinding]) -> dict[str, int]:
-    """The numbers of bindings by status."""
     found = Counter(item.status for item in bindings)
     return {status.value: found[status] for status in BindingStatus}
 

@@ -237,7 +237,6 @@ def listed(value: Any) -> list[Any]:
 
 
 def dicts(value: Any) -> list[dict[str, Any]]:
-    """The mappings of a list."""
     return [item for item in listed(value) if isinstance(item, dict)]
 
 

@@ -151,7 +151,6 @@ _PROVIDERS = "oidc-provider/"
 
 
 def by_name(change: Transition) -> str:
-    """By its own name, or names."""
     return "/".join(change.target)
 
 

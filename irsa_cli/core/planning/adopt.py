@@ -49,7 +49,6 @@ class Adoption:
     guess: ownership.Guess | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The part of a result that is about the adoption."""
         return {
             "roleMadeBy": self.maker,
             "roleMayBeManagedBy": self.guess.maker if self.guess else None,
@@ -240,13 +239,11 @@ class Adoptions:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code: the worst of all."""
         for item in self.items:
             item.detailed = self.detailed
         return worst([*codes_of(self.items), *([128 + self.signal] if self.signal else [])])
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         skipped = [{"serviceAccount": account_json(item.account), "why": item.why} for item in self.passed]
         return results_envelope(
             self.items,

@@ -362,7 +362,6 @@ def _of_annotation(key: str, value: str | None) -> Flags | None:
 
 
 def _of_label(key: str, value: str | None) -> Flags | None:
-    """A label of the ServiceAccount."""
     return None if value is None else ("--label", f"{key}={value}")
 
 

@@ -58,7 +58,6 @@ class LeftRole:
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """Its tags, with irsa's."""
         return self.role.state.tags
 
     @property
@@ -137,10 +136,6 @@ class DeadCluster:
         region = self.arn.split(":")[3] if self.arn else match["region"] if match else ""
         return Cluster(self.name, self.arn or issuer, region, account.partition, account.number, issuer)
 
-    def is_called(self, name: str) -> bool:
-        """Whether a name, an ARN, an issuer or an issuer's id is this cluster's."""
-        return name == self.name or name in self.providers or _is(name, self.arn, *self.issuers)
-
 
 def is_cluster(text: str) -> bool:
     """Whether a text, such as a tag's, is the ARN of a cluster of EKS."""
@@ -194,7 +189,11 @@ def chosen(found: Sequence[DeadCluster], names: Iterable[str], account: ReadAcco
     """
     picked: dict[int, DeadCluster] = {}
     for name in names:
-        those = {number: item for number, item in enumerate(found) if item.is_called(name)}
+        those = {
+            number: item
+            for number, item in enumerate(found)
+            if name in (item.name, *item.providers) or _is(name, item.arn, *item.issuers)
+        }
         if len(those) != 1:
             raise _not_one(name, those.values(), account)
         picked |= those
@@ -310,7 +309,6 @@ class Retiring:
 
 
 def deletion(role: LeftRole) -> Deletion:
-    """The deletion of a role with its policies."""
     found = Deletion()
     delete_role(NamedRole(role.name, role.arn, role.role), found)
     return found
@@ -352,7 +350,6 @@ def provider_kept(provider: states.ProviderState | None, trusting: Sequence[str]
 
 
 def as_json(item: DeadCluster, account: ReadAccount) -> dict[str, Any]:
-    """A row of the list."""
     used = [role.last_used for role in item.roles if role.last_used is not None]
     created = [role.created for role in item.roles]
     return {
@@ -380,7 +377,6 @@ class DeadClusterList(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        """The parts that were read and those that were not."""
         question = "Which clusters are gone, and what did they leave in IAM?"
         if self.error is not None or self.signal:
             return unanswered(question, self.error)
@@ -388,7 +384,6 @@ class DeadClusterList(Reading):
         return AnswerScope(question, self.examined, (*not_read(self.unread), *others))
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         quotas = [{"what": name, "used": used, "quota": most} for name, (used, most) in self.quotas.items()]
         document = self.document(DocumentKind.DEAD_CLUSTERS)
         return replace(document, items=self.rows, notes=self.unread, facts={"quotas": quotas})

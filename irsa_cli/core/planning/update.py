@@ -281,7 +281,9 @@ def _noted(pair: Pairing, key: str) -> str:
 
 def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     """The update of the chain, None if nothing of it is named; raises `Refused`."""
-    if not update.concerns_chain or pair.role is None:
+    said = (update.target_role, update.external_id, update.target_tag_session, update.aws_config_map)
+    is_named = update.update_target_trust or any(item is not None for item in said)
+    if not is_named or pair.role is None:
         return None
     before = chain_of_policies(pair.role_arn, pair.role.inline)
     config_map = noted_or_none(pair.account.annotations, states.CONFIG_MAP_ANNOTATION)

@@ -104,7 +104,6 @@ class AppliedList:
 
     @property
     def lines(self) -> Sequence[DryRunLine]:
-        """The lines of its plan."""
         return [DryRunLine(item.name, item.result, item.where, item.place) for item in self.items]
 
     @property

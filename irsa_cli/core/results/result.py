@@ -69,7 +69,6 @@ SCOPES = {
 
 
 def scope_of(name: str) -> TransactionScope:
-    """The scope of a transaction with this name."""
     return SCOPES.get(name, TransactionScope.BINDING)
 
 

@@ -104,7 +104,8 @@ def _host_network(facts: Facts) -> Judgement:
 def _hop_limit(facts: Facts) -> Judgement:
     names = some(node_names(facts.named.users()), "no pod runs on an EC2 instance")
     nodes = have(facts.named.nodes)
-    found = [name for name in names if name in nodes and nodes[name].answers_pods]
+    # Pods with a network of their own are one hop away.
+    found = [it for it in names if it in nodes and nodes[it].enabled and nodes[it].hop_limit > 1]
     if found:
         limits = sorted({str(nodes[name].hop_limit) for name in found})
         text = "an SDK without a web identity uses the node's role and reports no error"
