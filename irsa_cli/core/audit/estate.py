@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from irsa_cli.core.inventory.bindings import BoundRole, annotation_of, policy_details, role_details, text_of
 from irsa_cli.core.objects import kinds, service_accounts
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import NOT_GIVEN, RBAC_KEYS, ClusterAccess, RbacFiles

@@ -9,7 +9,7 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, is
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.policies.web_identity import WebIdentity

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity

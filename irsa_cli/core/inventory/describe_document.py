@@ -18,8 +18,7 @@ from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV, has_pod_identity,
 from irsa_cli.core.inventory import list_document
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.kinds import Container, Injection, Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document

@@ -11,8 +11,7 @@ from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.objects.kinds import Pod, variable
 from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change

@@ -22,7 +22,7 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chain import POLICY_NAME

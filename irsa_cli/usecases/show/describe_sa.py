@@ -31,8 +31,7 @@ from irsa_cli.core.inventory.describe_document import (
 from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.kinds import Injection, Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION

@@ -14,9 +14,8 @@ from irsa_cli.core.doctor.facts import Facts, Subject, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.reported import EXPECTED, WRONG
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.kinds import Container, Pod, variable
 from irsa_cli.core.objects.trail import TrailEvent
-from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, STS_REGIONAL_ANNOTATION
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import CannotTell, Unreadable, have

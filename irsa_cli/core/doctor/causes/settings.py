@@ -21,8 +21,7 @@ from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import by_template, edit
 from irsa_cli.core.doctor.facts import Facts, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
-from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.variables import HIDDEN, variable
+from irsa_cli.core.objects.kinds import HIDDEN, Container, Pod, variable
 from irsa_cli.core.values.errors import have
 from irsa_cli.core.values.shown import shown
 
