@@ -174,7 +174,9 @@ def _setting_differences(
     for key, value in desired_role.tags.items():
         if key != states.SPEC_HASH_TAG and present.tags.get(key) != value:
             shown = present.tags.get(key, "not there")
-            yield Difference(f"{what}, tag {key}", shown, value, _of_tag(key, value))
+            # Commas stand between tags.
+            of_tag = None if "," in key + value or "=" in key else ("--tags", f"{key}={value}")
+            yield Difference(f"{what}, tag {key}", shown, value, of_tag)
 
 
 def _policy_differences(
@@ -332,11 +334,6 @@ Flags = tuple[str, ...]
 _OF_CHAINS = dict(
     zip(states.CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True)
 )
-
-
-def _of_tag(key: str, value: str) -> Flags | None:
-    """A tag; commas stand between tags."""
-    return None if "," in key + value or "=" in key else ("--tags", f"{key}={value}")
 
 
 def _of_inline(name: str) -> Flags:

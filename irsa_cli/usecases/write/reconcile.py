@@ -195,8 +195,8 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
             f"not checked: account {desired.role_account} also needs an OIDC provider for"
             f" {desired.cluster.issuer}"
         )
-    _, kept = statement_removals(chaining.former(desired, current))
-    return [*notes, *chaining.target_notes(desired.chain, current.target), *kept]
+    notes += chaining.target_notes(desired.chain, current.target)
+    return [*notes, *statement_removals(chaining.former(desired, current))[1]]
 
 
 def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str]:

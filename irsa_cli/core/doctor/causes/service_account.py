@@ -290,7 +290,8 @@ def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
 def _reason(facts: Facts, item: RefusedPod) -> tuple[str, str]:
     """Why pods are refused, in a sentence, and the command that shows or mends it."""
     reach, why = facts.reach, item.why
-    (kind, name), wanted = _kind(item), missing_account(why)
+    kind, _, name = (item.root or item.maker).partition("/")
+    wanted = missing_account(why)
     change = template(reach, item.namespace, kind, name, facts.makers)
     if wanted and wanted != facts.named.name:
         rolled = kind in ROLLED
@@ -318,11 +319,6 @@ def _said(found: list[RefusedPod]) -> dict[str, str]:
     more = {"pods": item.pods} if item.pods else {}
     last = {"last_event": item.last.isoformat()} if item.last else {}
     return {**more, **last, "the_API_server_says": item.why}
-
-
-def _kind(item: RefusedPod) -> tuple[str, str]:
-    kind, _, name = (item.root or item.maker).partition("/")
-    return kind, name
 
 
 def _events(reach: Reach, item: RefusedPod) -> str:
