@@ -36,7 +36,7 @@ CAUSE = '''"""A cause in settings of a container: its SDK may try a call once on
 
 from irsa_cli.core.doctor.finding import check_of, ok, problem
 from irsa_cli.core.doctor.subjects import injected_users, where
-from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.objects.kinds import variable
 
 _ATTEMPTS = variable("AWS_MAX_ATTEMPTS")
 

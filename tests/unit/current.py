@@ -9,10 +9,9 @@ from typing import Any
 
 from irsa_cli.core.doctor.facts import EksFacts, Facts, NodeMetadata, Subject, VpcEndpoint
 from irsa_cli.core.objects.aws import Role
-from irsa_cli.core.objects.kinds import Container, Pod, Volume
+from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
-from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.objects.webhooks import Requirement, Webhook
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document

@@ -10,9 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.trust.rules.examples import after, before  # noqa: E402
 from irsa_cli.core.trust.rules.power import DATE, ESCALATIONS, SOURCE  # noqa: E402
-from irsa_cli.core.trust.rules.rule import RULES, Area, Rule  # noqa: E402 - the package may not be installed
+from irsa_cli.core.trust.rules.rule import RULES, Area, Rule, after, before  # noqa: E402  # noqa: E402 - the package may not be installed
 
 PAGE = ROOT / "docs" / "reference" / "audit-rules.md"
 HEAD = """\

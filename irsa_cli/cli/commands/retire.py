@@ -18,7 +18,7 @@ from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.output.text import Message, Part, page_of_reading
 from irsa_cli.cli.session import plan_saver, run_reading
-from irsa_cli.core.results.retired import DeadClusterList
+from irsa_cli.core.planning.retire import DeadClusterList
 from irsa_cli.core.values.shown import visible
 
 DAY = 86400.0

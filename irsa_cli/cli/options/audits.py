@@ -73,7 +73,7 @@ def take_risks(options: dict[str, Any], speaking: Speaking) -> dict[str, Any]:
 
 def take_source(options: dict[str, Any]) -> AuditSource:
     """Take the options of `source_options`."""
-    from irsa_cli.core.config import accounts
+    from irsa_cli.core.config import entry_fields
     from irsa_cli.usecases.audit.organization import LiveSource
     from irsa_cli.usecases.audit.run import AuditSource
     from irsa_cli.usecases.texts import read_text
@@ -91,7 +91,7 @@ def take_source(options: dict[str, Any]) -> AuditSource:
         raise click.UsageError(f"{many} reads whole accounts: only --region and --profile go with it")
     if listed:
         with wrong_usage():
-            found["accounts"] = accounts.parse(read_text(listed), listed)
+            found["accounts"] = entry_fields.accounts(read_text(listed), listed)
     return AuditSource(LiveSource(**found), files)
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 
 from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Powerful
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
@@ -180,7 +181,9 @@ class Audit:
     @cached_property
     def risks(self) -> tuple[Risk, ...]:
         """All risks in the scope: by severity, then by rule, role and place."""
-        found = [self._whom(item) for item in self._all() if self._is_asked(item)]
+        declared = Declared(self.estate, self.reach, self.scope.unused_days)
+        everything = chain(self.trusts.risks(), self.powerful.risks(), map(self._behind, declared.risks()))
+        found = [self._whom(item) for item in everything if self._is_asked(item)]
         found += self.in_cluster.risks(self.scope.account, self.scope.role)
         found.sort(key=lambda it: (-ORDER.index(it.severity), it.rule.id, it.role, it.cluster, it.sentence))
         return tuple(found)
@@ -211,12 +214,6 @@ class Audit:
             for cluster in self.estate.clusters
             if subject in self.reach.index(cluster).accounts
         }
-
-    def _all(self) -> Iterator[Risk]:
-        yield from self.trusts.risks()
-        yield from self.powerful.risks()
-        declared = Declared(self.estate, self.reach, self.scope.unused_days)
-        yield from map(self._behind, declared.risks())
 
     def _behind(self, item: Risk) -> Risk:
         """The risk with the role's permissions, if it lets someone assume the role."""

@@ -15,7 +15,6 @@ from irsa_cli.core.audit.ways import By, Hop, policies_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
-from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import allowing, does, name_of, place_of, principals, trusted_providers
 from irsa_cli.core.trust.assuming import SERVICE, actions
 from irsa_cli.core.trust.owned_statements import for_service
@@ -306,7 +305,12 @@ class Declared:
             return
         if "irsa/spec-hash" not in role.tags or not lifecycle.of(role.tags, named=True).is_over:
             return  # Adopted: irsa did not write its trust policy.
-        given = _pod_statements(role)
+        # The statements for EKS Pod Identity that irsa wrote for the role's ServiceAccount.
+        arn = role.tags[CLUSTER_TAG]
+        _, partition, _, region, account, *_ = [*arn.split(":"), *"....."]
+        cluster = Cluster(arn.rpartition("/")[2], arn, region, partition, account, "")
+        namespace, _, name = role.tags[SERVICE_ACCOUNT_TAG].partition("/")
+        given = for_service(role.trust, cluster, namespace, name)
         for index, item in allowing(role.trust):
             if not trusted_providers({"Statement": [item]}) or set(item["Principal"]) != {"Federated"}:
                 reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
@@ -327,19 +331,6 @@ class Declared:
             return
         last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
         yield risk(RULES["unused-role"], "the role", f"was {last}, but pods can assume it", role=role.arn)
-
-
-def _pod_statements(role: BoundRole) -> list[Document]:
-    """The statements for EKS Pod Identity that irsa wrote for the role's ServiceAccount."""
-    arn = role.tags[CLUSTER_TAG]
-    _, partition, _, region, account, *_ = [*arn.split(":"), *"....."]
-    cluster = Cluster(arn.rpartition("/")[2], arn, region, partition, account, "")
-    namespace, _, name = role.tags[SERVICE_ACCOUNT_TAG].partition("/")
-    return [
-        item
-        for mark in (False, True)
-        for item in for_service(role.trust, cluster, namespace, name, marked=mark)
-    ]
 
 
 def refused(document: object, *, tagged: bool) -> str:

@@ -183,7 +183,6 @@ NEVER_READ = ("service and resource control policies", "session policies", "reso
 
 
 def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: bool = True) -> AnswerScope:
-    """The scope of an answer about an account."""
     audit = report.audit
     if audit is None:
         return unanswered(question, report.error)

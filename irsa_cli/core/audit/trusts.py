@@ -37,7 +37,6 @@ class Trusts:
                 yield from (item.behind(much) for item in found)
 
     def context(self, role: BoundRole) -> AccountContext:
-        """The context of a role's trust policy."""
         providers = cluster_providers(role.trust, self._clusters)
         known = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
         clusters = known if self.estate.clusters else None

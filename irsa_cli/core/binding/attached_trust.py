@@ -41,20 +41,6 @@ class Attached:
     outlook: Explanation
     """The answer of the policy after the run."""
 
-    @property
-    def is_known(self) -> bool:
-        """Whether it is certain that the role trusts the ServiceAccount after the run."""
-        return self.outlook.answer is Answer.YES
-
-    def to_json(self) -> dict[str, Any]:
-        """The changes of a trust policy, and the restrictions they bypass."""
-        return {
-            "before": self.before,
-            "after": self.after,
-            "voids": [item.text for item in self.voids],
-            "difference": difference(self.before, self.after),
-        }
-
 
 def judge(desired: DesiredState, role: CurrentRole) -> Attached:
     """The state of the role for the ServiceAccount, and the statement to add with `--update-trust`."""
@@ -91,7 +77,6 @@ def check(desired: DesiredState, role: CurrentRole) -> Document | None:
 
 
 def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
-    """The same for tokens of the cluster."""
     found = judge(desired, role)
     if found.outlook.denied:
         raise Refused(
@@ -100,14 +85,22 @@ def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
             details=tuple(found.outlook.text),
         )
     if found.added is not None and found.voids and not desired.force:
-        raise _would_void(desired, found)
+        steps = ["run this again with --force to add the statement anyway"]
+        if found.explanation.answer is Answer.UNKNOWN:
+            steps.insert(0, "to use the role unchanged, run this again without --update-trust")
+        raise Refused(
+            f"a statement for {desired.identity.subject} would bypass a condition of the trust policy of"
+            f" {desired.role_arn}",
+            reason="one matching statement is enough, and the new one does not have this condition",
+            details=(*(item.text for item in found.voids), *becoming(found.before, found.after)),
+            next_steps=steps,
+        )
     if found.outlook.allowed is False:
         raise _not_admitted(desired, found, makers.maker_of_role(role.state.tags))
     return found.added
 
 
 def _check_service(desired: DesiredState, role: CurrentRole) -> Document | None:
-    """The same for EKS Pod Identity."""
     before, wanted = role.state.trust, added(desired, role)
     after = before if wanted is None else trust_policy.with_statement(before, wanted)
     refused = tuple(lacking(_service_answers(desired, after), Answer.NO))
@@ -146,19 +139,6 @@ def _not_admitted(desired: DesiredState, found: Attached, maker: str) -> Refused
     )
 
 
-def _would_void(desired: DesiredState, found: Attached) -> Refused:
-    steps = ["run this again with --force to add the statement anyway"]
-    if found.explanation.answer is Answer.UNKNOWN:
-        steps.insert(0, "to use the role unchanged, run this again without --update-trust")
-    return Refused(
-        f"a statement for {desired.identity.subject} would bypass a condition of the trust policy of"
-        f" {desired.role_arn}",
-        reason="one matching statement is enough, and the new one does not have this condition",
-        details=(*(item.text for item in found.voids), *becoming(found.before, found.after)),
-        next_steps=steps,
-    )
-
-
 def becoming(before: Document, after: Document) -> list[str]:
     """A trust policy before and after the change, line by line."""
     return ["the trust policy after the change:", *(f"  {line}" for line in difference(before, after))]
@@ -170,7 +150,7 @@ def notes(desired: DesiredState, current: CurrentState) -> list[str]:
         return []
     found = judge(desired, current.role)
     said = []
-    if not found.is_known:
+    if found.outlook.answer is not Answer.YES:
         why = "; ".join(found.outlook.conditions)
         said.append(
             f"irsa can't tell whether the trust policy of {desired.role_arn} allows"
@@ -189,7 +169,10 @@ def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
     if desired.role is not None or current.role is None or desired.association is not None:
         return {}
     found = judge(desired, current.role)
-    return {"trustPolicy": found.to_json()} if found.added is not None and found.voids else {}
+    if found.added is None or not found.voids:
+        return {}
+    change = {"before": found.before, "after": found.after, "voids": [item.text for item in found.voids]}
+    return {"trustPolicy": {**change, "difference": difference(found.before, found.after)}}
 
 
 def service_notes(desired: DesiredState, current: CurrentState) -> list[str]:

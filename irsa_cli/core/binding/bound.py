@@ -9,7 +9,7 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, is
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -36,16 +36,12 @@ class NamedRole:
 
     @property
     def state(self) -> states.RoleState:
-        """The role without its policies."""
         return self.role.state
 
     def is_for(self, cluster: Cluster, full_name: str) -> bool:
         """Whether irsa created it, or took it over, for this ServiceAccount (`namespace/name`)."""
-        tags = self.state.tags
-        return (tags.get(states.CLUSTER_TAG), tags.get(states.SERVICE_ACCOUNT_TAG)) == (
-            cluster.arn,
-            full_name,
-        )
+        marks = {states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: full_name}
+        return marks.items() <= self.state.tags.items()
 
 
 @dataclass(frozen=True)
@@ -108,17 +104,15 @@ class Bound(ServiceAccountRef):
         return self.account is not None and is_made(self.account)
 
     @property
-    def is_bound(self) -> bool:
-        """Whether irsa wrote the role's annotation: by its mark, or because irsa owns both ends."""
+    def is_theirs(self) -> bool:
+        """Whether somebody else has given the ServiceAccount its role: then that is not taken off it.
+
+        irsa gave it by its mark, or because irsa owns both ends.
+        """
         if self.account is None or not self.annotation:
             return False
         own = self.is_made and any(role.arn == self.annotation for role in self.own)
-        return own or wrote(self.account.annotations, states.ROLE_ARN_ANNOTATION)
-
-    @property
-    def is_theirs(self) -> bool:
-        """Whether somebody else has given the ServiceAccount its role: then that is not taken off it."""
-        return bool(self.annotation) and not self.is_bound
+        return not (own or wrote(self.account.annotations, states.ROLE_ARN_ANNOTATION))
 
     @property
     def written(self) -> list[str]:

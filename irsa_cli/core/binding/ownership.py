@@ -1,13 +1,22 @@
-"""The owner of a role that is there, by its tags, and why it is not changed. Pure."""
+"""Whose a role that is there is, by its tags, and why it is not changed. Pure.
+
+Of a role without a tool's mark, names, description, path, Sids and tags let irsa guess the tool behind it. A
+guess never decides who owns a role, but a role that another tool may manage is adopted and deleted only by
+request. Marks that are certain are in `irsa_cli.core.marks.makers`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
+from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, RoleState
+from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
+from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused
@@ -119,3 +128,102 @@ def theirs(pair: Pairing, state: RoleState) -> Refused:
             " --override-existing-serviceaccounts --attach-policy-arn ARN",
         ),
     )
+
+
+_CLUSTER_TOOL = "a tool that manages clusters (kOps, OpenShift)"
+_RANDOM = "[bcdfghjklmnpqrstvwxz2456789]{5}"
+"""https://github.com/kubernetes/apimachinery/blob/master/pkg/util/rand/rand.go"""
+_NAMES = (
+    # UTC to four digits of a second, and a counter: terraform-plugin-sdk, helper/id. `name_prefix` ends so.
+    (
+        r"20\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d[0-6]\d{5}[0-9a-f]{8}$",
+        makers.TERRAFORM,
+    ),
+    (r"^terraform-", makers.TERRAFORM),
+    # NAME.NAMESPACE.sa.CLUSTER: https://github.com/kubernetes/kops/tree/master/pkg/model/iam
+    (r"^[^.]+\.[^.]+\.sa\.[^.]+", makers.KOPS),
+    (r"\.cluster-api-provider-aws\.sigs\.k8s\.io$|-iam-service-role$", makers.CLUSTER_API),
+    (r"^eksctl-.+-(addon|cluster|nodegroup|podidentityrole)-", makers.EKSCTL),
+    # A construct's path ends in 8 hexadecimal digits, and CloudFormation adds its own suffix.
+    (r"[0-9A-F]{8}-([A-Z0-9]{12,13}|[A-Za-z0-9]{12})$", makers.CDK),
+    # STACK-RESOURCE-SUFFIX, in capitals or, since 2023, in any letters:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+    (r"-(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{12,13}$", makers.CLOUDFORMATION),
+    (r"-(?=\w*\d)(?=\w*[a-z])(?=[a-z\d]*[A-Z])[A-Za-z0-9]{12}$", makers.CLOUDFORMATION),
+    # https://www.pulumi.com/docs/iac/concepts/resources/names/#autonaming
+    (r"-(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{7}$", makers.PULUMI),
+    # A claim's composite resource, and what that is composed of.
+    (rf"-{_RANDOM}-({_RANDOM}|[0-9a-f]{{12}})$", makers.CROSSPLANE),
+)
+_SIDS = {"ExplicitSelfRoleAssumption": makers.TERRAFORM}
+"""https://github.com/terraform-aws-modules/terraform-aws-iam: modules for ServiceAccounts, version 5."""
+_WORDS = {**makers.SAID, "kops": makers.KOPS, "cluster api": makers.CLUSTER_API, "capa": makers.CLUSTER_API}
+_TOOL = rf"(?<![a-z])({'|'.join(_WORDS)})(?![a-z])"
+_BY = rf"(?:by|with|via|using|from)\s+(?:the\s+)?(?:aws[ -])?{_TOOL}|{_TOOL}[ -](?:managed|created|made)"
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A tool that may manage a role, and the evidence for it."""
+
+    maker: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"may be managed by {self.maker} ({self.why})"
+
+
+def guess(name: str, role: CurrentRole) -> Guess | None:
+    """The tool that may manage a role of somebody else; None if a mark is certain or evidence is missing."""
+    state = role.state
+    if TRANSACTION_TAG in state.tags or makers.maker_of_role(foreign_tags(state)) != makers.UNKNOWN:
+        return None
+    return next(_guesses(name, role), None)
+
+
+def foreign_tags(state: RoleState) -> dict[str, str]:
+    """The tags that irsa did not write."""
+    return {key: value for key, value in state.tags.items() if not key.startswith("irsa/")}
+
+
+def check(name: str, role: CurrentRole, *, verb: str) -> None:
+    """Raise `Refused` for a role that another tool may manage; `verb` is the requested action."""
+    found = guess(name, role)
+    if found is not None:
+        raise Refused(
+            f"role {name} {found}",
+            reason=f"{found.maker} may overwrite, recreate or delete it later",
+            next_steps=(
+                "find out what manages the role, and change it there",
+                f"or, if nothing else manages it, run this again with --ignore-maker to {verb} it",
+            ),
+        )
+
+
+def _guesses(name: str, role: CurrentRole) -> Iterator[Guess]:
+    state, policies = role.state, sorted({*role.inline, *role.attached})
+    own = [text.rpartition("/")[2] for text in policies if ":aws:policy/" not in text]
+    for what, text in (("its name", name), *((f"its policy {policy}", policy) for policy in own)):
+        yield from (
+            Guess(by, f"{what} follows a naming pattern of {by}")
+            for form, by in _NAMES
+            if re.search(form, text)
+        )
+    for key, value in foreign_tags(state).items():
+        if key.startswith("kubernetes.io/cluster/") and value == "owned":
+            yield Guess(_CLUSTER_TOOL, f"its tag {key}=owned")
+        yield from _named(key, f"its tag {key}", _TOOL)
+        yield from _named(value, f"its tag {key}={value}", r"(?<![a-z])(terraform|opentofu|pulumi)(?![a-z])")
+    yield from _named(state.description, f'its description "{state.description}"', _BY)
+    yield from _named(state.path, f"its path {state.path}", rf"/{_TOOL}/")
+    for item in as_list(state.trust.get("Statement", [])):
+        sid = str(item.get("Sid", "")) if isinstance(item, dict) else ""
+        yield from (Guess(maker, f"its statement {sid}") for text, maker in _SIDS.items() if sid == text)
+        yield from _named(sid, f"its statement {sid}", _TOOL)
+
+
+def _named(text: str, why: str, form: str) -> Iterator[Guess]:
+    """A tool that a text names, in a form that says that it is the maker."""
+    found = re.search(form, re.sub("(?<=[a-z])(?=[A-Z])", " ", text).lower())
+    if found is not None:
+        yield Guess(_WORDS[next(filter(None, found.groups()))], why)

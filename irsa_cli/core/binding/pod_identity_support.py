@@ -11,9 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.core.objects.injection import AGENT
-from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.objects.kinds import AGENT, Container, Pod, variable
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, Unreadable
 

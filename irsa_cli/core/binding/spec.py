@@ -119,7 +119,6 @@ class ServiceAccountRef(names.Namespaced):
 
     @property
     def association_target(self) -> tuple[str, str, str]:
-        """The target of a change of its association."""
         return (self.cluster.name, self.namespace, self.name)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -52,20 +52,12 @@ class Update:
     """The policy that limits the role's permissions by EKS Pod Identity; {} removes it."""
 
     @property
-    def concerns_chain(self) -> bool:
-        """Whether anything about the role's target role may change."""
-        said = (self.target_role, self.external_id, self.target_tag_session, self.aws_config_map)
-        return self.update_target_trust or any(item is not None for item in said)
-
-    @property
     def concerns_role(self) -> bool:
-        """Whether anything of the role may change."""
         own = replace(self, labels={}, annotations={}, session_policy=None)
         return replace(own, sts_regional_endpoints=None, token_expiration=None) != Update()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all is named."""
         return self == Update()
 
     @property
@@ -112,7 +104,6 @@ class Pairing(ServiceAccountRef):
 
     @property
     def audience(self) -> str:
-        """The audience of the pods' tokens."""
         return Injection.read(self.account.annotations).audience
 
     def identity(self, audience: str) -> WebIdentity:

@@ -11,7 +11,7 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode
 
 from irsa_cli.core.config.model import OtherCluster
-from irsa_cli.core.config.nodes import text_of
+from irsa_cli.core.config.nodes import compose, text_of
 from irsa_cli.core.config.policies import note_problems, read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.plan import states
@@ -285,3 +285,29 @@ class PolicyReader:
             else:
                 found[key] = self._reader.texts(value)
         return found
+
+
+_ACCOUNTS = ("irsa/v1", "Accounts")
+
+
+def accounts(text: str, source: str) -> tuple[str, ...]:
+    """The roles to assume in the accounts of a file of `irsa audit --accounts`.
+
+    Raises `InvalidInput` with all problems.
+    """
+    reader = Reader(source)
+    found: dict[str, str] = {}
+    for node in compose(text, source):
+        fields = reader.fields(node, ("apiVersion", "kind", "accounts"), "Accounts", {})
+        kind = tuple(reader.text(fields[key]) for key in ("apiVersion", "kind") if key in fields)
+        if kind != _ACCOUNTS:
+            reader.problem(node, f"expected {' '.join(_ACCOUNTS)}")
+        for item in reader.items(fields["accounts"], "accounts") if "accounts" in fields else ():
+            account, role = access(reader, reader.fields(item, ("account", "assumeRole"), "accounts", {}))
+            if not role or account in found:
+                reader.problem(item, f"account {account} is there twice" if role else "expected assumeRole")
+            found[account] = role
+    reader.finish()
+    if not found:
+        raise InvalidInput(f"{source} names no account")
+    return tuple(found.values())

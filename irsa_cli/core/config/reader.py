@@ -92,7 +92,6 @@ class Reader:
             raise InvalidInput(f"{self.source} has {len(self.problems)} problems", details=self.problems)
 
     def line(self, node: Node) -> str:
-        """File and line of a node."""
         return nodes.where(node.start_mark, self.source).rpartition(":")[0]
 
     def checked(self, node: Node, rule: Callable[[S], T], value: S | None) -> T | None:
@@ -131,7 +130,6 @@ class Reader:
         }
 
     def boolean(self, node: Node) -> bool | None:
-        """True or false."""
         if self.like_eksctl and node.tag == nodes.NULL:
             return False
         if not self._is_scalar(node, "true or false"):
@@ -160,7 +158,6 @@ class Reader:
         return self.checked(node, rule, int(seconds))
 
     def items(self, node: Node, what: str) -> list[Node]:
-        """The elements of a list."""
         if isinstance(node, SequenceNode) and node.tag == nodes.SEQUENCE:
             return list(node.value)
         self._unexpected(node, f"a list of {what}")

@@ -95,7 +95,20 @@ def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | N
     if found is None:
         return None, []
     found = replace(found, **_pod_identity(reader, fields, defaults.read))
-    _contradictions(reader, node, fields, found, defaults)
+    if "attachRoleARN" in fields:
+        for name in OF_A_NEW_ROLE:
+            given = name in fields and not is_off(fields[name])
+            if given and not (name == "targetRole" and found.pod_identity):
+                reader.problem(
+                    fields[name], f"attachRoleARN uses an existing role: {name} contradicts it ({found})"
+                )
+
+    elif not defaults.ours and all(is_off(fields[name]) for name in OF_POLICIES if name in fields):
+        reader.problem(
+            node,
+            f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
+            " (not in irsa/v1 Bindings)",
+        )
     found = _role(reader, fields, replace(found, where=reader.line(node)), defaults)
     creates = found.web_identity or found.create_service_account
     if (found.role_only or not creates) and (found.labels or found.annotations):
@@ -150,23 +163,6 @@ def _pod_identity(reader: Reader, fields: Fields, read: ReadFile) -> dict[str, A
             if found["session_policy"] and not found.get("disable_session_tags"):
                 reader.problem(own["sessionPolicy"], NEEDS_NO_TAGS)
     return found
-
-
-def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding, defaults: Defaults) -> None:
-    if "attachRoleARN" in fields:
-        for name in OF_A_NEW_ROLE:
-            given = name in fields and not is_off(fields[name])
-            if given and not (name == "targetRole" and found.pod_identity):
-                reader.problem(
-                    fields[name], f"attachRoleARN uses an existing role: {name} contradicts it ({found})"
-                )
-
-    elif not defaults.ours and all(is_off(fields[name]) for name in OF_POLICIES if name in fields):
-        reader.problem(
-            entry,
-            f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
-            " (not in irsa/v1 Bindings)",
-        )
 
 
 def _role(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:

@@ -16,19 +16,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
 from irsa_cli.core.doctor.finding import Judgement, comment, problem, unknown
 from irsa_cli.core.doctor.reported import Maker
-from irsa_cli.core.doctor.subjects import (
-    ROLE_ENV,
-    SKIP_CONTAINERS,
-    SKIP_LABEL,
-    audience_of,
-    home_identity,
-    listed,
-    pod_names,
-    where,
-)
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.aws import Role
@@ -122,23 +113,25 @@ def by_template(
     facts: Facts, found: Sequence[tuple[Pod, Container]], text: str, /, **evidence: str
 ) -> Judgement:
     """A problem of containers that a change of the first one's template solves."""
-    return problem(text, fix=edit(facts, found[0][0]), containers=where(found), **evidence)
+    return problem(text, fix=edit(facts, found[0][0]), containers=subjects.where(found), **evidence)
 
 
 def by_restart(facts: Facts, pods: Sequence[Pod], text: str, /, **evidence: str) -> Judgement:
     """A problem of pods that new ones do not have."""
-    return problem(text, fix=restart(facts, pods), pods=pod_names(pods), **evidence)
+    return problem(text, fix=restart(facts, pods), pods=subjects.pod_names(pods), **evidence)
 
 
 def by_mark(facts: Facts, pods: Sequence[Pod], *, on_purpose: bool) -> Judgement:
     """Judge pods that opt out of the webhook: on purpose if other pods don't."""
     if on_purpose:  # They are there to look at something, as a rule.
-        return unknown("pods that run next to the application's opt out on purpose", pods=pod_names(pods))
+        return unknown(
+            "pods that run next to the application's opt out on purpose", pods=subjects.pod_names(pods)
+        )
     pod = pods[0]
-    key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
+    key = subjects.SKIP_LABEL if subjects.SKIP_LABEL in pod.labels else subjects.SKIP_CONTAINERS
     mark = f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}"
     text = "their label or annotation opts out"
-    return problem(text, fix=edit(facts, pod), pods=pod_names(pods), found=mark)
+    return problem(text, fix=edit(facts, pod), pods=subjects.pod_names(pods), found=mark)
 
 
 def by_annotation(facts: Facts, role: str, text: str, /, **evidence: str) -> Judgement:
@@ -260,7 +253,7 @@ def annotate_and_restart(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATIO
 
 
 def asks_for(pod: Pod, role: str) -> bool:
-    return any(item.env.get(ROLE_ENV) == role for item in pod.containers)
+    return any(item.env.get(subjects.ROLE_ENV) == role for item in pod.containers)
 
 
 def of_account(facts: Facts, command: str, subject: Subject, more: str = "") -> str:
@@ -276,7 +269,7 @@ def admit(facts: Facts, subject: Subject, role: str) -> str:
 
 def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
     """The command that binds the ServiceAccount to a role that is there; it makes what is missing."""
-    audience = audience_of(facts, subject)
+    audience = subjects.audience_of(facts, subject)
     extra = "" if audience == DEFAULT_AUDIENCE else f" --audience {shlex.quote(audience)}"
     line = of_account(facts, "create-sa", subject, f"--attach-role-arn {shlex.quote(role)}{more}{extra}")
     return proposed(of_role(facts, subject, role, audience=audience), role, line)
@@ -323,7 +316,7 @@ _COMPARING = ("stringequals", "stringlike")
 
 def naming(facts: Facts) -> tuple[RoleSummary, ...]:
     """The roles whose trust policy allows the ServiceAccount and names exactly this subject."""
-    identity, candidates = home_identity(facts, facts.named), known(facts.named.candidates)
+    identity, candidates = subjects.home_identity(facts, facts.named), known(facts.named.candidates)
     return tuple(item for item in candidates if names_exactly(item.trust, identity, facts.now))
 
 
@@ -353,13 +346,13 @@ def evidence(facts: Facts) -> dict[str, str]:
         policies = item.role.policies if isinstance(item.role, Role) else None
         text = item.arn
         if isinstance(policies, Mapping):
-            names = listed(name.rsplit("/", 1)[-1] for name in sorted(policies))
+            names = subjects.listed(name.rsplit("/", 1)[-1] for name in sorted(policies))
             text += f" (policies: {names or 'none'})"
         roles.append(text)
     none = "not known" if isinstance(candidates, Unreadable) else "none"
     others = [item.arn for item in known(candidates) if item not in named]
-    found = {"roles_that_trust_it": listed(roles) or none}
-    return found | ({"roles_that_trust_it_by_a_pattern": listed(others)} if others else {})
+    found = {"roles_that_trust_it": subjects.listed(roles) or none}
+    return found | ({"roles_that_trust_it_by_a_pattern": subjects.listed(others)} if others else {})
 
 
 def choose(facts: Facts, otherwise: str) -> str:

@@ -65,11 +65,6 @@ class NodeMetadata:
     hop_limit: int
     enabled: bool = True
 
-    @property
-    def answers_pods(self) -> bool:
-        """Whether pods with a network of their own, one hop away, get an answer."""
-        return self.enabled and self.hop_limit > 1
-
 
 @dataclass(frozen=True)
 class RoleSummary:

@@ -138,7 +138,6 @@ def problem(text: str, *, fix: str, **evidence: str) -> Judgement:
 
 
 def unknown(why: str, **evidence: str) -> Judgement:
-    """Unknown from what irsa could read."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence))
 
 

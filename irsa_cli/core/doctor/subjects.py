@@ -13,11 +13,9 @@ from itertools import pairwise
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.kinds import Container, Injection, Pod, variable
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
-from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.objects.webhooks import Requirement, Webhook, selects
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CONFIG_MAP_ANNOTATION, ProviderState
@@ -284,7 +282,6 @@ def bare(facts: Facts, identifier: str) -> list[Pod]:
 
 
 def selector_text(requirements: tuple[Requirement, ...]) -> str:
-    """A selector for people."""
     return listed(f"{item.key} {item.operator} {','.join(item.values)}".rstrip() for item in requirements)
 
 

@@ -18,8 +18,7 @@ from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV, has_pod_identity,
 from irsa_cli.core.inventory import list_document
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.kinds import Container, Injection, Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
@@ -86,7 +85,18 @@ def identity_of(
         return PodIdentity(pod, Identity.POD_IDENTITY, "it gets its credentials from EKS Pod Identity")
     if opted_out(pod):
         return PodIdentity(pod, Identity.OPTED_OUT, "an annotation tells the webhook to skip it")
-    return _bare(pod, account, given)
+    named, since = "annotation", account.annotated
+    if annotation_of(account) is None and isinstance(given, Association):
+        named, since = "association", given.created
+    restart: bool | None = True
+    if since is None or pod.created is None:
+        reason = f"it has no role, and the time of the {named} is not known"
+    elif pod.created <= since:  # Times have whole seconds: the order of two equal ones is not known.
+        reason = f"it was started before the {named}"
+    else:
+        reason = f"it was started after the {named} but has no role: run irsa doctor to find the cause"
+        restart = None
+    return PodIdentity(pod, Identity.NONE, reason, restart)
 
 
 def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> str:
@@ -105,21 +115,6 @@ def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> s
     if volume.audience != wanted:
         return f"the token of {named} is for {volume.audience}, not for {wanted}"
     return ""
-
-
-def _bare(pod: Pod, account: ServiceAccount, given: Association | Unreadable | None) -> PodIdentity:
-    named, since = "annotation", account.annotated
-    if annotation_of(account) is None and isinstance(given, Association):
-        named, since = "association", given.created
-    restart: bool | None = True
-    if since is None or pod.created is None:
-        reason = f"it has no role, and the time of the {named} is not known"
-    elif pod.created <= since:  # Times have whole seconds: the order of two equal ones is not known.
-        reason = f"it was started before the {named}"
-    else:
-        reason = f"it was started after the {named} but has no role: run irsa doctor to find the cause"
-        restart = None
-    return PodIdentity(pod, Identity.NONE, reason, restart)
 
 
 def restart_commands(reach: Reach, pods: Iterable[PodIdentity], makers: Makers) -> tuple[str, ...]:
@@ -216,6 +211,8 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         account, injection, provider = self.account, self.injection, self.provider
+        role, state = list_document.role_json(self.binding), self.state
+        policies = None if isinstance(self.policies, Unreadable) else self.policies
         return {
             **list_document.binding_json(self.binding),
             "serviceAccount": {
@@ -227,7 +224,17 @@ class Description:
             },
             "audience": injection.audience,
             "tokenSeconds": injection.token_seconds,
-            "role": self._role_json(),
+            "role": {
+                **role,
+                "lastUsedRegion": self.used_in or None,
+                "description": state.description if state else None,
+                "maxSessionDuration": state.max_session_duration if state else None,
+                "trustPolicy": state.trust if state else None,
+                "policies": None
+                if state is None or policies is None
+                else [policy.to_json() for policy in policies],
+                "permissionsBoundary": self.boundary.to_json() if self.boundary else None,
+            },
             "provider": {"url": provider.url, "audiences": list(provider.audiences)}
             if isinstance(provider, ProviderState)
             else None,
@@ -235,21 +242,6 @@ class Description:
             "restart": list(self.restart),
             "kubernetes": self.kubernetes.to_json(),
             **({} if self.target is None else {"target": self.target.to_json()}),
-        }
-
-    def _role_json(self) -> dict[str, Any]:
-        role, state = list_document.role_json(self.binding), self.state
-        policies = None if isinstance(self.policies, Unreadable) else self.policies
-        return {
-            **role,
-            "lastUsedRegion": self.used_in or None,
-            "description": state.description if state else None,
-            "maxSessionDuration": state.max_session_duration if state else None,
-            "trustPolicy": state.trust if state else None,
-            "policies": None
-            if state is None or policies is None
-            else [policy.to_json() for policy in policies],
-            "permissionsBoundary": self.boundary.to_json() if self.boundary else None,
         }
 
 

@@ -101,16 +101,13 @@ class Template:
         if self.type_of(name) in _PROVIDERS and attribute == "Arn":
             return self._ref(name)
         if self.type_of(name) == CFN_JSON and attribute == "Value":
-            return self._json_of(name)
+            if name not in self._documents:
+                self._documents[name] = None  # In case it refers to itself.
+                properties = self.resources[name].get("Properties")
+                text = self.resolved(properties.get("Value")) if isinstance(properties, dict) else None
+                self._documents[name] = as_json(text)
+            return self._documents[name]
         return self.gaps.gap(f"{name}.{attribute}")
-
-    def _json_of(self, name: str) -> Any:
-        if name not in self._documents:
-            self._documents[name] = None  # In case it refers to itself.
-            properties = self.resources[name].get("Properties")
-            text = self.resolved(properties.get("Value")) if isinstance(properties, dict) else None
-            self._documents[name] = as_json(text)
-        return self._documents[name]
 
     def _sub(self, argument: Any) -> str | None:
         text, given = argument, {}
@@ -224,17 +221,14 @@ def of_roles(placed: Placed) -> Iterator[LintedTrust]:
             document = role[_DOCUMENT]
             known = as_json(unquote(document)) if isinstance(document, str) else document
             names = tuple(str(role[name]) for name in ("Arn", "RoleName") if role.get(name))
-            yield LintedTrust(found, known, power=_power_of_role(role), known_as=names)
-
-
-def _power_of_role(role: Mapping[str, Any]) -> str:
-    attached = [str(item.get("PolicyArn")) for item in dicts(role.get("AttachedManagedPolicies"))]
-    inline = {
-        str(item.get("PolicyName")): item.get("PolicyDocument") for item in dicts(role.get("RolePolicyList"))
-    }
-    boundary = role.get("PermissionsBoundary")
-    limit = str(boundary.get("PermissionsBoundaryArn", "")) if isinstance(boundary, dict) else ""
-    return power(attached, inline, limit)
+            attached = [str(item.get("PolicyArn")) for item in dicts(role.get("AttachedManagedPolicies"))]
+            inline = {
+                str(item.get("PolicyName")): item.get("PolicyDocument")
+                for item in dicts(role.get("RolePolicyList"))
+            }
+            boundary = role.get("PermissionsBoundary")
+            limit = str(boundary.get("PermissionsBoundaryArn", "")) if isinstance(boundary, dict) else ""
+            yield LintedTrust(found, known, power=power(attached, inline, limit), known_as=names)
 
 
 def listed(value: Any) -> list[Any]:
@@ -243,7 +237,6 @@ def listed(value: Any) -> list[Any]:
 
 
 def dicts(value: Any) -> list[dict[str, Any]]:
-    """The mappings of a list."""
     return [item for item in listed(value) if isinstance(item, dict)]
 
 

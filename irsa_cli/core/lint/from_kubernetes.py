@@ -45,7 +45,21 @@ def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | Linted
     ]
     for path, item in zip(places, config.bindings, strict=True):
         entry = placed.at(*path, subject=f"ServiceAccount {item}")
-        trust = _trust(entry, config, item)
+        gaps = Gaps()
+        others = [host_path(each.issuer) if each.issuer else gaps.gap(each.name) for each in item.clusters]
+        own = gaps.gap("issuer")
+        providers = [PROVIDER_HEAD + issuer for issuer in (own, *others)]
+        providers = providers if item.web_identity else []
+        subjects = (names.subject(item.namespace, item.subject_pattern or item.name), *item.subjects)
+        document = trust_policy.policy_of(providers, item.audience, subjects, item.conditions)
+        if item.pod_identity:
+            document["Statement"].append(_statement(gaps, config, item))
+        named = zip(providers, (config.cluster, *(each.name for each in item.clusters)), strict=False)
+        clusters = {provider: KnownCluster(name) for provider, name in named}
+        much = power(item.policies, item.inline, item.permissions_boundary)
+        where = _Entry(entry, item)
+        known_as = (_created(item),) if item.pod_identity else ()
+        trust = LintedTrust(entry, document, gaps, much, str(item), clusters, where.refined, known_as)
         if not item.attach_role_arn:
             yield trust
         if item.pod_identity:
@@ -58,24 +72,6 @@ def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | Linted
 def _created(item: Binding) -> str:
     """A name for the role that irsa creates for an entry, as its ARN is not known yet."""
     return f"the role of {item}"
-
-
-def _trust(entry: Placed, config: Config, item: Binding) -> LintedTrust:
-    gaps = Gaps()
-    others = [host_path(each.issuer) if each.issuer else gaps.gap(each.name) for each in item.clusters]
-    own = gaps.gap("issuer")
-    providers = [PROVIDER_HEAD + issuer for issuer in (own, *others)]
-    providers = providers if item.web_identity else []
-    subjects = (names.subject(item.namespace, item.subject_pattern or item.name), *item.subjects)
-    document = trust_policy.policy_of(providers, item.audience, subjects, item.conditions)
-    if item.pod_identity:
-        document["Statement"].append(_statement(gaps, config, item))
-    named = zip(providers, (config.cluster, *(each.name for each in item.clusters)), strict=False)
-    clusters = {provider: KnownCluster(name) for provider, name in named}
-    much = power(item.policies, item.inline, item.permissions_boundary)
-    where = _Entry(entry, item)
-    known_as = (_created(item),) if item.pod_identity else ()
-    return LintedTrust(entry, document, gaps, much, str(item), clusters, where.refined, known_as)
 
 
 def _statement(gaps: Gaps, config: Config, item: Binding) -> dict[str, Any]:

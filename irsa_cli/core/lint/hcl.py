@@ -37,7 +37,6 @@ class Source:
     first: int = 0
 
     def mark(self, tree: Tree) -> Mark:
-        """The start of a part."""
         return Mark(self.name, 0, self.first + tree.meta.line - 1, tree.meta.column - 1, None, 0)
 
     def written(self, tree: Tree) -> str:

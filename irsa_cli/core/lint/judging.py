@@ -56,7 +56,14 @@ def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudge
     elif isinstance(found, LintedAccount):
         yield from _of_account(found)
     elif isinstance(found, LintedObject):
-        yield from _of_object(found)
+        # Annotations that the webhook ignores, on pods and templates.
+        for template in _TEMPLATES if found.kind in ("Pod", *KINDS.values()) else ():
+            path = (*template, "metadata", "annotations")
+            value = part_of(found.value, path)
+            if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
+                reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
+                place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
+                yield risk(RULES["annotation-misplaced"], str(found), reason, place=place)
     elif isinstance(found, LintedTrust):
         yield from _of_trust(found, with_fixes=with_fixes)
 
@@ -284,14 +291,3 @@ def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
 
 
 _TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template"))
-
-
-def _of_object(found: LintedObject) -> Iterator[Risk]:
-    """Annotations that the webhook ignores, on pods and templates."""
-    for template in _TEMPLATES if found.kind in ("Pod", *KINDS.values()) else ():
-        path = (*template, "metadata", "annotations")
-        value = part_of(found.value, path)
-        if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
-            reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
-            place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
-            yield risk(RULES["annotation-misplaced"], str(found), reason, place=place)

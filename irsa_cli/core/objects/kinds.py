@@ -1,14 +1,114 @@
-"""Pods, as far as irsa reads them, and the kinds that create them."""
+"""Pods with their environment variables, as far as irsa reads them, and the kinds that create them.
+
+Of the variables all names are known, and the values that a module declares by `variable`: others may be
+secrets, and reading one is an error. `None` is a value from elsewhere.
+
+`Injection` has the settings that the EKS pod identity webhook gives to pods: role, audience, lifetime,
+environment: https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthrough
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.plan import states
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.limits import moment
+
+HIDDEN = "(not shown)"
+"""Stands for the value of a variable that irsa doesn't look at."""
+ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+"""The ARN of a role: it is kept whatever the variable's name is."""
+
+
+class Variable(str):
+    """The name of a variable whose value is read; see `variable`."""
+
+    __slots__ = ()
+
+
+_DECLARED: set[str] = set()
+
+
+def variable(name: str) -> Variable:
+    """Declare that this variable's value is read: readings keep it. It must hold no secret."""
+    _DECLARED.add(name)
+    return Variable(name)
+
+
+class UndeclaredVariable(LookupError):
+    """A module asks for the value of a variable and had not declared it when the container was read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the value of {name} is not kept: declare it by variable({name!r}) at the top of the module"
+        )
+
+
+class Environment:
+    """The variables of a container, in their order."""
+
+    __slots__ = ("_kept", "_names")
+
+    def __init__(self, variables: Mapping[str, str | None] | None = None) -> None:
+        """Keep of these what may be kept."""
+        given = variables or {}
+        self._names = tuple(given)
+        self._kept: dict[str, str | None] = {}
+        for name, value in given.items():
+            is_role = ROLE.fullmatch(value or "") is not None
+            if name in _DECLARED or not value or is_role:
+                # A URL may have a password before its host.
+                self._kept[name] = HIDDEN if "@" in (value or "") and not is_role else value
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __getitem__(self, name: Variable) -> str | None:
+        if name not in self:
+            _require_declared(name)
+            raise KeyError(name)
+        return self.get(name)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Environment):
+            return NotImplemented
+        return (self._names, self._kept) == (other._names, other._kept)
+
+    def __hash__(self) -> int:
+        return hash(self._names)
+
+    def __repr__(self) -> str:
+        return f"Environment({ {name: self._kept.get(name, HIDDEN) for name in self} })"
+
+    def get(self, name: Variable, default: str | None = None) -> str | None:
+        """The value of a declared variable, `default` where the container has no such variable."""
+        _require_declared(name)
+        if name not in self:
+            return default
+        if name not in self._kept:  # It was declared after the container was read.
+            raise UndeclaredVariable(name)
+        return self._kept[name]
+
+    def is_set(self, name: str) -> bool:
+        """Whether there is such a variable that is not empty, as far as can be seen; of any name."""
+        return name in self and self._kept.get(name, HIDDEN) != ""
+
+    def naming(self, role: str) -> tuple[str, ...]:
+        """The variables, of any name, whose value is this ARN of a role."""
+        return tuple(name for name in self if self._kept.get(name) == role)
+
+
+def _require_declared(name: str) -> None:
+    if name not in _DECLARED:
+        raise UndeclaredVariable(name)
 
 
 @dataclass(frozen=True)
@@ -181,3 +281,57 @@ def _volume(body: Json) -> Volume:
             path = token.get("path", "token")
             return Volume(body["name"], token.get("audience", ""), path, config_maps, named)
     return Volume(body["name"], config_maps=config_maps, secrets=named)
+
+
+DEFAULT_SECONDS = 86400
+"""How long a pod's token lives when nothing else is said; EKS gives no longer one."""
+MINIMUM_SECONDS = 600
+"""Kubernetes gives no shorter one; the webhook raises a smaller one to it."""
+
+# The webhook is written in Go: what its ParseBool takes for false, and its ParseInt at all.
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_INT64 = 2**63
+
+
+AGENT = "eks-pod-identity-agent"
+"""The add-on, and the name label of its pods."""
+
+
+@dataclass(frozen=True)
+class Injection:
+    """The settings in a ServiceAccount's annotations; `role_arn` is empty without a role.
+
+    `annotated`: the role's annotation exists. `token_seconds` is the requested lifetime. `regional_sts`:
+    SDKs use the STS endpoint of their region, the default on EKS.
+    """
+
+    role_arn: str = ""
+    audience: str = DEFAULT_AUDIENCE
+    token_seconds: int = DEFAULT_SECONDS
+    regional_sts: bool = True
+    annotated: bool = field(default=False, compare=False)
+    by_irsa: bool = field(default=False, compare=False)
+    """Whether irsa wrote the role's annotation, as it is."""
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """irsa's annotations about the target role."""
+
+    @classmethod
+    def read(cls, annotations: Mapping[str, str]) -> Injection:
+        """Read a ServiceAccount's annotations; ignores what the webhook ignores."""
+        return cls(
+            role_arn=annotations.get(states.ROLE_ARN_ANNOTATION, ""),
+            audience=annotations.get(states.AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE),
+            token_seconds=_seconds(annotations.get(states.TOKEN_EXPIRATION_ANNOTATION, "")),
+            # Whatever is neither true nor false leaves it at EKS's default, which is true.
+            regional_sts=annotations.get(states.STS_REGIONAL_ANNOTATION, "") not in _FALSE,
+            annotated=states.ROLE_ARN_ANNOTATION in annotations,
+            by_irsa=annotations.get(states.ROLE_ARN_ANNOTATION, "") == annotations.get(states.ROLE_MARK),
+            notes={key: annotations[key] for key in states.CHAIN_ANNOTATIONS if key in annotations},
+        )
+
+
+def _seconds(text: str) -> int:
+    if not _INTEGER.fullmatch(text) or not -_INT64 <= int(text) < _INT64:
+        return DEFAULT_SECONDS
+    return max(int(text), MINIMUM_SECONDS)

@@ -10,26 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from irsa_cli.core.plan.states import (
-    DELETING,
-    DONE,
-    ROLE_ARN_ANNOTATION,
-    ROLE_MARK,
-    AssociationState,
-    CommitState,
-    ConfigMapState,
-    OwnerState,
-    RoleState,
-    ServiceAccountState,
-    State,
-    TagsState,
-    Transition,
-    state_of,
-)
+from irsa_cli.core.plan import states
 
 Target = tuple[str, ...]
-Roles = Callable[[Transition], frozenset[str]]
-Described = Callable[[Transition], str]
+Roles = Callable[[states.Transition], frozenset[str]]
+Described = Callable[[states.Transition], str]
 
 
 class Service(Enum):
@@ -76,7 +61,7 @@ class Traits:
 
     value: str
     """The value of the kind."""
-    state: type[State]
+    state: type[states.State]
     """The type of the change's `before` and `after`."""
     target: Target
     """The meaning of the names in the change's target; for a part, the first is its whole."""
@@ -118,90 +103,91 @@ def last_part(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-def no_role(_change: Transition) -> frozenset[str]:
+def no_role(_change: states.Transition) -> frozenset[str]:
     """For what belongs to no role."""
     return frozenset()
 
 
-def its_role(change: Transition) -> frozenset[str]:
+def its_role(change: states.Transition) -> frozenset[str]:
     """For a role, and for its parts."""
     return frozenset((change.target[0],))
 
 
-def recorded_role(change: Transition) -> frozenset[str]:
+def recorded_role(change: states.Transition) -> frozenset[str]:
     """For a ConfigMap: the role that its pods begin with."""
-    states = (state for state in (change.before, change.after) if isinstance(state, ConfigMapState))
-    return frozenset(state.role for state in states if state.role)
+    found = (state for state in (change.before, change.after) if isinstance(state, states.ConfigMapState))
+    return frozenset(state.role for state in found if state.role)
 
 
-def annotated_roles(change: Transition) -> frozenset[str]:
+def annotated_roles(change: states.Transition) -> frozenset[str]:
     """For a ServiceAccount: those that it loses and gets."""
-    accounts = (state for state in (change.before, change.after) if isinstance(state, ServiceAccountState))
-    arns = (state.annotations.get(ROLE_ARN_ANNOTATION) for state in accounts)
+    accounts = (
+        state for state in (change.before, change.after) if isinstance(state, states.ServiceAccountState)
+    )
+    arns = (state.annotations.get(states.ROLE_ARN_ANNOTATION) for state in accounts)
     return frozenset(map(last_part, filter(None, arns)))
 
 
-def associated_roles(change: Transition) -> frozenset[str]:
+def associated_roles(change: states.Transition) -> frozenset[str]:
     """For an association: the roles that it gives before and after."""
-    states = (state for state in (change.before, change.after) if isinstance(state, AssociationState))
-    return frozenset(last_part(state.role_arn) for state in states)
+    found = (state for state in (change.before, change.after) if isinstance(state, states.AssociationState))
+    return frozenset(last_part(state.role_arn) for state in found)
 
 
 _PROVIDERS = "oidc-provider/"
 
 
-def by_name(change: Transition) -> str:
-    """By its own name, or names."""
+def by_name(change: states.Transition) -> str:
     return "/".join(change.target)
 
 
-def by_path(change: Transition) -> str:
+def by_path(change: states.Transition) -> str:
     """A role, by its path and name."""
-    state = state_of(change)
-    return f"{state.path if isinstance(state, RoleState) else ''}{change.target[0]}"
+    state = states.state_of(change)
+    return f"{state.path if isinstance(state, states.RoleState) else ''}{change.target[0]}"
 
 
-def by_issuer(change: Transition) -> str:
+def by_issuer(change: states.Transition) -> str:
     """A provider, by its issuer."""
     return change.target[0].partition(_PROVIDERS)[2]
 
 
-def as_association(change: Transition) -> str:
+def as_association(change: states.Transition) -> str:
     """An association, by its ServiceAccount and the roles that it gives."""
-    state = state_of(change)
-    arns = (state.role_arn, state.target_role_arn) if isinstance(state, AssociationState) else ()
+    state = states.state_of(change)
+    arns = (state.role_arn, state.target_role_arn) if isinstance(state, states.AssociationState) else ()
     roles = ", target role ".join(last_part(arn) for arn in arns if arn)
     return f"{change.target[1]}/{change.target[2]} uses {roles}"
 
 
-def as_takeover(change: Transition) -> str:
+def as_takeover(change: states.Transition) -> str:
     """An object that gets this run's mark, and whose mark it had."""
-    owner = change.before.transaction if isinstance(change.before, OwnerState) else ""
+    owner = change.before.transaction if isinstance(change.before, states.OwnerState) else ""
     return f"{change.target[0].rpartition(_PROVIDERS)[2]} claimed from {owner or 'this run'}"
 
 
-def as_stage_of_life(change: Transition) -> str:
+def as_stage_of_life(change: states.Transition) -> str:
     """A role, and what it is marked as."""
-    state = state_of(change)
-    value = state.value if isinstance(state, CommitState) else ""
-    words = {DONE: "complete", DELETING: "being deleted"}
+    state = states.state_of(change)
+    value = state.value if isinstance(state, states.CommitState) else ""
+    words = {states.DONE: "complete", states.DELETING: "being deleted"}
     return f"{change.target[0]} {words.get(value, 'incomplete')}"
 
 
-def with_tags(change: Transition) -> str:
+def with_tags(change: states.Transition) -> str:
     """A role, and which of its tags change."""
-    state = state_of(change)
-    return f"{change.target[0]}: {', '.join(state.values) if isinstance(state, TagsState) else ''}"
+    state = states.state_of(change)
+    return f"{change.target[0]}: {', '.join(state.values) if isinstance(state, states.TagsState) else ''}"
 
 
-def as_account(change: Transition) -> str:
+def as_account(change: states.Transition) -> str:
     """A ServiceAccount, and what its annotations say after the change."""
     name = "/".join(change.target)
-    if change.before is None or not isinstance(change.after, ServiceAccountState):
+    if change.before is None or not isinstance(change.after, states.ServiceAccountState):
         return name
-    role = change.after.annotations.get(ROLE_ARN_ANNOTATION)
-    if ROLE_ARN_ANNOTATION in change.after.annotations and not role:
+    role = change.after.annotations.get(states.ROLE_ARN_ANNOTATION)
+    if states.ROLE_ARN_ANNOTATION in change.after.annotations and not role:
         return f"{name} without its role"
-    if not role and change.after.annotations.get(ROLE_MARK):
+    if not role and change.after.annotations.get(states.ROLE_MARK):
         return f"{name} marked as managed by irsa"
     return f"{name} annotated" if role else f"{name} changed"

@@ -6,21 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.current import CurrentRole, account_changes
-from irsa_cli.core.binding.ownership import (
-    Belongs,
-    belonging,
-    check_account,
-    check_over,
-    check_there,
-    check_unshared,
-    theirs,
-)
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.makers import TABLE, writes_again
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
@@ -56,10 +46,9 @@ class Adoption:
     others: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
-    guess: likely_makers.Guess | None = None
+    guess: ownership.Guess | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The part of a result that is about the adoption."""
         return {
             "roleMadeBy": self.maker,
             "roleMayBeManagedBy": self.guess.maker if self.guess else None,
@@ -76,28 +65,28 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     Raises `Refused` for a missing role, one that does not trust the ServiceAccount, one of another
     ServiceAccount, one with `sharers`, and (unless `ignore_maker`) one of another tool.
     """
-    check_account(pair)
-    state = check_there(pair)
+    ownership.check_account(pair)
+    state = ownership.check_there(pair)
     assert pair.role is not None
-    maker = makers.maker_of_role(likely_makers.foreign_tags(state))
+    maker = makers.maker_of_role(ownership.foreign_tags(state))
     account = pair.account
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     others = also_admitted(state.trust, pair.identity(pair.audience))
     if pair.association is not None:
         others = tuple(who for who in others if not who.startswith(f"Service {assuming.SERVICE} "))
-    who = belonging(state, pair)
-    if who is Belongs.OURS:
-        check_over(pair, state)
+    who = ownership.belonging(state, pair)
+    if who is ownership.Belongs.OURS:
+        ownership.check_over(pair, state)
     tagging, given = _tagging(pair, state), associating.adoption(pair)
-    if who is Belongs.OURS and not tagging:
+    if who is ownership.Belongs.OURS and not tagging:
         return Adoption(Plan.of(given, _marking(pair)), maker, account_maker, others)
-    if who is Belongs.OTHERS:
-        raise theirs(pair, state)
-    check_unshared(pair, sharers)
+    if who is ownership.Belongs.OTHERS:
+        raise ownership.theirs(pair, state)
+    ownership.check_unshared(pair, sharers)
     admission = _check_admitted(pair, state)
     if not ignore_maker:
-        likely_makers.check(pair.role_name, pair.role, verb="adopt")
-    guess = likely_makers.guess(pair.role_name, pair.role)
+        ownership.check(pair.role_name, pair.role, verb="adopt")
+    guess = ownership.guess(pair.role_name, pair.role)
     return Adoption(
         Plan.of(given, tagging, _marking(pair)),
         maker,
@@ -144,7 +133,17 @@ def _marking(pair: Pairing) -> list[Change]:
 def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     """Notes about unknown conditions; raises `Refused` if the role does not trust the ServiceAccount."""
     if pair.association is not None:
-        return _check_service(pair, state, pair.association)
+        tagged = not pair.association.without_tags
+        answers = assuming.said_to_service(state.trust, pair.cluster, pair, tagged=tagged)
+        if refused := tuple(lacking(answers, Answer.NO)):
+            raise Refused(
+                f"the trust policy of {pair.role_arn} does not allow EKS Pod Identity for {pair.full_name}",
+                reason="irsa adopts only roles that pods can get",
+                details=tuple(f"{item.action}: {item.why}" for item in refused),
+                next_steps=(f"{pair.command('doctor')}  # shows the missing statement",),
+            )
+        unknown = lacking(answers, Answer.UNKNOWN)
+        return tuple(f"irsa can't tell whether EKS is allowed {item.action}: {item.why}" for item in unknown)
     identity = pair.identity(pair.audience)
     explanation = explain(state.trust, identity)
     if explanation.answer is not Answer.NO:
@@ -164,21 +163,6 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     )
 
 
-def _check_service(pair: Pairing, state: states.RoleState, given: Association) -> tuple[str, ...]:
-    """The same of EKS Pod Identity and its association."""
-    said = assuming.said_to_service(state.trust, pair.cluster, pair, tagged=not given.without_tags)
-    refused = tuple(lacking(said, Answer.NO))
-    if refused:
-        raise Refused(
-            f"the trust policy of {pair.role_arn} does not allow EKS Pod Identity for {pair.full_name}",
-            reason="irsa adopts only roles that pods can get",
-            details=tuple(f"{item.action}: {item.why}" for item in refused),
-            next_steps=(f"{pair.command('doctor')}  # shows the missing statement",),
-        )
-    unknown = lacking(said, Answer.UNKNOWN)
-    return tuple(f"irsa can't tell whether EKS is allowed {item.action}: {item.why}" for item in unknown)
-
-
 def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
     """Notes about what stays and differs from roles created by irsa."""
     state = role.state
@@ -195,7 +179,12 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
         yield f"the trust policy is unchanged; it has {more} besides the ServiceAccount's"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
-    yield from role_warnings(maker)
+    # The later effects of its maker on a role that irsa has taken over; nothing for an unknown maker.
+    when = writes_again(maker)
+    if maker in TABLE["rolesOf"]:
+        yield TABLE["rolesOf"][maker].format(undoes=_UNDOES)
+    elif when:
+        yield f"{maker} still manages the role: {when} {_UNDOES}"
     if pair.association is not None:
         yield f"the association {pair.association.id} keeps its roles, session policy and other tags"
     elif not pair.is_annotated:
@@ -250,13 +239,11 @@ class Adoptions:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code: the worst of all."""
         for item in self.items:
             item.detailed = self.detailed
         return worst([*codes_of(self.items), *([128 + self.signal] if self.signal else [])])
 
     def envelope(self) -> Envelope:
-        """The document that `-o json` and `-o yaml` print."""
         skipped = [{"serviceAccount": account_json(item.account), "why": item.why} for item in self.passed]
         return results_envelope(
             self.items,
@@ -309,15 +296,6 @@ def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> 
 
 
 _UNDOES = "reverts irsa's changes, including these tags"
-
-
-def role_warnings(maker: str) -> Iterator[str]:
-    """The later effects of its maker on a role that irsa has taken over; nothing for an unknown maker."""
-    when = writes_again(maker)
-    if maker in TABLE["rolesOf"]:
-        yield TABLE["rolesOf"][maker].format(undoes=_UNDOES)
-    elif when:
-        yield f"{maker} still manages the role: {when} {_UNDOES}"
 
 
 def account_warnings(name: str, maker: str) -> Iterator[str]:

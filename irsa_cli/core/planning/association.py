@@ -30,10 +30,29 @@ def check(update: Update, pair: Pairing, *, verify: bool = False) -> None:
             next_steps=(f"{pair.command('update-sa')} --also pod-identity  # creates one",),
         )
     if pair.has_association_only:
-        _check_options(update, pair, verify=verify)
+        given = [name for name in _OF_IRSA if getattr(update, name) != getattr(Update(), name)]
+        flags = [f"--{name.replace('_', '-')}" for name in (*given, *(["verify"] if verify else []))]
+        if flags:
+            raise Refused(
+                f"{' and '.join(flags)} can't be used with EKS Pod Identity",
+                reason=f"pods of {pair.full_name} get no token for STS, and EKS chooses the external ID",
+                next_steps=(f"{pair.command('migrate --to irsa')}  # adds IRSA",),
+            )
+        if not pair.account.uid and (update.labels or update.annotations):
+            raise Refused(
+                f"there is no ServiceAccount {pair.full_name}",
+                next_steps=("create it first, or leave out labels and annotations",),
+            )
     if there is None or not _concerns(update, pair):
         return
-    check_own(there, pair)
+    # Raise `Refused` for an association that irsa does not manage.
+    check_owner(there, pair)
+    if not there.is_of(pair.cluster, pair.full_name):
+        raise Refused(
+            f"the association {there.id} of {pair.full_name} is not managed by irsa",
+            reason="it does not have irsa's tags",
+            next_steps=(f"{pair.command('adopt')}  # adopts it unchanged",),
+        )
     if update.session_policy and not there.without_tags:
         raise Refused(
             f"the association {there.id} of {pair.full_name} has session tags",
@@ -44,17 +63,6 @@ def check(update: Update, pair: Pairing, *, verify: bool = False) -> None:
         raise Refused(f"{pair.role_arn} can't be its own target role")
 
 
-def check_own(there: Association, pair: Pairing) -> None:
-    """Raise `Refused` for an association that irsa does not manage."""
-    check_owner(there, pair)
-    if not there.is_of(pair.cluster, pair.full_name):
-        raise Refused(
-            f"the association {there.id} of {pair.full_name} is not managed by irsa",
-            reason="it does not have irsa's tags",
-            next_steps=(f"{pair.command('adopt')}  # adopts it unchanged",),
-        )
-
-
 def check_owner(there: Association, pair: Pairing) -> None:
     """Raise `Refused` for an association of an add-on."""
     if there.owner:
@@ -62,22 +70,6 @@ def check_owner(there: Association, pair: Pairing) -> None:
             f"the association {there.id} of {pair.full_name} belongs to an add-on",
             reason=f"{there.owner} owns it, and would change it back",
             next_steps=("change it with: aws eks update-addon --pod-identity-associations",),
-        )
-
-
-def _check_options(update: Update, pair: Pairing, *, verify: bool) -> None:
-    given = [name for name in _OF_IRSA if getattr(update, name) != getattr(Update(), name)]
-    flags = [f"--{name.replace('_', '-')}" for name in (*given, *(["verify"] if verify else []))]
-    if flags:
-        raise Refused(
-            f"{' and '.join(flags)} can't be used with EKS Pod Identity",
-            reason=f"pods of {pair.full_name} get no token for STS, and EKS chooses the external ID",
-            next_steps=(f"{pair.command('migrate --to irsa')}  # adds IRSA",),
-        )
-    if not pair.account.uid and (update.labels or update.annotations):
-        raise Refused(
-            f"there is no ServiceAccount {pair.full_name}",
-            next_steps=("create it first, or leave out labels and annotations",),
         )
 
 

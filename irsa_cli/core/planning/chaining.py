@@ -140,7 +140,7 @@ def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Changes next to role and ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.override:
-        found += statement_removals(_former(desired, current))[0]
+        found += statement_removals(former(desired, current))[0]
     if desired.role_only:
         return found
     owner, name = (desired.namespace, desired.name), desired.aws_config_map
@@ -210,12 +210,8 @@ def facts(desired: DesiredState) -> dict[str, Any]:
     }
 
 
-def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """Notes about statements that stay at former targets."""
-    return statement_removals(_former(desired, current))[1]
-
-
-def _former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chain, FoundTarget]]:
+def former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chain, FoundTarget]]:
+    """The chains to remove, with what is there of their targets."""
     for chain in former_chains(desired, current.role, current.service_account):
         yield chain, current.former_targets[chain.target_arn]
 

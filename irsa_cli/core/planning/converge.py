@@ -51,7 +51,28 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
     desired = replace(desired, override=True)
     if desired.role is None or current.role is None:
         return plan(desired, current)
-    _check_role(desired, current, current.role, takes_over=takes_over)
+    assert desired.role is not None
+    tags = current.role.state.tags
+    for key, mark in desired.marks.items():
+        if tags.get(key) != mark:
+            raise Refused(
+                f"role {desired.role_name} is not managed by irsa for {desired.full_name}",
+                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {mark}",
+                next_steps=_instead_of(desired, current, theirs=key in tags),
+            )
+    check_path(desired.role_name, current.role.state, desired.role)
+    owned_statements.check_marks(desired.role_name, tags)
+    life = life_of(desired, current)
+    is_same = tags.get(states.SPEC_HASH_TAG) == desired.role.tags.get(states.SPEC_HASH_TAG)
+    if not (life.is_over or takes_over or is_same):
+        raise Refused(
+            f"role {desired.role_name} is {life.stage.value}, for another desired state",
+            reason=life.why,
+            next_steps=(
+                "wait for that run: 15 minutes after it began, this command can continue from it",
+                *life.next_steps(desired.cluster.options),
+            ),
+        )
     return plan(desired, current, _changes(desired, current, current.role))
 
 
@@ -96,8 +117,7 @@ def _trust_after(desired: DesiredState, role: CurrentRole) -> Document:
 
 def _pod_statements(desired: DesiredState, role: CurrentRole) -> list[Document]:
     """The statements that irsa wrote for EKS Pod Identity."""
-    names = (desired.cluster, desired.namespace, desired.name)
-    return [item for mark in (False, True) for item in for_service(role.state.trust, *names, marked=mark)]
+    return for_service(role.state.trust, desired.cluster, desired.namespace, desired.name)
 
 
 def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
@@ -155,31 +175,6 @@ def _is_restricted_association(desired: DesiredState, current: CurrentState) -> 
     said = said_to_service(role.state.trust, desired.cluster, desired, tagged=tagged)
     trusted = trust_policy.trusts_service(role.state.trust, SERVICE)
     return trusted and any(item.answer is not Answer.YES for item in said)
-
-
-def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
-    assert desired.role is not None
-    tags = role.state.tags
-    for key, mark in desired.marks.items():
-        if tags.get(key) != mark:
-            raise Refused(
-                f"role {desired.role_name} is not managed by irsa for {desired.full_name}",
-                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {mark}",
-                next_steps=_instead_of(desired, current, theirs=key in tags),
-            )
-    check_path(desired.role_name, role.state, desired.role)
-    owned_statements.check_marks(desired.role_name, tags)
-    life = life_of(desired, current)
-    is_same = tags.get(states.SPEC_HASH_TAG) == desired.role.tags.get(states.SPEC_HASH_TAG)
-    if not (life.is_over or takes_over or is_same):
-        raise Refused(
-            f"role {desired.role_name} is {life.stage.value}, for another desired state",
-            reason=life.why,
-            next_steps=(
-                "wait for that run: 15 minutes after it began, this command can continue from it",
-                *life.next_steps(desired.cluster.options),
-            ),
-        )
 
 
 def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -> tuple[str, ...]:

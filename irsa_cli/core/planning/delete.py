@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentServiceAccount, account_changes
 from irsa_cli.core.binding.role_changes import removal
@@ -110,12 +110,11 @@ def delete_role(role: NamedRole, work: Deletion) -> None:
     state = replace(role.state, tags={**tags, states.COMMIT_TAG: states.DELETING})
     work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
     work.lost.add(role.arn)
-    if (
-        states.TRANSACTION_TAG not in role.state.tags
-    ):  # Adopted: whoever created it may still have it in its files.
-        maker = makers.maker_of_role(likely_makers.foreign_tags(role.state))
-        tool = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
-        if maker != makers.UNKNOWN or isinstance(tool, likely_makers.Guess):
+    if states.TRANSACTION_TAG not in role.state.tags:
+        # Adopted: whoever created it may still have it in its files.
+        maker = makers.maker_of_role(ownership.foreign_tags(role.state))
+        tool = ownership.guess(role.name, role.role) or f"was created by {maker}"
+        if maker != makers.UNKNOWN or isinstance(tool, ownership.Guess):
             work.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
 
 
@@ -224,7 +223,8 @@ def unannotate(bound: Bound) -> str:
 def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> CurrentServiceAccount:
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
-    gone = {*bound.written, *marks_there(account.annotations), *applied["annotations"], KEYS_ANNOTATION}
+    # The marks also of annotations that are somebody else's by now.
+    gone = {*bound.written, *MARKS.values(), *applied["annotations"], KEYS_ANNOTATION}
     gone |= set(states.CHAIN_ANNOTATIONS)
     gone |= {states.TRANSACTION_TAG} if keeps else set()
     off = {*applied["labels"], *((states.MANAGED_BY_LABEL,) if keeps else ())}
@@ -233,11 +233,6 @@ def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> Curre
     metadata = {**account.manifest.get("metadata", {}), "annotations": annotations, "labels": labels}
     manifest = {**account.manifest, "metadata": metadata}
     return replace(account, annotations=annotations, labels=labels, manifest=manifest)
-
-
-def marks_there(annotations: Mapping[str, str]) -> list[str]:
-    """The marks that a ServiceAccount bears, also of annotations that are somebody else's by now."""
-    return [mark for mark in MARKS.values() if mark in annotations]
 
 
 def unreadable(there: Mapping[str, str]) -> list[str]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.objects.kinds import Pod
-from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.objects.kinds import Pod, variable
 from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
@@ -87,7 +86,7 @@ def check_makers(bound: Bound, deletion: Deletion) -> None:
     """Raise `Refused` where another tool may manage a role that goes: one that irsa has adopted."""
     for role in bound.own:
         if role.arn in deletion.lost:
-            likely_makers.check(role.name, role.role, verb="delete")
+            ownership.check(role.name, role.role, verb="delete")
 
 
 def check_known(changes: Iterable[Change]) -> None:
@@ -165,14 +164,12 @@ def _waiting(
 def other_principals(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
-    names = (bound.cluster, bound.namespace, bound.name)
-    given = [item for mark in (True, False) for item in for_service(role.state.trust, *names, marked=mark)]
+    given = for_service(role.state.trust, bound.cluster, bound.namespace, bound.name)
     for item in as_list(role.state.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
-        if not isinstance(item, dict) or item.get("Effect") != "Allow":
+        # Which associations there are, EKS tells.
+        if not isinstance(item, dict) or item.get("Effect") != "Allow" or item in given:
             continue
-        if item in given:
-            continue  # Which associations there are, EKS tells.
         named = principal if isinstance(principal, dict) else {"everybody:": principal}
         for kind, values in named.items():
             others = (value for value in as_list(values) if value != own and not is_nobody(str(value)))
@@ -225,8 +222,8 @@ def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
         yield bound.problem
 
 
-def _guess(role: NamedRole) -> likely_makers.Guess | None:
-    return likely_makers.guess(role.name, role.role)
+def _guess(role: NamedRole) -> ownership.Guess | None:
+    return ownership.guess(role.name, role.role)
 
 
 def _by(maker: str) -> str:

@@ -1,7 +1,12 @@
-"""Why a desired state can't be reached from what is there: something differs. Pure."""
+"""Why a desired state can't be reached from what is there: something differs. Pure.
+
+Each difference has its flags of `irsa update-sa`; None if there is no flag.
+"""
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,10 +22,10 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.plan import states
-from irsa_cli.core.planning import update_flags
-from irsa_cli.core.planning.update_flags import Flags
 from irsa_cli.core.policies import policy
+from irsa_cli.core.trust.chain import POLICY_NAME
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.errors import Refused
 
@@ -145,7 +150,7 @@ def _role_differences(
             f"{what}, trust policy",
             policy.dump(present.trust),
             policy.dump(desired_role.trust),
-            update_flags.of_trust(desired, present.trust, account),
+            _of_trust(desired, present.trust, account),
         )
     yield from _setting_differences(what, desired_role, present)
     yield from _policy_differences(desired, what, role, committed=life.is_over)
@@ -169,7 +174,9 @@ def _setting_differences(
     for key, value in desired_role.tags.items():
         if key != states.SPEC_HASH_TAG and present.tags.get(key) != value:
             shown = present.tags.get(key, "not there")
-            yield Difference(f"{what}, tag {key}", shown, value, update_flags.of_tag(key, value))
+            # Commas stand between tags.
+            of_tag = None if "," in key + value or "=" in key else ("--tags", f"{key}={value}")
+            yield Difference(f"{what}, tag {key}", shown, value, of_tag)
 
 
 def _policy_differences(
@@ -185,14 +192,13 @@ def _policy_differences(
     for name in sorted({*role.inline} & {*inline}):
         if not policy.equal(role.inline[name], inline[name]):
             texts = policy.dump(role.inline[name]), policy.dump(inline[name])
-            yield Difference(f"{what}, inline policy {name}", *texts, update_flags.of_inline(name))
+            yield Difference(f"{what}, inline policy {name}", *texts, _of_inline(name))
     if not committed:
         return  # The plan completes an interrupted run; it does not restore what others removed.
     for arn in sorted(policies - role.attached):
         yield Difference(f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn))
     for name in sorted({*inline} - {*role.inline}):
-        of_inline = update_flags.of_inline(name)
-        yield Difference(f"{what}, inline policy {name}", "not there", "there", of_inline)
+        yield Difference(f"{what}, inline policy {name}", "not there", "there", _of_inline(name))
 
 
 def _service_account_differences(
@@ -202,8 +208,8 @@ def _service_account_differences(
         return
     what = f"ServiceAccount {desired.full_name}"
     for word, wanted, there, flag_of in (
-        ("annotation", desired.annotations, account.annotations, update_flags.of_annotation),
-        ("label", desired.labels, account.labels, update_flags.of_label),
+        ("annotation", desired.annotations, account.annotations, _of_annotation),
+        ("label", desired.labels, account.labels, _of_label),
     ):
         for key, value in wanted.items():
             if there.get(key) not in (None, value):
@@ -225,9 +231,10 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
         steps = ["run this again with the existing values, or change them first"]
         return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]
     flags = [item.update for item in differences if item.update]
-    audience = update_flags.of_audience(desired, current.service_account)
-    flags = [*flags, *([audience] if audience else [])]
-    files = update_flags.files(flags)
+    flags += filter(None, [_of_audience(desired, current.service_account)])
+    # The files that the flags name have to hold the policies that were given.
+    files = [item[1] for item in flags if item[:1] == ("--inline-policy",) and item[1] != "-"]
+    words = [shlex.quote(word) for item in dict.fromkeys(flags) for word in item]
     kept = [item.keep for item in differences if item.keep]
     keep = [f"to include what the role already has, add: {' '.join(kept)}"] if kept else []
     if not any(flags):
@@ -235,7 +242,7 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
     return [
         "run this again with the existing values, or change them:",
         *(f"(with the requested policy in {name})" for name in files),
-        update_flags.command(desired, flags),
+        " ".join((desired.command("update-sa"), *words)),
         *keep,
     ]
 
@@ -271,31 +278,14 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
         if desired_role.max_session_duration == DEFAULT_SESSION
         else desired_role.max_session_duration,
     )
-    its = update_flags.for_role(desired, named)
+    annotations = {**desired.annotations, states.ROLE_ARN_ANNOTATION: named}
+    its = replace(desired, role_arn=named, annotations=annotations)
     what = f"ServiceAccount {desired.full_name}, role"
     there = f"{named}, which irsa manages for it"
     yield Difference(what, there, desired.role_arn, (), Aspect.SERVICE_ACCOUNT)
     life = lifecycle.of(present.tags, named=True)
     yield from _role_differences(its, kept, role, life, account)
     yield from _service_account_differences(its, account)
-
-
-def _refusal_of_theirs(
-    desired: DesiredState, role: states.RoleState, differences: list[Difference]
-) -> Refused:
-    # IAM finds roles by name alone: the one that is there may have another path than the desired one.
-    arn = iam_arn(desired.cluster.partition, desired.role_account, f"role{role.path}{desired.role_name}")
-    owner, maker = role.tags.get(states.SERVICE_ACCOUNT_TAG), makers.maker_of_role(role.tags)
-    cluster = role.tags.get(states.CLUSTER_TAG, "another cluster")
-    return Refused(
-        f"role {desired.role_name} exists, but not for {desired.full_name}",
-        reason=f"irsa created it for {owner} in {cluster}" if owner else f"its creator is {maker}",
-        details=[str(item) for item in differences if item.aspect is not Aspect.OWNER],
-        next_steps=(
-            f"{desired.command('create-sa')} --attach-role-arn {arn}  # to use it",
-            "or, to create a role: run this again with another --role-name",
-        ),
-    )
 
 
 def _refusal(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
@@ -319,9 +309,73 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     elif Aspect.UNDER_WAY in aspects:
         steps = [*life_of(desired, current).next_steps(desired.cluster.options)]
     elif current.role and Aspect.OWNER in aspects:
-        return _refusal_of_theirs(desired, current.role.state, differences)
+        role = current.role.state
+        # IAM finds roles by name alone: the one that is there may have another path than the desired one.
+        arn = iam_arn(desired.cluster.partition, desired.role_account, f"role{role.path}{desired.role_name}")
+        owner, maker = role.tags.get(states.SERVICE_ACCOUNT_TAG), makers.maker_of_role(role.tags)
+        cluster = role.tags.get(states.CLUSTER_TAG, "another cluster")
+        return Refused(
+            f"role {desired.role_name} exists, but not for {desired.full_name}",
+            reason=f"irsa created it for {owner} in {cluster}" if owner else f"its creator is {maker}",
+            details=[str(item) for item in differences if item.aspect is not Aspect.OWNER],
+            next_steps=(
+                f"{desired.command('create-sa')} --attach-role-arn {arn}  # to use it",
+                "or, to create a role: run this again with another --role-name",
+            ),
+        )
     return Refused(
         f"{'' if account else 'the role of '}{desired.full_name} exists and differs from the desired state",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )
+
+
+Flags = tuple[str, ...]
+_OF_CHAINS = dict(
+    zip(states.CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True)
+)
+
+
+def _of_inline(name: str) -> Flags:
+    """An inline policy, from the file that bears its name; irsa's own follows from the target role."""
+    if name == POLICY_NAME:
+        return ()
+    return ("--inline-policy", "-" if name == "stdin" else f"{name}.json")
+
+
+def _of_annotation(key: str, value: str | None) -> Flags | None:
+    """An annotation of the ServiceAccount; some have a flag of their own, the role's none."""
+    if key == states.ROLE_ARN_ANNOTATION or value is None:
+        return () if key == states.AUDIENCE_ANNOTATION else None
+    if key == states.AUDIENCE_ANNOTATION:
+        return ()  # Said once, for the role and for the pods: see `_of_audience`.
+    if key == states.STS_REGIONAL_ANNOTATION:
+        return (f"--{'no-' if value == 'false' else ''}sts-regional-endpoints",)
+    if key in _OF_CHAINS:
+        return _OF_CHAINS[key], value
+    if key == states.TOKEN_EXPIRATION_ANNOTATION:
+        return "--token-expiration", value
+    return "--annotation", f"{key}={value}"
+
+
+def _of_label(key: str, value: str | None) -> Flags | None:
+    return None if value is None else ("--label", f"{key}={value}")
+
+
+def _of_audience(desired: DesiredState, account: CurrentServiceAccount) -> Flags:
+    """The audience of the pods' tokens, where the ServiceAccount asks for another one than is desired."""
+    if Injection.read(account.annotations).audience == desired.audience:
+        return ()
+    return ("--audience", desired.audience, *(("--associate-oidc",) if desired.associate else ()))
+
+
+def _of_trust(
+    desired: DesiredState, present: policy.Document, account: CurrentServiceAccount | None
+) -> Flags | None:
+    """A trust policy; no more of it is changed than the audience."""
+    assert desired.role is not None
+    if account is None:
+        return None
+    before = json.dumps(Injection.read(account.annotations).audience)
+    other = json.loads(policy.dump(present).replace(before, json.dumps(desired.audience)))
+    return () if policy.equal(other, desired.role.trust) and _of_audience(desired, account) else None

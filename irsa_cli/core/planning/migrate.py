@@ -43,12 +43,10 @@ class IdentitySource(Enum):
 
     @property
     def title(self) -> str:
-        """Its name in texts."""
         return "IRSA" if self is IdentitySource.IRSA else "Pod Identity"
 
     @property
     def other(self) -> IdentitySource:
-        """The way that is left."""
         return IdentitySource.IRSA if self is IdentitySource.POD_IDENTITY else IdentitySource.POD_IDENTITY
 
 
@@ -92,7 +90,6 @@ class CurrentIdentity:
 
     @property
     def trust(self) -> Document:
-        """The trust policy of the role."""
         return self.pair.role.state.trust if self.pair.role is not None else {}
 
     @property
@@ -306,7 +303,6 @@ def by_way(pods: Iterable[Pod]) -> dict[IdentitySource, list[Pod]]:
 
 
 def ways_of(pod: Pod) -> set[IdentitySource]:
-    """The ways of a pod's containers."""
     tokens = [item.env.is_set(TOKEN_FILE) for item in pod.containers]
     agents = [item.env.is_set(CREDENTIALS_URI) for item in pod.containers]
     by_agent = any(agent and not token for token, agent in zip(tokens, agents, strict=True))

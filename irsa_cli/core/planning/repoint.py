@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, account_changes
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan import states
@@ -241,7 +241,7 @@ def manager_of(name: str, state: states.RoleState) -> tuple[str, str]:
     maker = makers.maker_of_role(state.tags)
     if maker not in _OWN:
         return maker, f"{maker} manages it"
-    guess = likely_makers.guess(name, CurrentRole(state))
+    guess = ownership.guess(name, CurrentRole(state))
     return (guess.maker, f"it {guess}") if guess is not None else ("", "")
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.marks import makers
@@ -24,6 +24,8 @@ from irsa_cli.core.planning.deletion_checks import check_known, other_principals
 from irsa_cli.core.planning.repoint import trust_changes
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import principals, statements, trusted_providers
+from irsa_cli.core.results.envelope import DocumentKind, Envelope
+from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values.arn import Arn, check_cluster, issuer_of
@@ -56,7 +58,6 @@ class LeftRole:
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """Its tags, with irsa's."""
         return self.role.state.tags
 
     @property
@@ -99,10 +100,6 @@ class ReadAccount:
         state = self.providers.get(provider)
         return state.tags.get(states.CLUSTER_TAG, "") if state is not None else ""
 
-    def is_gone(self, arn: str) -> bool:
-        """Whether a cluster of this account, by its ARN, does not exist."""
-        return arn not in self.living and not self.doubt(arn)
-
     def doubt(self, arn: str) -> str:
         """Why it is not known whether a cluster exists; '' if it is."""
         if not is_cluster(arn):
@@ -139,10 +136,6 @@ class DeadCluster:
         region = self.arn.split(":")[3] if self.arn else match["region"] if match else ""
         return Cluster(self.name, self.arn or issuer, region, account.partition, account.number, issuer)
 
-    def is_called(self, name: str) -> bool:
-        """Whether a name, an ARN, an issuer or an issuer's id is this cluster's."""
-        return name == self.name or name in self.providers or _is(name, self.arn, *self.issuers)
-
 
 def is_cluster(text: str) -> bool:
     """Whether a text, such as a tag's, is the ARN of a cluster of EKS."""
@@ -168,9 +161,8 @@ def find(account: ReadAccount) -> list[DeadCluster]:
         if EKS.fullmatch(issuer_of(provider)) is None or issuer_of(provider) in account.living.values():
             continue
         owner = account.owner(provider)
-        if (
-            provider not in account.providers
-        ):  # Nobody can use it; the tags of irsa's roles tell whose they are.
+        if provider not in account.providers:
+            # Nobody can use it; the tags of irsa's roles tell whose they are.
             roles = [role for role in roles if not role.owner]
         key = owner if is_cluster(owner) and owner not in account.living else provider
         if roles or provider in account.providers:
@@ -197,7 +189,11 @@ def chosen(found: Sequence[DeadCluster], names: Iterable[str], account: ReadAcco
     """
     picked: dict[int, DeadCluster] = {}
     for name in names:
-        those = {number: item for number, item in enumerate(found) if item.is_called(name)}
+        those = {
+            number: item
+            for number, item in enumerate(found)
+            if name in (item.name, *item.providers) or _is(name, item.arn, *item.issuers)
+        }
         if len(those) != 1:
             raise _not_one(name, those.values(), account)
         picked |= those
@@ -278,14 +274,15 @@ class Retiring:
 
     def _theirs(self, role: LeftRole) -> str:
         """Why a role is somebody else's; '' for irsa's, and with `unmarked` for nobody's."""
-        if role.owner and not self.account.is_gone(role.owner):
-            return f"its cluster is {role.owner}: {self.account.doubt(role.owner) or 'it exists'}"
+        doubt = self.account.doubt(role.owner) if role.owner else ""
+        if doubt or role.owner in self.account.living:
+            return f"its cluster is {role.owner}: {doubt or 'it exists'}"
         if role.owner and states.TRANSACTION_TAG in role.tags:
             return ""
-        maker = makers.maker_of_role(likely_makers.foreign_tags(role.role.state))
+        maker = makers.maker_of_role(ownership.foreign_tags(role.role.state))
         if maker != makers.UNKNOWN:
             return f"{maker} created it: delete it there"
-        if guess := likely_makers.guess(role.name, role.role):
+        if guess := ownership.guess(role.name, role.role):
             return str(guess)
         return "" if role.owner or self.unmarked else "irsa did not create it (--include-unmarked)"
 
@@ -312,7 +309,6 @@ class Retiring:
 
 
 def deletion(role: LeftRole) -> Deletion:
-    """The deletion of a role with its policies."""
     found = Deletion()
     delete_role(NamedRole(role.name, role.arn, role.role), found)
     return found
@@ -354,7 +350,6 @@ def provider_kept(provider: states.ProviderState | None, trusting: Sequence[str]
 
 
 def as_json(item: DeadCluster, account: ReadAccount) -> dict[str, Any]:
-    """A row of the list."""
     used = [role.last_used for role in item.roles if role.last_used is not None]
     created = [role.created for role in item.roles]
     return {
@@ -369,3 +364,26 @@ def as_json(item: DeadCluster, account: ReadAccount) -> dict[str, Any]:
         "created": min(created).isoformat() if created else None,
         "lastUsed": max(used).isoformat() if used else None,
     }
+
+
+@dataclass(frozen=True)
+class DeadClusterList(Reading):
+    """The rows; `quotas` have the used and the allowed number, `unread` says which regions were not read."""
+
+    rows: Sequence[Mapping[str, Any]] = ()
+    quotas: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    examined: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+
+    @property
+    def scope(self) -> AnswerScope:
+        question = "Which clusters are gone, and what did they leave in IAM?"
+        if self.error is not None or self.signal:
+            return unanswered(question, self.error)
+        others = by_design("clusters of other accounts", "issuers outside EKS")
+        return AnswerScope(question, self.examined, (*not_read(self.unread), *others))
+
+    def envelope(self) -> Envelope:
+        quotas = [{"what": name, "used": used, "quota": most} for name, (used, most) in self.quotas.items()]
+        document = self.document(DocumentKind.DEAD_CLUSTERS)
+        return replace(document, items=self.rows, notes=self.unread, facts={"quotas": quotas})

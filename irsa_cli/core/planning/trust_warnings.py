@@ -34,7 +34,6 @@ class _PlannedRole:
         return cls(role.state.trust, set(role.attached), dict(role.inline), boundary)
 
     def apply(self, change: Change) -> None:
-        """Apply one change to the role."""
         after = change.after
         if change.kind is Kind.ROLE and isinstance(after, RoleState):
             self.trust, self.boundary = after.trust, after.permissions_boundary
@@ -60,7 +59,6 @@ class _PlannedRole:
         return power(self.attached, self.inline, self.boundary)
 
     def risks(self, context: TrustContext) -> tuple[Risk, ...]:
-        """The risks of its trust policy."""
         return judge(self.trust, replace(context, power=self.power))
 
     def severities(self, context: TrustContext) -> dict[tuple[str, str], int]:

@@ -70,7 +70,14 @@ def plan(
     stages = [*_role_stages(update, pair, quotas, associate=associate)]
     # The keys that change, and no others.
     target = (pair.namespace, pair.name)
-    account = account_changes(target, pair.account, _annotations(update), update.labels)
+    found = dict(update.annotations)
+    if update.audience is not None:
+        found[states.AUDIENCE_ANNOTATION] = None if update.audience == DEFAULT_AUDIENCE else update.audience
+    if update.sts_regional_endpoints is not None:
+        found[states.STS_REGIONAL_ANNOTATION] = str(update.sts_regional_endpoints).lower()
+    if update.token_expiration is not None:
+        found[states.TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
+    account = account_changes(target, pair.account, found, update.labels)
     work = Plan.of(*stages).stages
     return Plan((*work, tuple(account))) if account or (gated and work) else Plan(work)
 
@@ -168,17 +175,6 @@ def _replacement(update: Update, pair: Pairing) -> tuple[Document, Document] | N
 def _trust_after(update: Update, role: CurrentRole, pair: Pairing) -> Document:
     found = _replacement(update, pair)
     return role.state.trust if found is None else with_replaced(role.state.trust, *found)
-
-
-def _annotations(update: Update) -> dict[str, str | None]:
-    found = dict(update.annotations)
-    if update.audience is not None:
-        found[states.AUDIENCE_ANNOTATION] = None if update.audience == DEFAULT_AUDIENCE else update.audience
-    if update.sts_regional_endpoints is not None:
-        found[states.STS_REGIONAL_ANNOTATION] = str(update.sts_regional_endpoints).lower()
-    if update.token_expiration is not None:
-        found[states.TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
-    return found
 
 
 def ineffective(update: Update, role: CurrentRole) -> list[str]:
@@ -285,7 +281,9 @@ def _noted(pair: Pairing, key: str) -> str:
 
 def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     """The update of the chain, None if nothing of it is named; raises `Refused`."""
-    if not update.concerns_chain or pair.role is None:
+    said = (update.target_role, update.external_id, update.target_tag_session, update.aws_config_map)
+    is_named = update.update_target_trust or any(item is not None for item in said)
+    if not is_named or pair.role is None:
         return None
     before = chain_of_policies(pair.role_arn, pair.role.inline)
     config_map = noted_or_none(pair.account.annotations, states.CONFIG_MAP_ANNOTATION)

@@ -333,7 +333,13 @@ def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: 
     if compare is None:
         return _is_null(wanted, absent=False)
     if isinstance(got, PresentKey):
-        return _holds_for_any(operator, got, wanted, variables)
+        # The tests that hold for any value of the key.
+        if got.one_of:
+            each = {_holds(operator, (value,), wanted, variables) for value in got.one_of}
+            return each.pop() if len(each) == 1 else None
+        if not wanted or (operator.wild and any(item and not item.strip("*") for item in wanted)):
+            return bool(wanted) != operator.negated
+        return None
 
     def fits(value: str) -> Truth:
         hit = any_of(compare(value, item, variables) for item in wanted)
@@ -345,18 +351,6 @@ def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: 
     # An empty string counts as no value.
     verdicts = [fits(value) for value in got if value]
     return any_of(verdicts) if operator.quantifier == "any" else _all_of(verdicts)
-
-
-def _holds_for_any(
-    operator: Operator, got: PresentKey, wanted: tuple[str, ...], variables: Context | None
-) -> Truth:
-    """The tests that hold for any value of the key."""
-    if got.one_of:
-        each = {_holds(operator, (value,), wanted, variables) for value in got.one_of}
-        return each.pop() if len(each) == 1 else None
-    if not wanted or (operator.wild and any(item and not item.strip("*") for item in wanted)):
-        return bool(wanted) != operator.negated
-    return None
 
 
 def _holds_without_key(operator: Operator, wanted: tuple[str, ...]) -> Truth:

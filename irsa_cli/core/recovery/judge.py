@@ -80,8 +80,9 @@ class _Facts:
         self.standings = {role.name: standing(seen, role) for role in seen.roles}
         incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
         self.incomplete_arns = {role.arn for role in incomplete}
-        # No annotation shows that such a ServiceAccount has had a role.
-        deleted = [role for role in incomplete if role.is_associated and role.is_deleted]
+        # Their deletion was begun. No annotation shows that such a ServiceAccount has had a role.
+        begun = [role for role in incomplete if role.state.tags.get(states.COMMIT_TAG) == states.DELETING]
+        deleted = [role for role in begun if role.is_associated]
         self.unfinished = {role.account for role in incomplete if role not in deleted}
         """ServiceAccounts with an incomplete role, of any run."""
         settled = [role for role in seen.roles if role not in incomplete or role in deleted]

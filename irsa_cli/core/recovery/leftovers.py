@@ -90,11 +90,6 @@ class SeenRole(_Tagged):
         return trusts_service(self.state.trust, SERVICE)
 
     @property
-    def is_deleted(self) -> bool:
-        """Whether a deletion was begun."""
-        return self.state.tags.get(states.COMMIT_TAG) == states.DELETING
-
-    @property
     def namespace(self) -> str:
         """That of the ServiceAccount."""
         return self.account.partition("/")[0]

@@ -104,7 +104,6 @@ class AppliedList:
 
     @property
     def lines(self) -> Sequence[DryRunLine]:
-        """The lines of its plan."""
         return [DryRunLine(item.name, item.result, item.where, item.place) for item in self.items]
 
     @property
@@ -127,17 +126,6 @@ class AppliedList:
                 found[item.name.strip("()"), item.result.ended.value] += 1
         return {key: number if key[0] == "cluster" else 1 for key, number in found.items()}
 
-    def _by_cluster(self) -> list[dict[str, Any]]:
-        """A row for each cluster; region and account are null for one that irsa could not reach."""
-        found: dict[str, dict[str, Any]] = {}
-        counts: dict[str, Counter[str]] = {}
-        for place, cluster, name, ended in self._ends():
-            known = {"region": cluster.region or None, "account": cluster.account or None} if cluster else {}
-            key = cluster.arn or place if cluster else place
-            found.setdefault(key, {"name": name, "region": None, "account": None, **known})
-            counts.setdefault(key, Counter())[ended] += 1
-        return [{**row, "summary": dict(counts[key])} for key, row in found.items()]
-
     @property
     def by_place(self) -> dict[str, dict[str, int]]:
         """Counts by cluster, if the run has several."""
@@ -157,6 +145,14 @@ class AppliedList:
             yield waiting.place, waiting.cluster, waiting.cluster.name, NOT_BEGUN
 
     def envelope(self) -> Envelope:
+        # A row for each cluster; region and account are null for one that irsa could not reach.
+        found: dict[str, dict[str, Any]] = {}
+        counts: dict[str, Counter[str]] = {}
+        for place, cluster, name, ended in self._ends():
+            known = {"region": cluster.region or None, "account": cluster.account or None} if cluster else {}
+            key = cluster.arn or place if cluster else place
+            found.setdefault(key, {"name": name, "region": None, "account": None, **known})
+            counts.setdefault(key, Counter())[ended] += 1
         document = results_envelope(
             [item.result for item in self.items],
             exit_code=self.exit_code,
@@ -164,7 +160,7 @@ class AppliedList:
             all_begun=not (self.pending or self.missing),
             facts={
                 "notBegun": [item.to_json() for item in self.pending],
-                "byCluster": self._by_cluster(),
+                "byCluster": [{**row, "summary": dict(counts[key])} for key, row in found.items()],
                 **({"shard": self.shard} if self.shard else {}),
                 **({"missingShards": list(self.missing)} if self.missing else {}),
             },

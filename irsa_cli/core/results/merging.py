@@ -89,7 +89,6 @@ class ReadDocument:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Its metadata."""
         found: Mapping[str, Any] = self.document["metadata"]
         return found
 
@@ -221,7 +220,6 @@ class MergedList(AppliedList):
         return worst(failed or codes)
 
     def envelope(self) -> Envelope:
-        """The document of the whole run."""
         document = super().envelope()
         counts = Counter(item["outcome"] for item in self.raw)
         summary = {ended.value: counts[ended.value] for ended in Ended if counts[ended.value]}

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.plan.changes import Change, PlannedWork
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
@@ -69,7 +68,6 @@ SCOPES = {
 
 
 def scope_of(name: str) -> TransactionScope:
-    """The scope of a transaction with this name."""
     return SCOPES.get(name, TransactionScope.BINDING)
 
 

@@ -70,7 +70,6 @@ class AnswerScope:
 
     @property
     def checked(self) -> str:
-        """The counts as a sentence."""
         return f"Checked: {self.counts}."
 
     @property
@@ -138,7 +137,6 @@ class Reading(ABC):
 
     @property
     def found_code(self) -> int:
-        """The exit code for what was found."""
         return ExitCode.DONE
 
     @property

@@ -184,11 +184,6 @@ def _without_risky_test(place: _Place) -> list[Any]:
     return _named(place)
 
 
-def _one_audience(place: _Place) -> list[Any]:
-    """Which of several audiences is meant is known only where all tokens are."""
-    return _with_audience(place) if place.meant.complete else []
-
-
 def _with_audience(place: _Place) -> list[Any]:
     for provider in place.providers():
         wanted = {token.audience for token in place.tokens(provider)}
@@ -271,17 +266,14 @@ def _without_subject(place: _Place) -> list[Any]:
     return []
 
 
-def _remove(place: _Place) -> list[Any]:
-    return place.without() if place.meant.complete else []
-
-
 CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
     **dict.fromkeys((rule for rule in TRUST_RULES if rule.fix == NAME_THEM), (_named,)),
     RULES["no-audience"]: (_with_audience,),
-    RULES["extra-audience"]: (_one_audience,),
+    # Which of several audiences is meant is known only where all tokens are.
+    RULES["extra-audience"]: (lambda place: _with_audience(place) if place.meant.complete else [],),
     RULES["for-all-values"]: (_plain_operator,),
     RULES["wrong-issuer-key"]: (_own_key, _without_risky_test),
-    RULES["loose-beside-tight"]: (_remove, _named),
+    RULES["loose-beside-tight"]: (lambda place: place.without() if place.meant.complete else [], _named),
     RULES["all-sts-actions"]: (_own_actions,),
     RULES["other-services"]: (_without_services,),
     RULES["pod-identity-no-condition"]: (_for_its_pods,),

@@ -49,7 +49,13 @@ class Failure:
         if self.part == "Effect":
             return f"Effect: the policy has {wanted}, which is neither Allow nor Deny"
         if self.part != "Condition":
-            return self._element(wanted)
+            got = " and ".join(f"'{item}'" for item in self.got or ())
+            if self.excluding:
+                included = ", which is one of them" if not self.unknown else ""
+                text = f"Not{self.part}: the policy excludes {wanted}, the token has {got}{included}"
+            else:
+                text = f"{self.part}: the policy has {wanted}, the token has {got}"
+            return text + ("; irsa can't tell whether that includes the token's" if self.unknown else "")
         # The token has the key, so its issuer is the cluster's: only `sub` or `aud` matters.
         key = self.key if self.got is None or "." not in self.key else self.key.rpartition(":")[2]
         head = f"{f'{self.operator} {key}'.rstrip()}: the policy has {wanted}"
@@ -58,15 +64,6 @@ class Failure:
         why = why_unknown(self.key) if self.got is None else shown_values(self.key, self.got)
         said = why or "the IAM documentation does not say"
         return f"{head}; irsa can't tell whether that matches: {said}"
-
-    def _element(self, wanted: str) -> str:
-        got = " and ".join(f"'{item}'" for item in self.got or ())
-        if self.excluding:
-            included = ", which is one of them" if not self.unknown else ""
-            text = f"Not{self.part}: the policy excludes {wanted}, the token has {got}{included}"
-        else:
-            text = f"{self.part}: the policy has {wanted}, the token has {got}"
-        return text + ("; irsa can't tell whether that includes the token's" if self.unknown else "")
 
 
 def _listed(values: Iterable[str]) -> str:

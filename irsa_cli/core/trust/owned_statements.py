@@ -253,14 +253,15 @@ def audience_replacement(
 
 
 def for_service(
-    document: Document, cluster: Cluster, namespace: str, name: str, *, marked: bool
+    document: Document, cluster: Cluster, namespace: str, name: str, *, marked: bool | None = None
 ) -> list[Document]:
     """The statements of irsa for EKS Pod Identity, for this ServiceAccount of this cluster.
 
-    `marked`: only those with its mark. On a role of somebody else, one without is somebody else's.
+    `marked`: only those with its mark, or only those without, which on a role of others are of others.
     """
-    form = assuming.marked_statement if marked else assuming.statement
-    wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for tagged in (True, False)]
+    forms = [assuming.marked_statement] * (marked is not False) + [assuming.statement] * (not marked)
+    pairs = [(form, tagged) for form in forms for tagged in (True, False)]
+    wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for form, tagged in pairs]
     return [item for item in as_list(document.get("Statement", [])) if policy.normalized(item) in wanted]
 
 

@@ -137,7 +137,6 @@ def selector(text: str) -> str:
 
 
 def description(text: str) -> str:
-    """Check a role's description."""
     if len(text) > 1000 or not _DESCRIPTION.fullmatch(text):
         raise InvalidInput(
             "the description is not valid", reason="expected Latin-1 text of at most 1000 characters"

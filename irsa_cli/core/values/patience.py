@@ -183,7 +183,10 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
         if lost:
             failure = failure.knowing(outcome=Outcome.UNKNOWN)
         reached = failure.outcome is not Outcome.NOT_SENT
-        most = _longest(mine, failure)
+        # Seconds to repeat a call; fewer for a service that a reading command already waited for in vain.
+        seconds = limits.retry_seconds()
+        in_vain = isinstance(mine, CommandPatience) and _place(failure) in mine.waited_for
+        most = seconds * ONCE_MORE if in_vain else seconds
         wait = _wait(failure, number, most)
         spent = time.monotonic() - started
         over = spent + wait > most or wait >= mine.remaining
@@ -227,13 +230,6 @@ def _assure(mine: Patience, *, lost: bool) -> None:
 def _place(failure: ServiceError) -> str:
     """The service in its account: AWS throttles each account apart."""
     return f"{failure.service} {failure.account}"
-
-
-def _longest(mine: Patience, failure: ServiceError) -> float:
-    """Seconds to repeat a call; fewer for a service that a reading command already waited for in vain."""
-    seconds = limits.retry_seconds()
-    in_vain = isinstance(mine, CommandPatience) and _place(failure) in mine.waited_for
-    return seconds * ONCE_MORE if in_vain else seconds
 
 
 def _wait(failure: ServiceError, number: int, most: float) -> float:

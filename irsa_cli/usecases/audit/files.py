@@ -11,8 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from irsa_cli.core.audit.documents import AuditFile, estate_of
-from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.estate import AuditFile, Estate, estate_of
 from irsa_cli.core.audit.report import RiskSelection, read_baseline, select
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.trust.rules.rule import Severity

@@ -16,8 +16,7 @@ from typing import Any
 
 from irsa_cli.aws.bindings import association
 from irsa_cli.aws.recent_writes import recent_writes
-from irsa_cli.core.plan.changes import Change, Kind, Plan, not_again
-from irsa_cli.core.plan.expected import PlannedWork, ServedAccounts, seen_of
+from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, ServedAccounts, not_again, seen_of
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain

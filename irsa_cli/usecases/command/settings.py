@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from irsa_cli.core.plan.changes import Change, Plan
-from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.plan.changes import Change, Plan, PlannedWork
 from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.patience import extend
 from irsa_cli.transaction.protocol import Fence, Listener

@@ -18,8 +18,7 @@ from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcE
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope, selector
 from irsa_cli.core.objects import kinds, service_accounts, webhooks
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.injection import AGENT
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.kinds import AGENT, Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from irsa_cli.core.objects.aws import RoleCredentials
 from irsa_cli.core.objects.environment import environment, injected
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.trust.jwt import JITTER
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.exec.child import Start, holding_signals, labelled, run

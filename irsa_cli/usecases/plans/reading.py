@@ -20,8 +20,7 @@ from irsa_cli import __version__
 from irsa_cli.aws.iam import NOT_THERE
 from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan import written
-from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.expected import PASSED_OVER, PlannedWork, Seen
+from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
 from irsa_cli.core.plan.rules import check
 from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.plan.written import write

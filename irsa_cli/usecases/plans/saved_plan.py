@@ -25,7 +25,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from irsa_cli import __version__
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.plan import written
-from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.plan.changes import PlannedWork
 from irsa_cli.core.results.envelope import API_VERSION, cluster_json
 from irsa_cli.core.results.result import DryRun, DryRunLine, Ended
 from irsa_cli.core.values.cluster import Cluster

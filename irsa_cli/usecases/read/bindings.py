@@ -20,7 +20,7 @@ from irsa_cli.aws import details, iam
 from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
-from irsa_cli.core.inventory.associated import associated
+from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.service_accounts import ServiceAccount

@@ -19,7 +19,7 @@ from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,

@@ -9,7 +9,7 @@ from irsa_cli.aws import bindings
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.core.binding.pod_identity_support import AGENT_ADDRESSES, PodIdentitySupport
 from irsa_cli.core.objects import kinds
-from irsa_cli.core.objects.injection import AGENT
+from irsa_cli.core.objects.kinds import AGENT
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.values.errors import Unreadable, read
 from irsa_cli.kube.client import Json

@@ -16,8 +16,7 @@ from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.planning import retire as planning
-from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount
-from irsa_cli.core.results.retired import DeadClusterList
+from irsa_cli.core.planning.retire import DeadCluster, DeadClusterList, LeftRole, ReadAccount
 from irsa_cli.core.values.arn import Arn, host_path, issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, read

@@ -12,7 +12,6 @@ from irsa_cli.aws.details import bound_role
 from irsa_cli.aws.iam import FoundRole, find_role, managed_policy
 from irsa_cli.core.doctor.commands import Makers, makers_of
 from irsa_cli.core.doctor.reported import RESOURCES, Maker, maker
-from irsa_cli.core.inventory.associated import associated
 from irsa_cli.core.inventory.bindings import (
     ListedBinding,
     PodIdentityState,
@@ -29,10 +28,10 @@ from irsa_cli.core.inventory.describe_document import (
     Policy,
     pods_of,
 )
+from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.kinds import Injection, Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION

@@ -17,7 +17,7 @@ from irsa_cli.aws.pod_credentials import exchange_for_pod
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association, RoleCredentials
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

@@ -19,8 +19,7 @@ from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
-from irsa_cli.core.objects.injection import Injection
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.kinds import Injection, Pod
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

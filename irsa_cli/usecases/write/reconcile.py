@@ -20,6 +20,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.trust.chain import statement_removals
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import iam_arn
@@ -194,8 +195,8 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
             f"not checked: account {desired.role_account} also needs an OIDC provider for"
             f" {desired.cluster.issuer}"
         )
-    kept = chaining.former_notes(desired, current)
-    return [*notes, *chaining.target_notes(desired.chain, current.target), *kept]
+    notes += chaining.target_notes(desired.chain, current.target)
+    return [*notes, *statement_removals(chaining.former(desired, current))[1]]
 
 
 def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str]:

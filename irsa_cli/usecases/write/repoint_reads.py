@@ -17,7 +17,7 @@ from irsa_cli.aws.iam import FoundRole, ListedRole
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
 from irsa_cli.core.inventory.bindings import annotation_of
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import repoint as planning

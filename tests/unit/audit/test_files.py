@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.documents import AuditFile, estate_of
-from irsa_cli.core.audit.estate import Estate
+from irsa_cli.core.audit.estate import AuditFile, Estate, estate_of
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.usecases.audit import files
 from tests.support.estates import (

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.current import CurrentRole
-from irsa_cli.core.binding.likely_makers import check, guess
+from irsa_cli.core.binding.ownership import check, guess
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.names import default_role_name

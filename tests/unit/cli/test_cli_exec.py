@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.trust.jwt import Lifetime
 from irsa_cli.usecases.exec.run import Ready
 from irsa_cli.usecases.read.identity import NamedServiceAccount, Token

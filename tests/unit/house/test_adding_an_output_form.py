@@ -29,7 +29,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from irsa_cli.core.trust.rules.examples import before
+from irsa_cli.core.trust.rules.rule import before
 from irsa_cli.core.trust.rules.rule import RULES
 
 Path(sys.argv[1]).write_text(json.dumps(before(RULES["only-negative"])))

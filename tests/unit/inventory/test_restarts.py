@@ -5,9 +5,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from irsa_cli.core.inventory.describe_document import Identity, identity_of, pods_of, restart_commands
-from irsa_cli.core.objects.kinds import Container, Pod, Volume
+from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.values.cluster import PLAIN
 
 ARN = "arn:aws:iam::111122223333:role/app"

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare
 from irsa_cli.core.objects import kinds, service_accounts, webhooks
-from irsa_cli.core.objects.kinds import Container, Volume
-from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.objects.kinds import Container, Environment, Volume
 from irsa_cli.core.values.shown import shown, unspaced
 from irsa_cli.sandbox.kube import admission
 

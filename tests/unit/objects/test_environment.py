@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.objects.environment import _SETTINGS as SETTINGS
 from irsa_cli.core.objects.environment import MARK, environment, injected, is_callers, kept_back
-from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.trail import session_name
 
 INJECTION = Injection("arn:aws:iam::111122223333:role/reader", regional_sts=False)

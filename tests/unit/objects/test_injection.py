@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.objects.environment import injected
-from irsa_cli.core.objects.injection import DEFAULT_SECONDS, MINIMUM_SECONDS, Injection
+from irsa_cli.core.objects.kinds import DEFAULT_SECONDS, MINIMUM_SECONDS, Injection
 
 PREFIX = "eks.amazonaws.com"
 ROLE = "arn:aws:iam::111122223333:role/irsa/demo/reader"

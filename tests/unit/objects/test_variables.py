@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.doctor.finding import Cause, Group, Judgement, Verdict, ok, problem
 from irsa_cli.core.doctor.subjects import ROLE_ENV, injected_users, where
 from irsa_cli.core.objects import kinds
-from irsa_cli.core.objects.variables import HIDDEN, Environment, UndeclaredVariable, Variable, variable
+from irsa_cli.core.objects.kinds import HIDDEN, Environment, UndeclaredVariable, Variable, variable
 from tests.unit.current import ROLE, around, container, env, pod, working
 
 LOG = variable("IRSA_TEST_DECLARED")

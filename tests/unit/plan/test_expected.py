@@ -9,8 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
-from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.expected import PlannedWork, seen_of
+from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, seen_of
 from irsa_cli.core.plan.states import Present, ProviderState, RoleState
 from irsa_cli.usecases.plans.reading import as_planned
 from tests.unit.plan import strategies as some

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
-from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.objects.kinds import Container, Environment, Pod
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.objects.kinds import Container, Environment, Pod
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.migrate import (

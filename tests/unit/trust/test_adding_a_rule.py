@@ -52,7 +52,7 @@ import sys
 from pathlib import Path
 
 from irsa_cli.core.trust.correction import wide_trusts
-from irsa_cli.core.trust.rules.examples import EXAMPLES, after, before
+from irsa_cli.core.trust.rules.rule import EXAMPLES, after, before
 from irsa_cli.core.trust.rules.rule import RULES
 
 rule, provider = RULES["no-sid"], EXAMPLES["provider"]

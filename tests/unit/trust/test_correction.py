@@ -13,9 +13,8 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected, corrected_together
 from irsa_cli.core.trust.evaluation import Answer, explain
-from irsa_cli.core.trust.rules.examples import EXAMPLES, before
 from irsa_cli.core.trust.rules.judge import judge
-from irsa_cli.core.trust.rules.rule import TRUST_RULES, Rule
+from irsa_cli.core.trust.rules.rule import EXAMPLES, TRUST_RULES, Rule, before
 from tests.support.thoroughness import examples
 from tests.unit.trust.test_judge import STS, SUB, around, context, policy, web
 

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 import irsa_cli
 from irsa_cli.core.policies.web_identity import ACTION
-from irsa_cli.core.trust.rules.examples import EXAMPLES, after, before
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, can_be_had, cluster_providers
-from irsa_cli.core.trust.rules.rule import RULES, TRUST_RULES, Area, Rule
+from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES, TRUST_RULES, Area, Rule, after, before
 from tests.support.ran import schema
 from tests.support.thoroughness import examples
 

@@ -16,7 +16,7 @@ from irsa_cli.core.binding.spec import BindingSpec, Options
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import Selection
-from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.plan.changes import PlannedWork
 from irsa_cli.core.planning.migrate import IdentitySource
 from irsa_cli.core.policies.policy import WellKnown
 from irsa_cli.core.results.applied import AppliedList, Item

@@ -23,8 +23,7 @@ from irsa_cli.cli.output.text import Message, failure_lines, page_of_reading
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
-from irsa_cli.core.trust.rules.examples import after, before
-from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Risk, Rule, Severity, some
+from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Risk, Rule, Severity, after, before, some
 from irsa_cli.core.values.shown import head, moment, plural, visible
 
 _SEVERITIES = {

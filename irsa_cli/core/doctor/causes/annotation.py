@@ -5,24 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 
+from irsa_cli.core.doctor import commands
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
 from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles, similarity
 from irsa_cli.core.doctor.clues.usage import idle, reader_of
-from irsa_cli.core.doctor.commands import (
-    admit,
-    annotate_and_restart,
-    by_annotation,
-    choose,
-    commented,
-    evidence,
-    make,
-    naming,
-    of_account,
-    proposed,
-    restart,
-    unannotate,
-)
 from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known, there
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, some, suspect
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
@@ -74,7 +61,7 @@ def _key(facts: Facts) -> Judgement:
     found = there(_resembling_keys(account), "no annotation has a similar key; see annotation-missing")
     # A key that means something else stays.
     more = f" {shlex.quote(f'{found[0]}-')}" if _is_near(found[0]) else ""
-    fix = annotate_and_restart(facts, account.annotations[found[0]], more=more)
+    fix = commands.annotate_and_restart(facts, account.annotations[found[0]], more=more)
     keys = listed(map(shown, found))
     return problem("the pod webhook reads another key", fix=fix, key=keys, expected=ROLE_ARN_ANNOTATION)
 
@@ -92,7 +79,7 @@ def _place(facts: Facts) -> Judgement:
     pods = there(_annotated_pods(subject), "no pod has the annotation; see annotation-missing")
     text = "the pod webhook reads only the ServiceAccount's annotation"
     said = {"annotated": f"pod {pod_names(pods)}", "expected": f"ServiceAccount {subject.full_name}"}
-    return by_annotation(facts, pods[0].annotations[ROLE_ARN_ANNOTATION], text, **said)
+    return commands.by_annotation(facts, pods[0].annotations[ROLE_ARN_ANNOTATION], text, **said)
 
 
 def _was_annotated(subject: Subject) -> tuple[str, str]:
@@ -118,7 +105,7 @@ def _removed(facts: Facts) -> Judgement:
     if isinstance(subject.association, Unreadable):
         return _may_be_associated(subject.association, earlier=earlier)
     text = "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else "")
-    return by_annotation(facts, role, text, annotation="none", earlier=earlier)
+    return commands.by_annotation(facts, role, text, annotation="none", earlier=earlier)
 
 
 @check_of("annotation-missing")
@@ -135,15 +122,15 @@ def _annotation(facts: Facts) -> Judgement:
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     _leave_to_others(facts)
-    said = evidence(facts)
+    said = commands.evidence(facts)
     if isinstance(subject.association, Unreadable):
         return _may_be_associated(subject.association, **said)
-    if facts.within is not None and known(subject.candidates) and not naming(facts):
+    if facts.within is not None and known(subject.candidates) and not commands.naming(facts):
         text = "its pods have no role, and a role trusts it by a pattern"
-        return hint(text, to_check=of_account(facts, "doctor", subject), **said)
+        return hint(text, to_check=commands.of_account(facts, "doctor", subject), **said)
     readers = ((key, reader_of(key)) for key in sorted(account.annotations))
     keys = listed(f"{key} (read by {reader})" if reader else key for key, reader in readers) or "none"
-    fix = choose(facts, make(facts, subject))
+    fix = commands.choose(facts, commands.make(facts, subject))
     return problem(f"it has no annotation {ROLE_ARN_ANNOTATION}", fix=fix, annotations=keys, **said)
 
 
@@ -173,7 +160,8 @@ def _audience(facts: Facts) -> Judgement:
         raise CannotTell("the issuer has no OIDC provider")
     if annotated in provider.audiences or annotated in str(subject.annotated_role().trust):
         return ok("the provider or the role accepts the annotation's audience", audience=annotated)
-    fix = f"{unannotate(facts, AUDIENCE_ANNOTATION)}\n{restart(facts, subject.known_users())}".rstrip("\n")
+    again = commands.restart(facts, subject.known_users())
+    fix = f"{commands.unannotate(facts, AUDIENCE_ANNOTATION)}\n{again}".rstrip("\n")
     text, accepted = "neither the provider nor the trust policy accepts this audience", provider.audiences
     return problem(text, fix=fix, annotation=shown(annotated), provider=listed(accepted) or "none")
 
@@ -187,7 +175,7 @@ def _whitespace(facts: Facts) -> Judgement:
     if not is_role(clean):
         raise CannotTell("it is not a role ARN without its stray characters either; see annotation-arn")
     text = "STS uses the value with every character"
-    return by_annotation(facts, clean, text, annotation=shown(value), expected=clean)
+    return commands.by_annotation(facts, clean, text, annotation=shown(value), expected=clean)
 
 
 def _clean(value: str) -> str:
@@ -202,16 +190,16 @@ def _arn(facts: Facts) -> Judgement:
     clean = _clean(value)
     if is_role(clean):
         raise CannotTell("it is a role ARN with stray characters; see annotation-whitespace")
-    said = {"annotation": shown(value), **evidence(facts)}
+    said = {"annotation": shown(value), **commands.evidence(facts)}
     text = "STS does not accept it as a role ARN" if value else f"{EMPTY}: the pod webhook ignores it"
     new = _new_role(facts, facts.named)
-    if _POLICY.fullmatch(clean) and not naming(facts):
+    if _POLICY.fullmatch(clean) and not commands.naming(facts):
         why = "only the annotation says that the ServiceAccount needs it"
         # The annotation has a policy instead of a role.
         line = new.replace("-arn ARN", f"-arn {shlex.quote(clean)}")
-        return problem(f"{text}: it is a policy ARN", fix=proposed(why, clean, line), **said)
+        return problem(f"{text}: it is a policy ARN", fix=commands.proposed(why, clean, line), **said)
     meant = _guess(facts, clean)
-    fix = annotate_and_restart(facts, meant) if meant else choose(facts, new)
+    fix = commands.annotate_and_restart(facts, meant) if meant else commands.choose(facts, new)
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
 
@@ -224,7 +212,7 @@ def _guess(facts: Facts, text: str) -> str:
     """The ARN that the text probably stands for, '' if unclear; a role that trusts it comes first."""
     session, role = _SESSION.fullmatch(text), _ROLE.fullmatch(text)
     name = session["name"] if session else role["name"] if role else ""
-    found = [item.arn for item in naming(facts)]
+    found = [item.arn for item in commands.naming(facts)]
     near = [arn for arn in found if name and arn.endswith(f"/{name}")]
     if len(near) == 1 or len(found) == 1:
         return near[0] if len(near) == 1 else found[0]
@@ -240,12 +228,12 @@ def _partition(facts: Facts) -> Judgement:
     if arn.partition == partition:
         return ok("the role is in the cluster's partition", partition=arn.partition)
     role = str(Arn(partition, "iam", "", arn.account, arn.resource))
-    if len(found := naming(facts)) == 1:
+    if len(found := commands.naming(facts)) == 1:
         role = found[0].arn
     elif isinstance(subject.role, Role):
         role = subject.role.arn
     text = "credentials never work across partitions"
-    return by_annotation(facts, role, text, annotation=str(arn), cluster=partition)
+    return commands.by_annotation(facts, role, text, annotation=str(arn), cluster=partition)
 
 
 @check_of("annotation-account")
@@ -257,13 +245,13 @@ def _account(facts: Facts) -> Judgement:
     if isinstance(subject.role, Role) and isinstance(subject.provider, ProviderState) and not flaws_of(facts):
         return ok("the role is in another account and trusts the ServiceAccount", account=arn.account)
     have(subject.candidates)
-    same = [role.arn for role in naming(facts) if role.arn.rsplit("/", 1)[-1] == arn.name]
+    same = [role.arn for role in commands.naming(facts) if role.arn.rsplit("/", 1)[-1] == arn.name]
     if not same:
         have(subject.role)
         have(subject.provider)
         return ok("no role in the cluster's account fits better", account=arn.account)
     text = "a role of this name in the cluster's account trusts the ServiceAccount"
-    return by_annotation(facts, same[0], text, annotation=str(arn), role=same[0])
+    return commands.by_annotation(facts, same[0], text, annotation=str(arn), role=same[0])
 
 
 @check_of("role-missing")
@@ -273,15 +261,17 @@ def _role(facts: Facts) -> Judgement:
         return ok("the role exists")
     new, similar = _new_role(facts, subject), subject.similar_roles
     if len(similar) == 1:
-        new = commented((*admit(facts, subject, similar[0]).splitlines(), "or, with a new role:", new))
+        new = commands.commented(
+            (*commands.admit(facts, subject, similar[0]).splitlines(), "or, with a new role:", new)
+        )
     tagged = f" (its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name})"
     return problem(
         "STS reports AccessDenied for a role that does not exist",
-        fix=choose(facts, new),
+        fix=commands.choose(facts, new),
         annotation=str(arn),
-        role=f"not found{'' if naming(facts) else tagged}",
+        role=f"not found{'' if commands.naming(facts) else tagged}",
         **({"similar_roles": listed(similar)} if similar else {}),
-        **evidence(facts),
+        **commands.evidence(facts),
     )
 
 
@@ -293,7 +283,7 @@ def _arn_in_partition(facts: Facts) -> Arn:
 
 
 def _new_role(facts: Facts, subject: Subject) -> str:
-    return f"{make(facts, subject)} --override-existing-serviceaccounts"
+    return f"{commands.make(facts, subject)} --override-existing-serviceaccounts"
 
 
 @check_of("annotation-path")
@@ -303,7 +293,7 @@ def _path(facts: Facts) -> Judgement:
     if role.arn == str(arn):
         return ok("the ARN matches the role's exactly")
     text = "STS compares the whole ARN, including path and case"
-    return by_annotation(facts, role.arn, text, annotation=str(arn), role=role.arn)
+    return commands.by_annotation(facts, role.arn, text, annotation=str(arn), role=role.arn)
 
 
 @check_of("annotation-other-role")
@@ -311,4 +301,4 @@ def _other(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     some(other_roles(facts), "no other role fits better", role=role.arn)
     text = "this role does not trust the ServiceAccount, and another one does"
-    return problem(text, fix=choose(facts, ""), annotation=role.arn, **evidence(facts))
+    return problem(text, fix=commands.choose(facts, ""), annotation=role.arn, **commands.evidence(facts))

@@ -6,31 +6,16 @@ import shlex
 from collections.abc import Iterable
 from contextlib import suppress
 
+from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, of_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.reported import EXPECTED, WRONG
-from irsa_cli.core.doctor.subjects import (
-    EARLY,
-    annotations_of,
-    audience_of,
-    calls,
-    in_words,
-    injected_users,
-    listed,
-    newest,
-    newest_by_role,
-    pod_names,
-    provider_there,
-    role_account,
-    run_long_enough,
-)
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.kinds import Container, Pod, variable
 from irsa_cli.core.objects.trail import TrailEvent
-from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, STS_REGIONAL_ANNOTATION
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import CannotTell, Unreadable, have
@@ -49,7 +34,7 @@ _NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
 
 @check_of("session-duration")
 def _duration(facts: Facts) -> Judgement:
-    role, event = facts.named.annotated_role(), newest(facts)
+    role, event = facts.named.annotated_role(), subjects.newest(facts)
     if not event.error or event.seconds is None:
         return ok("no request for too long a session")
     hidden = "irsa did not read the role's MaxSessionDuration: pass the ServiceAccount's name"
@@ -68,50 +53,50 @@ def _duration(facts: Facts) -> Judgement:
 
 @check_of("sts-region")
 def _region(facts: Facts) -> Judgement:
-    event, region = newest(facts), facts.cluster.region
+    event, region = subjects.newest(facts), facts.cluster.region
     if _is_unexplained(facts, event):
         if _NO_PROVIDER not in event.message.lower():
             return unknown(_SEE_REFUSED)
         text = "STS reports no provider although one exists, as it does in a region where STS is not active"
-        return suspect(text, error=in_words(event), region=event.region or region)
+        return suspect(text, error=subjects.in_words(event), region=event.region or region)
     if not event.error.startswith(_DISABLED):
         return ok("STS is active in the region", last=event.time.isoformat())
     command = f"account enable-region --region-name {shlex.quote(region)}"
-    fix = in_account(facts, role_account(facts), command)
-    return problem(_FOR_THAT, fix=fix, error=in_words(event), region=region)
+    fix = in_account(facts, subjects.role_account(facts), command)
+    return problem(_FOR_THAT, fix=fix, error=subjects.in_words(event), region=region)
 
 
 @check_of("token-expired")
 def _expired(facts: Facts) -> Judgement:
-    event = newest(facts)
+    event = subjects.newest(facts)
     if event.error not in _EXPIRED:
         return ok("the newest call had a valid token", last=event.time.isoformat())
     fix = restart(facts, facts.named.users())
-    return problem("the newest call sent an expired token", fix=fix, error=in_words(event))
+    return problem("the newest call sent an expired token", fix=fix, error=subjects.in_words(event))
 
 
 @check_of("token-malformed")
 def _malformed(facts: Facts) -> Judgement:
     facts.named.users()
-    last = newest(facts)
+    last = subjects.newest(facts)
     if not _is_unexplained(facts, last):
         return ok("STS could read the ServiceAccount's token", last=last.time.isoformat())
     if _NO_TOKEN in last.message.lower():
-        return suspect("the application did not send a token to STS", error=in_words(last))
+        return suspect("the application did not send a token to STS", error=subjects.in_words(last))
     return unknown(_SEE_REFUSED)
 
 
 @check_of("sts-refused")
 def _refused(facts: Facts) -> Judgement:
-    pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
-    last = newest(facts)
+    pods = {pod.name: pod for pod, _ in subjects.injected_users(facts.named)}
+    last = subjects.newest(facts)
     said = last.message.lower()
     if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last):
         raise CannotTell("see sts-region and token-malformed")
     # The roles that its pods are to ask for: the annotation's, and those that containers name themselves.
-    named = annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
+    named = subjects.annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
     wanted = [named, *(item.role for item in own_tokens(facts.named))]
-    found = newest_by_role(facts, pods.values())
+    found = subjects.newest_by_role(facts, pods.values())
     refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]
     if own:
@@ -119,21 +104,22 @@ def _refused(facts: Facts) -> Judgement:
             _require_in_order(facts)
         return _undecided(facts, own[0], found_by=pods.values())
     if refused:
+        text = "STS rejected the token for another role than the ServiceAccount's"
         return suspect(
-            f"STS rejected the token for another role than the ServiceAccount's: {in_words(refused[0])}",
-            requested=listed(event.role_arn for event in refused),
-            role=listed(filter(None, wanted)) or "none",
+            f"{text}: {subjects.in_words(refused[0])}",
+            requested=subjects.listed(event.role_arn for event in refused),
+            role=subjects.listed(filter(None, wanted)) or "none",
         )
     if last.error and last not in found.values():
         text = "STS rejected the newest exchange before the current pods were created"
-        return hint(text, answer=in_words(last))
+        return hint(text, answer=subjects.in_words(last))
     return ok("STS rejected no exchange for an unknown reason", last=last.time.isoformat())
 
 
 def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judgement:
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
-    said = f"STS rejected the newest exchange: {in_words(event)}"
-    evidence = {"role": event.role_arn, "pods": pod_names(found_by)}
+    said = f"STS rejected the newest exchange: {subjects.in_words(event)}"
+    evidence = {"role": event.role_arn, "pods": subjects.pod_names(found_by)}
     for item in have(facts.named.events):
         if item.own and item.time > event.time and not item.error and item.role_arn == event.role_arn:
             return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
@@ -157,8 +143,8 @@ def _is_others(facts: Facts, event: TrailEvent) -> bool:
 def _require_in_order(facts: Facts) -> None:
     """Raise `CannotTell` where something that can be seen explains a refusal."""
     require_admitted(facts)
-    provider = there(provider_there(facts), "the issuer has no OIDC provider")
-    if audience_of(facts, facts.named) not in provider.audiences:
+    provider = there(subjects.provider_there(facts), "the issuer has no OIDC provider")
+    if subjects.audience_of(facts, facts.named) not in provider.audiences:
         raise CannotTell("the provider does not accept the token's audience")
 
 
@@ -167,19 +153,19 @@ def _is_unexplained(facts: Facts, event: TrailEvent) -> bool:
     with suppress(CannotTell):
         if event.error in _INVALID:
             _require_in_order(facts)
-            pods = [pod for pod, _ in injected_users(facts.named)]
-            return event in newest_by_role(facts, pods).values()
+            pods = [pod for pod, _ in subjects.injected_users(facts.named)]
+            return event in subjects.newest_by_role(facts, pods).values()
     return False
 
 
 @check_of("sts-throttled")
 def _throttled(facts: Facts) -> Judgement:
-    last = newest(facts)
-    found = [event for event in calls(facts) if event.error.startswith(_THROTTLED)]
+    last = subjects.newest(facts)
+    found = [event for event in subjects.calls(facts) if event.error.startswith(_THROTTLED)]
     if last not in found:
         return ok("STS did not throttle the newest call", last=last.time.isoformat())
     fix = facts.reach.kubectl("get pods # check how many start at once", facts.named.namespace)
-    return problem(_FOR_THAT, fix=fix, errors=f"{len(found)}, the newest {in_words(last)}")
+    return problem(_FOR_THAT, fix=fix, errors=f"{len(found)}, the newest {subjects.in_words(last)}")
 
 
 @check_of("sts-never-asked")
@@ -187,22 +173,22 @@ def _never(facts: Facts) -> Judgement:
     subject, hidden = facts.named, facts.named.events
     if not own_tokens(subject):
         subject.annotation()
-    users = injected_users(subject)
+    users = subjects.injected_users(subject)
     if isinstance(hidden, Unreadable) and not hidden.follows:
         return hint(f"irsa cannot see if the application called STS: {hidden.why}")
-    events = calls(facts)
+    events = subjects.calls(facts)
     if events:
         return ok("pods have called STS", last=max(event.time for event in events).isoformat())
     global_one = subject.existing().annotations.get(STS_REGIONAL_ANNOTATION) == "false"
     if global_one or any(_asks_elsewhere(facts, item) for _, item in users):
         return hint("CloudTrail of this region has no call; the pods may call STS in another region")
-    long_enough = run_long_enough(facts, {pod.name: pod for pod, _ in users}.values())
+    long_enough = subjects.run_long_enough(facts, {pod.name: pod for pod, _ in users}.values())
     if not long_enough:
-        return hint(EARLY)
+        return hint(subjects.EARLY)
     return suspect(
         "the pods have a web identity, but CloudTrail shows no call to STS: they did not need AWS yet, use"
         " other credentials, or cannot reach STS",
-        pods=pod_names(long_enough),
+        pods=subjects.pod_names(long_enough),
     )
 
 

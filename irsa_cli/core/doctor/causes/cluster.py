@@ -6,22 +6,10 @@ import re
 import shlex
 from collections.abc import Iterable
 
+from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts, known, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, unknown
-from irsa_cli.core.doctor.subjects import (
-    annotations_of,
-    audience_of,
-    home_provider,
-    is_admitted,
-    is_injected,
-    listed,
-    pod_names,
-    provider_of,
-    provider_there,
-    quota_of,
-    role_account,
-)
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.webhooks import selects
@@ -62,13 +50,13 @@ def _documents(facts: Facts) -> Judgement:
 def _keys(facts: Facts) -> Judgement:
     published, own = have(facts.published_keys), have(facts.cluster_keys)
     if own <= published:
-        return ok("the issuer publishes every key of the cluster", keys=listed(sorted(own)))
+        return ok("the issuer publishes every key of the cluster", keys=subjects.listed(sorted(own)))
     look = facts.reach.kubectl("get --raw /openid/v1/jwks")
     return problem(
         "STS cannot find a key that signs the cluster's tokens",
         fix=f"{look} # publish this as the jwks_uri of {facts.cluster.issuer}",
-        cluster=listed(sorted(own)),
-        published=listed(sorted(published)) or "none",
+        cluster=subjects.listed(sorted(own)),
+        published=subjects.listed(sorted(published)) or "none",
     )
 
 
@@ -83,13 +71,13 @@ def _endpoint_policy(facts: Facts) -> Judgement:
         return problem(
             "the endpoint policy does not allow the unsigned call",
             fix=facts.reach.aws(look, facts.cluster.region),
-            endpoint=listed(refusing),
+            endpoint=subjects.listed(refusing),
             needed=f"Allow, Principal *, Action {ACTION}",
         )
     if undecided:
         text = "the endpoint policy has conditions that irsa cannot evaluate"
-        return unknown(text, endpoint=listed(undecided))
-    return ok("the endpoint policy allows the call", endpoint=listed(item.id for item in endpoints))
+        return unknown(text, endpoint=subjects.listed(undecided))
+    return ok("the endpoint policy allows the call", endpoint=subjects.listed(item.id for item in endpoints))
 
 
 def _lets_through(document: Document) -> bool | None:
@@ -109,21 +97,22 @@ _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
 @check_of("pod-host-network")
 def _host_network(facts: Facts) -> Judgement:
     found = some([pod for pod in facts.named.users() if pod.host_network], "no pod uses hostNetwork")
-    return unknown("pods with hostNetwork can use the node's credentials", pods=pod_names(found))
+    return unknown("pods with hostNetwork can use the node's credentials", pods=subjects.pod_names(found))
 
 
 @check_of("node-hop-limit")
 def _hop_limit(facts: Facts) -> Judgement:
     names = some(node_names(facts.named.users()), "no pod runs on an EC2 instance")
     nodes = have(facts.named.nodes)
-    found = [name for name in names if name in nodes and nodes[name].answers_pods]
+    # Pods with a network of their own are one hop away.
+    found = [it for it in names if it in nodes and nodes[it].enabled and nodes[it].hop_limit > 1]
     if found:
         limits = sorted({str(nodes[name].hop_limit) for name in found})
         text = "an SDK without a web identity uses the node's role and reports no error"
-        return unknown(text, nodes=listed(found), hop_limit=listed(limits))
+        return unknown(text, nodes=subjects.listed(found), hop_limit=subjects.listed(limits))
     lost = [name for name in names if name not in nodes]
-    strange = some(lost, "the nodes' metadata service does not answer pods", nodes=listed(names))
-    return unknown("EC2 has no instances with the names of these nodes", nodes=listed(strange))
+    strange = some(lost, "the nodes' metadata service does not answer pods", nodes=subjects.listed(names))
+    return unknown("EC2 has no instances with the names of these nodes", nodes=subjects.listed(strange))
 
 
 def node_names(pods: Iterable[Pod]) -> list[str]:
@@ -137,9 +126,9 @@ def _mesh(facts: Facts) -> Judgement:
     meshed = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
     found = some(meshed, "no pod has a known sidecar")
     late, text = [pod for pod in found if not _waits(pod)], "irsa cannot see which calls the sidecar allows"
-    if not late or is_admitted(facts, late):
-        return unknown(text, pods=pod_names(found))
-    return hint(f"{text}, or if the application waits for it", pods=pod_names(late))
+    if not late or subjects.is_admitted(facts, late):
+        return unknown(text, pods=subjects.pod_names(found))
+    return hint(f"{text}, or if the application waits for it", pods=subjects.pod_names(late))
 
 
 def _waits(pod: Pod) -> bool:
@@ -158,8 +147,8 @@ def _network_policy(facts: Facts) -> Judgement:
     rules = [rule for item in mine for rule in item.ports]
     if not mine or any(https and to_all for https, to_all in rules):
         return ok("no NetworkPolicy blocks calls to STS")
-    names = listed(item.name for item in mine)
-    if is_admitted(facts, pods):
+    names = subjects.listed(item.name for item in mine)
+    if subjects.is_admitted(facts, pods):
         return ok("STS accepted the pods' tokens, so no NetworkPolicy blocks them", policies=names)
     text = "a NetworkPolicy allows no HTTPS, and irsa cannot tell if the cluster enforces it"
     if any(https for https, _ in rules):
@@ -174,12 +163,12 @@ _UNNEEDED = "no checked ServiceAccount needs a provider in the cluster's account
 
 def _provider(facts: Facts) -> ProviderState:
     missing = "the cluster's issuer has no OIDC provider in the role's account"
-    return there(provider_there(facts), missing)
+    return there(subjects.provider_there(facts), missing)
 
 
 def _found_at_home(facts: Facts) -> bool:
     """Whether the cluster's account has the provider; raises `CannotTell` if the role is elsewhere."""
-    account = role_account(facts)
+    account = subjects.role_account(facts)
     if account != facts.cluster.home:
         raise CannotTell(f"the role is in account {account}; see provider-account")
     return have(facts.provider) is not None
@@ -209,7 +198,7 @@ def _is_needed(facts: Facts) -> bool:
         return True
     # A pod may bring a token of its own, besides.
     pods = (pod for pod in known(subject.pods) if pod.service_account == subject.name)
-    needed = ROLE_ARN_ANNOTATION in annotations_of(subject) or any(map(is_injected, pods))
+    needed = ROLE_ARN_ANNOTATION in subjects.annotations_of(subject) or any(map(subjects.is_injected, pods))
     # An association needs no provider.
     return needed or have(subject.association) is None
 
@@ -226,8 +215,8 @@ def _missing(facts: Facts) -> Judgement:
     elif _lookalikes(facts):
         raise CannotTell("a provider with another URL exists; see provider-url")
     else:
-        others = listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
-    fix, expected = facts.reach.for_irsa("associate-oidc"), home_provider(facts)
+        others = subjects.listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
+    fix, expected = facts.reach.for_irsa("associate-oidc"), subjects.home_provider(facts)
     text = "IAM does not trust the issuer of the cluster's tokens"
     return problem(text, fix=fix, issuer=issuer, expected=expected, existing_providers=others)
 
@@ -240,7 +229,7 @@ def _other_account(facts: Facts) -> Judgement:
     if have(facts.named.provider) is not None:
         return ok("the issuer has an OIDC provider in the role's account", account=arn.account)
     command = f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
-    command += f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}"
+    command += f" --client-id-list {shlex.quote(subjects.audience_of(facts, facts.subject))}"
     why = "the administrators of its account decide if it trusts this cluster"
     fix = proposed(why, str(arn), in_account(facts, arn.account, command))
     text = "STS looks for the provider in the role's account"
@@ -256,7 +245,7 @@ def _url(facts: Facts) -> Judgement:
     if any(_DUAL_STACK in arn for arn in found):
         text += "; tokens never use the dual-stack alias"
     fix = facts.reach.for_irsa("associate-oidc")
-    return problem(text, fix=fix, issuer=facts.cluster.issuer, provider=listed(found))
+    return problem(text, fix=fix, issuer=facts.cluster.issuer, provider=subjects.listed(found))
 
 
 @check_of("provider-audience")
@@ -264,30 +253,34 @@ def _audience(facts: Facts) -> Judgement:
     if not _is_needed(facts):
         return ok(_UNNEEDED)
     accepted = _provider(facts).audiences
-    wanted = audience_of(facts, facts.subject)
+    wanted = subjects.audience_of(facts, facts.subject)
     asked = {item.annotations.get(AUDIENCE_ANNOTATION, wanted) for item in _named(facts)}
     if facts.subject is None and asked and wanted not in asked and asked <= set(accepted):
-        return ok("the provider accepts the audiences of all ServiceAccounts", audiences=listed(asked))
+        return ok(
+            "the provider accepts the audiences of all ServiceAccounts", audiences=subjects.listed(asked)
+        )
     if wanted in accepted:
         return ok("the provider accepts the audience", audience=wanted)
     trust = getattr(facts.subject and facts.subject.role, "trust", "")
-    annotated = AUDIENCE_ANNOTATION in annotations_of(facts.subject)
+    annotated = AUDIENCE_ANNOTATION in subjects.annotations_of(facts.subject)
     if wanted != DEFAULT_AUDIENCE and annotated and wanted not in str(trust):
         raise CannotTell("the annotation asks for another audience; see annotation-audience")
     text = "the provider does not have the tokens' audience"
     if any(unspaced(item).lower() == wanted.lower() for item in accepted):
         text += " (the spelling differs)"
-    there_are = listed(map(shown, accepted)) or "none"
+    there_are = subjects.listed(map(shown, accepted)) or "none"
     fix = _add_audience(facts, wanted, annotated=annotated)
     return problem(text, fix=fix, tokens=shown(wanted), provider=there_are)
 
 
 def _add_audience(facts: Facts, audience: str, *, annotated: bool) -> str:
-    arn = provider_of(facts, facts.subject)
-    if audience == DEFAULT_AUDIENCE and arn == home_provider(facts):
+    arn = subjects.provider_of(facts, facts.subject)
+    if audience == DEFAULT_AUDIENCE and arn == subjects.home_provider(facts):
         return facts.reach.for_irsa("associate-oidc")
     what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
-    line = in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
+    line = in_account(
+        facts, subjects.role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}"
+    )
     # The annotation's writer chose the audience: AWS would also accept other tokens with it.
     why = "AWS would then accept tokens that were issued for other services" if annotated else ""
     return proposed(why, audience, line)
@@ -299,7 +292,7 @@ def _quota(facts: Facts) -> Judgement:
         return ok("the provider exists")
     count = len(have(facts.providers))
     # GetAccountSummary does not document this one; the default is 100.
-    quota = quota_of(facts, "OpenIDConnectProvidersQuota", 100)
+    quota = subjects.quota_of(facts, "OpenIDConnectProvidersQuota", 100)
     said = {"providers": str(count), "quota": str(quota)}
     if count < quota:
         return ok("the quota allows another provider", **said)

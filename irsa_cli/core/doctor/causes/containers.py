@@ -24,8 +24,7 @@ from irsa_cli.core.doctor.subjects import (
     users_with,
     where,
 )
-from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.variables import variable
+from irsa_cli.core.objects.kinds import Container, Pod, variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
 from irsa_cli.core.policies.statements import actions_of, allowing, covers
 from irsa_cli.core.trust.assuming import ASSUME, names_role

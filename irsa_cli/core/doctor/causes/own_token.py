@@ -12,44 +12,9 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from irsa_cli.core.doctor import commands, finding, subjects
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.commands import (
-    by_template,
-    edit,
-    of_account,
-    of_power,
-    of_role,
-    proposed,
-    rewrite_trust,
-)
 from irsa_cli.core.doctor.facts import Facts, Subject, there
-from irsa_cli.core.doctor.finding import (
-    Decided,
-    Judgement,
-    check_of,
-    hint,
-    ok,
-    problem,
-    some,
-    suspect,
-    unknown,
-)
-from irsa_cli.core.doctor.subjects import (
-    ROLE_ENV,
-    TOKEN_ENV,
-    TOKEN_VOLUME,
-    annotations_of,
-    audience_of,
-    config_map_of,
-    identity_of,
-    injected,
-    injected_users,
-    leaves_the_token_to_it,
-    listed,
-    pod_names,
-    takes_profile,
-    where,
-)
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
 from irsa_cli.core.plan.rules import UnreadableNote
@@ -82,18 +47,20 @@ def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     return tuple(
         OwnToken(pod, item, role, volume)
         for pod, item, volume in found
-        if volume is not None and (role := item.env[ROLE_ENV])
+        if volume is not None and (role := item.env[subjects.ROLE_ENV])
     )
 
 
 def hidden_tokens(facts: Facts) -> list[tuple[Pod, Container]]:
     """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
-    wanted, found = audience_of(facts, facts.named), []
+    wanted, found = subjects.audience_of(facts, facts.named), []
     for pod in facts.named.known_users():
         volumes = [volume.name for volume in pod.volumes if volume.audience == wanted]
-        tokens = {name for name in volumes if name != TOKEN_VOLUME}
+        tokens = {name for name in volumes if name != subjects.TOKEN_VOLUME}
         for item in pod.containers:
-            role_is_hidden = item.env[ROLE_ENV] is None if ROLE_ENV in item.env else bool(item.sources)
+            role_is_hidden = (
+                item.env[subjects.ROLE_ENV] is None if subjects.ROLE_ENV in item.env else bool(item.sources)
+            )
             if role_is_hidden and tokens & set(item.mounts):
                 found.append((pod, item))
     return found
@@ -101,20 +68,26 @@ def hidden_tokens(facts: Facts) -> list[tuple[Pod, Container]]:
 
 def own_volume(pod: Pod, container: Container) -> Volume | None:
     """The volume of the container's own token; None for the webhook's."""
-    if not injected(container) or container.env[TOKEN_ENV] is None:
+    if not subjects.injected(container) or container.env[subjects.TOKEN_ENV] is None:
         return None
-    volume = volume_at(pod, container, str(container.env[TOKEN_ENV]))
-    return None if volume is None or volume.name == TOKEN_VOLUME or volume.audience is None else volume
+    volume = volume_at(pod, container, str(container.env[subjects.TOKEN_ENV]))
+    return (
+        None if volume is None or volume.name == subjects.TOKEN_VOLUME or volume.audience is None else volume
+    )
 
 
 def written_by_hand(pod: Pod) -> list[str]:
     """Containers whose role is set in the pod template: the webhook still mounts its volume."""
-    mounted = any(volume.name == TOKEN_VOLUME for volume in pod.volumes)
+    mounted = any(volume.name == subjects.TOKEN_VOLUME for volume in pod.volumes)
     return [
         item.name
         for item in pod.containers
-        if item.env.get(ROLE_ENV)
-        and not (mounted and TOKEN_VOLUME in item.mounts and not stands_before_region(item, ROLE_ENV))
+        if item.env.get(subjects.ROLE_ENV)
+        and not (
+            mounted
+            and subjects.TOKEN_VOLUME in item.mounts
+            and not stands_before_region(item, subjects.ROLE_ENV)
+        )
     ]
 
 
@@ -133,14 +106,14 @@ def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
     return next((volume for volume in pod.volumes if volume.name == nearest), None)
 
 
-@check_of("pod-own-token")
-def _own_token(facts: Facts) -> Judgement:
+@finding.check_of("pod-own-token")
+def _own_token(facts: Facts) -> finding.Judgement:
     have(facts.named.pods)
     if hidden := hidden_tokens(facts):
         text = "a container mounts its own token, and its role comes from a Secret or ConfigMap"
-        return suspect(text, containers=where(hidden))
-    found = some(own_tokens(facts.named), "no container mounts its own token")
-    why, places = "", where((item.pod, item.container) for item in found)
+        return finding.suspect(text, containers=subjects.where(hidden))
+    found = finding.some(own_tokens(facts.named), "no container mounts its own token")
+    why, places = "", subjects.where((item.pod, item.container) for item in found)
     for item in found:
         try:
             judged = _judged(facts, item)
@@ -150,33 +123,35 @@ def _own_token(facts: Facts) -> Judgement:
         if judged is not None:
             return judged
     if why:
-        return unknown(why, containers=places)
-    return ok("the roles that containers set trust their tokens", containers=places)
+        return finding.unknown(why, containers=places)
+    return finding.ok("the roles that containers set trust their tokens", containers=places)
 
 
-def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
+def _judged(facts: Facts, item: OwnToken) -> finding.Judgement | None:
     """The problem of one container's role and token, if any."""
-    by_hand, cluster = edit(facts, item.pod), facts.cluster
+    by_hand, cluster = commands.edit(facts, item.pod), facts.cluster
     said = {
-        "container": where([(item.pod, item.container)]),
+        "container": subjects.where([(item.pod, item.container)]),
         "role": shown(item.role),
         "audience": shown(item.volume.audience or ""),
     }
     if not is_role(item.role):
-        return problem(f"its {ROLE_ENV} is not a role ARN", fix=by_hand, **said)
+        return finding.problem(f"its {subjects.ROLE_ENV} is not a role ARN", fix=by_hand, **said)
     role = have(facts.named.own_roles.get(item.role))
     if role is None or role.arn != item.role:
         there_is = {} if role is None else {"there_is": role.arn}
-        return problem("no role has this ARN", fix=by_hand, **said, **there_is)
+        return finding.problem("no role has this ARN", fix=by_hand, **said, **there_is)
     account, audience = role_arn(item.role).account, item.volume.audience or cluster.issuer
     provider = provider_arn(cluster.partition, account, cluster.issuer)
-    identity = replace(identity_of(facts, facts.named), provider_arn=provider, audience=audience)
+    identity = replace(subjects.identity_of(facts, facts.named), provider_arn=provider, audience=audience)
     if account == cluster.home:
         missing = "the cluster's issuer has no OIDC provider; see provider-missing"
         accepted = there(facts.provider, missing).audiences
         if audience not in accepted:
             text = "the OIDC provider does not accept the token's audience"
-            return problem(text, fix=by_hand, **said, provider=listed(map(shown, accepted)) or "none")
+            return finding.problem(
+                text, fix=by_hand, **said, provider=subjects.listed(map(shown, accepted)) or "none"
+            )
     wrong = flaws(role.trust, identity, now=facts.now)
     if not wrong:
         return None
@@ -185,7 +160,7 @@ def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
         raise CannotTell(wrong[0].text)
     text = f"the role's trust policy does not allow its token: {flaw.text}"
     fix = _admit(facts, role, identity) or by_hand
-    return problem(text, fix=fix, **said, policy=flaw.found, token=flaw.expected)
+    return finding.problem(text, fix=fix, **said, policy=flaw.found, token=flaw.expected)
 
 
 def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
@@ -193,21 +168,23 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if voided(role.trust, identity) or flaws(document, identity, now=facts.now):
         return ""
-    why = of_role(facts, facts.named, role.arn, audience=identity.audience)
-    return rewrite_trust(facts, role, document, why)
+    why = commands.of_role(facts, facts.named, role.arn, audience=identity.audience)
+    return commands.rewrite_trust(facts, role, document, why)
 
 
-@check_of("pod-token-volume")
-def _volume(facts: Facts) -> Judgement:
-    lacking = [(pod, item) for pod, item in injected_users(facts.named) if not _has_token(pod, item)]
-    found = some(lacking, "the token file is mounted")
+@finding.check_of("pod-token-volume")
+def _volume(facts: Facts) -> finding.Judgement:
+    lacking = [(pod, item) for pod, item in subjects.injected_users(facts.named) if not _has_token(pod, item)]
+    found = finding.some(lacking, "the token file is mounted")
     pod, item = found[0]
-    text = f"no volume with a token is mounted at {item.env[TOKEN_ENV]}"
-    return by_template(facts, found, text, volumes=listed(volume.name for volume in pod.volumes) or "none")
+    text = f"no volume with a token is mounted at {item.env[subjects.TOKEN_ENV]}"
+    return commands.by_template(
+        facts, found, text, volumes=subjects.listed(volume.name for volume in pod.volumes) or "none"
+    )
 
 
 def _has_token(pod: Pod, container: Container) -> bool:
-    file = container.env[TOKEN_ENV]
+    file = container.env[subjects.TOKEN_ENV]
     if file is None:
         return True  # The variable has a hidden source.
     # Windows writes the same path with other slashes and a drive.
@@ -224,16 +201,16 @@ def _has_token(pod: Pod, container: Container) -> bool:
     return False
 
 
-@check_of("pod-token-kept")
-def _kept(facts: Facts) -> Judgement:
-    kept = [(pod, item) for pod, item in injected_users(facts.named) if _is_kept(pod, item)]
-    found = some(kept, "no token file is mounted by subPath")
+@finding.check_of("pod-token-kept")
+def _kept(facts: Facts) -> finding.Judgement:
+    kept = [(pod, item) for pod, item in subjects.injected_users(facts.named) if _is_kept(pod, item)]
+    found = finding.some(kept, "no token file is mounted by subPath")
     text = "kubelet does not renew files that are mounted by subPath"
-    return by_template(facts, found, text, file=str(found[0][1].env[TOKEN_ENV]))
+    return commands.by_template(facts, found, text, file=str(found[0][1].env[subjects.TOKEN_ENV]))
 
 
 def _is_kept(pod: Pod, container: Container) -> bool:
-    volume = volume_at(pod, container, container.env[TOKEN_ENV] or "")
+    volume = volume_at(pod, container, container.env[subjects.TOKEN_ENV] or "")
     # Init containers and Jobs end before their token expires.
     ends = container.init or pod.owner.startswith("Job/")
     return bool(volume and volume.audience is not None and volume.name in container.parts and not ends)
@@ -246,16 +223,16 @@ _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | r
 
 def _chain(facts: Facts) -> Chain:
     have(facts.named.account)
-    said = annotations_of(facts.named)
+    said = subjects.annotations_of(facts.named)
     if TARGET_ANNOTATION not in said:
-        raise Decided(ok(_NONE))
+        raise finding.Decided(finding.ok(_NONE))
     target, tags = _granted(facts)
     try:
         found = chain_of_notes(str(facts.named.role_arn()), said)
     except UnreadableNote as error:
         raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
     if found is None:
-        raise Decided(ok(_NONE))
+        raise finding.Decided(finding.ok(_NONE))
     return replace(found, tag_session=tags and target == found.target_arn)
 
 
@@ -269,36 +246,36 @@ def _granted(facts: Facts) -> tuple[str, bool]:
 def _refused(said: tuple[Said, ...], fine: str, chain: Chain) -> str:
     """Why one side refuses; if it does not, the check ends."""
     if answer_of(said) is Answer.YES:
-        raise Decided(ok(fine, target=chain.target_arn))
+        raise finding.Decided(finding.ok(fine, target=chain.target_arn))
     reasons = "; ".join(item.why for item in lacking(said, answer_of(said)))
     if answer_of(said) is Answer.UNKNOWN:
-        raise Decided(unknown(reasons))
+        raise finding.Decided(finding.unknown(reasons))
     return reasons
 
 
-@check_of("chain-permission")
-def _permission(facts: Facts) -> Judgement:
+@finding.check_of("chain-permission")
+def _permission(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     role = have(facts.named.role)
     if role is None:
-        return unknown("the role does not exist; see role-missing")
+        return finding.unknown("the role does not exist; see role-missing")
     policies, boundary = have(role.policies), have(role.boundary_policy) if role.boundary else None
     said = chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
     why = _refused(said, "the role may assume the target role", chain)
     fix = _proposed(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain)
     text = "no policy allows the role to assume the target role"
-    return problem(text, fix=fix, target=chain.target_arn, why=why)
+    return finding.problem(text, fix=fix, target=chain.target_arn, why=why)
 
 
-@check_of("chain-external-id")
-def _external_id(facts: Facts) -> Judgement:
+@finding.check_of("chain-external-id")
+def _external_id(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     target = have(facts.named.chain_target)
     if target is None or answer_of(chain.judge(target.trust)) is not Answer.NO:
-        return ok("the external ID is not the problem", target=chain.target_arn)
+        return finding.ok("the external ID is not the problem", target=chain.target_arn)
     fitting = next(iter(_fitting(chain, target)), "")
-    wanted = some(fitting, "the external ID is not the only problem", target=chain.target_arn)
-    return problem(
+    wanted = finding.some(fitting, "the external ID is not the only problem", target=chain.target_arn)
+    return finding.problem(
         "the target's trust policy requires another external ID",
         fix=_update(facts, f"--external-id {shlex.quote(wanted)}", chain),
         current=chain.external_id or "none",
@@ -317,68 +294,70 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
                 yield value
 
 
-@check_of("chain-trust")
-def _trust(facts: Facts) -> Judgement:
+@finding.check_of("chain-trust")
+def _trust(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     target = have(facts.named.chain_target)
     if target is None:
         fix = _update(facts, "--target-role ARN", chain)
-        return problem("the target role does not exist", fix=fix, target=chain.target_arn)
+        return finding.problem("the target role does not exist", fix=fix, target=chain.target_arn)
     why = _refused(chain.judge(target.trust), "the target trusts the role", chain)
     if any(_fitting(chain, target)):
-        return ok("it trusts the role with another external ID; see chain-external-id")
+        return finding.ok("it trusts the role with another external ID; see chain-external-id")
     gone = sorted(set(_UNIQUE_ID.findall(str(target.trust))))
     if gone:
         why = f"it trusts {', '.join(gone)}, the unique ID of a deleted or recreated role"
     fix = _proposed(facts, "--update-target-trust", chain)
     text = "the target's trust policy does not allow the role"
-    return problem(text, fix=fix, target=chain.target_arn, why=why)
+    return finding.problem(text, fix=fix, target=chain.target_arn, why=why)
 
 
-@check_of("chain-session")
-def _session(facts: Facts) -> Judgement:
+@finding.check_of("chain-session")
+def _session(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     text = have(facts.named.aws_config)
     if text is None:
-        return ok("irsa did not write an AWS configuration for it")
+        return finding.ok("irsa did not write an AWS configuration for it")
     part = text.partition(f"[profile {PROFILE}]")[2].partition("[")[0]
     longest = max(map(int, _DURATION.findall(part)), default=0)
     if longest <= LONGEST_SESSION:
-        return ok("the AWS configuration asks for an hour at most")
-    fix = _update(facts, f"--aws-config-map {shlex.quote(config_map_of(facts.named))}", chain)
+        return finding.ok("the AWS configuration asks for an hour at most")
+    fix = _update(facts, f"--aws-config-map {shlex.quote(subjects.config_map_of(facts.named))}", chain)
     text = f"STS rejects chained sessions longer than {LONGEST_SESSION} s"
-    return problem(text, fix=fix, duration=f"{longest} s")
+    return finding.problem(text, fix=fix, duration=f"{longest} s")
 
 
 def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
     """The command, as a question if irsa's policy on the role does not contain the target."""
     target = facts.named.chain_target
-    why = of_power(target) if isinstance(target, Role) else "its permissions are unknown"
+    why = commands.of_power(target) if isinstance(target, Role) else "its permissions are unknown"
     if _granted(facts)[0] != chain.target_arn:
         why = "only the ServiceAccount's annotation refers to it"
-    return proposed(why, chain.target_arn, _update(facts, flags, chain))
+    return commands.proposed(why, chain.target_arn, _update(facts, flags, chain))
 
 
 def _update(facts: Facts, flags: str, chain: Chain) -> str:
     needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
     way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
-    return of_account(facts, "update-sa", facts.named, flags + way)
+    return commands.of_account(facts, "update-sa", facts.named, flags + way)
 
 
-@check_of("chain-pod")
-def _pods(facts: Facts) -> Judgement:
+@finding.check_of("chain-pod")
+def _pods(facts: Facts) -> finding.Judgement:
     have(facts.named.account)
-    name = some(config_map_of(facts.named), "irsa did not write an AWS configuration for it")
+    name = finding.some(subjects.config_map_of(facts.named), "irsa did not write an AWS configuration for it")
     pods = facts.named.users()
-    going = [(pod, item) for pod in pods for item in pod.containers if takes_profile(facts, pod, item)]
+    going = [
+        (pod, item) for pod in pods for item in pod.containers if subjects.takes_profile(facts, pod, item)
+    ]
     staying = [pod for pod in pods if pod not in [other for other, _ in going]]
     if staying:
         text = "no container uses the ConfigMap's profile; the program may assume the target role itself"
-        return suspect(text, pods=pod_names(staying), config_map=name)
-    by_token = [(pod, item) for pod, item in going if not leaves_the_token_to_it(item)]
-    found = some(by_token, "the pods use the ConfigMap's profile", config_map=name)
+        return finding.suspect(text, pods=subjects.pod_names(staying), config_map=name)
+    by_token = [(pod, item) for pod, item in going if not subjects.leaves_the_token_to_it(item)]
+    found = finding.some(by_token, "the pods use the ConfigMap's profile", config_map=name)
     text = "the SDKs for Go, Java, .NET and PHP use the token before the profile"
-    return hint(text, containers=where(found))
+    return finding.hint(text, containers=subjects.where(found))
 
 
 LONGEST_SESSION = 3600

@@ -9,33 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from irsa_cli.core.binding.pod_identity_support import runs_without
+from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
-from irsa_cli.core.doctor.commands import (
-    by_mark,
-    by_restart,
-    eks,
-    in_account,
-    of_power,
-    restart,
-    rewrite_trust,
-    webhook_shown,
-)
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known, there
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, some, suspect, unknown
-from irsa_cli.core.doctor.subjects import (
-    POD_IDENTITY_ENV,
-    excluding,
-    has_pod_identity,
-    is_shown,
-    listed,
-    opted_out,
-    pod_names,
-    starts,
-    webhooks_of,
-)
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.injection import AGENT
-from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.kinds import AGENT, Pod
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import Context
 from irsa_cli.core.trust import assuming
@@ -81,7 +60,7 @@ def _trust(facts: Facts) -> Judgement:
 
 
 def _no_role(facts: Facts, what: str, arn: str) -> Judgement:
-    fix = eks(facts, "list-pod-identity-associations")
+    fix = commands.eks(facts, "list-pod-identity-associations")
     return problem(f"the association's {what} does not exist", fix=fix, role=arn)
 
 
@@ -99,12 +78,12 @@ def _judged(facts: Facts, role: Role, said: tuple[Said, ...], wanted: Document) 
     """Judge a trust policy by what was said about it; `wanted` is the statement that it needs."""
     refused = list(lacking(said, Answer.NO))
     if refused:
-        fix = rewrite_trust(facts, role, with_statement(role.trust, wanted), of_power(role))
+        fix = commands.rewrite_trust(facts, role, with_statement(role.trust, wanted), commands.of_power(role))
         if any(item.why.startswith("a Deny") for item in refused):
             look = f"iam get-role --role-name {shlex.quote(role.name)} # see its Deny"
-            fix = in_account(facts, role.account, look)
+            fix = commands.in_account(facts, role.account, look)
         text = "; ".join(dict.fromkeys(item.why for item in refused))
-        return problem(text, fix=fix, role=role.arn, missing=listed(item.action for item in refused))
+        return problem(text, fix=fix, role=role.arn, missing=subjects.listed(item.action for item in refused))
     unsure = list(lacking(said, Answer.UNKNOWN))
     if unsure:
         return unknown("; ".join(dict.fromkeys(item.why for item in unsure)), role=role.arn)
@@ -137,7 +116,7 @@ def _agent(facts: Facts) -> Judgement:
         return ok("the cluster has the EKS Pod Identity agent")
     return problem(
         "nothing answers the pods' credential requests",
-        fix=eks(facts, "create-addon", f"--addon-name {AGENT}"),
+        fix=commands.eks(facts, "create-addon", f"--addon-name {AGENT}"),
         addon=f"{AGENT}: not installed",
     )
 
@@ -159,27 +138,29 @@ def _platform(facts: Facts) -> Judgement:
     found = some([pod for pod in users if runs_without(pod)], "none of its pods runs on Fargate or Windows")
     # Pods of the same ServiceAccount that run elsewhere have their credentials by the association.
     verb = "delete" if len(found) == len(users) else "describe"
-    fix = eks(facts, f"{verb}-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
+    fix = commands.eks(
+        facts, f"{verb}-pod-identity-association", f"--association-id {shlex.quote(association.id)}"
+    )
     if verb == "delete":
-        fix = f"{fix}\n{restart(facts, found)}"
+        fix = f"{fix}\n{commands.restart(facts, found)}"
     return problem(
         "the agent does not run on Fargate and Windows",
         fix=fix,
-        pods=pod_names(found),
-        run_on=listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
+        pods=subjects.pod_names(found),
+        run_on=subjects.listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
     )
 
 
 @check_of("pod-older-than-association")
 def _older(facts: Facts) -> Judgement:
     made = _created(association_of(facts))
-    users = [pod for pod in facts.named.users() if has_nothing(pod) and not opted_out(pod)]
+    users = [pod for pod in facts.named.users() if has_nothing(pod) and not subjects.opted_out(pod)]
     older = [pod for pod in users if pod.created and pod.created < made]
     fine = "no pod without credentials is older than the association"
     found = some(older, fine, created=made.isoformat())
     text = "they have no credentials; new pods would get the association's role"
     expected = f"created after {made.isoformat()}"
-    return by_restart(facts, found, text, started=starts(found), expected=expected)
+    return commands.by_restart(facts, found, text, started=subjects.starts(found), expected=expected)
 
 
 def _created(association: Association) -> datetime:
@@ -193,14 +174,14 @@ def _gone(facts: Facts) -> Judgement:
     associated = [pod for pod in facts.named.users() if was_associated(pod)]
     found = some(associated, "no pod uses EKS Pod Identity")
     text = "they were created with the association and keep its variables until they restart"
-    return by_restart(facts, found, text, association="none")
+    return commands.by_restart(facts, found, text, association="none")
 
 
 def was_associated(pod: Pod) -> bool:
     """Whether the webhook added the variables of an association; other tools use the same variable."""
     mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
-    urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]
-    return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))
+    urls = [item.env.get(subjects.POD_IDENTITY_ENV) or "" for item in pod.containers]
+    return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and subjects.has_pod_identity(pod))
 
 
 def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
@@ -233,17 +214,17 @@ def _other_name(facts: Facts) -> Judgement:
     lost = unused(facts)
     roles = (item.association for item in lost or others)
     named = [item.role_arn for item in roles if isinstance(item, Association) and item.role_arn]
-    said = {"association_for": listed(item.full_name for item in lost or others)}
-    said |= {"its_role": listed(named)} if named else {}
+    said = {"association_for": subjects.listed(item.full_name for item in lost or others)}
+    said |= {"its_role": subjects.listed(named)} if named else {}
     if not lost:
         return unknown("associations exist for a similar name or another namespace", **said)
     pods = [pod for pod in subject.users() if has_nothing(pod)]
     return problem(
         "it has no role, and no pod uses the ServiceAccount with the association",
-        fix=f"{_associate(facts, lost)}\n{restart(facts, pods)}".rstrip(),
+        fix=f"{_associate(facts, lost)}\n{commands.restart(facts, pods)}".rstrip(),
         **said,
         found=subject.full_name,
-        pods=pod_names(pods),
+        pods=subjects.pod_names(pods),
     )
 
 
@@ -251,10 +232,10 @@ def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
     """The command that associates the role; one to look first, where its trust policy would not do."""
     association, role, subject = lost[0].association, lost[0].role, facts.named
     if len(lost) > 1 or not isinstance(association, Association) or not association.role_arn:
-        return eks(facts, "list-pod-identity-associations")
+        return commands.eks(facts, "list-pod-identity-associations")
     what = f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
     arn = f"--role-arn {shlex.quote(association.role_arn)}"
-    command = eks(facts, "create-pod-identity-association", f"{what} {arn}")
+    command = commands.eks(facts, "create-pod-identity-association", f"{what} {arn}")
     plain = not (association.target_role_arn or association.without_tags)
     desired = replace(facts, subject=replace(subject, association=association))
     if plain and isinstance(role, Role) and serves_pod_identity(desired, association, role):
@@ -283,28 +264,25 @@ def _agent_down(facts: Facts) -> Judgement:
     placed = [pod for pod in users if pod.node]
     if not agents:
         text = "the agent's add-on is installed, but kube-system has no pods of it"
-        return suspect(text, pods=pod_names(placed)) if placed else unknown(text)
+        return suspect(text, pods=subjects.pod_names(placed)) if placed else unknown(text)
     served = {pod.node for pod in agents if _is_up(pod)}
     bad = [pod for pod in agents if not _is_up(pod)]
     alone = [pod for pod in placed if pod.node not in served]
     if alone or (users and not served):
-        return _down(facts, alone or users, bad)
+        pods = alone or users
+        nodes = sorted({pod.node for pod in pods if pod.node})
+        there = [pod for pod in bad if not nodes or pod.node in nodes]
+        return problem(
+            "nothing answers credential requests on these nodes",
+            fix=facts.reach.kubectl(_AGENTS, "kube-system"),
+            pods=subjects.pod_names(pods),
+            **({"nodes": subjects.listed(nodes)} if nodes else {}),
+            agent=_states(there) if there else "not on these nodes",
+        )
     if bad and len(placed) < len(users):
         text = "some pods of the agent do not run, and some pods are not scheduled yet"
         return unknown(text, agent=_states(bad))
     return ok("the agent runs on the pods' nodes")
-
-
-def _down(facts: Facts, pods: list[Pod], bad: list[Pod]) -> Judgement:
-    nodes = sorted({pod.node for pod in pods if pod.node})
-    there = [pod for pod in bad if not nodes or pod.node in nodes]
-    return problem(
-        "nothing answers credential requests on these nodes",
-        fix=facts.reach.kubectl(_AGENTS, "kube-system"),
-        pods=pod_names(pods),
-        **({"nodes": listed(nodes)} if nodes else {}),
-        agent=_states(there) if there else "not on these nodes",
-    )
 
 
 def _is_up(pod: Pod) -> bool:
@@ -315,7 +293,7 @@ def _states(agents: Iterable[Pod]) -> str:
     def state(pod: Pod) -> str:
         return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "unknown phase")
 
-    return listed(f"{pod.name}: {state(pod)}" for pod in agents)
+    return subjects.listed(f"{pod.name}: {state(pod)}" for pod in agents)
 
 
 @check_of("pod-identity-missed")
@@ -325,10 +303,10 @@ def _missed_association(facts: Facts) -> Judgement:
     users = [pod for pod in facts.named.users() if not runs_without(pod)]
     newer = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= made]
     bare = some(newer, "all pods newer than the association have its variables")
-    found = [pod for pod in bare if not opted_out(pod)]
+    found = [pod for pod in bare if not subjects.opted_out(pod)]
     if not found:
-        return by_mark(facts, bare, on_purpose=any(not has_nothing(pod) for pod in users))
-    evidence = {"pods": pod_names(found), "started": starts(found)}
+        return commands.by_mark(facts, bare, on_purpose=any(not has_nothing(pod) for pod in users))
+    evidence = {"pods": subjects.pod_names(found), "started": subjects.starts(found)}
     return _by_probe(facts, made, found, {**evidence, "association": f"created {made.isoformat()}"})
 
 
@@ -337,13 +315,13 @@ def _by_probe(facts: Facts, made: datetime, found: list[Pod], evidence: dict[str
     subject = facts.named
     configuration, why = _passed_over(facts, found[0])
     if configuration:
-        return problem(why, fix=webhook_shown(facts, configuration), **evidence)
+        return problem(why, fix=commands.webhook_shown(facts, configuration), **evidence)
     if isinstance(subject.probe, Unreadable):
         text = "they have no credentials, and irsa cannot tell whether new pods would get them"
         return suspect(text, **evidence, the_API_server_says=subject.probe.why)
-    if has_pod_identity(subject.probe):
+    if subjects.has_pod_identity(subject.probe):
         text = "the webhook missed them; new pods would get the variables"
-        return problem(text, fix=restart(facts, found), **evidence)
+        return problem(text, fix=commands.restart(facts, found), **evidence)
     if facts.now - made < UNTIL_KNOWN:
         return suspect(TOO_NEW, **evidence)
     raise CannotTell("neither they nor a dry-run pod got the variables; see webhook-failing")
@@ -352,12 +330,12 @@ def _by_probe(facts: Facts, made: datetime, found: list[Pod], evidence: dict[str
 def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
     """The webhook whose selectors exclude the pod, and the reason; empty strings if none does."""
     with suppress(CannotTell):
-        configuration, _ = excluding(facts, facts.named)
+        configuration, _ = subjects.excluding(facts, facts.named)
         if configuration:
             return configuration, "the namespace's labels do not match the webhook's namespaceSelector"
-    if is_shown(facts, pod):
+    if subjects.is_shown(facts, pod):
         return "", ""
-    name = webhooks_of(facts)[0].configuration
+    name = subjects.webhooks_of(facts)[0].configuration
     return name, "the pods' labels do not match the webhook's objectSelector"
 
 

@@ -6,30 +6,13 @@ import copy
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache, partial
 
+from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles, require_admitted
-from irsa_cli.core.doctor.commands import (
-    admit,
-    commented,
-    in_account,
-    is_made_for,
-    make,
-    of_role,
-    rewrite_trust,
-)
 from irsa_cli.core.doctor.facts import Facts, known
 from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, some, unknown
-from irsa_cli.core.doctor.subjects import (
-    annotations_of,
-    audience_of,
-    identity_of,
-    listed,
-    provider_of,
-    quota_of,
-    why_no_call,
-)
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Role
@@ -37,7 +20,6 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import actions_of, allowing
-from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import explain
@@ -68,19 +50,19 @@ def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
     if life.is_over:
         return ok("no irsa run is changing the role or was interrupted")
-    again = f"{make(facts, facts.named)} # run the same command again to complete the role"
+    again = f"{commands.make(facts, facts.named)} # run the same command again to complete the role"
     # Pasted, only the first does something: to give the role up is a decision.
-    other = commented(("# or, to delete it:", *life.deletion(facts.reach.irsa)))
+    other = commands.commented(("# or, to delete it:", *life.deletion(facts.reach.irsa)))
     return problem(f"the role is {life.stage.value}: {life.why}", fix=f"{again}\n{other}", role=role.arn)
 
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
-    subject, annotations = facts.named, annotations_of(facts.named)
+    subject, annotations = facts.named, subjects.annotations_of(facts.named)
     for item in () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates):
-        if isinstance(item.role, Role) and is_made_for(facts, subject, item.role):
+        if isinstance(item.role, Role) and commands.is_made_for(facts, subject, item.role):
             return item.role, lifecycle.of(item.role.tags, named=False)
     role = subject.annotated_role()
-    ended = not is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
+    ended = not commands.is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
     return role, lifecycle.of(role.tags, named=True, recorded=ended)
 
 
@@ -97,9 +79,9 @@ def _boundary(facts: Facts) -> Judgement:
         return ok("the boundary and the policies have actions in common", boundary=boundary)
     return problem(
         "the boundary and the role's policies have no action in common",
-        fix=in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(boundary)}"),
-        policies=listed(sorted(allowed)),
-        boundary=listed(sorted(within)) or "nothing",
+        fix=commands.in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(boundary)}"),
+        policies=subjects.listed(sorted(allowed)),
+        boundary=subjects.listed(sorted(within)) or "nothing",
     )
 
 
@@ -130,7 +112,7 @@ def _permissions(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if have(role.policies):
         names = (name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
-        return ok("the role has policies", policies=listed(names))
+        return ok("the role has policies", policies=subjects.listed(names))
     return unknown("the role has no policies; only resource policies can give it permissions", role=role.arn)
 
 
@@ -145,7 +127,7 @@ def _organization(facts: Facts) -> Judgement:
     denied = [event.time.isoformat() for event in mine if event.error == "AccessDenied"]
     hidden = "irsa cannot read organization policies"
     if not denied:
-        return unknown(why_no_call(facts, hidden))
+        return unknown(subjects.why_no_call(facts, hidden))
     text = f"STS denied the token, although the current trust policy allows it; {hidden}"
     return unknown(text, last=denied[0])
 
@@ -156,7 +138,9 @@ def _wide(facts: Facts) -> Judgement:
     # Whom the trust lets in is known without the policies; how much that matters is not.
     policies = {} if isinstance(role.policies, Unreadable) else role.policies
     much = power(policies, policies, role.boundary)
-    wide = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
+    wide = wide_trusts(
+        role.trust, (subjects.provider_of(facts, subject),), subjects.audience_of(facts, subject), power=much
+    )
     found = some(wide, "the trust policy allows only the ServiceAccounts that it names")
     return unknown(
         f"nothing is broken, but the trust policy is broad: {in_one_line(found)}",
@@ -191,7 +175,9 @@ def _check(identifier: str, facts: Facts) -> Judgement:
         return ok("another role fits better; see annotation-other-role")
     found = flaws_of(facts)
     if not found:
-        return ok("; ".join(explain(role.trust, identity_of(facts, facts.named), now=facts.now).text))
+        return ok(
+            "; ".join(explain(role.trust, subjects.identity_of(facts, facts.named), now=facts.now).text)
+        )
     flaw = next((flaw for flaw in found if flaw.cause == identifier), None)
     if flaw is None:
         others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
@@ -204,9 +190,21 @@ def _check(identifier: str, facts: Facts) -> Judgement:
 
 def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     """The command after which the role trusts the token, and nobody else."""
-    identity = identity_of(facts, facts.named)
+    identity = subjects.identity_of(facts, facts.named)
     if flaw.cause == "trust-deny":
-        document = _with_exceptions(role.trust, identity, facts.now)
+        # The policy whose Denies leave this subject out; they hold for everybody else as before.
+        found = copy.deepcopy(role.trust)
+        statements = policy.as_list(found.get("Statement", []))
+        for index in explain(role.trust, identity, now=facts.now).denied_by:
+            block = statements[index].setdefault("Condition", {})
+            operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
+            keys = block.setdefault(operator, {})
+            claim = f"{host_path(identity.issuer)}:sub"
+            key = next((name for name in keys if name.lower() == claim.lower()), claim)
+            keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
+            if len(keys[key]) == 1:
+                keys[key] = identity.subject
+        document = {**found, "Statement": statements}
         outlook = explain(document, identity, now=facts.now)
         # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
         why = "its trust policy seems to deny it on purpose"
@@ -215,7 +213,7 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     # refused: the Deny goes first.
     if voided(role.trust, identity) or explain(role.trust, identity, now=facts.now).denied_by:
         return _look(facts, role)
-    why = of_role(facts, facts.named, role.arn, audience=identity.audience)
+    why = commands.of_role(facts, facts.named, role.arn, audience=identity.audience)
     match = GENERATED.fullmatch(facts.named.name)
     if match is not None and flaw.cause in ("trust-generated-name", "trust-wildcard"):
         # A pattern for a name that is generated with each release. It allows no more than the policy: it ends
@@ -226,36 +224,18 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if Arn.parse(role.arn).account != facts.cluster.home or policy.size(document) > trust_limit(facts):
         return _write(facts, role, document, why)
-    return admit(facts, facts.named, role.arn)
+    return commands.admit(facts, facts.named, role.arn)
 
 
 def _write(facts: Facts, role: Role, document: policy.Document, why: str) -> str:
     fits = policy.size(document) <= trust_limit(facts)
-    return rewrite_trust(facts, role, document, why) if fits else _look(facts, role)
+    return commands.rewrite_trust(facts, role, document, why) if fits else _look(facts, role)
 
 
 def _look(facts: Facts, role: Role) -> str:
     """Where only a person can tell what the policy is to say."""
     command = f"iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
-    return in_account(facts, role.account, command)
-
-
-def _with_exceptions(
-    document: policy.Document, identity: WebIdentity, now: datetime | None
-) -> policy.Document:
-    """The policy whose Denies leave this subject out; they hold for everybody else as before."""
-    found = copy.deepcopy(document)
-    statements = policy.as_list(found.get("Statement", []))
-    for index in explain(document, identity, now=now).denied_by:
-        block = statements[index].setdefault("Condition", {})
-        operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
-        keys = block.setdefault(operator, {})
-        claim = f"{host_path(identity.issuer)}:sub"
-        key = next((name for name in keys if name.lower() == claim.lower()), claim)
-        keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
-        if len(keys[key]) == 1:
-            keys[key] = identity.subject
-    return {**found, "Statement": statements}
+    return commands.in_account(facts, role.account, command)
 
 
 for _identifier in TRUST_CAUSES:
@@ -267,13 +247,13 @@ def _quota(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     limit = trust_limit(facts)
     size = policy.size(role.trust)
-    wanted = trust_policy.statement(identity_of(facts, facts.named))
+    wanted = trust_policy.statement(subjects.identity_of(facts, facts.named))
     needed = policy.size(trust_policy.with_statement(role.trust, wanted))
     if not flaws_of(facts) or needed <= limit:
         return ok("the trust policy fits", size=str(size), quota=str(limit))
     return problem(
         "the missing statement does not fit into the trust policy",
-        fix=f"{make(facts, facts.named)} --override-existing-serviceaccounts",
+        fix=f"{commands.make(facts, facts.named)} --override-existing-serviceaccounts",
         size=str(size),
         with_the_statement=str(needed),
         quota=str(limit),
@@ -281,4 +261,4 @@ def _quota(facts: Facts) -> Judgement:
 
 
 def trust_limit(facts: Facts) -> int:
-    return quota_of(facts, "AssumeRolePolicySizeQuota", policy.TRUST_LIMIT)
+    return subjects.quota_of(facts, "AssumeRolePolicySizeQuota", policy.TRUST_LIMIT)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.resources import files
 
+from irsa_cli.core.doctor import finding
 from irsa_cli.core.doctor.clues.usage import (
     has_role,
     idle,
@@ -35,17 +36,6 @@ from irsa_cli.core.doctor.commands import (
     template,
 )
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
-from irsa_cli.core.doctor.finding import (
-    Judgement,
-    check_of,
-    comment,
-    hint,
-    ok,
-    problem,
-    some,
-    suspect,
-    unknown,
-)
 from irsa_cli.core.doctor.subjects import goes_by_profile, has_identity, is_bare, listed, pod_names
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
@@ -57,11 +47,11 @@ from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 
 
-@check_of("service-account-missing")
-def _missing(facts: Facts) -> Judgement:
+@finding.check_of("service-account-missing")
+def _missing(facts: Facts) -> finding.Judgement:
     subject = facts.named
     if have(subject.account) is not None:
-        return ok("the ServiceAccount exists")
+        return finding.ok("the ServiceAccount exists")
     others = known(facts.accounts)
     if _elsewhere(others, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
@@ -72,9 +62,9 @@ def _missing(facts: Facts) -> Judgement:
         fix, said = create(facts), {"association": f"{association.id} {association.role_arn}".rstrip()}
     if near and fix == make(facts, subject):
         meant = of_account(facts, "doctor", replace(subject, name=near[0]))
-        fix = f"{meant}\n{comment('or, to create it:')}\n{comment(fix)}"
+        fix = f"{meant}\n{finding.comment('or, to create it:')}\n{finding.comment(fix)}"
     text = f"ServiceAccount {subject.full_name} does not exist{namespace}"
-    return problem(text, fix=fix, expected=subject.full_name, similar=listed(near) or "none", **said)
+    return finding.problem(text, fix=fix, expected=subject.full_name, similar=listed(near) or "none", **said)
 
 
 def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[ServiceAccount]:
@@ -83,14 +73,14 @@ def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[S
     return [item for item in found if ROLE_ARN_ANNOTATION in item.annotations]
 
 
-@check_of("service-account-namespace")
-def _namespace(facts: Facts) -> Judgement:
+@finding.check_of("service-account-namespace")
+def _namespace(facts: Facts) -> finding.Judgement:
     subject = facts.named
     if have(subject.account) is not None:
-        return ok("the ServiceAccount is in this namespace")
+        return finding.ok("the ServiceAccount is in this namespace")
     missing = "no other namespace has it; see service-account-missing"
     found = there(_elsewhere(have(facts.accounts), subject), missing)
-    return problem(
+    return finding.problem(
         "another namespace has a ServiceAccount of this name with a role",
         fix=of_account(facts, "doctor", replace(subject, namespace=found[0].namespace)),
         expected=subject.full_name,
@@ -98,17 +88,17 @@ def _namespace(facts: Facts) -> Judgement:
     )
 
 
-@check_of("service-account-renamed")
-def _renamed(facts: Facts) -> Judgement:
+@finding.check_of("service-account-renamed")
+def _renamed(facts: Facts) -> finding.Judgement:
     subject = facts.named
     subject.existing()
-    renamed = some(subject.renamed, "no role trusts a deleted ServiceAccount with a similar name")
-    pods = some([pod for pod in subject.users() if is_bare(pod)], "its pods have an identity")
+    renamed = finding.some(subject.renamed, "no role trusts a deleted ServiceAccount with a similar name")
+    pods = finding.some([pod for pod in subject.users() if is_bare(pod)], "its pods have an identity")
     role, name = renamed[0]
     commands = [admit(facts, subject, item.arn) for item, _ in renamed]
     # Of several a person has to choose: pasted, nothing happens.
     fix = commented(commands) if len(commands) > 1 else f"{commands[0]}\n{restart(facts, pods)}"
-    return problem(
+    return finding.problem(
         "it has no role, and the ServiceAccount that the role trusts does not exist",
         fix=fix,
         role=role.arn,
@@ -118,50 +108,40 @@ def _renamed(facts: Facts) -> Judgement:
     )
 
 
-@check_of("pod-service-account")
-def _service_account(facts: Facts) -> Judgement:
+@finding.check_of("pod-service-account")
+def _service_account(facts: Facts) -> finding.Judgement:
     subject = facts.named
     with_role = has_role(subject.existing())
     if with_role and (found := strays(facts)):
         return _stray(facts, found)
     if with_role and (mates := released(facts)):
-        return suspect(
+        return finding.suspect(
             "no pod uses it, and the pods of its release use a ServiceAccount without a role",
             pods=pod_names(mates),
             pods_use=listed(sorted({pod.service_account for pod in mates})),
             to_change_it=_use(facts, mates[0]),
         )
     if not with_role and (idles := idle(facts)):
-        return _idle(facts, idles)
+        pods = [pod for pod in subject.users() if is_bare(pod)]
+        other = replace(facts, subject=replace(subject, name=idles[0].name, account=idles[0]))
+        text = "it has no role, and no pod uses its release's ServiceAccount with a role"
+        fix, names = commented(_use(other, pods[0]).splitlines()), listed(item.name for item in idles)
+        return finding.problem(text, fix=fix, pods=pod_names(pods), pods_use=subject.name, with_role=names)
     pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
-        return _used(facts)
+        # Pods use the ServiceAccount; others that they have made may be missing it.
+        made, jobs = made_by_it(facts) if has_role(subject.existing()) else ((), ())
+        found = finding.some(made or jobs, "pods use the ServiceAccount")
+        text = "pods of the same application use the ServiceAccount default, which has no role"
+        say = finding.suspect if made else finding.hint
+        return say(text, pods=pod_names(found), pods_use="default", expected=subject.name)
     evidence = {"in_use": listed(sorted({pod.service_account for pod in pods})) or "none"}
     if near := neighbours(facts):
         evidence["similar_pods"] = f"{pod_names(near)}, with their own ServiceAccount"
-    return unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
+    return finding.unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
 
 
-def _idle(facts: Facts, found: tuple[ServiceAccount, ...]) -> Judgement:
-    subject = facts.named
-    pods = [pod for pod in subject.users() if is_bare(pod)]
-    other = replace(facts, subject=replace(subject, name=found[0].name, account=found[0]))
-    text = "it has no role, and no pod uses its release's ServiceAccount with a role"
-    fix, names = commented(_use(other, pods[0]).splitlines()), listed(item.name for item in found)
-    return problem(text, fix=fix, pods=pod_names(pods), pods_use=subject.name, with_role=names)
-
-
-def _used(facts: Facts) -> Judgement:
-    """Pods use the ServiceAccount; others that they have made may be missing it."""
-    subject = facts.named
-    made, jobs = made_by_it(facts) if has_role(subject.existing()) else ((), ())
-    found = some(made or jobs, "pods use the ServiceAccount")
-    text = "pods of the same application use the ServiceAccount default, which has no role"
-    say = suspect if made else hint
-    return say(text, pods=pod_names(found), pods_use="default", expected=subject.name)
-
-
-def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
+def _stray(facts: Facts, found: tuple[Pod, ...]) -> finding.Judgement:
     subject, first = facts.named, found[0]
     mine = [pod for pod in found if pod.namespace == subject.namespace]
     used = any(pod.service_account == subject.name and pod.is_alive for pod in have(subject.pods))
@@ -178,7 +158,7 @@ def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
         other = replace(subject, namespace=first.namespace, name=first.service_account, account=None)
         lines = admit(facts, other, subject.annotation()), restart(facts, [first])
         fix = question(f"{other.full_name} needs the role", *"\n".join(lines).splitlines())
-    return problem(
+    return finding.problem(
         text,
         fix=fix,
         pods=pod_names(found),
@@ -204,18 +184,20 @@ def _set_account(facts: Facts, namespace: str, kind: str, name: str, *, certain:
     return command if certain else question(f"{kind} {name} needs the role of {facts.named.name}", command)
 
 
-@check_of("run-at-work")
-def _at_work(facts: Facts) -> Judgement:
+@finding.check_of("run-at-work")
+def _at_work(facts: Facts) -> finding.Judgement:
     seen = have(facts.named.lock)
     if seen is None or not seen.state.holder:
-        return ok("no run holds the lock")
+        return finding.ok("no run holds the lock")
     text, said = "an irsa run is changing it now: results may change", {}
     if seen.ended is None:
         text = "a run holds its lock, and irsa cannot tell if that run is still active"
     elif seen.ended:
         text = "a run was interrupted: its lock expired and was not released"
         said = {"to_roll_back": facts.reach.for_irsa("recover")}
-    return hint(text, holder=seen.holder, command=seen.doing, since=seen.since, lock=seen.until, **said)
+    return finding.hint(
+        text, holder=seen.holder, command=seen.doing, since=seen.since, lock=seen.until, **said
+    )
 
 
 _MISSING = re.compile(
@@ -241,24 +223,29 @@ def can_decide(facts: Facts) -> bool:
     return not any(pod.phase == "Running" and has_identity(pod) for pod in subject.known_users())
 
 
-@check_of("pod-not-created")
-def _uncreated(facts: Facts) -> Judgement:
+@finding.check_of("pod-not-created")
+def _uncreated(facts: Facts) -> finding.Judgement:
     subject = facts.named
     subject.existing()
     if subject.refused is None:
-        return ok("pods with this identity run; irsa did not read the events")
+        return finding.ok("pods with this identity run; irsa did not read the events")
     current = [item for item in have(subject.refused) if not _is_past(facts, item)]
     mine = [item for item in current if _account_wanted(item) == subject.name]
     strays = [] if mine else [item for item in current if _was_meant(facts, item)]
     if mine or strays:
-        return _judged(facts, mine or strays)
+        found = mine or strays
+        item = found[0]
+        _leave_to_others(facts, item)
+        text, fix = _reason(facts, item)
+        evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
+        return finding.problem(text, fix=fix, workloads=_makers(found), **_said(found), **evidence)
     hidden = [item for item in current if item.service_account is None]
     if not hidden:
-        return ok("no workload that uses it is missing pods")
+        return finding.ok("no workload that uses it is missing pods")
     evidence = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden}
     text = "pods are not created, and irsa cannot read which ServiceAccount they use"
     near = any(_is_of_name(item, subject.name) for item in hidden)
-    return suspect(text, **evidence, **_said(hidden)) if near else unknown(text, **evidence)
+    return finding.suspect(text, **evidence, **_said(hidden)) if near else finding.unknown(text, **evidence)
 
 
 def _is_past(facts: Facts, item: RefusedPod) -> bool:
@@ -290,14 +277,6 @@ def _is_of_name(item: RefusedPod, name: str) -> bool:
     return maker == name or maker.startswith(f"{name}-") or is_near(maker, name)
 
 
-def _judged(facts: Facts, found: list[RefusedPod]) -> Judgement:
-    item = found[0]
-    _leave_to_others(facts, item)
-    text, fix = _reason(facts, item)
-    evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
-    return problem(text, fix=fix, workloads=_makers(found), **_said(found), **evidence)
-
-
 def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
     """Raises `CannotTell` where the webhook of the identities itself fails, which is a cause of its own."""
     calling, probe, account = _CALLING.search(item.why), facts.named.probe, facts.named.account
@@ -311,7 +290,8 @@ def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
 def _reason(facts: Facts, item: RefusedPod) -> tuple[str, str]:
     """Why pods are refused, in a sentence, and the command that shows or mends it."""
     reach, why = facts.reach, item.why
-    (kind, name), wanted = _kind(item), missing_account(why)
+    kind, _, name = (item.root or item.maker).partition("/")
+    wanted = missing_account(why)
     change = template(reach, item.namespace, kind, name, facts.makers)
     if wanted and wanted != facts.named.name:
         rolled = kind in ROLLED
@@ -341,11 +321,6 @@ def _said(found: list[RefusedPod]) -> dict[str, str]:
     return {**more, **last, "the_API_server_says": item.why}
 
 
-def _kind(item: RefusedPod) -> tuple[str, str]:
-    kind, _, name = (item.root or item.maker).partition("/")
-    return kind, name
-
-
 def _events(reach: Reach, item: RefusedPod) -> str:
     kind, _, name = item.maker.partition("/")
     selector = f"reason=FailedCreate,involvedObject.kind={kind},involvedObject.name={name}"
@@ -355,8 +330,8 @@ def _events(reach: Reach, item: RefusedPod) -> str:
 NO_RUNNING_POD = "pod-unseen"
 
 
-@check_of(NO_RUNNING_POD)
-def _seen(facts: Facts) -> Judgement:
+@finding.check_of(NO_RUNNING_POD)
+def _seen(facts: Facts) -> finding.Judgement:
     facts.named.existing()
     try:
         pods = facts.named.users()
@@ -370,12 +345,12 @@ def _seen(facts: Facts) -> Judgement:
     found = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
     if not found:
         return _none_running(facts, "none of its running pods has an AWS identity", pods=pod_names(running))
-    return ok("a running pod has this identity", pods=pod_names(found))
+    return finding.ok("a running pod has this identity", pods=pod_names(found))
 
 
-def _none_running(facts: Facts, text: str, **evidence: str) -> Judgement:
+def _none_running(facts: Facts, text: str, **evidence: str) -> finding.Judgement:
     subject = facts.named
-    found = unknown(text, **evidence, to_see=of_account(facts, "verify", subject))
+    found = finding.unknown(text, **evidence, to_see=of_account(facts, "verify", subject))
     # Another cause explains why they are not created; fix that one first.
     lacking = (item for item in known(subject.refused) if _account_wanted(item) == subject.name)
     return replace(found, follows=any(not _is_past(facts, item) for item in lacking))

@@ -17,22 +17,11 @@ from irsa_cli.core.binding.pod_identity_support import (
     is_proxied,
     no_proxy,
 )
+from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import by_template, edit
 from irsa_cli.core.doctor.facts import Facts, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
-from irsa_cli.core.doctor.subjects import (
-    POD_IDENTITY_ENV,
-    injected,
-    is_admitted,
-    is_bare,
-    listed,
-    pod_names,
-    takes_profile,
-    users_with,
-    where,
-)
-from irsa_cli.core.objects.kinds import Container, Pod
-from irsa_cli.core.objects.variables import HIDDEN, variable
+from irsa_cli.core.objects.kinds import HIDDEN, Container, Pod, variable
 from irsa_cli.core.values.errors import have
 from irsa_cli.core.values.shown import shown
 
@@ -52,8 +41,9 @@ _KUBE2IAM = "iam.amazonaws.com/role"
 
 def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
     """The containers with an identity of AWS of which the test holds."""
-    return users_with(
-        facts.named, lambda item: (injected(item) or POD_IDENTITY_ENV in item.env) and test(item)
+    return subjects.users_with(
+        facts.named,
+        lambda item: (subjects.injected(item) or subjects.POD_IDENTITY_ENV in item.env) and test(item),
     )
 
 
@@ -61,11 +51,11 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
 def _profile(facts: Facts) -> Judgement:
     named = given(facts, lambda item: any(map(item.env.is_set, _PROFILES)))
     fine = "containers use the profile that irsa wrote" if named else "no container selects a profile"
-    found = some([(pod, item) for pod, item in named if not takes_profile(facts, pod, item)], fine)
+    found = some([(pod, item) for pod, item in named if not subjects.takes_profile(facts, pod, item)], fine)
     return unless_admitted(facts, found)(
         "some SDKs use the profile instead of the web identity, and fail without it",
-        containers=where(found),
-        variables=listed(name for name in _PROFILES if name in found[0][1].env),
+        containers=subjects.where(found),
+        variables=subjects.listed(name for name in _PROFILES if name in found[0][1].env),
     )
 
 
@@ -73,9 +63,9 @@ def _profile(facts: Facts) -> Judgement:
 def _credentials_file(facts: Facts) -> Judgement:
     if found := given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING)):
         say = unless_admitted(facts, found)
-        return say("some SDKs use the credentials file first", containers=where(found))
+        return say("some SDKs use the credentials file first", containers=subjects.where(found))
     there_is_one = given(facts, _has_configuration)
-    others = [(pod, item) for pod, item in there_is_one if not takes_profile(facts, pod, item)]
+    others = [(pod, item) for pod, item in there_is_one if not subjects.takes_profile(facts, pod, item)]
     mounted = some(others, "no container has a credentials file")
     # From a Secret or a ConfigMap it is mounted where SDKs look for profiles and keys.
     brought = [
@@ -85,7 +75,7 @@ def _credentials_file(facts: Facts) -> Judgement:
     ]
     say = unless_admitted(facts, brought) if brought else hint
     text = "the container has an AWS configuration whose default profile irsa does not read"
-    return say(text, containers=where(brought or mounted))
+    return say(text, containers=subjects.where(brought or mounted))
 
 
 def _has_configuration(container: Container) -> bool:
@@ -99,7 +89,7 @@ def _is_home(mount: str) -> bool:
 
 def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
     """`suspect`, or `unknown` if STS accepted these pods: then their SDK uses the web identity."""
-    return unknown if is_admitted(facts, [pod for pod, _ in found]) else suspect
+    return unknown if subjects.is_admitted(facts, [pod for pod, _ in found]) else suspect
 
 
 @check_of("pod-endpoint")
@@ -119,7 +109,7 @@ def _endpoint(facts: Facts) -> Judgement:
     if hidden:
         text = "the STS endpoint of a container comes from a source that irsa does not read"
     endpoint = _host(address or "") or f"{variable}, or {_IGNORED}"
-    return unless_admitted(facts, own)(text, containers=where(own), endpoint=endpoint)
+    return unless_admitted(facts, own)(text, containers=subjects.where(own), endpoint=endpoint)
 
 
 _AWAY, _OWN, _HIDDEN = "surely not STS", "somebody's own, named for STS", "not read"
@@ -129,7 +119,7 @@ def _leads(container: Container) -> str:
     """Where a container's variables lead the exchange of its token; '' for an endpoint of AWS, or nowhere."""
     variable, address = _endpoint_of(container)
     ignored = container.env.get(_IGNORED, "")
-    if not variable or not injected(container) or set(container.env) >= _KEYS:
+    if not variable or not subjects.injected(container) or set(container.env) >= _KEYS:
         return ""
     if (ignored or "").lower() == "true":
         return ""
@@ -158,16 +148,16 @@ def _host(address: str) -> str:
 
 @check_of("pod-old-annotation")
 def _kube2iam(facts: Facts) -> Judgement:
-    bare = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and is_bare(pod)]
+    bare = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and subjects.is_bare(pod)]
     found = some(bare, "no pod without an identity has another role annotation")
     annotation, text = found[0].annotations[_KUBE2IAM], "the annotation only works with kube2iam or kiam"
-    return unknown(text, pods=pod_names(found), annotation=annotation)
+    return unknown(text, pods=subjects.pod_names(found), annotation=annotation)
 
 
 def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     if have(facts.named.association) is None:
         return []
-    found = users_with(facts.named, lambda item: POD_IDENTITY_ENV in item.env)
+    found = subjects.users_with(facts.named, lambda item: subjects.POD_IDENTITY_ENV in item.env)
     return there(found, "none of its containers has EKS Pod Identity credentials")
 
 
@@ -177,7 +167,7 @@ def _proxy(facts: Facts) -> Judgement:
     found = some(proxied, "no container calls the EKS Pod Identity agent through a proxy")
     sure = [(pod, item) for pod, item in found if is_proxied(item)]
     if not sure:
-        return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=where(found))
+        return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=subjects.where(found))
     text = f"HTTP_PROXY is set, and NO_PROXY does not include {AGENT_ADDRESSES['ipv4']}"
     return by_template(facts, sure, text, no_proxy=no_proxy(sure[0][1]) or "none")
 
@@ -192,7 +182,7 @@ def _sdk(facts: Facts) -> Judgement:
     images = [item.image for _, item in found if cli_version(item) is None]
     hidden = some(images, "the images' AWS CLI is recent enough, or there is no association")
     text = "irsa cannot tell if the SDK in the image supports EKS Pod Identity"
-    return hint(text, images=listed(hidden))
+    return hint(text, images=subjects.listed(hidden))
 
 
 _DATA: dict[str, Any] = json.loads(
@@ -225,19 +215,23 @@ def _region(container: Container) -> str:
 @check_of("pod-setting")
 def _setting(facts: Facts) -> Judgement:
     found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _OPAQUE)))
-    found = [(pod, item) for pod, item in found if not is_admitted(facts, [pod])]
+    found = [(pod, item) for pod, item in found if not subjects.is_admitted(facts, [pod])]
     flaws = sorted((flaw for _, item in found for flaw in _flaws(facts, item)), reverse=True)
     if flaws:
         sure, text, value = flaws[0]
         found = [pair for pair in found if flaws[0] in _flaws(facts, pair[1])]
-        said = {"containers": where(found), "variable": value, "region_of_the_cluster": facts.cluster.region}
+        said = {
+            "containers": subjects.where(found),
+            "variable": value,
+            "region_of_the_cluster": facts.cluster.region,
+        }
         return problem(text, fix=edit(facts, found[0][0]), **said) if sure else suspect(text, **said)
     if not found:
         return ok("no container has a value that STS or an SDK rejects")
     names = dict.fromkeys(name for _, item in found for name in _OPAQUE if item.env.is_set(name))
     say = suspect if any("suspect" in _OPAQUE[name] for name in names) else hint
     text = "irsa cannot tell the effect of these variables"
-    return say(text, containers=where(found), variables=listed(names))
+    return say(text, containers=subjects.where(found), variables=subjects.listed(names))
 
 
 def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]]:
@@ -255,10 +249,10 @@ def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]
         if value and not re.fullmatch(form, value, re.IGNORECASE):
             yield False, "some SDKs reject this value and do not start", f"{name}={shown(value)}"
     session, region = _text(container, _SESSION), _region(container)
-    if injected(container) and session and not _SESSION_NAME.fullmatch(session):
+    if subjects.injected(container) and session and not _SESSION_NAME.fullmatch(session):
         text = "a session name has 2 to 64 letters, digits or +=,.@-_"
         yield True, text, f"{_SESSION}={shown(session)}"
-    fips = container.env.get(_FIPS, "") if injected(container) else ""
+    fips = container.env.get(_FIPS, "") if subjects.injected(container) else ""
     asked = (fips is None or fips.lower() == "true") and not container.env.is_set("AWS_ENDPOINT_URL_STS")
     if asked and region not in _DATA["fips"]:
         # Those of other partitions are in no public list.
@@ -269,13 +263,13 @@ def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]
 
 @check_of("pod-sts-proxy")
 def _sts_proxy(facts: Facts) -> Judgement:
-    proxied = given(facts, lambda item: injected(item) and _is_proxied(facts, item))
+    proxied = given(facts, lambda item: subjects.injected(item) and _is_proxied(facts, item))
     found = some(proxied, "no container calls STS through a proxy")
     text = f"the proxy must allow CONNECT to {_sts_host(facts, found[0][1])}:443"
     return unless_admitted(facts, found)(
         f"{text}; irsa cannot tell if it does",
-        containers=where(found),
-        variables=listed(filter(found[0][1].env.is_set, _PROXIES)),
+        containers=subjects.where(found),
+        variables=subjects.listed(filter(found[0][1].env.is_set, _PROXIES)),
         no_proxy=no_proxy(found[0][1]) or "none, or unknown",
     )
 

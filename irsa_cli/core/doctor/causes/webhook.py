@@ -5,46 +5,10 @@ from __future__ import annotations
 import shlex
 from functools import partial
 
+from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.causes.pod_identity import TOO_NEW, UNTIL_KNOWN, serves_pod_identity, was_associated
-from irsa_cli.core.doctor.commands import (
-    annotate_and_restart,
-    asks_for,
-    by_mark,
-    by_restart,
-    commented,
-    eks,
-    of_role,
-    proposed,
-    restart,
-    unannotate,
-    webhook_shown,
-)
 from irsa_cli.core.doctor.facts import Facts, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
-from irsa_cli.core.doctor.subjects import (
-    POD_IDENTITY_ENV,
-    ROLE_ENV,
-    SKIP_LABEL,
-    TOKEN_ENV,
-    bare,
-    excluding,
-    foreign_prefix,
-    has_identity,
-    has_pod_identity,
-    identity_of,
-    injected,
-    is_bare,
-    is_injected,
-    is_shown,
-    listed,
-    opted_out,
-    pod_names,
-    selector_text,
-    skipped,
-    starts,
-    webhooks_of,
-    where,
-)
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -58,11 +22,13 @@ from irsa_cli.core.values.shown import shown
 @check_of("webhook-missing")
 def _missing(facts: Facts) -> Judgement:
     subject = facts.subject
-    if subject is not None and isinstance(subject.probe, Pod) and is_injected(subject.probe):
+    if subject is not None and isinstance(subject.probe, Pod) and subjects.is_injected(subject.probe):
         return ok("a dry-run pod got a web identity")
     found = have(facts.webhooks)
     if found:
-        return ok("the webhook is configured", configuration=listed(item.configuration for item in found))
+        return ok(
+            "the webhook is configured", configuration=subjects.listed(item.configuration for item in found)
+        )
     fix = facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook")
     text = "no MutatingWebhookConfiguration injects web identities"
     return problem(text, fix=fix, expected="pod-identity-webhook", found="none")
@@ -70,31 +36,39 @@ def _missing(facts: Facts) -> Judgement:
 
 @check_of("webhook-namespace")
 def _namespace(facts: Facts) -> Judgement:
-    configuration, wanted = excluding(facts, facts.named)
+    configuration, wanted = subjects.excluding(facts, facts.named)
     some(configuration, "the webhook handles pods in this namespace")
     labels = have(facts.named.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
-        fix=f"{webhook_shown(facts, configuration)} # its namespaceSelector",
+        fix=f"{commands.webhook_shown(facts, configuration)} # its namespaceSelector",
         selector=wanted,
-        labels=listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
+        labels=subjects.listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
     )
 
 
 @check_of("webhook-failing")
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
-    if isinstance(subject.probe, Pod) and (is_injected(subject.probe) or has_pod_identity(subject.probe)):
+    if isinstance(subject.probe, Pod) and (
+        subjects.is_injected(subject.probe) or subjects.has_pod_identity(subject.probe)
+    ):
         return ok("a dry-run pod got its identity")
     associated = _knows_association(facts)
     if not associated:
         subject.effective_annotation()
-    webhooks = webhooks_of(facts)
-    if excluding(facts, subject)[0] or (foreign_prefix(facts) and not associated):
+    webhooks = subjects.webhooks_of(facts)
+    if subjects.excluding(facts, subject)[0] or (subjects.foreign_prefix(facts) and not associated):
         raise CannotTell("the webhook skips it for another reason")
     if isinstance(subject.probe, Unreadable):
-        return _unprobed(facts, webhooks, subject.probe)
-    if not is_shown(facts, subject.probe):
+        # Where no pod could be created for show: because of the webhook itself, or for another reason.
+        for item in webhooks:
+            if f'calling webhook "{item.name}"' in subject.probe.why:
+                return _failed(facts, item, "no pods can be created: the API server cannot reach the webhook")
+            if item.ca_ends is not None and item.ca_ends < facts.now:
+                return _failed(facts, item, "the webhook's certificate authority has expired")
+        raise CannotTell(subject.probe.why)
+    if not subjects.is_shown(facts, subject.probe):
         raise CannotTell("the webhook selects pods by labels that the dry-run pod does not have")
     return _failed(facts, webhooks[0], "a dry-run pod with this ServiceAccount got no identity")
 
@@ -109,30 +83,20 @@ def _knows_association(facts: Facts) -> bool:
     return True
 
 
-def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) -> Judgement:
-    """Where no pod could be created for show: because of the webhook itself, or for another reason."""
-    for item in webhooks:
-        if f'calling webhook "{item.name}"' in probe.why:
-            return _failed(facts, item, "no pods can be created: the API server cannot reach the webhook")
-        if item.ca_ends is not None and item.ca_ends < facts.now:
-            return _failed(facts, item, "the webhook's certificate authority has expired")
-    raise CannotTell(probe.why)
-
-
 def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     said = {"webhook": item.url or item.service, "failurePolicy": item.failure_policy}
     if item.ca_ends is not None:
         said["CA_valid_until"] = item.ca_ends.isoformat()
-    return problem(text, fix=webhook_shown(facts, item.configuration), **said)
+    return problem(text, fix=commands.webhook_shown(facts, item.configuration), **said)
 
 
 @check_of("webhook-prefix")
 def _prefix(facts: Facts) -> Judgement:
     value = facts.named.effective_annotation()
-    key = f"{foreign_prefix(facts)}/role-arn"
+    key = f"{subjects.foreign_prefix(facts)}/role-arn"
     if key == "/role-arn" or key in facts.named.existing().annotations:
         return ok("the webhook reads the annotation that is set")
-    fix = annotate_and_restart(facts, value, key)
+    fix = commands.annotate_and_restart(facts, value, key)
     text = "the webhook runs with another --annotation-prefix"
     return problem(text, fix=fix, annotation=ROLE_ARN_ANNOTATION, expected=key)
 
@@ -146,7 +110,7 @@ def _association(facts: Facts) -> Judgement:
             return unknown(found.why)
         # They tell that there is one, or was.
         text = f"its pods use EKS Pod Identity, and irsa cannot read their association: {found.why}"
-        return suspect(text, pods=pod_names(pods))
+        return suspect(text, pods=subjects.pod_names(pods))
     if found is None:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
@@ -166,31 +130,35 @@ def _keep_one(facts: Facts, association: Association) -> str:
     """
     subject, role, given = facts.named, facts.named.role, facts.named.association_role
     mine, annotated = subject.known_users(), subject.annotation()
-    delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
-    stale = [pod for pod in mine if not asks_for(pod, annotated)]
-    lines = "\n".join((delete, *restart(facts, stale).splitlines()))
-    for_annotation = proposed(of_role(facts, subject, annotated), annotated, lines).splitlines()
-    by_annotation = [pod for pod in mine if is_injected(pod)]
-    drop = unannotate(facts, ROLE_ARN_ANNOTATION)
-    for_association = [drop, *restart(facts, by_annotation).splitlines()]
-    identity = identity_of(facts, subject)
+    delete = commands.eks(
+        facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}"
+    )
+    stale = [pod for pod in mine if not commands.asks_for(pod, annotated)]
+    lines = "\n".join((delete, *commands.restart(facts, stale).splitlines()))
+    for_annotation = commands.proposed(
+        commands.of_role(facts, subject, annotated), annotated, lines
+    ).splitlines()
+    by_annotation = [pod for pod in mine if subjects.is_injected(pod)]
+    drop = commands.unannotate(facts, ROLE_ARN_ANNOTATION)
+    for_association = [drop, *commands.restart(facts, by_annotation).splitlines()]
+    identity = subjects.identity_of(facts, subject)
     works = isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
     serves = isinstance(given, Role) and serves_pod_identity(facts, association, given)
     first, other, said = for_annotation, for_association, association.role_arn
-    if serves and (any(map(has_pod_identity, mine)) or not (by_annotation or works)):
+    if serves and (any(map(subjects.has_pod_identity, mine)) or not (by_annotation or works)):
         first, other, said = other, first, annotated
-    return "\n".join((*first, f"# or, for {shown(said)}:", commented(other)))
+    return "\n".join((*first, f"# or, for {shown(said)}:", commands.commented(other)))
 
 
 @check_of("webhook-objects")
 def _objects(facts: Facts) -> Judgement:
-    pods = some(bare(facts, "webhook-objects"), "the webhook's objectSelector matches all pods")
-    item = webhooks_of(facts)[0]
+    pods = some(subjects.bare(facts, "webhook-objects"), "the webhook's objectSelector matches all pods")
+    item = subjects.webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",
-        fix=f"{webhook_shown(facts, item.configuration)} # its objectSelector",
-        pods=pod_names(pods),
-        selector=selector_text(item.object_selector),
+        fix=f"{commands.webhook_shown(facts, item.configuration)} # its objectSelector",
+        pods=subjects.pod_names(pods),
+        selector=subjects.selector_text(item.object_selector),
     )
 
 
@@ -202,11 +170,13 @@ _GIVEN_LATER = {
 
 
 def _bare(identifier: str, facts: Facts) -> Judgement:
-    pods = some(bare(facts, identifier), "no pod is without a web identity for this reason")
+    pods = some(subjects.bare(facts, identifier), "no pod is without a web identity for this reason")
     annotated, expected = facts.named.existing().annotated, "AWS_ROLE_ARN in their environment"
     if annotated and identifier == "pod-older-than-annotation":
         expected = f"created after {annotated.isoformat()}"
-    return by_restart(facts, pods, _GIVEN_LATER[identifier], started=starts(pods), expected=expected)
+    return commands.by_restart(
+        facts, pods, _GIVEN_LATER[identifier], started=subjects.starts(pods), expected=expected
+    )
 
 
 for _identifier in _GIVEN_LATER:
@@ -218,14 +188,16 @@ def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named
     subject.annotation()
     users = subject.users()
-    whole = [pod for pod in users if is_bare(pod) and opted_out(pod)]
+    whole = [pod for pod in users if subjects.is_bare(pod) and subjects.opted_out(pod)]
     if whole:
-        return by_mark(facts, whole, on_purpose=any(not is_bare(pod) for pod in users))
+        return commands.by_mark(facts, whole, on_purpose=any(not subjects.is_bare(pod) for pod in users))
     for pod in users:
-        names = skipped(pod) & {item.name for item in pod.containers if not injected(item)}
+        names = subjects.skipped(pod) & {item.name for item in pod.containers if not subjects.injected(item)}
         if names:
             # One of several containers may well be meant to have none.
-            return unknown("some containers opt out on purpose", pod=pod.name, containers=listed(names))
+            return unknown(
+                "some containers opt out on purpose", pod=pod.name, containers=subjects.listed(names)
+            )
     return ok("no pod opts out of the webhook")
 
 
@@ -241,7 +213,7 @@ _MESHES = (
 @check_of("pod-container-missed")
 def _left_out(facts: Facts) -> Judgement:
     subject = facts.named
-    with_identity = [pod for pod in subject.users() if has_identity(pod)]
+    with_identity = [pod for pod in subject.users() if subjects.has_identity(pod)]
     pods = there(with_identity, "no container of its pods has an AWS identity")
     if not isinstance(subject.association, Association):
         try:
@@ -249,14 +221,18 @@ def _left_out(facts: Facts) -> Judgement:
         except CannotTell:
             return ok("no webhook injects an identity into its pods")
     left_out = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
-    found = some(left_out, "all containers that may need an identity have one", pods=pod_names(pods))
+    found = some(left_out, "all containers that may need an identity have one", pods=subjects.pod_names(pods))
     text = "other containers in the pod have an identity; irsa cannot tell whether these need one"
-    return hint(text, containers=where(found))
+    return hint(text, containers=subjects.where(found))
 
 
 def _is_left_out(pod: Pod, container: Container) -> bool:
     """Whether it has nothing, and nobody wants it so as far as can be seen."""
-    if SKIP_LABEL in pod.labels or container.name in skipped(pod) or container.name in _MESHES:
+    if (
+        subjects.SKIP_LABEL in pod.labels
+        or container.name in subjects.skipped(pod)
+        or container.name in _MESHES
+    ):
         return False
-    given = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV, *_KEYS)
+    given = (subjects.ROLE_ENV, subjects.TOKEN_ENV, subjects.POD_IDENTITY_ENV, *_KEYS)
     return not any(name in container.env for name in given)

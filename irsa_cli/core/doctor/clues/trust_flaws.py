@@ -60,10 +60,6 @@ def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | N
         expected = f"Federated {wanted}"
         return Flaw("trust-principal", text, ", ".join(words_of(principal)), expected, unknown=everybody)
     found = max(providers, key=lambda name: similarity(name, wanted))
-    return _provider_flaw(found, wanted, old)
-
-
-def _provider_flaw(found: str, wanted: str, old: frozenset[str]) -> Flaw:
     if _plain(found) == _plain(wanted):
         return Flaw("trust-provider-arn", "IAM compares the principal character by character", found, wanted)
     if found.rpartition("/")[2] == wanted.rpartition("/")[2]:

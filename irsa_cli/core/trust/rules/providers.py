@@ -7,15 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.policies.statements import (
-    allowing,
-    name_of,
-    place_of,
-    principals,
-    statements,
-    tests_of_key,
-    trusted_providers,
-)
+from irsa_cli.core.policies import statements
 from irsa_cli.core.trust.rules.judge import TrustContext
 from irsa_cli.core.trust.rules.rule import RULES, Risk, risk
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
@@ -63,7 +55,7 @@ _STAGES = {
 
 def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """The OIDC providers in a trust policy that belong to a cluster: EKS, known, or with ServiceAccounts."""
-    found = sorted(trusted_providers(document))
+    found = sorted(statements.trusted_providers(document))
     return tuple(
         arn
         for arn in found
@@ -71,7 +63,7 @@ def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | No
         or arn in (known or {})
         or any(
             SERVICE_ACCOUNT in value
-            for _, values in tests_of_key(statements(document), f"{issuer_of(arn)}:sub")
+            for _, values in statements.tests_of_key(statements.statements(document), f"{issuer_of(arn)}:sub")
             for value in values
         )
     )
@@ -89,12 +81,12 @@ class AccountContext(TrustContext):
     def of_providers(self, document: Mapping[str, Any]) -> Iterator[Risk]:
         """See `TrustContext`: also of clusters of several stages."""
         named: dict[str, None] = {}
-        for index, item in allowing(document):
-            for arn in principals(item, "Federated"):
+        for index, item in statements.allowing(document):
+            for arn in statements.principals(item, "Federated"):
                 if arn not in self.providers:
                     continue
                 named[arn] = None
-                name, path = name_of(index, item), place_of(index, "Principal")
+                name, path = statements.name_of(index, item), statements.place_of(index, "Principal")
                 issuer = issuer_of(arn)
                 if self.existing is not None and arn not in self.existing:
                     reason = f"trusts OIDC provider {issuer}, which does not exist"

@@ -1,4 +1,9 @@
-"""A rule, a risk (one violation of a rule, with its severity and its fix), and all rules: `rules.json`."""
+"""A rule, a risk (one violation of a rule, with its severity and its fix), and all rules: `rules.json`.
+
+Each rule has an example that breaks it (`before`), and one that does not (`after`). An example about trust
+policies is a list of statements; one without a field has that of `statement`. In examples, `{issuer}` and
+the like stand for the texts in `values`.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +38,7 @@ class Area(str, Enum):
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule with its documentation (`source`); an example that breaks it, and one that does not: `examples`.
+    """A rule with its documentation (`source`).
 
     `{issuer}` in the fix stands for the issuer without `https://`.
     """
@@ -156,14 +161,13 @@ def worst_first(found: Iterable[Graded]) -> tuple[Graded, ...]:
     return tuple(sorted(found, key=lambda item: -ORDER.index(item.severity)))
 
 
-EXAMPLES = ("before", "after")
-"""The keys of examples, which the module `examples` reads."""
 _TABLE = json.loads((files(__package__) / "rules.json").read_text(encoding="utf-8"))
+EXAMPLES: dict[str, str] = _TABLE["values"]
 
 
 def _rules(area: Area) -> Iterator[Rule]:
     for row in _TABLE[area.value]["rules"]:
-        of_rule = {key: value for key, value in row.items() if key not in EXAMPLES}
+        of_rule = {key: value for key, value in row.items() if key not in ("before", "after")}
         yield Rule(**{**of_rule, "severity": Severity(row["severity"])}, area=area)
 
 
@@ -171,3 +175,25 @@ RULES: dict[str, Rule] = {rule.id: rule for area in Area for rule in worst_first
 TRUST_RULES = tuple(rule for rule in RULES.values() if rule.area is Area.TRUST)
 NAME_THEM = RULES["no-subject"].fix
 """The fix of rules about subjects."""
+
+
+def before(rule: Rule) -> Mapping[str, Any]:
+    return _example(rule, "before")
+
+
+def after(rule: Rule) -> Mapping[str, Any]:
+    return _example(rule, "after")
+
+
+def _example(rule: Rule, side: str) -> Mapping[str, Any]:
+    table = _TABLE[rule.area.value]
+    row = next(row for row in table["rules"] if row["id"] == rule.id)
+    example = row.get(side) or table[side]
+    if rule.area is Area.TRUST:
+        statements = [{**_TABLE["statement"], **statement} for statement in example]
+        example = {"Version": "2012-10-17", "Statement": statements}
+    text = json.dumps(example)
+    for name, value in EXAMPLES.items():
+        text = text.replace(f"{{{name}}}", value)
+    found: dict[str, Any] = json.loads(text)
+    return found

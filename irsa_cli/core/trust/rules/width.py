@@ -53,7 +53,6 @@ def _example(glob: str) -> str:
     for part in rest:
         before = "" if not head or head[-1] in "-.:" else "-"
         head = f"{head}{before}evil{'-' if part and part[0] not in '-.' else ''}{part}"
-        rest = []
     return head.replace("?", "x")
 
 
