@@ -35,8 +35,8 @@ from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finishe
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.iam_steps import verify
+from irsa_cli.usecases.write.create_sa import left_behind, may_be_spreading
 from irsa_cli.usecases.write.delete_sa import planned_deletion
-from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.associations import Question

@@ -43,7 +43,7 @@ from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
-from irsa_cli.usecases.write.reconcile import Work
+from irsa_cli.usecases.write.create_sa import Work
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 

@@ -41,7 +41,7 @@ from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.verification.iam_steps import verify
-from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved
+from irsa_cli.usecases.write.create_sa import may_be_spreading, only_arns, resolved
 
 
 @dataclass(frozen=True)
