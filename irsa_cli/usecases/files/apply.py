@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.trail import writes_to
-from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan, _is_for_good
@@ -54,7 +53,12 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     where = places(request.configs, request.target, request.selection)
     if request.verify and any(item.pod_identity for place in where for item in place.bindings):
         settings.note("--verify checks no EKS Pod Identity associations: irsa verify does, afterwards")
-    request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
+    request.boundaries.check_all_made([
+        f"{item} ({item.where})"
+        for place in where
+        for item in place.bindings
+        if not (item.attach_role_arn or item.permissions_boundary or request.boundaries.default)
+    ])  # fmt: skip
     if request.atomic and len(where) > 1:
         raise InvalidInput(
             "--atomic takes one cluster, and one account of roles",
@@ -152,12 +156,6 @@ def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> N
     item = cluster_run.ended(ALL, result)
     done.items.append(item)
     tell(item)
-
-
-def _without_boundary(where: Iterable[Place], rules: BoundaryRules) -> Iterator[str]:
-    for item in (item for place in where for item in place.bindings):
-        if not (item.attach_role_arn or item.permissions_boundary or rules.default):
-            yield f"{item} ({item.where})"
 
 
 MOST_OBJECTS = 30

@@ -184,17 +184,14 @@ class ClusterRun:
         for works in (by_target(making), by_role(using)):
             self._run(works, snapshot, pace, noted)
 
-    def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
-        names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
-        heading = f"Created by irsa and no longer in any file, in {self.connection.cluster.place}:"
-        self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
-
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         """Delete what no file lists any more, after showing it."""
         stages = self.prune_candidates(self.roles, tell=not self.settings.asks)
         if any(stages):
             if not self._stopped():
-                self._confirm(stages)
+                names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
+                heading = f"Created by irsa and no longer in any file, in {self.connection.cluster.place}:"
+                self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
             deletions = Deletions(self.connection, self.settings, name=self.name, locks=self.locks)
             deletions.run(stages, done, pace, self.request.parallel, tell)
         good = all(item.result.ended in GOOD for item in self._here(done))

@@ -20,14 +20,8 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.injection import Injection
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
-from irsa_cli.core.plan.states import (
-    CONFIG_MAP_ANNOTATION,
-    MANAGED_BY_LABEL,
-    ROLE_ARN_ANNOTATION,
-    TARGET_ANNOTATION,
-    ProviderState,
-)
 from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
@@ -189,13 +183,13 @@ def _with_config_map(connection: Connection, bound: Bound) -> Bound:
     it), the one with irsa's marks for it.
     """
     noted = bound.account.annotations if bound.account is not None else {}
-    name = noted_or_none(noted, CONFIG_MAP_ANNOTATION)
+    name = noted_or_none(noted, states.CONFIG_MAP_ANNOTATION)
     if name:
         found = observe.named_config_maps(connection, bound.namespace, name).get(name)
         return replace(bound, config_map=found, config_map_name=name)
-    if bound.chain is None or TARGET_ANNOTATION in noted:
+    if bound.chain is None or states.TARGET_ANNOTATION in noted:
         return bound
-    kube, marked = connection.kube, f"{MANAGED_BY_LABEL}=irsa"
+    kube, marked = connection.kube, f"{states.MANAGED_BY_LABEL}=irsa"
     bodies = unless_denied(lambda: kube.all("configmaps", bound.namespace, marked))
     if isinstance(bodies, Unreadable):
         return replace(bound, config_map_unread=bodies.why)
@@ -273,7 +267,7 @@ def with_role(connection: Connection, pair: Pairing) -> Pairing:
     return replace(pair, role=whole_role(connection.iam, pair.role_name))
 
 
-def read_provider(connection: Connection) -> ProviderState | None:
+def read_provider(connection: Connection) -> states.ProviderState | None:
     cluster = connection.cluster
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     return reading.provider(connection.iam, arn)
@@ -292,7 +286,7 @@ def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]
     names = [
         f"{metadata['namespace']}/{metadata['name']}"
         for metadata in (item["metadata"] for item in accounts or [])
-        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == role
+        if (metadata.get("annotations") or {}).get(states.ROLE_ARN_ANNOTATION) == role
     ]
     return sorted(name for name in names if name != full_name)
 

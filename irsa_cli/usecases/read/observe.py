@@ -16,13 +16,8 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, Cu
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
-from irsa_cli.core.plan.states import (
-    CONFIG_MAP_ANNOTATION,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-)
 from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
@@ -135,7 +130,9 @@ def _bound_role(
     connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
 ) -> CurrentRole | None:
     """The ServiceAccount's role in the cluster's account instead of the desired one; None if unreadable."""
-    named = account.annotations.get(ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
+    named = (
+        account.annotations.get(states.ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
+    )
     if desired.role is None or desired.override or named in ("", desired.role_arn):
         return None
     try:
@@ -344,7 +341,7 @@ def with_former(
     found: Mapping[str, FoundConfigMap],
 ) -> Mapping[str, FoundConfigMap]:
     """With the ServiceAccount's former ConfigMap, if that is another one."""
-    former = noted_or_none(account.annotations, CONFIG_MAP_ANNOTATION) if account is not None else ""
+    former = noted_or_none(account.annotations, states.CONFIG_MAP_ANNOTATION) if account is not None else ""
     kept = desired.role_only or "target_role" in desired.unsaid
     if not former or former == desired.aws_config_map or kept:
         return found
@@ -361,8 +358,8 @@ def found_config_map(body: Json) -> FoundConfigMap:
     marks = body["metadata"].get("annotations") or {}
     return FoundConfigMap(
         body.get("data") or {},
-        marks.get(SERVICE_ACCOUNT_TAG, ""),
-        marks.get(TRANSACTION_TAG, ""),
+        marks.get(states.SERVICE_ACCOUNT_TAG, ""),
+        marks.get(states.TRANSACTION_TAG, ""),
         body["metadata"].get("uid", ""),
     )
 

@@ -53,14 +53,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.locks.locks import WantedLocks, locked
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.recovery.results import (
-    Approve,
-    approve,
-    back_result,
-    backward_changes,
-    planned,
-    roll_back,
-)
+from irsa_cli.usecases.recovery import results
 
 PARALLEL = 8
 
@@ -187,7 +180,7 @@ class Request:
 
     target: Target
     minimum_age: float = MINIMUM_AGE
-    approve: Approve = lambda planned: True
+    approve: results.Approve = lambda planned: True
 
 
 def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
@@ -212,7 +205,7 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
             next_steps=[step for item in leftovers.spared for step in item.next_steps],
         )
     if not settings.dry_run:
-        approve(request.approve, [recovery.plan(leftovers)])
+        results.approve(request.approve, [recovery.plan(leftovers)])
     stop = RunGroup(f"{transaction} --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
         return attempt(transaction, partial(recovery.take, leftovers, stop))
@@ -224,7 +217,7 @@ def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recover
     done, gone = Recoveries(), set[Key]()
     chosen = [recovery.plan(item) for item in recovery.found.leftovers if not recovery.found.why_not(item)]
     if chosen and not settings.dry_run:
-        approve(request.approve, chosen)
+        results.approve(request.approve, chosen)
     stop = RunGroup(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
         for transaction in [item.transaction for item in recovery.found.leftovers]:
@@ -284,9 +277,9 @@ class _Recovery:
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.
             free = any(piece.change.kind is Kind.PROVIDER for piece in leftovers.pieces)
             kept = () if free else (Kind.PROVIDER,)
-            back = backward_changes(own[1])
+            back = results.backward_changes(own[1])
             changes = [item for item in back if item.after is not None or item.kind not in kept]
-        result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
+        result = results.planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
         result.notes = [*(f"left alone: {spared_text(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
 
@@ -298,7 +291,7 @@ class _Recovery:
             result = self.plan(leftovers)
         else:
             story, kept = self._roll_back(leftovers, stop)
-            result = back_result(story, kept, leftovers.transaction, self.connection.cluster)
+            result = results.back_result(story, kept, leftovers.transaction, self.connection.cluster)
             result.changes = [item for item in result.changes if item.state != "pending"]
             result.notes += leftovers.notes
             _tell_spared(result, leftovers)
@@ -321,7 +314,7 @@ class _Recovery:
             path = self._journal(leftovers)
             story = read(path)
             with naming_caller(connection.caller):
-                kept = roll_back(path, story, connection, settings)
+                kept = results.roll_back(path, story, connection, settings)
         return story, kept
 
     def _journal(self, leftovers: Leftovers) -> Path:

@@ -30,17 +30,9 @@ from irsa_cli.core.values.names import default_role_path, near
 from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of
+from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import (
-    Gate,
-    Job,
-    RunContext,
-    begin,
-    going_on,
-    perform,
-    supersede_if_well,
-)
 from irsa_cli.usecases.command.retry import LookAgain, until_settled
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
@@ -72,16 +64,16 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     )
     spec = replace(spec, policies=resolved(connection, spec.policies))
     desired = desired_state_of(spec, connection.cluster, request.options)
-    begin(connection, settings)
+    execute.begin(connection, settings)
     lock = binding_lock(desired.namespace, desired.name)
     with locked(connection, settings, Command.CREATE_SA, WantedLocks(meanwhile=[lock])) as held:
         return _create(connection, desired, held)
 
 
 def _create(connection: Connection, desired: DesiredState, settings: Settings) -> Result:
-    context = RunContext.of(Command.CREATE_SA, connection, f"{desired.namespace}/{desired.name}")
+    context = execute.RunContext.of(Command.CREATE_SA, connection, f"{desired.namespace}/{desired.name}")
     made = lambda story, change: satisfies(desired, change)  # noqa: E731 - asked before and after
-    earlier = going_on(settings, context, made, also=("apply", "delete-sa"))
+    earlier = execute.going_on(settings, context, made, also=("apply", "delete-sa"))
     try:
         # Looked up when it is called, so that tests can put a broken one in its place.
         result = Work(connection, desired, lambda *found: plan(*found), settings, context).until_settled()
@@ -90,7 +82,7 @@ def _create(connection: Connection, desired: DesiredState, settings: Settings) -
             raise
         ways = (f"{command_of(path)}  # rolls the interrupted run back" for path in earlier)
         raise error.but(next_steps=(*error.next_steps, *ways)) from error
-    supersede_if_well(earlier, result, settings, made)
+    execute.supersede_if_well(earlier, result, settings, made)
     return result
 
 
@@ -121,7 +113,7 @@ class Work:
     desired: DesiredState
     planner: Planner
     settings: Settings
-    context: RunContext
+    context: execute.RunContext
     look: Callable[[DesiredState], CurrentState] | None = None
     look_again: Callable[[DesiredState], CurrentState] | None = None
     asked: Question | None = None
@@ -169,7 +161,9 @@ class Work:
             self.settings.note(f"Note: {note}")
         proof: dict[str, Any] = {}
         gate = self._gate(todo, proof) if self.desired.gated else None
-        result = perform(Job(todo, self.connection, self.settings, self.context, [current]), gate)
+        result = execute.perform(
+            execute.Job(todo, self.connection, self.settings, self.context, [current]), gate
+        )
         result.verification = proof or None
         result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.desired, current, result)
@@ -203,7 +197,7 @@ class Work:
     def _look(self, desired: DesiredState) -> CurrentState:
         return observe(self.connection, desired)
 
-    def _gate(self, todo: Plan, proof: dict[str, Any]) -> Gate:
+    def _gate(self, todo: Plan, proof: dict[str, Any]) -> execute.Gate:
         from irsa_cli.usecases.verification import iam_steps
 
         fresh = may_be_spreading(todo)
