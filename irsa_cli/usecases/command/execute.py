@@ -185,7 +185,7 @@ def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = Non
     served = [_served(job)] if settings.keeps_plan and len(plan) else []
     now = job.context.planned(plan, cluster, [*job.seen, *served])
     if settings.expected is not None:
-        settings.expected.check(now)
+        settings.expected(now)
     if settings.dry_run and len(plan):
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)

@@ -60,13 +60,6 @@ class HeldLocks(Fence, Protocol):
         """Hold what is only taken when it is needed; whether another run may have been at work until then."""
 
 
-class ExpectedPlan(Protocol):
-    """The saved plan to carry out exactly; see `irsa_cli.usecases.plans`."""
-
-    def check(self, now: PlannedWork) -> None:
-        """Raise `Refused` where a plan is not the one that was saved."""
-
-
 @dataclass(frozen=True)
 class Settings:
     """How to run: time limits in seconds, where the journal lives, who listens."""
@@ -88,8 +81,8 @@ class Settings:
     lock: LockOptions = field(default_factory=LockOptions)
     hold: HeldLocks | None = None
     """The held locks; None without locking."""
-    expected: ExpectedPlan | None = None
-    """The saved plan that is carried out; None where what is planned now is."""
+    expected: Callable[[PlannedWork], None] | None = None
+    """Raises `Refused` for another plan than the saved one; None where what is planned now is carried out."""
     saves: bool = False
     """Whether the plan of a dry run is saved."""
     started: float = field(default_factory=time.monotonic)

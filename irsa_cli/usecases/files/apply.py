@@ -32,7 +32,8 @@ from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, canary_first, unreached
 from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finished, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
-from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
+from irsa_cli.usecases.read.reads import WORKERS
+from irsa_cli.usecases.read.snapshot import Snapshot
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.create_sa import left_behind, may_be_spreading
 from irsa_cli.usecases.write.delete_sa import planned_deletion

@@ -25,7 +25,8 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.files.targets import Place, Request
-from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
+from irsa_cli.usecases.read.reads import WORKERS
+from irsa_cli.usecases.read.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,7 @@ def apply_plan(
     again = _again(plan, file)
     expected = Expectation(plan.works, plan.made, places, settings.state_dir, again)
     note = settings.note if settings.dry_run else lambda text: None  # It is said once.
-    looking = replace(settings, expected=expected, dry_run=True, note=note)
+    looking = replace(settings, expected=expected.check, dry_run=True, note=note)
     try:
         looked = command.run(request, looking, log, lambda item: None)
     except IrsaError as error:
@@ -277,7 +277,7 @@ def apply_plan(
         raise KeyboardInterrupt(looked.signal)
     # A role that several use changes with each of them: by then their changes alone tell.
     each = replace(expected, thorough=not command.of_many)
-    return command.run(request, replace(settings, expected=each), log, tell)
+    return command.run(request, replace(settings, expected=each.check), log, tell)
 
 
 def _again(plan: saved_plan.SavedPlan, file: str) -> str:

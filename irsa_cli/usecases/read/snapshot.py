@@ -6,9 +6,8 @@ who finds something else there looks again by `irsa_cli.usecases.read.observe`.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -27,9 +26,9 @@ from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.pod_identity import support_of
+from irsa_cli.usecases.read.reads import Background
 
 T = TypeVar("T")
-WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -43,19 +42,17 @@ class SharedBase:
     """The existing parts of it, as changes without an effect."""
 
 
-class Snapshot:
-    """One cluster and its account at one moment. Safe to use from several threads; for a `with` block.
+class Snapshot(Background):
+    """One cluster and its account at one moment.
 
     Where the caller may not list, what is desired is read one by one; so are all roles with `one_by_one`: a
     list of one path does not show that a name is taken in another one.
     """
 
     def __init__(self, connection: Connection, *, one_by_one: bool = False) -> None:
+        super().__init__()
         self._connection = connection
         self._one_by_one = one_by_one
-        self._pool = ThreadPoolExecutor(WORKERS)
-        self._lock = threading.Lock()
-        self._singles: dict[tuple[str, ...], Future[Any]] = {}
         self._groundwork = SharedBase(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
@@ -65,12 +62,6 @@ class Snapshot:
         self._provider = self._pool.submit(reading.provider, iam, self._provider_arn)
         self._accounts = self._pool.submit(connection.kube.service_accounts)
         self._namespaces = self._pool.submit(connection.kube.namespaces)
-
-    def __enter__(self) -> Snapshot:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], Any] | None:
@@ -157,7 +148,7 @@ class Snapshot:
         there = account(desired.namespace, desired.name) if needed else None
         ask = partial(support_of, self._connection, desired.namespace)
         missing = desired.association is not None and association is None
-        support = self._once(("support", "", desired.namespace), ask) if missing else None
+        support = self.once(("support", "", desired.namespace), ask) if missing else None
         config_maps = observe.config_maps_of(self._connection, desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
@@ -196,8 +187,10 @@ class Snapshot:
         """A ServiceAccount, None if there is none; nor one that is not `needed` and may not be read."""
         if self._by_name is not None:
             metadata = self._by_name.get((namespace, name))
-        else:
-            read = self._single(namespace, name)
+        else:  # For who may not list them.
+            kube = self._connection.kube
+            alone = lambda: (kube.service_account(namespace, name) or {}).get("metadata")  # noqa: E731
+            read = self.once((namespace, name), alone)
             metadata = read.result() if needed else _unless_denied(read)
         if metadata is None:
             return None
@@ -208,32 +201,16 @@ class Snapshot:
             labels=metadata.get("labels") or {},
         )
 
-    def _single(self, namespace: str, name: str) -> Future[Any]:
-        """The metadata of one ServiceAccount, read once, for who may not list them."""
-
-        def read() -> Any:
-            return (self._connection.kube.service_account(namespace, name) or {}).get("metadata")
-
-        return self._once((namespace, name), read)
-
     def association(self, namespace: str, name: str) -> Association | None:
         """The association of a ServiceAccount; raises `ServiceError` if it can't be read."""
         read = partial(observe.read_association, self._connection, namespace, name)
-        found: Association | None = self._once(("association", namespace, name), read).result()
-        return found
-
-    def _once(self, key: tuple[str, ...], read: Callable[[], Any]) -> Future[Any]:
-        """The answer to a question about one object, asked once."""
-        with self._lock:
-            if key not in self._singles:
-                self._singles[key] = self._pool.submit(read)
-            return self._singles[key]
+        return self.once(("association", namespace, name), read).result()
 
     def _check_policies(self, desired: DesiredState) -> PolicyVersions:
         boundary = desired.role.permissions_boundary if desired.role else ""
         wanted = [*desired.policies, *([boundary] if boundary else [])]
         ask = partial(reading.policy_version, self._connection.iam)
-        asked = {arn: self._once(("policy", arn, ""), partial(ask, arn)) for arn in wanted}
+        asked = {arn: self.once(("policy", arn, ""), partial(ask, arn)) for arn in wanted}
         versions = {arn: future.result() for arn, future in asked.items()}
         return observe.checked_versions(self._connection, versions, boundary)
 

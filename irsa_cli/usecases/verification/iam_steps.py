@@ -320,7 +320,7 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     arn, name = desired.identity.provider_arn, desired.role_name
     with ThreadPoolExecutor(2) as pool:
         known = pool.submit(lambda: iam.provider(client(), arn))
-        role = pool.submit(lambda: (iam.role_state(client(), name) or (None,))[0])
+        role = pool.submit(lambda: iam.bare_role(client(), name))
         found = [
             provider(known, cluster, account, desired.audience, reach_of(connection.target)),
             trust(role, desired.role_arn, identity),
