@@ -17,7 +17,7 @@ from irsa_cli.aws.iam import find_roles, list_roles, provider
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import CLUSTER_TAG
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import Unreadable, unless_denied
 from irsa_cli.core.values.names import default_role_path
 
 if TYPE_CHECKING:
@@ -27,13 +27,8 @@ if TYPE_CHECKING:
 
 def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Cluster, GoneCluster]:
     """The cluster with its issuer as far as marks tell; raises `error` if nothing bears its mark."""
-    try:
-        arns: tuple[str, ...] | None = provider_arns(iam)
-    except ServiceError as failure:
-        if failure.status != 403:
-            raise
-        arns = None
-    states = {arn: provider(iam, arn) for arn in arns or ()}
+    arns = unless_denied(lambda: provider_arns(iam))
+    states = {} if isinstance(arns, Unreadable) else {arn: provider(iam, arn) for arn in arns}
     marked = {
         arn: state
         for arn, state in states.items()
@@ -43,7 +38,7 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
         looked = f"no role or OIDC provider has irsa's tags for {cluster.arn}"
         raise error.but(details=(*error.details, looked))
     issuer = next(iter(marked.values())).url if len(marked) == 1 else ""
-    known = None if arns is None else frozenset(arns)
+    known = None if isinstance(arns, Unreadable) else frozenset(arns)
     return replace(cluster, issuer=issuer), GoneCluster(cluster.arn, marked, known)
 
 

@@ -131,7 +131,10 @@ class Rollback:
                 todo = [step for step in todo if not in_use.keeps(step)]
             todo = self._without_waiting(todo, steps, leftovers)
             earlier = sum(any(step.record.needs_undo for step in other) for other in stages[:number])
-            parts = _for_all_last(todo)
+            # What is there for all is rolled back last.
+            last = [step for step in todo if step.change.kind.traits.for_all]
+            others = [step for step in todo if not step.change.kind.traits.for_all]
+            parts = [part for part in (others, last) if part]
             for later, part in zip(reversed(range(len(parts))), parts, strict=True):
                 turn = Turn.of(run, self.seconds, earlier + later)
                 in_parallel(partial(self._undo_step, turn=turn, leftovers=leftovers), part)
@@ -238,13 +241,6 @@ def _waiting(step: Tracked, first: Leftover) -> Waits:
         f"{step.change.kind.value} {step.change.name} is not rolled back",
         reason=f"{first.change.kind.value} {first.change.name} must be rolled back first",
     )
-
-
-def _for_all_last(steps: Sequence[Tracked]) -> list[list[Tracked]]:
-    """The steps of a stage in up to two parts, in the order in which they are rolled back."""
-    last = [step for step in steps if step.change.kind.traits.for_all]
-    others = [step for step in steps if not step.change.kind.traits.for_all]
-    return [part for part in (others, last) if part]
 
 
 @dataclass(frozen=True)

@@ -59,15 +59,9 @@ def read_call(text: str) -> ReadCall:
     if len(words) < 2 or words[0].startswith("-") or words[1].startswith("-"):
         raise InvalidInput(f"'{text}' is not SERVICE OPERATION", reason="for example: s3 list-buckets")
     service = _ALIASES.get(words[0], words[0])
-    operation = _operation(service, words[1])
-    parameters = _parameters(operation, words[2:])
-    return ReadCall(text, service, operation.name, parameters)
-
-
-def _operation(service: str, name: str) -> OperationModel:
-    session = botocore.session.get_session()
+    name = words[1]
     try:
-        model = session.get_service_model(service)
+        model = botocore.session.get_session().get_service_model(service)
     except botocore.exceptions.UnknownServiceError:
         raise InvalidInput(
             f"there is no AWS service '{service}'", reason="botocore does not know it"
@@ -80,7 +74,7 @@ def _operation(service: str, name: str) -> OperationModel:
     operation = model.operation_model(names[name])
     if reason := why_not(operation):
         raise InvalidInput(f"irsa does not call {service} {name}", reason=reason)
-    return operation
+    return ReadCall(text, service, operation.name, _parameters(operation, words[2:]))
 
 
 def _parameters(operation: OperationModel, words: Sequence[str]) -> dict[str, Any]:

@@ -103,32 +103,22 @@ def simulate(
     groups: dict[str, list[str]] = {}
     for item in actions:
         groups.setdefault(_region(item.partition(":")[0], caller), []).append(item)
+    asked: dict[str, Any] = {"PolicySourceArn": caller.role_arn}
+    asked |= {"ResourceArns": list(resources)} if resources else {}
     found = [
-        item
+        one
         for region, group in groups.items()
-        for item in _simulate(iam, caller, group, resources, caller.entries(region))
+        for page in pages(
+            iam.simulate_principal_policy,
+            "Marker",
+            ActionNames=group,
+            ContextEntries=caller.entries(region),
+            **asked,
+        )
+        for item in page.get("EvaluationResults", [])
+        for one in _results(item)
     ]
     return sorted(dict.fromkeys(found), key=lambda item: actions.index(item.action))
-
-
-def _simulate(
-    iam: IAMClient,
-    caller: Caller,
-    actions: Sequence[str],
-    resources: Sequence[str],
-    entries: Sequence[ContextEntryTypeDef],
-) -> Iterator[Simulated]:
-    more: dict[str, Any] = {"ResourceArns": list(resources)} if resources else {}
-    for page in pages(
-        iam.simulate_principal_policy,
-        "Marker",
-        PolicySourceArn=caller.role_arn,
-        ActionNames=list(actions),
-        ContextEntries=entries,
-        **more,
-    ):
-        for item in page.get("EvaluationResults", []):
-            yield from _results(item)
 
 
 def _results(item: Mapping[str, Any]) -> Iterator[Simulated]:

@@ -29,8 +29,7 @@ from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.command.settings import Settings, stoppable
 
 
 @dataclass(frozen=True)

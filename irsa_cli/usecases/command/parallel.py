@@ -23,8 +23,7 @@ from irsa_cli.core.values.patience import Count, current, extend
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.execute import recording, standing
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup
+from irsa_cli.usecases.command.settings import RunGroup, Settings
 
 T = TypeVar("T")
 
@@ -73,7 +72,6 @@ class Pace:
                 self._throttled = now
 
     def ended(self, result: Result) -> None:
-        """One has ended, well or not."""
         if result.ended not in _WELL:
             with self._whole._lock:
                 self._whole._failures += 1
@@ -213,7 +211,6 @@ def attempt(transaction: str, work: Callable[[], Result]) -> Result:
 
 
 def warning(settings: Settings, *, forward: bool) -> Callable[[str], None]:
-    """The message about the first signal."""
     what = "waiting for the current call" if forward else "rolling back this transaction first"
     return lambda _: settings.note(f"Stopping: {what}. Press Ctrl-C again to stop immediately.")
 

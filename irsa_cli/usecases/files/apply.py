@@ -26,8 +26,7 @@ from irsa_cli.usecases.command.connect import Connection, WireLog
 from irsa_cli.usecases.command.execute import Gate, begin
 from irsa_cli.usecases.command.parallel import Pace, result_of
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, canary_first, unreached
 from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finished, places
@@ -147,7 +146,18 @@ def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> N
 
     def work() -> Result:
         with cluster_run.holding(wanted) as held:
-            return apply_at_once(held, desired_states)
+            attempts = Attempts(held.settings)
+            for number in attempts:
+                attempt = partial(_attempt, held, desired_states, again=number > 1)
+                result = with_its_locks(attempt, held.settings.hold)
+                if (
+                    attempts.is_last
+                    or result.ended is not Ended.ROLLED_BACK
+                    or not came_between(result.error)
+                ):
+                    return result
+                attempts.look_again(result.error)
+        raise AssertionError("the last attempt returns")
 
     result = result_of(work)
     if result.ended in GOOD:
@@ -182,22 +192,11 @@ def ask_who_changed(connection: Connection, items: Sequence[Item]) -> list[str]:
     return []
 
 
-def apply_at_once(cluster_run: ClusterRun, desired_states: list[DesiredState]) -> Result:
+def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, again: bool) -> Result:
     """Plan all and carry it out; `desired_states` receives the desired states.
 
     Raises `Refused` if one of them can't be reached.
     """
-    attempts = Attempts(cluster_run.settings)
-    for number in attempts:
-        attempt = partial(_attempt, cluster_run, desired_states, again=number > 1)
-        result = with_its_locks(attempt, cluster_run.settings.hold)
-        if attempts.is_last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
-            return result
-        attempts.look_again(result.error)
-    raise AssertionError("the last attempt returns")
-
-
-def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, again: bool) -> Result:
     # A list may have missed a recent change the first time.
     with Snapshot(cluster_run.connection, one_by_one=again or cluster_run.settings.is_rehearsal) as snapshot:
         desired_states[:] = [_meant(found) for found in cluster_run.desired_states(snapshot)]

@@ -34,9 +34,8 @@ from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
-from irsa_cli.usecases.files.entries import Entries, by_role, by_target
+from irsa_cli.usecases.files.entries import Entries, SharedTransaction, by_role, by_target
 from irsa_cli.usecases.files.fleet import SharedSessions
-from irsa_cli.usecases.files.groundwork import SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
 from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock
@@ -365,7 +364,6 @@ class ClusterRun:
         return desired_states, broken
 
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
-        """The desired state of an entry, or the error."""
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()
 
 

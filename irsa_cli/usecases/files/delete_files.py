@@ -25,8 +25,7 @@ from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import begin
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
-from irsa_cli.usecases.command.settings import Note, Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import Note, RunGroup, Settings, stoppable
 from irsa_cli.usecases.files import targets
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
 from irsa_cli.usecases.locks.ahead import when_needed

@@ -60,7 +60,6 @@ class Fleet:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def notify(self, item: Item) -> None:
-        """One has ended."""
         with self._lock:
             self.pace.ended(item.result)
             self.tell(item)
@@ -159,7 +158,6 @@ def _by_cluster(found: Sequence[tuple[Place, T]]) -> list[list[tuple[Place, T]]]
 
 
 def unreached(place: Place, error: IrsaError) -> Result:
-    """The result of a cluster that can't be reached."""
     return Result(
         Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, cluster=place.cluster, error=error
     )

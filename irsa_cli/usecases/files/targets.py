@@ -21,8 +21,7 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.transaction.reading import prune
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup
+from irsa_cli.usecases.command.settings import RunGroup, Settings
 from irsa_cli.usecases.texts import STDIN, files_named, read_text
 
 T = TypeVar("T")
@@ -140,7 +139,6 @@ def _clusters(target: Target, configs: Sequence[Config]) -> list[Target]:
 
 
 def begun(configs: Sequence[Config], selection: Selection) -> AppliedList:
-    """The outcome of a run that begins."""
     done = AppliedList(notices=[notice for config in configs for notice in config.notices])
     if shard := selection.shard:
         asked = [

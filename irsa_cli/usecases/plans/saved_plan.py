@@ -117,7 +117,6 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 
 def allows_wide_trust(request: Request) -> bool:
-    """Whether it was said that a trust policy may be too wide."""
     return any(
         getattr(said, "allow_wide_trust", False) for said in (request, getattr(request, "options", None))
     )

@@ -46,7 +46,6 @@ def association(connection: Connection, namespace: str, name: str) -> Associatio
 
 
 def unread(found: Unreadable) -> str:
-    """The note if associations could not be read."""
     return f"irsa did not check whether EKS Pod Identity takes precedence: {found.why}"
 
 

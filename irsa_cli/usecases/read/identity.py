@@ -168,7 +168,7 @@ class NamedServiceAccount(Namespaced):
 
     def credentials_of_pods(self, token: str) -> RoleCredentials:
         """The credentials that EKS gives for a token, as it does to the agent; raises `ServiceError`."""
-        from irsa_cli.aws.pod_credentials import exchange_for_pod
+        from irsa_cli.aws.sts import exchange_for_pod
 
         return exchange_for_pod(self.connection.aws, self.connection.cluster.name, token).credentials
 

@@ -276,7 +276,6 @@ def checked_versions(
 
 
 def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | None:
-    """The desired target of a role, None if there is none."""
     if desired.chain is None:
         return None
     judged = desired.update_target_trust and not desired.allow_wide_trust

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.gone import recognize
-from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
 from irsa_cli.core.policies.statements import names_provider
@@ -41,7 +40,6 @@ from irsa_cli.core.values.arn import is_target, provider_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.names import MINIMUM_AGE, default_role_path
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.protocol import Leftover
 from irsa_cli.transaction.reading import check_place, read, supersede
 from irsa_cli.transaction.recover import is_running, record_found, stories, takes_back
 from irsa_cli.transaction.story import Story, new_transaction_id
@@ -49,8 +47,7 @@ from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, begin
 from irsa_cli.usecases.command.parallel import attempt, warning
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import WantedLocks, locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.recovery import results
@@ -69,10 +66,17 @@ def look(connection: Connection) -> SeenLeftovers:
         namespaces = pool.submit(list[Json] if connection.gone else connection.kube.namespaces)
     roles, now = listed.result().roles, listed.result().now
     found = found_provider.result() if found_provider else None
+    # Roles that bear the cluster's tag: under its path, or with another path and its provider.
+    path = default_role_path(cluster.name)
+    names = [role.name for role in roles if role.path == path or names_provider(role.trust, arn)]
     seen = SeenLeftovers(
         cluster=cluster,
         now=now,
-        roles=_marked_roles(connection, roles, arn),
+        roles=tuple(
+            SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
+            for role in reading.find_roles(iam, names)
+            if role.state.tags.get(CLUSTER_TAG) == cluster.arn
+        ),
         role_arns=frozenset(role.arn for role in roles),
         trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
         accounts=tuple(
@@ -88,20 +92,6 @@ def look(connection: Connection) -> SeenLeftovers:
         provider=None if found is None else SeenProvider(arn, found[0], now - timedelta(seconds=found[1])),
     )
     return _with_contents(connection, seen)
-
-
-def _marked_roles(
-    connection: Connection, roles: tuple[ListedRole, ...], provider: str
-) -> tuple[SeenRole, ...]:
-    """The roles that bear the cluster's tag: under its path, or with another path and its provider."""
-    path = default_role_path(connection.cluster.name)
-    names = [role.name for role in roles if role.path == path or names_provider(role.trust, provider)]
-    found = reading.find_roles(connection.iam, names)
-    return tuple(
-        SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
-        for role in found
-        if role.state.tags.get(CLUSTER_TAG) == connection.cluster.arn
-    )
 
 
 def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers:
@@ -290,11 +280,23 @@ class _Recovery:
         if self.settings.dry_run:
             result = self.plan(leftovers)
         else:
-            story, kept = self._roll_back(leftovers, stop)
+            connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
+            locks = WantedLocks(recovery_locks(changes, connection.cluster))
+            with locked(connection, self.settings, Command.RECOVER, locks, stop.pause) as settings:
+                path = self._journal(leftovers)
+                story = read(path)
+                with naming_caller(connection.caller):
+                    kept = results.roll_back(path, story, connection, settings)
             result = results.back_result(story, kept, leftovers.transaction, self.connection.cluster)
             result.changes = [item for item in result.changes if item.state != "pending"]
             result.notes += leftovers.notes
-            _tell_spared(result, leftovers)
+            for item in leftovers.spared:  # They are leftovers as well.
+                what = f"{item.kind.value} {item.name}"
+                look = f"check {what}, and delete it if nobody needs it"
+                commands = (step for step in item.next_steps if step.startswith("irsa "))
+                result.left.append(Left(what, item.why, next(commands, look)))
+            if leftovers.spared:
+                result.ended = Ended.INCOMPLETE
             if result.ended is Ended.ROLLED_BACK:
                 # Earlier recoveries of the same that did not get to their end have nothing left to do.
                 supersede(
@@ -305,17 +307,6 @@ class _Recovery:
         result.cluster, result.facts = self.connection.cluster, _facts(leftovers)
         result.seconds = time.monotonic() - started
         return result
-
-    def _roll_back(self, leftovers: Leftovers, stop: RunGroup) -> tuple[Story, list[Leftover]]:
-        """Take the changes back, with the locks of all that they are about."""
-        connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
-        wanted = recovery_locks(changes, connection.cluster)
-        with locked(connection, self.settings, Command.RECOVER, WantedLocks(wanted), stop.pause) as settings:
-            path = self._journal(leftovers)
-            story = read(path)
-            with naming_caller(connection.caller):
-                kept = results.roll_back(path, story, connection, settings)
-        return story, kept
 
     def _journal(self, leftovers: Leftovers) -> Path:
         """The run's own journal if it is on this machine, else a new one; raises `RefusedJournal`."""
@@ -340,17 +331,6 @@ class _Recovery:
         story, account = found[1], self.request.target.role_account
         about = (story.context.get("cluster"), story.role_account)
         return found if about == (self.connection.cluster.arn, account) else None
-
-
-def _tell_spared(result: Result, leftovers: Leftovers) -> None:
-    """Spared objects are also leftovers."""
-    for item in leftovers.spared:
-        what = f"{item.kind.value} {item.name}"
-        look = f"check {what}, and delete it if nobody needs it"
-        commands = (step for step in item.next_steps if step.startswith("irsa "))
-        result.left.append(Left(what, item.why, next(commands, look)))
-    if leftovers.spared:
-        result.ended = Ended.INCOMPLETE
 
 
 def _facts(leftovers: Leftovers) -> dict[str, object]:

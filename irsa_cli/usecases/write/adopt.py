@@ -23,8 +23,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_pairing, sharers, with_role

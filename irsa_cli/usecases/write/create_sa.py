@@ -215,7 +215,6 @@ class Work:
 
 
 def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> dict[str, Any]:
-    """The ServiceAccount and its role, for the result."""
     created = desired.role is not None and current.role is None and result.ended is Ended.COMMITTED
     account: dict[str, Any] | None = None
     if not desired.role_only or desired.association is not None:

@@ -37,8 +37,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, carry_out, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
 from irsa_cli.usecases.read.observe import current_account
@@ -56,7 +55,6 @@ class Phase(Enum):
 
     @property
     def writes(self) -> bool:
-        """Whether it changes roles."""
         return self in (Phase.ADD, Phase.RETIRE)
 
 

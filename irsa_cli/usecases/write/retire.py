@@ -17,6 +17,7 @@ from pathlib import Path
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.aws.trail import use_in_trail
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import retire as planning
@@ -35,13 +36,11 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out, ended
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.lookup import whole_role
-from irsa_cli.usecases.read.use import use_in_trail
 from irsa_cli.usecases.write import delete_sa
 
 
