@@ -48,16 +48,10 @@ class RunContext:
 
     @classmethod
     def of(
-        cls,
-        command: Command,
-        connection: Connection,
-        service_account: str | None,
-        *,
-        request: str = "",
-        takes_back: str = "",
+        cls, command: Command, connection: Connection, service_account: str | None, **more: str
     ) -> RunContext:
-        arn, target = connection.cluster.arn, connection.target
-        return cls(command, arn, service_account, target, request, takes_back)
+        """The context where a connection leads; `more` are `request` and `takes_back`."""
+        return cls(command, connection.cluster.arn, service_account, connection.target, **more)
 
     @property
     def about(self) -> About:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from irsa_cli.aws.errors import THROTTLED
-from irsa_cli.aws.session import WireCall
+from irsa_cli.aws.session import WireCall, WireLog
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -70,6 +70,15 @@ class Pace:
             if now - self._throttled >= _PAUSE:
                 self._now = max(1.0, self._now * _SHRINK)
                 self._throttled = now
+
+    def hearing(self, log: WireLog) -> WireLog:
+        """The same log, which slows this down for throttled calls."""
+
+        def hear(call: WireCall) -> None:
+            self.heard(call)
+            log(call)
+
+        return hear
 
     def ended(self, result: Result) -> None:
         if result.ended not in _WELL:

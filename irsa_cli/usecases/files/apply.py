@@ -141,6 +141,7 @@ class _Applying:
 
 
 def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> None:
+    """Plan all and carry it out as one transaction; refused if one ServiceAccount can't be as desired."""
     desired_states: list[DesiredState] = []
     wanted = [binding_lock(item.namespace, item.name) for item in cluster_run.place.bindings]
 
@@ -193,10 +194,6 @@ def ask_who_changed(connection: Connection, items: Sequence[Item]) -> list[str]:
 
 
 def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, again: bool) -> Result:
-    """Plan all and carry it out; `desired_states` receives the desired states.
-
-    Raises `Refused` if one of them can't be reached.
-    """
     # A list may have missed a recent change the first time.
     with Snapshot(cluster_run.connection, one_by_one=again or cluster_run.settings.is_rehearsal) as snapshot:
         desired_states[:] = [_meant(found) for found in cluster_run.desired_states(snapshot)]

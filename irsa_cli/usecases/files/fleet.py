@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from irsa_cli.aws.session import AwsSession, WireCall, WireLog
+from irsa_cli.aws.session import AwsSession, WireLog
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.arn import Arn
@@ -71,12 +71,7 @@ class Fleet:
 
     def _log_of(self, place: Place) -> WireLog:
         """The log of the account's calls, which slows its pace down."""
-        pace = self.pace_of(place)
-
-        def listen(call: WireCall) -> None:
-            self.log(call)
-            pace.heard(call)
-
+        listen = self.pace_of(place).hearing(self.log)
         with self._lock:
             return self._logs.setdefault(_account(place), listen)
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from irsa_cli.aws import iam
 from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
-from irsa_cli.aws.session import WireCall
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -80,11 +79,7 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     """Do one phase for all roles, several at the same time; a role that is refused stops no other."""
     settings = replace(settings, dry_run=settings.dry_run or not request.phase.writes)
     pace = Pace(PARALLEL)
-
-    def hear(call: WireCall) -> None:
-        pace.heard(call)
-        log(call)
-
+    hear = pace.hearing(log)
     connection = repoint_reads.connect_new(request.target, hear)
     begin(connection, settings)
     request = replace(request, target=connection.target)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.iam import list_roles
-from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.trail import use_in_trail
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
@@ -64,11 +64,7 @@ class Request:
 def retire(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
     """Remove what was left, or only show it. Raises `IrsaError` if a cluster may exist that was not read."""
     running = _Running(request, settings, tell)
-
-    def hear(call: WireCall) -> None:
-        running.pace.heard(call)
-        log(call)
-
+    hear = running.pace.hearing(log)
     with stoppable(running.stop, settings.note):
         if request.pattern:
             running.namespaces(connect(request.target, kube=True, log=hear))
