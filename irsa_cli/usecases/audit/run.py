@@ -15,7 +15,7 @@ from pathlib import Path
 from irsa_cli.aws import account, details
 from irsa_cli.aws.cluster import NoCluster, cluster_names
 from irsa_cli.aws.errors import pages
-from irsa_cli.aws.permissions.simulation import check_action
+from irsa_cli.aws.permissions import check_action
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods, pod_security

@@ -16,7 +16,7 @@ from irsa_cli.usecases.read.associations import Associations, association, assoc
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
-    from irsa_cli.aws.permissions.simulation import Simulated
+    from irsa_cli.aws.permissions import Simulated
     from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.trust.jwt import Keys
     from irsa_cli.core.values.errors import Unreadable
@@ -98,7 +98,7 @@ class Reads(Background):
         self, arn: str, actions: tuple[str, ...], resources: tuple[str, ...], *, federated: bool
     ) -> Future[list[Simulated]]:
         """IAM's simulation of the actions of a role; `federated`: a token leads to it directly."""
-        from irsa_cli.aws.permissions.simulation import Caller, simulate
+        from irsa_cli.aws.permissions import Caller, simulate
 
         cluster, account = self._connection.cluster, role_arn(arn).account
         provider = provider_arn(cluster.partition, account, cluster.issuer) if federated else ""

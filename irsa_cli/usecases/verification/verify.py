@@ -10,9 +10,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from irsa_cli.aws.permissions import simulation
-from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
-from irsa_cli.aws.permissions.simulation import Simulated
+from irsa_cli.aws.permissions import ReadCall, Simulated, action, make_call, read_call, resource
 from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association, RoleCredentials
@@ -63,7 +61,7 @@ class Wanted:
         cls, audience: str, actions: Texts, resources: Texts, calls: Texts, chain: tuple[str, ...]
     ) -> Wanted:
         """The options as a user wrote them; raises `InvalidInput` for an unknown or a forbidden action."""
-        tested = tuple(map(simulation.action, actions)), tuple(map(simulation.resource, resources))
+        tested = tuple(map(action, actions)), tuple(map(resource, resources))
         return cls(audience, None, *tested, tuple(map(read_call, calls)), chain)
 
 
