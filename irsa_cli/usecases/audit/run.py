@@ -27,7 +27,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.arn import Arn, check_account, role_arn
-from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, parted, read
 from irsa_cli.core.values.names import near
 from irsa_cli.usecases.audit.files import RiskRequest, read_files
 from irsa_cli.usecases.command.caller import naming_caller
@@ -79,12 +79,8 @@ def read_accounts(
     sources = {own: each} | {key: replace(each, assume_role=role, account=key) for key, role in named.items()}
     with ThreadPoolExecutor(ACCOUNTS) as pool:
         answers = list(pool.map(lambda one: read(lambda: read_one(one, log)), sources.values()))
-    found = {account: it for account, it in zip(sources, answers, strict=True) if isinstance(it, Estate)}
-    gaps += [
-        f"account {account} was not read: {it.why}"
-        for account, it in zip(sources, answers, strict=True)
-        if isinstance(it, Unreadable)
-    ]
+    found, unread = parted(dict(zip(sources, answers, strict=True)))
+    gaps += [f"account {account} was not read: {why}" for account, why in unread.items()]
     if not found:
         raise IrsaError("no account could be read", details=gaps)
     return _joined(found, gaps)

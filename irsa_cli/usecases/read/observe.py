@@ -89,7 +89,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         association=association.result()[0],
         support=association.result()[1],
         target=target.result(),
-        former_targets=former_targets_of(connection, desired, found_role, found_account),
+        former_targets=targets(connection, former_chains(desired, found_role, found_account)),
         config_maps=with_former(connection, desired, found_account, config_maps.result()),
     )
 
@@ -287,16 +287,6 @@ def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | No
         return found
     quota = reading.trust_quota(connection.iam_of_target(desired.chain.account))
     return replace(found, trust_quota=quota)
-
-
-def former_targets_of(
-    connection: Connection,
-    desired: DesiredState,
-    role: CurrentRole | None,
-    account: CurrentServiceAccount | None,
-) -> dict[str, FoundTarget]:
-    """The role's current targets, by ARN, other than the desired one."""
-    return targets(connection, former_chains(desired, role, account))
 
 
 def targets(

@@ -18,6 +18,7 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.planning.chaining import former_chains
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
@@ -160,7 +161,7 @@ class Snapshot(Background):
             association=association,
             support=support.result() if support is not None else None,
             target=observe.target_of(self._connection, desired),
-            former_targets=observe.former_targets_of(self._connection, desired, role, there),
+            former_targets=observe.targets(self._connection, former_chains(desired, role, there)),
             config_maps=observe.with_former(self._connection, desired, there, config_maps),
         )
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current

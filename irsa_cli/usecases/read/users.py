@@ -17,7 +17,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
 from irsa_cli.core.results.locks import SeenLock
-from irsa_cli.core.values.errors import ServiceError, Unreadable, unless_denied
+from irsa_cli.core.values.errors import ServiceError, Unreadable, parted, unless_denied
 from irsa_cli.core.values.names import MINIMUM_AGE, began
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import RefusedJournal
@@ -43,13 +43,8 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
         wanted = ("pods", *KINDS) if deletion.takes_account or deletion.lost else ()
         listed = {kind: pool.submit(_in_namespace, connection, bound.namespace, kind) for kind in wanted}
     rehearsal.result()
-    bodies = {kind: future.result() for kind, future in listed.items()}
-    hidden = [
-        f"the {kind} of {bound.namespace} can't be listed: {found.why}"
-        for kind, found in bodies.items()
-        if isinstance(found, Unreadable)
-    ]
-    there = {kind: found for kind, found in bodies.items() if not isinstance(found, Unreadable)}
+    there, unread = parted({kind: future.result() for kind, future in listed.items()})
+    hidden = [f"the {kind} of {bound.namespace} can't be listed: {why}" for kind, why in unread.items()]
     pods = [kinds.pod(body) for body in there.pop("pods", [])]
     workloads = [workload(KINDS[kind], body) for kind, found in there.items() for body in found]
     others, more_hidden = accounts.result()

@@ -26,7 +26,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Unreadable, read
+from irsa_cli.core.values.errors import IrsaError, Unreadable, parted, read
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.shown import plural
 from irsa_cli.transaction.reading import supersede
@@ -199,18 +199,15 @@ class _Running:
             asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
             there = pool.map(lambda name: read(lambda: connection.kube.one("namespaces", "", name)), asked)
             answers = dict(zip(asked, there, strict=True))
-        unread = [
-            f"namespace {name} was not read: {item.why}"
-            for name, item in answers.items()
-            if isinstance(item, Unreadable)
-        ]
+        found, unread = parted(answers)
         if unread:
-            error = IrsaError("some namespaces could not be read: their bindings stay", details=unread)
+            details = [f"namespace {name} was not read: {why}" for name, why in unread.items()]
+            error = IrsaError("some namespaces could not be read: their bindings stay", details=details)
             item = ended(connection.cluster, CLUSTER, Result(Ended.FAILED, error=error))
             self.done.items.append(item)
             self.tell(item)
         notices: list[str] = []
-        gone = {name for name, item in answers.items() if item is None}
+        gone = {name for name, item in found.items() if item is None}
         works: dict[str, Task] = {}
         with Locks.of(connection, self.settings, Command.RETIRE) as locks:
             for role in (role for role in roles if role.account[0] in gone):
