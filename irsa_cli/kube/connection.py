@@ -209,13 +209,9 @@ def _listened(load: Callable[[], T]) -> T:
         loaded = attempts.bounded(load, min(max(current().remaining, 1.0), LOADING_SECONDS))
     finally:
         root.removeHandler(heard)
-    if heard.buffer:
-        raise _without_credentials(heard.buffer[0].getMessage())
-    return loaded
-
-
-def _without_credentials(words: str) -> IrsaError:
-    """The failure of the command that a kubeconfig names for credentials, by what the library logs of it."""
+    if not heard.buffer:
+        return loaded
+    words = heard.buffer[0].getMessage()
     reason = re.sub(r"\[Errno \d+\] ", "", words).removeprefix("exec: ")
     reason = re.sub(r"No such file or directory: (.*)", r"\1 is not installed", reason)
     if "decode process output" in words:
@@ -225,7 +221,7 @@ def _without_credentials(words: str) -> IrsaError:
     step = "kubectl config view --minify  # shows the plugin's command: run it by itself"
     if reason.endswith("is not installed"):
         step = "install it, or omit --kubeconfig: for EKS irsa needs no kubeconfig"
-    return IrsaError(
+    raise IrsaError(
         "its credential plugin (exec) failed",
         reason=redacted(reason),
         next_steps=(step,),

@@ -190,7 +190,14 @@ class NamedServiceAccount(Namespaced):
 
         A command that `deletes` is not proposed for another namespace.
         """
-        elsewhere, similar = self._others()
+        everywhere: list[tuple[str, str]] = []
+        for namespace in (None, self.namespace):  # What of them may be listed.
+            with suppress(ServiceError):
+                items = self.connection.kube.service_accounts(namespace)
+                everywhere = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+                break
+        elsewhere = sorted({place for place, name in everywhere if name == self.name})
+        similar = near(self.name, [name for place, name in everywhere if place == self.namespace])
         details = []
         if elsewhere:
             details.append(f"namespaces with a ServiceAccount of that name: {', '.join(elsewhere)}")
@@ -206,18 +213,6 @@ class NamedServiceAccount(Namespaced):
                 + "  # lists those with a role",
             ),
         )
-
-    def _others(self) -> tuple[list[str], list[str]]:
-        """Other namespaces with one of that name, and similar names in the namespace; what may be listed."""
-        everywhere: list[tuple[str, str]] = []
-        for namespace in (None, self.namespace):
-            with suppress(ServiceError):
-                items = self.connection.kube.service_accounts(namespace)
-                everywhere = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
-                break
-        elsewhere = sorted({place for place, name in everywhere if name == self.name})
-        here = [name for place, name in everywhere if place == self.namespace]
-        return elsewhere, [*near(self.name, here)]
 
     def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
         """The error; for a missing permission with the rule that grants it, and how to create that rule."""

@@ -164,7 +164,11 @@ class Snapshot(Background):
             former_targets=observe.targets(self._connection, former_chains(desired, role, there)),
             config_maps=observe.with_former(self._connection, desired, there, config_maps),
         )
-        return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
+        sizes = [policy.size(desired.role.trust)] if desired.role is not None else []
+        sizes += [policy.size(role.state.trust)] if role is not None else []
+        # The account's quota may be needed for a large trust policy.
+        is_large = sum(sizes) > policy.TRUST_LIMIT
+        return replace(current, trust_quota=self.trust_quota) if is_large else current
 
     def is_unlisted(self, desired: DesiredState) -> bool:
         """Whether the list of the cluster's path is enough to tell that there is no such role.
@@ -227,10 +231,3 @@ def _after(provider: ProviderState | None, changes: Sequence[Change]) -> Provide
             return change.after
     added = [change.target[1] for change in changes]
     return None if provider is None else replace(provider, audiences=[*provider.audiences, *added])
-
-
-def _is_large(desired: DesiredState, role: CurrentRole | None) -> bool:
-    """Whether the account's quota may be needed for the trust policy."""
-    sizes = [policy.size(desired.role.trust)] if desired.role is not None else []
-    sizes += [policy.size(role.state.trust)] if role is not None else []
-    return sum(sizes) > policy.TRUST_LIMIT
