@@ -150,13 +150,10 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
         else:
             found = replace(found, providers=answer)
         found = _with_others(found, source, first)
-        own = {role.arn.split(":")[4] for role in roles} or _account_of(first)
+        own = {role.arn.split(":")[4] for role in roles}
+        if not own and len(parts := first.caller().split(":")) > 5:
+            own = {parts[4]}
         return _with_clusters(replace(found, accounts=found.accounts | own), clusters.result())
-
-
-def _account_of(session: AwsSession) -> set[str]:
-    parts = session.caller().split(":")
-    return {parts[4]} if len(parts) > 5 else set()
 
 
 def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Estate:

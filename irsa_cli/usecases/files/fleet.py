@@ -99,7 +99,9 @@ class Fleet:
         both = list(zip(places, answers, strict=True))
         failed = [(place, answer) for place, answer in both if isinstance(answer, IrsaError)]
         for place, error in failed:
-            if alone or isinstance(error, InvalidInput) or _is_guarded(place, error):
+            # By a flag that says what is expected, nothing at all is to run then.
+            by_flag = bool(place.target.expect_clusters) or place.target.expected_by == EXPECT_ACCOUNT
+            if alone or isinstance(error, InvalidInput) or (isinstance(error, UnexpectedCluster) and by_flag):
                 raise error
         for place, error in failed:
             cluster = place.cluster
@@ -134,12 +136,6 @@ class Fleet:
 
 def _account(place: Place) -> str:
     return place.home or place.target.expect_account
-
-
-def _is_guarded(place: Place, error: IrsaError) -> bool:
-    """Whether a flag wants no run at all then."""
-    by_flag = bool(place.target.expect_clusters) or place.target.expected_by == EXPECT_ACCOUNT
-    return isinstance(error, UnexpectedCluster) and by_flag
 
 
 def _by_cluster(found: Sequence[tuple[Place, T]]) -> list[list[tuple[Place, T]]]:

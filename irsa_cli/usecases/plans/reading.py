@@ -296,7 +296,8 @@ def _again(plan: saved_plan.SavedPlan, file: str) -> str:
 def _permitted(request: saved_plan.Request) -> saved_plan.Request:
     """The request under the rules of this machine; raises `InvalidInput`."""
     project = read_project(Path.cwd())
-    if project.never_wide_trust and saved_plan.allows_wide_trust(request):
+    options = (request, getattr(request, "options", None))
+    if project.never_wide_trust and any(getattr(it, "allow_wide_trust", False) for it in options):
         raise InvalidInput(
             "the plan was created with --allow-wide-trust",
             reason=f"{project.place('allowWideTrust')} says never",

@@ -116,12 +116,6 @@ def digest_of(document: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
-def allows_wide_trust(request: Request) -> bool:
-    return any(
-        getattr(said, "allow_wide_trust", False) for said in (request, getattr(request, "options", None))
-    )
-
-
 def asked_by(request: Request, who: Target) -> Request:
     """The same request, asked by somebody else: with their profile, role and kubeconfig."""
     given = {name: getattr(who, name) for name in _OF_WHO_ASKS}

@@ -173,30 +173,25 @@ def _with_chain(connection: Connection, bound: Bound) -> Bound:
     noted = next((noted_chain(role.arn, bound.account) for role in bound.own), None)
     if noted is not None and (chain is None or chain.target_arn != noted.target_arn):
         bound = replace(bound, noted_target=(noted, observe.read_target(connection, noted.target_arn)))
-    return _with_config_map(connection, bound) if connection.asks_cluster else bound
-
-
-def _with_config_map(connection: Connection, bound: Bound) -> Bound:
-    """With the ConfigMap that the ServiceAccount notes.
-
-    If the role has a target that is not in the ServiceAccount (any more: somebody may have recreated
-    it), the one with irsa's marks for it.
-    """
-    noted = bound.account.annotations if bound.account is not None else {}
-    name = noted_or_none(noted, states.CONFIG_MAP_ANNOTATION)
-    if name:
-        found = observe.named_config_maps(connection, bound.namespace, name).get(name)
-        return replace(bound, config_map=found, config_map_name=name)
-    if bound.chain is None or states.TARGET_ANNOTATION in noted:
+    if not connection.asks_cluster:
         return bound
+    notes = bound.account.annotations if bound.account is not None else {}
+    name = noted_or_none(notes, states.CONFIG_MAP_ANNOTATION)
+    if name:
+        found_map = observe.named_config_maps(connection, bound.namespace, name).get(name)
+        return replace(bound, config_map=found_map, config_map_name=name)
+    if bound.chain is None or states.TARGET_ANNOTATION in notes:
+        return bound
+    # The role has a target that is not in the ServiceAccount (any more: somebody may have recreated it): then
+    # it is the ConfigMap with irsa's marks for it.
     kube, marked = connection.kube, f"{states.MANAGED_BY_LABEL}=irsa"
     bodies = unless_denied(lambda: kube.all("configmaps", bound.namespace, marked))
     if isinstance(bodies, Unreadable):
         return replace(bound, config_map_unread=bodies.why)
     for body in bodies:
-        found = observe.found_config_map(body)
-        if found.is_for(bound.full_name):
-            return replace(bound, config_map=found, config_map_name=body["metadata"]["name"])
+        found_map = observe.found_config_map(body)
+        if found_map.is_for(bound.full_name):
+            return replace(bound, config_map=found_map, config_map_name=body["metadata"]["name"])
     return bound
 
 

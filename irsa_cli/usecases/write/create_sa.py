@@ -307,16 +307,12 @@ def resolved(connection: Connection, policies: Iterable[str]) -> tuple[str, ...]
     if not names:
         return policies
     with naming_caller(connection.caller):
-        own = _own(connection)
+        try:
+            own = reading.policies_by_name(connection.iam, "Local")
+        except ServiceError as error:
+            raise error.but(next_steps=("give the policy's full ARN", *error.next_steps)) from error
         found = {name: _arn_of(connection, name, own) for name in names}
     return tuple(dict.fromkeys(found.get(text, text) for text in policies))
-
-
-def _own(connection: Connection) -> dict[str, str]:
-    try:
-        return reading.policies_by_name(connection.iam, "Local")
-    except ServiceError as error:
-        raise error.but(next_steps=("give the policy's full ARN", *error.next_steps)) from error
 
 
 def _arn_of(connection: Connection, name: str, own: dict[str, str]) -> str:
