@@ -155,28 +155,24 @@ class _Moving:
         elif request.phase is Phase.RETIRE:
             found.is_provider_gone = iam.provider(connection.iam, move.old) is None
         else:
-            found._read_accounts()
+            scope = BindingsScope(request.namespace)
+            found.accounts = [(connection, read(lambda: read_accounts(connection, scope)))]
+            if old.connection is not None:
+                found.accounts.append((old.connection, old.accounts(scope.namespace)))
+            elif request.phase is Phase.VERIFY:
+                found.notices.append(f"tokens of the old cluster were not tried: {old.why}")
+            for there, accounts in found.accounts:
+                if isinstance(accounts, Unreadable):
+                    what = f"the ServiceAccounts of {there.cluster.name} can't be read"
+                    if request.phase is Phase.VERIFY:  # Tokens of a cluster can't be tried.
+                        raise IrsaError(what, reason=accounts.why)
+                    found.notices.append(f"{what}: {accounts.why}")
         found.notices += [
             f"role {role.name} allows everybody with conditions on the old issuer: change it yourself"
             for role in listed
             if planning.means_everybody(role.trust, move.old)
         ]
         return found
-
-    def _read_accounts(self) -> None:
-        """The ServiceAccounts; raises `IrsaError` where tokens of a cluster can't be tried."""
-        scope = BindingsScope(self.request.namespace)
-        self.accounts = [(self.connection, read(lambda: read_accounts(self.connection, scope)))]
-        if self.old.connection is not None:
-            self.accounts.append((self.old.connection, self.old.accounts(scope.namespace)))
-        elif self.request.phase is Phase.VERIFY:
-            self.notices.append(f"tokens of the old cluster were not tried: {self.old.why}")
-        for connection, accounts in self.accounts:
-            if isinstance(accounts, Unreadable):
-                what = f"the ServiceAccounts of {connection.cluster.name} can't be read"
-                if self.request.phase is Phase.VERIFY:
-                    raise IrsaError(what, reason=accounts.why)
-                self.notices.append(f"{what}: {accounts.why}")
 
 
 @dataclass
