@@ -34,24 +34,21 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
         for arn, state in states.items()
         if state is not None and state.tags.get(CLUSTER_TAG) == cluster.arn
     }
-    if not marked and not _has_role(iam, cluster):
-        looked = f"no role or OIDC provider has irsa's tags for {cluster.arn}"
-        raise error.but(details=(*error.details, looked))
+    if not marked:
+        # Or a role bears the cluster's mark; those under its path are looked at first.
+        roles = list_roles(iam).roles
+        own = [role.name for role in roles if role.path == default_role_path(cluster.name)]
+        others = [role.name for role in roles if ":oidc-provider/" in json.dumps(role.trust)]
+        if not any(
+            role.state.tags.get(CLUSTER_TAG) == cluster.arn
+            for names in (own, sorted({*others} - {*own}))
+            for role in find_roles(iam, names)
+        ):
+            looked = f"no role or OIDC provider has irsa's tags for {cluster.arn}"
+            raise error.but(details=(*error.details, looked))
     issuer = next(iter(marked.values())).url if len(marked) == 1 else ""
     known = None if isinstance(arns, Unreadable) else frozenset(arns)
     return replace(cluster, issuer=issuer), GoneCluster(cluster.arn, marked, known)
-
-
-def _has_role(iam: IAMClient, cluster: Cluster) -> bool:
-    """Whether a role bears the cluster's mark; those under its path are looked at first."""
-    roles = list_roles(iam).roles
-    own = [role.name for role in roles if role.path == default_role_path(cluster.name)]
-    others = [role.name for role in roles if ":oidc-provider/" in json.dumps(role.trust)]
-    return any(
-        role.state.tags.get(CLUSTER_TAG) == cluster.arn
-        for names in (own, sorted({*others} - {*own}))
-        for role in find_roles(iam, names)
-    )
 
 
 def enabled_regions(aws: AwsSession) -> tuple[str, ...]:

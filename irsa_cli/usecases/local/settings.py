@@ -65,7 +65,10 @@ def settings_in_force(
 ) -> Iterator[Setting]:
     """Each setting once; `options` are the flags that variables mean, of those that are set only."""
     given = {name: text.strip() for name, text in environment.items() if text.strip()}
-    by_context = _of_context(given, project, context)
+    region, named = given.get("IRSA_REGION") or project.region, "IRSA_CLUSTER" in given or project.cluster
+    by_context: dict[str, str] = {}
+    if context is not None and not named and region in ("", context.region):
+        by_context = {"cluster": context.name, "region": context.region}
     reported = {BOUNDARY, REQUIRE, "IRSA_LOCK", "IRSA_LOCK_TIMEOUT"}
     for name in _TEXTS:
         attribute = attribute_of(name)
@@ -95,15 +98,6 @@ def settings_in_force(
     for variable, flag in options.items():
         if variable in given and variable not in reported:
             yield Setting(flag, given[variable], Origin.ENVIRONMENT, variable)
-
-
-def _of_context(
-    given: Mapping[str, str], project: Project, context: ContextCluster | None
-) -> Mapping[str, str]:
-    region = given.get("IRSA_REGION") or project.region
-    if context is None or "IRSA_CLUSTER" in given or project.cluster or region not in ("", context.region):
-        return {}
-    return {"cluster": context.name, "region": context.region}
 
 
 def _others(given: Mapping[str, str], project: Project) -> Iterator[Setting]:
