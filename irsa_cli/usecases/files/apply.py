@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.aws.trail import writes_to
 from irsa_cli.core.binding.current import CurrentState
@@ -31,14 +31,12 @@ from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, canary_first, unreached
 from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finished, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.reads import WORKERS
 from irsa_cli.usecases.read.snapshot import Snapshot
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.create_sa import left_behind, may_be_spreading
 from irsa_cli.usecases.write.delete_sa import planned_deletion
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.read.associations import Question
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList | Result:

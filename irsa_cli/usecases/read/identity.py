@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.trail import session_name
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -25,11 +24,8 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable, Unverified
 from irsa_cli.core.values.names import Namespaced, near
 from irsa_cli.usecases.command.caller import reach_of
+from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.associations import association, unread
-
-if TYPE_CHECKING:
-    from irsa_cli.core.objects.aws import RoleCredentials
-    from irsa_cli.usecases.command.connect import Connection
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.values.arn import provider_arn, role_arn
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.usecases.read.associations import Associations, association, associations
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from irsa_cli.aws.permissions import Simulated
     from irsa_cli.core.objects.aws import Association
     from irsa_cli.core.trust.jwt import Keys
-    from irsa_cli.core.values.errors import Unreadable
     from irsa_cli.usecases.command.connect import Connection
 
 T = TypeVar("T")
