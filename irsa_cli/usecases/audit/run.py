@@ -17,6 +17,7 @@ from irsa_cli.aws.cluster import NoCluster, cluster_names
 from irsa_cli.aws.errors import pages
 from irsa_cli.aws.permissions import check_action
 from irsa_cli.aws.session import AwsSession
+from irsa_cli.aws.sts import assume
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods, pod_security
 from irsa_cli.core.audit.reach import who_can
@@ -158,8 +159,6 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
 
 def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Estate:
     """Add the roles and providers of other accounts."""
-    from irsa_cli.aws.sts import assume
-
     for reader in source.readers:
         number = role_arn(reader).account
 

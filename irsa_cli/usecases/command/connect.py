@@ -105,7 +105,6 @@ class Connection:
 
     @cached_property
     def kube(self) -> Kube:
-        from irsa_cli.aws.cluster import eks_token
         from irsa_cli.kube import connection
         from irsa_cli.kube.client import Kube
 
@@ -115,7 +114,7 @@ class Connection:
         if self.target.kubeconfig or self.target.context:
             client = connection.from_kubeconfig(self.target.kubeconfig, self.target.context)
         elif self._eks is not None:
-            client = connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name))
+            client = connection.from_eks(self._eks, lambda: eks.eks_token(self.aws, self.cluster.name))
         else:
             raise InvalidInput(
                 "the cluster's API can't be reached",

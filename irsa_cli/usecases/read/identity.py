@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from irsa_cli.aws.sts import assume_by_token, exchange_for_pod
 from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.injection import Injection
 from irsa_cli.core.objects.trail import session_name
@@ -129,8 +130,6 @@ class NamedServiceAccount(Namespaced):
 
     def credentials(self, *, seconds: int | None = None) -> tuple[str, RoleCredentials]:
         """The role, and its credentials for a fresh token; raises `Unverified` when AWS refuses."""
-        from irsa_cli.aws.sts import assume_by_token
-
         injection, given = self.identity()
         if given is not None and seconds is not None:
             raise Refused(
@@ -164,8 +163,6 @@ class NamedServiceAccount(Namespaced):
 
     def credentials_of_pods(self, token: str) -> RoleCredentials:
         """The credentials that EKS gives for a token, as it does to the agent; raises `ServiceError`."""
-        from irsa_cli.aws.sts import exchange_for_pod
-
         return exchange_for_pod(self.connection.aws, self.connection.cluster.name, token).credentials
 
     def _cures(self, error: ServiceError, seconds: int | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.aws.sts import assume
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.values.arn import provider_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, Unreadable
@@ -117,7 +118,6 @@ class Reads(Background):
                 reason="give a role of that account with --iam-assume-role",
                 code="OtherAccount",
             )
-        from irsa_cli.aws.sts import assume
 
         def client() -> IAMClient:
             aws = self._connection.aws
