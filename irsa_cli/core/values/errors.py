@@ -6,7 +6,7 @@ says why, and hides no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TypeVar
@@ -234,7 +234,6 @@ def exit_code_of(error: Exception | None, signal: int = 0) -> int:
 
 
 T = TypeVar("T")
-K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -286,9 +285,3 @@ def unless_denied(work: Callable[[], T]) -> T | Unreadable:
         if error.status != 403:
             raise
         return Unreadable(error.reason)
-
-
-def parted(answers: Mapping[K, T | Unreadable]) -> tuple[dict[K, T], dict[K, str]]:
-    """The answers that were read, and of the others why not."""
-    found = {key: item for key, item in answers.items() if not isinstance(item, Unreadable)}
-    return found, {key: item.why for key, item in answers.items() if isinstance(item, Unreadable)}

@@ -28,13 +28,14 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.arn import Arn, check_account, role_arn
-from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, parted, read
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.names import near
 from irsa_cli.usecases.audit.files import RiskRequest, read_files
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
 from irsa_cli.usecases.command.project_settings import expected_by_project
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
+from irsa_cli.usecases.read.reads import parted
 
 ACCOUNTS = 8
 """Accounts that are read at the same time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Connection
 
 T = TypeVar("T")
+K = TypeVar("K")
 B = TypeVar("B", bound="Background")
 WORKERS = 16
 
@@ -125,3 +126,9 @@ class Reads(Background):
             return found
 
         return self.once(("iam", account), client).result()
+
+
+def parted(answers: Mapping[K, T | Unreadable]) -> tuple[dict[K, T], dict[K, str]]:
+    """The answers that were read, and of the others why not."""
+    found = {key: item for key, item in answers.items() if not isinstance(item, Unreadable)}
+    return found, {key: item.why for key, item in answers.items() if isinstance(item, Unreadable)}

@@ -20,11 +20,12 @@ from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount
 from irsa_cli.core.results.retired import DeadClusterList
 from irsa_cli.core.values.arn import Arn, host_path, issuer_of
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, parted, read
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, read
 from irsa_cli.core.values.shown import caller_name
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, check_expected
 from irsa_cli.usecases.command.settings import Note
+from irsa_cli.usecases.read.reads import parted
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -17,7 +17,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
 from irsa_cli.core.results.locks import SeenLock
-from irsa_cli.core.values.errors import ServiceError, Unreadable, parted, unless_denied
+from irsa_cli.core.values.errors import ServiceError, Unreadable, unless_denied
 from irsa_cli.core.values.names import MINIMUM_AGE, began
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import RefusedJournal
@@ -25,6 +25,7 @@ from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import is_transaction
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.read.reads import parted
 
 
 def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: bool = True) -> Users:

@@ -26,7 +26,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Unreadable, parted, read
+from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.shown import plural
 from irsa_cli.transaction.reading import supersede
@@ -41,6 +41,7 @@ from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.lookup import whole_role
+from irsa_cli.usecases.read.reads import parted
 from irsa_cli.usecases.write import delete_sa
 
 
