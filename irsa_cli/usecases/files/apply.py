@@ -51,12 +51,13 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     where = places(request.configs, request.target, request.selection)
     if request.verify and any(item.pod_identity for place in where for item in place.bindings):
         settings.note("--verify checks no EKS Pod Identity associations: irsa verify does, afterwards")
-    request.boundaries.check_all_made([
+    without = [
         f"{item} ({item.where})"
         for place in where
         for item in place.bindings
         if not (item.attach_role_arn or item.permissions_boundary or request.boundaries.default)
-    ])  # fmt: skip
+    ]
+    request.boundaries.check_all_made(without)
     if request.atomic and len(where) > 1:
         raise InvalidInput(
             "--atomic takes one cluster, and one account of roles",
