@@ -24,7 +24,6 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-
 # A loaded machine is not a failure.
 PATIENT = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 # Quick: the same examples on every machine and in every run. Thorough: others each time, and a failure says

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from irsa_cli.aws import iam as reading
 from irsa_cli.aws.bindings import unreadable
 from irsa_cli.aws.errors import pages
-from irsa_cli.aws.iam import FoundRole, allowed_quotas, attached_policies, find_role, inline_policy_names
+from irsa_cli.aws.iam import PAGE, PARALLEL, FoundRole
 from irsa_cli.core.inventory.bindings import BoundRole, ReadRole, as_answered, policy_details, role_details
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.errors import ServiceError
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_iam.type_defs import RoleDetailTypeDef
 
-PAGE = 1000
-"""Roles asked for at once, the most that IAM gives; it may give fewer."""
-PARALLEL = 8
 CALLS_PER_ROLE = 3
 CALLS_PER_PAGE = 10
 """A page counts as that many calls: it has the documents of all its roles in it, some megabytes."""
@@ -64,7 +62,7 @@ def read_roles(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
 
 def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRole]) -> bool:
     """Read pages as long as that pays; whether that tells all, also which are not there."""
-    left = allowed_quotas(iam).get("Roles", MANY)
+    left = reading.allowed_quotas(iam).get("Roles", MANY)
     if not pages_pay(len(names), left):
         return False
     read = iam.get_account_authorization_details
@@ -100,10 +98,10 @@ def _detailed(role: RoleDetailTypeDef) -> BoundRole:
 
 def _read_role(iam: IAMClient, name: str) -> ReadRole:
     with ThreadPoolExecutor(2) as pool:
-        attached = pool.submit(attached_policies, iam, name)
-        inline = pool.submit(inline_policy_names, iam, name)
+        attached = pool.submit(reading.attached_policies, iam, name)
+        inline = pool.submit(reading.inline_policy_names, iam, name)
         try:
-            role = find_role(iam, name)
+            role = reading.find_role(iam, name)
         except ServiceError as error:
             return unreadable(error)
     if role is None:

@@ -18,7 +18,7 @@ from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document, size
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values import limits, patience
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import ServiceError, Unreadable, unless_denied
 from irsa_cli.core.values.patience import Count, current
 
 if TYPE_CHECKING:
@@ -186,12 +186,8 @@ def quotas(iam: IAMClient) -> dict[str, int]:
 
 
 def allowed_quotas(iam: IAMClient) -> dict[str, int]:
-    try:
-        return quotas(iam)
-    except ServiceError as error:
-        if error.status != 403:
-            raise
-        return {}
+    found = unless_denied(lambda: quotas(iam))
+    return {} if isinstance(found, Unreadable) else found
 
 
 def policy_version(iam: IAMClient, arn: str) -> str | None:
@@ -200,12 +196,9 @@ def policy_version(iam: IAMClient, arn: str) -> str | None:
     Together they identify the document: a version never changes, a recreated policy has another
     id. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
     """
-    try:
-        policy = or_none(lambda: call(iam.get_policy, PolicyArn=arn)["Policy"])
-    except ServiceError as error:
-        if error.status == 403:
-            return None
-        raise
+    policy = unless_denied(lambda: or_none(lambda: call(iam.get_policy, PolicyArn=arn)["Policy"]))
+    if isinstance(policy, Unreadable):
+        return None
     if policy is None:
         return ""
     return f"{policy.get('PolicyId', 'unknown')} {policy.get('DefaultVersionId', 'unknown')}"

@@ -33,14 +33,14 @@ def fetch(issuer: str, log: WireLog) -> dict[str, Any]:
     pool = _pool(issuer)
     found = _get(pool, issuer.rstrip("/") + DISCOVERY, "discovery", log)
     if found.get("issuer") != issuer:
-        raise _wrong("discovery", f"its issuer is {found.get('issuer')}, not {issuer}")
+        raise _failed("discovery", f"its issuer is {found.get('issuer')}, not {issuer}")
     address = found.get("jwks_uri")
     if not isinstance(address, str) or urlsplit(address).scheme != "https":
-        raise _wrong("discovery", f"its jwks_uri is not an https URL: {address}")
+        raise _failed("discovery", f"its jwks_uri is not an https URL: {address}")
     same_host = urlsplit(address).netloc == urlsplit(issuer).netloc
     keys = _get(pool if same_host else _pool(address), address, "keys", log)
     if not isinstance(keys.get("keys"), list):
-        raise _wrong("keys", "it is not a JSON Web Key Set")
+        raise _failed("keys", "it is not a JSON Web Key Set")
     return keys
 
 
@@ -57,16 +57,16 @@ def _get(pool: urllib3.PoolManager, address: str, operation: str, log: WireLog) 
         cause = getattr(error, "reason", None) or error
         code = type(cause).__name__
         said = str(cause).partition(">: ")[2] or str(cause)  # Without the address of the Python object.
-        raise _failed(operation, code, f"{address}: {said}") from error
+        raise _failed(operation, f"{address}: {said}", code) from error
     finally:
         log(WireCall("issuer", operation, status, time.monotonic() - started, code))
     if status != 200:
-        raise _failed(operation, f"HTTP{status}", f"{address} returns HTTP {status}", status)
+        raise _failed(operation, f"{address} returns HTTP {status}", f"HTTP{status}", status)
     found = None
     with suppress(ValueError, RecursionError):
         found = json.loads(body) if len(body) <= LARGEST else None
     if not isinstance(found, dict):
-        raise _wrong(operation, f"{address} is not a JSON object")
+        raise _failed(operation, f"{address} is not a JSON object")
     return found
 
 
@@ -87,11 +87,7 @@ def _pool(address: str) -> urllib3.PoolManager:
     return urllib3.PoolManager(**settings)
 
 
-def _wrong(operation: str, reason: str) -> ServiceError:
-    return _failed(operation, "BadDocument", reason)
-
-
-def _failed(operation: str, code: str, reason: str, status: int = 0) -> ServiceError:
+def _failed(operation: str, reason: str, code: str = "BadDocument", status: int = 0) -> ServiceError:
     return ServiceError(
         f"issuer {operation}", FailedCall("issuer", operation, code, status=status), reason=redacted(reason)
     )

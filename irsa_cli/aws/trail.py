@@ -1,10 +1,12 @@
-"""Events of CloudTrail: recent writes to a role, and exchanges of tokens. Reading only."""
+"""Events of CloudTrail: recent writes to a role, exchanges of tokens, evidence of use. Reading only."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -12,10 +14,13 @@ from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.objects.aws import AGENT
 from irsa_cli.core.objects.trail import TrailEvent, is_own
+from irsa_cli.core.planning.repoint import trusted
 from irsa_cli.core.results.applied import Changed
-from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.values.limits import moment
-from irsa_cli.core.values.shown import redacted
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.arn import issuer_of
+from irsa_cli.core.values.errors import IrsaError, Unreadable, read
+from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.shown import moment, redacted
 
 EVENTS = 50
 """Events asked for, the most that CloudTrail gives at once."""
@@ -26,6 +31,9 @@ MOST_PAGES = 40
 """Pages of events that are read of one subject: CloudTrail allows two calls a second."""
 WRITES = 5
 """The most writes to one object that are shown, the newest."""
+_REGION = re.compile(r"oidc[.-]eks\.([a-z0-9-]+)\.")
+KEPT = timedelta(days=90, minutes=5)
+"""For how long CloudTrail keeps its event history, with time for a run that asks for all of it."""
 
 
 def writes_to(aws: AwsSession, name: str) -> list[Changed]:
@@ -65,6 +73,35 @@ def exchanged_since(aws: AwsSession, subject: str, provider: str, since: datetim
     return None
 
 
+def sts_regions(aws: AwsSession, provider: str, region: str) -> list[str]:
+    """Where pods of the provider's cluster call STS: its region (else `region`), or the global endpoint."""
+    found = _REGION.match(issuer_of(provider))
+    own = found[1] if found else region
+    return list(dict.fromkeys((own, HOMES.get(aws.partition, own))))
+
+
+def use_in_trail(aws: AwsSession, trust: Mapping[str, Any], provider: str, since: datetime) -> str:
+    """The last use of the provider's tokens for what a trust policy allows; '' for none since then.
+
+    Also why it is not known: CloudTrail is asked for one subject at a time.
+    """
+    said = trusted(trust, provider)
+    if said.patterns:
+        return "a statement allows a pattern of subjects: CloudTrail can't show who uses it"
+    if datetime.now(timezone.utc) - since > KEPT:
+        return "CloudTrail keeps 90 days: it can't show who used it before"
+    for region in sts_regions(aws, provider, aws.region):
+        for name in said.names:
+            look = partial(exchanged_since, aws.moved_to(region), subject(*name), provider, since)
+            found = read(look)
+            if isinstance(found, Unreadable):
+                return f"CloudTrail in {region} could not be read: {found.why}"
+            if found is not None:
+                used = f"{'/'.join(name)} of the old cluster used it on {moment(found)}"
+                return f"{used} (CloudTrail in {region})"
+    return ""
+
+
 def _write_of(name: str, item: dict[str, Any]) -> Changed | None:
     try:
         record = json.loads(item["CloudTrailEvent"])
@@ -102,7 +139,7 @@ def _event(item: dict[str, Any]) -> TrailEvent | None:
         return None
     seconds = asked.get("durationSeconds")
     return TrailEvent(
-        time=moment(record.get("eventTime")) or item["EventTime"],
+        time=limits.moment(record.get("eventTime")) or item["EventTime"],
         role_arn=_text(asked.get("roleArn")),
         error=_text(record.get("errorCode")),
         message=redacted(_text(record.get("errorMessage"))),

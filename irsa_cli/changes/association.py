@@ -13,16 +13,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.aws.bindings import association
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.recent_writes import may_be_late, recent_writes
-from irsa_cli.changes.common import (
-    Settled,
-    check_tag,
-    conflict,
-    create_once,
-    delete_once,
-    expect,
-    read_until,
-    telling,
-)
+from irsa_cli.changes import common
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import TRANSACTION_TAG, AssociationState
@@ -42,7 +33,7 @@ IN_USE, NOT_FOUND, INVALID = (
 )
 
 
-class AssociationHandler(Settled):
+class AssociationHandler(common.Settled):
     """Creates, changes and deletes an association; the target is `(cluster, namespace, ServiceAccount)`."""
 
     def __init__(self, eks: EKSClient, iam: IAMClient) -> None:
@@ -51,23 +42,23 @@ class AssociationHandler(Settled):
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
             return self._delete(change, run, claim)
-        desired = expect(AssociationState, change.after)
+        desired = common.expect(AssociationState, change.after)
         if change.before is not None:
-            return self._update(change, expect(AssociationState, change.before), desired)
+            return self._update(change, common.expect(AssociationState, change.before), desired)
         if claim is not None:
             # Its deletion is rolled back: it was never deleted, or is there again. EKS may still show one
             # that is deleted: only a creation tells, unless it stays.
-            back = read_until(lambda: self._read(change), lambda it: it is None, run)
+            back = common.read_until(lambda: self._read(change), lambda it: it is None, run)
             if back is not None and not back.is_like(desired):
-                raise conflict(change, f"association {back.id} is there instead")
+                raise common.conflict(change, f"association {back.id} is there instead")
             if back is not None:
                 return Applied(changed=False)
-        return create_once(
+        return common.create_once(
             lambda: self._create(change, desired, run),
             lambda: self._read(change),
             lambda found: _own(found, desired.tags.get(TRANSACTION_TAG, run.transaction)),
             run,
-            conflict(change, "an association of that ServiceAccount was created"),
+            common.conflict(change, "an association of that ServiceAccount was created"),
             exists=IN_USE,
         )
 
@@ -106,7 +97,9 @@ class AssociationHandler(Settled):
         if found is not None and _is_done(change, found):
             return Applied(changed=False)
         if found is None or not (found.is_like(before) or found.is_like(desired)):
-            raise conflict(change, "it is gone" if found is None else f"association {found.id} is another")
+            raise common.conflict(
+                change, "it is gone" if found is None else f"association {found.id} is another"
+            )
         put = {key: text for key, text in desired.tags.items() if before.tags.get(key) != text}
         if put:
             call(self._eks.tag_resource, resourceArn=found.arn, tags=put)
@@ -147,25 +140,25 @@ class AssociationHandler(Settled):
         return persist(ask, writes=True)
 
     def _delete(self, change: Change, run: Run, claim: Claim | None) -> Applied:
-        before = expect(AssociationState, change.before)
+        before = common.expect(AssociationState, change.before)
         wanted = (claim.identity.get("associationId") if claim else "") or before.association_id
-        with telling(Outcome.REFUSED):
+        with common.telling(Outcome.REFUSED):
             # A late read must not hide an association that is still there.
-            found = read_until(lambda: self._read(change), lambda it: it is not None, run)
+            found = common.read_until(lambda: self._read(change), lambda it: it is not None, run)
         if found is None:
             return Applied(changed=False)
         if claim is not None:
-            check_tag(change, found.tags, claim)
+            common.check_tag(change, found.tags, claim)
         if (wanted and found.id != wanted) or not found.is_like(before):
-            raise conflict(change, f"association {found.id} is not the one that was there")
+            raise common.conflict(change, f"association {found.id} is not the one that was there")
         delete, asked = self._eks.delete_pod_identity_association, {"clusterName": change.target[0]}
-        return delete_once(lambda: call(delete, **asked, associationId=found.id), NOT_FOUND)
+        return common.delete_once(lambda: call(delete, **asked, associationId=found.id), NOT_FOUND)
 
 
 def _is_done(change: Change, found: Association) -> bool:
     """Whether an association is as the change leaves it; of its tags, those that the change is about."""
-    after = expect(AssociationState, change.after)
-    before = expect(AssociationState, change.before).tags if change.before is not None else {}
+    after = common.expect(AssociationState, change.after)
+    before = common.expect(AssociationState, change.before).tags if change.before is not None else {}
     tags = all(found.tags.get(key) == after.tags.get(key) for key in before) and after.tags.items() <= (
         found.tags.items()
     )

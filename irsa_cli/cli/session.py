@@ -19,7 +19,7 @@ from irsa_cli.cli.terminal.screen import Unshown, say
 from irsa_cli.core.results.result import DryRun, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.patience import begin, over
-from irsa_cli.usecases.command.signals import telling_first
+from irsa_cli.usecases.command.settings import telling_first
 
 if TYPE_CHECKING:
     from irsa_cli.cli.output.reports.model import PipelineReport

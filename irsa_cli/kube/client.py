@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Protocol
 
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.calls import READ_LOG, Calls, Dated, DatedList, Json, Request, WireLog, or_none
@@ -203,6 +202,8 @@ def _or_empty(read: Callable[[], list[Json]]) -> list[Json]:
         raise
 
 
+Get = Callable[..., Json]
+"""`Calls.get`."""
 _AS = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 AGGREGATED = ",".join([_AS.format("v2"), _AS.format("v2beta1")])
 _VIEWS = "metrics.k8s.io"
@@ -278,12 +279,6 @@ def _list(get: Get, kind: Listable, namespace: str) -> list[_Found] | str:
     if (answer.get("metadata") or {}).get("continue"):
         found.append(_Found(f"more {kind.name}", "", frozenset()))
     return found
-
-
-class Get(Protocol):
-    """`Calls.get`."""
-
-    def __call__(self, operation: str, path: str, *, accept: str = ..., **query: str) -> Json: ...
 
 
 @dataclass(frozen=True)

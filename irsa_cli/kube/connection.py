@@ -68,8 +68,21 @@ class ApiServer:
 
 
 def from_eks(found: EksCluster, token: Callable[[], str]) -> ApiServer:
-    """The API server of an EKS cluster, by bearer tokens; raises `Refused` if that is not safe."""
-    _check_endpoint(found)
+    """The API server of an EKS cluster, by bearer tokens; raises `Refused` if that is not safe.
+
+    The token goes to where EKS says that the cluster is, over TLS that the cluster's CA vouches for.
+    """
+    parts = urlsplit(found.endpoint)
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+        raise Refused(
+            f"cluster {found.cluster.name} has no https endpoint",
+            reason=f"EKS returned {redacted(found.endpoint) or 'none'}; irsa sends tokens over https only",
+        )
+    if not found.ca_data:
+        raise Refused(
+            f"cluster {found.cluster.name} has no certificate authority",
+            reason="EKS returned none, and irsa can't verify the endpoint without it",
+        )
     lock, made_at, header = threading.Lock(), float("-inf"), ""
 
     def authorization() -> str:
@@ -101,21 +114,6 @@ def _pool(url: str, ca: str) -> urllib3.PoolManager:
 def _once() -> urllib3.Retry:
     """No retries but those that irsa decides on."""
     return urllib3.Retry(total=0, redirect=0, raise_on_status=False)
-
-
-def _check_endpoint(found: EksCluster) -> None:
-    """The token goes to where EKS says that the cluster is, over TLS that the cluster's CA vouches for."""
-    parts = urlsplit(found.endpoint)
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
-        raise Refused(
-            f"cluster {found.cluster.name} has no https endpoint",
-            reason=f"EKS returned {redacted(found.endpoint) or 'none'}; irsa sends tokens over https only",
-        )
-    if not found.ca_data:
-        raise Refused(
-            f"cluster {found.cluster.name} has no certificate authority",
-            reason="EKS returned none, and irsa can't verify the endpoint without it",
-        )
 
 
 def from_kubeconfig(path: str | None, context: str | None) -> ApiServer:
@@ -211,13 +209,9 @@ def _listened(load: Callable[[], T]) -> T:
         loaded = attempts.bounded(load, min(max(current().remaining, 1.0), LOADING_SECONDS))
     finally:
         root.removeHandler(heard)
-    if heard.buffer:
-        raise _without_credentials(heard.buffer[0].getMessage())
-    return loaded
-
-
-def _without_credentials(words: str) -> IrsaError:
-    """The failure of the command that a kubeconfig names for credentials, by what the library logs of it."""
+    if not heard.buffer:
+        return loaded
+    words = heard.buffer[0].getMessage()
     reason = re.sub(r"\[Errno \d+\] ", "", words).removeprefix("exec: ")
     reason = re.sub(r"No such file or directory: (.*)", r"\1 is not installed", reason)
     if "decode process output" in words:
@@ -227,7 +221,7 @@ def _without_credentials(words: str) -> IrsaError:
     step = "kubectl config view --minify  # shows the plugin's command: run it by itself"
     if reason.endswith("is not installed"):
         step = "install it, or omit --kubeconfig: for EKS irsa needs no kubeconfig"
-    return IrsaError(
+    raise IrsaError(
         "its credential plugin (exec) failed",
         reason=redacted(reason),
         next_steps=(step,),

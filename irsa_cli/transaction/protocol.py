@@ -13,16 +13,7 @@ from typing import Any, Protocol
 
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.results.result import ChangeResult
-from irsa_cli.core.values.errors import (
-    Claimed,
-    DeadlineExceeded,
-    Gone,
-    IrsaError,
-    LockLost,
-    MadeAgain,
-    Outcome,
-    ServiceError,
-)
+from irsa_cli.core.values import errors
 from irsa_cli.core.values.patience import CallRecord
 from irsa_cli.transaction.story import TAKEN_OVER
 
@@ -46,7 +37,7 @@ class Claim:
     identity: Identity = field(default_factory=dict)
 
 
-class Interrupted(IrsaError):
+class Interrupted(errors.IrsaError):
     """A signal asked the run to stop; `number` is the signal's."""
 
     def __init__(self, number: int) -> None:
@@ -108,7 +99,7 @@ class Run:
         if self._signal:
             raise Interrupted(self._signal)
         if self.remaining <= 0:
-            raise DeadlineExceeded(f"the time limit of {self._limit:g} s was reached")
+            raise errors.DeadlineExceeded(f"the time limit of {self._limit:g} s was reached")
 
     def pause(self, seconds: float) -> None:
         """Wait, and raise as `check` does when the run is asked to stop meanwhile."""
@@ -151,12 +142,12 @@ class Handler(Protocol):
 
 def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> Applied:
     """Apply a change; a service's refusal counts if reading confirms it, else the outcome is unknown."""
-    failure: ServiceError | None = None
+    failure: errors.ServiceError | None = None
     applied = Applied(changed=False)
     try:
         applied = handler.apply(change, run)
-    except ServiceError as error:
-        if not calls.refused or error.outcome is Outcome.UNKNOWN:
+    except errors.ServiceError as error:
+        if not calls.refused or error.outcome is errors.Outcome.UNKNOWN:
             raise
         failure = error
     # That somebody else has deleted it (404) is no refusal.
@@ -164,8 +155,8 @@ def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> 
         return applied
     try:
         there = handler.look(change, run.transaction)
-    except ServiceError as error:
-        raise (failure or error).knowing(outcome=Outcome.UNKNOWN) from error
+    except errors.ServiceError as error:
+        raise (failure or error).knowing(outcome=errors.Outcome.UNKNOWN) from error
     if failure is not None and not there:
         raise failure
     return Applied(there, applied.identity)
@@ -220,15 +211,15 @@ class Leftover:
     @property
     def is_only_reported(self) -> bool:
         """Whether nothing can be done about what is left, nor has to be."""
-        return isinstance(self.error, MadeAgain | Gone) or (
-            isinstance(self.error, Claimed) and self.error.ended
+        return isinstance(self.error, errors.MadeAgain | errors.Gone) or (
+            isinstance(self.error, errors.Claimed) and self.error.ended
         )
 
 
 def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
     """The end of a rollback, for the journal; and, if another run then held the lock, that fact."""
-    taken = any(isinstance(item.error, LockLost) and item.error.taken_over for item in leftovers)
-    used = any(isinstance(item.error, Claimed) for item in leftovers)
+    taken = any(isinstance(item.error, errors.LockLost) and item.error.taken_over for item in leftovers)
+    used = any(isinstance(item.error, errors.Claimed) for item in leftovers)
     complete = "superseded" if used else "rolled-back"  # Also if every leftover is only reported.
     outcome = complete if all(item.is_only_reported for item in leftovers) else "incomplete"
     return {"outcome": outcome, **({TAKEN_OVER: True} if taken else {})}

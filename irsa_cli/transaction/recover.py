@@ -185,8 +185,14 @@ def roll_forward(
     known again. Raises `JournalError` when its process still lives, or did when `story` was read.
     """
     with reopened(path, story) as journal:
-        stages = to_go_on(story.stages, last_sent(path))
+        stages = numbered([[replace(record) for record in stage] for stage in story.stages])
+        sent = last_sent(path)
         for step in all_of(stages):
+            # None counts as done before this process has checked it.
+            record = step.record
+            step.earlier, step.noted, record.done = record.needs_undo, record.done, False
+            step.unanswered = sent if step.earlier and not step.noted else None
+            step.written = sent if step.noted and record.changed else None
             if step.earlier and step.noted and step.change.action == "create":
                 run.made(step.change)
         runner = Runner(stages, handlers, journal, run, listen)
@@ -230,15 +236,4 @@ def of_journal(stages: Sequence[Sequence[Record]], last_sent: float) -> list[lis
             step.unanswered = last_sent
         if record.done and record.changed:
             step.written = last_sent
-    return steps
-
-
-def to_go_on(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
-    """The steps of a journal to continue: none counts as done before this process has checked it."""
-    steps = numbered([[replace(record) for record in stage] for stage in stages])
-    for step in all_of(steps):
-        record = step.record
-        step.earlier, step.noted, record.done = record.needs_undo, record.done, False
-        step.unanswered = last_sent if step.earlier and not step.noted else None
-        step.written = last_sent if step.noted and record.changed else None
     return steps

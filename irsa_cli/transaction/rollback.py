@@ -17,15 +17,7 @@ from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind, waits
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.values.errors import (
-    Claimed,
-    Conflict,
-    DeadlineExceeded,
-    Gone,
-    MadeAgain,
-    ServiceError,
-    Waits,
-)
+from irsa_cli.core.values import errors
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import (
@@ -96,7 +88,7 @@ class Rollback:
         until, waits = self._late_until(step), pauses()
         while not self._is_there(step, run):
             if time.monotonic() >= until or run.remaining <= 0:
-                raise DeadlineExceeded(f"{step.change.name} did not appear")
+                raise errors.DeadlineExceeded(f"{step.change.name} did not appear")
             time.sleep(min(next(waits), run.remaining))
         step.record.done, step.state = True, "done"
         self.note("done", step.index, changed=True, identity={})
@@ -106,7 +98,7 @@ class Rollback:
         try:
             with within(run):
                 return self.handler(step.change).look(step.change, run.transaction)
-        except ServiceError as error:
+        except errors.ServiceError as error:
             if not error.transient:
                 raise
             return False
@@ -131,7 +123,10 @@ class Rollback:
                 todo = [step for step in todo if not in_use.keeps(step)]
             todo = self._without_waiting(todo, steps, leftovers)
             earlier = sum(any(step.record.needs_undo for step in other) for other in stages[:number])
-            parts = _for_all_last(todo)
+            # What is there for all is rolled back last.
+            last = [step for step in todo if step.change.kind.traits.for_all]
+            others = [step for step in todo if not step.change.kind.traits.for_all]
+            parts = [part for part in (others, last) if part]
             for later, part in zip(reversed(range(len(parts))), parts, strict=True):
                 turn = Turn.of(run, self.seconds, earlier + later)
                 in_parallel(partial(self._undo_step, turn=turn, leftovers=leftovers), part)
@@ -158,13 +153,13 @@ class Rollback:
         started = time.monotonic()
         try:
             changed = self._undo_until_gone(step, turn)
-        except (MadeAgain, Gone) as error:
+        except (errors.MadeAgain, errors.Gone) as error:
             step.record.undone = True
             self.note("undone", step.index)
             self._leave(step, error, leftovers)
             return
         except Exception as error:  # Also a bug in a handler leaves something behind.
-            on_it = _own_on_it(step, leftovers) if type(error) is Conflict else None
+            on_it = _own_on_it(step, leftovers) if type(error) is errors.Conflict else None
             self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
             return
         step.record.undone, step.state = True, "undone"
@@ -185,7 +180,7 @@ class Rollback:
                 return changed
             # A deadline of its own ends this: the forward one may be over already.
             if run.remaining <= 0:
-                raise DeadlineExceeded("the rollback timed out, and it may still appear")
+                raise errors.DeadlineExceeded("the rollback timed out, and it may still appear")
             time.sleep(min(next(waits), run.remaining))
 
     def _late_until(self, step: Tracked) -> float:
@@ -198,7 +193,7 @@ class Rollback:
             try:
                 turn.run.assure()  # Another run's changes to it are not for this one to roll back.
                 applied = self.handler(inverse).apply(inverse, turn.run, claim)
-            except ServiceError as error:
+            except errors.ServiceError as error:
                 # A refusal may be untrue: then it is seen to be done when it is asked again.
                 again = error.transient or (calls.refused and self._has_rolled_back(inverse, turn.run))
                 if not again or turn.remaining <= 0:
@@ -218,7 +213,7 @@ class Rollback:
                 )
 
     def _has_rolled_back(self, inverse: Change, run: Run) -> bool:
-        with contextlib.suppress(ServiceError):
+        with contextlib.suppress(errors.ServiceError):
             return self.handler(inverse).look(inverse, run.transaction)
         return False
 
@@ -233,18 +228,11 @@ def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
     return next((item for item in stuck if item.change.kind.traits.proof is Proof.PUT_ON), None)
 
 
-def _waiting(step: Tracked, first: Leftover) -> Waits:
-    return Waits(
+def _waiting(step: Tracked, first: Leftover) -> errors.Waits:
+    return errors.Waits(
         f"{step.change.kind.value} {step.change.name} is not rolled back",
         reason=f"{first.change.kind.value} {first.change.name} must be rolled back first",
     )
-
-
-def _for_all_last(steps: Sequence[Tracked]) -> list[list[Tracked]]:
-    """The steps of a stage in up to two parts, in the order in which they are rolled back."""
-    last = [step for step in steps if step.change.kind.traits.for_all]
-    others = [step for step in steps if not step.change.kind.traits.for_all]
-    return [part for part in (others, last) if part]
 
 
 @dataclass(frozen=True)
@@ -274,8 +262,8 @@ class InUse:
         """The report of a step that is left for its sake."""
         what = f"{step.change.kind.value} {step.change.name}"
         if self.unread:
-            return Waits(f"{what} stays as it is", reason=self.why)
-        return Claimed(f"{what} was left alone", reason=self.why, ended=self.ended)
+            return errors.Waits(f"{what} stays as it is", reason=self.why)
+        return errors.Claimed(f"{what} was left alone", reason=self.why, ended=self.ended)
 
 
 def together(one: InUse | None, other: InUse | None) -> InUse | None:
@@ -341,7 +329,7 @@ class Survey:
         if not lost or not step.record.done or not step.record.needs_undo:
             return False
         back = step.change.inverse
-        with contextlib.suppress(ServiceError), within(self.run):
+        with contextlib.suppress(errors.ServiceError), within(self.run):
             return bool(self.handler(back).claimed(back, self.run.transaction, ours=False))
         return False
 
@@ -353,7 +341,7 @@ class Survey:
             try:
                 with within(self.run):
                     return self.handler(step.change).claimed(step.change, self.run.transaction, ours=ours)
-            except ServiceError as error:
+            except errors.ServiceError as error:
                 waits_for_it = step.change.kind.traits.owner_decides and error.transient and ours
                 if not waits_for_it or time.monotonic() >= until or self.run.remaining <= 0:
                     raise

@@ -161,7 +161,7 @@ def _signals_raise() -> None:
 
 
 def _second_signals_are_swallowed() -> None:
-    from irsa_cli.usecases.command import signals
+    from irsa_cli.usecases.command import settings as signals
 
     whole = signals._handler
 

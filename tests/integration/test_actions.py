@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from irsa_cli.aws.permissions.simulation import check_action
+from irsa_cli.aws.permissions import check_action
 from irsa_cli.core.trust.rules.power import ACTIONS
 from irsa_cli.core.values.errors import InvalidInput
 

@@ -283,9 +283,7 @@ def test_the_documented_permissions_are_enough_and_none_is_too_much(
 def test_a_job_that_admission_refuses(status: int, scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     refusal = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status}
     body = json.dumps({**refusal, "reason": "Forbidden", "message": POLICY})
-    scene.world.stage.sandbox.faults.add(
-        Fault("kubernetes", "POST jobs", "answer", status=status, body=body)
-    )
+    scene.world.stage.sandbox.faults.add(Fault("kubernetes", "POST jobs", "answer", status=status, body=body))
     document, said = doctor(scene, capsys)
     found = of_pod(document)
     assert len(scene.world.stage.sandbox.faults.struck) == 1

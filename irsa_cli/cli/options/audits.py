@@ -74,8 +74,7 @@ def take_risks(options: dict[str, Any], speaking: Speaking) -> dict[str, Any]:
 def take_source(options: dict[str, Any]) -> AuditSource:
     """Take the options of `source_options`."""
     from irsa_cli.core.config import entry_fields
-    from irsa_cli.usecases.audit.organization import LiveSource
-    from irsa_cli.usecases.audit.run import AuditSource
+    from irsa_cli.usecases.audit.run import AuditSource, LiveSource
     from irsa_cli.usecases.texts import read_text
 
     files = tuple(map(Path, options.pop("files")))

@@ -42,7 +42,10 @@ class Request(RiskRequest):
 def lint(request: Request) -> LintReport:
     """Check files; raise `InvalidInput` for unreadable settings and baselines."""
     choose = request.chooser()
-    reading = _read(request)
+    reading = _Reading(request.skip_unknown)
+    for path, named in _paths(request.paths, reading.unread):
+        reading.take(path, named=named)
+    reading.take_modules()
     unread = reading.unread
     found: list[Risk | Unjudged] = [*reading.unjudged]
     for each in (each for file in reading.files for each in file.found):
@@ -136,7 +139,7 @@ class _Reading:
             self.others += 1
 
     def take_modules(self) -> None:
-        """Read each folder with Terraform files as one module, and check only the given files."""
+        """Read each folder with Terraform files as one module, and check only the given files; the last."""
         for folder, named in self.terraform.items():
             texts = dict(named)
             for path in map(str, files_in(folder, _TERRAFORM, self.unread, deep=False)):
@@ -153,16 +156,8 @@ class _Reading:
             files = list(read_module(module, list(named)))
             self.files += files
             self.unread += files[0].problems
-
-
-def _read(request: Request) -> _Reading:
-    reading = _Reading(request.skip_unknown)
-    for path, named in _paths(request.paths, reading.unread):
-        reading.take(path, named=named)
-    reading.take_modules()
-    if reading.others:
-        reading.skipped.append(f"skipped {plural(reading.others, 'file')} of unknown kind")
-    return reading
+        if self.others:
+            self.skipped.append(f"skipped {plural(self.others, 'file')} of unknown kind")
 
 
 _KNOWN = (

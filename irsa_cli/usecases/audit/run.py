@@ -1,22 +1,23 @@
 """`irsa audit` and `irsa who-can`: read an account, live or from files, and answer from it.
 
-Clusters that can't be read become gaps of the result.
+Of several accounts, each is read at its own pace. What can't be read becomes a gap of the result.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from irsa_cli.aws import account, details
 from irsa_cli.aws.cluster import NoCluster, cluster_names
-from irsa_cli.aws.permissions.simulation import check_action
+from irsa_cli.aws.errors import pages
+from irsa_cli.aws.permissions import check_action
 from irsa_cli.aws.session import AwsSession
+from irsa_cli.aws.sts import assume
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, living_pods, pod_security
 from irsa_cli.core.audit.reach import who_can
@@ -26,22 +27,104 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.results.scope import Allowance
-from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.arn import Arn, check_account, role_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.names import near
 from irsa_cli.usecases.audit.files import RiskRequest, read_files
-from irsa_cli.usecases.audit.organization import LiveSource, read_accounts
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
 from irsa_cli.usecases.command.project_settings import expected_by_project
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
+from irsa_cli.usecases.read.reads import parted
 
-if TYPE_CHECKING:
-    from irsa_cli.kube.client import Kube
-
-
+ACCOUNTS = 8
+"""Accounts that are read at the same time."""
 PARALLEL = 4
 """The number of clusters that are read at the same time."""
+
+
+@dataclass(frozen=True)
+class LiveSource:
+    """The account and clusters to read: `clusters`, or all clusters of the regions.
+
+    `readers` are roles for reading the IAM of other accounts. `accounts` are roles of accounts that are read
+    like the caller's; `organization`: the name of such a role in all accounts of the organization.
+    """
+
+    clusters: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    profile: str | None = None
+    assume_role: str | None = None
+    readers: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    organization: str = ""
+    account: str = ""
+    """The account, if it is one of several: errors name it."""
+
+
+def read_accounts(
+    source: LiveSource, log: WireLog, read_one: Callable[[LiveSource, WireLog], Estate]
+) -> Estate:
+    """Read the caller's account and all others; raises `IrsaError` if none can be read.
+
+    An account that can't be read is a gap.
+    """
+    region = source.regions[0] if source.regions else None
+    session = AwsSession(profile=source.profile, region=region, log=log)
+    own = Arn.parse(session.identity()).account
+    roles: list[str] = list(source.accounts)
+    gaps: list[str] = []
+    if source.organization:
+        roles, gaps = _organization(session, source.organization, own)
+    each = replace(source, accounts=(), organization="")
+    named = {Arn.parse(role).account: role for role in roles}
+    sources = {own: each} | {key: replace(each, assume_role=role, account=key) for key, role in named.items()}
+    with ThreadPoolExecutor(ACCOUNTS) as pool:
+        answers = list(pool.map(lambda one: read(lambda: read_one(one, log)), sources.values()))
+    found, unread = parted(dict(zip(sources, answers, strict=True)))
+    gaps += [f"account {account} was not read: {why}" for account, why in unread.items()]
+    if not found:
+        raise IrsaError("no account could be read", details=gaps)
+    return _joined(found, gaps)
+
+
+def _organization(session: AwsSession, name: str, own: str) -> tuple[list[str], list[str]]:
+    """The role of this name in each other account, and accounts that AWS lets nobody use.
+
+    https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListAccounts.html
+    """
+    roles, gaps = [], []
+    for page in pages(session.client("organizations").list_accounts, "NextToken"):
+        for item in page["Accounts"]:
+            account, state = check_account(item["Id"]), item.get("State") or item.get("Status")
+            if state == "ACTIVE" and account != own:
+                roles.append(f"arn:{session.partition}:iam::{account}:role/{name}")
+            elif state != "CLOSED" and account != own:  # Nothing runs in a closed one.
+                gaps.append(f"account {account} was not read: it is {state}")
+    return roles, gaps
+
+
+def _joined(found: Mapping[str, Estate], gaps: list[str]) -> Estate:
+    """One estate. A region is known as a whole if it is in all accounts: issuers do not name theirs."""
+    estates = list(found.values())
+    names = Counter(cluster.name for one in estates for cluster in one.clusters)
+    providers = [one.providers for one in estates]
+    known = [item for item in providers if item is not None]
+    unread = [f"account {account}: {line}" for account, one in found.items() for line in one.unread]
+    return replace(
+        estates[0],
+        roles=tuple(role for one in estates for role in one.roles),
+        policies={arn: document for one in estates for arn, document in one.policies.items()},
+        providers={arn: it for one in known for arn, it in one.items()} if known == providers else None,
+        clusters=tuple(
+            replace(cluster, name=f"{account}/{cluster.name}") if names[cluster.name] > 1 else cluster
+            for account, one in found.items()
+            for cluster in one.clusters
+        ),
+        accounts=frozenset().union(*(one.accounts for one in estates)),
+        regions=frozenset() if gaps else frozenset.intersection(*(one.regions for one in estates)),
+        unread=(*gaps, *unread),
+    )
 
 
 def read_live(source: LiveSource, log: WireLog) -> Estate:
@@ -69,19 +152,14 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
         else:
             found = replace(found, providers=answer)
         found = _with_others(found, source, first)
-        own = {role.arn.split(":")[4] for role in roles} or _account_of(first)
+        own = {role.arn.split(":")[4] for role in roles}
+        if not own and len(parts := first.caller().split(":")) > 5:
+            own = {parts[4]}
         return _with_clusters(replace(found, accounts=found.accounts | own), clusters.result())
-
-
-def _account_of(session: AwsSession) -> set[str]:
-    parts = session.caller().split(":")
-    return {parts[4]} if len(parts) > 5 else set()
 
 
 def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Estate:
     """Add the roles and providers of other accounts."""
-    from irsa_cli.aws.sts import assume
-
     for reader in source.readers:
         number = role_arn(reader).account
 
@@ -155,16 +233,13 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
             unread = RbacObjects(kube, kube, kube, kube)
             found = replace(found, accounts=kube, pods=kube, rbac=unread, levels=kube)
         else:
-            found = _with_objects(found, kube, pool)
+            pods = pool.submit(read, lambda: living_pods(kube.pods()))
+            rbac = pool.submit(read_rbac, kube)
+            levels = pool.submit(read, lambda: dict(map(pod_security, kube.namespaces())))
+            accounts = read(lambda: tuple(map(AuditedAccount.read, kube.service_accounts())))
+            found = replace(found, accounts=accounts, pods=pods.result(), rbac=rbac.result())
+            found = replace(found, levels=levels.result())
         return replace(found, associations=associations.result(), access=access.result())
-
-
-def _with_objects(found: AuditedCluster, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
-    pods = pool.submit(read, lambda: living_pods(kube.pods()))
-    rbac = pool.submit(read_rbac, kube)
-    levels = pool.submit(read, lambda: dict(map(pod_security, kube.namespaces())))
-    accounts = read(lambda: tuple(map(AuditedAccount.read, kube.service_accounts())))
-    return replace(found, accounts=accounts, pods=pods.result(), rbac=rbac.result(), levels=levels.result())
 
 
 def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:

@@ -105,7 +105,6 @@ class Connection:
 
     @cached_property
     def kube(self) -> Kube:
-        from irsa_cli.aws.cluster import eks_token
         from irsa_cli.kube import connection
         from irsa_cli.kube.client import Kube
 
@@ -115,7 +114,7 @@ class Connection:
         if self.target.kubeconfig or self.target.context:
             client = connection.from_kubeconfig(self.target.kubeconfig, self.target.context)
         elif self._eks is not None:
-            client = connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name))
+            client = connection.from_eks(self._eks, lambda: eks.eks_token(self.aws, self.cluster.name))
         else:
             raise InvalidInput(
                 "the cluster's API can't be reached",
@@ -166,7 +165,15 @@ def connect(
     found = _connected(target, aws, kube=kube, log=log, gone=gone)
     by_flag = target.expect_account and target.expected_by == EXPECT_ACCOUNT
     project.check(found.cluster, account=not by_flag, arn=not target.expect_clusters)
-    _check_meant(found)
+    arn, server = found.target.meant
+    endpoint = str((found.description or {}).get("endpoint", ""))
+    for wanted, got in ((arn, found.cluster.arn), (_host(server), _host(endpoint))):
+        if wanted and got and wanted != got:  # A context names one of the same name elsewhere.
+            raise UnexpectedCluster(
+                f"cluster {found.cluster.name} is not the one of the kubeconfig's context",
+                reason=f"the context names {wanted}, and these credentials find {got}",
+                next_steps=("use a profile of the context's account, or add --cluster NAME",),
+            )
     other = found.others.get(found.cluster.home)
     found.cluster = replace(
         found.cluster,
@@ -175,19 +182,6 @@ def connect(
         seen=datetime.now(timezone.utc),
     )
     return found
-
-
-def _check_meant(found: Connection) -> None:
-    """Raise `UnexpectedCluster` where a context names it, and means one of the same name elsewhere."""
-    arn, server = found.target.meant
-    endpoint = str((found.description or {}).get("endpoint", ""))
-    for wanted, got in ((arn, found.cluster.arn), (_host(server), _host(endpoint))):
-        if wanted and got and wanted != got:
-            raise UnexpectedCluster(
-                f"cluster {found.cluster.name} is not the one of the kubeconfig's context",
-                reason=f"the context names {wanted}, and these credentials find {got}",
-                next_steps=("use a profile of the context's account, or add --cluster NAME",),
-            )
 
 
 def _host(url: str) -> str:

@@ -21,26 +21,14 @@ from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Res
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain
 from irsa_cli.core.values.shown import redacted
+from irsa_cli.transaction import reading
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Event, Handler, Interrupted, Leftover, Report, Run, Step
-from irsa_cli.transaction.reading import (
-    Covers,
-    check_place,
-    command_of,
-    everything,
-    interrupted_runs,
-    leaves,
-    prune,
-    read,
-    recall_recent,
-    supersede,
-)
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.command.settings import Settings, stoppable
 
 
 @dataclass(frozen=True)
@@ -59,16 +47,10 @@ class RunContext:
 
     @classmethod
     def of(
-        cls,
-        command: Command,
-        connection: Connection,
-        service_account: str | None,
-        *,
-        request: str = "",
-        takes_back: str = "",
+        cls, command: Command, connection: Connection, service_account: str | None, **more: str
     ) -> RunContext:
-        arn, target = connection.cluster.arn, connection.target
-        return cls(command, arn, service_account, target, request, takes_back)
+        """The context where a connection leads; `more` are `request` and `takes_back`."""
+        return cls(command, connection.cluster.arn, service_account, connection.target, **more)
 
     @property
     def about(self) -> About:
@@ -100,15 +82,15 @@ class RunContext:
 
 
 def going_on(
-    settings: Settings, context: RunContext, covers: Covers, also: Collection[str] = ()
+    settings: Settings, context: RunContext, covers: reading.Covers, also: Collection[str] = ()
 ) -> list[Path]:
     """Journals of interrupted runs for the same object; each is reported.
 
     `covers` tells what is left of them after this run.
     """
-    found = interrupted_runs(settings.state_dir, context.about, also)
+    found = reading.interrupted_runs(settings.state_dir, context.about, also)
     for path in found:
-        if leaves(read(path), covers):
+        if reading.leaves(reading.read(path), covers):
             settings.note(other_desired_state(path))
         else:
             settings.note(f"An earlier run ({path.stem}) was interrupted; this one continues from there.")
@@ -116,18 +98,18 @@ def going_on(
 
 
 def supersede_if_well(
-    earlier: Iterable[Path], result: Result, settings: Settings, covers: Covers = everything
+    earlier: Iterable[Path], result: Result, settings: Settings, covers: reading.Covers = reading.everything
 ) -> None:
     """Mark earlier runs as superseded after this one has succeeded."""
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier, covers)
+        reading.supersede(earlier, covers)
 
 
 def other_desired_state(path: Path) -> str:
     """The note about an interrupted run that left something else."""
     return (
         f"An earlier run ({path.stem}) with another request was interrupted:"
-        f" {command_of(path)} rolls back what only that run needs."
+        f" {reading.command_of(path)} rolls back what only that run needs."
     )
 
 
@@ -195,7 +177,7 @@ def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = Non
     served = [_served(job)] if settings.keeps_plan and len(plan) else []
     now = job.context.planned(plan, cluster, [*job.seen, *served])
     if settings.expected is not None:
-        settings.expected.check(now)
+        settings.expected(now)
     if settings.dry_run and len(plan):
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
@@ -240,7 +222,7 @@ def execute(job: Job, gate: Gate | None = None) -> Result:
     with hearing:
         if settings.group is None:
             try:
-                check_place(settings.state_dir)
+                reading.check_place(settings.state_dir)
             except RefusedJournal as error:
                 settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
         with closing(open_journal(job, run, gate)) as journal:
@@ -250,7 +232,7 @@ def execute(job: Job, gate: Gate | None = None) -> Result:
     if (ended := _ended.get()) is not None:
         ended.append(result)
     if settings.group is None:
-        prune(settings.state_dir)
+        reading.prune(settings.state_dir)
     return result
 
 
@@ -306,7 +288,7 @@ def recall_other_runs(connection: Connection, settings: Settings) -> None:
 
     known = recent_writes(connection.iam).recalled
     known |= _begun_here
-    recall_recent(settings.state_dir, handler_of, connection.cluster.home, known)
+    reading.recall_recent(settings.state_dir, handler_of, connection.cluster.home, known)
 
 
 def handlers_of(connection: Connection, kinds: Collection[Kind] = tuple(Kind)) -> Mapping[Kind, Handler]:

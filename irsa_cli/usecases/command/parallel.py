@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from irsa_cli.aws.errors import THROTTLED
-from irsa_cli.aws.session import WireCall
+from irsa_cli.aws.session import WireCall, WireLog
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -23,8 +23,7 @@ from irsa_cli.core.values.patience import Count, current, extend
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.execute import recording, standing
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup
+from irsa_cli.usecases.command.settings import RunGroup, Settings
 
 T = TypeVar("T")
 
@@ -72,8 +71,16 @@ class Pace:
                 self._now = max(1.0, self._now * _SHRINK)
                 self._throttled = now
 
+    def hearing(self, log: WireLog) -> WireLog:
+        """The same log, which slows this down for throttled calls."""
+
+        def hear(call: WireCall) -> None:
+            self.heard(call)
+            log(call)
+
+        return hear
+
     def ended(self, result: Result) -> None:
-        """One has ended, well or not."""
         if result.ended not in _WELL:
             with self._whole._lock:
                 self._whole._failures += 1
@@ -213,7 +220,6 @@ def attempt(transaction: str, work: Callable[[], Result]) -> Result:
 
 
 def warning(settings: Settings, *, forward: bool) -> Callable[[str], None]:
-    """The message about the first signal."""
     what = "waiting for the current call" if forward else "rolling back this transaction first"
     return lambda _: settings.note(f"Stopping: {what}. Press Ctrl-C again to stop immediately.")
 

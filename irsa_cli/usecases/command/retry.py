@@ -13,8 +13,7 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.errors import Conflict, NotConfirmed, NotSeenYet, NotVisible, Refused, ServiceError
 from irsa_cli.core.values.patience import current
-from irsa_cli.usecases.command.settings import HeldLocks, Settings
-from irsa_cli.usecases.command.signals import late_signal
+from irsa_cli.usecases.command.settings import HeldLocks, Settings, late_signal
 
 T = TypeVar("T")
 

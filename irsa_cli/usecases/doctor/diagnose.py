@@ -92,17 +92,6 @@ def _begin(reads: DoctorReads, namespace: str, name: str) -> dict[str, Future[An
     }
 
 
-def _as_heeded(subject: Subject) -> Subject:
-    """The subject without an empty annotation next to an association: the webhook ignores it."""
-    account = subject.account
-    if not isinstance(subject.association, Association) or not isinstance(account, ServiceAccount):
-        return subject
-    if account.annotations.get(ROLE_ARN_ANNOTATION, "") != "":
-        return subject
-    rest = {key: value for key, value in account.annotations.items() if key != ROLE_ARN_ANNOTATION}
-    return replace(subject, account=replace(account, annotations=rest))
-
-
 @dataclass(frozen=True)
 class _Doctor:
     connection: Connection
@@ -279,7 +268,14 @@ class _Doctor:
         found = {name: future.result() for name, future in begun.items()}
         role, known = self._role(subject).result(), nodes.result()
         whole = replace(subject, pods=pods, nodes=known, association=association, lock=lock, role=role)
-        return _as_heeded(replace(whole, **found))
+        whole, account = replace(whole, **found), subject.account
+        if not isinstance(association, Association) or not isinstance(account, ServiceAccount):
+            return whole
+        if account.annotations.get(ROLE_ARN_ANNOTATION):
+            return whole
+        # The webhook ignores an empty annotation next to an association.
+        rest = {key: value for key, value in account.annotations.items() if key != ROLE_ARN_ANNOTATION}
+        return replace(whole, account=replace(account, annotations=rest))
 
     def _nodes(self, pods: Pods, using: Collection[Names]) -> Future[Nodes]:
         found = () if isinstance(pods, Unreadable) else pods

@@ -54,11 +54,24 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         renamed=_renamed(reads, facts) if candidates == () else (),
     )
     subject = _with_chain(reads, subject)
-    if isinstance(subject.association, Association):
-        built_in = isinstance(facts.eks, EksFacts) and facts.eks.auto_mode
-        subject = _with_pod_identity(reads, subject, subject.association, built_in)
-    else:
+    association = subject.association
+    if not isinstance(association, Association):
         subject = replace(subject, other_associations=_other_associations(reads, subject))
+        return replace(facts, subject=subject)
+    agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
+    # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
+    built_in = isinstance(facts.eks, EksFacts) and facts.eks.auto_mode
+    agents = None if built_in else reads.agents()
+    targets = [reads.role(arn) for arn in (association.target_role_arn,) if arn]
+    role = Unreadable("EKS did not return the association's role")
+    subject = replace(
+        subject,
+        association_role=reads.role(association.role_arn).result() if association.role_arn else role,
+        agent=agent.result(),
+        agents=None if agents is None else agents.result(),
+        auth_endpoints=endpoints.result(),
+        target_role=targets[0].result() if targets else subject.target_role,
+    )
     return replace(facts, subject=subject)
 
 
@@ -74,24 +87,6 @@ def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
     config = reads.aws_config(subject.namespace, name) if name else None
     found = reads.role(target).result()
     return replace(subject, chain_target=found, aws_config=None if config is None else config.result())
-
-
-def _with_pod_identity(
-    reads: DoctorReads, subject: Subject, association: Association, built_in: bool
-) -> Subject:
-    agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
-    # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
-    agents = None if built_in else reads.agents()
-    targets = [reads.role(arn) for arn in (association.target_role_arn,) if arn]
-    role = Unreadable("EKS did not return the association's role")
-    return replace(
-        subject,
-        association_role=reads.role(association.role_arn).result() if association.role_arn else role,
-        agent=agent.result(),
-        agents=None if agents is None else agents.result(),
-        auth_endpoints=endpoints.result(),
-        target_role=targets[0].result() if targets else subject.target_role,
-    )
 
 
 def _other_associations(reads: DoctorReads, subject: Subject) -> tuple[OtherAssociation, ...] | Unreadable:

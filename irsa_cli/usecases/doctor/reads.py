@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -30,7 +29,7 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import subject
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.reads import Reads
+from irsa_cli.usecases.read.reads import Background, Reads
 from irsa_cli.usecases.read.users_of_pods import probe
 
 T = TypeVar("T")
@@ -44,21 +43,19 @@ def _in_background(
 
     @wraps(method)
     def begin(self: DoctorReads, /, *args: P.args, **kwargs: P.kwargs) -> Future[T | Unreadable]:
-        return self.once((method.__name__, *args), lambda: method(self, *args, **kwargs))
+        return self.tried((method.__name__, *args), lambda: method(self, *args, **kwargs))
 
     return begin
 
 
-class DoctorReads:
-    """Background reads of one cluster, each done once, for a `with` block.
+class DoctorReads(Background):
+    """Background reads of one cluster, each done once.
 
     `readers` are roles for reading IAM and CloudTrail of other accounts, `lock_namespace` has the locks.
     """
 
     def __init__(self, connection: Connection, readers: Iterable[str], lock_namespace: str) -> None:
-        self._pool = ThreadPoolExecutor(WORKERS)
-        self._lock = threading.Lock()
-        self._futures: dict[object, Future[Any]] = {}
+        super().__init__(WORKERS)
         self._connection, self._kube, self._cluster = connection, connection.kube, connection.cluster
         self._lock_namespace = lock_namespace
         self._readers = {Arn.parse(text).account: text for text in readers}
@@ -66,27 +63,21 @@ class DoctorReads:
         self._shared = Reads(connection, self._readers.values())
         self._is_eks = connection.target.issuer_url is None
 
-    def __enter__(self) -> DoctorReads:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        super().__exit__()
         self._shared.__exit__()
 
-    def once(self, key: object, work: Callable[[], T]) -> Future[T | Unreadable]:
-        """The read of this key, which begins if nobody has asked for it yet."""
-        with self._lock:
-            if key not in self._futures:
-                self._futures[key] = self._pool.submit(read, work)
-            return self._futures[key]
+    def tried(self, key: object, work: Callable[[], T]) -> Future[T | Unreadable]:
+        """As `once`, with the reason in place of an error."""
+        return self.once(key, lambda: read(work))
 
     def of_cluster(self) -> dict[str, Future[Any]]:
         """The reads of the cluster as a whole, by the fields of `Facts` that they are for."""
         iam, shared = self._connection.iam, self._shared
         return {
             "provider": self.provider(self._cluster.home),
-            "providers": self.once("providers", lambda: bindings.provider_arns(iam)),
-            "quotas": self.once("quotas", lambda: aws_iam.quotas(iam)),
+            "providers": self.tried("providers", lambda: bindings.provider_arns(iam)),
+            "quotas": self.tried("quotas", lambda: aws_iam.quotas(iam)),
             "eks": self.eks(),
             "sts_endpoints": self.vpc_endpoints("sts"),
             "published_keys": self._key_ids("published keys", shared.public_keys),
@@ -97,7 +88,7 @@ class DoctorReads:
         }
 
     def _key_ids(self, key: str, keys: Callable[[], Future[Keys]]) -> Future[frozenset[str] | Unreadable]:
-        return self.once(key, lambda: frozenset(key_ids(keys().result())))
+        return self.tried(key, lambda: frozenset(key_ids(keys().result())))
 
     # Kubernetes
 
@@ -264,7 +255,7 @@ class DoctorReads:
     def read_roles_ahead(self) -> None:
         """Read all roles of the account by pages; these do not tell how long a session may be."""
         read_all = partial(details.read_account, self._connection.iam)
-        found = self.once("account", read_all).result()
+        found = self.tried("account", read_all).result()
         self._roles = {} if isinstance(found, Unreadable) else aws.whole_roles(*found)
 
     @_in_background

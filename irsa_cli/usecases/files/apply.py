@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.aws.trail import writes_to
-from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan, _is_for_good
@@ -27,19 +26,17 @@ from irsa_cli.usecases.command.connect import Connection, WireLog
 from irsa_cli.usecases.command.execute import Gate, begin
 from irsa_cli.usecases.command.parallel import Pace, result_of
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, canary_first, unreached
 from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finished, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
-from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
+from irsa_cli.usecases.read.associations import Question
+from irsa_cli.usecases.read.reads import WORKERS
+from irsa_cli.usecases.read.snapshot import Snapshot
 from irsa_cli.usecases.verification.iam_steps import verify
+from irsa_cli.usecases.write.create_sa import left_behind, may_be_spreading
 from irsa_cli.usecases.write.delete_sa import planned_deletion
-from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.read.associations import Question
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList | Result:
@@ -54,7 +51,13 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     where = places(request.configs, request.target, request.selection)
     if request.verify and any(item.pod_identity for place in where for item in place.bindings):
         settings.note("--verify checks no EKS Pod Identity associations: irsa verify does, afterwards")
-    request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
+    without = [
+        f"{item} ({item.where})"
+        for place in where
+        for item in place.bindings
+        if not (item.attach_role_arn or item.permissions_boundary or request.boundaries.default)
+    ]
+    request.boundaries.check_all_made(without)
     if request.atomic and len(where) > 1:
         raise InvalidInput(
             "--atomic takes one cluster, and one account of roles",
@@ -137,12 +140,24 @@ class _Applying:
 
 
 def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> None:
+    """Plan all and carry it out as one transaction; refused if one ServiceAccount can't be as desired."""
     desired_states: list[DesiredState] = []
     wanted = [binding_lock(item.namespace, item.name) for item in cluster_run.place.bindings]
 
     def work() -> Result:
         with cluster_run.holding(wanted) as held:
-            return apply_at_once(held, desired_states)
+            attempts = Attempts(held.settings)
+            for number in attempts:
+                attempt = partial(_attempt, held, desired_states, again=number > 1)
+                result = with_its_locks(attempt, held.settings.hold)
+                if (
+                    attempts.is_last
+                    or result.ended is not Ended.ROLLED_BACK
+                    or not came_between(result.error)
+                ):
+                    return result
+                attempts.look_again(result.error)
+        raise AssertionError("the last attempt returns")
 
     result = result_of(work)
     if result.ended in GOOD:
@@ -152,12 +167,6 @@ def _all_or_nothing(cluster_run: ClusterRun, done: AppliedList, tell: Tell) -> N
     item = cluster_run.ended(ALL, result)
     done.items.append(item)
     tell(item)
-
-
-def _without_boundary(where: Iterable[Place], rules: BoundaryRules) -> Iterator[str]:
-    for item in (item for place in where for item in place.bindings):
-        if not (item.attach_role_arn or item.permissions_boundary or rules.default):
-            yield f"{item} ({item.where})"
 
 
 MOST_OBJECTS = 30
@@ -181,21 +190,6 @@ def ask_who_changed(connection: Connection, items: Sequence[Item]) -> list[str]:
                 return [f"unknown who changed it: {error}"]
         item.result.facts = {**item.result.facts, "changedBy": [one.to_json() for one in found]}
     return []
-
-
-def apply_at_once(cluster_run: ClusterRun, desired_states: list[DesiredState]) -> Result:
-    """Plan all and carry it out; `desired_states` receives the desired states.
-
-    Raises `Refused` if one of them can't be reached.
-    """
-    attempts = Attempts(cluster_run.settings)
-    for number in attempts:
-        attempt = partial(_attempt, cluster_run, desired_states, again=number > 1)
-        result = with_its_locks(attempt, cluster_run.settings.hold)
-        if attempts.is_last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
-            return result
-        attempts.look_again(result.error)
-    raise AssertionError("the last attempt returns")
 
 
 def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, again: bool) -> Result:

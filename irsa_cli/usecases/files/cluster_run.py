@@ -34,16 +34,15 @@ from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
-from irsa_cli.usecases.files.entries import Entries, by_role, by_target
+from irsa_cli.usecases.files.entries import Entries, SharedTransaction, by_role, by_target
 from irsa_cli.usecases.files.fleet import SharedSessions
-from irsa_cli.usecases.files.groundwork import SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
 from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
-from irsa_cli.usecases.write.reconcile import Work
+from irsa_cli.usecases.write.create_sa import Work
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 
@@ -184,17 +183,14 @@ class ClusterRun:
         for works in (by_target(making), by_role(using)):
             self._run(works, snapshot, pace, noted)
 
-    def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
-        names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
-        heading = f"Created by irsa and no longer in any file, in {self.connection.cluster.place}:"
-        self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
-
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         """Delete what no file lists any more, after showing it."""
         stages = self.prune_candidates(self.roles, tell=not self.settings.asks)
         if any(stages):
             if not self._stopped():
-                self._confirm(stages)
+                names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
+                heading = f"Created by irsa and no longer in any file, in {self.connection.cluster.place}:"
+                self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
             deletions = Deletions(self.connection, self.settings, name=self.name, locks=self.locks)
             deletions.run(stages, done, pace, self.request.parallel, tell)
         good = all(item.result.ended in GOOD for item in self._here(done))
@@ -368,7 +364,6 @@ class ClusterRun:
         return desired_states, broken
 
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
-        """The desired state of an entry, or the error."""
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()
 
 

@@ -13,14 +13,8 @@ from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import (
-    CLUSTER_TAG,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-    RoleState,
-)
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import IrsaError, Unreadable
@@ -31,8 +25,7 @@ from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import begin
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
-from irsa_cli.usecases.command.settings import Note, Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import Note, RunGroup, Settings, stoppable
 from irsa_cli.usecases.files import targets
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
 from irsa_cli.usecases.locks.ahead import when_needed
@@ -206,7 +199,13 @@ class Pruning:
             home = self.connection.cluster.home
             found = read_bindings(self.connection, BindingsScope(everywhere=True), homes=(home,))
             accounts = self.connection.kube.service_accounts()
-        items = [item for item in found.items if self._may_be_pruned(item)]
+        items = [
+            item
+            for item in found.items
+            if item.full_name not in NEVER_PRUNED
+            and self.selection.admits(item.full_name)
+            and self._is_pruned_here(item.role_arn)
+        ]
         at_stake = [item for item in items if item.full_name not in self.place.names]
         unread = [*found.notes, *self._unread(at_stake)]
         if unread:
@@ -245,21 +244,18 @@ class Pruning:
     def _unread(self, items: Iterable[ListedBinding]) -> Iterator[str]:
         """Those that may be irsa's own, by their mark or their role's path, and whose role can't be read."""
         for item in items:
-            if item.association is not None and not self._is_described(item):
+            # EKS may return only the id of an association, and not its role and its tags.
+            found = item.association
+            if found is not None and not (isinstance(found, Association) and found.role_arn):
                 yield f"the association of {item.full_name}"
             if isinstance(item.role, Unreadable) and self._may_be_own(item):
                 yield f"the role of {item.full_name}: {item.role.why}"
 
-    @staticmethod
-    def _is_described(item: ListedBinding) -> bool:
-        """Whether EKS has returned the role and the tags of its association, and not only its id."""
-        return isinstance(item.association, Association) and bool(item.association.role_arn)
-
     def _has_own_association(self, item: ListedBinding) -> bool:
         """Whether irsa created its association here: one that it only took over has no transaction."""
         tags = item.association.tags if isinstance(item.association, Association) else {}
-        marks = (tags.get(CLUSTER_TAG), tags.get(SERVICE_ACCOUNT_TAG))
-        return TRANSACTION_TAG in tags and marks == (self.connection.cluster.arn, item.full_name)
+        marks = (tags.get(states.CLUSTER_TAG), tags.get(states.SERVICE_ACCOUNT_TAG))
+        return states.TRANSACTION_TAG in tags and marks == (self.connection.cluster.arn, item.full_name)
 
     def _may_be_own(self, item: ListedBinding) -> bool:
         if item.account is None:
@@ -268,11 +264,7 @@ class Pruning:
         if arn is None or arn.account != cluster.home:
             return False
         in_path = arn.resource.startswith(f"role{default_role_path(cluster.name)}")
-        return in_path or TRANSACTION_TAG in item.account.annotations
-
-    def _may_be_pruned(self, item: ListedBinding) -> bool:
-        chosen = item.full_name not in NEVER_PRUNED and self.selection.admits(item.full_name)
-        return chosen and self._is_pruned_here(item.role_arn)
+        return in_path or states.TRANSACTION_TAG in item.account.annotations
 
     def _made_here(self, accounts: Iterable[Json]) -> Iterator[str]:
         path = f":role{default_role_path(self.connection.cluster.name)}"
@@ -299,8 +291,8 @@ class Pruning:
             if (
                 isinstance(role, BoundRole)
                 and role.is_of(self.connection.cluster)
-                and TRANSACTION_TAG in role.tags
-                and role.tags.get(SERVICE_ACCOUNT_TAG) == item.full_name
+                and states.TRANSACTION_TAG in role.tags
+                and role.tags.get(states.SERVICE_ACCOUNT_TAG) == item.full_name
             ):
                 yield item, role
 
@@ -313,10 +305,10 @@ def _made(accounts: Iterable[Json]) -> dict[str, str]:
     found = {}
     for body in accounts:
         account = current_account(body)
-        bound = ROLE_ARN_ANNOTATION in account.annotations
-        if is_made(account) and (not bound or wrote(account.annotations, ROLE_ARN_ANNOTATION)):
+        bound = states.ROLE_ARN_ANNOTATION in account.annotations
+        if is_made(account) and (not bound or wrote(account.annotations, states.ROLE_ARN_ANNOTATION)):
             name = f"{body['metadata']['namespace']}/{body['metadata']['name']}"
-            found[name] = account.annotations.get(ROLE_ARN_ANNOTATION, "")
+            found[name] = account.annotations.get(states.ROLE_ARN_ANNOTATION, "")
     return found
 
 
@@ -329,8 +321,8 @@ def is_prune_candidate(change: Change, story: Story, desired: Collection[str], s
     roles: dict[tuple[Kind, tuple[str, ...]], str] = {}
     names: set[str] = set()
     for item in (record.change for record in story.records if record.change.after is None):
-        if isinstance(item.before, RoleState):
-            roles[item.object] = item.before.tags.get(SERVICE_ACCOUNT_TAG, "")
+        if isinstance(item.before, states.RoleState):
+            roles[item.object] = item.before.tags.get(states.SERVICE_ACCOUNT_TAG, "")
         elif item.kind is Kind.SERVICE_ACCOUNT:
             names.add(item.name)
         elif item.kind is Kind.ASSOCIATION:

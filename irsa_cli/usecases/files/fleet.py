@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from irsa_cli.aws.session import AwsSession, WireCall, WireLog
+from irsa_cli.aws.session import AwsSession, WireLog
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.values.arn import Arn
@@ -60,7 +60,6 @@ class Fleet:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def notify(self, item: Item) -> None:
-        """One has ended."""
         with self._lock:
             self.pace.ended(item.result)
             self.tell(item)
@@ -72,12 +71,7 @@ class Fleet:
 
     def _log_of(self, place: Place) -> WireLog:
         """The log of the account's calls, which slows its pace down."""
-        pace = self.pace_of(place)
-
-        def listen(call: WireCall) -> None:
-            self.log(call)
-            pace.heard(call)
-
+        listen = self.pace_of(place).hearing(self.log)
         with self._lock:
             return self._logs.setdefault(_account(place), listen)
 
@@ -105,7 +99,9 @@ class Fleet:
         both = list(zip(places, answers, strict=True))
         failed = [(place, answer) for place, answer in both if isinstance(answer, IrsaError)]
         for place, error in failed:
-            if alone or isinstance(error, InvalidInput) or _is_guarded(place, error):
+            # By a flag that says what is expected, nothing at all is to run then.
+            by_flag = bool(place.target.expect_clusters) or place.target.expected_by == EXPECT_ACCOUNT
+            if alone or isinstance(error, InvalidInput) or (isinstance(error, UnexpectedCluster) and by_flag):
                 raise error
         for place, error in failed:
             cluster = place.cluster
@@ -142,12 +138,6 @@ def _account(place: Place) -> str:
     return place.home or place.target.expect_account
 
 
-def _is_guarded(place: Place, error: IrsaError) -> bool:
-    """Whether a flag wants no run at all then."""
-    by_flag = bool(place.target.expect_clusters) or place.target.expected_by == EXPECT_ACCOUNT
-    return isinstance(error, UnexpectedCluster) and by_flag
-
-
 def _by_cluster(found: Sequence[tuple[Place, T]]) -> list[list[tuple[Place, T]]]:
     """Those that may be of one cluster together: a document without an account may mean any."""
     unknown = {place.key[1:] for place, _ in found if not place.key[0]}
@@ -159,7 +149,6 @@ def _by_cluster(found: Sequence[tuple[Place, T]]) -> list[list[tuple[Place, T]]]
 
 
 def unreached(place: Place, error: IrsaError) -> Result:
-    """The result of a cluster that can't be reached."""
     return Result(
         Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, cluster=place.cluster, error=error
     )

@@ -8,9 +8,8 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.documents import parse
@@ -19,12 +18,10 @@ from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
-from irsa_cli.core.values.shards import Shard
 from irsa_cli.transaction.reading import prune
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup
+from irsa_cli.usecases.command.settings import RunGroup, Settings
 from irsa_cli.usecases.texts import STDIN, files_named, read_text
 
 T = TypeVar("T")
@@ -142,22 +139,18 @@ def _clusters(target: Target, configs: Sequence[Config]) -> list[Target]:
 
 
 def begun(configs: Sequence[Config], selection: Selection) -> AppliedList:
-    """The outcome of a run that begins."""
-    notices = [notice for config in configs for notice in config.notices]
-    shard = _shard(configs, selection, selection.shard) if selection.shard else None
-    return AppliedList(notices=notices, shard=shard)
-
-
-def _shard(configs: Sequence[Config], selection: Selection, shard: Shard) -> dict[str, Any]:
-    """The shard as JSON; `of` tells whether two shards are of the same files."""
-    asked = [
-        f"{item.account}/{item.region}/{item.cluster}/{binding}"
-        for item in configs
-        for binding in item.bindings
-    ]
-    whole = json.dumps([sorted(asked), selection.include, selection.exclude])
-    digest = hashlib.sha256(whole.encode()).hexdigest()
-    return {"index": shard.index, "total": shard.total, "files": f"sha256:{digest}"}
+    done = AppliedList(notices=[notice for config in configs for notice in config.notices])
+    if shard := selection.shard:
+        asked = [
+            f"{item.account}/{item.region}/{item.cluster}/{binding}"
+            for item in configs
+            for binding in item.bindings
+        ]
+        whole = json.dumps([sorted(asked), selection.include, selection.exclude])
+        # It tells whether two shards are of the same files.
+        digest = hashlib.sha256(whole.encode()).hexdigest()
+        done.shard = {"index": shard.index, "total": shard.total, "files": f"sha256:{digest}"}
+    return done
 
 
 def finished(
@@ -267,16 +260,14 @@ class Request:
 
     def bounded(self) -> Request:
         """The request with the user's boundary in all entries that create a role."""
-        configs = tuple(
-            replace(config, bindings=tuple(self._bounded(item) for item in config.bindings))
-            for config in self.configs
-        )
-        return replace(self, configs=configs)
+        if not self.boundary:
+            return self
 
-    def _bounded(self, binding: Binding) -> Binding:
-        if binding.attach_role_arn or not self.boundary:
-            return binding
-        return replace(binding, permissions_boundary=self.boundary)
+        def bounded(item: Binding) -> Binding:
+            return item if item.attach_role_arn else replace(item, permissions_boundary=self.boundary)
+
+        of_all = (replace(config, bindings=tuple(map(bounded, config.bindings))) for config in self.configs)
+        return replace(self, configs=tuple(of_all))
 
 
 _FIELDS = (
@@ -327,10 +318,15 @@ def read_configs(paths: Sequence[str], *, deletes: bool = False) -> list[Config]
     """
     found: dict[str, list[Config]] = {}
     problems: list[InvalidInput] = []
+
+    def read(file: str) -> list[Config]:
+        what, folder = ("standard input", Path()) if file == STDIN else (file, Path(file).parent)
+        # A configuration names policy documents, as seen from its folder.
+        return parse(read_text(file), what, lambda name: read_text(folder / name), deletes=deletes)
+
     for path in dict.fromkeys(paths):
         before = len(problems)
         files = _tried(lambda name: files_named(name, _ENDINGS), path, problems)
-        read = partial(_configs, deletes=deletes)
         found |= {file: _tried(read, file, problems) for file in files if file not in found}
         if len(problems) == before and not any(found[file] for file in files):
             what = "standard input" if path == STDIN else path
@@ -355,14 +351,3 @@ def _tried(read: Callable[[str], list[T]], path: str, problems: list[InvalidInpu
     except InvalidInput as error:
         problems.append(error)
         return []
-
-
-def _configs(file: str, *, deletes: bool) -> list[Config]:
-    if file == STDIN:
-        return parse(read_text(STDIN), "standard input", partial(_from_folder, Path()), deletes=deletes)
-    return parse(read_text(file), file, partial(_from_folder, Path(file).parent), deletes=deletes)
-
-
-def _from_folder(folder: Path, name: str) -> str:
-    """The text of a policy document that a configuration in this folder names."""
-    return read_text(folder / name)

@@ -36,7 +36,6 @@ def _safe(names: Callable[P, Iterator[str]]) -> Callable[P, list[str]]:
 
 @_safe
 def clusters(state: Path) -> Iterator[str]:
-    """Names of clusters."""
     yield _of_project("cluster")
     yield from (item.name for item in all_clusters())
     yield from (_name(arn) for arn, _ in _past_runs(state))

@@ -65,7 +65,10 @@ def settings_in_force(
 ) -> Iterator[Setting]:
     """Each setting once; `options` are the flags that variables mean, of those that are set only."""
     given = {name: text.strip() for name, text in environment.items() if text.strip()}
-    by_context = _of_context(given, project, context)
+    region, named = given.get("IRSA_REGION") or project.region, "IRSA_CLUSTER" in given or project.cluster
+    by_context: dict[str, str] = {}
+    if context is not None and not named and region in ("", context.region):
+        by_context = {"cluster": context.name, "region": context.region}
     reported = {BOUNDARY, REQUIRE, "IRSA_LOCK", "IRSA_LOCK_TIMEOUT"}
     for name in _TEXTS:
         attribute = attribute_of(name)
@@ -87,8 +90,7 @@ def settings_in_force(
             found = next((item for item in _OF_THE_AWS_CLI.get(name, ()) if item in given), "")
             origin = Origin.ENVIRONMENT if found else Origin.DEFAULT
             yield Setting(name, given.get(found, _DEFAULTS.get(name)), origin, found)
-    yield from _of_locks(given, project)
-    yield from _demands(given, project)
+    yield from _others(given, project)
     for name, (variable, value) in _ELSEWHERE.items():
         reported.add(variable)
         origin = Origin.ENVIRONMENT if variable in given else Origin.DEFAULT
@@ -98,39 +100,22 @@ def settings_in_force(
             yield Setting(flag, given[variable], Origin.ENVIRONMENT, variable)
 
 
-def _of_context(
-    given: Mapping[str, str], project: Project, context: ContextCluster | None
-) -> Mapping[str, str]:
-    region = given.get("IRSA_REGION") or project.region
-    if context is None or "IRSA_CLUSTER" in given or project.cluster or region not in ("", context.region):
-        return {}
-    return {"cluster": context.name, "region": context.region}
-
-
-def _of_locks(given: Mapping[str, str], project: Project) -> Iterator[Setting]:
-    if "IRSA_LOCK" in given:
-        yield Setting("lock", given["IRSA_LOCK"], Origin.ENVIRONMENT, "IRSA_LOCK")
-    else:
-        yield _said("lock", "true" if project.lock else "false", project)
-    if "IRSA_LOCK_TIMEOUT" in given:
-        yield Setting("lockTimeout", given["IRSA_LOCK_TIMEOUT"], Origin.ENVIRONMENT, "IRSA_LOCK_TIMEOUT")
-    else:
-        seconds = project.lock_timeout if project.lock_timeout is not None else LockOptions().timeout
-        yield _said("lockTimeout", f"{seconds:g}s", project)
-
-
-def _demands(given: Mapping[str, str], project: Project) -> Iterator[Setting]:
-    if given.get(REQUIRE, "").lower() in ("1", "true", "yes"):
-        yield Setting("requirePermissionsBoundary", "true", Origin.ENVIRONMENT, REQUIRE)
-    else:
-        required = "true" if project.require_permissions_boundary else "false"
-        yield _said("requirePermissionsBoundary", required, project)
-    yield _said("allowWideTrust", "never" if project.never_wide_trust else "by-flag", project)
-
-
-def _said(name: str, value: str, project: Project) -> Setting:
-    place = project.place(name)
-    return Setting(name, value, Origin.FILE if place else Origin.DEFAULT, place)
+def _others(given: Mapping[str, str], project: Project) -> Iterator[Setting]:
+    """Settings of the project with a form of their own; a variable overrides the first three."""
+    seconds = project.lock_timeout if project.lock_timeout is not None else LockOptions().timeout
+    required = "true" if project.require_permissions_boundary else "false"
+    demanded = "true" if given.get(REQUIRE, "").lower() in ("1", "true", "yes") else ""
+    for name, variable, said, value in (
+        ("lock", "IRSA_LOCK", given.get("IRSA_LOCK"), "true" if project.lock else "false"),
+        ("lockTimeout", "IRSA_LOCK_TIMEOUT", given.get("IRSA_LOCK_TIMEOUT"), f"{seconds:g}s"),
+        ("requirePermissionsBoundary", REQUIRE, demanded, required),
+        ("allowWideTrust", "", "", "never" if project.never_wide_trust else "by-flag"),
+    ):
+        if said:
+            yield Setting(name, said, Origin.ENVIRONMENT, variable)
+        else:
+            place = project.place(name)
+            yield Setting(name, value, Origin.FILE if place else Origin.DEFAULT, place)
 
 
 MEANT_ELSEWHERE = (

@@ -17,8 +17,7 @@ from irsa_cli.core.values import limits
 from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import late_signal
+from irsa_cli.usecases.command.settings import Settings, late_signal
 from irsa_cli.usecases.locks.hold import Hold, Pause, Registry
 from irsa_cli.usecases.locks.presence import Presence, this_holder
 from irsa_cli.usecases.locks.taking import LockRenewal, Taker

@@ -42,22 +42,20 @@ class Presence:
     def show(self) -> None:
         """Create the file, and lock it; once."""
         with self._mutex:
-            if not self._shown:
-                self._shown = True
-                self._show()
-
-    def _show(self) -> None:
-        lock = FileLock(self._path, mode=0o600)
-        try:
-            make_folder(self._path.parent)
-            check_itself(self._path.parent)
-            lock.acquire(timeout=0)
-        except (OSError, Refused, Timeout):
-            return
-        self._lock = lock
-        for path in self._path.parent.glob("*.lock"):
-            if path != self._path and _is_old(path):
-                _is_left(path, remove=True)
+            if self._shown:
+                return
+            self._shown = True
+            lock = FileLock(self._path, mode=0o600)
+            try:
+                make_folder(self._path.parent)
+                check_itself(self._path.parent)
+                lock.acquire(timeout=0)
+            except (OSError, Refused, Timeout):
+                return
+            self._lock = lock
+            for path in self._path.parent.glob("*.lock"):
+                if path != self._path and _is_old(path):
+                    _is_left(path, remove=True)
 
     def end(self, *, left: bool = False) -> None:
         """Let go of the file; it stays where a Lease may be `left`, to tell that nobody holds that."""

@@ -260,7 +260,7 @@ def apply_plan(
     again = _again(plan, file)
     expected = Expectation(plan.works, plan.made, places, settings.state_dir, again)
     note = settings.note if settings.dry_run else lambda text: None  # It is said once.
-    looking = replace(settings, expected=expected, dry_run=True, note=note)
+    looking = replace(settings, expected=expected.check, dry_run=True, note=note)
     try:
         looked = command.run(request, looking, log, lambda item: None)
     except IrsaError as error:
@@ -276,7 +276,7 @@ def apply_plan(
         raise KeyboardInterrupt(looked.signal)
     # A role that several use changes with each of them: by then their changes alone tell.
     each = replace(expected, thorough=not command.of_many)
-    return command.run(request, replace(settings, expected=each), log, tell)
+    return command.run(request, replace(settings, expected=each.check), log, tell)
 
 
 def _again(plan: saved_plan.SavedPlan, file: str) -> str:
@@ -295,7 +295,8 @@ def _again(plan: saved_plan.SavedPlan, file: str) -> str:
 def _permitted(request: saved_plan.Request) -> saved_plan.Request:
     """The request under the rules of this machine; raises `InvalidInput`."""
     project = read_project(Path.cwd())
-    if project.never_wide_trust and saved_plan.allows_wide_trust(request):
+    options = (request, getattr(request, "options", None))
+    if project.never_wide_trust and any(getattr(it, "allow_wide_trust", False) for it in options):
         raise InvalidInput(
             "the plan was created with --allow-wide-trust",
             reason=f"{project.place('allowWideTrust')} says never",

@@ -85,7 +85,21 @@ class SavedPlan:
                 "format": FORMAT,
             },
             "request": converter().unstructure(self.request),
-            "items": [_item_to_json(item) for item in self.items],
+            "items": [
+                {
+                    "name": item.name,
+                    "cluster": cluster_json(item.cluster),
+                    "where": item.where,
+                    "place": item.place,
+                    "command": item.work.command,
+                    "serviceAccount": item.work.service_account,
+                    "stages": [
+                        [written.write(change) for change in stage] for stage in item.work.plan.stages
+                    ],
+                    "seen": dict(item.work.seen),
+                }
+                for item in self.items
+            ],
         }
         return {**document, "digest": digest_of(document)}
 
@@ -100,13 +114,6 @@ def digest_of(document: Mapping[str, Any]) -> str:
     if isinstance(about, dict):
         whole["metadata"] = {key: value for key, value in about.items() if key != "made"}
     return "sha256:" + hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def allows_wide_trust(request: Request) -> bool:
-    """Whether it was said that a trust policy may be too wide."""
-    return any(
-        getattr(said, "allow_wide_trust", False) for said in (request, getattr(request, "options", None))
-    )
 
 
 def asked_by(request: Request, who: Target) -> Request:
@@ -168,19 +175,6 @@ def _planned(item: DryRunLine) -> PlannedItem:
     assert cluster is not None, "a dry run that came to its end knows its cluster"
     work = item.result.planned or PlannedWork(cluster.arn, "", item.name)
     return PlannedItem(item.name, cluster, work, item.where, item.place)
-
-
-def _item_to_json(item: PlannedItem) -> dict[str, Any]:
-    return {
-        "name": item.name,
-        "cluster": cluster_json(item.cluster),
-        "where": item.where,
-        "place": item.place,
-        "command": item.work.command,
-        "serviceAccount": item.work.service_account,
-        "stages": [[written.write(change) for change in stage] for stage in item.work.plan.stages],
-        "seen": dict(item.work.seen),
-    }
 
 
 def save(plan: SavedPlan, path: Path) -> None:

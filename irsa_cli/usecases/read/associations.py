@@ -46,7 +46,6 @@ def association(connection: Connection, namespace: str, name: str) -> Associatio
 
 
 def unread(found: Unreadable) -> str:
-    """The note if associations could not be read."""
     return f"irsa did not check whether EKS Pod Identity takes precedence: {found.why}"
 
 
@@ -84,7 +83,10 @@ class Question:
         if result.error is not None:
             return
         found = self._of(namespace, name)
-        if annotated and (not isinstance(found, Unreadable) or self._is_first()):
+        if annotated and isinstance(found, Unreadable):
+            with self._lock:  # That nothing could be read is, of many, said once.
+                annotated, self._said = not self._said, True
+        if annotated:
             result.notes += note_of(found, role_arn)
         if isinstance(found, Association):
             role = {"arn": found.last_role} if found.last_role else None
@@ -92,12 +94,6 @@ class Question:
             result.facts = {**result.facts, "podIdentity": fact}
         elif not isinstance(found, Unreadable):
             result.facts = {**result.facts, "podIdentity": None}
-
-    def _is_first(self) -> bool:
-        """Whether that nothing could be read is still to be said; of many it is said once."""
-        with self._lock:
-            said, self._said = self._said, True
-        return not said
 
     def _of(self, namespace: str, name: str) -> Association | Unreadable | None:
         found = self._found()

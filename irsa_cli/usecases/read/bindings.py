@@ -54,7 +54,6 @@ class BindingsScope:
     """Label selector of ServiceAccounts; a role without a ServiceAccount has no labels: it is left out."""
 
     def holds(self, namespace: str, name: str) -> bool:
-        """Whether a ServiceAccount is looked at."""
         return self.namespace in ("", namespace) and self.name in ("", name)
 
 

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.aws import Association
+from irsa_cli.aws.sts import assume_by_token, exchange_for_pod
+from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.trail import session_name
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -25,11 +25,8 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable, Unverified
 from irsa_cli.core.values.names import Namespaced, near
 from irsa_cli.usecases.command.caller import reach_of
+from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.associations import association, unread
-
-if TYPE_CHECKING:
-    from irsa_cli.core.objects.aws import RoleCredentials
-    from irsa_cli.usecases.command.connect import Connection
 
 
 @dataclass(frozen=True)
@@ -133,8 +130,6 @@ class NamedServiceAccount(Namespaced):
 
     def credentials(self, *, seconds: int | None = None) -> tuple[str, RoleCredentials]:
         """The role, and its credentials for a fresh token; raises `Unverified` when AWS refuses."""
-        from irsa_cli.aws.sts import assume_by_token
-
         injection, given = self.identity()
         if given is not None and seconds is not None:
             raise Refused(
@@ -168,8 +163,6 @@ class NamedServiceAccount(Namespaced):
 
     def credentials_of_pods(self, token: str) -> RoleCredentials:
         """The credentials that EKS gives for a token, as it does to the agent; raises `ServiceError`."""
-        from irsa_cli.aws.pod_credentials import exchange_for_pod
-
         return exchange_for_pod(self.connection.aws, self.connection.cluster.name, token).credentials
 
     def _cures(self, error: ServiceError, seconds: int | None) -> tuple[str, ...]:
@@ -190,7 +183,14 @@ class NamedServiceAccount(Namespaced):
 
         A command that `deletes` is not proposed for another namespace.
         """
-        elsewhere, similar = self._others()
+        everywhere: list[tuple[str, str]] = []
+        for namespace in (None, self.namespace):  # What of them may be listed.
+            with suppress(ServiceError):
+                items = self.connection.kube.service_accounts(namespace)
+                everywhere = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+                break
+        elsewhere = sorted({place for place, name in everywhere if name == self.name})
+        similar = near(self.name, [name for place, name in everywhere if place == self.namespace])
         details = []
         if elsewhere:
             details.append(f"namespaces with a ServiceAccount of that name: {', '.join(elsewhere)}")
@@ -206,18 +206,6 @@ class NamedServiceAccount(Namespaced):
                 + "  # lists those with a role",
             ),
         )
-
-    def _others(self) -> tuple[list[str], list[str]]:
-        """Other namespaces with one of that name, and similar names in the namespace; what may be listed."""
-        everywhere: list[tuple[str, str]] = []
-        for namespace in (None, self.namespace):
-            with suppress(ServiceError):
-                items = self.connection.kube.service_accounts(namespace)
-                everywhere = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
-                break
-        elsewhere = sorted({place for place, name in everywhere if name == self.name})
-        here = [name for place, name in everywhere if place == self.namespace]
-        return elsewhere, [*near(self.name, here)]
 
     def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
         """The error; for a missing permission with the rule that grants it, and how to create that rule."""

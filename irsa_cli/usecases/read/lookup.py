@@ -20,14 +20,8 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
-from irsa_cli.core.plan.states import (
-    CONFIG_MAP_ANNOTATION,
-    MANAGED_BY_LABEL,
-    ROLE_ARN_ANNOTATION,
-    TARGET_ANNOTATION,
-    ProviderState,
-)
 from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
@@ -179,30 +173,25 @@ def _with_chain(connection: Connection, bound: Bound) -> Bound:
     noted = next((noted_chain(role.arn, bound.account) for role in bound.own), None)
     if noted is not None and (chain is None or chain.target_arn != noted.target_arn):
         bound = replace(bound, noted_target=(noted, observe.read_target(connection, noted.target_arn)))
-    return _with_config_map(connection, bound) if connection.asks_cluster else bound
-
-
-def _with_config_map(connection: Connection, bound: Bound) -> Bound:
-    """With the ConfigMap that the ServiceAccount notes.
-
-    If the role has a target that is not in the ServiceAccount (any more: somebody may have recreated
-    it), the one with irsa's marks for it.
-    """
-    noted = bound.account.annotations if bound.account is not None else {}
-    name = noted_or_none(noted, CONFIG_MAP_ANNOTATION)
-    if name:
-        found = observe.named_config_maps(connection, bound.namespace, name).get(name)
-        return replace(bound, config_map=found, config_map_name=name)
-    if bound.chain is None or TARGET_ANNOTATION in noted:
+    if not connection.asks_cluster:
         return bound
-    kube, marked = connection.kube, f"{MANAGED_BY_LABEL}=irsa"
+    notes = bound.account.annotations if bound.account is not None else {}
+    name = noted_or_none(notes, states.CONFIG_MAP_ANNOTATION)
+    if name:
+        found_map = observe.named_config_maps(connection, bound.namespace, name).get(name)
+        return replace(bound, config_map=found_map, config_map_name=name)
+    if bound.chain is None or states.TARGET_ANNOTATION in notes:
+        return bound
+    # The role has a target that is not in the ServiceAccount (any more: somebody may have recreated it): then
+    # it is the ConfigMap with irsa's marks for it.
+    kube, marked = connection.kube, f"{states.MANAGED_BY_LABEL}=irsa"
     bodies = unless_denied(lambda: kube.all("configmaps", bound.namespace, marked))
     if isinstance(bodies, Unreadable):
         return replace(bound, config_map_unread=bodies.why)
     for body in bodies:
-        found = observe.found_config_map(body)
-        if found.is_for(bound.full_name):
-            return replace(bound, config_map=found, config_map_name=body["metadata"]["name"])
+        found_map = observe.found_config_map(body)
+        if found_map.is_for(bound.full_name):
+            return replace(bound, config_map=found_map, config_map_name=body["metadata"]["name"])
     return bound
 
 
@@ -273,7 +262,7 @@ def with_role(connection: Connection, pair: Pairing) -> Pairing:
     return replace(pair, role=whole_role(connection.iam, pair.role_name))
 
 
-def read_provider(connection: Connection) -> ProviderState | None:
+def read_provider(connection: Connection) -> states.ProviderState | None:
     cluster = connection.cluster
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     return reading.provider(connection.iam, arn)
@@ -292,7 +281,7 @@ def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]
     names = [
         f"{metadata['namespace']}/{metadata['name']}"
         for metadata in (item["metadata"] for item in accounts or [])
-        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == role
+        if (metadata.get("annotations") or {}).get(states.ROLE_ARN_ANNOTATION) == role
     ]
     return sorted(name for name in names if name != full_name)
 

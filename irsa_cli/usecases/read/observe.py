@@ -16,28 +16,14 @@ from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, Cu
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
-from irsa_cli.core.plan.states import (
-    CONFIG_MAP_ANNOTATION,
-    ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
-)
 from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
-from irsa_cli.core.values import arn
+from irsa_cli.core.values import arn, errors
 from irsa_cli.core.values.arn import role_arn
-from irsa_cli.core.values.errors import (
-    Conflict,
-    InvalidInput,
-    IrsaError,
-    Refused,
-    ServiceError,
-    Unreadable,
-    unless_denied,
-)
 from irsa_cli.core.values.names import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
@@ -94,7 +80,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         association=association.result()[0],
         support=association.result()[1],
         target=target.result(),
-        former_targets=former_targets_of(connection, desired, found_role, found_account),
+        former_targets=targets(connection, former_chains(desired, found_role, found_account)),
         config_maps=with_former(connection, desired, found_account, config_maps.result()),
     )
 
@@ -121,7 +107,7 @@ def external_id_notes(connection: Connection, namespace: str, name: str, target:
     """The external ID that EKS sends to an association's target role: EKS chooses it."""
     try:
         found = read_association(connection, namespace, name) if target else None
-    except ServiceError as error:
+    except errors.ServiceError as error:
         return [f"the external ID of the association could not be read: {error.code}"]
     if found is None or not found.external_id:
         return []
@@ -135,7 +121,9 @@ def _bound_role(
     connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
 ) -> CurrentRole | None:
     """The ServiceAccount's role in the cluster's account instead of the desired one; None if unreadable."""
-    named = account.annotations.get(ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
+    named = (
+        account.annotations.get(states.ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
+    )
     if desired.role is None or desired.override or named in ("", desired.role_arn):
         return None
     try:
@@ -143,7 +131,7 @@ def _bound_role(
         if found.account != connection.cluster.home:
             return None
         role = reading.current_role(connection.iam, found.name)
-    except (InvalidInput, ServiceError):
+    except (errors.InvalidInput, errors.ServiceError):
         return None
     return role if role is not None and f"role{role.state.path}{found.name}" == found.resource else None
 
@@ -179,10 +167,10 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
         return reading.current_role(connection.iam, desired.role_name), ""
     if desired.role_account != connection.cluster.home:
         return None, f"it is in account {desired.role_account}"
-    found = unless_denied(
+    found = errors.unless_denied(
         lambda: reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
     )
-    if isinstance(found, Unreadable):
+    if isinstance(found, errors.Unreadable):
         return None, found.why
     if (
         found is not None
@@ -190,7 +178,7 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
     ):
         # IAM finds roles by name alone; STS wants the whole ARN, path included.
         real = f"{desired.role_arn.partition(':role')[0]}:role{found.state.path}{desired.role_name}"
-        raise Refused(
+        raise errors.Refused(
             f"role {desired.role_arn} does not exist",
             reason=f"the role {desired.role_name} has the path {found.state.path}",
             next_steps=(f"run this again with --attach-role-arn {real}",),
@@ -201,8 +189,10 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
 
 
 def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, ...]:
-    listed = unless_denied(lambda: reading.list_roles(connection.iam).roles)
-    arns = {} if isinstance(listed, Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
+    listed = errors.unless_denied(lambda: reading.list_roles(connection.iam).roles)
+    arns = (
+        {} if isinstance(listed, errors.Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
+    )
     return tuple(arns[name] for name in near(desired.role_name, arns))
 
 
@@ -233,7 +223,7 @@ def _rehearse(connection: Connection, desired: DesiredState) -> bool:
     body = service_account_body(desired.namespace, desired.name, made.labels, made.annotations)
     try:
         connection.kube.create("serviceaccounts", desired.namespace, body, dry_run=True)
-    except ServiceError as error:
+    except errors.ServiceError as error:
         if error.code == EXISTS:
             return True
         if error.code != NOT_FOUND:
@@ -244,11 +234,11 @@ def _rehearse(connection: Connection, desired: DesiredState) -> bool:
         try:
             body = namespace_body(desired.namespace, desired.new_namespace)
             connection.kube.create("namespaces", "", body, dry_run=True)
-        except ServiceError as error:
+        except errors.ServiceError as error:
             if error.code != EXISTS:
                 raise
             theirs = f"namespace {desired.namespace} was created by somebody else in the meantime"
-            raise Conflict(theirs) from error
+            raise errors.Conflict(theirs) from error
     return False
 
 
@@ -268,7 +258,7 @@ def checked_versions(
     if missing is not None:
         similar = reading.similar_policies(connection.iam, missing)
         scope = "AWS" if ":aws:policy/" in missing else "Local"
-        raise IrsaError(
+        raise errors.IrsaError(
             f"{'permissions boundary' if missing == boundary else 'policy'} {missing} does not exist",
             reason="NoSuchEntity: IAM has no policy with that ARN",
             details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
@@ -279,7 +269,6 @@ def checked_versions(
 
 
 def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | None:
-    """The desired target of a role, None if there is none."""
     if desired.chain is None:
         return None
     judged = desired.update_target_trust and not desired.allow_wide_trust
@@ -291,16 +280,6 @@ def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | No
         return found
     quota = reading.trust_quota(connection.iam_of_target(desired.chain.account))
     return replace(found, trust_quota=quota)
-
-
-def former_targets_of(
-    connection: Connection,
-    desired: DesiredState,
-    role: CurrentRole | None,
-    account: CurrentServiceAccount | None,
-) -> dict[str, FoundTarget]:
-    """The role's current targets, by ARN, other than the desired one."""
-    return targets(connection, former_chains(desired, role, account))
 
 
 def targets(
@@ -319,8 +298,8 @@ def read_target(connection: Connection, arn: str, *, judged: bool = False) -> Fo
             " (--target-assume-role, --target-profile)"
         )
     iam = connection.iam_of_target(parsed.account)
-    found = unless_denied(lambda: reading.role_state(iam, parsed.name))
-    if isinstance(found, Unreadable):
+    found = errors.unless_denied(lambda: reading.role_state(iam, parsed.name))
+    if isinstance(found, errors.Unreadable):
         return FoundTarget(unread=found.why)
     if found is None or f"role{found[0].path}{parsed.name}" != parsed.resource:
         return FoundTarget()
@@ -344,7 +323,7 @@ def with_former(
     found: Mapping[str, FoundConfigMap],
 ) -> Mapping[str, FoundConfigMap]:
     """With the ServiceAccount's former ConfigMap, if that is another one."""
-    former = noted_or_none(account.annotations, CONFIG_MAP_ANNOTATION) if account is not None else ""
+    former = noted_or_none(account.annotations, states.CONFIG_MAP_ANNOTATION) if account is not None else ""
     kept = desired.role_only or "target_role" in desired.unsaid
     if not former or former == desired.aws_config_map or kept:
         return found
@@ -361,8 +340,8 @@ def found_config_map(body: Json) -> FoundConfigMap:
     marks = body["metadata"].get("annotations") or {}
     return FoundConfigMap(
         body.get("data") or {},
-        marks.get(SERVICE_ACCOUNT_TAG, ""),
-        marks.get(TRANSACTION_TAG, ""),
+        marks.get(states.SERVICE_ACCOUNT_TAG, ""),
+        marks.get(states.TRANSACTION_TAG, ""),
         body["metadata"].get("uid", ""),
     )
 
@@ -371,6 +350,6 @@ def similar_namespaces(connection: Connection, name: str) -> tuple[str, ...]:
     """Namespaces with similar names; () if they can't be listed."""
     try:
         found = connection.kube.namespaces()
-    except ServiceError:
+    except errors.ServiceError:
         return ()
     return near(name, [str(item["metadata"]["name"]) for item in found])

@@ -24,6 +24,7 @@ from irsa_cli.core.values.shown import caller_name
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, check_expected
 from irsa_cli.usecases.command.settings import Note
+from irsa_cli.usecases.read.reads import parted
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -54,12 +55,7 @@ def read_account(aws: AwsSession, target: Target, note: Note) -> ReadAccount:
         arns = provider_arns(iam)
         states = [*pool.map(lambda arn: read(lambda: reading.provider(iam, arn)), arns)]
         found = tuple(map(_left, roles.result()[0]))
-    known = {name: item for name, item in zip(regions, clusters, strict=True) if isinstance(item, dict)}
-    unread = [
-        f"the clusters of {name} were not read: {item.why}"
-        for name, item in zip(regions, clusters, strict=True)
-        if isinstance(item, Unreadable)
-    ]
+    known, unread = parted(dict(zip(regions, clusters, strict=True)))
     there = {arn: state for arn, state in zip(arns, states, strict=True) if state is not None}
     return ReadAccount(
         number,
@@ -67,7 +63,7 @@ def read_account(aws: AwsSession, target: Target, note: Note) -> ReadAccount:
         datetime.now(timezone.utc),
         {arn: host_path(issuer) for item in known.values() for arn, issuer in item.items()},
         frozenset(known),
-        tuple(unread),
+        tuple(f"the clusters of {name} were not read: {why}" for name, why in unread.items()),
         {arn: None if isinstance(state, Unreadable) else state for arn, state in there.items()},
         found,
     )

@@ -6,9 +6,8 @@ who finds something else there looks again by `irsa_cli.usecases.read.observe`.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.planning.chaining import former_chains
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
@@ -27,9 +27,9 @@ from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.pod_identity import support_of
+from irsa_cli.usecases.read.reads import Background
 
 T = TypeVar("T")
-WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,17 @@ class SharedBase:
     """The existing parts of it, as changes without an effect."""
 
 
-class Snapshot:
-    """One cluster and its account at one moment. Safe to use from several threads; for a `with` block.
+class Snapshot(Background):
+    """One cluster and its account at one moment.
 
     Where the caller may not list, what is desired is read one by one; so are all roles with `one_by_one`: a
     list of one path does not show that a name is taken in another one.
     """
 
     def __init__(self, connection: Connection, *, one_by_one: bool = False) -> None:
+        super().__init__()
         self._connection = connection
         self._one_by_one = one_by_one
-        self._pool = ThreadPoolExecutor(WORKERS)
-        self._lock = threading.Lock()
-        self._singles: dict[tuple[str, ...], Future[Any]] = {}
         self._groundwork = SharedBase(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
@@ -65,12 +63,6 @@ class Snapshot:
         self._provider = self._pool.submit(reading.provider, iam, self._provider_arn)
         self._accounts = self._pool.submit(connection.kube.service_accounts)
         self._namespaces = self._pool.submit(connection.kube.namespaces)
-
-    def __enter__(self) -> Snapshot:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], Any] | None:
@@ -157,7 +149,7 @@ class Snapshot:
         there = account(desired.namespace, desired.name) if needed else None
         ask = partial(support_of, self._connection, desired.namespace)
         missing = desired.association is not None and association is None
-        support = self._once(("support", "", desired.namespace), ask) if missing else None
+        support = self.once(("support", "", desired.namespace), ask) if missing else None
         config_maps = observe.config_maps_of(self._connection, desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
@@ -169,10 +161,14 @@ class Snapshot:
             association=association,
             support=support.result() if support is not None else None,
             target=observe.target_of(self._connection, desired),
-            former_targets=observe.former_targets_of(self._connection, desired, role, there),
+            former_targets=observe.targets(self._connection, former_chains(desired, role, there)),
             config_maps=observe.with_former(self._connection, desired, there, config_maps),
         )
-        return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
+        sizes = [policy.size(desired.role.trust)] if desired.role is not None else []
+        sizes += [policy.size(role.state.trust)] if role is not None else []
+        # The account's quota may be needed for a large trust policy.
+        is_large = sum(sizes) > policy.TRUST_LIMIT
+        return replace(current, trust_quota=self.trust_quota) if is_large else current
 
     def is_unlisted(self, desired: DesiredState) -> bool:
         """Whether the list of the cluster's path is enough to tell that there is no such role.
@@ -196,8 +192,10 @@ class Snapshot:
         """A ServiceAccount, None if there is none; nor one that is not `needed` and may not be read."""
         if self._by_name is not None:
             metadata = self._by_name.get((namespace, name))
-        else:
-            read = self._single(namespace, name)
+        else:  # For who may not list them.
+            kube = self._connection.kube
+            alone = lambda: (kube.service_account(namespace, name) or {}).get("metadata")  # noqa: E731
+            read = self.once((namespace, name), alone)
             metadata = read.result() if needed else _unless_denied(read)
         if metadata is None:
             return None
@@ -208,32 +206,16 @@ class Snapshot:
             labels=metadata.get("labels") or {},
         )
 
-    def _single(self, namespace: str, name: str) -> Future[Any]:
-        """The metadata of one ServiceAccount, read once, for who may not list them."""
-
-        def read() -> Any:
-            return (self._connection.kube.service_account(namespace, name) or {}).get("metadata")
-
-        return self._once((namespace, name), read)
-
     def association(self, namespace: str, name: str) -> Association | None:
         """The association of a ServiceAccount; raises `ServiceError` if it can't be read."""
         read = partial(observe.read_association, self._connection, namespace, name)
-        found: Association | None = self._once(("association", namespace, name), read).result()
-        return found
-
-    def _once(self, key: tuple[str, ...], read: Callable[[], Any]) -> Future[Any]:
-        """The answer to a question about one object, asked once."""
-        with self._lock:
-            if key not in self._singles:
-                self._singles[key] = self._pool.submit(read)
-            return self._singles[key]
+        return self.once(("association", namespace, name), read).result()
 
     def _check_policies(self, desired: DesiredState) -> PolicyVersions:
         boundary = desired.role.permissions_boundary if desired.role else ""
         wanted = [*desired.policies, *([boundary] if boundary else [])]
         ask = partial(reading.policy_version, self._connection.iam)
-        asked = {arn: self._once(("policy", arn, ""), partial(ask, arn)) for arn in wanted}
+        asked = {arn: self.once(("policy", arn, ""), partial(ask, arn)) for arn in wanted}
         versions = {arn: future.result() for arn, future in asked.items()}
         return observe.checked_versions(self._connection, versions, boundary)
 
@@ -249,10 +231,3 @@ def _after(provider: ProviderState | None, changes: Sequence[Change]) -> Provide
             return change.after
     added = [change.target[1] for change in changes]
     return None if provider is None else replace(provider, audiences=[*provider.audiences, *added])
-
-
-def _is_large(desired: DesiredState, role: CurrentRole | None) -> bool:
-    """Whether the account's quota may be needed for the trust policy."""
-    sizes = [policy.size(desired.role.trust)] if desired.role is not None else []
-    sizes += [policy.size(role.state.trust)] if role is not None else []
-    return sum(sizes) > policy.TRUST_LIMIT

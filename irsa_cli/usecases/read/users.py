@@ -25,6 +25,7 @@ from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import is_transaction
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.read.reads import parted
 
 
 def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: bool = True) -> Users:
@@ -43,13 +44,8 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
         wanted = ("pods", *KINDS) if deletion.takes_account or deletion.lost else ()
         listed = {kind: pool.submit(_in_namespace, connection, bound.namespace, kind) for kind in wanted}
     rehearsal.result()
-    bodies = {kind: future.result() for kind, future in listed.items()}
-    hidden = [
-        f"the {kind} of {bound.namespace} can't be listed: {found.why}"
-        for kind, found in bodies.items()
-        if isinstance(found, Unreadable)
-    ]
-    there = {kind: found for kind, found in bodies.items() if not isinstance(found, Unreadable)}
+    there, unread = parted({kind: future.result() for kind, future in listed.items()})
+    hidden = [f"the {kind} of {bound.namespace} can't be listed: {why}" for kind, why in unread.items()]
     pods = [kinds.pod(body) for body in there.pop("pods", [])]
     workloads = [workload(KINDS[kind], body) for kind, found in there.items() for body in found]
     others, more_hidden = accounts.result()

@@ -78,7 +78,7 @@ def check_marks(
     """
     if not story.sealed:
         for name, changes in rules.parts_of_roles(todo).items():
-            _check_mark(story, name, _role(name, connection), changes)
+            _check_mark(story, name, reading.bare_role(connection.iam, name), changes)
         if not forward and not named:
             _check_unused(story, todo, connection)
         return frozenset()
@@ -98,16 +98,11 @@ def _given_back(story: Story, path: Path, todo: Sequence[Change], connection: Co
     return frozenset(found)
 
 
-def _role(name: str, connection: Connection) -> states.RoleState | None:
-    found = reading.role_state(connection.iam, name)
-    return None if found is None else found[0]
-
-
 def _state_with_mark(story: Story, path: Path, name: str, connection: Connection) -> states.RoleState | None:
     """The role; IAM may not show yet the mark that a run has put on it a moment ago."""
     until = last_sent(path) + limits.PROPAGATION_SECONDS
     while True:
-        state = _role(name, connection)
+        state = reading.bare_role(connection.iam, name)
         marked = state is not None and state.tags.get(states.TRANSACTION_TAG) == takes_back(story)
         if marked or time.monotonic() >= until:
             return state
@@ -132,7 +127,7 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
     """Raise `Refused` for a role that is complete: its mark is its maker's for ever, for anybody to read."""
     roles = {change.target[0] for change in todo if change.kind is Kind.ROLE}
     for name in sorted(roles):
-        state = _role(name, connection)
+        state = reading.bare_role(connection.iam, name)
         if state is not None and _is_complete(name, state, connection):
             raise Refused(
                 f"transaction {story.transaction} was not recovered",
@@ -160,7 +155,11 @@ def check_lock(story: Story, connection: Connection, *, named: bool, forward: bo
     in `check_word`.
     """
     roles = {name for item in story.records if item.needs_undo for name in item.change.roles}
-    if not story.taken_over or named or (roles and not any(_role(name, connection) for name in roles)):
+    if (
+        not story.taken_over
+        or named
+        or (roles and not any(reading.bare_role(connection.iam, name) for name in roles))
+    ):
         return
     raise Refused(
         f"another run has claimed the lock of transaction {story.transaction}",

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.gone import recognize
-from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
 from irsa_cli.core.policies.statements import names_provider
@@ -41,7 +40,6 @@ from irsa_cli.core.values.arn import is_target, provider_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.names import MINIMUM_AGE, default_role_path
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.protocol import Leftover
 from irsa_cli.transaction.reading import check_place, read, supersede
 from irsa_cli.transaction.recover import is_running, record_found, stories, takes_back
 from irsa_cli.transaction.story import Story, new_transaction_id
@@ -49,18 +47,10 @@ from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, begin
 from irsa_cli.usecases.command.parallel import attempt, warning
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import WantedLocks, locked
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.recovery.results import (
-    Approve,
-    approve,
-    back_result,
-    backward_changes,
-    planned,
-    roll_back,
-)
+from irsa_cli.usecases.recovery import results
 
 PARALLEL = 8
 
@@ -76,10 +66,17 @@ def look(connection: Connection) -> SeenLeftovers:
         namespaces = pool.submit(list[Json] if connection.gone else connection.kube.namespaces)
     roles, now = listed.result().roles, listed.result().now
     found = found_provider.result() if found_provider else None
+    # Roles that bear the cluster's tag: under its path, or with another path and its provider.
+    path = default_role_path(cluster.name)
+    names = [role.name for role in roles if role.path == path or names_provider(role.trust, arn)]
     seen = SeenLeftovers(
         cluster=cluster,
         now=now,
-        roles=_marked_roles(connection, roles, arn),
+        roles=tuple(
+            SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
+            for role in reading.find_roles(iam, names)
+            if role.state.tags.get(CLUSTER_TAG) == cluster.arn
+        ),
         role_arns=frozenset(role.arn for role in roles),
         trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
         accounts=tuple(
@@ -95,20 +92,6 @@ def look(connection: Connection) -> SeenLeftovers:
         provider=None if found is None else SeenProvider(arn, found[0], now - timedelta(seconds=found[1])),
     )
     return _with_contents(connection, seen)
-
-
-def _marked_roles(
-    connection: Connection, roles: tuple[ListedRole, ...], provider: str
-) -> tuple[SeenRole, ...]:
-    """The roles that bear the cluster's tag: under its path, or with another path and its provider."""
-    path = default_role_path(connection.cluster.name)
-    names = [role.name for role in roles if role.path == path or names_provider(role.trust, provider)]
-    found = reading.find_roles(connection.iam, names)
-    return tuple(
-        SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
-        for role in found
-        if role.state.tags.get(CLUSTER_TAG) == connection.cluster.arn
-    )
 
 
 def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers:
@@ -187,7 +170,7 @@ class Request:
 
     target: Target
     minimum_age: float = MINIMUM_AGE
-    approve: Approve = lambda planned: True
+    approve: results.Approve = lambda planned: True
 
 
 def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
@@ -212,7 +195,7 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
             next_steps=[step for item in leftovers.spared for step in item.next_steps],
         )
     if not settings.dry_run:
-        approve(request.approve, [recovery.plan(leftovers)])
+        results.approve(request.approve, [recovery.plan(leftovers)])
     stop = RunGroup(f"{transaction} --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
         return attempt(transaction, partial(recovery.take, leftovers, stop))
@@ -224,7 +207,7 @@ def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recover
     done, gone = Recoveries(), set[Key]()
     chosen = [recovery.plan(item) for item in recovery.found.leftovers if not recovery.found.why_not(item)]
     if chosen and not settings.dry_run:
-        approve(request.approve, chosen)
+        results.approve(request.approve, chosen)
     stop = RunGroup(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
         for transaction in [item.transaction for item in recovery.found.leftovers]:
@@ -284,9 +267,9 @@ class _Recovery:
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.
             free = any(piece.change.kind is Kind.PROVIDER for piece in leftovers.pieces)
             kept = () if free else (Kind.PROVIDER,)
-            back = backward_changes(own[1])
+            back = results.backward_changes(own[1])
             changes = [item for item in back if item.after is not None or item.kind not in kept]
-        result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
+        result = results.planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
         result.notes = [*(f"left alone: {spared_text(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
 
@@ -297,11 +280,23 @@ class _Recovery:
         if self.settings.dry_run:
             result = self.plan(leftovers)
         else:
-            story, kept = self._roll_back(leftovers, stop)
-            result = back_result(story, kept, leftovers.transaction, self.connection.cluster)
+            connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
+            locks = WantedLocks(recovery_locks(changes, connection.cluster))
+            with locked(connection, self.settings, Command.RECOVER, locks, stop.pause) as settings:
+                path = self._journal(leftovers)
+                story = read(path)
+                with naming_caller(connection.caller):
+                    kept = results.roll_back(path, story, connection, settings)
+            result = results.back_result(story, kept, leftovers.transaction, self.connection.cluster)
             result.changes = [item for item in result.changes if item.state != "pending"]
             result.notes += leftovers.notes
-            _tell_spared(result, leftovers)
+            for item in leftovers.spared:  # They are leftovers as well.
+                what = f"{item.kind.value} {item.name}"
+                look = f"check {what}, and delete it if nobody needs it"
+                commands = (step for step in item.next_steps if step.startswith("irsa "))
+                result.left.append(Left(what, item.why, next(commands, look)))
+            if leftovers.spared:
+                result.ended = Ended.INCOMPLETE
             if result.ended is Ended.ROLLED_BACK:
                 # Earlier recoveries of the same that did not get to their end have nothing left to do.
                 supersede(
@@ -312,17 +307,6 @@ class _Recovery:
         result.cluster, result.facts = self.connection.cluster, _facts(leftovers)
         result.seconds = time.monotonic() - started
         return result
-
-    def _roll_back(self, leftovers: Leftovers, stop: RunGroup) -> tuple[Story, list[Leftover]]:
-        """Take the changes back, with the locks of all that they are about."""
-        connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
-        wanted = recovery_locks(changes, connection.cluster)
-        with locked(connection, self.settings, Command.RECOVER, WantedLocks(wanted), stop.pause) as settings:
-            path = self._journal(leftovers)
-            story = read(path)
-            with naming_caller(connection.caller):
-                kept = roll_back(path, story, connection, settings)
-        return story, kept
 
     def _journal(self, leftovers: Leftovers) -> Path:
         """The run's own journal if it is on this machine, else a new one; raises `RefusedJournal`."""
@@ -347,17 +331,6 @@ class _Recovery:
         story, account = found[1], self.request.target.role_account
         about = (story.context.get("cluster"), story.role_account)
         return found if about == (self.connection.cluster.arn, account) else None
-
-
-def _tell_spared(result: Result, leftovers: Leftovers) -> None:
-    """Spared objects are also leftovers."""
-    for item in leftovers.spared:
-        what = f"{item.kind.value} {item.name}"
-        look = f"check {what}, and delete it if nobody needs it"
-        commands = (step for step in item.next_steps if step.startswith("irsa "))
-        result.left.append(Left(what, item.why, next(commands, look)))
-    if leftovers.spared:
-        result.ended = Ended.INCOMPLETE
 
 
 def _facts(leftovers: Leftovers) -> dict[str, object]:

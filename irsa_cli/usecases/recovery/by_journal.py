@@ -29,8 +29,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.execute import handlers_of, result_of_report
 from irsa_cli.usecases.command.parallel import advised, advising, attempt, warning
 from irsa_cli.usecases.command.project_settings import expected_by_project
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.hold import Pause
 from irsa_cli.usecases.locks.locks import WantedLocks, locked
 from irsa_cli.usecases.recovery import authority, results

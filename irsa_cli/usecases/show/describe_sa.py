@@ -31,14 +31,12 @@ from irsa_cli.core.inventory.describe_document import (
 from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Injection, Pod
+from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.rbac.becoming import InKubernetes, becoming_of, in_kubernetes
-from irsa_cli.core.rbac.objects import RbacObjects
-from irsa_cli.core.rbac.principals import ClusterAccess
+from irsa_cli.core.rbac.becoming import becoming_of, in_kubernetes
 from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.trust.chain import aws_config, chain_of_notes
 from irsa_cli.core.values.arn import Arn, is_role
@@ -99,12 +97,17 @@ class _Describing:
             return None
         found = self._with_role(account, given)
         all_pods, association = pods.result(), found.binding.association
-        own = () if isinstance(all_pods, Unreadable) else pods_of(account, all_pods, association)
+        own: tuple[PodIdentity, ...] = ()
+        alive = None
+        if not isinstance(all_pods, Unreadable):
+            own = pods_of(account, all_pods, association)
+            alive = sum(pod.is_alive and pod.service_account == self.request.name for pod in all_pods)
+        makers, becoming = self._makers(own), becoming_of(rbac.result(), access.result())
         return replace(
             found,
             pods=all_pods if isinstance(all_pods, Unreadable) else own,
-            makers=self._makers(own),
-            kubernetes=self._in_kubernetes(rbac.result(), access.result(), all_pods),
+            makers=makers,
+            kubernetes=in_kubernetes(becoming, access.result(), namespace, self.request.name, alive),
             target=self._target(account),
             reach=reach_of(self.request.target),
         )
@@ -138,15 +141,6 @@ class _Describing:
             config_map,
             tuple((check.what, check.status.value, check.text) for check in found),
         )
-
-    def _in_kubernetes(
-        self, rbac: RbacObjects, access: ClusterAccess, pods: tuple[Pod, ...] | Unreadable
-    ) -> InKubernetes:
-        namespace, name = self.request.namespace, self.request.name
-        alive = None
-        if not isinstance(pods, Unreadable):
-            alive = sum(pod.is_alive and pod.service_account == name for pod in pods)
-        return in_kubernetes(becoming_of(rbac, access), access, namespace, name, alive)
 
     def _account(self, given: Future[Given]) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name

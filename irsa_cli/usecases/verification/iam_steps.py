@@ -18,15 +18,16 @@ from irsa_cli.aws import bindings, iam
 from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.aws.sts import Exchange, assume, exchange
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.aws import Role, RoleCredentials
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import DocumentState
+from irsa_cli.core.plan.states import DocumentState, ProviderState, RoleState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn, role_arn
+from irsa_cli.core.values.cluster import Cluster, Reach
 from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, Unverified
 from irsa_cli.core.values.shown import visible
 from irsa_cli.transaction.protocol import Event, Listener, Step
@@ -36,10 +37,6 @@ from irsa_cli.usecases.read.observe import read_target
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
-
-    from irsa_cli.core.objects.aws import RoleCredentials
-    from irsa_cli.core.plan.states import ProviderState, RoleState
-    from irsa_cli.core.values.cluster import Cluster, Reach
 
 
 T = TypeVar("T")
@@ -320,7 +317,7 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     arn, name = desired.identity.provider_arn, desired.role_name
     with ThreadPoolExecutor(2) as pool:
         known = pool.submit(lambda: iam.provider(client(), arn))
-        role = pool.submit(lambda: (iam.role_state(client(), name) or (None,))[0])
+        role = pool.submit(lambda: iam.bare_role(client(), name))
         found = [
             provider(known, cluster, account, desired.audience, reach_of(connection.target)),
             trust(role, desired.role_arn, identity),

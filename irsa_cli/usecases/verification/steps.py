@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
-from irsa_cli.aws.permissions.calls import ReadCall
-from irsa_cli.aws.permissions.simulation import Simulated
+from irsa_cli.aws.permissions import ReadCall, Simulated
 from irsa_cli.aws.sts import Exchange
 from irsa_cli.core.inventory.bindings import NO_AGENT
 from irsa_cli.core.marks import lifecycle

@@ -10,11 +10,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from irsa_cli.aws.permissions import simulation
-from irsa_cli.aws.permissions.calls import ReadCall, make_call, read_call
-from irsa_cli.aws.permissions.simulation import Simulated
-from irsa_cli.aws.pod_credentials import exchange_for_pod
-from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_once, identity
+from irsa_cli.aws.permissions import ReadCall, Simulated, action, make_call, read_call, resource
+from irsa_cli.aws.sts import SESSION_NAME, Exchange, assume, exchange_for_pod, exchange_once, identity
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association, RoleCredentials
 from irsa_cli.core.objects.kinds import Injection
@@ -64,7 +61,7 @@ class Wanted:
         cls, audience: str, actions: Texts, resources: Texts, calls: Texts, chain: tuple[str, ...]
     ) -> Wanted:
         """The options as a user wrote them; raises `InvalidInput` for an unknown or a forbidden action."""
-        tested = tuple(map(simulation.action, actions)), tuple(map(simulation.resource, resources))
+        tested = tuple(map(action, actions)), tuple(map(resource, resources))
         return cls(audience, None, *tested, tuple(map(read_call, calls)), chain)
 
 
@@ -169,27 +166,23 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
     count = Count("ServiceAccounts", len(with_role))
 
     def one(item: ServiceAccount) -> verification.Verification:
-        found = _of_list(verifier, item)
+        names = (item.namespace, item.name)
+        injection, given = Injection.read(item.annotations), None
+        try:
+            if not injection.annotated:
+                injection, given = NamedServiceAccount(verifier.connection, *names).given(injection)
+            role_arn(injection.role_arn)
+            found = verifier.verify(*names, injection, given)
+        except IrsaError as error:
+            wrong = error
+            if isinstance(error, InvalidInput):
+                wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
+            found = verification.Verification(*names, injection.role_arn, injection.audience, error=wrong)
         count.one()
         return found
 
     with ThreadPoolExecutor(WORKERS) as pool:
         return len(accounts), tuple(pool.map(one, with_role))
-
-
-def _of_list(verifier: Verifier, item: ServiceAccount) -> verification.Verification:
-    namespace, name = item.namespace, item.name
-    injection, given = Injection.read(item.annotations), None
-    try:
-        if not injection.annotated:
-            injection, given = NamedServiceAccount(verifier.connection, namespace, name).given(injection)
-        role_arn(injection.role_arn)
-        return verifier.verify(namespace, name, injection, given)
-    except IrsaError as error:
-        wrong = error
-        if isinstance(error, InvalidInput):
-            wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
-        return verification.Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
 
 
 @dataclass(frozen=True)

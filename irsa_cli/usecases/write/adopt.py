@@ -23,8 +23,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_pairing, sharers, with_role
@@ -122,13 +121,9 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
 
 def planned_of_all(done: Adoptions) -> AppliedList:
     """The dry run of `adopt_all`, in the form that `adopt_several` carries out."""
-    found = [Item(done.cluster.name, _title(result), result) for result in done.items]
+    named = [(result, result.facts["serviceAccount"]) for result in done.items]
+    found = [Item(done.cluster.name, f"{it['namespace']}/{it['name']}", result) for result, it in named]
     return AppliedList(found, signal=done.signal)
-
-
-def _title(result: Result) -> str:
-    account = result.facts["serviceAccount"]
-    return f"{account['namespace']}/{account['name']}"
 
 
 def adopt_several(
@@ -178,20 +173,16 @@ def _in_scope(
         pair = Pairing(connection.cluster, namespace, name, current_account(item))
         if not pair.role_arn or request.namespace not in ("", namespace):
             continue
-        why = _why_not(pair)
+        try:
+            account = role_arn(pair.role_arn).account
+            why = "" if account == connection.cluster.home else f"its role lives in account {account}"
+        except InvalidInput as error:
+            why = str(error)
         if why:
             done.passed.append(Passed(f"{namespace}/{name}", why))
         else:
             pairs.append(pair)
     return pairs
-
-
-def _why_not(pair: Pairing) -> str:
-    try:
-        account = role_arn(pair.role_arn).account
-    except InvalidInput as error:
-        return str(error)
-    return "" if account == pair.cluster.home else f"its role lives in account {account}"
 
 
 def _with_role(connection: Connection, pair: Pairing) -> tuple[Pairing, IrsaError | None]:

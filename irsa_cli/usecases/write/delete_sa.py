@@ -253,14 +253,11 @@ class _Deleting:
             except Refused as error:
                 if not self.request.force:
                     raise
-                self._note_forced(error)
-
-    def _note_forced(self, error: Refused) -> None:
-        """Say, once, what `--force` goes past: each of the checks, and not only the first that says no."""
-        said = "; ".join([f"--force: {error}", *error.details])
-        if said not in self.forced:
-            self.forced.add(said)
-            self.settings.note(said)
+                # Each of the checks is said, and not only the first that says no; once.
+                said = "; ".join([f"--force: {error}", *error.details])
+                if said not in self.forced:
+                    self.forced.add(said)
+                    self.settings.note(said)
 
 
 def _not_made_for(bound: Bound, role: NamedRole) -> Refused:

@@ -17,7 +17,6 @@ from typing import Any
 
 from irsa_cli.aws import iam
 from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
-from irsa_cli.aws.session import WireCall
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -37,23 +36,11 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, carry_out, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
 from irsa_cli.usecases.read.observe import current_account
-from irsa_cli.usecases.write import associate_oidc
-from irsa_cli.usecases.write.repoint_reads import (
-    SPREAD_SECONDS,
-    OldCluster,
-    connect_new,
-    exchanged,
-    find_old,
-    select,
-    subjects,
-    unused,
-    users_of,
-)
+from irsa_cli.usecases.write import associate_oidc, repoint_reads
 from irsa_cli.usecases.write.update_sa import earlier_runs
 
 
@@ -67,7 +54,6 @@ class Phase(Enum):
 
     @property
     def writes(self) -> bool:
-        """Whether it changes roles."""
         return self in (Phase.ADD, Phase.RETIRE)
 
 
@@ -93,12 +79,8 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     """Do one phase for all roles, several at the same time; a role that is refused stops no other."""
     settings = replace(settings, dry_run=settings.dry_run or not request.phase.writes)
     pace = Pace(PARALLEL)
-
-    def hear(call: WireCall) -> None:
-        pace.heard(call)
-        log(call)
-
-    connection = connect_new(request.target, hear)
+    hear = pace.hearing(log)
+    connection = repoint_reads.connect_new(request.target, hear)
     begin(connection, settings)
     request = replace(request, target=connection.target)
     done, stop = AppliedList(noun="role"), RunGroup()
@@ -139,7 +121,7 @@ class _Moving:
 
     connection: Connection
     request: Request
-    old: OldCluster
+    old: repoint_reads.OldCluster
     move: Move
     roles: list[ListedRole]
     wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
@@ -155,46 +137,42 @@ class _Moving:
     def read(cls, connection: Connection, request: Request, log: WireLog) -> _Moving:
         """Read both clusters and the roles; raises `IrsaError` if they can't be read."""
         cluster, listed = connection.cluster, list_roles(connection.iam, request.role_path).roles
-        old = find_old(request.old, connection, log, listed)
+        old = repoint_reads.find_old(request.old, connection, log, listed)
         move = Move(old.provider, provider_arn(cluster.partition, cluster.home, cluster.issuer))
         if move.old == move.new:
             raise Refused(
                 "--from and --to are the same cluster", reason=f"both have the issuer {cluster.issuer}"
             )
         providers = (move.old,) if request.phase.writes else (move.old, move.new)
-        roles = list(select(listed, providers, request.patterns, request.namespace))
+        roles = list(repoint_reads.select(listed, providers, request.patterns, request.namespace))
         found = cls(connection, request, old, move, roles)
         if not roles:
             read_roles = f"{plural(len(listed), 'role')} under {request.role_path} were read"
             found.notices = [f"no role that was selected trusts {move.old}: {read_roles}"]
         elif request.phase is Phase.ADD:
             found.quota = iam.trust_quota(connection.iam)
-            found.wanted, found.notices = subjects(old, roles, request.namespace)
+            found.wanted, found.notices = repoint_reads.subjects(old, roles, request.namespace)
         elif request.phase is Phase.RETIRE:
             found.is_provider_gone = iam.provider(connection.iam, move.old) is None
         else:
-            found._read_accounts()
+            scope = BindingsScope(request.namespace)
+            found.accounts = [(connection, read(lambda: read_accounts(connection, scope)))]
+            if old.connection is not None:
+                found.accounts.append((old.connection, old.accounts(scope.namespace)))
+            elif request.phase is Phase.VERIFY:
+                found.notices.append(f"tokens of the old cluster were not tried: {old.why}")
+            for there, accounts in found.accounts:
+                if isinstance(accounts, Unreadable):
+                    what = f"the ServiceAccounts of {there.cluster.name} can't be read"
+                    if request.phase is Phase.VERIFY:  # Tokens of a cluster can't be tried.
+                        raise IrsaError(what, reason=accounts.why)
+                    found.notices.append(f"{what}: {accounts.why}")
         found.notices += [
             f"role {role.name} allows everybody with conditions on the old issuer: change it yourself"
             for role in listed
             if planning.means_everybody(role.trust, move.old)
         ]
         return found
-
-    def _read_accounts(self) -> None:
-        """The ServiceAccounts; raises `IrsaError` where tokens of a cluster can't be tried."""
-        scope = BindingsScope(self.request.namespace)
-        self.accounts = [(self.connection, read(lambda: read_accounts(self.connection, scope)))]
-        if self.old.connection is not None:
-            self.accounts.append((self.old.connection, self.old.accounts(scope.namespace)))
-        elif self.request.phase is Phase.VERIFY:
-            self.notices.append(f"tokens of the old cluster were not tried: {self.old.why}")
-        for connection, accounts in self.accounts:
-            if isinstance(accounts, Unreadable):
-                what = f"the ServiceAccounts of {connection.cluster.name} can't be read"
-                if self.request.phase is Phase.VERIFY:
-                    raise IrsaError(what, reason=accounts.why)
-                self.notices.append(f"{what}: {accounts.why}")
 
 
 @dataclass
@@ -261,7 +239,7 @@ class _One:
         accounts = self.move.accounts[number][1] if number < len(self.move.accounts) else None
         if accounts is None or isinstance(accounts, Unreadable):
             return None
-        return users_of(accounts, self.listed.arn)
+        return repoint_reads.users_of(accounts, self.listed.arn)
 
     def _attempt(self, settings: Settings, context: RunContext) -> Result:
         connection = self.move.connection
@@ -316,7 +294,7 @@ class _One:
             return Plan(()), []
         why = "the old cluster's OIDC provider does not exist, so STS takes no token of it"
         if not self.move.is_provider_gone:
-            is_unused, why = unused(self.move.connection, role, move.old, request.unused_for)
+            is_unused, why = repoint_reads.unused(self.move.connection, role, move.old, request.unused_for)
             if not is_unused:
                 return Plan(()), [f"stays: {why}"]
         old, new, name = map(shlex.quote, (request.old, request.target.cluster, role.name))
@@ -331,7 +309,7 @@ class _One:
         if name is None:
             return []
         found = read(lambda: read_accounts(connection, BindingsScope(*name)))
-        uses = not isinstance(found, Unreadable) and bool(users_of(found, role.arn))
+        uses = not isinstance(found, Unreadable) and bool(repoint_reads.users_of(found, role.arn))
         clusters = (self.move.old.arn, connection.cluster.arn)
         return planning.moved_tag(role.name, role.state.tags, clusters, [name] if uses else [])
 
@@ -343,8 +321,8 @@ class _One:
             if not planning.of_provider(role.state.trust, providers[number]):
                 notes.append(f"{connection.cluster.name}: the role does not trust it")
                 continue
-            until = self.move.began + SPREAD_SECONDS  # One wait for all of them.
-            answers = exchanged(connection, role.arn, self._users(number) or [], until)
+            until = self.move.began + repoint_reads.SPREAD_SECONDS  # One wait for all of them.
+            answers = repoint_reads.exchanged(connection, role.arn, self._users(number) or [], until)
             good = ", ".join("/".join(name) for name, why in answers.items() if not why)
             bad = [f"{'/'.join(name)}: {why}" for name, why in answers.items() if why]
             said = f"STS took tokens of {good}" if good else "STS took no token"

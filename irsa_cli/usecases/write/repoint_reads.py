@@ -16,6 +16,7 @@ from irsa_cli.aws.gone import recognize
 from irsa_cli.aws.iam import FoundRole, ListedRole
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
+from irsa_cli.aws.trail import sts_regions, use_in_trail
 from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -30,7 +31,6 @@ from irsa_cli.core.values.patience import current
 from irsa_cli.core.values.shown import moment
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
-from irsa_cli.usecases.read.use import sts_regions, use_in_trail
 
 ISSUER_ID = re.compile(r"[0-9A-F]{32}", re.ASCII)
 """The id of an issuer of EKS, the end of its URL."""
@@ -52,7 +52,6 @@ class OldCluster:
     why: str = ""
 
     def accounts(self, namespace: str) -> list[ServiceAccount] | Unreadable:
-        """Its ServiceAccounts."""
         connection = self.connection
         if connection is None:
             return Unreadable(self.why)

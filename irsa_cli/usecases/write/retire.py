@@ -16,7 +16,8 @@ from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.iam import list_roles
-from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.aws.session import AwsSession
+from irsa_cli.aws.trail import use_in_trail
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import retire as planning
@@ -35,13 +36,12 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out, ended
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.lookup import whole_role
-from irsa_cli.usecases.read.use import use_in_trail
+from irsa_cli.usecases.read.reads import parted
 from irsa_cli.usecases.write import delete_sa
 
 
@@ -65,11 +65,7 @@ class Request:
 def retire(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
     """Remove what was left, or only show it. Raises `IrsaError` if a cluster may exist that was not read."""
     running = _Running(request, settings, tell)
-
-    def hear(call: WireCall) -> None:
-        running.pace.heard(call)
-        log(call)
-
+    hear = running.pace.hearing(log)
     with stoppable(running.stop, settings.note):
         if request.pattern:
             running.namespaces(connect(request.target, kube=True, log=hear))
@@ -204,18 +200,15 @@ class _Running:
             asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
             there = pool.map(lambda name: read(lambda: connection.kube.one("namespaces", "", name)), asked)
             answers = dict(zip(asked, there, strict=True))
-        unread = [
-            f"namespace {name} was not read: {item.why}"
-            for name, item in answers.items()
-            if isinstance(item, Unreadable)
-        ]
+        found, unread = parted(answers)
         if unread:
-            error = IrsaError("some namespaces could not be read: their bindings stay", details=unread)
+            details = [f"namespace {name} was not read: {why}" for name, why in unread.items()]
+            error = IrsaError("some namespaces could not be read: their bindings stay", details=details)
             item = ended(connection.cluster, CLUSTER, Result(Ended.FAILED, error=error))
             self.done.items.append(item)
             self.tell(item)
         notices: list[str] = []
-        gone = {name for name, item in answers.items() if item is None}
+        gone = {name for name, item in found.items() if item is None}
         works: dict[str, Task] = {}
         with Locks.of(connection, self.settings, Command.RETIRE) as locks:
             for role in (role for role in roles if role.account[0] in gone):

@@ -41,7 +41,7 @@ from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.verification.iam_steps import verify
-from irsa_cli.usecases.write.reconcile import may_be_spreading, only_arns, resolved
+from irsa_cli.usecases.write.create_sa import may_be_spreading, only_arns, resolved
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,12 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         ),
     )
     begin(connection, settings)
-    request = replace(request, update=resolved_update(connection, request.update))
+    update = request.update
+    attach, detach = resolved(connection, update.attach), resolved(connection, update.detach)
+    for arn in {*attach} & {*detach}:
+        raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")
+    exact = None if update.policies is None else resolved(connection, update.policies)
+    request = replace(request, update=replace(update, attach=attach, detach=detach, policies=exact))
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.UPDATE_SA, WantedLocks([lock])) as held:
         return _update(connection, request, held)
@@ -291,14 +296,6 @@ def _read_chains(
         maps = list(pool.map(lambda name: observe.named_config_maps(connection, namespace, name), names))
     found = {name: item for part in maps for name, item in part.items()}
     return planning.FoundChain(left.result(), next(iter(after.result().values()), None), found)
-
-
-def resolved_update(connection: Connection, update: Update) -> Update:
-    attach, detach = resolved(connection, update.attach), resolved(connection, update.detach)
-    for arn in {*attach} & {*detach}:
-        raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")
-    exact = None if update.policies is None else resolved(connection, update.policies)
-    return replace(update, attach=attach, detach=detach, policies=exact)
 
 
 def notes_of_support(

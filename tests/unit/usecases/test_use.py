@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.usecases.read import use
-from irsa_cli.usecases.read.use import use_in_trail
+from irsa_cli.aws import trail
+from irsa_cli.aws.trail import use_in_trail
 from tests.support import makers
 
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/0123456789ABCDEF"
@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def never(aws: Any, subject: str, provider: str, since: datetime) -> None:
         found.append(f"{aws.region} {subject}")
 
-    monkeypatch.setattr(use, "exchanged_since", never)
+    monkeypatch.setattr(trail, "exchanged_since", never)
     return found
 
 

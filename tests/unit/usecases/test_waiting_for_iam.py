@@ -13,7 +13,7 @@ from irsa_cli.core.plan.states import NamespaceState, OwnerState, Present
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.verification import iam_steps
-from irsa_cli.usecases.write.reconcile import Work
+from irsa_cli.usecases.write.create_sa import Work
 
 MADE = Change(Kind.NAMESPACE, ("backend",), None, NamespaceState())
 ATTACHED = Change(Kind.ATTACHMENT, ("r", "arn:aws:iam::aws:policy/p"), None, Present())

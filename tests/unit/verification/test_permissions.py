@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.aws.permissions.calls import _EXCEPTIONS, READING, read_call, why_not
+from irsa_cli.aws.permissions import _EXCEPTIONS, READING, read_call, why_not
 from irsa_cli.core.values.errors import InvalidInput
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.aws.permissions.simulation import Caller, Simulated, action, resource, simulate
+from irsa_cli.aws.permissions import Caller, Simulated, action, resource, simulate
 from irsa_cli.core.results.steps import StepStatus
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.verification.steps import simulated
