@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options.common import take_settings
+from irsa_cli.cli.output.results.result import of_result
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
-from irsa_cli.cli.output.text import page_of
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import Unshown, say
 from irsa_cli.core.results.result import DryRun, Ended, Result
@@ -22,7 +22,6 @@ from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.signals import telling_first
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.output.reports.model import PipelineReport
     from irsa_cli.usecases.plans.saved_plan import Request
 
 T = TypeVar("T")
@@ -62,15 +61,9 @@ def run_writing(
     request = take_request(options)
     result = outcome_of(lambda: work(request, settings, speaking.progress.wire), speaking, one=True)
     result.detailed = detailed
-    page = page_of(result, quiet=speaking.quiet, verbose=speaking.verbose)
+    report = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
     save, only_shows = plan_saver(options, name, request), result.ended is Ended.PLANNED
-    return deliver(result, speaking, page, _report_of, only_shows=only_shows, save=save)
-
-
-def _report_of(result: Result, title: str) -> PipelineReport:
-    from irsa_cli.cli.output.of_results import of_result
-
-    return of_result(result, title)
+    return deliver(report, speaking, only_shows=only_shows, save=save)
 
 
 def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:

@@ -12,13 +12,12 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import ROLE_NAME, once, switch
-from irsa_cli.cli.output.of_results import facts_of, name_of, of_result
 from irsa_cli.cli.output.plan_text import plan_lines
-from irsa_cli.cli.output.reports.model import PipelineReport
-from irsa_cli.cli.output.screens.applied import of_applied
+from irsa_cli.cli.output.report import Part, Report
+from irsa_cli.cli.output.results.applied import of_many
+from irsa_cli.cli.output.results.result import facts_of, name_of, of_result
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import Page, Part, page_of
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
@@ -85,10 +84,10 @@ def command(**options: Any) -> int:
             plan_saver(options, "adopt --all", several)(planned)
 
     if isinstance(outcome, Result):
-        page = page_of(outcome, quiet=speaking.quiet, verbose=True)
+        report = of_result(outcome, quiet=speaking.quiet, verbose=True)
     else:
-        page = Page(_table(outcome), _messages(outcome, speaking))
-    return deliver(outcome, speaking, page, _report, only_shows=settings.dry_run, save=save)
+        report = _report(outcome, speaking)
+    return deliver(report, speaking, only_shows=settings.dry_run, save=save)
 
 
 _WORDS = {
@@ -105,7 +104,7 @@ def _messages(done: Adoptions, speaking: Speaking) -> Iterator[str]:
         planned = result.ended is Ended.PLANNED
         lines = [*plan_lines(result, whole=True)] if planned and speaking.verbose else []
         quiet = speaking.quiet or (planned and not speaking.verbose)
-        lines += page_of(result, quiet=quiet).messages
+        lines += of_result(result, quiet=quiet).messages
         yield from [f"{name_of(result)}:", *(f"  {line}" for line in lines)] if lines else ()
 
 
@@ -125,12 +124,8 @@ def _table(done: Adoptions) -> Iterator[Part]:
         yield "Nothing was changed (dry run; -v shows each plan and its notes)."
 
 
-def _report(done: Result | Adoptions, title: str) -> PipelineReport:
-    if isinstance(done, Result):
-        return of_result(done, title)
+def _report(done: Adoptions, speaking: Speaking) -> Report:
     items = [Item(done.cluster.name, name_of(result), result) for result in done.items]
-    applied = of_applied(AppliedList(items, signal=done.signal), title)
-    skipped = tuple(f"{item.account} is skipped: {item.why}" for item in done.passed)
-    return replace(
-        applied, exit_code=int(done.exit_code), facts=facts_of(done.cluster), notes=(*applied.notes, *skipped)
-    )
+    report = of_many(AppliedList(items), _table(done), _messages(done, speaking))
+    skipped = (f"{item.account} is skipped: {item.why}" for item in done.passed)
+    return replace(report, found=done, facts=facts_of(done.cluster), notes=(*report.notes, *skipped))

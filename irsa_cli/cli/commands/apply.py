@@ -18,8 +18,8 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, roles, targets
 from irsa_cli.cli.options.types import group, once_filled, shared, switch, wrong_usage
 from irsa_cli.cli.output.plan_text import demand_yes
-from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.results.applied import ended_line, of_applied
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.session import outcome_of, plan_saver
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Result
@@ -90,7 +90,8 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     done = outcome_of_many(partial(apply, request), settings, speaking, stepwise=request.atomic)
     done.detailed = detailed
     save = plan_saver(options, "apply", replace(request, changed_by=False))
-    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
+    report = of_applied(done, speaking, dry_run=settings.dry_run)
+    return deliver(report, speaking, only_shows=settings.dry_run, save=save)
 
 
 def outcome_of_many(
@@ -183,9 +184,8 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
 
     done = outcome_of_many(work, settings, speaking, stepwise=not many, one=not many)
     done.detailed = detailed
-    return finish_applied(
-        done, speaking, dry_run=settings.dry_run or (isinstance(done, Result) and not done.changes)
-    )
+    only_shows = settings.dry_run or (isinstance(done, Result) and not done.changes)
+    return deliver(of_applied(done, speaking, dry_run=only_shows), speaking, only_shows=only_shows)
 
 
 def _check_options() -> None:

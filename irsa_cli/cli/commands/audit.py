@@ -10,8 +10,8 @@ from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import ROLE_ARN, completed, explained, once, once_filled, switch
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import show_found
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import Speaking, deliver, show
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.rules.rule import RULES
@@ -61,7 +61,7 @@ def command(**options: Any) -> int:
       irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
       irsa audit --explain no-subject
     """
-    from irsa_cli.cli.output.screens.audit import deliver_risks, lines
+    from irsa_cli.cli.output.results.audit import of_risks
     from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import audit
 
@@ -71,8 +71,7 @@ def command(**options: Any) -> int:
         return _explain(identifier, form_of(speaking.output, "json", "yaml"))
     request = _request(options, speaking)
     report = run_reading(lambda progress: audit(request, progress.wire), speaking, AuditReport)
-    text = lines(report, evidence=speaking.verbose) if report.audit else ()
-    return deliver_risks(report, text, speaking)
+    return deliver(of_risks(report, speaking), speaking)
 
 
 def _request(options: dict[str, Any], speaking: Speaking) -> Request:
@@ -93,10 +92,10 @@ def _request(options: dict[str, Any], speaking: Speaking) -> Request:
 
 
 def _explain(identifier: str, output: str) -> int:
-    from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
+    from irsa_cli.cli.output.results.audit import explanation, overview, rule_json
 
     rules = explained(identifier, RULES, "rule", output)
     document = Envelope(DocumentKind.RULES, ReadOutcome.OK, items=[*map(rule_json, rules)])
     lines = overview(rules) if identifier == "all" else explanation(rules[0])
-    show_found(lines, lambda: document, output)
+    show(Report(document, lines), output)
     return 0

@@ -12,8 +12,8 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files
 from irsa_cli.cli.options.types import switch
 from irsa_cli.cli.output.plan_text import demand_yes
-from irsa_cli.cli.output.screens.applied import finish_applied
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.results.applied import of_applied
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.session import plan_saver
 
 
@@ -45,4 +45,5 @@ def command(**options: Any) -> int:
     done = outcome_of_many(partial(delete_files, request), settings, speaking)
     done.detailed = detailed
     save = plan_saver(options, "delete", request)
-    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
+    report = of_applied(done, speaking, dry_run=settings.dry_run)
+    return deliver(report, speaking, only_shows=settings.dry_run, save=save)

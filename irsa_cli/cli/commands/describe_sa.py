@@ -10,8 +10,9 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import switch
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.results.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import page_of_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.shown import visible
@@ -40,7 +41,7 @@ def command(**options: Any) -> int:
       irsa describe-sa s3-reader -n backend -c prod -o wide
       irsa describe-sa s3-reader -n backend -c prod -o json
     """
-    from irsa_cli.cli.output.screens.describe_sa import lines
+    from irsa_cli.cli.output.results.describe_sa import lines
     from irsa_cli.core.inventory.describe_document import Described
     from irsa_cli.usecases.show.describe_sa import Request, describe
 
@@ -53,4 +54,4 @@ def command(**options: Any) -> int:
     described = replace(described, allow=allow)
     found, notes = described.found, described.found.notes if described.found else ()
     shown = map(visible, (*lines(found), described.scope.sentence)) if found else ()
-    return deliver(described, speaking, page_of_reading(shown, described.error, notes))
+    return deliver(Report(described, shown, messages_of_reading(described.error, notes)), speaking)

@@ -12,8 +12,8 @@ from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import Checked, Duration, explained, once, once_filled, switch
-from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import page_of_reading, show_found
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import Speaking, deliver, show
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.usecases.read.users_of_pods import kind_of
@@ -68,7 +68,7 @@ def command(**options: Any) -> int:
       irsa doctor s3-reader -n backend -c prod --in-pod --image registry.example.com/irsa@sha256:DIGEST
       irsa doctor --explain trust-subject
     """
-    from irsa_cli.cli.output.screens.doctor import lines, of_diagnosis
+    from irsa_cli.cli.output.results.doctor import of_diagnosis
     from irsa_cli.core.doctor.diagnosis import Diagnosis
     from irsa_cli.usecases.doctor.diagnose import Request, diagnose
 
@@ -88,8 +88,7 @@ def command(**options: Any) -> int:
     request = Request(target, namespace, name, options["readers"], kind, place, chosen, in_pod)
     failed = partial(Diagnosis, None)
     diagnosis = run_reading(lambda progress: diagnose(request, progress.wire), speaking, failed)
-    page = page_of_reading(lines(diagnosis, everything=speaking.verbose), diagnosis.error)
-    return deliver(diagnosis, speaking, page, of_diagnosis)
+    return deliver(of_diagnosis(diagnosis, everything=speaking.verbose), speaking)
 
 
 def _in_pod(options: dict[str, Any], tell: Callable[[str], None]) -> Any:
@@ -126,10 +125,10 @@ def _what(text: str) -> tuple[str, str]:
 
 
 def _explain(identifier: str, output: str) -> int:
-    from irsa_cli.cli.output.screens.doctor import explanation, overview
+    from irsa_cli.cli.output.results.doctor import explanation, overview
     from irsa_cli.core.doctor.diagnosis import causes_envelope
 
     causes = explained(identifier, CAUSES, "cause", output)
     lines = overview(causes) if identifier == "all" else explanation(causes[0])
-    show_found(lines, lambda: causes_envelope(causes), output)
+    show(Report(causes_envelope(causes), lines), output)
     return 0

@@ -10,9 +10,10 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common, targets
 from irsa_cli.cli.options.types import switch
-from irsa_cli.cli.output.screens.get_sa import reason_of, steps, table
+from irsa_cli.cli.output.report import Message, Report
+from irsa_cli.cli.output.results.get_sa import reason_of, steps, table
+from irsa_cli.cli.output.results.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import Message, Page, page_of_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.inventory.list_document import BindingList
 from irsa_cli.core.values.shown import visible
@@ -60,7 +61,7 @@ def command(**options: Any) -> int:
         lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
     )
     found = replace(found, allow=allow)
-    return deliver(found, speaking, _page(found, speaking, headers=not headless))
+    return deliver(_report(found, speaking, headers=not headless), speaking)
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -76,11 +77,11 @@ def _request(options: dict[str, Any]) -> Request:
     return Request(targets.take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
-def _page(found: BindingList, speaking: Speaking, *, headers: bool) -> Page:
+def _report(found: BindingList, speaking: Speaking, *, headers: bool) -> Report:
     """The table; its head, reasons, notes and what to do next go to standard error."""
-    wide, notes = speaking.output == "wide", page_of_reading((), found.error, found.notes)
+    wide, notes = speaking.output == "wide", messages_of_reading(found.error, found.notes)
     if not wide and speaking.output != "text":
-        return notes
+        return Report(found, (), notes)
     reasons = [(item.full_name if item.name else item.role_arn, reason_of(item)) for item in found.items]
     below = [visible(f"  {name}: {why}") for name, why in reasons if why and not wide]
     if found.error is None and not speaking.quiet:
@@ -89,4 +90,4 @@ def _page(found: BindingList, speaking: Speaking, *, headers: bool) -> Page:
     end = ["Next:", *(f"  {step}" for step in ending)] if ending else []
     head = [visible(found.found.cluster.head)] if found.found and headers and not speaking.quiet else []
     rows = replace(table(found.items, wide=wide), headless=not headers)
-    return Page([*map(Message, head), rows], (*below, *notes.messages, *end))
+    return Report(found, [*map(Message, head), rows], (*below, *notes, *end))

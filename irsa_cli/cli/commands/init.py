@@ -11,8 +11,8 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import once_filled, switch
+from irsa_cli.cli.output.results.result import failure_lines
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import failure_lines
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.screen import put, say
 from irsa_cli.core.inventory.list_document import BindingList

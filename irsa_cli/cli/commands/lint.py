@@ -9,7 +9,7 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
 from irsa_cli.cli.options.types import filled, switch
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.speaking import Speaking, deliver
 
 
 @click.command("lint", cls=HelpedCommand)
@@ -37,7 +37,7 @@ def command(**options: Any) -> int:
       irsa lint cdk.out/ -o sarif > lint.sarif
       irsa lint . --baseline baseline.json --fail-on medium
     """
-    from irsa_cli.cli.output.screens.audit import deliver_risks, risk_lines
+    from irsa_cli.cli.output.results.audit import of_risks
     from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request, lint
 
@@ -48,5 +48,4 @@ def command(**options: Any) -> int:
         report = lint(request)
     except Exception as error:
         report = LintReport(error=error)
-    lines = () if report.error else risk_lines(report, evidence=speaking.verbose)
-    return deliver_risks(report, lines, speaking)
+    return deliver(of_risks(report, speaking), speaking)

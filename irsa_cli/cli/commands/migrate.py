@@ -11,8 +11,8 @@ from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import Checked, completed, once, switch
-from irsa_cli.cli.output.screens.applied import finish_applied
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.results.applied import of_applied
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import plan_saver
 from irsa_cli.core.results.applied import AppliedList
@@ -64,7 +64,8 @@ def command(**options: Any) -> int:
     done.detailed = detailed
     table = [_status(done)] if request.status and isinstance(done, AppliedList) else []
     save = plan_saver(options, "migrate", request)
-    return finish_applied(done, speaking, dry_run=silent, first=table, save=save)
+    report = of_applied(done, speaking, dry_run=silent, first=table)
+    return deliver(report, speaking, only_shows=silent, save=save)
 
 
 def _check(options: dict[str, Any]) -> None:

@@ -14,10 +14,10 @@ from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import Age, completed, once, once_filled, switch
-from irsa_cli.cli.output.screens.applied import finish_applied
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.report import Message, Part
+from irsa_cli.cli.output.results.applied import of_applied
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import Message, Part
 from irsa_cli.cli.session import plan_saver
 from irsa_cli.cli.terminal.screen import put
 from irsa_cli.core.results.applied import AppliedList
@@ -94,7 +94,8 @@ def command(**options: Any) -> int:
             for line in written:
                 put(line, err=True)
     save = plan_saver(options, "repoint", request)
-    return finish_applied(done, speaking, dry_run=silent, first=parts, save=save)
+    report = of_applied(done, speaking, dry_run=silent, first=parts)
+    return deliver(report, speaking, only_shows=silent, save=save)
 
 
 def _phase(options: dict[str, Any]) -> str:

@@ -13,10 +13,11 @@ from irsa_cli.cli.commands.apply import outcome_of_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
 from irsa_cli.cli.options.types import Age, Checked, filled, once, switch
-from irsa_cli.cli.output.screens.applied import finish_applied
+from irsa_cli.cli.output.report import Message, Part, Report
+from irsa_cli.cli.output.results.applied import of_applied
+from irsa_cli.cli.output.results.result import failure_lines
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import Message, Part, page_of_reading
 from irsa_cli.cli.session import plan_saver, run_reading
 from irsa_cli.core.results.retired import DeadClusterList
 from irsa_cli.core.values.shown import visible
@@ -71,7 +72,8 @@ def command(**options: Any) -> int:
     done = outcome_of_many(partial(retire, request), settings, speaking)
     done.detailed = detailed
     save = plan_saver(options, "retire", request)
-    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
+    report = of_applied(done, speaking, dry_run=settings.dry_run)
+    return deliver(report, speaking, only_shows=settings.dry_run, save=save)
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -104,4 +106,4 @@ def _list(target: Any, note: Any, speaking: Speaking) -> int:
     used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in found.quotas.items())
     quotas = f"Quotas: {used}." if used else "No quota was read."
     parts: Iterable[Part] = (Table.of(head, rows), *(Message(visible(note)) for note in notes), quotas)
-    return deliver(found, speaking, page_of_reading(parts, found.error))
+    return deliver(Report(found, parts, failure_lines(found.error)), speaking)

@@ -19,9 +19,8 @@ from irsa_cli.cli.options.types import (
     switch,
     wrong_usage,
 )
-from irsa_cli.cli.output.screens.verify import JUNIT, lines, of_verification
+from irsa_cli.cli.output.results.verify import of_verification
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import page_of_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.core.results.scope import Allowance
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.verification.verify import Request
 
 
-FORMATS = ("text", "json", "yaml", "name", "markdown", "github", *JUNIT)
+FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit")
 
 
 @click.command("verify", cls=HelpedCommand)
@@ -88,8 +87,7 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     request, allow = _request(options), Allowance(empty=options["allow_empty"])
     report = replace(_run(request, speaking), allow=allow)
-    page = page_of_reading(lines(report), report.error)
-    return deliver(report, speaking, replace(page, forms=JUNIT), of_verification)
+    return deliver(of_verification(report), speaking)
 
 
 def _request(options: dict[str, Any]) -> Request:

@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import Decorator, group, once, shared, wrong_usage
-from irsa_cli.cli.output.forms import DOCUMENTS, REPORTS, RISKS
+from irsa_cli.cli.output.report import DOCUMENTS, REPORTS, RISKS
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.trust.rules.rule import Severity

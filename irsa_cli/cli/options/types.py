@@ -17,7 +17,7 @@ from click.core import ParameterSource
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import alike
-from irsa_cli.cli.output.forms import DOCUMENTS
+from irsa_cli.cli.output.report import DOCUMENTS
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
 

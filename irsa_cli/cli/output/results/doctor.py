@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
-from irsa_cli.cli.output.of_results import facts_of, failure
-from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
+from irsa_cli.cli.output.report import Document, Entry, Level, Line, Rank, Report
+from irsa_cli.cli.output.results.result import facts_of, failure, messages_of_reading
 from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
@@ -208,29 +208,31 @@ def _look(diagnosis: Diagnosis) -> str:
     return f" To see more: {visible(commands[0])}" if commands else ""
 
 
-def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
+def of_diagnosis(diagnosis: Diagnosis, *, everything: bool = False) -> Report:
     """The report of `doctor`: problems with evidence and fix, then unknowns."""
-    entries = list(failure(diagnosis.error, title))
-    good = 0
-    if diagnosis.account is not None:
-        entries.append(_examined(diagnosis.account, diagnosis.findings))
-    elif diagnosis.error is None:
-        entries.append(_examined(Examined("", "", findings=diagnosis.findings), diagnosis.findings))
-        found = [_examined(item, item.findings) for item in diagnosis.accounts]
-        entries += [entry for entry in found if entry.rank is not Rank.GOOD]
-        good = sum(entry.rank is Rank.GOOD for entry in found)
     verdict = verdict_line(diagnosis) if diagnosis.error is None else "nothing could be read"
-    return PipelineReport(
-        title,
+    good = sum(item.verdict is Verdict.OK for item in diagnosis.accounts)
+    return Report(
+        diagnosis,
+        lines(diagnosis, everything=everything),
+        messages_of_reading(diagnosis.error),
         verdict.removesuffix("."),
         {Verdict.OK: True, Verdict.PROBLEM: False}.get(diagnosis.verdict),
-        int(diagnosis.exit_code),
         facts_of(diagnosis.cluster),
-        tuple(entry for entry in entries if entry.lines or entry.message),
+        filter(lambda entry: entry.lines or entry.message, _entries(diagnosis)),
         (f"{plural(good, 'ServiceAccount')} without problems",) if good else (),
         diagnosis.notes,
         diagnosis.unread,
     )
+
+
+def _entries(diagnosis: Diagnosis) -> Iterator[Entry]:
+    yield from failure(diagnosis.error)
+    if diagnosis.account is not None:
+        yield _examined(diagnosis.account, diagnosis.findings)
+    elif diagnosis.error is None:
+        yield _examined(Examined("", "", findings=diagnosis.findings), diagnosis.findings)
+        yield from (_examined(it, it.findings) for it in diagnosis.accounts if it.verdict is not Verdict.OK)
 
 
 def _examined(account: Examined, findings: tuple[Finding, ...]) -> Entry:
