@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options.common import take_settings
-from irsa_cli.cli.output.results.result import of_result
+from irsa_cli.cli.output.result import of_result
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import Unshown, say
@@ -46,24 +46,22 @@ def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
         signal.signal(signal.SIGINT, handle)
 
 
-def run_writing(
-    options: dict[str, Any],
-    name: str,
-    take_request: Callable[[dict[str, Any]], Any],
-    work: Callable[..., Result],
-) -> int:
-    """Run a command with one transaction, show and save the result, and return the exit code.
+class Writing:
+    """The run of a command that writes: its options for output, its settings, and its end."""
 
-    `work` is the use case; it gets the request, the settings and a log of calls.
-    """
-    speaking = Speaking.take(options)
-    settings, detailed = take_settings(options, speaking.progress)
-    request = take_request(options)
-    result = outcome_of(lambda: work(request, settings, speaking.progress.wire), speaking, one=True)
-    result.detailed = detailed
-    report = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
-    save, only_shows = plan_saver(options, name, request), result.ended is Ended.PLANNED
-    return deliver(report, speaking, only_shows=only_shows, save=save)
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        self.speaking = Speaking.take(options)
+        self.settings, self.detailed = take_settings(options, self.speaking.progress)
+
+    def one(self, name: str, request: Any, work: Callable[..., Result]) -> int:
+        """Run a use case with one transaction, show and save the result, and return the exit code."""
+        speaking = self.speaking
+        result = outcome_of(lambda: work(request, self.settings, speaking.progress.wire), speaking, one=True)
+        result.detailed = self.detailed
+        report = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
+        save, only_shows = plan_saver(self.options, name, request), result.ended is Ended.PLANNED
+        return deliver(report, speaking, only_shows=only_shows, save=save)
 
 
 def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:

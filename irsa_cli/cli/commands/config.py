@@ -12,7 +12,7 @@ import click
 from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import wrong_usage
+from irsa_cli.cli.options.types import shared, wrong_usage
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.speaking import show
 from irsa_cli.cli.output.table import Table
@@ -23,7 +23,7 @@ from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
 
 @click.command("config", cls=HelpedCommand)
-@common.no_headers_option
+@shared("no headers")
 @common.output_option("text", "json", "yaml", "name")
 def command(output: str, *, no_headers: bool) -> int:
     """Show the settings in force and their origin.

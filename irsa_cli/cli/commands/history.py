@@ -9,14 +9,14 @@ import click
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
+from irsa_cli.cli.options.types import shared
 from irsa_cli.cli.output.results.recovered import of_journals
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.usecases.recovery.history import all_of
 
 
 @click.command("history", cls=HelpedCommand)
-@common.no_headers_option
-@common.state_dir_option
+@shared("no headers", "state dir")
 @common.output_options
 def command(**options: Any) -> int:
     """List the transactions of this machine.

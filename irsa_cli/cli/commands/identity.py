@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import group, switch
+from irsa_cli.cli.options.types import group, shared, switch
 from irsa_cli.cli.output.report import DOCUMENTS, Report
-from irsa_cli.cli.output.results.result import messages
+from irsa_cli.cli.output.result import messages
 from irsa_cli.cli.output.speaking import Speaking, show
 from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.screen import put
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-who_options = group(common.binding_options, common.cluster_options, common.kube_options)
-speaking_options = group(switch("-q", "--quiet", help="Print errors only."), common.calls_option)
+who_options = group(common.binding_options, shared("cluster"), shared("kube"))
+speaking_options = group(switch("-q", "--quiet", help="Print errors only."), shared("calls"))
 """The options for messages on standard error."""
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits, common
-from irsa_cli.cli.options.types import filled, switch
+from irsa_cli.cli.options import audits
+from irsa_cli.cli.options.types import filled, shared, switch
 from irsa_cli.cli.output.speaking import Speaking, deliver
 
 
@@ -16,7 +16,7 @@ from irsa_cli.cli.output.speaking import Speaking, deliver
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=filled)
 @switch("--skip-unknown", help="Skip files of an unknown kind (for pre-commit hooks).")
 @audits.fail_on_option
-@common.scope_options
+@shared("scope")
 @audits.risk_options()
 @switch("-v", "--verbose", help="Print the fix and the source of each risk.")
 def command(**options: Any) -> int:

@@ -16,11 +16,11 @@ import click
 from irsa_cli.cli.help.environment import form_of, is_flag, state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
+from irsa_cli.cli.options.types import DURATION, Duration, filled, once, shared, switch
 from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.report import REPORTS, Message
+from irsa_cli.cli.output.result import of_result
 from irsa_cli.cli.output.results.recovered import intended_lines, of_found, of_journals, of_recoveries
-from irsa_cli.cli.output.results.result import of_result
 from irsa_cli.cli.output.speaking import FILES, Speaking, deliver
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
@@ -52,7 +52,7 @@ _TARGET = (
     type=Duration(zero=True),
     help="With --cluster: skip younger runs, which may still be active. [default: 10m]",
 )
-@targets.reach_options
+@shared("reach")
 @once(
     "--timeout",
     type=DURATION,
@@ -60,9 +60,7 @@ _TARGET = (
     help="With --forward: stop a transaction after this time. [default: 5m]",
 )
 @once("--rollback-timeout", type=DURATION, default=60.0, help="Longest time for one rollback. [default: 60s]")
-@common.lock_options
-@common.no_headers_option
-@common.state_dir_option
+@shared("lock", "no headers", "state dir")
 @common.reported_output_options
 def command(**options: Any) -> int:
     """Roll back or continue an interrupted transaction.

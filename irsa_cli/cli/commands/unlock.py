@@ -12,13 +12,12 @@ import click
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import filled, switch
+from irsa_cli.cli.options.types import filled, shared, switch
 from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.report import Report
-from irsa_cli.cli.output.results.result import failure_lines, of_result
-from irsa_cli.cli.output.speaking import Speaking, deliver, show
+from irsa_cli.cli.output.result import failure_lines, of_result
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.session import outcome_of
-from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.locks import Removal, SeenLock, Unlocked
 from irsa_cli.core.results.result import Result
@@ -29,10 +28,7 @@ from irsa_cli.core.values.shown import visible
 @click.argument("holder", required=False, callback=filled)
 @switch("--dry-run", help="Show the locks to remove; change nothing.")
 @switch("--yes", "-y", help="Skip the confirmation prompt.")
-@common.cluster_options
-@common.kube_options
-@common.lock_namespace_option
-@common.state_dir_option
+@shared("cluster", "kube", "lock namespace", "state dir")
 @common.output_options
 def command(**options: Any) -> int:
     """List locks, or remove those of a dead run.
@@ -72,12 +68,10 @@ def command(**options: Any) -> int:
         return unlock(holder, request, progress.wire) if holder else find_locks(request, progress.wire)
 
     outcome = outcome_of(work, speaking)
-    if isinstance(outcome, Result) and outcome.error is not None and speaking.output != "text":
-        with showing(outcome.exit_code, only_shows=dry_run or not holder):
-            show(Report(failed(DocumentKind.LOCKS, outcome.error, outcome.exit_code)), speaking.output)
-        speaking = replace(speaking, output="text")
     if isinstance(outcome, Result):
-        report = of_result(outcome, quiet=speaking.quiet)
+        assert outcome.error is not None
+        document = failed(DocumentKind.LOCKS, outcome.error, outcome.exit_code)
+        report = replace(of_result(outcome, quiet=speaking.quiet), found=document)
     else:
         messages = _messages(outcome, quiet=speaking.quiet)
         report = Report(outcome, map(visible, (_removed if outcome.holder else _listed)(outcome)), messages)

@@ -16,6 +16,7 @@ from irsa_cli.cli.options.types import (
     many_filled,
     once,
     once_filled,
+    shared,
     switch,
     wrong_usage,
 )
@@ -37,12 +38,10 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit")
 @click.command("verify", cls=HelpedCommand)
 @common.name_argument()
 @switch("--all", "everything", help="Verify all ServiceAccounts with a role, in -n or in all namespaces.")
-@common.all_namespaces_option("Verify all ServiceAccounts with a role in all namespaces.")
-@common.selector_option
-@common.namespace_option(
-    "Namespace of NAME, --all or -l. [default: 'default', or all with --all or -l]", default=None
-)
-@targets.reach_options
+@shared("all namespaces", text="Verify all ServiceAccounts with a role in all namespaces.")
+@shared("selector")
+@shared("any namespace", text="Namespace of NAME, --all or -l. [default: 'default', or all with --all or -l]")
+@shared("reach")
 @once(
     "--audience",
     type=AUDIENCE,
@@ -60,12 +59,9 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit")
     help="Call a read-only AWS operation with the role's credentials (repeat).",
 )
 @many("--chain", type=ROLE_ARN, help="Assume this role with the credentials: role chaining (repeat).")
-@targets.readers_option("Also read another account's IAM by this role (repeat).")
+@shared("readers", text="Also read another account's IAM by this role (repeat).")
 @common.output_option(*FORMATS)
-@common.report_options
-@common.allow_empty_option
-@common.quiet_option
-@common.calls_option
+@shared("report", "allow empty", "quiet", "calls")
 def command(**options: Any) -> int:
     """Verify that a ServiceAccount can assume its role.
 

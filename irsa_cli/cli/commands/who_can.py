@@ -10,8 +10,9 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
+from irsa_cli.cli.options.types import shared
 from irsa_cli.cli.output.report import Report
-from irsa_cli.cli.output.results.result import messages_of_reading
+from irsa_cli.cli.output.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.session import run_reading
 
@@ -21,8 +22,7 @@ _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
 @click.command("who-can", cls=HelpedCommand)
 @click.argument("action", metavar="SERVICE:ACTION")
 @click.argument("resource", required=False, default="")
-@audits.source_options
-@common.scope_options
+@shared("source", "scope")
 @common.output_options
 def command(**options: Any) -> int:
     """List the pods that can perform an AWS action.

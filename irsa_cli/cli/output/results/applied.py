@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.output.plan_text import change_lines, totals
 from irsa_cli.cli.output.report import Entry, Level, Part, Rank, Report
-from irsa_cli.cli.output.results.result import (
+from irsa_cli.cli.output.result import (
     GOOD,
     WORDS,
     entry_of,

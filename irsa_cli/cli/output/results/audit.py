@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import click
@@ -26,11 +27,11 @@ from irsa_cli.cli.output.report import (
     Suite,
     whose,
 )
+from irsa_cli.cli.output.result import failure, failure_lines, messages_of_reading
 from irsa_cli.cli.output.results.kubernetes import may_lines, taker_lines
-from irsa_cli.cli.output.results.result import failure, failure_lines, messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.report import AuditReport, RiskReport, RiskSelection, WhoCanReport, fingerprint
+from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, fingerprint
 from irsa_cli.core.audit.ways import RolePath
 from irsa_cli.core.trust.rules.examples import after, before
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Risk, Rule, Severity, some
@@ -188,7 +189,10 @@ def of_risks(found: RiskReport, speaking: Speaking) -> Report:
         _entries(found),
         notes=(found.scope.sentence, *(note for note in found.notes if note not in found.unchecked)),
         unchecked=found.unchecked,
-        findings=_findings(found.selection),
+        findings=chain(
+            (FoundRisk(item, fingerprint(item)) for item in shown),
+            (FoundRisk(item, fingerprint(item), why.reason) for item, why in found.selection.accepted),
+        ),
         suites=[Suite("", _cases(found))],
         error=found.error,
     )
@@ -204,11 +208,6 @@ def _entries(found: RiskReport) -> Iterator[Entry]:
         worst = min(lines, key=lambda line: line.rank)
         state = f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}"
         yield Entry(title, state, worst.rank, tuple(lines))
-
-
-def _findings(selection: RiskSelection) -> Iterator[FoundRisk]:
-    yield from (FoundRisk(item, fingerprint(item)) for item in selection.shown)
-    yield from (FoundRisk(item, fingerprint(item), why.reason) for item, why in selection.accepted)
 
 
 def _cases(found: RiskReport) -> Iterator[Case]:

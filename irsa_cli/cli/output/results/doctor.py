@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 
 from irsa_cli.cli.output.report import Document, Entry, Level, Line, Rank, Report
-from irsa_cli.cli.output.results.result import facts_of, failure, messages_of_reading
+from irsa_cli.cli.output.result import facts_of, failure, messages_of_reading
 from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
@@ -30,7 +30,10 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     for account in diagnosis.accounts:
         yield from _summary(account, said)
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
-    yield from _first_fix(diagnosis)
+    wrong = next((item for item in diagnosis.accounts if item.problems), None)
+    if wrong is not None and not having(diagnosis.findings, Verdict.PROBLEM):
+        yield f"Begin with {wrong.full_name}: {wrong.problems[0].cause.title}"
+        yield from (_row(*fact) for fact in _fix(wrong.problems[0]))
     yield diagnosis.scope.checked
     yield verdict_line(diagnosis)
 
@@ -124,15 +127,6 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
     for reason, items in _by_reason(undecided).items():
         why = "as above" if reason in said else visible(reason)
         yield f"    {account.full_name}: unknown: {why} ({_named(items)})"
-
-
-def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
-    wrong = next((item for item in diagnosis.accounts if item.problems), None)
-    if wrong is None or having(diagnosis.findings, Verdict.PROBLEM):
-        return
-    first = wrong.problems[0]
-    yield f"Begin with {wrong.full_name}: {first.cause.title}"
-    yield from (_row(*fact) for fact in _fix(first))
 
 
 def verdict_line(diagnosis: Diagnosis) -> str:

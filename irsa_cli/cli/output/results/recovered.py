@@ -12,8 +12,8 @@ import click
 
 from irsa_cli.cli.output.plan_text import change_lines
 from irsa_cli.cli.output.report import Message, Part, Report
+from irsa_cli.cli.output.result import WORDS, name_of, of_result
 from irsa_cli.cli.output.results.applied import of_many
-from irsa_cli.cli.output.results.result import WORDS, name_of, of_result
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.terminal.progress import KIND_WIDTH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from irsa_cli.cli.output.report import Case, Entry, Level, Line, Rank, Report, Suite
-from irsa_cli.cli.output.results.result import facts_of, failure, messages_of_reading, warning_lines, warnings
+from irsa_cli.cli.output.result import facts_of, failure, messages_of_reading, warning_lines, warnings
 from irsa_cli.core.results.steps import Name, StepStatus
 from irsa_cli.core.results.verification import (
     DECIDING,

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.cli.output.report import Document, Entry, Line, Rank, Report
+from irsa_cli.cli.output.report import Entry, Line, Rank, Report
 from irsa_cli.cli.output.views.escaping import code, fence, plain, shortened
 
 LENGTH = 65_000
@@ -141,7 +141,10 @@ def _pieces(entry: Entry) -> Iterator[Fragment]:
     for line in entry.lines:
         for document in line.documents:
             name = plain(shortened(document.title, _LONGEST_NAME))
-            yield Fragment(_folded(document), name, _DOCUMENT, line.rank)
+            shown, title = fence(document.lines, document.language), plain(_line(document.title))
+            # Markdown within HTML begins after an empty line.
+            text = f"\n<details><summary>{title}</summary>\n\n{shown}\n\n</details>\n"
+            yield Fragment(text, name, _DOCUMENT, line.rank)
 
 
 def _said(line: Line) -> str:
@@ -149,12 +152,6 @@ def _said(line: Line) -> str:
     word = f"**{plain(line.word)}** " if line.word else ""
     about = f"{code(_line(line.about))} " if line.about else ""
     return f"- {word}{place}{about}{plain(_line(line.text))}".rstrip()
-
-
-def _folded(document: Document) -> str:
-    """A folded document; Markdown within HTML begins after an empty line."""
-    shown = fence(document.lines, document.language)
-    return f"\n<details><summary>{plain(_line(document.title))}</summary>\n\n{shown}\n\n</details>\n"
 
 
 def _message(lines: Sequence[str]) -> Iterator[str]:
