@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options.common import take_settings
+from irsa_cli.cli.output.result import of_result
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
-from irsa_cli.cli.output.text import page_of
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import Unshown, say
 from irsa_cli.core.results.result import DryRun, Ended, Result
@@ -22,7 +22,6 @@ from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.settings import telling_first
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.output.reports.model import PipelineReport
     from irsa_cli.usecases.plans.saved_plan import Request
 
 T = TypeVar("T")
@@ -47,30 +46,22 @@ def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
         signal.signal(signal.SIGINT, handle)
 
 
-def run_writing(
-    options: dict[str, Any],
-    name: str,
-    take_request: Callable[[dict[str, Any]], Any],
-    work: Callable[..., Result],
-) -> int:
-    """Run a command with one transaction, show and save the result, and return the exit code.
+class Writing:
+    """The run of a command that writes: its options for output, its settings, and its end."""
 
-    `work` is the use case; it gets the request, the settings and a log of calls.
-    """
-    speaking = Speaking.take(options)
-    settings, detailed = take_settings(options, speaking.progress)
-    request = take_request(options)
-    result = outcome_of(lambda: work(request, settings, speaking.progress.wire), speaking, one=True)
-    result.detailed = detailed
-    page = page_of(result, quiet=speaking.quiet, verbose=speaking.verbose)
-    save, only_shows = plan_saver(options, name, request), result.ended is Ended.PLANNED
-    return deliver(result, speaking, page, _report_of, only_shows=only_shows, save=save)
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        self.speaking = Speaking.take(options)
+        self.settings, self.detailed = take_settings(options, self.speaking.progress)
 
-
-def _report_of(result: Result, title: str) -> PipelineReport:
-    from irsa_cli.cli.output.of_results import of_result
-
-    return of_result(result, title)
+    def one(self, name: str, request: Any, work: Callable[..., Result]) -> int:
+        """Run a use case with one transaction, show and save the result, and return the exit code."""
+        speaking = self.speaking
+        result = outcome_of(lambda: work(request, self.settings, speaking.progress.wire), speaking, one=True)
+        result.detailed = self.detailed
+        report = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
+        save, only_shows = plan_saver(self.options, name, request), result.ended is Ended.PLANNED
+        return deliver(report, speaking, only_shows=only_shows, save=save)
 
 
 def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:

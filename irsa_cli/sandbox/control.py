@@ -56,7 +56,12 @@ class Control:
             )
         name = unquote(url.path.removeprefix(self._prefix))
         if name.startswith("token-review/") and request.method == "POST":
-            return self._review(name.removeprefix("token-review/"), request.body)
+            cluster = name.removeprefix("token-review/")
+            try:
+                answer: Answer = self._sandbox.review_token(cluster, request.body)
+                return answer
+            except KeyError:
+                return Answer.of_json({"error": f"no cluster {cluster}"}, 404)
         route = self._routes.get((request.method, name))
         if route is None:
             return Answer.of_json({"error": f"no {request.method} {name} here"}, 404)
@@ -65,13 +70,6 @@ class Control:
             return Answer.of_json(route(asked))
         except (KeyError, TypeError, ValueError, TimeoutError) as error:
             return Answer.of_json({"error": f"{type(error).__name__}: {error}"}, 400)
-
-    def _review(self, cluster: str, body: bytes) -> Answer:
-        try:
-            answer: Answer = self._sandbox.review_token(cluster, body)
-            return answer
-        except KeyError:
-            return Answer.of_json({"error": f"no cluster {cluster}"}, 404)
 
     def _add_fault(self, asked: dict[str, Any]) -> None:
         known = {field.name for field in fields(Fault)} - {"run"}

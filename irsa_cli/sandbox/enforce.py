@@ -77,11 +77,6 @@ def _string_like(value: str, wanted: _Wanted) -> bool:
     return pattern is not None and fnmatchcase(value, pattern)
 
 
-def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
-    text = wanted.filled()
-    return text is not None and value.lower() == text.lower()
-
-
 def _arn_like(value: str, wanted: _Wanted) -> bool:
     patterns, parts = wanted.parts(), value.split(":", 5)
     return len(patterns) == len(parts) and all(map(_string_like, parts, patterns))
@@ -124,7 +119,9 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 }
 _POSITIVE: dict[str, _Test] = {
     "StringEquals": lambda value, wanted: value == wanted.filled(),
-    "StringEqualsIgnoreCase": _equal_ignoring_case,
+    "StringEqualsIgnoreCase": lambda value, wanted: (
+        (text := wanted.filled()) is not None and value.lower() == text.lower()
+    ),
     "StringLike": _string_like,
     "ArnEquals": _arn_like,
     "ArnLike": _arn_like,

@@ -226,7 +226,7 @@ def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
 
 
 @dataclass
-class Report:
+class RunReport:
     """How a transaction ended: `committed`, `rolled-back` or `incomplete`; or not yet: `unfinished`."""
 
     outcome: str

@@ -15,7 +15,7 @@ from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
-from irsa_cli.transaction.protocol import Fence, Handler, Identity, Leftover, Listener, Report, Run, end_of
+from irsa_cli.transaction.protocol import Fence, Handler, Identity, Leftover, Listener, Run, RunReport, end_of
 from irsa_cli.transaction.reading import content_of, journals, read
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.runner import Runner, commit
@@ -177,7 +177,7 @@ def unfinished(folder: Path) -> list[tuple[Path, Story]]:
 
 def roll_forward(
     path: Path, story: Story, handlers: Mapping[Kind, Handler], run: Run, listen: Listener
-) -> Report:
+) -> RunReport:
     """Go on to the end of the plan; the report's outcome is `committed` or `unfinished`.
 
     What the journal doesn't say is done is done now, and nothing is rolled back, whatever happens: that is

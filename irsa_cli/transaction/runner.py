@@ -21,8 +21,8 @@ from irsa_cli.transaction.protocol import (
     Handler,
     Interrupted,
     Listener,
-    Report,
     Run,
+    RunReport,
     Step,
     carry_out,
     end_of,
@@ -174,7 +174,7 @@ class Transaction(Runner):
     ) -> None:
         super().__init__(tracking.of_plan(plan), handlers, journal, run, listen, rollback_seconds)
 
-    def execute(self, gate: Callable[[], None] | None = None, *, ends_later: bool = False) -> Report:
+    def execute(self, gate: Callable[[], None] | None = None, *, ends_later: bool = False) -> RunReport:
         """Run the plan to its end or back to its beginning; never raises for a failed change.
 
         `ends_later`: a plan that is carried out is not the end yet, `end` is.
@@ -197,7 +197,7 @@ class Transaction(Runner):
                 step.record.changed = False
                 self._rollback.note("done", step.index, changed=False, identity={})
 
-    def end(self) -> Report:
+    def end(self) -> RunReport:
         """End a plan that `ends_later`: roll back what was not released, except objects in use."""
         steps = all_of(self._stages)
         leftovers = self._rollback.undo(self._stages, self._run.transaction)

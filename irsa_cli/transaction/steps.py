@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.results.result import ChangeResult
 from irsa_cli.core.values import limits
-from irsa_cli.transaction.protocol import Leftover, Report, Run
+from irsa_cli.transaction.protocol import Leftover, Run, RunReport
 from irsa_cli.transaction.story import Record
 
 PARALLEL = 8
@@ -68,9 +68,9 @@ def numbered(stages: Iterable[Iterable[Record]]) -> list[list[Tracked]]:
     return found
 
 
-def report(stages: Stages, outcome: str, error: Exception | None, leftovers: list[Leftover]) -> Report:
+def report(stages: Stages, outcome: str, error: Exception | None, leftovers: list[Leftover]) -> RunReport:
     changes = [ChangeResult(step.change, step.state, step.seconds) for step in all_of(stages)]
-    return Report(outcome, changes, error, leftovers)
+    return RunReport(outcome, changes, error, leftovers)
 
 
 def in_parallel(work: Callable[[Tracked], None], steps: Sequence[Tracked]) -> list[Exception]:

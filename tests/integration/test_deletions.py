@@ -17,7 +17,7 @@ from irsa_cli.core.plan.states import DELETING, NOBODY, CommitState, OwnerState
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Conflict, ServiceError
 from irsa_cli.sandbox import Fault, Sandbox
-from irsa_cli.transaction.protocol import Applied, Claim, Report, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Run, RunReport
 from irsa_cli.transaction.runner import Transaction
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy
 from tests.unit.transaction.doubles import MemoryJournal
@@ -74,7 +74,7 @@ class Scene:
         assert current is not None
         return Plan.of([OWNER], [COMMIT], removal(ROLE, current), [self.role], [self.provider])
 
-    def execute(self, plan: Plan) -> Report:
+    def execute(self, plan: Plan) -> RunReport:
         return Transaction(plan, handlers(self.iam, None), MemoryJournal(), self.run).execute()
 
     def apply(self, change: Change, claim: Claim | None = None) -> Applied:

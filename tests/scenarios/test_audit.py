@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.cli.output.screens.audit import who_can_lines
+from irsa_cli.cli.output.results.audit import who_can_lines
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import WhoCanReport

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.output.audit_page import as_html
+from irsa_cli.cli.output.report import Report
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import AuditReport, select
@@ -56,7 +57,7 @@ def crowd() -> Estate:
 def write(found: Estate, path: Path) -> Path:
     audit = Audit(found)
     report = AuditReport(audit, selection=select(audit.risks, today=date(2026, 6, 1)))
-    path.write_text(as_html(report), encoding="ascii")
+    path.write_text(as_html(Report(report)), encoding="ascii")
     return path
 
 

@@ -11,15 +11,14 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import ROLE_NAME, once, switch
-from irsa_cli.cli.output.of_results import facts_of, name_of, of_result
+from irsa_cli.cli.options.types import ROLE_NAME, once, shared, switch
 from irsa_cli.cli.output.plan_text import plan_lines
-from irsa_cli.cli.output.reports.model import PipelineReport
-from irsa_cli.cli.output.screens.applied import of_applied
+from irsa_cli.cli.output.report import Part, Report
+from irsa_cli.cli.output.result import facts_of, name_of, of_result
+from irsa_cli.cli.output.results.applied import of_many
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import Page, Part, page_of
-from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.cli.session import Writing, outcome_of, plan_saver
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import plural
@@ -31,15 +30,11 @@ if TYPE_CHECKING:
 @click.command("adopt", cls=HelpedCommand)
 @common.name_argument()
 @switch("--all", "everything", help="Adopt all unmanaged roles, in -n or in all namespaces.")
-@common.all_namespaces_option("Adopt all unmanaged roles in all namespaces.")
+@shared("all namespaces", text="Adopt all unmanaged roles in all namespaces.")
 @once("--role-name", type=ROLE_NAME, help="Adopt this role for NAME, even if NAME has no annotation.")
-@common.ignore_maker_option
-@common.namespace_option(
-    "Namespace of NAME, or of --all. [default: 'default', or all with --all]", default=None
-)
-@common.cluster_options
-@targets.role_account_options
-@common.kube_options
+@shared("ignore maker")
+@shared("any namespace", text="Namespace of NAME, or of --all. [default: 'default', or all with --all]")
+@shared("cluster", "role account", "kube")
 @common.writing_options
 def command(**options: Any) -> int:
     """Adopt a role created by another tool.
@@ -56,8 +51,8 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.adopt import Request, Several, adopt, adopt_all, planned_of_all
 
-    speaking = Speaking.take(options)
-    settings, detailed = common.take_settings(options, speaking.progress)
+    run = Writing(options)
+    speaking, settings = run.speaking, run.settings
     common.check_many(options)
     name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
@@ -74,7 +69,7 @@ def command(**options: Any) -> int:
         return (adopt_all if everything else adopt)(request, settings, speaking.progress.wire)
 
     outcome = outcome_of(work, speaking, one=not everything)
-    outcome.detailed = detailed
+    outcome.detailed = run.detailed
 
     def save(_: object) -> None:
         if isinstance(outcome, Result):
@@ -85,10 +80,10 @@ def command(**options: Any) -> int:
             plan_saver(options, "adopt --all", several)(planned)
 
     if isinstance(outcome, Result):
-        page = page_of(outcome, quiet=speaking.quiet, verbose=True)
+        report = of_result(outcome, quiet=speaking.quiet, verbose=True)
     else:
-        page = Page(_table(outcome), _messages(outcome, speaking))
-    return deliver(outcome, speaking, page, _report, only_shows=settings.dry_run, save=save)
+        report = _report(outcome, speaking)
+    return deliver(report, speaking, only_shows=settings.dry_run, save=save)
 
 
 _WORDS = {
@@ -105,7 +100,7 @@ def _messages(done: Adoptions, speaking: Speaking) -> Iterator[str]:
         planned = result.ended is Ended.PLANNED
         lines = [*plan_lines(result, whole=True)] if planned and speaking.verbose else []
         quiet = speaking.quiet or (planned and not speaking.verbose)
-        lines += page_of(result, quiet=quiet).messages
+        lines += of_result(result, quiet=quiet).messages
         yield from [f"{name_of(result)}:", *(f"  {line}" for line in lines)] if lines else ()
 
 
@@ -125,12 +120,8 @@ def _table(done: Adoptions) -> Iterator[Part]:
         yield "Nothing was changed (dry run; -v shows each plan and its notes)."
 
 
-def _report(done: Result | Adoptions, title: str) -> PipelineReport:
-    if isinstance(done, Result):
-        return of_result(done, title)
+def _report(done: Adoptions, speaking: Speaking) -> Report:
     items = [Item(done.cluster.name, name_of(result), result) for result in done.items]
-    applied = of_applied(AppliedList(items, signal=done.signal), title)
-    skipped = tuple(f"{item.account} is skipped: {item.why}" for item in done.passed)
-    return replace(
-        applied, exit_code=int(done.exit_code), facts=facts_of(done.cluster), notes=(*applied.notes, *skipped)
-    )
+    report = of_many(AppliedList(items), _table(done), _messages(done, speaking))
+    skipped = (f"{item.account} is skipped: {item.why}" for item in done.passed)
+    return replace(report, found=done, facts=facts_of(done.cluster), notes=(*report.notes, *skipped))

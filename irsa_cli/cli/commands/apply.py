@@ -5,7 +5,7 @@ The work is in `irsa_cli.usecases.files.apply` and `irsa_cli.usecases.plans.read
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,10 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files, roles, targets
 from irsa_cli.cli.options.types import group, once_filled, shared, switch, wrong_usage
 from irsa_cli.cli.output.plan_text import demand_yes
-from irsa_cli.cli.output.screens.applied import ended_line, finish_applied
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.session import outcome_of, plan_saver
+from irsa_cli.cli.output.report import Part
+from irsa_cli.cli.output.results.applied import ended_line, of_applied
+from irsa_cli.cli.output.speaking import deliver
+from irsa_cli.cli.session import Writing, outcome_of, plan_saver
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Result
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 apply_options = group(
     shared("apply"),
-    roles.allow_boundary_removal_option,
+    shared("allow boundary removal"),
     roles.allow_wide_trust_option,
     switch("--force", help="Add trust statements even if they void existing restrictions."),
 )
@@ -47,9 +48,9 @@ verify_option = switch("--verify", help="Verify each token at STS before annotat
 @click.argument(
     "plan_file", required=False, metavar="[PLANFILE]", type=click.Path(exists=True, dir_okay=False)
 )
-@files.file_options(required=False)
-@files.place_options
-@common.kube_options
+@shared("files")
+@shared("place", more=", if the files have none")
+@shared("kube")
 @apply_options
 @verify_option
 @canary_option
@@ -74,48 +75,53 @@ def command(**options: Any) -> int:
         return run_plan(plan_file, options)
     if not options["files"]:
         raise click.UsageError("Missing option '-f' / '--filename', or a PLANFILE.")
-    return run(options, verify=options.pop("verify"))
+    return apply_files(options, verify=options.pop("verify"))
 
 
-def run(options: dict[str, Any], *, verify: bool = False) -> int:
+def apply_files(options: dict[str, Any], *, verify: bool = False) -> int:
     """Apply, or show what would be applied."""
     from irsa_cli.usecases.files.apply import apply
 
     if options["prune"]:
         demand_yes(options, "--prune")
-    speaking = Speaking.take(options)
-    progress = speaking.progress
-    settings, detailed = common.take_settings(options, progress)
+    run = Writing(options)
     request = _request(options, verify=verify)
-    done = outcome_of_many(partial(apply, request), settings, speaking, stepwise=request.atomic)
-    done.detailed = detailed
-    save = plan_saver(options, "apply", replace(request, changed_by=False))
-    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
+    saved = replace(request, changed_by=False)
+    return run_many(run, partial(apply, request), ("apply", saved), stepwise=request.atomic)
 
 
-def outcome_of_many(
+def run_many(
+    run: Writing,
     work: Callable[..., AppliedList | Result],
-    settings: Settings,
-    speaking: Speaking,
+    plan: tuple[str, Any] | None = None,
     *,
-    silent: bool = False,
+    only_reads: bool = False,
     stepwise: bool = False,
-    one: bool = False,
-) -> AppliedList | Result:
+    first: Callable[[AppliedList], Iterable[Part]] = lambda _: (),
+) -> int:
     """Do the work, which gets the settings, a log of calls, and a listener for each item that has ended.
 
-    A line shows how each item has ended, but not if `silent` or in a dry run; `stepwise`: also each change
-    is shown. `one` is as in `outcome_of`.
+    A line shows how each item has ended, unless it `only_reads` or is a dry run; with `stepwise`, also each
+    change. The text begins with the parts of `first`. `plan` is the command and the request to save; without
+    one, the work is that of a saved plan.
     """
-    progress = speaking.progress
+    speaking, settings, progress = run.speaking, run.settings, run.speaking.progress
+    shows = only_reads or settings.dry_run
     if not (stepwise or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)
 
     def tell(item: Item) -> None:
-        if not (silent or settings.dry_run):
+        if not shows:
             progress.ended(ended_line(item))
 
-    return outcome_of(lambda: work(settings, progress.wire, tell), speaking, one=one)
+    of_one = stepwise and plan is None
+    done = outcome_of(lambda: work(settings, progress.wire, tell), speaking, one=of_one)
+    done.detailed = run.detailed
+    shows = shows or (plan is None and isinstance(done, Result) and not done.changes)
+    parts = () if isinstance(done, Result) else first(done)
+    report = of_applied(done, speaking, dry_run=shows, first=parts)
+    save = plan_saver(run.options, *plan) if plan else None
+    return deliver(report, speaking, only_shows=shows, save=save)
 
 
 _OF_THE_REQUEST = (
@@ -170,22 +176,14 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
 
     _check_options()
     plan = read_plan(path)
-    speaking = Speaking.take(options)
-    progress = speaking.progress
-    # The plan was reviewed: irsa does not ask again.
-    settings, detailed = common.take_settings({**options, "yes": True}, progress)
+    run = Writing(options | {"yes": True})  # The plan was reviewed: irsa does not ask again.
     who = Target("", **targets.take_expected(options), **{name: options[name] for name in _WHO})
-    many = COMMANDS[plan.command].of_many
 
     def work(settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> Any:
         settings.note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
         return apply_plan(plan, path, who, settings, log, tell)
 
-    done = outcome_of_many(work, settings, speaking, stepwise=not many, one=not many)
-    done.detailed = detailed
-    return finish_applied(
-        done, speaking, dry_run=settings.dry_run or (isinstance(done, Result) and not done.changes)
-    )
+    return run_many(run, work, stepwise=not COMMANDS[plan.command].of_many)
 
 
 def _check_options() -> None:

@@ -8,15 +8,14 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, wrong_usage
-from irsa_cli.cli.session import run_writing
+from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, shared, wrong_usage
+from irsa_cli.cli.session import Writing
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
 
 @click.command("associate-oidc", cls=HelpedCommand)
-@common.cluster_options
-@targets.role_account_options
+@shared("cluster", "role account")
 @many(
     "--audience",
     type=AUDIENCE,
@@ -41,11 +40,10 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.associate_oidc import Request, associate_oidc
 
-    def request(options: dict[str, Any]) -> Request:
-        with wrong_usage("--tags"):
-            tags = names.tags(common.pairs("--tags", options["tags"], split=True))
-        audiences = tuple(dict.fromkeys(options["audience"])) or (DEFAULT_AUDIENCE,)
-        thumbprints = tuple(item.lower() for item in options["thumbprint"])
-        return Request(targets.take_target(options), audiences, thumbprints, tags)
-
-    return run_writing(options, "associate-oidc", request, associate_oidc)
+    run = Writing(options)
+    with wrong_usage("--tags"):
+        tags = names.tags(common.pairs("--tags", options["tags"], split=True))
+    audiences = tuple(dict.fromkeys(options["audience"])) or (DEFAULT_AUDIENCE,)
+    thumbprints = tuple(item.lower() for item in options["thumbprint"])
+    request = Request(targets.take_target(options), audiences, thumbprints, tags)
+    return run.one("associate-oidc", request, associate_oidc)

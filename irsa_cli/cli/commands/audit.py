@@ -8,10 +8,10 @@ import click
 
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits, common
-from irsa_cli.cli.options.types import ROLE_ARN, completed, explained, once, once_filled, switch
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import show_found
+from irsa_cli.cli.options import audits
+from irsa_cli.cli.options.types import ROLE_ARN, completed, explained, once, once_filled, shared, switch
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import Speaking, deliver, show
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.rules.rule import RULES
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("audit", cls=HelpedCommand)
-@audits.source_options
+@shared("source")
 @once_filled(
     "--service-account",
     metavar="NS/NAME",
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 )
 @audits.risk_options("html")
 @audits.fail_on_option
-@common.scope_options
+@shared("scope")
 @once_filled("--explain", metavar="RULE", help="Explain a rule, without any call; 'all' lists them.")
 @switch("-v", "--verbose", help="Print the evidence, and each call to AWS and Kubernetes.")
 def command(**options: Any) -> int:
@@ -61,18 +61,21 @@ def command(**options: Any) -> int:
       irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
       irsa audit --explain no-subject
     """
-    from irsa_cli.cli.output.screens.audit import deliver_risks, lines
+    from irsa_cli.cli.output.results.audit import explanation, of_risks, overview, rule_json
     from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import audit
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
-        return _explain(identifier, form_of(speaking.output, "json", "yaml"))
+        output = form_of(speaking.output, "json", "yaml")
+        rules = explained(identifier, RULES, "rule", output)
+        document = Envelope(DocumentKind.RULES, ReadOutcome.OK, items=[*map(rule_json, rules)])
+        show(Report(document, overview(rules) if identifier == "all" else explanation(rules[0])), output)
+        return 0
     request = _request(options, speaking)
     report = run_reading(lambda progress: audit(request, progress.wire), speaking, AuditReport)
-    text = lines(report, evidence=speaking.verbose) if report.audit else ()
-    return deliver_risks(report, text, speaking)
+    return deliver(of_risks(report, speaking), speaking)
 
 
 def _request(options: dict[str, Any], speaking: Speaking) -> Request:
@@ -90,13 +93,3 @@ def _request(options: dict[str, Any], speaking: Speaking) -> Request:
         options["reach"],
         **audits.take_risks(options, speaking),
     )
-
-
-def _explain(identifier: str, output: str) -> int:
-    from irsa_cli.cli.output.screens.audit import explanation, overview, rule_json
-
-    rules = explained(identifier, RULES, "rule", output)
-    document = Envelope(DocumentKind.RULES, ReadOutcome.OK, items=[*map(rule_json, rules)])
-    lines = overview(rules) if identifier == "all" else explanation(rules[0])
-    show_found(lines, lambda: document, output)
-    return 0

@@ -12,9 +12,10 @@ import click
 from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import wrong_usage
+from irsa_cli.cli.options.types import shared, wrong_usage
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import show
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import show_found
 from irsa_cli.cli.terminal.screen import say
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.values.names import did_you_mean
@@ -22,7 +23,7 @@ from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
 
 @click.command("config", cls=HelpedCommand)
-@common.no_headers_option
+@shared("no headers")
 @common.output_option("text", "json", "yaml", "name")
 def command(output: str, *, no_headers: bool) -> int:
     """Show the settings in force and their origin.
@@ -47,7 +48,7 @@ def command(output: str, *, no_headers: bool) -> int:
     items = [item.to_json() for item in found]
     document = Envelope(DocumentKind.SETTINGS, ReadOutcome.OK, items=items, notes=notes)
     table = Table.of(("SETTING", "VALUE", "FROM"), rows, headless=no_headers)
-    show_found([table], lambda: document, output)
+    show(Report(document, [table]), output)
     for note in notes:
         say(f"Note: {note}", err=True)
     return 0

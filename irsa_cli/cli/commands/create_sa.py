@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +19,7 @@ from irsa_cli.cli.options.types import (
     many_filled,
     once,
     once_filled,
+    shared,
     switch,
     wrong_usage,
 )
@@ -32,12 +33,8 @@ if TYPE_CHECKING:
 
 @click.command("create-sa", cls=HelpedCommand)
 @common.binding_options
-@common.cluster_options
-@targets.role_account_options
-@targets.target_role_options
-@common.kube_options
-@roles.attach_policy_option
-@roles.inline_policy_option("Add the policy document in this file to the role (repeat).")
+@shared("cluster", "role account", "target role", "kube", "attach policy")
+@shared("inline policy", text="Add the policy document in this file to the role (repeat).")
 @many_filled(
     "--well-known-policy",
     metavar="NAME[:PARAMETER=VALUE,...]",
@@ -58,8 +55,8 @@ if TYPE_CHECKING:
     type=POLICY_ARN,
     help="Permissions boundary of the role. [default: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
-@roles.max_session_option(" [default: 1h]")
-@roles.description_option
+@shared("max session", text=" [default: 1h]")
+@shared("description")
 @many_filled("--tags", metavar="K=V,...", help="Tags of the role (repeat, or comma-separated).")
 @many_filled("--label", metavar="K=V", help="Label of the ServiceAccount (repeat).")
 @many_filled("--annotation", metavar="K=V", help="Annotation of the ServiceAccount (repeat).")
@@ -70,11 +67,11 @@ if TYPE_CHECKING:
     help="Trust all ServiceAccounts of the namespace with matching names (* and ?).",
 )
 @switch("--pod-identity", help="Give pods the role by EKS Pod Identity instead of the annotation.")
-@roles.session_policy_option("With --pod-identity: limit the role's permissions by this policy.")
+@shared("session policy", text="With --pod-identity: limit the role's permissions by this policy.")
 @switch("--disable-session-tags", help="With --pod-identity: add no session tags.")
 @switch("--create-service-account", help="With --pod-identity: create the ServiceAccount if it is missing.")
 @roles.allow_wide_trust_option
-@roles.pod_options
+@shared("pod")
 @click.option(
     "--create-namespace/--no-create-namespace",
     default=True,
@@ -104,21 +101,13 @@ def command(**options: Any) -> int:
           --attach-role-arn arn:aws:iam::111122223333:role/shared
       irsa create-sa worker -c prod --pod-identity --inline-policy queue.json
     """
-    from irsa_cli.cli.session import run_writing
+    from irsa_cli.cli.session import Writing
     from irsa_cli.usecases.write.create_sa import create_sa
 
     if str(options["name"]).endswith((".yaml", ".yml")):
         raise click.UsageError(f"{options['name']} is a file: use irsa apply -f")
-    return run_writing(options, "create-sa", _request, create_sa)
-
-
-def _well_known(texts: Sequence[str]) -> tuple[WellKnown, ...]:
-    if not texts:
-        return ()
-    from irsa_cli.core.policies import wellknown_uses
-
-    with wrong_usage("--well-known-policy"):
-        return wellknown_uses.read_uses(texts)
+    run = Writing(options)
+    return run.one("create-sa", _request(options), create_sa)
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -130,7 +119,12 @@ def _request(options: dict[str, Any]) -> Request:
     same: dict[str, Any] = {name: options[name] or "" for name in _TEXTS}
     same |= {name: options[name] for name in _SAME}
     name = options.pop("name")
-    well_known = _well_known(options["well_known_policy"])
+    well_known: tuple[WellKnown, ...] = ()
+    if options["well_known_policy"]:
+        from irsa_cli.core.policies import wellknown_uses
+
+        with wrong_usage("--well-known-policy"):
+            well_known = wellknown_uses.read_uses(options["well_known_policy"])
     with wrong_usage():
         spec = BindingSpec(
             name=name,

@@ -14,8 +14,8 @@ import click
 from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, utc, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.types import Duration, once
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import document_text
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import Speaking, in_form
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.values.errors import Refused
 
@@ -68,7 +68,7 @@ def command(**options: Any) -> int:
             return _exports(found, account.connection.cluster.region)
         if speaking.output == "credential-process":
             return json.dumps(_process(found))
-        return document_text(_document(account, role, found), speaking.output)
+        return in_form(Report(_document(account, role, found)), speaking.output)
 
     click.echo(settled(work, speaking, "CredentialsList"))
     return 0

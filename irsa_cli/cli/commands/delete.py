@@ -7,22 +7,20 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.commands.apply import outcome_of_many
+from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, files
-from irsa_cli.cli.options.types import switch
+from irsa_cli.cli.options.types import shared, switch
 from irsa_cli.cli.output.plan_text import demand_yes
-from irsa_cli.cli.output.screens.applied import finish_applied
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.session import plan_saver
+from irsa_cli.cli.session import Writing
 
 
 @click.command("delete", cls=HelpedCommand)
-@files.file_options()
-@files.place_options
-@common.kube_options
+@shared("needed files")
+@shared("place", more=", if the files have none")
+@shared("kube")
 @switch("--force", help="Delete roles even if they may be in use.")
-@common.ignore_maker_option
+@shared("ignore maker")
 @common.writing_options
 def command(**options: Any) -> int:
     """Delete the ServiceAccounts and roles in files.
@@ -37,12 +35,8 @@ def command(**options: Any) -> int:
     from irsa_cli.usecases.files.delete_files import Request, delete_files
 
     demand_yes(options, "delete -f")
-    speaking = Speaking.take(options)
-    settings, detailed = common.take_settings(options, speaking.progress)
+    run = Writing(options)
     configs, target, selection = files.take_files(options, deletes=True)
     more = {name: options[name] for name in ("parallel", "force", "max_failures", "ignore_maker")}
     request = Request(configs, target, selection, **more)
-    done = outcome_of_many(partial(delete_files, request), settings, speaking)
-    done.detailed = detailed
-    save = plan_saver(options, "delete", request)
-    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
+    return run_many(run, partial(delete_files, request), ("delete", request))

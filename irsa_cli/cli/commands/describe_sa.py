@@ -9,9 +9,10 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import switch
+from irsa_cli.cli.options.types import shared, switch
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import page_of_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.values.shown import visible
@@ -19,15 +20,13 @@ from irsa_cli.core.values.shown import visible
 
 @click.command("describe-sa", cls=HelpedCommand)
 @common.name_argument(required=True)
-@common.namespace_option("Namespace of NAME. [default: default]")
-@targets.reach_options
+@shared("namespace", text="Namespace of NAME. [default: default]")
+@shared("reach")
 @switch("--policies", "documents", help="Include all policy documents (the same as -o wide).")
-@targets.readers_option("Also read another account's IAM by this role (repeat).")
-@common.ignore_not_found_option
-@common.allow_partial_option
+@shared("readers", text="Also read another account's IAM by this role (repeat).")
+@shared("ignore not found", "allow partial")
 @common.output_option("text", "wide", "json", "yaml", "name")
-@common.quiet_option
-@common.calls_option
+@shared("quiet", "calls")
 def command(**options: Any) -> int:
     """Show a ServiceAccount's role, trust, policies and pods.
 
@@ -40,7 +39,7 @@ def command(**options: Any) -> int:
       irsa describe-sa s3-reader -n backend -c prod -o wide
       irsa describe-sa s3-reader -n backend -c prod -o json
     """
-    from irsa_cli.cli.output.screens.describe_sa import lines
+    from irsa_cli.cli.output.results.describe_sa import lines
     from irsa_cli.core.inventory.describe_document import Described
     from irsa_cli.usecases.show.describe_sa import Request, describe
 
@@ -53,4 +52,4 @@ def command(**options: Any) -> int:
     described = replace(described, allow=allow)
     found, notes = described.found, described.found.notes if described.found else ()
     shown = map(visible, (*lines(found), described.scope.sentence)) if found else ()
-    return deliver(described, speaking, page_of_reading(shown, described.error, notes))
+    return deliver(Report(described, shown, messages_of_reading(described.error, notes)), speaking)

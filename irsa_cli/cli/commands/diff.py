@@ -6,20 +6,20 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.commands.apply import apply_options, run, verify_option
+from irsa_cli.cli.commands.apply import apply_files, apply_options, verify_option
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, files
-from irsa_cli.cli.options.types import switch
+from irsa_cli.cli.options import common
+from irsa_cli.cli.options.types import shared, switch
 
 
 @click.command("diff", cls=HelpedCommand)
-@files.file_options()
-@files.place_options
-@common.kube_options
+@shared("needed files")
+@shared("place", more=", if the files have none")
+@shared("kube")
 @apply_options
 @verify_option
 @switch("--changed-by", help="Show who changed a resource, from CloudTrail.")
-@common.out_option
+@shared("out")
 @switch("--detailed-exitcode", help="Exit 6 if there are changes (the default of diff).")
 @common.reported_output_options
 def command(**options: Any) -> int:
@@ -41,4 +41,4 @@ def command(**options: Any) -> int:
         "rollback_timeout": 60.0,
     }
     unset = dict.fromkeys(("lock_timeout", "lock_namespace", "lock", "state_dir"))
-    return run({**options, **fixed, **unset}, verify=options.pop("verify"))
+    return apply_files({**options, **fixed, **unset}, verify=options.pop("verify"))

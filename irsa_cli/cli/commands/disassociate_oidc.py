@@ -8,13 +8,12 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import switch
-from irsa_cli.cli.session import run_writing
+from irsa_cli.cli.options.types import shared, switch
+from irsa_cli.cli.session import Writing
 
 
 @click.command("disassociate-oidc", cls=HelpedCommand)
-@common.cluster_options
-@targets.role_account_options
+@shared("cluster", "role account")
 @switch("--force", help="Delete it even if irsa did not create it, or roles trust it.")
 @common.writing_options
 def command(**options: Any) -> int:
@@ -29,7 +28,6 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.disassociate_oidc import Request, disassociate_oidc
 
-    def request(options: dict[str, Any]) -> Request:
-        return Request(targets.take_target(options), force=options["force"])
-
-    return run_writing(options, "disassociate-oidc", request, disassociate_oidc)
+    run = Writing(options)
+    request = Request(targets.take_target(options), force=options["force"])
+    return run.one("disassociate-oidc", request, disassociate_oidc)

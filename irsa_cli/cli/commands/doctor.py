@@ -11,9 +11,9 @@ import click
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import Checked, Duration, explained, once, once_filled, switch
-from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import page_of_reading, show_found
+from irsa_cli.cli.options.types import Checked, Duration, explained, once, once_filled, shared, switch
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import Speaking, deliver, show
 from irsa_cli.cli.session import run_reading
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.usecases.read.users_of_pods import kind_of
@@ -37,16 +37,15 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 
 @click.command("doctor", cls=HelpedCommand)
 @common.name_argument(kind=AccountOrUser())
-@common.namespace_option("Namespace to check. [default: all, or 'default' with NAME]", default=None)
-@common.all_namespaces_option("Check all namespaces (the default without NAME).")
-@common.selector_option
-@targets.reach_options
-@targets.readers_option("Also read another account's IAM and CloudTrail by this role (repeat).")
+@shared("any namespace", text="Namespace to check. [default: all, or 'default' with NAME]")
+@shared("all namespaces", text="Check all namespaces (the default without NAME).")
+@shared("selector", "reach")
+@shared("readers", text="Also read another account's IAM and CloudTrail by this role (repeat).")
 @once_filled("--explain", metavar="ID", help="Explain a cause, without any call; 'all' lists them.")
 @switch("--in-pod", help="Also run irsa preflight in a new pod of NAME, and delete it.")
 @once_filled("--image", metavar="IMAGE", help="With --in-pod: image of irsa, with its digest.")
 @once("--wait", type=Duration(within=("5s", "5m")), help="With --in-pod: time limit. [default: 2m]")
-@common.lock_namespace_option
+@shared("lock namespace")
 @common.reported_output_options
 def command(**options: Any) -> int:
     """Find out why a ServiceAccount cannot use its role.
@@ -68,14 +67,18 @@ def command(**options: Any) -> int:
       irsa doctor s3-reader -n backend -c prod --in-pod --image registry.example.com/irsa@sha256:DIGEST
       irsa doctor --explain trust-subject
     """
-    from irsa_cli.cli.output.screens.doctor import lines, of_diagnosis
-    from irsa_cli.core.doctor.diagnosis import Diagnosis
+    from irsa_cli.cli.output.results.doctor import explanation, of_diagnosis, overview
+    from irsa_cli.core.doctor.diagnosis import Diagnosis, causes_envelope
     from irsa_cli.usecases.doctor.diagnose import Request, diagnose
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
-        return _explain(identifier, form_of(speaking.output, "json", "yaml", "name"))
+        output = form_of(speaking.output, "json", "yaml", "name")
+        causes = explained(identifier, CAUSES, "cause", output)
+        text = overview(causes) if identifier == "all" else explanation(causes[0])
+        show(Report(causes_envelope(causes), text), output)
+        return 0
     common.check_reachable(options)
     common.check_many(options)
     if options["everywhere"] and options["name"]:
@@ -88,8 +91,7 @@ def command(**options: Any) -> int:
     request = Request(target, namespace, name, options["readers"], kind, place, chosen, in_pod)
     failed = partial(Diagnosis, None)
     diagnosis = run_reading(lambda progress: diagnose(request, progress.wire), speaking, failed)
-    page = page_of_reading(lines(diagnosis, everything=speaking.verbose), diagnosis.error)
-    return deliver(diagnosis, speaking, page, of_diagnosis)
+    return deliver(of_diagnosis(diagnosis, everything=speaking.verbose), speaking)
 
 
 def _in_pod(options: dict[str, Any], tell: Callable[[str], None]) -> Any:
@@ -123,13 +125,3 @@ def _what(text: str) -> tuple[str, str]:
     if text:
         Checked("name", "names.service_account").convert(name, None, None)
     return kind, name
-
-
-def _explain(identifier: str, output: str) -> int:
-    from irsa_cli.cli.output.screens.doctor import explanation, overview
-    from irsa_cli.core.doctor.diagnosis import causes_envelope
-
-    causes = explained(identifier, CAUSES, "cause", output)
-    lines = overview(causes) if identifier == "all" else explanation(causes[0])
-    show_found(lines, lambda: causes_envelope(causes), output)
-    return 0

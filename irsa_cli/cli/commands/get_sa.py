@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common, targets
-from irsa_cli.cli.options.types import switch
-from irsa_cli.cli.output.screens.get_sa import reason_of, steps, table
+from irsa_cli.cli.options.types import shared, switch
+from irsa_cli.cli.output.report import Message, Report
+from irsa_cli.cli.output.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import Message, Page, page_of_reading
+from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import run_reading
+from irsa_cli.cli.terminal.screen import age
+from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.inventory.list_document import BindingList
+from irsa_cli.core.marks.makers import UNKNOWN
+from irsa_cli.core.trust.rules.rule import in_one_line
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
@@ -23,20 +30,14 @@ if TYPE_CHECKING:
 
 @click.command("get-sa", cls=HelpedCommand)
 @common.name_argument()
-@common.namespace_option("Namespace to list. [default: all, or 'default' with NAME]", default=None)
-@common.all_namespaces_option("List all namespaces (the default without NAME).")
-@common.selector_option
-@common.cluster_options
-@targets.role_account_options
-@common.kube_options
+@shared("any namespace", text="Namespace to list. [default: all, or 'default' with NAME]")
+@shared("all namespaces", text="List all namespaces (the default without NAME).")
+@shared("selector", "cluster", "role account", "kube")
 @switch("--all-paths", help="Also search for managed roles outside /irsa/CLUSTER/.")
-@targets.readers_option("Also read another account's IAM by this role (repeat).")
-@common.no_headers_option
-@common.ignore_not_found_option
-@common.scope_options
+@shared("readers", text="Also read another account's IAM by this role (repeat).")
+@shared("no headers", "ignore not found", "scope")
 @common.output_option("text", "wide", "json", "yaml", "name")
-@common.quiet_option
-@common.calls_option
+@shared("quiet", "calls")
 def command(**options: Any) -> int:
     """List ServiceAccounts with IAM roles and their status.
 
@@ -60,7 +61,7 @@ def command(**options: Any) -> int:
         lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
     )
     found = replace(found, allow=allow)
-    return deliver(found, speaking, _page(found, speaking, headers=not headless))
+    return deliver(_report(found, speaking, headers=not headless), speaking)
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -76,11 +77,11 @@ def _request(options: dict[str, Any]) -> Request:
     return Request(targets.take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
-def _page(found: BindingList, speaking: Speaking, *, headers: bool) -> Page:
+def _report(found: BindingList, speaking: Speaking, *, headers: bool) -> Report:
     """The table; its head, reasons, notes and what to do next go to standard error."""
-    wide, notes = speaking.output == "wide", page_of_reading((), found.error, found.notes)
+    wide, notes = speaking.output == "wide", messages_of_reading(found.error, found.notes)
     if not wide and speaking.output != "text":
-        return notes
+        return Report(found, (), notes)
     reasons = [(item.full_name if item.name else item.role_arn, reason_of(item)) for item in found.items]
     below = [visible(f"  {name}: {why}") for name, why in reasons if why and not wide]
     if found.error is None and not speaking.quiet:
@@ -89,4 +90,79 @@ def _page(found: BindingList, speaking: Speaking, *, headers: bool) -> Page:
     end = ["Next:", *(f"  {step}" for step in ending)] if ending else []
     head = [visible(found.found.cluster.head)] if found.found and headers and not speaking.quiet else []
     rows = replace(table(found.items, wide=wide), headless=not headers)
-    return Page([*map(Message, head), rows], (*below, *notes.messages, *end))
+    return Report(found, [*map(Message, head), rows], (*below, *notes, *end))
+
+
+NOTHING = "-"
+_HEAD = ("NAMESPACE", "NAME", "ROLE", "BY", "OWNER", "POLICIES", "AGE", "STATUS")
+_SPARE = ("POLICIES", "OWNER", "AGE")
+"""Columns that a terminal with little room does not show, the first first."""
+_WIDE = (
+    "NAMESPACE", "NAME", "ROLE", "BY", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE",
+    "STATUS",
+)  # fmt: skip
+_NAMED = 2
+"""Policies listed in the narrow table; of more, the number is shown."""
+_COLOURS = {
+    BindingStatus.OK: "green",
+    BindingStatus.ROLE_ONLY: "green",
+    BindingStatus.UNCERTAIN: "yellow",
+    BindingStatus.POD_IDENTITY: "yellow",
+}
+
+
+def table(bindings: Sequence[ListedBinding], *, wide: bool) -> Table:
+    """The status has its colour and, if `wide`, its reason.
+
+    The column BY is only in a table of which some have their role otherwise than by IRSA.
+    """
+    now, rows = datetime.now(timezone.utc), []
+    by = any(item.by not in ("irsa", "") for item in bindings)
+    head = [name for name in (_WIDE if wide else _HEAD) if by or name != "BY"]
+    for item in bindings:
+        found = _cells(item, now, wide=wide)
+        status = click.style(item.status.value, fg=_COLOURS.get(item.status, "red"))
+        why = [visible(reason_of(item))] if wide else []
+        rows.append([*(visible(found[name]) for name in head[:-1]), ": ".join(filter(None, (status, *why)))])
+    return Table(head, rows, () if wide else _SPARE)
+
+
+def reason_of(item: ListedBinding) -> str:
+    """The reason for the status and the risks of the trust policy; '' for none."""
+    return ": ".join(
+        filter(None, (item.reason, f"broad trust: {in_one_line(item.wide)}" if item.wide else ""))
+    )
+
+
+def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
+    """The commands that finish interrupted runs; `irsa delete-sa` only for what is already being deleted."""
+    for item in bindings:
+        commands = [step for step in item.next_steps if step.startswith("irsa ")]
+        if commands:
+            first = next((step for step in commands if step.startswith("irsa recover ")), commands[0])
+            if item.status is not BindingStatus.DELETING:
+                first = first.replace("irsa delete-sa ", "irsa describe-sa ", 1)
+            yield visible(f"{first.partition('  #')[0]}  # {item.full_name}: {item.status.value}")
+
+
+def _cells(item: ListedBinding, now: datetime, *, wide: bool) -> dict[str, str]:
+    """The cells of a row by their columns: ARNs in the wide table, names in the other."""
+    found = item.role if isinstance(item.role, BoundRole) else None
+    policies = ((*found.attached, *found.inline) if wide else found.policies) if found else ()
+    more = len(policies) - (len(policies) if wide else _NAMED)
+    named = ",".join(policies[: len(policies) - max(more, 0)]) + (f",+{more}" if more > 0 else "")
+    hidden = item.role is not None and (found is None or found.hidden)
+    word = item.role_arn if wide else item.role_arn.rsplit("/", 1)[-1]
+    return {
+        "NAMESPACE": item.namespace or NOTHING,
+        "NAME": item.name or NOTHING,
+        "ROLE": found.name if found and not wide else "".join(visible(word).split()) or NOTHING,
+        "BY": item.by or NOTHING,
+        "OWNER": item.owner,
+        "ROLE-BY": item.role_maker,
+        "SA-BY": item.account_maker if item.account else NOTHING,
+        "POLICIES": UNKNOWN if hidden else named or NOTHING,
+        "BOUNDARY": (found and found.boundary) or NOTHING,
+        "LAST-USED": f"{found.last_used:%Y-%m-%d}" if found and found.last_used else NOTHING,
+        "AGE": NOTHING if item.created is None else age((now - item.created).total_seconds()),
+    }

@@ -9,14 +9,14 @@ import click
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.output.screens.recovered import stories_page
+from irsa_cli.cli.options.types import shared
+from irsa_cli.cli.output.results.recovered import of_journals
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.usecases.recovery.history import all_of
 
 
 @click.command("history", cls=HelpedCommand)
-@common.no_headers_option
-@common.state_dir_option
+@shared("no headers", "state dir")
 @common.output_options
 def command(**options: Any) -> int:
     """List the transactions of this machine.
@@ -30,5 +30,5 @@ def command(**options: Any) -> int:
     """
     speaking = Speaking.take(options)
     found = all_of(state_dir(options["state_dir"]))
-    page = stories_page(found, none="No transactions on this machine.", headers=not options["no_headers"])
-    return deliver(found, speaking, page)
+    none = "No transactions on this machine."
+    return deliver(of_journals(found, none=none, headers=not options["no_headers"]), speaking)

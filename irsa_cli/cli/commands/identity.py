@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import group, switch
-from irsa_cli.cli.output.forms import DOCUMENTS
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import messages, show_document
+from irsa_cli.cli.options.types import group, shared, switch
+from irsa_cli.cli.output.report import DOCUMENTS, Report
+from irsa_cli.cli.output.result import messages
+from irsa_cli.cli.output.speaking import Speaking, show
 from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.screen import put
 from irsa_cli.core.results.envelope import DocumentKind, failed
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-who_options = group(common.binding_options, common.cluster_options, common.kube_options)
-speaking_options = group(switch("-q", "--quiet", help="Print errors only."), common.calls_option)
+who_options = group(common.binding_options, shared("cluster"), shared("kube"))
+speaking_options = group(switch("-q", "--quiet", help="Print errors only."), shared("calls"))
 """The options for messages on standard error."""
 
 
@@ -69,7 +69,7 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
         failure = error
     code = int(exit_code_of(failure, number))
     if kind and speaking.output in DOCUMENTS:
-        show_document(failed(DocumentKind(kind), failure, code), speaking.output)
+        show(Report(failed(DocumentKind(kind), failure, code)), speaking.output)
     if code < 128:  # The user knows about an interruption.
         ended = Ended.REFUSED if isinstance(failure, Refused) else Ended.FAILED
         for line in messages(Result(ended, error=failure)):

@@ -10,27 +10,23 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import once_filled, switch
+from irsa_cli.cli.options.types import once_filled, shared, switch
+from irsa_cli.cli.output.result import failure_lines
 from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import failure_lines
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.screen import put, say
 from irsa_cli.core.inventory.list_document import BindingList
 
 
 @click.command("init", cls=HelpedCommand)
-@common.namespace_option("Namespace. [default: all]", default=None)
-@common.all_namespaces_option("All namespaces; the default.")
-@common.selector_option
+@shared("any namespace", text="Namespace. [default: all]")
+@shared("all namespaces", text="All namespaces; the default.")
+@shared("selector")
 @once_filled("--out", metavar="FILE", help="Write this new file. [default: standard output]")
-@common.cluster_options
-@targets.role_account_options
-@common.kube_options
+@shared("cluster", "role account", "kube")
 @switch("--all-paths", help="Also look for managed roles outside /irsa/CLUSTER/: lists all roles.")
-@targets.readers_option("Role for reading the IAM of another account that has roles (repeat).")
-@common.allow_partial_option
-@common.quiet_option
-@common.calls_option
+@shared("readers", text="Role for reading the IAM of another account that has roles (repeat).")
+@shared("allow partial", "quiet", "calls")
 def command(**options: Any) -> int:
     """Write a configuration file from the cluster's bindings.
 

@@ -7,16 +7,16 @@ from typing import Any
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits, common
-from irsa_cli.cli.options.types import filled, switch
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.options import audits
+from irsa_cli.cli.options.types import filled, shared, switch
+from irsa_cli.cli.output.speaking import Speaking, deliver
 
 
 @click.command("lint", cls=HelpedCommand)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=filled)
 @switch("--skip-unknown", help="Skip files of an unknown kind (for pre-commit hooks).")
 @audits.fail_on_option
-@common.scope_options
+@shared("scope")
 @audits.risk_options()
 @switch("-v", "--verbose", help="Print the fix and the source of each risk.")
 def command(**options: Any) -> int:
@@ -37,7 +37,7 @@ def command(**options: Any) -> int:
       irsa lint cdk.out/ -o sarif > lint.sarif
       irsa lint . --baseline baseline.json --fail-on medium
     """
-    from irsa_cli.cli.output.screens.audit import deliver_risks, risk_lines
+    from irsa_cli.cli.output.results.audit import of_risks
     from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request, lint
 
@@ -48,5 +48,4 @@ def command(**options: Any) -> int:
         report = lint(request)
     except Exception as error:
         report = LintReport(error=error)
-    lines = () if report.error else risk_lines(report, evidence=speaking.verbose)
-    return deliver_risks(report, lines, speaking)
+    return deliver(of_risks(report, speaking), speaking)

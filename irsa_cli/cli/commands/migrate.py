@@ -7,14 +7,12 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.commands.apply import outcome_of_many
+from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import Checked, completed, once, switch
-from irsa_cli.cli.output.screens.applied import finish_applied
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.options.types import Checked, completed, once, shared, switch
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.session import plan_saver
+from irsa_cli.cli.session import Writing
 from irsa_cli.core.results.applied import AppliedList
 
 WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
@@ -29,13 +27,12 @@ WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
     shell_complete=completed("accounts"),
 )
 @once("--to", type=click.Choice([*WAYS]), required=True, help="The way that new pods get the role.")
-@common.namespace_option("Namespace of the ServiceAccounts. [default: default]")
+@shared("namespace", text="Namespace of the ServiceAccounts. [default: default]")
 @switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
 @switch("--finish", help="Remove the old way, if no running pod uses it.")
 @switch("--include-managed", "others", help="With --finish: also remove what irsa did not create.")
 @switch("--status", help="Show how each ServiceAccount and its pods get the role.")
-@common.cluster_options
-@common.kube_options
+@shared("cluster", "kube")
 @common.writing_options
 def command(**options: Any) -> int:
     """Move ServiceAccounts between IRSA and Pod Identity.
@@ -53,18 +50,15 @@ def command(**options: Any) -> int:
     from irsa_cli.core.planning.migrate import IdentitySource
     from irsa_cli.usecases.write.migrate import Request, migrate
 
-    speaking = Speaking.take(options)
-    settings, detailed = common.take_settings(options, speaking.progress)
+    run = Writing(options)
     _check(options)
     target = targets.take_target(options, by_profile=True)
     same = {name: options[name] for name in ("names", "restart", "finish", "others", "status")}
     request = Request(target, IdentitySource(options["to"]), options["namespace"], **same)
-    silent = settings.dry_run or request.status
-    done = outcome_of_many(partial(migrate, request), settings, speaking, silent=silent)
-    done.detailed = detailed
-    table = [_status(done)] if request.status and isinstance(done, AppliedList) else []
-    save = plan_saver(options, "migrate", request)
-    return finish_applied(done, speaking, dry_run=silent, first=table, save=save)
+    work = partial(migrate, request)
+    if not request.status:
+        return run_many(run, work, ("migrate", request))
+    return run_many(run, work, ("migrate", request), only_reads=True, first=lambda done: [_status(done)])
 
 
 def _check(options: dict[str, Any]) -> None:

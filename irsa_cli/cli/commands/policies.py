@@ -11,7 +11,8 @@ import click
 from irsa_cli.cli.help.helping import HelpedGroup
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import Checked, completed, many_filled, once, wrong_usage
-from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import in_form
 from irsa_cli.core.policies import wellknown, wellknown_uses
 from irsa_cli.core.policies.policy import WellKnown
 from irsa_cli.core.policies.wellknown import Resolved, WellKnownPolicy
@@ -37,7 +38,7 @@ def listing(output: str) -> None:
     policies = [wellknown.get(name) for name in wellknown.names()]
     if output != "text":
         items = [_facts(policy) for policy in policies]
-        show_document(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=items), output)
+        click.echo(in_form(Report(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=items)), output))
         return
     width = max(len(policy.name) for policy in policies)
     for policy in policies:
@@ -72,7 +73,7 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
             click.echo(line)
         return
     facts = {**_facts(policy), "policyARNs": list(found.policies), "document": found.inline.get(name)}
-    show_document(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=[facts]), output)
+    click.echo(in_form(Report(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=[facts])), output))
 
 
 def _facts(policy: WellKnownPolicy) -> dict[str, Any]:

@@ -16,19 +16,15 @@ import click
 from irsa_cli.cli.help.environment import form_of, is_flag, state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import DURATION, Duration, filled, once, switch
+from irsa_cli.cli.options.types import DURATION, Duration, filled, once, shared, switch
 from irsa_cli.cli.output import plan_text as confirming
-from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.of_results import name_of, of_result
-from irsa_cli.cli.output.reports.model import PipelineReport
-from irsa_cli.cli.output.screens.applied import of_applied
-from irsa_cli.cli.output.screens.recovered import found_page, intended_lines, recoveries_page, stories_page
+from irsa_cli.cli.output.report import REPORTS, Message
+from irsa_cli.cli.output.result import of_result
+from irsa_cli.cli.output.results.recovered import intended_lines, of_found, of_journals, of_recoveries
 from irsa_cli.cli.output.speaking import FILES, Speaking, deliver
-from irsa_cli.cli.output.text import Message, Page, page_of
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.core.recovery.leftovers import Found, Recoveries
-from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.names import MINIMUM_AGE
 from irsa_cli.core.values.shown import visible
@@ -56,7 +52,7 @@ _TARGET = (
     type=Duration(zero=True),
     help="With --cluster: skip younger runs, which may still be active. [default: 10m]",
 )
-@targets.reach_options
+@shared("reach")
 @once(
     "--timeout",
     type=DURATION,
@@ -64,9 +60,7 @@ _TARGET = (
     help="With --forward: stop a transaction after this time. [default: 5m]",
 )
 @once("--rollback-timeout", type=DURATION, default=60.0, help="Longest time for one rollback. [default: 60s]")
-@common.lock_options
-@common.no_headers_option
-@common.state_dir_option
+@shared("lock", "no headers", "state dir")
 @common.reported_output_options
 def command(**options: Any) -> int:
     """Roll back or continue an interrupted transaction.
@@ -125,12 +119,12 @@ def _check(options: dict[str, Any]) -> None:
 
 def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
     found = unfinished_of(settings.state_dir)
-    page = stories_page(found, none="No unfinished transactions on this machine.", headers=headers)
+    report = of_journals(found, none="No unfinished transactions on this machine.", headers=headers)
     if found.stories and not speaking.quiet:
         last = found.stories[-1].transaction
         step = f"  irsa recover {last}  # rolls it back; --forward continues it"
-        page = Page([*page.parts, Message("Next:"), Message(visible(step))])
-    return deliver(found, speaking, page)
+        report = replace(report, parts=[*report.parts, Message("Next:"), Message(visible(step))])
+    return deliver(report, speaking)
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking) -> int:
@@ -188,21 +182,8 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
 def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking) -> int:
     outcome = outcome_of(work, speaking)
     if isinstance(outcome, Found):
-        return deliver(outcome, speaking, found_page(outcome))
-    planned = False
+        return deliver(of_found(outcome), speaking)
     if isinstance(outcome, Recoveries):
-        page = recoveries_page(outcome, speaking)
-    else:
-        page = page_of(outcome, quiet=speaking.quiet, verbose=speaking.verbose)
-        planned = outcome.ended is Ended.PLANNED
-    return deliver(outcome, speaking, page, _report, only_shows=planned)
-
-
-def _report(done: Result | Recoveries, title: str) -> PipelineReport:
-    if isinstance(done, Result):
-        return of_result(done, title)
-    names = [" ".join(filter(None, (result.transaction, name_of(result)))) for result in done.items]
-    items = [Item("", name, result) for name, result in zip(names, done.items, strict=True)]
-    applied = of_applied(AppliedList(items, signal=done.signal), title)
-    skipped = tuple(f"{item.transaction} is skipped: {item.why}" for item in done.skipped)
-    return replace(applied, exit_code=int(done.exit_code), notes=(*applied.notes, *skipped))
+        return deliver(of_recoveries(outcome, speaking), speaking, only_shows=False)
+    report = of_result(outcome, quiet=speaking.quiet, verbose=speaking.verbose)
+    return deliver(report, speaking, only_shows=outcome.ended is Ended.PLANNED)

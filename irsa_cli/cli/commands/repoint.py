@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from irsa_cli.cli.commands.apply import outcome_of_many
+from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import Age, completed, once, once_filled, switch
-from irsa_cli.cli.output.screens.applied import finish_applied
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.options.types import Age, completed, once, once_filled, shared, switch
+from irsa_cli.cli.output.report import Message, Part
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import Message, Part
-from irsa_cli.cli.session import plan_saver
+from irsa_cli.cli.session import Writing
 from irsa_cli.cli.terminal.screen import put
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
@@ -45,15 +43,13 @@ PHASES = ("add", "verify", "retire", "status")
 @switch("--retire", help="Remove the statements of OLD that are not used any more.")
 @switch("--status", help="Show which roles trust which cluster; the default.")
 @once_filled("--role-path", metavar="PATH", default="/", help="Only roles under this path. [default: /]")
-@common.namespace_option("Only roles for ServiceAccounts of this namespace.", default=None)
+@shared("any namespace", text="Only roles for ServiceAccounts of this namespace.")
 @switch("--include-managed", "others", help="Also change roles that another tool manages.")
 @once(
     "--unused-for", type=Age(), default=30 * 86400.0, help="Time without use before --retire. [default: 30d]"
 )
 @once_filled("--manifests", type=click.Path(file_okay=False), help="Write what NEW lacks to files here.")
-@common.cluster_options
-@targets.role_account_options
-@common.kube_options
+@shared("cluster", "role account", "kube")
 @common.writing_options
 def command(**options: Any) -> int:
     """Give the roles of one cluster to another.
@@ -70,8 +66,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.repoint import Phase, Request, repoint
 
-    speaking = Speaking.take(options)
-    settings, detailed = common.take_settings(options, speaking.progress)
+    run = Writing(options)
     phase = _phase(options)
     _name_cluster(options)
     target = targets.take_target(options, by_profile=True)
@@ -82,19 +77,17 @@ def command(**options: Any) -> int:
         target, options["old"], Phase(phase), tuple(options["roles"]), path, options["namespace"] or "",
         options["others"], options["unused_for"],
     )  # fmt: skip
-    silent = settings.dry_run or not request.phase.writes
-    done = outcome_of_many(partial(repoint, request), settings, speaking, silent=silent)
-    done.detailed = detailed
-    parts: list[Part] = []
-    if isinstance(done, AppliedList):
+
+    def first(done: AppliedList) -> Iterable[Part]:
         written = _write(done, Path(options["manifests"])) if options["manifests"] else ()
-        if speaking.output == "text":
-            parts = [*_parts(done, phase), *written]
-        else:
-            for line in written:
-                put(line, err=True)
-    save = plan_saver(options, "repoint", request)
-    return finish_applied(done, speaking, dry_run=silent, first=parts, save=save)
+        if run.speaking.output == "text":
+            return [*_parts(done, phase), *written]
+        for line in written:
+            put(line, err=True)
+        return ()
+
+    reads = not request.phase.writes
+    return run_many(run, partial(repoint, request), ("repoint", request), only_reads=reads, first=first)
 
 
 def _phase(options: dict[str, Any]) -> str:

@@ -9,8 +9,8 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand, HelpedGroup
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import wrong_usage
-from irsa_cli.cli.output.screens.applied import finish_applied
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.results.applied import of_applied
+from irsa_cli.cli.output.speaking import Speaking, deliver
 
 
 @click.group("report", cls=HelpedGroup, epilog="  irsa report merge shard-*.json -o markdown")
@@ -39,7 +39,8 @@ def merge(**options: Any) -> int:
     with wrong_usage():
         names = [name for path in options["files"] for name in files_named(path, (".json",))]
         done = merge([read_document(read_text(name, LARGEST), name) for name in names])
-    return finish_applied(done, speaking, dry_run=True)
+    report = of_applied(done, speaking, dry_run=True)
+    return deliver(report, speaking, only_shows=True)
 
 
 LARGEST = 64 * 2**20

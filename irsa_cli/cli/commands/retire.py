@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.commands.apply import outcome_of_many
+from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import Age, Checked, filled, once, switch
-from irsa_cli.cli.output.screens.applied import finish_applied
+from irsa_cli.cli.options.types import Age, Checked, filled, once, shared, switch
+from irsa_cli.cli.output.report import Message, Part, Report
+from irsa_cli.cli.output.result import failure_lines
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import Message, Part, page_of_reading
-from irsa_cli.cli.session import plan_saver, run_reading
+from irsa_cli.cli.session import Writing, run_reading
 from irsa_cli.core.planning.retire import DeadClusterList
 from irsa_cli.core.values.shown import visible
 
@@ -38,9 +38,8 @@ DAY = 86400.0
 @once("--unused-for", type=Age(DAY), help="Keep roles that were used or created since. [default: 30d]")
 @switch("--include-unmarked", "unmarked", help="Also delete what irsa did not create and no tool owns.")
 @once("--max", "most", type=click.IntRange(1), help="Delete at most this many roles. [default: 100]")
-@common.where_options(" (with --namespace)")
-@common.expect_options
-@common.kube_options
+@shared("where", more=" (with --namespace)")
+@shared("expect", "kube")
 @common.writing_options
 def command(**options: Any) -> int:
     """Remove what deleted clusters left in IAM.
@@ -59,19 +58,15 @@ def command(**options: Any) -> int:
 
     _check(options)
     options["dry_run"] = options["dry_run"] or not options["yes"]
-    speaking = Speaking.take(options)
-    settings, detailed = common.take_settings(options, speaking.progress)
+    run = Writing(options)
     pattern = options["gone_namespace"] or ""
     target = targets.take_target(options) if pattern else targets.take_named(options)
     if options["list"]:
-        return _list(target, settings.note, speaking)
+        return _list(target, run.settings.note, run.speaking)
     age = options["older_than"] or 7 * DAY if pattern else options["unused_for"] or 30 * DAY
     asked = {name: options[name] for name in ("names", "everything", "unmarked")}
     request = Request(target, pattern=pattern, age=age, most=options["most"] or 100, **asked)
-    done = outcome_of_many(partial(retire, request), settings, speaking)
-    done.detailed = detailed
-    save = plan_saver(options, "retire", request)
-    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
+    return run_many(run, partial(retire, request), ("retire", request))
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -104,4 +99,4 @@ def _list(target: Any, note: Any, speaking: Speaking) -> int:
     used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in found.quotas.items())
     quotas = f"Quotas: {used}." if used else "No quota was read."
     parts: Iterable[Part] = (Table.of(head, rows), *(Message(visible(note)) for note in notes), quotas)
-    return deliver(found, speaking, page_of_reading(parts, found.error))
+    return deliver(Report(found, parts, failure_lines(found.error)), speaking)

@@ -10,8 +10,8 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import switch, wrong_usage
-from irsa_cli.cli.output.screens.applied import finish_applied
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.results.applied import of_applied
+from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.terminal.screen import say
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def command(**options: Any) -> int:
         say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
         for place in dict.fromkeys(item.cluster.place for item in plan.items):
             say(place, err=True)
-    return finish_applied(done, speaking, dry_run=True)
+    report = of_applied(done, speaking, dry_run=True)
+    return deliver(report, speaking, only_shows=True)
 
 
 def read_plan(path: str) -> SavedPlan:

@@ -13,8 +13,8 @@ from irsa_cli.cli.commands.identity import account_of, settled, utc, who_options
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import AUDIENCE, Duration, once, switch
-from irsa_cli.cli.output.speaking import Speaking
-from irsa_cli.cli.output.text import document_text
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import Speaking, in_form
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.jwt import Claims, read
 from irsa_cli.core.values.shown import visible
@@ -76,7 +76,7 @@ def _shown(account: NamedServiceAccount, token: Token, audience: str, output: st
         "claims": found.claims if decode else None,
     }
     envelope = Envelope(DocumentKind.TOKENS, ReadOutcome.OK, cluster=account.connection.cluster, items=[item])
-    return document_text(envelope, output)
+    return in_form(Report(envelope), output)
 
 
 def decoded(found: Claims, now: float) -> Iterator[str]:

@@ -12,12 +12,12 @@ import click
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import filled, switch
+from irsa_cli.cli.options.types import filled, shared, switch
 from irsa_cli.cli.output import plan_text as confirming
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.result import failure_lines, of_result
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import Page, page_of, page_of_reading, show_document
 from irsa_cli.cli.session import outcome_of
-from irsa_cli.cli.terminal.screen import showing
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.locks import Removal, SeenLock, Unlocked
 from irsa_cli.core.results.result import Result
@@ -28,10 +28,7 @@ from irsa_cli.core.values.shown import visible
 @click.argument("holder", required=False, callback=filled)
 @switch("--dry-run", help="Show the locks to remove; change nothing.")
 @switch("--yes", "-y", help="Skip the confirmation prompt.")
-@common.cluster_options
-@common.kube_options
-@common.lock_namespace_option
-@common.state_dir_option
+@shared("cluster", "kube", "lock namespace", "state dir")
 @common.output_options
 def command(**options: Any) -> int:
     """List locks, or remove those of a dead run.
@@ -71,20 +68,21 @@ def command(**options: Any) -> int:
         return unlock(holder, request, progress.wire) if holder else find_locks(request, progress.wire)
 
     outcome = outcome_of(work, speaking)
-    if isinstance(outcome, Result) and outcome.error is not None and speaking.output != "text":
-        with showing(outcome.exit_code, only_shows=dry_run or not holder):
-            show_document(failed(DocumentKind.LOCKS, outcome.error, outcome.exit_code), speaking.output)
-        speaking = replace(speaking, output="text")
-    page = page_of(outcome, quiet=speaking.quiet) if isinstance(outcome, Result) else _page(outcome, speaking)
-    return deliver(outcome, speaking, page, only_shows=dry_run or not holder)
+    if isinstance(outcome, Result):
+        assert outcome.error is not None
+        document = failed(DocumentKind.LOCKS, outcome.error, outcome.exit_code)
+        report = replace(of_result(outcome, quiet=speaking.quiet), found=document)
+    else:
+        messages = _messages(outcome, quiet=speaking.quiet)
+        report = Report(outcome, map(visible, (_removed if outcome.holder else _listed)(outcome)), messages)
+    return deliver(report, speaking, only_shows=dry_run or not holder)
 
 
-def _page(outcome: Unlocked, speaking: Speaking) -> Page:
-    page = page_of_reading(map(visible, (_removed if outcome.holder else _listed)(outcome)), outcome.error)
-    if not outcome.holder or outcome.error is not None or outcome.dry_run or speaking.quiet:
-        return page
-    left = "Note: that run may have left changes; to list them: irsa recover --cluster"
-    return replace(page, messages=[visible(f"{left} {outcome.cluster.name}")])
+def _messages(outcome: Unlocked, *, quiet: bool) -> Iterator[str]:
+    yield from failure_lines(outcome.error)
+    if outcome.holder and outcome.error is None and not (outcome.dry_run or quiet):
+        left = "Note: that run may have left changes; to list them: irsa recover --cluster"
+        yield visible(f"{left} {outcome.cluster.name}")
 
 
 def _listed(found: Unlocked) -> Iterator[str]:

@@ -9,8 +9,8 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, roles, targets
-from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, switch, wrong_usage
-from irsa_cli.cli.session import run_writing
+from irsa_cli.cli.options.types import AUDIENCE, Checked, many, many_filled, once, shared, switch, wrong_usage
+from irsa_cli.cli.session import Writing
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values import names
@@ -18,14 +18,11 @@ from irsa_cli.core.values import names
 
 @click.command("update-sa", cls=HelpedCommand)
 @common.binding_options
-@common.cluster_options
-@targets.role_account_options
-@targets.target_role_options
+@shared("cluster", "role account", "target role")
 @switch("--remove-target-role", help="Remove the target role.")
 @switch("--remove-external-id", help="Remove the external ID of the target role.")
 @switch("--remove-aws-config-map", help="Delete the ConfigMap of --aws-config-map.")
-@common.kube_options
-@roles.attach_policy_option
+@shared("kube", "attach policy")
 @many_filled(
     "--detach-policy-arn", metavar="ARN", help="Detach this managed policy (repeat, or comma-separated)."
 )
@@ -34,7 +31,7 @@ from irsa_cli.core.values import names
     metavar="ARN,...",
     help="Attach these managed policies and detach all others; 'none' detaches all.",
 )
-@roles.inline_policy_option("Add or replace the policy document in this file (repeat).")
+@shared("inline policy", text="Add or replace the policy document in this file (repeat).")
 @many(
     "--remove-inline-policy",
     type=Checked("name", "names.inline_policy"),
@@ -47,10 +44,10 @@ from irsa_cli.core.values import names
     " [default: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
 @switch("--no-permissions-boundary", help="Remove the role's permissions boundary.")
-@roles.allow_boundary_removal_option
+@shared("allow boundary removal")
 @roles.allow_wide_trust_option
-@roles.max_session_option("")
-@roles.description_option
+@shared("max session", text="")
+@shared("description")
 @many_filled("--tags", metavar="K=V,...", help="Set tags of the role (repeat, or comma-separated).")
 @many_filled("--remove-tag", metavar="K,...", help="Remove tags (repeat, or comma-separated).")
 @many_filled("--label", metavar="K=V", help="Set a label of the ServiceAccount; K- removes it (repeat).")
@@ -59,9 +56,9 @@ from irsa_cli.core.values import names
 )
 @once("--audience", type=AUDIENCE, help="Change the audience of the tokens and the trust policy.")
 @switch("--associate-oidc", "associate", help="With --audience: add it to the cluster's OIDC provider.")
-@roles.pod_options
+@shared("pod")
 @once("--also", type=click.Choice(["pod-identity"]), help="Also give pods the role by EKS Pod Identity.")
-@roles.session_policy_option("Limit the role's permissions by EKS Pod Identity.")
+@shared("session policy", text="Limit the role's permissions by EKS Pod Identity.")
 @switch("--remove-session-policy", help="Remove the session policy of EKS Pod Identity.")
 @switch("--verify", help="Verify at STS that the token is accepted, before changing the ServiceAccount.")
 @common.writing_options
@@ -80,22 +77,21 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.update_sa import Request, update_sa
 
-    def request(options: dict[str, Any]) -> Request:
-        common.check_reachable(options)
-        target = targets.take_target(options, by_profile=True)
-        with wrong_usage():
-            update = _update(options)
-        if update.is_empty:
-            raise click.UsageError(
-                "no change is given: add for example --attach-policy-arn, --detach-policy-arn or --label"
-            )
-        if options["associate"] and update.audience is None:
-            raise click.UsageError("--associate-oidc needs --audience (or use irsa associate-oidc)")
-        boundaries = roles.take_boundary_rules(may_remove=options["allow_boundary_removal"])
-        same = {name: options[name] for name in ("associate", "verify", "allow_wide_trust")}
-        return Request(target, options["namespace"], options["name"], update, boundaries=boundaries, **same)
-
-    return run_writing(options, "update-sa", request, update_sa)
+    run = Writing(options)
+    common.check_reachable(options)
+    target = targets.take_target(options, by_profile=True)
+    with wrong_usage():
+        update = _update(options)
+    if update.is_empty:
+        raise click.UsageError(
+            "no change is given: add for example --attach-policy-arn, --detach-policy-arn or --label"
+        )
+    if options["associate"] and update.audience is None:
+        raise click.UsageError("--associate-oidc needs --audience (or use irsa associate-oidc)")
+    boundaries = roles.take_boundary_rules(may_remove=options["allow_boundary_removal"])
+    same = {name: options[name] for name in ("associate", "verify", "allow_wide_trust")}
+    request = Request(target, options["namespace"], options["name"], update, boundaries=boundaries, **same)
+    return run.one("update-sa", request, update_sa)
 
 
 _SAME = (

@@ -16,12 +16,12 @@ from irsa_cli.cli.options.types import (
     many_filled,
     once,
     once_filled,
+    shared,
     switch,
     wrong_usage,
 )
-from irsa_cli.cli.output.screens.verify import JUNIT, lines, of_verification
+from irsa_cli.cli.output.results.verify import of_verification
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import page_of_reading
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.core.results.scope import Allowance
@@ -32,18 +32,16 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.verification.verify import Request
 
 
-FORMATS = ("text", "json", "yaml", "name", "markdown", "github", *JUNIT)
+FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit")
 
 
 @click.command("verify", cls=HelpedCommand)
 @common.name_argument()
 @switch("--all", "everything", help="Verify all ServiceAccounts with a role, in -n or in all namespaces.")
-@common.all_namespaces_option("Verify all ServiceAccounts with a role in all namespaces.")
-@common.selector_option
-@common.namespace_option(
-    "Namespace of NAME, --all or -l. [default: 'default', or all with --all or -l]", default=None
-)
-@targets.reach_options
+@shared("all namespaces", text="Verify all ServiceAccounts with a role in all namespaces.")
+@shared("selector")
+@shared("any namespace", text="Namespace of NAME, --all or -l. [default: 'default', or all with --all or -l]")
+@shared("reach")
 @once(
     "--audience",
     type=AUDIENCE,
@@ -61,12 +59,9 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", *JUNIT)
     help="Call a read-only AWS operation with the role's credentials (repeat).",
 )
 @many("--chain", type=ROLE_ARN, help="Assume this role with the credentials: role chaining (repeat).")
-@targets.readers_option("Also read another account's IAM by this role (repeat).")
+@shared("readers", text="Also read another account's IAM by this role (repeat).")
 @common.output_option(*FORMATS)
-@common.report_options
-@common.allow_empty_option
-@common.quiet_option
-@common.calls_option
+@shared("report", "allow empty", "quiet", "calls")
 def command(**options: Any) -> int:
     """Verify that a ServiceAccount can assume its role.
 
@@ -88,8 +83,7 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     request, allow = _request(options), Allowance(empty=options["allow_empty"])
     report = replace(_run(request, speaking), allow=allow)
-    page = page_of_reading(lines(report), report.error)
-    return deliver(report, speaking, replace(page, forms=JUNIT), of_verification)
+    return deliver(of_verification(report), speaking)
 
 
 def _request(options: dict[str, Any]) -> Request:

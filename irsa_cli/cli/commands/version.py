@@ -9,7 +9,8 @@ import click
 from irsa_cli import __version__
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
-from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.speaking import show
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
 
@@ -24,15 +25,12 @@ def command(output: str) -> int:
       irsa version
       irsa version -o json
     """
-    if output == "text":
-        click.echo(f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})")
-        return 0
-
     facts = {
         "version": __version__,
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
     }
-    show_document(Envelope(DocumentKind.VERSIONS, ReadOutcome.OK, items=[facts]), output)
+    text = f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})"
+    show(Report(Envelope(DocumentKind.VERSIONS, ReadOutcome.OK, items=[facts]), [text]), output)
     return 0

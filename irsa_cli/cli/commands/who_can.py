@@ -10,8 +10,10 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import audits, common
+from irsa_cli.cli.options.types import shared
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import page_of_reading
 from irsa_cli.cli.session import run_reading
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
@@ -20,8 +22,7 @@ _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
 @click.command("who-can", cls=HelpedCommand)
 @click.argument("action", metavar="SERVICE:ACTION")
 @click.argument("resource", required=False, default="")
-@audits.source_options
-@common.scope_options
+@shared("source", "scope")
 @common.output_options
 def command(**options: Any) -> int:
     """List the pods that can perform an AWS action.
@@ -36,7 +37,7 @@ def command(**options: Any) -> int:
       irsa who-can s3:GetObject 'arn:aws:s3:::invoices/*'
       irsa who-can iam:PassRole --from account/ -o json
     """
-    from irsa_cli.cli.output.screens.audit import who_can_lines
+    from irsa_cli.cli.output.results.audit import who_can_lines
     from irsa_cli.core.audit.report import WhoCanReport
     from irsa_cli.usecases.audit.run import ask_who_can
 
@@ -52,4 +53,4 @@ def command(**options: Any) -> int:
         lambda progress: ask_who_can(source, action, resource, progress.wire, allow), speaking, failed
     )
     lines = who_can_lines(report) if report.error is None else ()
-    return deliver(report, speaking, page_of_reading(lines, report.error, report.notes))
+    return deliver(Report(report, lines, messages_of_reading(report.error, report.notes)), speaking)

@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import Decorator, group, once, shared, wrong_usage
-from irsa_cli.cli.output.forms import DOCUMENTS, REPORTS, RISKS
+from irsa_cli.cli.output.report import DOCUMENTS, REPORTS, RISKS
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.results.scope import Allowance
 from irsa_cli.core.trust.rules.rule import Severity
@@ -49,11 +49,7 @@ fail_on_option = once(
 def risk_options(*more: str) -> Decorator:
     """The selection and the format of risks; `more` are formats of one command."""
     forms = common.output_option(*FORMATS, *more)
-    return group(shared("risks"), forms, common.report_options, common.quiet_option)
-
-
-source_options = shared("source")
-"""The sources for the state of an account."""
+    return group(shared("risks"), forms, shared("report", "quiet"))
 
 
 def take_risks(options: dict[str, Any], speaking: Speaking) -> dict[str, Any]:
@@ -72,7 +68,7 @@ def take_risks(options: dict[str, Any], speaking: Speaking) -> dict[str, Any]:
 
 
 def take_source(options: dict[str, Any]) -> AuditSource:
-    """Take the options of `source_options`."""
+    """Take the options `source`."""
     from irsa_cli.core.config import entry_fields
     from irsa_cli.usecases.audit.run import AuditSource, LiveSource
     from irsa_cli.usecases.texts import read_text
@@ -95,5 +91,5 @@ def take_source(options: dict[str, Any]) -> AuditSource:
 
 
 def take_allowance(options: dict[str, Any]) -> Allowance:
-    """Take the options of `scope_options`."""
+    """Take the options `scope`."""
     return Allowance(options.pop("allow_partial"), options.pop("allow_empty"))

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import types
-from irsa_cli.cli.options.types import NAMESPACE, Checked, Decorator, completed, group, once, shared
+from irsa_cli.cli.options.types import Checked, Decorator, completed, group, once, shared
 
 if TYPE_CHECKING:
     from irsa_cli.cli.terminal.progress import Progress
@@ -42,25 +42,6 @@ def listed(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
 
 
-def where_options(more: str) -> types.Decorator:
-    """The cluster with its region, and the caller; the help of --cluster and --region ends with `more`."""
-    return shared("where", more=more)
-
-
-expect_options = shared("expect")
-"""Guards: the account and the clusters that are allowed."""
-cluster_options = shared("cluster", region=" [default: as in the AWS CLI]")
-"""The cluster, and the AWS identity of the caller."""
-kube_options = shared("kube")
-out_option = shared("out")
-lock_namespace_option = shared("lock namespace")
-lock_options = shared("lock")
-"""The lock that lets one run at a time change a ServiceAccount and its role."""
-state_dir_option = shared("state dir")
-run_options = shared("run")
-no_headers_option = shared("no headers")
-
-
 def output_option(*forms: str) -> types.Decorator:
     return types.once(
         "-o", "--output", type=click.Choice(forms), default="text", help="Output format. [default: text]"
@@ -68,26 +49,17 @@ def output_option(*forms: str) -> types.Decorator:
 
 
 _FORMS = ("text", "json", "yaml", "name")
-report_options = shared("report")
-"""Files for the result, and the longest Markdown."""
 output_options = types.group(output_option(*_FORMS), shared("speaking"))
 reported_output_options = types.group(
-    output_option(*_FORMS, "markdown", "github"), shared("speaking"), report_options
+    output_option(*_FORMS, "markdown", "github"), shared("speaking", "report")
 )
 """The output of a command whose result pipelines also read."""
-writing_options = types.group(run_options, reported_output_options)
+writing_options = types.group(shared("run"), reported_output_options)
 """The run and the output of a command that writes."""
-quiet_option = shared("quiet")
-calls_option = shared("calls")
-allow_empty_option = shared("allow empty")
-allow_partial_option = shared("allow partial")
-scope_options = shared("scope")
-"""Options of commands that read: exit 0 instead of 1 or 7."""
-ignore_not_found_option = shared("ignore not found")
 
 
 def take_lock_options(options: dict[str, Any]) -> LockOptions:
-    """Take the options of `lock_options`; the defaults are those of `.irsa.yaml`."""
+    """Take the options `lock`; the defaults are those of `.irsa.yaml`."""
     from irsa_cli.usecases.command.project_settings import lock_options
 
     with types.wrong_usage():
@@ -99,12 +71,12 @@ def take_lock_options(options: dict[str, Any]) -> LockOptions:
 
 
 def take_lock_namespace(options: dict[str, Any]) -> str:
-    """Take the option of `lock_namespace_option`, the namespace of the locks."""
+    """Take the option `lock namespace`, the namespace of the locks."""
     return take_lock_options({**options, "lock_timeout": None, "lock": None}).namespace
 
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
-    """Take the options of `run_options`; the second value is whether changes give exit code 6."""
+    """Take the options `run`; the second value is whether changes give exit code 6."""
     from irsa_cli.cli.output.plan_text import Confirmation
     from irsa_cli.usecases.command.settings import Settings
 
@@ -170,31 +142,8 @@ def name_argument(*, required: bool = False, kind: click.ParamType | None = None
     )
 
 
-def namespace_option(
-    help_text: str = "Namespace of the ServiceAccount. [default: default]", default: str | None = "default"
-) -> Decorator:
-    """The ServiceAccount's namespace; the help has the default."""
-    return once(
-        "-n",
-        "--namespace",
-        type=NAMESPACE,
-        shell_complete=completed("namespaces"),
-        default=default,
-        help=help_text,
-    )
-
-
-binding_options = group(name_argument(required=True), namespace_option())
-
-
-def all_namespaces_option(help_text: str) -> Decorator:
-    return shared("all namespaces", text=help_text)
-
-
-ignore_maker_option = shared("ignore maker")
-
-
-selector_option = shared("selector")
+_NAMESPACE = "Namespace of the ServiceAccount. [default: default]"
+binding_options = group(name_argument(required=True), shared("namespace", text=_NAMESPACE))
 
 
 def check_reachable(options: dict[str, Any]) -> None:

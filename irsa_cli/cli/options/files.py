@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.cli.help.environment import is_flag
 from irsa_cli.cli.options.common import listed
 from irsa_cli.cli.options.targets import current_cluster, take_named
-from irsa_cli.cli.options.types import Decorator, group, many_filled, shared, wrong_usage
+from irsa_cli.cli.options.types import wrong_usage
 from irsa_cli.core.config.model import Config, Selection
 
 if TYPE_CHECKING:
@@ -16,24 +16,6 @@ if TYPE_CHECKING:
 
 NAMED = ("cluster", "region", "assume_role")
 """Options that files name as well: only a flag contradicts a file."""
-
-
-def file_options(*, required: bool = True) -> Decorator:
-    """The files, the selection of their ServiceAccounts, and how many run at the same time."""
-    files = many_filled(
-        "-f",
-        "--filename",
-        "--config-file",
-        "files",
-        required=required,
-        metavar="FILE",
-        help="Configuration file or folder, or - for standard input (repeat).",
-    )
-    return group(files, shared("files"))
-
-
-place_options = shared("place", more=", if the files have none")
-"""The cluster, if the files have none, and the caller."""
 
 
 def take_files(

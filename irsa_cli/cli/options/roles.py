@@ -18,33 +18,6 @@ if TYPE_CHECKING:
     from irsa_cli.core.binding.boundaries import BoundaryRules
     from irsa_cli.core.policies.policy import Document
 
-attach_policy_option = types.shared("attach policy")
-
-
-class _PolicyFile(click.Path):
-    """The name of a file with a policy document, or `-`."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse a document."""
-        if str(value).lstrip().startswith("{"):
-            self.fail(DOCUMENT, param, ctx)
-        return super().convert(value, param, ctx)
-
-
-def inline_policy_option(help_text: str) -> types.Decorator:
-    """Policy documents in files."""
-    kind = _PolicyFile(exists=True, dir_okay=False, allow_dash=True)
-    return types.many("--inline-policy", type=kind, metavar="FILE", help=help_text)
-
-
-def session_policy_option(help_text: str) -> types.Decorator:
-    """A session policy for EKS Pod Identity, in a file."""
-    kind = _PolicyFile(exists=True, dir_okay=False, allow_dash=True)
-    return types.once("--session-policy", type=kind, metavar="FILE", help=help_text)
-
-
-allow_boundary_removal_option = types.shared("allow boundary removal")
-
 
 def _unless_never(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
     """Refuse the flag if the project's `.irsa.yaml` forbids it."""
@@ -63,15 +36,6 @@ allow_wide_trust_option = types.switch(
     callback=_unless_never,
     help="Allow an overly broad trust policy, or trust in a powerful role.",
 )
-
-description_option = types.shared("description")
-pod_options = types.shared("pod")
-"""The settings of the pod identity webhook, except role and audience."""
-
-
-def max_session_option(default: str) -> types.Decorator:
-    """The role's longest session; `default` is added to the help."""
-    return types.shared("max session", text=default)
 
 
 def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:

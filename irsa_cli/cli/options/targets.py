@@ -10,28 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.help.environment import state_dir
-from irsa_cli.cli.options import types
 from irsa_cli.cli.terminal.screen import is_terminal, say
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Target
 
 ROLE_TARGET = ("role_account", "role_assume_role", "role_profile")
-"""The options of `role_account_options`, as attributes of a `Target`."""
+"""The options `role account`, as attributes of a `Target`."""
 TARGET_WAY = ("target_assume_role", "target_profile")
 """The options to read a target role's trust policy, as attributes of a `Target`."""
-
-role_account_options = types.shared("role account")
-"""The account of the roles and the OIDC provider, if it is not the cluster's."""
-target_role_options = types.shared("target role")
-"""The role, usually of another account, that a ServiceAccount's role may assume."""
-reach_options = types.shared("reach", region=" [default: as in the AWS CLI]")
-"""The cluster, the caller, and the other accounts that a command reads."""
-
-
-def readers_option(help_text: str) -> types.Decorator:
-    """The roles for reading IAM in other accounts."""
-    return types.shared("readers", text=help_text)
 
 
 def take_target_way(options: dict[str, Any]) -> dict[str, str | None]:
@@ -49,7 +36,7 @@ def take_target_way(options: dict[str, Any]) -> dict[str, str | None]:
 
 
 def take_role_account(options: dict[str, Any], *, by_profile: bool = False) -> dict[str, str | None]:
-    """Take the options of `role_account_options` out of a command's options, if it has them.
+    """Take the options `role account` out of a command's options, if it has them.
 
     `by_profile`: --role-profile alone is enough, as the ServiceAccount's annotation names the account.
     """

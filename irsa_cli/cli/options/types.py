@@ -16,8 +16,8 @@ import click
 from click.core import ParameterSource
 
 from irsa_cli.cli.help.environment import state_dir
-from irsa_cli.cli.help.helping import alike
-from irsa_cli.cli.output.forms import DOCUMENTS
+from irsa_cli.cli.help.helping import DOCUMENT, alike
+from irsa_cli.cli.output.report import DOCUMENTS
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
 
@@ -149,7 +149,6 @@ def _find(path: str) -> Callable[[Any], Any]:
 ROLE_ARN = Checked("arn", "arn.check_role")
 POLICY_ARN = Checked("arn", "arn.check_policy")
 ROLE_NAME = Checked("name", "names.role")
-NAMESPACE = Checked("namespace", "names.namespace")
 AUDIENCE = Checked("audience", "names.audience")
 
 
@@ -197,6 +196,16 @@ class Age(click.ParamType):  # type: ignore[type-arg]
         if total < self._least:
             self.fail(f"'{value}' is less than {self._least / 3600:.0f}h", param, ctx)
         return total
+
+
+class PolicyFile(click.Path):
+    """The name of a file with a policy document, or `-`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a document."""
+        if str(value).lstrip().startswith("{"):
+            self.fail(DOCUMENT, param, ctx)
+        return super().convert(value, param, ctx)
 
 
 Completer = Callable[[click.Context, click.Parameter, str], "list[str]"]
@@ -251,6 +260,7 @@ _TYPES: Mapping[str, Callable[..., Any]] = {
     "path": lambda: click.Path(exists=True),
     "file": lambda: click.Path(exists=True, dir_okay=False),
     "output": lambda: click.Path(dir_okay=False),
+    "policy": lambda: PolicyFile(exists=True, dir_okay=False, allow_dash=True),
     "folder": lambda: click.Path(file_okay=False),
 }
 """The types in `shared.json` by their first word; the others are arguments."""
@@ -263,9 +273,9 @@ _KINDS: Mapping[str, Callable[..., Decorator]] = {
 _SHARED: Mapping[str, Sequence[Any]] = json.loads(pkgutil.get_data(__package__, "shared.json") or b"")
 
 
-def shared(name: str, **words: str) -> Decorator:
-    """The options of a group in `shared.json`: rows, or names of groups. `words` go into their help."""
-    return group(*(_option(row, words) for row in _SHARED[name]))
+def shared(*names: str, **words: str) -> Decorator:
+    """The options of groups in `shared.json`: rows, or names of groups. `words` go into their help."""
+    return group(*(_option(row, words) for name in names for row in _SHARED[name]))
 
 
 def _option(row: str | Mapping[str, Any], words: Mapping[str, str]) -> Decorator:
@@ -274,7 +284,8 @@ def _option(row: str | Mapping[str, Any], words: Mapping[str, str]) -> Decorator
         return shared(row, **words)
     (kind, flags), *others = row.items()
     more = dict(others)
-    more["help"] = more["help"].format_map({"more": "", "region": "", **words})
+    region = "" if "more" in words else " [default: as in the AWS CLI]"
+    more["help"] = more["help"].format_map({"more": "", "region": region, **words})
     if more.pop("filled", False):
         more["callback"] = filled
     if "type" in more:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from functools import partial
 from itertools import takewhile
 
-import click
-
-from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank
-from irsa_cli.cli.output.speaking import FILES, ReportFiles, in_form, tell, write_files
-from irsa_cli.cli.output.text import show_document
+from irsa_cli.cli.output.report import Entry, Level, Rank, Report
+from irsa_cli.cli.output.speaking import FILES, ReportFiles, show, tell
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.trust.rules.rule import FilePlace
 from irsa_cli.core.values.errors import IrsaError
@@ -25,14 +20,23 @@ def show_failure(
     error: IrsaError, exit_code: int, arguments: Sequence[str], output: str, command: str
 ) -> None:
     """Write and print why a command did not start; `output` is '' for text, which is already printed."""
-    envelope = failed(DocumentKind.RESULTS, error, exit_code)
-    made = partial(of_lines, (error.message, *error.details), exit_code, f"irsa {command}".strip())
-    for failure in write_files(lambda: envelope, made, named_files(arguments), command):
+    entries, said = [], []
+    for line in (error.message, *error.details):
+        if found := _PLACED.match(line):
+            place = FilePlace(found["file"], int(found["line"]), int(found["column"] or 0))
+            message = (found["said"],)
+            entries.append(Entry(place.file, "problem", Rank.FAILED, (), message, Level.ERROR, place))
+        else:
+            said.append(line)
+    if said and not entries:
+        entries = [Entry("", "not begun", Rank.FAILED, message=tuple(said), level=Level.ERROR)]
+    document = failed(DocumentKind.RESULTS, error, exit_code)
+    verdict = error.message if said else "not begun"
+    report = Report(document, verdict=verdict, is_good=False, entries=entries, command=command)
+    for failure in named_files(arguments).write(report):
         tell(failure)
-    if output in REPORTS:
-        click.echo(in_form(made(), output))
-    elif output:
-        show_document(envelope, output, command)
+    if output:
+        show(report, output)
 
 
 def named_files(arguments: Sequence[str]) -> ReportFiles:
@@ -48,19 +52,3 @@ def named_files(arguments: Sequence[str]) -> ReportFiles:
             elif re.match(rf"{flag}=", text):
                 named[key] = text.partition("=")[2]
     return ReportFiles(named["summary_file"], named["json_file"])
-
-
-def of_lines(lines: Sequence[str], exit_code: int, title: str) -> PipelineReport:
-    """The report of a command that did not start: each problem, at its place if the text has one."""
-    entries, said = [], []
-    for line in lines:
-        if found := _PLACED.match(line):
-            place = FilePlace(found["file"], int(found["line"]), int(found["column"] or 0))
-            message = (found["said"],)
-            entries.append(Entry(place.file, "problem", Rank.FAILED, (), message, Level.ERROR, place))
-        else:
-            said.append(line)
-    if said and not entries:
-        entries = [Entry(title, "not begun", Rank.FAILED, message=tuple(said), level=Level.ERROR)]
-    verdict = lines[0] if said else "not begun"
-    return PipelineReport(title, verdict, False, exit_code, entries=tuple(entries))

@@ -1,28 +1,21 @@
-"""Write a result to standard output and files, in the forms that the user wants."""
+"""Write a report to standard output and files, in the forms that the user wants."""
 
 from __future__ import annotations
 
 import os
 import pkgutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
-from irsa_cli.cli.output.forms import REPORTS
-from irsa_cli.cli.output.text import Page, json_text, running, show_found
+from irsa_cli.cli.output.report import VIEWS, Message, Report
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import put, say, showing
-
-if TYPE_CHECKING:
-    from irsa_cli.cli.output.reports.model import PipelineReport
-    from irsa_cli.core.results.envelope import Envelope
-    from irsa_cli.core.results.result import Result
-    from irsa_cli.core.results.result_document import Documented
 
 Save = Callable[[Any], None]
 """Saves the plan of a dry run, if the user wants that."""
@@ -43,11 +36,11 @@ class ReportFiles:
     def is_asked_for(self) -> bool:
         return bool(self.summary_file or self.json_file)
 
-    def write(self, document: Mapping[str, Any], markdown: Callable[[int], str]) -> Iterator[OSError]:
+    def write(self, report: Report) -> Iterator[OSError]:
         """Write all files; yields the errors of those that it can't write."""
         writers: dict[str, Callable[[Path], None]] = {
-            self.json_file: lambda file: _write(file, "w", json_text(document) + "\n"),
-            self.summary_file: lambda file: _append(file, self._summary(file, markdown)),
+            self.json_file: lambda file: _write(file, "w", in_form(report, "json") + "\n"),
+            self.summary_file: lambda file: _append(file, self._summary(file, report)),
         }
         for path, write in writers.items():
             try:
@@ -56,16 +49,16 @@ class ReportFiles:
             except OSError as error:
                 yield OSError(error.errno, error.strerror or str(error), path)
 
-    def _summary(self, path: Path, markdown: Callable[[int], str]) -> str:
+    def _summary(self, path: Path, report: Report) -> str:
         """The report, cut to the room that is left in the file."""
-        from irsa_cli.cli.output.reports.markdown import LEAST, SUMMARY_LENGTH
+        from irsa_cli.cli.output.views.markdown import LEAST, SUMMARY_LENGTH, as_markdown
 
         room = SUMMARY_LENGTH - _size(path)
         length = max(LEAST, min(self.max_length or room, room))
-        text = markdown(length)
+        text = as_markdown(report, length)
         while (size := len(text.encode())) > max(LEAST, room) and length > LEAST:
             length = max(LEAST, min(length - 1_000, length * room // size))
-            text = markdown(length)
+            text = as_markdown(report, length)
         return text
 
 
@@ -96,70 +89,46 @@ class Speaking:
         return Progress(quiet=self.quiet, verbose=self.verbose)
 
 
-F = TypeVar("F", bound="Result | Documented")
-
-
 def deliver(
-    found: F,
-    speaking: Speaking,
-    page: Page,
-    report: Callable[[F, str], PipelineReport] | None = None,
-    *,
-    only_shows: bool | None = None,
-    save: Save | None = None,
+    report: Report, speaking: Speaking, *, only_shows: bool | None = None, save: Save | None = None
 ) -> int:
-    """Write the files, print the outcome, and save its plan; returns the exit code.
+    """Write the files, print the report, and save its plan; returns the exit code.
 
-    `report` creates the report, for commands with files and forms for pipelines. Unwritable files do not stop
-    the rest: the last error is raised as `Unshown`. `only_shows`: the output is the command's only purpose.
+    Unwritable files do not stop the rest: the last error is raised as `Unshown`. `only_shows`: the output is
+    the command's only purpose.
     """
-    code, output, failures = found.exit_code, speaking.output, list[OSError]()
+    code = report.exit_code
     with showing(code, only_shows=not code if only_shows is None else only_shows):
-        if report is not None:
-            created = partial(report, found, f"irsa {running()}".strip())
-            failures += write_files(partial(_document, found), created, speaking.files, running())
-            if output in REPORTS:
-                click.echo(in_form(created(), output, speaking.files.max_length))
-        if output in page.forms:
-            click.echo(pkgutil.resolve_name(page.forms[output])(found), nl=False)
-        else:
-            show_found(page.parts, partial(_document, found), output)
-        for line in page.messages:
+        failures = list(speaking.files.write(report))
+        show(report, speaking.output, speaking.files.max_length)
+        for line in report.messages:
             put(line, err=True)
         if save is not None:
-            save(found)
+            save(report.found)
         for error in failures[:-1]:
             tell(error)
         for error in failures[-1:]:
             raise error
-    return int(code)
+    return code
 
 
-def _document(found: Result | Documented) -> Envelope:
-    from irsa_cli.core.results.result_document import document_of
-
-    return document_of(found)
-
-
-def in_form(report: PipelineReport, output: str, max_length: int | None = None) -> str:
-    """A report in a form, without the end of its last line."""
-    from irsa_cli.cli.output.reports.annotations import as_annotations
-    from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
-
-    if output == "github":
-        return as_annotations(report)
-    return as_markdown(report, max_length or LENGTH).removesuffix("\n")
+def show(report: Report, output: str, most: int | None = None) -> None:
+    """Print a report as text (also in its wide form), or in another form in at most so many characters."""
+    if output not in ("text", "wide"):
+        if text := in_form(report, output, most):
+            click.echo(text)
+        return
+    for part in report.parts:
+        if isinstance(part, str):
+            put(part, err=isinstance(part, Message))
+        else:
+            part.show()
 
 
-def write_files(
-    envelope: Callable[[], Envelope], report: Callable[[], PipelineReport], files: ReportFiles, command: str
-) -> Iterator[OSError]:
-    """Write the files; yields the errors."""
-    if files.is_asked_for:
-        from irsa_cli.cli.output.reports.markdown import as_markdown
-
-        document = envelope().to_json(command)
-        yield from files.write(document, lambda length: as_markdown(report(), length))
+def in_form(report: Report, output: str, most: int | None = None) -> str:
+    """A report in a form other than text, without the end of its last line."""
+    text: str = pkgutil.resolve_name(VIEWS[output])(report, most)
+    return text.removesuffix("\n")
 
 
 def tell(error: OSError) -> None:

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.reach import Can
@@ -89,7 +89,6 @@ class RiskReport(Reading):
     both, gaps do not matter. `unread` has the errors of files.
     """
 
-    title: ClassVar[str]
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     fail_on: Severity | None = None
     fail_on_broken: bool = False
@@ -133,8 +132,6 @@ class AuditReport(RiskReport):
 
     audit: Audit | None = None
     paths: tuple[RolePath, ...] | None = None
-
-    title = "irsa audit"
 
     @property
     def about(self) -> str:

@@ -122,8 +122,6 @@ class LintReport(RiskReport):
     unjudged: tuple[Unjudged, ...] = ()
     skipped: tuple[str, ...] = ()
 
-    title = "irsa lint"
-
     @property
     def scope(self) -> AnswerScope:
         question = "Which risks would these files create?"

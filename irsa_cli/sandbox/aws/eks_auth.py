@@ -161,8 +161,13 @@ class Agent:
         text = request.headers.get("authorization", "")
         if not text:
             return self.failure("agent", "", "Service account token cannot be empty", 400)
+        now = datetime.now(timezone.utc)
+        until, session = self._kept.get(text, (now, None))
         try:
-            session = self._session(request, text)
+            if session is None or until <= now:
+                cluster = self._auth.cluster_of(text)
+                session, _ = self._auth.assume(read_request(request), cluster, text)
+                self._kept[text] = min(session.expires, now + timedelta(seconds=_KEPT_SECONDS)), session
         except AwsError as error:
             return self.failure("agent", error.code, error.message, error.status)
         return Answer.of_json(
@@ -174,15 +179,6 @@ class Agent:
                 "Expiration": session.expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         )
-
-    def _session(self, request: Incoming, text: str) -> Session:
-        now = datetime.now(timezone.utc)
-        until, session = self._kept.get(text, (now, None))
-        if session is None or until <= now:
-            cluster = self._auth.cluster_of(text)
-            session, _ = self._auth.assume(read_request(request), cluster, text)
-            self._kept[text] = min(session.expires, now + timedelta(seconds=_KEPT_SECONDS)), session
-        return session
 
     def failure(self, _: str, code: str, message: str, status: int) -> Answer:
         """An error in plain text; `code` is that of EKS Auth, '' for the agent's own."""

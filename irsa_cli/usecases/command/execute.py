@@ -23,7 +23,7 @@ from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, 
 from irsa_cli.core.values.shown import redacted
 from irsa_cli.transaction import reading
 from irsa_cli.transaction.journal import Journal, RefusedJournal
-from irsa_cli.transaction.protocol import Event, Handler, Interrupted, Leftover, Report, Run, Step
+from irsa_cli.transaction.protocol import Event, Handler, Interrupted, Leftover, Run, RunReport, Step
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
@@ -303,7 +303,7 @@ def handlers_of(connection: Connection, kinds: Collection[Kind] = tuple(Kind)) -
 
 
 def result_of_report(
-    report: Report, cluster: Cluster, transaction: str, settings: Settings, way: str = ""
+    report: RunReport, cluster: Cluster, transaction: str, settings: Settings, way: str = ""
 ) -> Result:
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
     lost = any(isinstance(item.error, LockLost) for item in report.leftovers)

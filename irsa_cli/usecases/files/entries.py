@@ -30,7 +30,7 @@ from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, Unreadable, unless_denied
 from irsa_cli.transaction.journal import Journal
-from irsa_cli.transaction.protocol import Report
+from irsa_cli.transaction.protocol import RunReport
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.connect import Connection
@@ -239,7 +239,7 @@ class SharedTransaction:
         if gone:
             self._note(f"Rolled back, as nothing needs it: {', '.join(gone)}")
 
-    def _tell(self, report: Report, *, wholly: bool) -> None:
+    def _tell(self, report: RunReport, *, wholly: bool) -> None:
         """The outcome: rolled back, committed, or (exit code 3) not rolled back completely."""
         # Objects that others have changed or use are needed.
         stuck = [item for item in report.leftovers if not isinstance(item.error, Conflict)]

@@ -20,7 +20,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction import recover as recovery
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.protocol import Report, Run
+from irsa_cli.transaction.protocol import Run, RunReport
 from irsa_cli.transaction.reading import Covers, interrupted_runs, read, supersede
 from irsa_cli.transaction.recover import find, roll_forward, unfinished, unreadable
 from irsa_cli.transaction.story import GIVEN, TAKES_BACK, Story, recover_command
@@ -297,7 +297,7 @@ def _check_forward(story: Story) -> None:
         )
 
 
-def _forward_result(report: Report, story: Story, connection: Connection, settings: Settings) -> Result:
+def _forward_result(report: RunReport, story: Story, connection: Connection, settings: Settings) -> Result:
     result = result_of_report(report, connection.cluster, story.transaction, settings)
     if isinstance(result.error, IrsaError):
         steps = (

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.output.audit_page import SCRIPTS, as_html
+from irsa_cli.cli.output.report import Report
 from irsa_cli.core.audit.auditing import Audit, AuditScope
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import AuditReport, select
@@ -58,7 +59,7 @@ class Page(HTMLParser):
 
 def page_of(estate: Estate, scope: AuditScope | None = None, **more: Any) -> tuple[str, Page]:
     audit = Audit(estate, scope or AuditScope())
-    text = as_html(AuditReport(audit, selection=select(audit.risks, today=date(2026, 6, 1)), **more))
+    text = as_html(Report(AuditReport(audit, selection=select(audit.risks, today=date(2026, 6, 1)), **more)))
     return text, Page(text)
 
 
@@ -228,6 +229,6 @@ def test_of_one_service_account_only_its_roles() -> None:
 
 
 def test_an_error_is_said_on_it() -> None:
-    page = Page(as_html(AuditReport(error=InvalidInput("no account", reason="<b>why</b>"))))
+    page = Page(as_html(Report(AuditReport(error=InvalidInput("no account", reason="<b>why</b>")))))
     assert "no account" in page.data["error"]
     assert page.data["picture"] is None

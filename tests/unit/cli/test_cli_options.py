@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.options.common import cluster_options, listed, output_options, pairs, run_options
-from irsa_cli.cli.options.types import DURATION, Checked, Once
+from irsa_cli.cli.options.common import listed, output_options, pairs
+from irsa_cli.cli.options.types import DURATION, Checked, Once, shared
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -166,8 +166,7 @@ def test_a_list_by_repetition_and_by_commas(values: list[list[str]]) -> None:
 )
 def test_the_common_options_refuse_what_can_not_be(arguments: list[str]) -> None:
     @click.command()
-    @cluster_options
-    @run_options
+    @shared("cluster", "run")
     @output_options
     def command(**options: Any) -> None:
         raise AssertionError("it got through")
@@ -181,8 +180,7 @@ def test_the_common_options_have_their_defaults() -> None:
     seen: dict[str, Any] = {}
 
     @click.command()
-    @cluster_options
-    @run_options
+    @shared("cluster", "run")
     @output_options
     def command(**options: Any) -> None:
         seen.update(options)

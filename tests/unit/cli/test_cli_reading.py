@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 import click
 import pytest
 
+from irsa_cli.cli.commands.get_sa import steps, table
 from irsa_cli.cli.main import run
-from irsa_cli.cli.output.screens.get_sa import steps, table
 from irsa_cli.cli.output.table import table_lines
 from irsa_cli.cli.terminal.screen import age
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.text import messages
+from irsa_cli.cli.output.result import messages
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.shown import visible

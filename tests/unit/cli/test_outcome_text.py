@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.output.text import text_lines
+from irsa_cli.cli.output.result import text_lines
 from irsa_cli.core.results.result import Command, Ended, Result
 
 ACCOUNT = {"namespace": "n", "name": "a"}

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.output.forms import names
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.report import VIEWS, Message, Report
+from irsa_cli.cli.output.speaking import Speaking, deliver, in_form
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import Message, Page, document_text
+from irsa_cli.cli.output.views.documents import names
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
 DOCUMENT: dict[str, Any] = {
@@ -26,7 +26,7 @@ DOCUMENT: dict[str, Any] = {
 
 def test_texts_of_others_are_shown_safely() -> None:
     found = Envelope(DocumentKind.CAUSES, ReadOutcome.OK, items=[{"id": "a\x1b[31mb"}])
-    assert "\x1b" not in document_text(found, "name", "")
+    assert "\x1b" not in in_form(Report(found), "name")
 
 
 APP = {"serviceAccount": {"namespace": "a", "name": "x"}}
@@ -71,17 +71,17 @@ class Ended:
         ("text", "line\nHEAD\ncell\n", "told\nafter\n"),
         ("wide", "line\nHEAD\ncell\n", "told\nafter\n"),
         ("name", "a\n", "after\n"),
-        ("csv", "['a']", "after\n"),
+        ("ids", "['a']\n", "after\n"),
     ],
 )
 def test_a_page_is_instead_of_a_document_and_its_messages_are_in_every_form(
-    output: str, out: str, err: str, capsys: pytest.CaptureFixture[str]
+    output: str, out: str, err: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forms = {"csv": f"{__name__}:ids"}
-    page = Page(["line", Message("told"), Table.of(("HEAD",), [["cell"]])], ["after"], forms)
-    assert deliver(Ended(), Speaking(output, quiet=False, verbose=False), page) == 0
+    monkeypatch.setitem(VIEWS, "ids", f"{__name__}:ids")
+    report = Report(Ended(), ["line", Message("told"), Table.of(("HEAD",), [["cell"]])], ["after"])
+    assert deliver(report, Speaking(output, quiet=False, verbose=False)) == 0
     assert (*capsys.readouterr(),) == (out, err)
 
 
-def ids(found: Ended) -> str:
-    return str([item["id"] for item in found.envelope().items])
+def ids(report: Report, _most: int | None) -> str:
+    return f"{[item['id'] for item in report.document.items]}\n"

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from irsa_cli.cli.output.reports.annotations import as_annotations
-from irsa_cli.cli.output.reports.escaping import code, command, fence, plain, shortened
-from irsa_cli.cli.output.reports.markdown import LENGTH, as_markdown
-from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
+from irsa_cli.cli.output.report import Document, Entry, Level, Line, Rank, Report
+from irsa_cli.cli.output.views.annotations import as_annotations
+from irsa_cli.cli.output.views.escaping import code, command, fence, plain, shortened
+from irsa_cli.cli.output.views.markdown import LENGTH, as_markdown
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.rules.rule import FilePlace
+from irsa_cli.core.values.errors import ExitCode
 from tests.support.thoroughness import examples
 
 HOSTILE = (
@@ -57,17 +59,24 @@ entries = st.builds(
 )
 some_texts = st.lists(texts, max_size=2).map(tuple)
 reports = st.builds(
-    PipelineReport,
-    names,
-    texts,
-    st.sampled_from([True, False, None]),
-    st.integers(0, 6),
-    st.lists(st.tuples(names, names), max_size=2).map(tuple),
-    st.lists(entries, max_size=4).map(tuple),
-    some_texts,
-    some_texts,
-    some_texts,
+    Report,
+    st.integers(0, 6).map(lambda code: Envelope(DocumentKind.RESULTS, ReadOutcome.OK, code)),
+    command=names,
+    verdict=texts,
+    is_good=st.sampled_from([True, False, None]),
+    facts=st.lists(st.tuples(names, names), max_size=2).map(tuple),
+    entries=st.lists(entries, max_size=4).map(tuple),
+    uneventful=some_texts,
+    notes=some_texts,
+    unchecked=some_texts,
 )
+
+
+def report_of(command: str, verdict: str, found: Sequence[Entry]) -> Report:
+    document = Envelope(DocumentKind.RESULTS, ReadOutcome.REFUSED, ExitCode.REFUSED)
+    return Report(document, verdict=verdict, is_good=False, entries=found, command=command)
+
+
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
@@ -106,7 +115,7 @@ def seen(text: str) -> None:
 
 @settings(max_examples=examples(300))
 @given(reports)
-def test_nothing_is_forged(report: PipelineReport) -> None:
+def test_nothing_is_forged(report: Report) -> None:
     found = as_markdown(report)
     check_forged(found)
     html = [token.content for token in tokens(found) if token.type == "html_block"]
@@ -142,7 +151,7 @@ def test_a_workflow_command_is_one_line_and_no_other(text: str, title: str) -> N
     assert not re.search(r"%(?!25|0D|0A|3A|2C)", said)
 
 
-def large(number: int, *, lines_each: int = 3, document: int = 0) -> PipelineReport:
+def large(number: int, *, lines_each: int = 3, document: int = 0) -> Report:
     ranks = (Rank.CREATED, Rank.DELETED, Rank.TRUST, Rank.UPDATED)
     made = []
     for index in range(number):
@@ -154,7 +163,7 @@ def large(number: int, *, lines_each: int = 3, document: int = 0) -> PipelineRep
         )
         made.append(Entry(f"backend/app-{index:04}", "to change", rank, said))
     made.append(Entry("backend/broken", "refused", Rank.REFUSED, message=("Error: no",), level=Level.ERROR))
-    return PipelineReport("irsa diff", f"{number} to change", True, 6, entries=tuple(made))
+    return report_of("diff", f"{number} to change", made)
 
 
 @pytest.mark.parametrize(("number", "most"), [(200, LENGTH), (300, 20_000), (1500, 65_000), (40, 4_000)])
@@ -197,7 +206,7 @@ def test_where_not_even_names_have_room_it_is_said_how_many_there_are() -> None:
 @pytest.mark.parametrize("number", [2000, 3000, 20_000])
 def test_one_large_entry_is_cut_in_itself(number: int) -> None:
     said = tuple(Line("(Role)", Rank.CREATED, "create", f"role-{it}") for it in range(number))
-    report = PipelineReport("irsa", "x", True, 0, entries=(Entry("(all)", "to change", Rank.CREATED, said),))
+    report = report_of("", "x", [Entry("(all)", "to change", Rank.CREATED, said)])
     found = as_markdown(report, 60_000)
     assert 48_000 < len(found) <= 60_000
     named = set(map(int, re.findall(r"role-(\d+)", found)))
@@ -208,7 +217,7 @@ def test_one_large_entry_is_cut_in_itself(number: int) -> None:
 
 @settings(max_examples=examples(40))
 @given(reports, st.integers(4_000, 9_000))
-def test_any_report_stays_within_its_length(report: PipelineReport, most: int) -> None:
+def test_any_report_stays_within_its_length(report: Report, most: int) -> None:
     assert len(as_markdown(report, most)) <= most
 
 
@@ -217,13 +226,13 @@ def test_a_monstrous_error_leaves_room_for_others() -> None:
         "a/a", "failed", Rank.FAILED, message=("x" * 100_000, *["y" * 500] * 500), level=Level.ERROR
     )
     others = tuple(Entry(f"a/b{it}", "to change", Rank.CREATED) for it in range(20))
-    found = as_markdown(PipelineReport("irsa", "x", False, 1, entries=(*others, monster)), 20_000)
+    found = as_markdown(report_of("", "x", [*others, monster]), 20_000)
     assert "lines more" in found
     assert all(f"`a/b{number}`" in found for number in range(20))
     assert shortened("x" * 50, 40).endswith("characters more)")
 
 
-def annotated(levels: Sequence[Level]) -> PipelineReport:
+def annotated(levels: Sequence[Level]) -> Report:
     made = tuple(
         Entry(
             f"a/{number}",
@@ -236,7 +245,7 @@ def annotated(levels: Sequence[Level]) -> PipelineReport:
         for index, level in enumerate(dict.fromkeys(levels))
         for number in range(levels.count(level))
     )
-    return PipelineReport("irsa apply", "bad", False, 4, entries=made)
+    return report_of("apply", "bad", made)
 
 
 def test_annotations_end_where_the_site_stops_showing_them() -> None:

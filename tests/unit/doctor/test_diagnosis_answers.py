@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from irsa_cli.cli.output.screens.doctor import lines
+from irsa_cli.cli.output.results.doctor import lines
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge, undecided
 from irsa_cli.core.doctor.facts import EksFacts, Facts
 from irsa_cli.core.doctor.finding import Finding, Verdict

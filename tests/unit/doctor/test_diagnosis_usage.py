@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.output.screens.doctor import verdict_line
+from irsa_cli.cli.output.results.doctor import verdict_line
 from irsa_cli.core.doctor.clues.usage import Seen, gone_names, is_near, namesakes
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.facts import Facts, RoleSummary

@@ -8,20 +8,20 @@ from pathlib import Path
 
 from tests.support.edited_program import ROOT, edited, put, run_in
 
-FORM = '''"""Risks as tab-separated values."""
+FORM = '''"""Findings as tab-separated values."""
 
-from irsa_cli.core.audit.report import RiskReport
+from irsa_cli.cli.output.report import Report
 from irsa_cli.core.values.shown import visible
 
 
-def as_tsv(report: RiskReport) -> str:
-    rows = ((item.severity.value, item.rule.id, item.sentence) for item in report.selection.shown)
+def as_tsv(report: Report, _most: int | None = None) -> str:
+    rows = ((it.risk.severity.value, it.risk.rule.id, it.risk.sentence) for it in report.findings)
     return "".join("\\t".join(map(visible, row)) + "\\n" for row in rows)
 '''
-LINE = '    "tsv": "irsa_cli.cli.output.reports.tsv:as_tsv",\n'
+LINE = '    "tsv": f"{_VIEWS}.tsv:as_tsv",\n'
 EDITS: dict[str, Callable[[str], str]] = {
-    "cli/output/reports/tsv.py": lambda _: FORM,
-    "cli/output/forms.py": lambda text: put(text, "RISKS = {\n", f"RISKS = {{\n{LINE}"),
+    "cli/output/views/tsv.py": lambda _: FORM,
+    "cli/output/report.py": lambda text: put(text, "RISKS = {\n", f"RISKS = {{\n{LINE}"),
 }
 SCRIPT = """
 import json

@@ -37,7 +37,7 @@ def test_commands_write_by_one_way() -> None:
 
 def test_the_cluster_is_announced_and_the_context_written_in_one_place() -> None:
     assert where('f"account {self.account}"') == ["core/values/cluster.py"]
-    assert where('" · ".join') == ["cli/output/reports/markdown.py", "core/values/shown.py"]
+    assert where('" · ".join') == ["cli/output/views/markdown.py", "core/values/shown.py"]
     assert where("%H:%M} UTC") == ["core/values/shown.py"]
     assert [it for it in where('"serviceAccount": ') if it.startswith("usecases/command")] == [
         "usecases/command/execute.py"

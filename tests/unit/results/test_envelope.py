@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.cli.main import COMMANDS, run, wanted_form
-from irsa_cli.cli.output.text import as_yaml
+from irsa_cli.cli.output.views.documents import yaml_text
 from irsa_cli.core.audit.ways import By
 from irsa_cli.core.doctor.finding import Group, Verdict
 from irsa_cli.core.inventory.bindings import BindingStatus
@@ -109,7 +109,7 @@ def test_whatever_a_run_has_to_say_fits_the_schema(found: Result | AppliedList |
     assert len(document["errors"]) == len(wrong)
     if document["items"]:
         assert sum(document["metadata"]["summary"].values()) == len(document["items"]) == len(results)
-    assert yaml.safe_load(as_yaml(document)) == document
+    assert yaml.safe_load(yaml_text(document)) == document
 
 
 @settings(max_examples=examples(40))

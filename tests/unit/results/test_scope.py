@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.reports.risks import as_junit
-from irsa_cli.cli.output.screens.audit import of_risks
+from irsa_cli.cli.output.results.audit import of_risks
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.output.views.junit import as_junit
 from irsa_cli.core.lint.report import LintReport
 from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, WhyNot, by_design, unanswered
 from irsa_cli.core.values.errors import ExitCode, IrsaError
@@ -55,8 +56,9 @@ def test_a_question_without_an_answer_is_never_complete() -> None:
 def test_nothing_is_green_where_nothing_was_there_to_judge() -> None:
     nothing = LintReport()
     assert nothing.exit_code == ExitCode.EMPTY
-    assert 'errors="1"' in as_junit(nothing)
-    assert of_risks(nothing).is_good is None
+    report = of_risks(nothing, Speaking("junit", quiet=False, verbose=False))
+    assert 'errors="1"' in as_junit(report)
+    assert report.is_good is None
 
 
 def test_numbers_agree() -> None:

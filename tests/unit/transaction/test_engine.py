@@ -26,7 +26,7 @@ from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, Out
 from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction import steps
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Claim, Event, Interrupted, Report, Run, Step
+from irsa_cli.transaction.protocol import Claim, Event, Interrupted, Run, RunReport, Step
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.runner import Transaction
 from tests.support.thoroughness import examples
@@ -61,7 +61,7 @@ class Stage:
         self.world = before(self.plan, self.clock)
         self.run = Run("t1", 0.0)
 
-    def execute(self) -> Report:
+    def execute(self) -> RunReport:
         with self.clock.ruling(), mock.patch.object(steps, "PARALLEL", 1):
             self.run.__init__("t1", self.seconds)  # type: ignore[misc]
             gate, listen = self.options.pop("gate", None), self.options.pop("listen", self.events.append)
@@ -339,7 +339,7 @@ def test_a_deadline_stops_the_run_before_its_next_call(seconds: float) -> None:
     assert len(stage.world.calls) == int(seconds + 0.5)
 
 
-def gated(stage: Stage, gate: Callable[[], None]) -> Report:
+def gated(stage: Stage, gate: Callable[[], None]) -> RunReport:
     stage.options["gate"] = gate
     return stage.execute()
 

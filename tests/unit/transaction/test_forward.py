@@ -14,7 +14,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Outcome
 from irsa_cli.transaction import steps
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Applied, Claim, Event, Interrupted, Report, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Event, Interrupted, Run, RunReport
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back, roll_forward
 from tests.support.thoroughness import examples
@@ -35,7 +35,7 @@ from tests.unit.transaction.test_recover import film, killed, last_moment
 FAILURES = st.none() | st.sampled_from([item for item in Failure if item is not Failure.CONFLICT])
 
 
-def onward(path: Path, world: MemoryWorld, run: Run | None = None) -> Report:
+def onward(path: Path, world: MemoryWorld, run: Run | None = None) -> RunReport:
     """Go on with the journal, one change at a time."""
     with mock.patch.object(steps, "PARALLEL", 1):
         return roll_forward(path, read(path), world.handlers, run or Run("t1", 100.0), lambda event: None)

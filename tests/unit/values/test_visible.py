@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.text import as_yaml, json_text
+from irsa_cli.cli.output.views.documents import json_text, yaml_text
 from irsa_cli.core.values.shown import visible
 
 
@@ -48,7 +48,7 @@ def test_it_is_one_line_and_no_command(text: str) -> None:
 @example(document={"##vso[x]": "a ###[error]", "##": ["##", "#"]})
 @example(document={"k": "::" * 200, "x" * 200: {"::": None}})
 def test_a_document_says_the_same_and_is_no_command(document: dict[str, Any]) -> None:
-    text = as_yaml(document)
+    text = yaml_text(document)
     assert yaml.safe_load(text) == document
     for line in text.split("\n"):
         assert line.isprintable()

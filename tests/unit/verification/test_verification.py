@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.output.screens.verify import junit
+from irsa_cli.cli.output.results.verify import of_verification
+from irsa_cli.cli.output.views.junit import as_junit
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.results.verification import (
     Permission,
@@ -179,6 +180,10 @@ def test_junit_counts_what_it_lists() -> None:
     assert [suite.get("errors") for suite in suites] == ["0", "0", "4", "0"]
     failures = [failure.get("message") for failure in suites[1].iter("failure")]
     assert failures == ["trust text", "exchange text", "p0 text"]
+
+
+def junit(report: VerificationReport) -> str:
+    return as_junit(of_verification(report))
 
 
 def test_junit_of_a_run_that_could_not_begin_has_an_error() -> None:

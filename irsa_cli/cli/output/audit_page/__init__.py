@@ -13,7 +13,8 @@ from string import Template
 from typing import Any
 
 from irsa_cli import __version__
-from irsa_cli.cli.output.screens.audit import facts, rule_json, summary
+from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.results.audit import facts, rule_json, summary
 from irsa_cli.core.audit.picture import Picture, picture_of
 from irsa_cli.core.audit.report import AuditReport
 from irsa_cli.core.results.envelope import error_json
@@ -27,8 +28,10 @@ SCRIPTS = (
 _ESCAPED = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-def as_html(report: AuditReport) -> str:
-    """The page in ASCII, which every encoding preserves."""
+def as_html(report: Report, _most: int | None = None) -> str:
+    """The page of an audit in ASCII, which every encoding preserves."""
+    audit = report.found
+    assert isinstance(audit, AuditReport), "only an audit has estates to draw"
     style = _part("page.css")
     script = "(() => {\n" + "\n".join(map(_part, SCRIPTS)) + "})();\n"
     policy = (
@@ -39,7 +42,7 @@ def as_html(report: AuditReport) -> str:
         "policy": policy,
         "style": style,
         "script": script,
-        "data": json.dumps(_shown(_data(report)), separators=(",", ":")).translate(_ESCAPED),
+        "data": json.dumps(_shown(_data(audit)), separators=(",", ":")).translate(_ESCAPED),
     }
     return Template(_part("page.html")).substitute(parts)
 

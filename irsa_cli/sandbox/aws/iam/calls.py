@@ -17,6 +17,8 @@ from contextlib import nullcontext
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from botocore import xform_name
+
 from irsa_cli.sandbox.aws.callers import powers_of
 from irsa_cli.sandbox.aws.iam import roles
 from irsa_cli.sandbox.aws.iam.account import Account, members, page, page_of, serve_tags, tags_of
@@ -209,62 +211,38 @@ def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
 _Rule = Callable[[Account, AwsRequest], Answer | None]
 
 
-def _tag_provider(account: Account, request: AwsRequest) -> Answer:
-    return serve_tags(account, existing_provider(account, request), request)
+def _serving_tags(find: Callable[[Account, AwsRequest], Any]) -> _Rule:
+    return lambda account, request: serve_tags(account, find(account, request), request)
 
 
-def _tag_role(account: Account, request: AwsRequest) -> Answer:
-    return serve_tags(account, account.role(request), request)
-
-
-def _tag_policy(account: Account, request: AwsRequest) -> Answer:
-    return serve_tags(account, roles.existing_policy(account, request, "was not found."), request)
-
-
+_TAGGED: dict[str, Callable[[Account, AwsRequest], Any]] = {
+    "OpenIDConnectProvider": existing_provider,
+    "Role": Account.role,
+    "Policy": lambda account, request: roles.existing_policy(account, request, "was not found."),
+}
 _RULES: dict[str, _Rule] = {
     "AddClientIDToOpenIDConnectProvider": change_client_ids,
-    "AttachRolePolicy": roles.attach_role_policy,
     "CreateOpenIDConnectProvider": create_provider,
-    "CreatePolicy": roles.create_policy,
-    "CreatePolicyVersion": roles.create_policy_version,
-    "CreateRole": roles.create_role,
     "DeleteOpenIDConnectProvider": delete_provider,
-    "DeletePolicy": roles.delete_policy,
     "DeletePolicyVersion": roles.policy_version,
-    "DeleteRole": roles.delete_role,
     "DeleteRolePolicy": roles.existing_role_policy,
     "GetAccountAuthorizationDetails": get_account_authorization_details,
-    "GetAccountSummary": roles.get_account_summary,
     "GetOpenIDConnectProvider": get_provider,
-    "GetPolicy": roles.get_policy,
     "GetPolicyVersion": roles.policy_version,
-    "GetRole": roles.get_role,
     "GetRolePolicy": roles.existing_role_policy,
-    "ListAttachedRolePolicies": roles.list_attached_role_policies,
-    "ListOpenIDConnectProviderTags": _tag_provider,
-    "ListPolicies": roles.list_policies,
-    "ListPolicyTags": _tag_policy,
-    "ListPolicyVersions": roles.list_policy_versions,
     "ListRolePolicies": lambda account, request: page_of(
         request, "PolicyNames", {name: name for name in account.role(request).policies}
     ),
-    "ListRoleTags": _tag_role,
-    "ListRoles": roles.list_roles,
-    "PutRolePermissionsBoundary": roles.put_role_permissions_boundary,
-    "PutRolePolicy": roles.put_role_policy,
     "RemoveClientIDFromOpenIDConnectProvider": change_client_ids,
     "SetDefaultPolicyVersion": roles.policy_version,
     "SimulatePrincipalPolicy": simulate_principal_policy,
-    "TagOpenIDConnectProvider": _tag_provider,
-    "TagPolicy": _tag_policy,
-    "TagRole": _tag_role,
-    "UntagOpenIDConnectProvider": _tag_provider,
-    "UntagPolicy": _tag_policy,
-    "UntagRole": _tag_role,
-    "UpdateAssumeRolePolicy": roles.update_assume_role_policy,
-    "UpdateRole": roles.update_role,
-    "UpdateRoleDescription": roles.update_role_description,
+    **{
+        operation: _serving_tags(find)
+        for kind, find in _TAGGED.items()
+        for operation in (f"List{kind}Tags", f"Tag{kind}", f"Untag{kind}")
+    },
 }
+"""The rules of operations; others are functions of `roles` that are called as the operation is."""
 _STALE_READS = ("Get", "List")
 _STALE_WRITES = ("Attach", "PutRole", "TagRole", "UpdateAssumeRolePolicy", "UpdateRole")
 """Beginnings of the operations that don't see what is new; see `lag`. Writes see the insides of objects as
@@ -280,7 +258,7 @@ def execute(account: Account, request: AwsRequest) -> Answer:
         with account.lag.stale_view(*place):
             roles.check_nothing_on(account, request)
     with account.lag.watch(*place), view:
-        rule = _RULES.get(request.operation)
+        rule = _RULES.get(request.operation) or getattr(roles, xform_name(request.operation), None)
         answer = rule(account, request) if rule else None
         if answer is None:
             answer = account.forward(request)

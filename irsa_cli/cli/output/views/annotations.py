@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from irsa_cli.cli.output.reports.escaping import command, shortened
-from irsa_cli.cli.output.reports.model import Level, PipelineReport
+from irsa_cli.cli.output.report import Level, Report
+from irsa_cli.cli.output.views.escaping import command, shortened
 from irsa_cli.core.trust.rules.rule import FilePlace
 from irsa_cli.core.values.shown import plural
 
@@ -28,7 +28,7 @@ def _annotation(
     return level, command(level.value, lines, **facts, title=shortened(title, 200))
 
 
-def as_annotations(report: PipelineReport) -> str:
+def as_annotations(report: Report, _most: int | None = None) -> str:
     """A line for each annotation, and one with the outcome and the number of hidden ones."""
     found = [*_of(report)]
     lines, left = [], Counter[Level]()
@@ -43,7 +43,7 @@ def as_annotations(report: PipelineReport) -> str:
     return "\n".join([*lines, command(Level.NOTICE.value, closing, title=report.title)])
 
 
-def _of(report: PipelineReport) -> Iterator[tuple[Level, str]]:
+def _of(report: Report) -> Iterator[tuple[Level, str]]:
     for entry in report.in_order:
         title = f"{report.title}: {entry.state} {entry.title}".strip()
         if entry.level is not None:
@@ -53,5 +53,5 @@ def _of(report: PipelineReport) -> Iterator[tuple[Level, str]]:
                 named = f"{report.title}: {line.word}" if line.place and line.word else title
                 text = " ".join(filter(None, (line.about, line.text)))
                 yield _annotation(line.level, named, (text,), line.place or entry.place)
-    for text in report.warnings:
+    for text in report.unchecked:
         yield _annotation(Level.WARNING, report.title, (text,))

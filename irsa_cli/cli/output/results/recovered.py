@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.output.of_results import WORDS
 from irsa_cli.cli.output.plan_text import change_lines
+from irsa_cli.cli.output.report import Message, Part, Report
+from irsa_cli.cli.output.result import WORDS, name_of, of_result
+from irsa_cli.cli.output.results.applied import of_many
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.output.text import Message, Page, Part, page_of
 from irsa_cli.cli.terminal.progress import KIND_WIDTH
 from irsa_cli.cli.terminal.screen import age, mark
+from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import visible
@@ -27,14 +30,14 @@ if TYPE_CHECKING:
 _WORDS = {**WORDS, Ended.PLANNED: "nothing was changed (dry run)", Ended.UNCHANGED: "nothing to do"}
 
 
-def recoveries_page(done: Recoveries, speaking: Speaking) -> Page:
-    """The outcome of each transaction, with what went wrong below it."""
+def of_recoveries(done: Recoveries, speaking: Speaking) -> Report:
+    """The outcome of each transaction, in the text with what went wrong below it."""
     parts: list[Part] = []
     for result in done.items:
         restored = any(item.state == "undone" and item.change.after is None for item in result.changes)
         end = ": restored what it had deleted or detached" if restored else ""
         end = end if result.ended is Ended.ROLLED_BACK else ""
-        page = page_of(result, quiet=speaking.quiet, verbose=speaking.verbose)
+        page = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
         parts.append(visible(f"{_named(result)}  {_WORDS[result.ended]}{end}"))
         parts += [f"  {line}" for line in page.parts if result.ended is Ended.PLANNED]
         parts += [Message(f"  {line}") for line in page.messages]
@@ -42,7 +45,13 @@ def recoveries_page(done: Recoveries, speaking: Speaking) -> Page:
     if not parts:
         parts.append("There is nothing to recover.")
     messages = [part for part in parts if isinstance(part, Message)]
-    return Page(parts) if speaking.output == "text" else Page((), messages)
+    items = [
+        Item("", " ".join(filter(None, (result.transaction, name_of(result)))), result)
+        for result in done.items
+    ]
+    report = of_many(AppliedList(items), parts, () if speaking.output == "text" else messages)
+    skipped = (f"{item.transaction} is skipped: {item.why}" for item in done.skipped)
+    return replace(report, found=done, notes=(*report.notes, *skipped))
 
 
 def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
@@ -66,7 +75,7 @@ def _named(result: Result) -> str:
     )
 
 
-def found_page(found: Found) -> Page:
+def of_found(found: Found) -> Report:
     """The leftovers of runs in a cluster, and how to roll the first back."""
     name, is_eks = found.cluster.name, found.cluster.arn.startswith("arn:")
     parts: list[Part] = [visible(line) for item in found.leftovers for line in _lines(found, item)]
@@ -77,7 +86,7 @@ def found_page(found: Found) -> Page:
         where = shlex.join(text for pair in options.items() for text in pair)
         step = f"  irsa recover {first.transaction} {where}  # rolls it back; or --all"
         parts += [Message("Next:"), Message(visible(step))]
-    return Page(parts or [f"No run is unfinished in {name}."])
+    return Report(found, parts or [f"No run is unfinished in {name}."])
 
 
 def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
@@ -104,7 +113,7 @@ _UNREAD = {True: click.style("refused", fg="red"), False: click.style("unreadabl
 _STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"}
 
 
-def stories_page(found: Journals, *, none: str, headers: bool) -> Page:
+def of_journals(found: Journals, *, none: str, headers: bool) -> Report:
     """Transactions from journals, or `none`."""
     unread = [
         [visible(name), _age_of(name), _UNREAD[isinstance(error, Refused)], "?", "?", visible(str(error))]
@@ -115,7 +124,7 @@ def stories_page(found: Journals, *, none: str, headers: bool) -> Page:
         step for error in found.unreadable.values() if isinstance(error, Refused) for step in error.next_steps
     ]
     parts: list[Part] = [Table(_STORIES, rows, headless=not headers)] if rows else [none]
-    return Page([*parts, *(Message(visible(f"  {step}")) for step in steps)])
+    return Report(found, [*parts, *(Message(visible(f"  {step}")) for step in steps)])
 
 
 def _story_row(found: Journals, story: Story) -> list[str]:

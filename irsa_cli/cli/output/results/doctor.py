@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
-from irsa_cli.cli.output.of_results import facts_of, failure
-from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
+from irsa_cli.cli.output.report import Document, Entry, Level, Line, Rank, Report
+from irsa_cli.cli.output.result import facts_of, failure, messages_of_reading
 from irsa_cli.core.doctor.causes.service_account import NO_RUNNING_POD
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
@@ -30,7 +30,10 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     for account in diagnosis.accounts:
         yield from _summary(account, said)
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
-    yield from _first_fix(diagnosis)
+    wrong = next((item for item in diagnosis.accounts if item.problems), None)
+    if wrong is not None and not having(diagnosis.findings, Verdict.PROBLEM):
+        yield f"Begin with {wrong.full_name}: {wrong.problems[0].cause.title}"
+        yield from (_row(*fact) for fact in _fix(wrong.problems[0]))
     yield diagnosis.scope.checked
     yield verdict_line(diagnosis)
 
@@ -126,15 +129,6 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
         yield f"    {account.full_name}: unknown: {why} ({_named(items)})"
 
 
-def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
-    wrong = next((item for item in diagnosis.accounts if item.problems), None)
-    if wrong is None or having(diagnosis.findings, Verdict.PROBLEM):
-        return
-    first = wrong.problems[0]
-    yield f"Begin with {wrong.full_name}: {first.cause.title}"
-    yield from (_row(*fact) for fact in _fix(first))
-
-
 def verdict_line(diagnosis: Diagnosis) -> str:
     count, hidden = len(diagnosis.problems), _hidden(diagnosis)
     if not count:
@@ -208,29 +202,31 @@ def _look(diagnosis: Diagnosis) -> str:
     return f" To see more: {visible(commands[0])}" if commands else ""
 
 
-def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
+def of_diagnosis(diagnosis: Diagnosis, *, everything: bool = False) -> Report:
     """The report of `doctor`: problems with evidence and fix, then unknowns."""
-    entries = list(failure(diagnosis.error, title))
-    good = 0
-    if diagnosis.account is not None:
-        entries.append(_examined(diagnosis.account, diagnosis.findings))
-    elif diagnosis.error is None:
-        entries.append(_examined(Examined("", "", findings=diagnosis.findings), diagnosis.findings))
-        found = [_examined(item, item.findings) for item in diagnosis.accounts]
-        entries += [entry for entry in found if entry.rank is not Rank.GOOD]
-        good = sum(entry.rank is Rank.GOOD for entry in found)
     verdict = verdict_line(diagnosis) if diagnosis.error is None else "nothing could be read"
-    return PipelineReport(
-        title,
+    good = sum(item.verdict is Verdict.OK for item in diagnosis.accounts)
+    return Report(
+        diagnosis,
+        lines(diagnosis, everything=everything),
+        messages_of_reading(diagnosis.error),
         verdict.removesuffix("."),
         {Verdict.OK: True, Verdict.PROBLEM: False}.get(diagnosis.verdict),
-        int(diagnosis.exit_code),
         facts_of(diagnosis.cluster),
-        tuple(entry for entry in entries if entry.lines or entry.message),
+        filter(lambda entry: entry.lines or entry.message, _entries(diagnosis)),
         (f"{plural(good, 'ServiceAccount')} without problems",) if good else (),
         diagnosis.notes,
         diagnosis.unread,
     )
+
+
+def _entries(diagnosis: Diagnosis) -> Iterator[Entry]:
+    yield from failure(diagnosis.error)
+    if diagnosis.account is not None:
+        yield _examined(diagnosis.account, diagnosis.findings)
+    elif diagnosis.error is None:
+        yield _examined(Examined("", "", findings=diagnosis.findings), diagnosis.findings)
+        yield from (_examined(it, it.findings) for it in diagnosis.accounts if it.verdict is not Verdict.OK)
 
 
 def _examined(account: Examined, findings: tuple[Finding, ...]) -> Entry:

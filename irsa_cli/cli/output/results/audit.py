@@ -8,22 +8,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import click
 
-from irsa_cli.cli.output.forms import RISKS
-from irsa_cli.cli.output.of_results import failure
-from irsa_cli.cli.output.reports.model import Document, Entry, Level, Line, PipelineReport, Rank
-from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
-from irsa_cli.cli.output.speaking import Speaking, deliver
-from irsa_cli.cli.output.text import Message, failure_lines, page_of_reading
+from irsa_cli.cli.output.report import (
+    Case,
+    Document,
+    Entry,
+    FoundRisk,
+    Level,
+    Line,
+    Message,
+    Rank,
+    Report,
+    Suite,
+    whose,
+)
+from irsa_cli.cli.output.result import failure, failure_lines, messages_of_reading
+from irsa_cli.cli.output.results.kubernetes import may_lines, taker_lines
+from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
+from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, fingerprint
 from irsa_cli.core.audit.ways import RolePath
-from irsa_cli.core.trust.rules.rule import ORDER, SHOWN, Risk, Rule, Severity, after, before, some
+from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Risk, Rule, Severity, after, before, some
 from irsa_cli.core.values.shown import head, moment, plural, visible
 
 _SEVERITIES = {
@@ -34,22 +44,19 @@ _SEVERITIES = {
 }
 
 
-def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
-    """The text of an audit with escaped parts."""
-    yield from _head(report.audit)
-    for path in report.paths or ():
-        yield _short(report.audit, path_line(path))
-    if report.paths is not None:
-        yield ""
-    yield from _in_kubernetes(report)
-    yield from risk_lines(report, evidence=evidence)
-
-
-def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
-    """The risks, a line each, and their summary."""
-    shown = report.selection.shown
+def _text(report: RiskReport, *, evidence: bool) -> Iterator[str]:
+    """The text with escaped parts: objects that were read, a line for each risk, the summary."""
+    shown, audit = report.selection.shown, None
+    if isinstance(report, AuditReport):
+        audit = report.audit
+        yield from _head(audit)
+        yield from (_short(audit, path_line(path)) for path in report.paths or ())
+        if report.paths is not None:
+            yield ""
+        yield from _in_kubernetes(report)
     for item in shown:
-        yield risk_line(item, report.audit if isinstance(report, AuditReport) else None)
+        word = click.style(f"{item.severity.value:<8}", fg=_SEVERITIES[item.severity][0])
+        yield f"{word} {item.rule.id}: {_short(audit, f'{whose(item)}{item.sentence}')}"
         if evidence:
             yield from (f"    {visible(line)}" for line in _evidence(item))
             if item.corrected is not None:
@@ -84,12 +91,6 @@ def _in_kubernetes(report: AuditReport) -> Iterator[str]:
         yield ""
 
 
-def risk_line(item: Risk, audit: Audit | None = None) -> str:
-    """A risk in one line: severity, rule, place or role, sentence."""
-    word = click.style(f"{item.severity.value:<8}", fg=_SEVERITIES[item.severity][0])
-    return f"{word} {item.rule.id}: {_short(audit, f'{where(item)}{item.sentence}')}"
-
-
 def _short(audit: Audit | None, text: str) -> str:
     """An escaped text without the account (which the head has) in the ARNs of roles and providers."""
     accounts = audit.estate.accounts if audit else frozenset()
@@ -120,15 +121,6 @@ def _head(audit: Audit | None) -> Iterator[str]:
         names = some(sorted(it.name for it in audit.estate.clusters)) or "none"
         found = (f"{account.lower()} {numbers}", f"{cluster.lower()} {names}")
         yield head(*found, caller=audit.estate.caller, at=audit.estate.now)
-
-
-def where(item: Risk) -> str:
-    """The place or role of a risk as the beginning of a line."""
-    if item.place is not None:
-        subject = item.place.subject
-        return f"{item.place}: {f'{subject}: ' if subject else ''}"
-    named = item.role and item.role not in item.sentence
-    return f"{item.role}: " if named else ""
 
 
 def summary(report: RiskReport) -> str:
@@ -179,30 +171,60 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
     yield report.scope.sentence
 
 
-def of_risks(report: RiskReport, _title: str = "") -> PipelineReport:
+def of_risks(found: RiskReport, speaking: Speaking) -> Report:
     """The report of `audit` and `lint`: the risks by file or role."""
-    shown = report.selection.shown
-    groups: dict[str, list[Risk]] = {}
-    for item in shown:
-        groups.setdefault(
-            item.place.file if item.place else item.role or item.cluster or "account", []
-        ).append(item)
-    entries = []
-    for title, items in groups.items():
-        lines = tuple(map(_risk, items))
+    shown = found.selection.shown
+    unread = [Message(line) for error in found.unread for line in failure_lines(error)]
+    is_text = speaking.output == "text"
+    text = _text(found, evidence=speaking.verbose) if found.error is None else ()
+    below = messages_of_reading(found.error, found.notes[len(found.problems) :])
+    return Report(
+        found,
+        (*unread, *text) if is_text else (),
+        below if is_text else (*unread, *below),
+        summary(found),
+        None if (found.unchecked or found.scope.nothing or found.error) and not shown else not shown,
+        tuple((name.lower(), text) for name, text in facts(found)),
+        _entries(found),
+        notes=(found.scope.sentence, *(note for note in found.notes if note not in found.unchecked)),
+        unchecked=found.unchecked,
+        findings=chain(
+            (FoundRisk(item, fingerprint(item)) for item in shown),
+            (FoundRisk(item, fingerprint(item), why.reason) for item, why in found.selection.accepted),
+        ),
+        suites=[Suite("", _cases(found))],
+        error=found.error,
+    )
+
+
+def _entries(found: RiskReport) -> Iterator[Entry]:
+    yield from failure(found.error)
+    groups: dict[str, list[Line]] = {}
+    for item in found.selection.shown:
+        title = item.place.file if item.place else item.role or item.cluster or "account"
+        groups.setdefault(title, []).append(_risk(item))
+    for title, lines in groups.items():
         worst = min(lines, key=lambda line: line.rank)
         state = f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}"
-        entries.append(Entry(title, state, worst.rank, lines))
-    return PipelineReport(
-        report.title,
-        summary(report),
-        None if (report.unchecked or report.scope.nothing or report.error) and not shown else not shown,
-        int(report.exit_code),
-        tuple((name.lower(), text) for name, text in facts(report)),
-        (*failure(report.error, report.title), *entries),
-        notes=(report.scope.sentence, *(note for note in report.notes if note not in report.unchecked)),
-        warnings=report.unchecked,
-    )
+        yield Entry(title, state, worst.rank, tuple(lines))
+
+
+def _cases(found: RiskReport) -> Iterator[Case]:
+    """A case for each rule, which fails with all its risks."""
+    for rule in RULES.values():
+        classname = f"irsa.{rule.area.value}"
+        broken = [it for it in found.selection.shown if it.rule is rule]
+        if not broken:
+            yield Case(classname, rule.id)
+            continue
+        text = "\n".join(visible(f"{it.severity.value}: {whose(it)}{it.sentence}") for it in broken)
+        message = f"{len(broken)}: {rule.title}"
+        yield Case(classname, rule.id, "failure", message, text, broken[0].severity.value)
+    for item, why in found.selection.accepted:
+        name = f"{item.rule.id}: {whose(item)}{item.sentence}"
+        yield Case("irsa.accepted", name, "skipped", f"{why.reason} (until {why.until})")
+    for text in filter(None, (str(found.error or found.scope.nothing), *found.unchecked)):
+        yield Case("irsa.read", text, "error", text)
 
 
 def _risk(item: Risk) -> Line:
@@ -251,13 +273,3 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "before": before(rule),
         "after": after(rule),
     }
-
-
-def deliver_risks(report: RiskReport, lines: Iterable[str], speaking: Speaking) -> int:
-    """Print a report in a form (`lines` are its text), its notes and its errors; returns the exit code."""
-    unread = [Message(line) for error in report.unread for line in failure_lines(error)]
-    page = page_of_reading((*unread, *lines), report.error, report.notes[len(report.problems) :])
-    if speaking.output != "text":
-        page = replace(page, messages=(*unread, *page.messages))
-    forms = {**RISKS, "html": "irsa_cli.cli.output.audit_page:as_html"}
-    return deliver(report, speaking, replace(page, forms=forms), of_risks)

@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.cli.output.reports.escaping import code, fence, plain, shortened
-from irsa_cli.cli.output.reports.model import Document, Entry, Line, PipelineReport, Rank
+from irsa_cli.cli.output.report import Entry, Line, Rank, Report
+from irsa_cli.cli.output.views.escaping import code, fence, plain, shortened
 
 LENGTH = 65_000
 """Characters of a comment on GitHub (65,536), less some for what surrounds it."""
@@ -44,8 +44,9 @@ class Section:
     pieces: Sequence[Fragment]
 
 
-def as_markdown(report: PipelineReport, max_length: int = LENGTH) -> str:
-    """The report in at most so many characters: the least important pieces are left out, and named."""
+def as_markdown(report: Report, most: int | None = None) -> str:
+    """The report in `most` characters: the least important pieces are left out, and named."""
+    max_length = most or LENGTH
     head, sections = _head(report), list(_sections(report))
     places = [(number, place) for number, group in enumerate(sections) for place in range(len(group.pieces))]
     places.sort(key=lambda at: (sections[at[0]].pieces[at[1]].phase, sections[at[0]].pieces[at[1]].rank, at))
@@ -87,7 +88,7 @@ def _names(sections: Iterable[Section], room: int) -> str:
     return f"\n{_CUT}\n\n- {_BETWEEN.join([*shown, f'and {len(names) - len(shown)} more'])}\n"
 
 
-def _head(report: PipelineReport) -> str:
+def _head(report: Report) -> str:
     facts = " · ".join(f"{plain(name)} {code(shortened(value, 300))}" for name, value in report.facts)
     uneventful = ", ".join(map(plain, report.uneventful))
     lines = [
@@ -100,10 +101,13 @@ def _head(report: PipelineReport) -> str:
     return "\n".join(lines)
 
 
-def _sections(report: PipelineReport) -> Iterator[Section]:
+def _sections(report: Report) -> Iterator[Section]:
     for entry in report.in_order:
         yield from _entry(entry)
-    for title, notes, rank in (("Not known", report.warnings, Rank.OPEN), ("Notes", report.notes, Rank.GOOD)):
+    for title, notes, rank in (
+        ("Not known", report.unchecked, Rank.OPEN),
+        ("Notes", report.notes, Rank.GOOD),
+    ):
         if notes:
             pieces = [
                 Fragment(f"- {plain(_line(text))}", plain(shortened(text, _LONGEST_NAME)), _NOTE, rank)
@@ -137,7 +141,10 @@ def _pieces(entry: Entry) -> Iterator[Fragment]:
     for line in entry.lines:
         for document in line.documents:
             name = plain(shortened(document.title, _LONGEST_NAME))
-            yield Fragment(_folded(document), name, _DOCUMENT, line.rank)
+            shown, title = fence(document.lines, document.language), plain(_line(document.title))
+            # Markdown within HTML begins after an empty line.
+            text = f"\n<details><summary>{title}</summary>\n\n{shown}\n\n</details>\n"
+            yield Fragment(text, name, _DOCUMENT, line.rank)
 
 
 def _said(line: Line) -> str:
@@ -145,12 +152,6 @@ def _said(line: Line) -> str:
     word = f"**{plain(line.word)}** " if line.word else ""
     about = f"{code(_line(line.about))} " if line.about else ""
     return f"- {word}{place}{about}{plain(_line(line.text))}".rstrip()
-
-
-def _folded(document: Document) -> str:
-    """A folded document; Markdown within HTML begins after an empty line."""
-    shown = fence(document.lines, document.language)
-    return f"\n<details><summary>{plain(_line(document.title))}</summary>\n\n{shown}\n\n</details>\n"
 
 
 def _message(lines: Sequence[str]) -> Iterator[str]:

@@ -1,14 +1,11 @@
-"""A verification as text, JSON, YAML and JUnit XML."""
+"""Verifications: their text, and their report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from xml.etree import ElementTree
 
-from irsa_cli.cli.output.of_results import facts_of, failure, warning_lines
-from irsa_cli.cli.output.reports.junit import JunitCase, add_suite, xml_text
-from irsa_cli.cli.output.reports.model import Entry, Level, Line, PipelineReport, Rank
-from irsa_cli.cli.output.text import warnings
+from irsa_cli.cli.output.report import Case, Entry, Level, Line, Rank, Report, Suite
+from irsa_cli.cli.output.result import facts_of, failure, messages_of_reading, warning_lines, warnings
 from irsa_cli.core.results.steps import Name, StepStatus
 from irsa_cli.core.results.verification import (
     DECIDING,
@@ -42,12 +39,6 @@ _STATUS = {
     StepStatus.NOT_CHECKED: (Rank.OPEN, "not checked"),
 }
 _WIDTH = 13
-JUNIT = {"junit": f"{__name__}:junit"}
-
-
-def lines(report: VerificationReport) -> Iterator[str]:
-    """The steps of one ServiceAccount, or a line for each of many."""
-    yield from map(visible, _many(report) if report.many else _one(report))
 
 
 def _one(report: VerificationReport) -> Iterator[str]:
@@ -105,25 +96,33 @@ def _many(report: VerificationReport) -> Iterator[str]:
         yield f"Verified: a token is exchanged for the role. {_sentence(unchecked(report.look))}"
 
 
-def of_verification(report: VerificationReport, title: str) -> PipelineReport:
+def of_verification(report: VerificationReport) -> Report:
     """The report of `verify`: all steps of one ServiceAccount, or the problems of many."""
     counts = [f"{number} {it.value}" for it in VerificationOutcome if (number := report.count(it))]
-    entries = [_verified(item, all_steps=not report.many) for item in report.items]
-    good = report.count(VerificationOutcome.VERIFIED) if report.many else 0
-    if report.many:
-        entries = [entry for entry in entries if entry.rank is not Rank.GOOD or entry.lines]
-    looked = [unchecked(report.look)] if report.look and report.count(VerificationOutcome.VERIFIED) else []
-    notes = [*report.notes, *(f"{it.full_name}: {note}" for it in report.items for note in it.notes), *looked]
-    return PipelineReport(
-        title,
+    verified = report.count(VerificationOutcome.VERIFIED)
+    good = verified if report.many else 0
+    looked = [unchecked(report.look)] if report.look and verified else []
+    notes = (f"{it.full_name}: {note}" for it in report.items for note in it.notes)
+    return Report(
+        report,
+        map(visible, _many(report) if report.many else _one(report)),
+        messages_of_reading(report.error),
         ", ".join(counts) or ("not begun" if report.error else "no ServiceAccount has a role"),
         {VerificationOutcome.VERIFIED: True, VerificationOutcome.FAILED: False}.get(report.outcome),
-        int(report.exit_code),
         facts_of(report.cluster),
-        (*failure(report.error, "/".join(filter(None, report.asked)) or title), *entries),
+        _entries(report),
         (f"{good} verified",) if good else (),
-        tuple(notes),
+        (*report.notes, *notes, *looked),
+        suites=_suites(report),
     )
+
+
+def _entries(report: VerificationReport) -> Iterator[Entry]:
+    yield from failure(report.error, "/".join(filter(None, report.asked)))
+    for item in report.items:
+        entry = _verified(item, all_steps=not report.many)
+        if not report.many or entry.rank is not Rank.GOOD or entry.lines:
+            yield entry
 
 
 def _verified(item: Verification, *, all_steps: bool) -> Entry:
@@ -151,30 +150,24 @@ def _line(text: str, status: StepStatus, about: str) -> Line:
     return Line(text, *_STATUS[status], about)
 
 
-def junit(report: VerificationReport) -> str:
-    """JUnit XML: a suite for each ServiceAccount, a case for each step and permission.
+def _suites(report: VerificationReport) -> Iterator[Suite]:
+    """A suite for each ServiceAccount, a case for each step and permission.
 
     A deciding step that could not run is an error: readers take a suite of skipped cases for a good one.
-    Elements are those that CI systems read: https://github.com/testmoapp/junitxml
     """
-    root = ElementTree.Element("testsuites", name="irsa verify")
     for item in report.items:
-        suite = add_suite(root, item.full_name, list(_cases(item, f"{report.cluster_name}.{item.full_name}")))
-        suite.set("time", f"{item.seconds:.3f}")
         proofs = [item.proved, unchecked(item.look)] if item.proved else []
-        if summary := [*proofs, *item.notes]:
-            ElementTree.SubElement(suite, "system-out").text = "\n".join(map(visible, summary))
+        cases = _cases(item, f"{report.cluster_name}.{item.full_name}")
+        yield Suite(item.full_name, cases, item.seconds, (*proofs, *item.notes))
     if problem := str(report.error or report.scope.nothing):
         name = report.asked[1] or report.cluster_name or "irsa verify"
-        classname = f"{report.cluster_name or 'irsa'}.{name}"
-        add_suite(root, name, [JunitCase(classname, "run", "error", problem)])
-    return xml_text(root)
+        yield Suite(name, [Case(f"{report.cluster_name or 'irsa'}.{name}", "run", "error", problem)])
 
 
 _ELEMENTS = {StepStatus.OK: "", StepStatus.FAILED: "failure", StepStatus.NOT_CHECKED: "skipped"}
 
 
-def _cases(item: Verification, classname: str) -> Iterator[JunitCase]:
+def _cases(item: Verification, classname: str) -> Iterator[Case]:
     # Without a failure: the step that prevents a verdict.
     undetermined = item.outcome is VerificationOutcome.UNDETERMINED
     deciding = {**_ELEMENTS, StepStatus.NOT_CHECKED: "error"} if undetermined else _ELEMENTS
@@ -189,5 +182,5 @@ def _cases(item: Verification, classname: str) -> Iterator[JunitCase]:
         yield _case(classname, name, deciding[permission.status], permission.text)
 
 
-def _case(classname: str, name: str, element: str, text: str) -> JunitCase:
-    return JunitCase(classname, name, element, text, visible(text) if element == "failure" else None)
+def _case(classname: str, name: str, element: str, text: str) -> Case:
+    return Case(classname, name, element, text, visible(text) if element == "failure" else None)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.cli.output.screens.kubernetes import may_lines, taker_lines
+from irsa_cli.cli.output.results.kubernetes import may_lines, taker_lines
 from irsa_cli.cli.terminal.screen import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
 from irsa_cli.core.inventory.describe_document import Description, Identity, Policy

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes
 from irsa_cli.core.rbac.evaluation import Grant
 from irsa_cli.core.rbac.objects import RbacRule
-from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules.rule import some
 from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import plural, visible
@@ -55,7 +54,14 @@ def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) ->
     named = some([arn.rsplit("/", 1)[-1] for arn in roles])
     end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""
     for taker, principals in takers:
-        yield visible(f"{_chain(taker, principals)} -> {account}{end}: {_acts(taker)}{_conditions(taker)}")
+        chain, given = str(taker.subject), [f"{item.arn} ({item.by})" for item in principals]
+        if taker.subject.kind == "IAM":
+            chain = taker.subject.name
+        elif given:
+            chain = f"{some(given)} -> {chain}"
+        conditions = dict.fromkeys("; ".join(act.conditions) for act in taker.acts)
+        unsure = "" if taker.is_sure else f", if {some(list(conditions), ', or if ')}"
+        yield visible(f"{chain} -> {account}{end}: {_acts(taker)}{unsure}")
     parts = len({taker.subject for taker, _ in found.takers}) - len({taker.subject for taker, _ in takers})
     if parts > 0:
         yield f"and {plural(parts, 'part')} of Kubernetes itself"
@@ -63,13 +69,6 @@ def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) ->
         yield "not all is known"
     elif not found.takers:
         yield "nobody"
-
-
-def _chain(taker: AccountTaker, principals: Sequence[Principal]) -> str:
-    if taker.subject.kind == "IAM":
-        return taker.subject.name
-    named = [f"{item.arn} ({item.by})" for item in principals]
-    return f"{some(named)} -> {taker.subject}" if named else str(taker.subject)
 
 
 def _acts(taker: AccountTaker) -> str:
@@ -85,10 +84,3 @@ def _acts(taker: AccountTaker) -> str:
     by = f"{binding}," if binding.kind == binding.role.kind else f"{binding}, {binding.role}"
     by = "built into the API server," if binding.kind == "Built-in" else by
     return f"{some(rights)} ({by} {numbers})"
-
-
-def _conditions(taker: AccountTaker) -> str:
-    if taker.is_sure:
-        return ""
-    known = dict.fromkeys("; ".join(act.conditions) for act in taker.acts)
-    return f", if {some(list(known), ', or if ')}"

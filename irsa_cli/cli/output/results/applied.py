@@ -7,11 +7,19 @@ from itertools import chain
 
 import click
 
-from irsa_cli.cli.output.of_results import GOOD, WORDS, entry_of, facts_of, is_good, of_result, plan_verdict
 from irsa_cli.cli.output.plan_text import change_lines, totals
-from irsa_cli.cli.output.reports.model import Entry, Level, PipelineReport, Rank
-from irsa_cli.cli.output.speaking import Save, Speaking, deliver
-from irsa_cli.cli.output.text import Page, Part, messages, page_of
+from irsa_cli.cli.output.report import Entry, Level, Part, Rank, Report
+from irsa_cli.cli.output.result import (
+    GOOD,
+    WORDS,
+    entry_of,
+    facts_of,
+    is_good,
+    messages,
+    of_result,
+    plan_verdict,
+)
+from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.terminal.screen import mark
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
@@ -45,24 +53,52 @@ def _sign(result: Result) -> str:
     return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
 
 
-def finish_applied(
-    done: AppliedList | Result,
-    speaking: Speaking,
-    *,
-    dry_run: bool,
-    first: Iterable[Part] = (),
-    save: Save | None = None,
-) -> int:
-    """Show the outcome, for all or for none, after the parts `first`; returns the exit code."""
+def of_applied(
+    done: AppliedList | Result, speaking: Speaking, *, dry_run: bool, first: Iterable[Part] = ()
+) -> Report:
+    """The report of many ServiceAccounts in the order of the files, or of a run that ended before them.
+
+    Its text begins with the parts `first`.
+    """
     if isinstance(done, Result):
-        page = page_of(done, quiet=speaking.quiet, verbose=speaking.verbose)
-    else:
-        unchanged = all(item.result.ended is Ended.UNCHANGED for item in done.items)
-        silent = speaking.output == "text" and speaking.quiet and dry_run and unchanged
-        lines = () if silent else _text(done, whole=speaking.verbose)
-        shown = () if silent else _messages(done, quiet=speaking.quiet)
-        page = Page(chain(first, lines), map(visible, shown))
-    return deliver(done, speaking, page, report_of, only_shows=dry_run, save=save)
+        return of_result(done, quiet=speaking.quiet, verbose=speaking.verbose)
+    unchanged = all(item.result.ended is Ended.UNCHANGED for item in done.items)
+    silent = speaking.output == "text" and speaking.quiet and dry_run and unchanged
+    parts = chain(first, () if silent else _text(done, whole=speaking.verbose))
+    return of_many(done, parts, map(visible, () if silent else _messages(done, quiet=speaking.quiet)))
+
+
+def of_many(done: AppliedList, parts: Iterable[Part], lines: Iterable[str]) -> Report:
+    """The report of many results with this text."""
+    reached = (item.result.cluster for item in done.items if item.result.cluster)
+    clusters = {cluster.arn: cluster for cluster in reached if cluster.arn}
+    planned = [item.result for item in done.items if item.result.ended is Ended.PLANNED]
+    plan = f". {plan_verdict(planned)}" if planned else ""
+    unchanged = sum(not _is_eventful(item) for item in done.items)
+    return Report(
+        done,
+        parts,
+        lines,
+        f"{counted(done) or 'nothing to do'}{plan}",
+        all(is_good(item.result) for item in done.items) and not (done.pending or done.missing),
+        facts_of(*clusters.values()),
+        _entries(done),
+        (f"{unchanged} unchanged",) if unchanged else (),
+        (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
+    )
+
+
+def _is_eventful(item: Item) -> bool:
+    return item.result.ended is not Ended.UNCHANGED or bool(item.result.warnings)
+
+
+def _entries(done: AppliedList) -> Iterator[Entry]:
+    for item in filter(_is_eventful, done.items):
+        yield entry_of(item.title, item.result, _place(item.where))
+    for pending in done.pending:
+        yield Entry(pending.title, "not started", Rank.FAILED, level=Level.ERROR)
+    for name in done.missing:
+        yield Entry(f"shard {name}", "missing", Rank.FAILED, level=Level.ERROR)
 
 
 def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
@@ -129,37 +165,6 @@ def totals_words(done: AppliedList) -> dict[str, str]:
     changed = any(item.result.ended not in _NOTHING_CHANGED for item in done.items)
     words = {**WORDS, Ended.FAILED: "failed"} if changed else WORDS
     return {**{ended.value: words[ended] for ended in Ended}, NOT_BEGUN: "not started"}
-
-
-def report_of(found: Result | AppliedList, title: str) -> PipelineReport:
-    """The report of a command that writes, or of its plan."""
-    return of_result(found, title) if isinstance(found, Result) else of_applied(found, title)
-
-
-def of_applied(done: AppliedList, title: str) -> PipelineReport:
-    """The report of a command about many ServiceAccounts, in the order of the files."""
-    reached = (item.result.cluster for item in done.items if item.result.cluster)
-    clusters = {cluster.arn: cluster for cluster in reached if cluster.arn}
-    eventful = [
-        item for item in done.items if item.result.ended is not Ended.UNCHANGED or item.result.warnings
-    ]
-    planned = [item.result for item in done.items if item.result.ended is Ended.PLANNED]
-    plan = f". {plan_verdict(planned)}" if planned else ""
-    unchanged = len(done.items) - len(eventful)
-    return PipelineReport(
-        title,
-        f"{counted(done) or 'nothing to do'}{plan}",
-        all(is_good(item.result) for item in done.items) and not (done.pending or done.missing),
-        int(done.exit_code),
-        facts_of(*clusters.values()),
-        (
-            *(entry_of(item.title, item.result, _place(item.where)) for item in eventful),
-            *(Entry(item.title, "not started", Rank.FAILED, level=Level.ERROR) for item in done.pending),
-            *(Entry(f"shard {name}", "missing", Rank.FAILED, level=Level.ERROR) for name in done.missing),
-        ),
-        (f"{unchanged} unchanged",) if unchanged else (),
-        (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
-    )
 
 
 def _place(where: str) -> FilePlace | None:

@@ -1,0 +1,296 @@
+"""The outcome of one transaction, or its plan: its text, and its report."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from irsa_cli.cli.output.plan_text import attributes, is_mark, plan_lines, totals, values
+from irsa_cli.cli.output.report import Document, Entry, Level, Line, Rank, Report
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.policies.policy import difference
+from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
+from irsa_cli.core.trust.rules.rule import FilePlace, Risk
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.shown import caller_name, moment, plural, redacted, visible
+
+WORDS = {
+    Ended.COMMITTED: "done",
+    Ended.UNCHANGED: "unchanged",
+    Ended.PLANNED: "to change",
+    Ended.ROLLED_BACK: "rolled back",
+    Ended.INCOMPLETE: "not rolled back completely",
+    Ended.REFUSED: "refused",
+    Ended.FAILED: "failed, nothing was changed",
+    Ended.UNFINISHED: "unfinished",
+}
+
+
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
+_RANKS = {"delete": Rank.DELETED, "update": Rank.UPDATED, "create": Rank.CREATED}
+_DOCUMENTS = {"trust": "trust policy", "document": "policy", "session_policy": "session policy"}
+
+
+def of_result(result: Result, *, quiet: bool, verbose: bool = False) -> Report:
+    """The report of one result; `quiet`: messages only if something is wrong."""
+    text = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
+    notes = [*result.notes, *([text] if text and result.error is None else [])]
+    is_shown = not quiet or result.error is not None or bool(result.left)
+    return Report(
+        result,
+        text_lines(result, whole=verbose),
+        messages(result) if is_shown else (),
+        plan_verdict([result]) if result.ended is Ended.PLANNED else WORDS[result.ended],
+        is_good(result),
+        facts_of(result.cluster, transaction=result.transaction),
+        _entries(result),
+        notes=tuple(notes),
+    )
+
+
+def _entries(result: Result) -> Iterator[Entry]:
+    entry = entry_of(name_of(result), result)
+    if entry.message or entry.lines:
+        yield entry
+
+
+def plan_verdict(results: Sequence[Result]) -> str:
+    changes = [change.change for result in results for change in result.changes]
+    return totals(changes).removesuffix(".").removesuffix(" (-v shows them)")
+
+
+def facts_of(*clusters: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
+    """Cluster, region and account of each, callers, time and transaction, if known."""
+    known, found = [cluster for cluster in clusters if cluster is not None], []
+    for cluster in known:
+        found += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
+    found += dict.fromkeys(("caller", caller_name(cluster.caller)) for cluster in known)
+    found += [("time", moment(known[0].seen))] if known else []
+    found.append(("transaction", transaction))
+    return tuple((name, value) for name, value in found if value)
+
+
+def name_of(result: Result) -> str:
+    """The name of a result's ServiceAccount, role or provider; '' if it has none."""
+    account, role = (result.facts.get(key) or {} for key in ("serviceAccount", "role"))
+    if account:
+        return f"{account['namespace']}/{account['name']}"
+    return str(role.get("arn", "")) or str((result.facts.get("provider") or {}).get("url", ""))
+
+
+def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
+    return [
+        Line(risk.warning, Rank.WARNING, "warning", risk.rule.id, level=Level.WARNING) for risk in warnings
+    ]
+
+
+def is_good(result: Result) -> bool:
+    """Whether it succeeded: a rollback without an error was wanted."""
+    return result.ended in GOOD or (result.ended is Ended.ROLLED_BACK and result.error is None)
+
+
+def entry_of(title: str, result: Result, place: FilePlace | None = None) -> Entry:
+    # Without irsa's own marks, as in a text.
+    lines = [_line(item) for item in result.changes if item.is_public and not is_mark(item.change)]
+    lines += warning_lines(result.warnings)
+    bad = not is_good(result)
+    ranks = [line.rank for line in lines]
+    rank = min([*ranks, Rank.GOOD])
+    if bad:
+        rank = Rank.REFUSED if result.ended is Ended.REFUSED else Rank.FAILED
+    message = tuple(messages(replace(result, notes=[], warnings=())))  # They are elsewhere in the report.
+    level = Level.ERROR if bad or result.left else None
+    return Entry(title, WORDS[result.ended], rank, tuple(lines), message, level, place)
+
+
+def failure(error: Exception | None, title: str = "") -> Iterator[Entry]:
+    """The error that ended a command as a whole."""
+    if error is not None:
+        yield Entry(title, "failed", Rank.FAILED, message=tuple(failure_lines(error)), level=Level.ERROR)
+
+
+def _line(item: ChangeResult) -> Line:
+    change = item.change
+    rank = _RANKS[change.action]
+    if change.action == "update" and change.kind.traits.changes_trust:
+        rank = Rank.TRUST
+    if item.state in ("failed", "left"):
+        rank = Rank.FAILED
+    state = "" if item.state in ("planned", "done") else f" ({item.state})"
+    return Line(
+        f"({change.kind.value}){state}",
+        rank,
+        change.action,
+        change.description,
+        f"{change.action} {change.kind.value} {change.description}",
+        tuple(_documents(change)),
+    )
+
+
+def _documents(change: Change) -> Iterator[Document]:
+    """The documents of a change: policies, as a difference if there was one before."""
+    before, after = attributes(change)
+    for key, named in _DOCUMENTS.items():
+        old, new = before.get(key), after.get(key)
+        if old == new or not (old or new):
+            continue
+        title = f"{named} of {change.kind.value} {change.description}"
+        if old and new:
+            yield Document(f"{title}: what changes", tuple(difference(old, new)), "diff")
+        else:
+            lines = json.dumps(new or old, indent=2).splitlines()
+            yield Document(title if new else f"{title}, as it was", tuple(lines), "json")
+    if change.action != "delete" and (text := tuple(values(change))):
+        yield Document(f"values of {change.kind.value} {change.description}", text)
+
+
+def messages_of_reading(error: Exception | None, notes: Iterable[str] = ()) -> tuple[str, ...]:
+    """The lines for standard error of a command that reads: notes, and why it failed."""
+    return (*(visible(f"Note: {note}") for note in notes), *failure_lines(error))
+
+
+def failure_lines(error: Exception | None, between: Iterable[str] = ()) -> Iterator[str]:
+    """Why a command failed, the lines `between`, and what to do; nothing without an error."""
+    if error is None:
+        return
+    yield from _error_lines(error)
+    yield from between
+    steps = error.next_steps if isinstance(error, IrsaError) else ()
+    if len(steps) == 1 and not _TO_COPY.match(steps[0]):
+        yield visible(f"Next: {steps[0]}")
+    elif steps:
+        yield "Next:"
+        yield from (visible(f"  {step}") for step in steps)
+
+
+def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
+    """The lines for standard output; `whole`: every value of a plan."""
+    if result.ended is Ended.PLANNED:
+        yield from plan_lines(result, whole=whole)
+    elif result.ended is Ended.COMMITTED:
+        yield visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
+    elif result.ended is Ended.UNCHANGED:
+        outcome = visible(_outcome(result))
+        yield f"Nothing to do. {outcome}".rstrip()
+    elif result.ended is Ended.ROLLED_BACK and result.error is None:
+        # After a deletion, a rollback creates.
+        again = sum(item.state == "undone" and item.change.after is None for item in result.changes)
+        restored = f"irsa restored what the transaction had deleted or detached ({plural(again, 'object')})."
+        yield restored if again else "Everything that the transaction did was rolled back."
+
+
+def _outcome(result: Result) -> str:
+    """The state after the command; '' if the result has no facts yet."""
+    facts, command = result.facts, result.command
+    account, role, provider = (facts.get(key) for key in ("serviceAccount", "role", "provider"))
+    if command in (Command.DELETE_SA, Command.DISASSOCIATE_OIDC):
+        return _deleted(facts)
+    if provider:
+        return f"IAM accepts tokens of {provider['url']} for {', '.join(provider['audiences'])}."
+    if not role:
+        return ""
+    if not account:
+        return f"The role is {role['arn']}."
+    who = f"{account['namespace']}/{account['name']}"
+    if command is Command.UPDATE_SA:
+        restart = " Restart running pods for the change to take effect."
+        needed = facts["restart"] and not _elsewhere(facts)
+        return f"{who} has the role {role['arn']}{_elsewhere(facts)}.{restart if needed else ''}"
+    if command is Command.ADOPT:
+        return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
+    inside = "; to check it inside of one: irsa preflight" if result.verification else ""
+    elsewhere = _elsewhere(facts) or f". Pods that start from now on use it{inside}"
+    return f"{who} has the role {role['arn']}{elsewhere}."
+
+
+def _deleted(facts: Mapping[str, Any]) -> str:
+    account, role, provider = (facts.get(key) or {} for key in ("serviceAccount", "role", "provider"))
+    found = []
+    if account.get("deleted"):
+        found.append(f"ServiceAccount {account['namespace']}/{account['name']}")
+    if role.get("deleted"):
+        found.append(f"role {role['arn']}")
+    if provider.get("deleted"):
+        return f"IAM no longer accepts tokens of {provider['url']}."
+    return f"Deleted: {', '.join(found)}." if found else ""
+
+
+def _elsewhere(facts: Mapping[str, Any]) -> str:
+    """How pods get credentials from EKS Pod Identity; '' if they do not, or it is unknown."""
+    found = facts.get("podIdentity")
+    if not found:
+        return ""
+    role = (found["role"] or {}).get("arn", "")
+    if role == facts["role"]["arn"]:
+        return f"; EKS Pod Identity gives it to pods ({found['association']})"
+    other = f", role {role}" if role else ""
+    return f"; but pods get the credentials of EKS Pod Identity ({found['association']}{other})"
+
+
+def messages(result: Result) -> Iterator[str]:
+    """The lines for standard error: notes, warnings, the error, and what to do now."""
+    yield from (visible(f"Note: {note}") for note in result.notes)
+    if any(item.get("newTrust") is False for item in result.verifications):
+        yield "Note: STS may have used the former trust policy: run irsa verify in a minute"
+    yield from warnings(result.warnings)
+    if result.error is not None:
+        yield from failure_lines(result.error, map(visible, _aftermath(result)))
+        return
+    if trust := result.facts.get("trustPolicy"):
+        yield visible(f"Note: changes to the trust policy of {result.facts['role']['arn']}:")
+        yield from (visible(f"  {line}") for line in trust["difference"])
+    yield from map(visible, _aftermath(result))
+    if commands := result.facts.get("adoption", {}).get("release"):
+        yield "Note: to release the role from its stack (deletes the stack, keeps the role; not done here):"
+        yield from (visible(f"  {command}") for command in commands)
+
+
+def warnings(risks: Iterable[Risk], indent: str = "") -> Iterator[str]:
+    """Two lines for each broad trust policy: the risk, and its fix."""
+    for risk in risks:
+        broad, fix = risk.warned
+        yield visible(f"{indent}Warning: {broad}")
+        yield visible(f"{indent}  To fix: {fix}")
+
+
+def _error_lines(error: Exception) -> Iterator[str]:
+    if not isinstance(error, IrsaError):
+        said = redacted(f"{type(error).__name__}: {error}")
+        yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
+        return
+    first, *more = str(error).splitlines() or [""]
+    yield visible(f"Error: {first}")
+    # Lines of others are marked, so that none of them passes for one of irsa's.
+    yield from (visible(f"  | {line}") for line in more[:_MOST_LINES])
+    for line in error.details:
+        if not (line.startswith("caller: ") and line.removeprefix("caller: ") in error.reason):
+            yield visible(f"  {line}")
+
+
+_MOST_LINES = 20
+_TO_COPY = re.compile(r"(irsa|aws|kubectl|eksctl|helm|terraform) ")
+
+
+def _aftermath(result: Result) -> Iterator[str]:
+    code = result.exit_code
+    if result.left:
+        yield f"The rollback is incomplete (exit {code}). Left behind:"
+        for item in result.left:
+            yield f"  {item.what}: {item.why}"
+            yield f"    to finish: {item.repair}"
+    elif result.ended is Ended.UNFINISHED:
+        states = ["done" if made.state in ("done", "unchanged") else "missing" for made in result.changes]
+        why = ": the transaction is unfinished" if "missing" in states else ""
+        yield f"Nothing was rolled back{why} (exit {code})."
+        for state, made in zip(states, result.changes, strict=True):
+            yield f"  {state:<7}  {made.change.kind.value} {made.change.name}"
+    elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
+        undone = [item.change for item in result.changes if item.state == "undone"]
+        back = "Everything was rolled back"
+        if any(change.after is None for change in undone):
+            back = "Everything was rolled back: irsa restored what it had deleted or detached"
+        yield f"{back if undone else 'Nothing was changed'} (exit {code})."
