@@ -123,7 +123,7 @@ class Rollback:
                 todo = [step for step in todo if not in_use.keeps(step)]
             todo = self._without_waiting(todo, steps, leftovers)
             earlier = sum(any(step.record.needs_undo for step in other) for other in stages[:number])
-            # What is there for all is rolled back last.
+            # Parts for all are rolled back last.
             last = [step for step in todo if step.change.kind.traits.for_all]
             others = [step for step in todo if not step.change.kind.traits.for_all]
             parts = [part for part in (others, last) if part]

@@ -1,6 +1,6 @@
 """`irsa audit` and `irsa who-can`: read an account, live or from files, and answer from it.
 
-Of several accounts, each is read at its own pace. What can't be read becomes a gap of the result.
+Of several accounts, each is read at its own pace. A part that can't be read becomes a gap of the result.
 """
 
 from __future__ import annotations
