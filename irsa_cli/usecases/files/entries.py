@@ -1,4 +1,4 @@
-"""What `irsa apply` runs in one cluster: the desired state of each entry, and the shared parts.
+"""Entries as `irsa apply` runs them in one cluster: the desired state of each, and the shared parts.
 
 An entry without a full role name means the role that irsa manages for the ServiceAccount. The shared parts,
 OIDC provider and namespaces, are one transaction that ends last; `irsa recover` finds the open journal of a
@@ -175,7 +175,7 @@ def _with_present_role(connection: Connection, spec: Spec, present: str) -> Spec
 def _own(connection: Connection, spec: BindingSpec, name: str) -> NamedRole | None:
     cluster = connection.cluster
     found = unless_denied(lambda: reading.bare_role(connection.iam, name))
-    # Who may read irsa's roles only: this is none of them.
+    # A caller who may read only roles of irsa: this is none of them.
     if found is None or isinstance(found, Unreadable):
         return None
     role = NamedRole.of(cluster, name, CurrentRole(found))

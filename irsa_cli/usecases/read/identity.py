@@ -184,7 +184,7 @@ class NamedServiceAccount(Namespaced):
         A command that `deletes` is not proposed for another namespace.
         """
         everywhere: list[tuple[str, str]] = []
-        for namespace in (None, self.namespace):  # What of them may be listed.
+        for namespace in (None, self.namespace):  # Those that the caller may list.
             with suppress(ServiceError):
                 items = self.connection.kube.service_accounts(namespace)
                 everywhere = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
