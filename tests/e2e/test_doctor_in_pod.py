@@ -68,4 +68,4 @@ def test_a_job_under_a_policy_of_the_cluster(scene: Scene, capsys: pytest.Captur
     scene.world.stage.kube.patch(f"{space}/resourcequotas/none/status", status)
     document, _ = doctor(scene, capsys)
     found = of_pod(document)
-    assert (seen(document), "a quota or an admission policy" in found["text"]) == (False, True), found
+    assert (seen(document), "exceeded quota: none" in found["text"]) == (False, True), found

@@ -18,7 +18,7 @@ from importlib.resources import files
 from typing import Any
 
 from irsa_cli.core.plan.kinds import Kind as Kind
-from irsa_cli.core.plan.states import COMMIT_TAG, TRANSACTION_TAG, State, TagsState
+from irsa_cli.core.plan.states import TRANSACTION_TAG, State, TagsState
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> boo
     the role is, as long as a part of it has not come back: so the deletion can be finished, either way.
     """
     left = list(left)
-    if isinstance(change.after, TagsState) and COMMIT_TAG in change.after.values:
+    if isinstance(change.after, TagsState) and change.after.marks_completeness:
         # A role that no annotation names says itself that it is complete.
         return any(change.roles & item.roles for item in left if item.kind is Kind.SERVICE_ACCOUNT)
     if change.before is None and (change.kind is Kind.ROLE or change.kind is Kind.INLINE_POLICY):

@@ -194,6 +194,11 @@ class TagsState(State):
     values: dict[str, str | None]
 
     @property
+    def marks_completeness(self) -> bool:
+        """Whether the state says how far irsa's run with the role has come."""
+        return COMMIT_TAG in self.values
+
+    @property
     def put(self) -> dict[str, str]:
         """The tags that are there."""
         return {key: value for key, value in self.values.items() if value is not None}

@@ -36,7 +36,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.lint": (2239, 10),
     "irsa_cli.core.marks": (731, 5),
     "irsa_cli.core.objects": (932, 8),
-    "irsa_cli.core.plan": (1127, 7),
+    "irsa_cli.core.plan": (1132, 7),
     "irsa_cli.core.planning": (3725, 14),
     "irsa_cli.core.policies": (1357, 8),
     "irsa_cli.core.rbac": (1105, 5),
