@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -250,6 +251,7 @@ def _become(order: Mapping[str, Any], out: int, err: int, stdin: int | None = No
         _shorten_pauses({**os.environ, **order["env"]})
     os.environ.clear()
     os.environ.update(order["env"])
+    time.tzset()  # The zone of the parent has been read already.
     _open_streams()
     # The client reads this variable when it is imported.
     kube_config = importlib.import_module("kubernetes.config.kube_config")

@@ -73,7 +73,7 @@ def read_project(folder: Path) -> Project:
             continue
         except OSError as error:
             raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
-        from irsa_cli.core.config.project import parse_project
+        from irsa_cli.core.config.project_file import parse_project
 
         return parse_project(_text(path, found, folder), str(path))
     return Project()

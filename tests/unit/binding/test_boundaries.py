@@ -11,7 +11,8 @@ from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import BindingSpec
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.project import Project, parse_project
+from irsa_cli.core.config.project import Project
+from irsa_cli.core.config.project_file import parse_project
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState
 from irsa_cli.core.values.errors import InvalidInput, Refused
