@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.help.environment import PERMITS, variable_of
 from irsa_cli.cli.main import COMMANDS, irsa
-from irsa_cli.core.config import project
+from irsa_cli.core.config import project_file
 from irsa_cli.usecases.local.settings import MEANT_ELSEWHERE
 
 PAGES = Path(__file__).resolve().parents[2] / "docs/reference"
@@ -42,4 +42,4 @@ def test_each_other_variable_is_explained() -> None:
 
 def test_each_field_of_the_project_is_explained() -> None:
     section = PAGE.partition("## .irsa.yaml")[2]
-    assert {name for name in project._FIELDS if f"`{name}" not in section} == set()
+    assert {name for name in project_file._FIELDS if f"`{name}" not in section} == set()
