@@ -257,10 +257,11 @@ def for_service(
 ) -> list[Document]:
     """The statements of irsa for EKS Pod Identity, for this ServiceAccount of this cluster.
 
-    `marked`: only those with its mark, or only those without, which on a role of others are of others.
+    `marked`: those with its mark, or those without, which on a role of others belong to others; None: both.
     """
-    forms = [assuming.marked_statement] * (marked is not False) + [assuming.statement] * (not marked)
-    pairs = [(form, tagged) for form in forms for tagged in (True, False)]
+    forms = {True: assuming.marked_statement, False: assuming.statement}
+    chosen = [form for has_mark, form in forms.items() if marked in (None, has_mark)]
+    pairs = [(form, tagged) for form in chosen for tagged in (True, False)]
     wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for form, tagged in pairs]
     return [item for item in as_list(document.get("Statement", [])) if policy.normalized(item) in wanted]
 

@@ -46,6 +46,8 @@ def lint(request: Request) -> LintReport:
     for path, named in _paths(request.paths, reading.unread):
         reading.take(path, named=named)
     reading.take_modules()
+    if reading.others:
+        reading.skipped.append(f"skipped {plural(reading.others, 'file')} of unknown kind")
     unread = reading.unread
     found: list[Risk | Unjudged] = [*reading.unjudged]
     for each in (each for file in reading.files for each in file.found):
@@ -139,7 +141,7 @@ class _Reading:
             self.others += 1
 
     def take_modules(self) -> None:
-        """Read each folder with Terraform files as one module, and check only the given files; the last."""
+        """Read each folder with Terraform files as one module, and check only the given files."""
         for folder, named in self.terraform.items():
             texts = dict(named)
             for path in map(str, files_in(folder, _TERRAFORM, self.unread, deep=False)):
@@ -156,8 +158,6 @@ class _Reading:
             files = list(read_module(module, list(named)))
             self.files += files
             self.unread += files[0].problems
-        if self.others:
-            self.skipped.append(f"skipped {plural(self.others, 'file')} of unknown kind")
 
 
 _KNOWN = (

@@ -42,7 +42,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.rbac": (1105, 5),
     "irsa_cli.core.recovery": (788, 4),
     "irsa_cli.core.results": (1582, 10),
-    "irsa_cli.core.trust": (3196, 15),
+    "irsa_cli.core.trust": (3197, 15),
     "irsa_cli.core.values": (1707, 11),
     "irsa_cli.kube": (1263, 6),
     "irsa_cli.preflight": (849, 5),
