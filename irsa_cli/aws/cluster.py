@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -166,10 +166,9 @@ class GoneCluster:
             " irsa uses its tags in IAM and can't check pods and ServiceAccounts"
         )
 
-    def is_nobody(self, principal: str) -> bool:
-        """Whether a principal of a trust policy is this cluster, or a provider that does not exist."""
-        absent = self.known is not None and ":oidc-provider/" in principal and principal not in self.known
-        return principal in self.marked or absent
+    def absent(self, providers: Iterable[str]) -> frozenset[str]:
+        """Those of the providers that do not exist in the account; none if its providers were not read."""
+        return frozenset() if self.known is None else frozenset(providers) - self.known
 
 
 def expected(aws: AwsSession, name: str) -> Cluster:

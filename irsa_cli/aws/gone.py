@@ -6,6 +6,7 @@ One that is gone is recognized by what irsa marked for it in IAM.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,8 +17,10 @@ from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import find_roles, list_roles, provider
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import CLUSTER_TAG
+from irsa_cli.core.planning.retire import issuer_key
+from irsa_cli.core.values.arn import host_path, issuer_of
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Unreadable, unless_denied
+from irsa_cli.core.values.errors import Unreadable, read, unless_denied
 from irsa_cli.core.values.names import default_role_path
 
 if TYPE_CHECKING:
@@ -49,6 +52,18 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
     issuer = next(iter(marked.values())).url if len(marked) == 1 else ""
     known = None if isinstance(arns, Unreadable) else frozenset(arns)
     return replace(cluster, issuer=issuer), GoneCluster(cluster.arn, marked, known)
+
+
+def without_cluster(aws: AwsSession, providers: Iterable[str]) -> frozenset[str]:
+    """Those of EKS's providers whose issuer no cluster of the account has; none if that can't be read."""
+    named = {provider: issuer_key(issuer_of(provider)) for provider in providers}
+    regions = {region for region, _ in named.values()} - {""}
+    read_issuers = {
+        region: read(lambda r=region: issuers(aws.moved_to(r).client("eks"))) for region in regions
+    }  # type: ignore[misc]
+    known = {region: found for region, found in read_issuers.items() if not isinstance(found, Unreadable)}
+    living = {issuer_key(host_path(issuer)) for found in known.values() for issuer in found.values()}
+    return frozenset(provider for provider, key in named.items() if key[0] in known and key not in living)
 
 
 def enabled_regions(aws: AwsSession) -> tuple[str, ...]:

@@ -129,6 +129,21 @@ def test_others_whom_its_role_trusts_keep_it(doomed: Stage) -> None:
     assert delete_sa(stage, "--force").code == 0
 
 
+def test_a_living_cluster_whose_provider_is_missing_keeps_it(doomed: Stage) -> None:
+    issuer = client(doomed.sandbox, "eks").describe_cluster(name="demo")["cluster"]["identity"]["oidc"][
+        "issuer"
+    ]
+    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer.removeprefix('https://')}"
+    stage = gone(doomed)
+    (name,) = roles(stage)
+    trust(stage, name, Principal={"Federated": arn}, Action="sts:AssumeRoleWithWebIdentity")
+    stage.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    ran = delete_sa(stage)
+    assert (ran.code, roles(stage)) == (4, [name]), ran.err
+    assert arn in ran.err
+    assert delete_sa(stage, "--force").code == 0
+
+
 @pytest.mark.parametrize("marked", ["marked", "unmarked", "deleted"])
 def test_only_the_mark_tells_which_provider_was_the_clusters(doomed: Stage, marked: str) -> None:
     issuer = client(doomed.sandbox, "eks").describe_cluster(name=NAME)["cluster"]["identity"]["oidc"][

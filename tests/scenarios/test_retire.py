@@ -13,12 +13,13 @@ from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Sandbox
 from irsa_cli.sandbox.model import FaultKind
 from tests.scenarios.conftest import sandbox_stage
 from tests.support import makers
-from tests.support.sandbox_clients import client
-from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
+from tests.support.sandbox_clients import administrator, client
+from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 NAME = "doomed"
 ARN = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/{NAME}"
 GITHUB = "token.actions.githubusercontent.com"
+OTHER_ACCOUNT = "444455556666"
 DOCUMENT = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}
 
 
@@ -67,6 +68,11 @@ def kept(ran: Ran) -> dict[str, str]:
         for item in ran.json["items"]
         if item["role"] and not item["role"]["deleted"] and item["outcome"] == "unchanged"
     }
+
+
+def notes(ran: Ran) -> dict[str, list[str]]:
+    """The notes on each role, by its name."""
+    return {item["role"]["arn"].rpartition("/")[2]: item["notes"] for item in ran.items if item["role"]}
 
 
 def others(stage: Stage, *names: str) -> Json:
@@ -215,10 +221,7 @@ def test_what_may_be_needed_stays(doomed: Stage, why: str) -> None:
     ran = retire(stage, "--yes")
     after = stage.aws_world()
     assert ran.code == 0, ran.err
-    notes = {
-        item["role"]["arn"].rpartition("/")[2]: item["notes"] for item in ran.json["items"] if item["role"]
-    }
-    assert REASONS[why] in " ".join(notes[name])
+    assert REASONS[why] in " ".join(notes(ran)[name])
     assert other in after["roles"] if why == "young" else other not in after["roles"]
     if why != "service":
         assert after["roles"][name] == before["roles"][name]
@@ -268,6 +271,61 @@ def test_a_cluster_of_the_same_name_keeps_its_roles(doomed: Stage) -> None:
     assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 1}), ran.err
     del before["oidc_providers"][moved]
     assert stage.aws_world() == before
+
+
+def test_a_role_that_a_living_cluster_trusts_stays_without_its_provider(doomed: Stage) -> None:
+    """Its OIDC provider was deleted by mistake: when it is back, the pods of the living cluster go on."""
+    living = provider(doomed, "demo")
+    stage = gone(doomed)
+    (name, other) = roles(stage)
+    share(stage, name, living)
+    demo = sandbox_stage(stage.sandbox, "demo", stage.folder)
+    demo.make_account("apps", "shared", annotations={ROLE_ARN: role_arn(stage, name)})
+    stage.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=living)
+    before = copy.deepcopy(stage.aws_world())
+    ran = retire(stage, "--yes")
+    assert ran.code == 0, ran.err
+    why = f"Federated {living} (it does not exist, but a cluster of this account has its issuer)"
+    assert why in " ".join(notes(ran)[name])
+    after = stage.aws_world()
+    assert other not in after["roles"]
+    left = after["roles"][name]["trust"]["Statement"]
+    assert left == [
+        item for item in before["roles"][name]["trust"]["Statement"] if living in json.dumps(item)
+    ]
+    assert {**after["roles"][name], "trust": 0} == {**before["roles"][name], "trust": 0}
+
+
+@pytest.mark.parametrize("answers", ["404", "answers", "github"])
+def test_an_absent_provider_is_nobodys_only_if_its_issuer_is_gone(doomed: Stage, answers: str) -> None:
+    absent = f"https://oidc.eks.eu-west-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
+    if answers == "answers":  # A cluster of another account has the issuer.
+        doomed.sandbox.add_cluster(ClusterSpec("far", account=OTHER_ACCOUNT))
+        eks = administrator(doomed.sandbox, "eks", OTHER_ACCOUNT, "eu-west-1")
+        absent = eks.describe_cluster(name="far")["cluster"]["identity"]["oidc"]["issuer"]
+    elif answers == "github":
+        absent = f"https://{GITHUB}"
+    stage = gone(doomed)
+    (name, _) = roles(stage)
+    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{absent.removeprefix('https://')}"
+    share(stage, name, arn)
+    ran = retire(stage, "--yes")
+    assert ran.code == 0, ran.err
+    assert (name in stage.aws_world()["roles"]) == (answers != "404"), ran.err
+    if answers != "404":
+        assert f"its trust policy also allows Federated {arn} (" in " ".join(notes(ran)[name])
+
+
+def role_arn(stage: Stage, name: str) -> str:
+    return str(stage.iam().get_role(RoleName=name)["Role"]["Arn"])
+
+
+def share(stage: Stage, name: str, arn: str) -> None:
+    """Let a role trust tokens of one more provider, by hand."""
+    found = stage.iam().get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    more = makers.terraform(arn, "apps/shared", "")["Statement"]
+    document = json.dumps({**found, "Statement": [*found["Statement"], *more]})
+    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=document)
 
 
 @pytest.mark.parametrize("answers", ["404", "answers"])

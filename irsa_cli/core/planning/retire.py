@@ -23,7 +23,7 @@ from irsa_cli.core.planning.delete import Deletion, delete_role
 from irsa_cli.core.planning.deletion_checks import check_known, other_principals
 from irsa_cli.core.planning.repoint import trust_changes
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import principals, statements, trusted_providers
+from irsa_cli.core.policies.statements import PROVIDER, principals, statements, trusted_providers
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust import trust_policy
@@ -36,6 +36,14 @@ from irsa_cli.core.values.shown import plural
 
 EKS = re.compile(r"oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.[a-z.]+/id/(?P<id>[0-9A-Fa-f]+)")
 """An issuer of EKS, without `https://`; of others, irsa can't know whether they still exist."""
+
+
+def issuer_key(issuer: str) -> tuple[str, str]:
+    """What tells one issuer of EKS from another: region and id, as its host has two names and case varies."""
+    found = EKS.fullmatch(issuer)
+    return (found["region"], found["id"].upper()) if found else ("", issuer)
+
+
 UNMARKED = "it has no tag of irsa, so it can be of a cluster in another account"
 SHOWN = 5
 """How many roles are named at most."""
@@ -100,6 +108,26 @@ class ReadAccount:
         state = self.providers.get(provider)
         return state.tags.get(states.CLUSTER_TAG, "") if state is not None else ""
 
+    def is_living(self, provider: str) -> bool:
+        """Whether a cluster of the account has the issuer of a provider, which need not exist."""
+        return issuer_key(issuer_of(provider)) in self._living
+
+    @cached_property
+    def _living(self) -> frozenset[tuple[str, str]]:
+        return frozenset(map(issuer_key, self.living.values()))
+
+    def why_absent_counts(self, provider: str) -> str:
+        """Why a provider that does not exist can be somebody's: he may create it again. '' if it can't."""
+        issuer = EKS.fullmatch(issuer_of(provider))
+        if issuer is None:
+            return "it does not exist, but its issuer is not one of EKS, so who uses it is not known"
+        if self.is_living(provider):
+            return "it does not exist, but a cluster of this account has its issuer"
+        if provider.split(":")[4] != self.number:
+            return "it is in another account"
+        region = issuer["region"]
+        return "" if region in self.regions else f"the clusters of {region} were not read"
+
     def doubt(self, arn: str) -> str:
         """Why it is not known whether a cluster exists; '' if it is."""
         if not is_cluster(arn):
@@ -158,7 +186,7 @@ def find(account: ReadAccount) -> list[DeadCluster]:
         for provider in trusted_providers(role.role.state.trust):
             trusting.setdefault(provider, []).append(role)
     for provider, roles in trusting.items():
-        if EKS.fullmatch(issuer_of(provider)) is None or issuer_of(provider) in account.living.values():
+        if EKS.fullmatch(issuer_of(provider)) is None or account.is_living(provider):
             continue
         owner = account.owner(provider)
         if provider not in account.providers:
@@ -234,13 +262,15 @@ def _is(name: str, arn: str, *issuers: str) -> bool:
 class Retiring:
     """The wanted removal: of roles unused for so many seconds; with `unmarked` also if no tool owns them.
 
-    `found` are all deleted clusters of the account.
+    `found` are all deleted clusters of the account. `unclear` are providers that do not exist, each with the
+    reason why a cluster of another account may have its issuer.
     """
 
     account: ReadAccount
     found: Sequence[DeadCluster]
     unused_for: float
     unmarked: bool = False
+    unclear: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def dead(self) -> frozenset[str]:
@@ -248,9 +278,19 @@ class Retiring:
         return frozenset(arn for item in self.found if not item.doubt for arn in item.providers)
 
     def is_nobody(self, principal: str) -> bool:
-        """Whether a principal is a cluster that is gone, or a provider that does not exist."""
-        absent = ":oidc-provider/" in principal and principal not in self.account.providers
-        return principal in self.dead or absent
+        """Whether a principal is a provider whose cluster is gone."""
+        return principal in self.dead or (self._is_absent(principal) and not self._why_counts(principal))
+
+    def _is_absent(self, principal: str) -> bool:
+        return PROVIDER.fullmatch(principal) is not None and principal not in self.account.providers
+
+    def _why_counts(self, absent: str) -> str:
+        return self.account.why_absent_counts(absent) or self.unclear.get(absent, "")
+
+    def _named(self, kind_and_name: str) -> str:
+        """A principal for people; a provider that does not exist with why it counts."""
+        absent = kind_and_name.partition(" ")[2]
+        return f"{kind_and_name} ({self._why_counts(absent)})" if self._is_absent(absent) else kind_and_name
 
     def why_kept(self, role: LeftRole, dead: DeadCluster) -> str:
         """Why a role is not deleted; '' if nobody needs it."""
@@ -262,7 +302,7 @@ class Retiring:
         if theirs := self._theirs(role):
             return theirs
         if others:
-            return f"its trust policy also allows {', '.join(dict.fromkeys(others))}"
+            return f"its trust policy also allows {', '.join(map(self._named, dict.fromkeys(others)))}"
         if role.profiles:
             return f"instance profile {role.profiles[0]} has it"
         if chain is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -17,6 +18,7 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.planning import retire as planning
 from irsa_cli.core.planning.retire import DeadCluster, DeadClusterList, LeftRole, ReadAccount
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.values.arn import Arn, host_path, issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, read
@@ -91,20 +93,39 @@ def check_read(account: ReadAccount) -> None:
 def dead_clusters(account: ReadAccount, log: WireLog) -> list[DeadCluster]:
     """The deleted clusters that left something; without irsa's tag only if EKS answers 404 for the issuer."""
 
-    def answer(provider: str) -> str:
-        try:
-            issuer_keys.fetch(f"https://{issuer_of(provider)}", log)
-        except ServiceError as error:
-            return "" if error.status == 404 else f"{planning.UNMARKED}; {error.reason}"
-        return "its issuer answers: a cluster of another account has it"
-
     def judged(item: DeadCluster) -> DeadCluster:
         if item.doubt != planning.UNMARKED:
             return item
-        return replace(item, doubt="; ".join(dict.fromkeys(filter(None, map(answer, item.providers)))))
+        reasons = filter(None, (_why_issuer_may_live(provider, log) for provider in item.providers))
+        return replace(item, doubt="; ".join(dict.fromkeys(reasons)))
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         return [*pool.map(judged, planning.find(account))]
+
+
+def unclear_providers(account: ReadAccount, roles: Iterable[LeftRole], log: WireLog) -> dict[str, str]:
+    """The providers that roles trust and that do not exist, each with why its issuer may be in use.
+
+    A cluster of another account may have it; those of this account are known.
+    """
+    named = {provider for role in roles for provider in trusted_providers(role.role.state.trust)}
+    absent = [
+        provider
+        for provider in sorted(named - account.providers.keys())
+        if not account.why_absent_counts(provider)
+    ]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        reasons = pool.map(lambda provider: _why_issuer_may_live(provider, log), absent)
+    return {provider: why for provider, why in zip(absent, reasons, strict=True) if why}
+
+
+def _why_issuer_may_live(provider: str, log: WireLog) -> str:
+    """Why a cluster may have the issuer of a provider; '' if EKS answers that it does not exist."""
+    try:
+        issuer_keys.fetch(f"https://{issuer_of(provider)}", log)
+    except ServiceError as error:
+        return "" if error.status == 404 else f"{planning.UNMARKED}; {error.reason}"
+    return "its issuer answers: a cluster of another account has it"
 
 
 def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
+from irsa_cli.aws.cluster import GoneCluster
+from irsa_cli.aws.gone import without_cluster
 from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
 from irsa_cli.core.objects import kinds, service_accounts
@@ -16,6 +18,7 @@ from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
+from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.values.errors import ServiceError, Unreadable, unless_denied
 from irsa_cli.core.values.names import MINIMUM_AGE, began
@@ -35,7 +38,7 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
     caller may not delete it.
     """
     if connection.gone is not None:
-        return Users(is_nobody=connection.gone.is_nobody)
+        return Users(is_nobody=_nobodies(connection, connection.gone, bound, deletion).__contains__)
     if not kube:
         return Users()
     with ThreadPoolExecutor(3 + len(KINDS)) as pool:
@@ -50,6 +53,13 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
     workloads = [workload(KINDS[kind], body) for kind, found in there.items() for body in found]
     others, more_hidden = accounts.result()
     return Users(pods, others, [*hidden, *more_hidden], workloads)
+
+
+def _nobodies(connection: Connection, gone: GoneCluster, bound: Bound, deletion: Deletion) -> frozenset[str]:
+    """The providers of trust policies that no cluster has: the deleted one's, and absent ones."""
+    lost = [role for role in bound.own if role.arn in deletion.lost]
+    trusted = {provider for role in lost for provider in trusted_providers(role.state.trust)}
+    return frozenset(gone.marked) | without_cluster(connection.aws, gone.absent(trusted))
 
 
 def _in_namespace(connection: Connection, namespace: str, kind: str) -> list[Json] | Unreadable:

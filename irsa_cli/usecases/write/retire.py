@@ -99,7 +99,9 @@ class _Running:
         self._find_journals(account)
         found = retired.dead_clusters(account, log)
         chosen = found if request.everything else planning.chosen(found, request.names, account)
-        retiring = Retiring(account, found, request.age, request.unmarked)
+        left = [role for item in chosen for role in item.roles]
+        unclear = retired.unclear_providers(account, left, log)
+        retiring = Retiring(account, found, request.age, request.unmarked, unclear)
         notices = [f"{item.name}: nothing is removed: {item.doubt}" for item in chosen if item.doubt]
         proven = {
             item.name if len(chosen) > 1 else "": (item, self._connection(aws, item, account, log))
@@ -111,11 +113,11 @@ class _Running:
             _Retired(self, proven[place][1], role, proven[place][0], retiring).work(place)
             for place, role in sorted(roles.values(), key=lambda pair: (pair[0], pair[1].name))
         ]
-        left = [work.name for work in works if work.deletes][request.most :]
-        if left:
-            notices.append(f"{plural(len(left), 'more role')} left for another run (--max {request.most})")
+        later = [work.name for work in works if work.deletes][request.most :]
+        if later:
+            notices.append(f"{plural(len(later), 'more role')} left for another run (--max {request.most})")
         self.done.notices = notices
-        self._run([work for work in works if work.name not in {*left}])
+        self._run([work for work in works if work.name not in {*later}])
         begin_time_limit(self.settings)
         trusting = read(lambda: self._trusting(aws, account))
         self._run([

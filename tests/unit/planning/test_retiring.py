@@ -172,3 +172,43 @@ def test_a_name_is_that_of_one_cluster() -> None:
     for name in ("live", issuer_of(1), "nobody"):
         with pytest.raises(Refused):
             retire.chosen(dead, [name], found)
+
+
+GITHUB = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+ABSENT = {
+    "of a living cluster": (provider_of(1), "a cluster of this account has its issuer"),
+    "its id in lower case": (
+        provider_of(0xAB).replace("AB", "ab"),
+        "a cluster of this account has its issuer",
+    ),
+    "its other host": (
+        provider_of(0xAB).replace("oidc.eks.eu-west-1.amazonaws.com", "oidc-eks.eu-west-1.api.aws"),
+        "a cluster of this account has its issuer",
+    ),
+    "of GitHub": (GITHUB, "its issuer is not one of EKS"),
+    "of a region that was not read": (
+        provider_of(9).replace("eu-west-1", "ap-east-1"),
+        "the clusters of ap-east-1 were not read",
+    ),
+    "of another account": (provider_of(9).replace(ACCOUNT, OTHER), "it is in another account"),
+}
+
+
+@pytest.mark.parametrize("which", ABSENT)
+def test_a_provider_that_does_not_exist_can_be_of_a_living_cluster(which: str) -> None:
+    provider, why = ABSENT[which]
+    trust = {"Statement": [*trusting(2)["Statement"], *makers.irsa(provider, "apps/app", "")["Statement"]]}
+    found = account(role("shared", trust, arn_of("dead")), p2=arn_of("dead"))
+    found = replace(found, living={**found.living, arn_of("upper"): issuer_of(0xAB)})
+    said = kept(found)["shared"]
+    assert f"Federated {provider} (" in said
+    assert why in said
+
+
+def test_an_absent_provider_of_a_cluster_elsewhere_counts() -> None:
+    shared = role("shared", trusting(2, 9), arn_of("dead"))
+    found = account(shared, p2=arn_of("dead"))
+    (dead,) = retire.find(found)
+    assert Retiring(found, [dead], 30 * DAY).why_kept(shared, dead) == ""
+    unclear = {provider_of(9): "its issuer answers"}
+    assert "(its issuer answers)" in Retiring(found, [dead], 30 * DAY, unclear=unclear).why_kept(shared, dead)
