@@ -503,6 +503,8 @@ def test_roles_are_selected_by_name_path_and_namespace(pair: Pair) -> None:
     [
         (("--add", "--retire"), "contradict each other"),
         (("--manifests", "x"), "--manifests needs --add"),
+        (("--retire", "--force"), "--force needs --add"),
+        (("--allow-wide-trust",), "--allow-wide-trust needs --add or --retire"),
         (("--verify", ALL), "--include-managed needs"),
         (("--role-path", "x"), "begins and ends with /"),
         (("--unused-for", "soon", "--retire"), "is not a duration"),
@@ -597,3 +599,128 @@ def test_a_late_write_undoes_no_other_statement(pair: Pair, step: str) -> None:
     names = [item["Principal"].get("Federated") for item in pair.trust(name)]
     wanted = {"--add": (2, 2), "--retire": (0, 2)}[step]
     assert (names.count(pair.provider(pair.blue)), names.count(pair.provider(pair.green))) == wanted
+
+
+def test_a_name_of_no_role_is_refused(pair: Pair) -> None:
+    name = pair.bind("hand")
+    before = pair.world()
+    for step in ("--add", "--retire", "--verify", "--status"):
+        ran = pair.repoint(step, name, "ap-*", "-o", "json")
+        assert (ran.code, "no role is called ap-*" in ran.err) == (4, True), ran.err
+    assert pair.repoint("--add", name, "--role-path", "/irsa/").code == 4
+    assert pair.world() == before
+
+
+def test_a_role_that_no_longer_trusts_the_old_cluster_is_unchanged(pair: Pair) -> None:
+    name = pair.bind("hand")
+    pair.blue.iam().create_role(
+        RoleName="apart",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [JENKINS]}),
+    )
+    assert pair.repoint("--add").code == 0
+    assert pair.repoint("--retire", "--unused-for", "0s").code == 0
+    before = pair.world()
+    for names in ((name,), ("app-*",), ("apart",), (name, "apart")):
+        for step in ("--retire", "--add"):
+            ran = pair.repoint(step, *names, "-o", "json")
+            assert (ran.code, ran.metadata["summary"]["unchanged"]) == (0, len(names)), ran.err
+            assert {item["outcome"] for item in ran.items if item["role"]} == {"unchanged"}
+    assert pair.repoint("--retire", "a*", "-o", "json").metadata["summary"] == {"unchanged": 1}
+    assert pair.world() == before
+
+
+def barring(pair: Pair, name: str) -> Json:
+    """A Deny of the old cluster for one ServiceAccount."""
+    return {**pair.statement(name, Sid="Barred"), "Effect": "Deny"}
+
+
+def shares(pair: Pair, name: str, *more: Json) -> None:
+    """Both clusters trust the role of a binding, each by a statement of its own, and green uses it."""
+    own = json.loads(json.dumps(pair.statement(name)).replace(*(
+        pair.issuer(stage).removeprefix("https://") for stage in (pair.blue, pair.green)
+    )))  # fmt: skip
+    document = {"Version": "2012-10-17", "Statement": [*more, pair.statement(name, Sid="Pods"), own]}
+    pair.blue.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    pair.green.make_account(NAMESPACE, name, annotations={ROLE_ARN: role})
+    assert pair.green.associate().code == 0
+
+
+def test_running_pods_of_the_new_cluster_keep_the_role(pair: Pair) -> None:
+    """A Deny of the old cluster is not copied if it takes the role from somebody of the new one."""
+    name, other = pair.bind("hand", account=False), pair.bind("hand")
+    shares(pair, name, barring(pair, name))
+    assert pair.assumes(pair.green, name)
+    before = pair.roles()
+    ran = pair.repoint("--add", "-o", "json")
+    assert (ran.code, ran.metadata["summary"]) == (1, {"committed": 1, "unchanged": 1, "refused": 1}), ran.err
+    assert f"{name} would be denied to {NAMESPACE}/{name} of the new cluster" in ran.err
+    assert pair.roles()[name] == before[name]
+    assert pair.assumes(pair.green, name)
+    assert pair.assumes(pair.green, other)
+    alone = pair.repoint("--add", name)
+    assert alone.code == 4, alone.err
+    assert "run this again with --force" in alone.err
+    forced = pair.repoint("--add", name, "--force")
+    assert (forced.code, "would be denied" in forced.err) == (0, True), forced.err
+    assert not pair.assumes(pair.green, name)
+
+
+def test_a_condition_of_the_new_cluster_holds(pair: Pair) -> None:
+    name = pair.bind("hand", account=False)
+    shares(pair, name)
+    found = pair.trust(name)
+    found[1]["Condition"]["IpAddress"] = {"aws:SourceIp": "10.0.0.0/8"}
+    document = {"Version": "2012-10-17", "Statement": found}
+    pair.blue.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    ran = pair.repoint("--add")
+    assert (ran.code, "aws:SourceIp matches '10.0.0.0/8'" in ran.err) == (4, True), ran.err
+    assert not pair.assumes(pair.green, name)
+    assert pair.trust(name) == found
+    assert pair.repoint("--add", "--force").code == 0
+    assert pair.assumes(pair.green, name)
+
+
+def test_a_powerful_role_needs_the_flag(pair: Pair) -> None:
+    strong, plain = pair.bind("hand"), pair.bind("irsa")
+    arn = "arn:aws:iam::aws:policy/AdministratorAccess"
+    pair.blue.iam().attach_role_policy(RoleName=strong, PolicyArn=arn)
+    before = pair.roles()[strong]
+    ran = pair.repoint("--add", "-o", "json")
+    assert ran.code == 1, ran.err
+    assert f"role/{strong} is too powerful for {NAMESPACE}/{strong}" in ran.err
+    assert "--allow-wide-trust" in ran.err
+    assert pair.roles()[strong] == before
+    assert [pair.assumes(pair.green, name) for name in (strong, plain)] == [False, True]
+    wide = pair.repoint("--add", "--allow-wide-trust")
+    assert wide.code == 0, wide.err
+    assert pair.assumes(pair.green, strong)
+    assert pair.repoint("--add").code == 0
+
+
+def test_nobody_of_the_old_cluster_gets_a_role_by_its_removal(pair: Pair) -> None:
+    name = pair.bind("hand")
+    everybody = {**pair.statement(name, Sid="All"), "Principal": {"AWS": "*"}}
+    document = {"Version": "2012-10-17", "Statement": [barring(pair, name), everybody]}
+    pair.blue.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    assert pair.repoint("--add").code == 0
+    before = pair.roles()
+    ran = pair.repoint("--retire", "--unused-for", "0s")
+    assert (ran.code, "of the old cluster could assume" in ran.err) == (4, True), ran.err
+    assert pair.roles() == before
+    assert not pair.assumes(pair.blue, name)
+
+
+def test_the_way_back_restores_a_deny(pair: Pair) -> None:
+    """There is nothing of the old cluster by then, so nobody of it loses anything."""
+    name = pair.bind("hand")
+    barred = barring(pair, "barred")
+    document = {"Version": "2012-10-17", "Statement": [barred, pair.statement(name, Sid="Pods")]}
+    pair.blue.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    before = pair.roles()
+    assert pair.repoint("--add").code == 0
+    assert pair.repoint("--retire", "--unused-for", "0s").code == 0
+    back = pair.repoint("--add", back=True)
+    assert back.code == 0, back.err
+    assert pair.repoint("--retire", "--unused-for", "0s", back=True).code == 0
+    assert json.dumps(pair.roles()) == json.dumps(before)

@@ -12,7 +12,7 @@ import click
 
 from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, targets
+from irsa_cli.cli.options import common, roles, targets
 from irsa_cli.cli.options.types import Age, completed, once, once_filled, shared, switch
 from irsa_cli.cli.output.report import Message, Part
 from irsa_cli.cli.output.table import Table
@@ -48,6 +48,8 @@ PHASES = ("add", "verify", "retire", "status")
 @once(
     "--unused-for", type=Age(), default=30 * 86400.0, help="Time without use before --retire. [default: 30d]"
 )
+@switch("--force", help="With --add: also if NEW's pods lose access, or a condition is bypassed.")
+@roles.allow_wide_trust_option
 @once_filled("--manifests", type=click.Path(file_okay=False), help="Write what NEW lacks to files here.")
 @shared("cluster", "role account", "kube")
 @common.writing_options
@@ -75,7 +77,7 @@ def command(**options: Any) -> int:
         raise click.BadParameter("a path begins and ends with /", param_hint="--role-path")
     request = Request(
         target, options["old"], Phase(phase), tuple(options["roles"]), path, options["namespace"] or "",
-        options["others"], options["unused_for"],
+        options["others"], options["unused_for"], options["force"], options["allow_wide_trust"],
     )  # fmt: skip
 
     def first(done: AppliedList) -> Iterable[Part]:
@@ -97,6 +99,10 @@ def _phase(options: dict[str, Any]) -> str:
     phase = (given or ["status"])[0]
     if options["others"] and phase not in ("add", "retire"):
         raise click.UsageError("--include-managed needs --add or --retire")
+    if options["allow_wide_trust"] and phase not in ("add", "retire"):
+        raise click.UsageError("--allow-wide-trust needs --add or --retire")
+    if options["force"] and phase != "add":
+        raise click.UsageError("--force needs --add")
     if options["manifests"] and phase != "add":
         raise click.UsageError("--manifests needs --add")
     return phase

@@ -131,9 +131,12 @@ def _copy(item: Document, move: Move, document: Document) -> Document:
 
 
 def removals(trust: Document, provider: str) -> list[tuple[Document, Document | None]]:
-    """The statements that name the provider, each with what is left of it: other principals, or nothing."""
+    """The statements that name the provider, each with what is left of it: other principals, or nothing.
+
+    A Deny comes after what it limits: if the run is cut off between them, nobody gets more.
+    """
     found: list[tuple[Document, Document | None]] = []
-    for item in of_provider(trust, provider):
+    for item in sorted(of_provider(trust, provider), key=lambda item: item.get("Effect") == "Deny"):
         others = [name for name in as_list(item["Principal"]["Federated"]) if name != provider]
         left = {**item["Principal"], "Federated": others}
         left = {kind: names for kind, names in left.items() if names}
@@ -157,7 +160,7 @@ def trust_changes(role: str, pairs: Iterable[tuple[Document | None, Document | N
     seen: set[str] = set()
     stages = []
     for before, after in pairs:
-        title = plain = _title(before or after or {})
+        title = plain = title_of(before or after or {})
         while title in seen:
             title = f"{plain} ({len(seen) + 1})"
         seen.add(title)
@@ -166,7 +169,8 @@ def trust_changes(role: str, pairs: Iterable[tuple[Document | None, Document | N
     return stages
 
 
-def _title(item: Mapping[str, Any]) -> str:
+def title_of(item: Mapping[str, Any]) -> str:
+    """A statement for people: its subjects, or its principals; with its Effect unless that is Allow."""
     issuers = [*map(issuer_of, principals(item, "Federated"))]
     subjects = [text for issuer in issuers for text in _values(item, f"{issuer}:sub")]
     names = ", ".join(subjects or [*issuers, *principals(item, "Service")])
@@ -231,7 +235,7 @@ def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list
         for index, (document, titles) in enumerate([*bins, (bare, list[str]())]):
             grown = trust_policy.with_statement(document, piece)
             if size(grown) <= quota or index == len(bins):
-                bins[index : index + 1] = [(grown, [*titles, _title(piece)])]
+                bins[index : index + 1] = [(grown, [*titles, title_of(piece)])]
                 break
     return [titles for _, titles in bins]
 

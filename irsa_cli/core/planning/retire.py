@@ -39,7 +39,7 @@ EKS = re.compile(r"oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.[a-z.]+/id/(?P<id>[0-9A-
 
 
 def issuer_key(issuer: str) -> tuple[str, str]:
-    """What tells one issuer of EKS from another: region and id, as its host has two names and case varies."""
+    """The region and the id of an issuer of EKS: its host has two names. Others are compared as they are."""
     found = EKS.fullmatch(issuer)
     return (found["region"], found["id"].upper()) if found else ("", issuer)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -17,13 +17,20 @@ from typing import Any
 
 from irsa_cli.aws import iam
 from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
-from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import repoint as planning
 from irsa_cli.core.planning.repoint import AccountPlan, Move, Name, WantedAccount
+from irsa_cli.core.planning.repoint_guards import (
+    FORCE,
+    Addition,
+    Objection,
+    RolePermissions,
+    objections_to_removal,
+)
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
@@ -62,7 +69,9 @@ class Request:
     """The request: the new cluster is the target's, `old` a cluster, an issuer or an issuer's id.
 
     `patterns` are globs of roles' names. `others`: also change roles that another tool manages. `unused_for`:
-    seconds without use of the old cluster's tokens before `retire` takes their statements out.
+    seconds without use of the old cluster's tokens before `retire` takes their statements out. `force`: also
+    if pods of the new cluster lose a role, or a condition is bypassed; `allow_wide_trust`: also if a role is
+    powerful, or tokens of a cluster get more than the step is for.
     """
 
     target: Target
@@ -73,6 +82,12 @@ class Request:
     namespace: str = ""
     others: bool = False
     unused_for: float = 30 * 86400.0
+    force: bool = False
+    allow_wide_trust: bool = False
+
+    def allows(self, objection: Objection) -> bool:
+        """Whether the user wants the step in spite of an objection."""
+        return self.force if objection.flag == FORCE else self.allow_wide_trust
 
 
 def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
@@ -100,6 +115,7 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
         asked = associate_oidc.Request(request.target, tuple(audiences))
         quiet = replace(settings, note=lambda text: None)  # The head of its own command was said already.
         result = attempt("", lambda: associate_oidc.associate_oidc(asked, quiet, hear))
+        move.audiences = tuple(result.facts.get("provider", {}).get("audiences", audiences))
         add(Item(connection.cluster.name, CLUSTER, replace(result, cluster=connection.cluster)))
         if result.error is not None:
             done.pending = [NotBegun(connection.cluster, name) for name in names]
@@ -110,9 +126,18 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     ):
         roles = zip(move.roles, names, strict=False)
         works = [_One(move, role, name).work(locks, stop) for role, name in roles]
+        works += [_left(connection, role, request.phase) for role in move.left]
         carry_out(works, replace(settings, group=stop), pace, done, tell)
     done.signal, done.seconds = stop.number, settings.seconds
     return done
+
+
+def _left(connection: Connection, role: ListedRole, phase: Phase) -> Task:
+    """A role that the user named and that has nothing to do with this step."""
+    note = "it does not trust the old cluster" if phase.writes else "it trusts neither cluster"
+    facts = {"role": {"arn": role.arn, "created": False}}
+    result = Result(Ended.UNCHANGED, cluster=connection.cluster, facts=facts, notes=[note])
+    return Task(connection.cluster, f"role {role.name}", "", lambda _: result)
 
 
 @dataclass
@@ -124,10 +149,14 @@ class _Moving:
     old: repoint_reads.OldCluster
     move: Move
     roles: list[ListedRole]
+    left: list[ListedRole] = field(default_factory=list)
+    """Roles that the user named, for which there is nothing to do."""
     wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     notices: list[str] = field(default_factory=list)
     quota: int = 0
+    audiences: tuple[str, ...] = ()
+    """The audiences of the OIDC provider: the new cluster's for `add`, the old one's for `retire`."""
     is_provider_gone: bool = False
     """For `retire`: whether the old cluster's OIDC provider does not exist."""
     accounts: list[tuple[Connection, list[ServiceAccount] | Unreadable]] = field(default_factory=list)
@@ -144,8 +173,10 @@ class _Moving:
                 "--from and --to are the same cluster", reason=f"both have the issuer {cluster.issuer}"
             )
         providers = (move.old,) if request.phase.writes else (move.old, move.new)
+        repoint_reads.check_names(listed, request.patterns, request.role_path)
         roles = list(repoint_reads.select(listed, providers, request.patterns, request.namespace))
-        found = cls(connection, request, old, move, roles)
+        named = repoint_reads.moved(listed, move.new, request.patterns, request.namespace)
+        found = cls(connection, request, old, move, roles, [role for role in named if role not in roles])
         if not roles:
             read_roles = f"{plural(len(listed), 'role')} under {request.role_path} were read"
             found.notices = [f"no role that was selected trusts {move.old}: {read_roles}"]
@@ -153,7 +184,9 @@ class _Moving:
             found.quota = iam.trust_quota(connection.iam)
             found.wanted, found.notices = repoint_reads.subjects(old, roles, request.namespace)
         elif request.phase is Phase.RETIRE:
-            found.is_provider_gone = iam.provider(connection.iam, move.old) is None
+            provider = iam.provider(connection.iam, move.old)
+            found.is_provider_gone = provider is None
+            found.audiences = tuple(provider.audiences) if provider is not None else ()
         else:
             scope = BindingsScope(request.namespace)
             found.accounts = [(connection, read(lambda: read_accounts(connection, scope)))]
@@ -255,12 +288,32 @@ class _One:
         if note := self._left_to_its_maker(role, planning.additions(trust, move)[0], "add"):
             return Plan(()), [note]
         planning.check_addition(role.name, trust, move, self.move.quota)
+        accepted = self._accepted(self._objections_to_addition(role))
         found = self._accounts()
+        found.notes += accepted
         self.facts["manifests"] = [item.manifest for item in found.absent]
         if missing := ", ".join("/".join(item.name) for item in found.absent):
             name = self.move.connection.cluster.name
             found.notes.append(f"not in {name} yet: ServiceAccount {missing}")
         return planning.add_plan(role.name, trust, move, found.changes), found.notes
+
+    def _objections_to_addition(self, role: FoundRole) -> Iterator[Objection]:
+        """Why NEW does not get the statements; the role's policies are read only if they decide."""
+        addition = Addition.of(role.state.trust, self.move.move, self.move.audiences)
+        permissions = RolePermissions(role.name, role.arn)
+        if addition.gains and not self.move.request.allow_wide_trust:
+            whole = iam.with_power(self.move.connection.iam, role.name, CurrentRole(role.state))
+            permissions = replace(permissions, much=whole.power, policies=whole.policies)
+        return addition.objections(permissions)
+
+    def _accepted(self, objections: Iterable[Objection]) -> list[str]:
+        """The notes on objections that a flag lifts; raises `Refused` for the first other one."""
+        notes = []
+        for objection in objections:
+            if not self.move.request.allows(objection):
+                raise objection.refusal
+            notes.append(f"{objection.flag}: {objection.refusal}")
+        return notes
 
     def _left_to_its_maker(self, role: FoundRole, statements: Sequence[Document], verb: str) -> str:
         """The note on a role of another tool, whose statements are kept for its next run; '' for others."""
@@ -301,8 +354,10 @@ class _One:
         add = reach_of(request.target).for_irsa(f"repoint --from {old} --to {new} --add {name}")
         plan = planning.retire_plan(role.name, trust, move, self._tags(role), add)
         removed = [before for before, _ in planning.removals(trust, move.old)]
-        note = self._left_to_its_maker(role, removed, "remove")
-        return (Plan(()), [note]) if note else (plan, [why])
+        if note := self._left_to_its_maker(role, removed, "remove"):
+            return Plan(()), [note]
+        objections = objections_to_removal(role.name, trust, move, self.move.audiences)
+        return plan, [why, *self._accepted(objections)]
 
     def _tags(self, role: FoundRole) -> list[Change]:
         name, connection = parse_full_name(role.state.tags.get(SERVICE_ACCOUNT_TAG, "")), self.move.connection

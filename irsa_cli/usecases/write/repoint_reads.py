@@ -28,7 +28,7 @@ from irsa_cli.core.policies.statements import names_provider, trusted_providers
 from irsa_cli.core.values.arn import Arn, issuer_of, provider_arn
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable, read
 from irsa_cli.core.values.patience import current
-from irsa_cli.core.values.shown import moment
+from irsa_cli.core.values.shown import moment, plural
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
 
@@ -136,6 +136,27 @@ def select(
         named = not patterns or any(fnmatchcase(role.name, pattern) for pattern in patterns)
         within = not namespace or any(planning.trusted(role.trust, it).concerns(namespace) for it in known)
         if known and named and within:
+            yield role
+
+
+def check_names(roles: Sequence[ListedRole], patterns: Sequence[str], path: str) -> None:
+    """Raise `Refused` for names and patterns that are those of no role, so that a typing error is seen."""
+    of_none = [text for text in patterns if not any(fnmatchcase(role.name, text) for role in roles)]
+    if of_none:
+        raise Refused(
+            f"no role is called {', '.join(of_none)}",
+            reason=f"{plural(len(roles), 'role')} under {path} were read",
+            next_steps=("check the ROLE arguments and --role-path; without ROLE, irsa shows all roles",),
+        )
+
+
+def moved(
+    roles: Sequence[ListedRole], new: str, patterns: Sequence[str], namespace: str
+) -> Iterator[ListedRole]:
+    """The roles that the user named and that need no step: they trust NEW, or have exactly that name."""
+    trusting = {role.name for role in select(roles, (new,), patterns, namespace)}
+    for role in roles:
+        if role.name in (trusting if patterns else ()) or role.name in patterns:
             yield role
 
 
