@@ -17,6 +17,7 @@ import yaml
 
 from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.proposals import check_steps
 from tests.support.sandbox_clients import administrator, client
 from tests.support.stage import ACCOUNT, ROLE_ARN, Json, Ran, Stage
 from tests.support.thoroughness import THOROUGH
@@ -301,6 +302,10 @@ def test_without_the_new_statements_nothing_is_retired(pair: Pair) -> None:
     assert ran.code == 4, ran.err
     assert "the new cluster lacks 1 of them" in ran.err
     assert pair.world() == before
+    told = pair.repoint("--retire", "-o", "json")
+    (words,) = check_steps(told.error["next"], "repoint")
+    assert pair.blue.irsa(*words).code == 0
+    assert pair.repoint("--retire", "--unused-for", "0s").code == 0
 
 
 def test_roles_of_other_tools_stay_and_their_statements_are_shown(pair: Pair) -> None:
@@ -607,6 +612,7 @@ def test_a_name_of_no_role_is_refused(pair: Pair) -> None:
     for step in ("--add", "--retire", "--verify", "--status"):
         ran = pair.repoint(step, name, "ap-*", "-o", "json")
         assert (ran.code, "no role is called ap-*" in ran.err) == (4, True), ran.err
+        check_steps(ran.error["next"], "repoint")
     assert pair.repoint("--add", name, "--role-path", "/irsa/").code == 4
     assert pair.world() == before
 

@@ -13,6 +13,7 @@ from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Sandbox
 from irsa_cli.sandbox.model import FaultKind
 from tests.scenarios.conftest import sandbox_stage
 from tests.support import makers
+from tests.support.proposals import check_steps
 from tests.support.sandbox_clients import administrator, client
 from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
@@ -477,3 +478,30 @@ def test_a_saved_plan(doomed: Stage) -> None:
     assert ran.code == 0, ran.err
     applied = stage.irsa("apply", "old.plan", "--yes", "-o", "json")
     assert (applied.code, roles(stage)) == (0, []), applied.err
+
+
+@pytest.mark.parametrize("why", ["shared", "adopted"])
+def test_what_is_proposed_for_a_binding_of_a_gone_namespace_can_be_run(
+    sandbox: Sandbox, tmp_path: Path, why: str
+) -> None:
+    stage = sandbox_stage(sandbox, "demo", tmp_path)
+    assert stage.associate().code == 0
+    bound(stage, "pr-1")
+    (name,) = roles(stage, "demo")
+    iam = stage.iam()
+    if why == "shared":
+        found = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        document = json.dumps({**found, "Statement": [*found["Statement"], EC2]})
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)
+    else:
+        iam.untag_role(RoleName=name, TagKeys=["irsa/transaction"])
+        iam.tag_role(RoleName=name, Tags=[{"Key": "tool", "Value": "our terraform"}])
+    assert stage.kube.delete("/api/v1/namespaces/pr-1").status == 200
+    sandbox.age_roles(10)
+    ran = stage.irsa("retire", "--namespace", "pr-*", "-c", "demo", "-r", "eu-west-1", "--yes", "-o", "json")
+    assert (ran.code, roles(stage, "demo")) == (4, [name]), ran.err
+    commands = check_steps(ran.error["next"], "retire")
+    deletion = next(words for words in commands if words[-1] in ("--force", "--ignore-maker"))
+    assert deletion[0] == "delete-sa"
+    done = stage.irsa(*deletion)
+    assert (done.code, roles(stage, "demo")) == (0, []), done.err

@@ -29,7 +29,7 @@ from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_rea
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values.arn import Arn, check_cluster, issuer_of
-from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.cluster import PLAIN, Cluster, Reach
 from irsa_cli.core.values.errors import InvalidInput, Refused
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
@@ -210,8 +210,10 @@ def _dead(
     return DeadCluster(key if ":cluster/" in key else "", tuple(sorted(providers)), tuple(ordered), doubt)
 
 
-def chosen(found: Sequence[DeadCluster], names: Iterable[str], account: ReadAccount) -> list[DeadCluster]:
-    """The deleted clusters of these names, each once.
+def chosen(
+    found: Sequence[DeadCluster], names: Iterable[str], account: ReadAccount, reach: Reach = PLAIN
+) -> list[DeadCluster]:
+    """The deleted clusters of these names, each once; `reach` is for the commands that errors propose.
 
     Raises `Refused` for a name of none, of several, or of one that may exist.
     """
@@ -223,32 +225,33 @@ def chosen(found: Sequence[DeadCluster], names: Iterable[str], account: ReadAcco
             if name in (item.name, *item.providers) or _is(name, item.arn, *item.issuers)
         }
         if len(those) != 1:
-            raise _not_one(name, those.values(), account)
+            raise _not_one(name, those.values(), account, reach)
         picked |= those
     for item in picked.values():
         if item.doubt:
             raise Refused(
                 f"it is not certain that {item.name} is gone",
                 reason=item.doubt,
-                next_steps=("irsa retire --list", "or remove its roles with the tool that manages them"),
+                next_steps=(
+                    reach.for_irsa("retire --list"),
+                    "or remove its roles with the tool that manages them",
+                ),
             )
     return list(picked.values())
 
 
-def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount) -> Refused:
+def _not_one(name: str, those: Collection[DeadCluster], account: ReadAccount, reach: Reach) -> Refused:
     if those:
         return Refused(
             f"{len(those)} deleted clusters are called {name}",
-            next_steps=[f"irsa retire {item.arn or item.issuers[0]}" for item in those],
+            next_steps=[reach.for_irsa(f"retire {item.arn or item.issuers[0]}") for item in those],
         )
+    shown = f"{reach.for_irsa('retire --list')}  # shows deleted clusters"
     alive = next((arn for arn, issuer in account.living.items() if _is(name, arn, issuer)), "")
     if alive:
-        return Refused(
-            f"cluster {alive} exists", next_steps=("irsa retire --list  # shows deleted clusters",)
-        )
+        return Refused(f"cluster {alive} exists", next_steps=(shown,))
     why = "no role and no OIDC provider refers to it"
-    return Refused(f"nothing is left of {name} in account {account.number}", reason=why,
-                   next_steps=("irsa retire --list",))  # fmt: skip
+    return Refused(f"nothing is left of {name} in account {account.number}", reason=why, next_steps=(shown,))
 
 
 def _is(name: str, arn: str, *issuers: str) -> bool:

@@ -146,7 +146,7 @@ def check_names(roles: Sequence[ListedRole], patterns: Sequence[str], path: str)
         raise Refused(
             f"no role is called {', '.join(of_none)}",
             reason=f"{plural(len(roles), 'role')} under {path} were read",
-            next_steps=("check the ROLE arguments and --role-path; without ROLE, irsa shows all roles",),
+            next_steps=("check the ROLE arguments and --role-path; omit ROLE to list all roles",),
         )
 
 

@@ -6,6 +6,8 @@ state is in IAM only, so another run, on any machine, continues.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -31,7 +33,7 @@ from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.shown import plural
 from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
-from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out, ended
@@ -98,7 +100,11 @@ class _Running:
         retired.check_read(account)
         self._find_journals(account)
         found = retired.dead_clusters(account, log)
-        chosen = found if request.everything else planning.chosen(found, request.names, account)
+        chosen = (
+            found
+            if request.everything
+            else planning.chosen(found, request.names, account, reach_of(request.target))
+        )
         left = [role for item in chosen for role in item.roles]
         unclear = retired.unclear_providers(account, left, log)
         retiring = Retiring(account, found, request.age, request.unmarked, unclear)
@@ -240,11 +246,29 @@ class _Running:
         )
         delete = partial(delete_sa.delete_binding, connection, request)
         lock = binding_lock(namespace, name)
+        named = f"delete-sa {shlex.quote(name)} -n {shlex.quote(namespace)} --role-name {shlex.quote(role)}"
+        command = reach_of(self.request.target).for_irsa(named)
 
         def run(settings: Settings) -> Result:
-            return when_needed(locks, settings, lock, delete)
+            try:
+                result = when_needed(locks, settings, lock, delete)
+            except IrsaError as error:
+                raise _in_terms_of(command, error) from error
+            if isinstance(result.error, IrsaError):
+                result.error = _in_terms_of(command, result.error)
+            return result
 
         return Task(connection.cluster, full_name, "", run)
+
+
+def _in_terms_of(command: str, error: IrsaError) -> IrsaError:
+    """The error of one deletion with next steps for `command`, as `irsa retire` does not have their flags."""
+    again = re.compile(r"(?:run this again with |(?<=keep it: ))(--[\w-]+)(?: (to .*))?$")
+
+    def proposed(match: re.Match[str]) -> str:
+        return f"{command} {match[1]}" + (f"  # {match[2]}" if match[2] else "")
+
+    return error.but(next_steps=[again.sub(proposed, step) for step in error.next_steps])
 
 
 @dataclass(frozen=True)

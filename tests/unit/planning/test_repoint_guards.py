@@ -28,6 +28,7 @@ from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.sandbox.enforce import Who, admits, of_every_request
+from tests.support.proposals import check_steps
 from tests.support.thoroughness import examples
 from tests.unit.planning.test_repointing import (
     APP,
@@ -152,6 +153,7 @@ def objections(trust: Document) -> list[Objection]:
 @settings(max_examples=examples(400))
 def test_without_an_objection_new_gets_what_old_has_and_nobody_loses(trust: Document) -> None:
     raised = objections(trust)
+    check_steps((step for item in raised for step in item.refusal.next_steps), "repoint")
     event(f"objections: {sorted(item.flag for item in raised)}")
     after = carry_out(trust, repoint.add_plan("app", trust, MOVE, []))
     assert of_others(after) == of_others(trust)
@@ -186,7 +188,9 @@ def test_the_losers_are_named(trust: Document) -> None:
 def test_removed_statements_give_nobody_anything(trust: Document) -> None:
     after = repoint.without(trust, OLD)
     gains = taken(after, OLD) - taken(trust, OLD)
-    flags = [item.flag for item in objections_to_removal("app", trust, MOVE, AUDIENCES)]
+    raised = [*objections_to_removal("app", trust, MOVE, AUDIENCES)]
+    check_steps((step for item in raised for step in item.refusal.next_steps), "repoint")
+    flags = [item.flag for item in raised]
     assert not gains or flags == [WIDE]
     assert of_others(after) == of_others(trust)
     assert taken(after, NEW) == taken(trust, NEW)

@@ -20,8 +20,10 @@ from irsa_cli.core.planning import retire
 from irsa_cli.core.planning.retire import LeftRole, ReadAccount, Retiring
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import chain, trust_policy
+from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.errors import Refused
 from tests.support import makers
+from tests.support.proposals import check_steps
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -169,9 +171,16 @@ def test_a_name_is_that_of_one_cluster() -> None:
     dead = retire.find(found)
     for name in ("dead", arn_of("dead"), issuer_of(2), f"https://{issuer_of(2)}", f"{2:032x}"):
         assert [item.arn for item in retire.chosen(dead, [name, name], found)] == [arn_of("dead")]
+    reach = Reach("-r eu-west-1 -p 'my profile'")
     for name in ("live", issuer_of(1), "nobody"):
-        with pytest.raises(Refused):
-            retire.chosen(dead, [name], found)
+        with pytest.raises(Refused) as caught:
+            retire.chosen(dead, [name], found, reach)
+        (words,) = check_steps(caught.value.next_steps, "retire")
+        assert words == ["retire", "--list", "-r", "eu-west-1", "-p", "my profile"]
+    twice = [dead[0], replace(dead[0], arn=dead[0].arn.replace("eu-west-1", "eu-west-2"))]
+    with pytest.raises(Refused) as caught:
+        retire.chosen(twice, ["dead"], found, reach)
+    assert len(check_steps(caught.value.next_steps, "retire")) == 2
 
 
 GITHUB = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
