@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws.bindings import provider_arns
@@ -57,13 +58,13 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
 def without_cluster(aws: AwsSession, providers: Iterable[str]) -> frozenset[str]:
     """Those of EKS's providers whose issuer no cluster of the account has; none if that can't be read."""
     named = {provider: issuer_key(issuer_of(provider)) for provider in providers}
-    regions = {region for region, _ in named.values()} - {""}
-    read_issuers = {
-        region: read(lambda r=region: issuers(aws.moved_to(r).client("eks"))) for region in regions
-    }  # type: ignore[misc]
-    known = {region: found for region, found in read_issuers.items() if not isinstance(found, Unreadable)}
-    living = {issuer_key(host_path(issuer)) for found in known.values() for issuer in found.values()}
-    return frozenset(provider for provider, key in named.items() if key[0] in known and key not in living)
+    gone: set[str] = set()
+    for region in {region for region, _ in named.values()} - {""}:
+        found = read(partial(issuers, aws.moved_to(region).client("eks")))
+        if not isinstance(found, Unreadable):
+            living = {issuer_key(host_path(issuer)) for issuer in found.values()}
+            gone |= {arn for arn, key in named.items() if key[0] == region and key not in living}
+    return frozenset(gone)
 
 
 def enabled_regions(aws: AwsSession) -> tuple[str, ...]:

@@ -642,9 +642,8 @@ def barring(pair: Pair, name: str) -> Json:
 
 def shares(pair: Pair, name: str, *more: Json) -> None:
     """Both clusters trust the role of a binding, each by a statement of its own, and green uses it."""
-    own = json.loads(json.dumps(pair.statement(name)).replace(*(
-        pair.issuer(stage).removeprefix("https://") for stage in (pair.blue, pair.green)
-    )))  # fmt: skip
+    old, new = (pair.issuer(stage).removeprefix("https://") for stage in (pair.blue, pair.green))
+    own = json.loads(json.dumps(pair.statement(name)).replace(old, new))
     document = {"Version": "2012-10-17", "Statement": [*more, pair.statement(name, Sid="Pods"), own]}
     pair.blue.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
     role = f"arn:aws:iam::{ACCOUNT}:role/{name}"

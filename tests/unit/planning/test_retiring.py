@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.plan.changes import Kind
@@ -13,17 +17,21 @@ from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
+    DocumentState,
     ProviderState,
     RoleState,
 )
 from irsa_cli.core.planning import retire
 from irsa_cli.core.planning.retire import LeftRole, ReadAccount, Retiring
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust import chain, trust_policy
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.sandbox.enforce import Who, admits, of_every_request
 from tests.support import makers
 from tests.support.proposals import check_steps
+from tests.support.thoroughness import examples
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -221,3 +229,85 @@ def test_an_absent_provider_of_a_cluster_elsewhere_counts() -> None:
     assert Retiring(found, [dead], 30 * DAY).why_kept(shared, dead) == ""
     unclear = {provider_of(9): "its issuer answers"}
     assert "(its issuer answers)" in Retiring(found, [dead], 30 * DAY, unclear=unclear).why_kept(shared, dead)
+
+
+FORMS = (makers.irsa, makers.eksctl, makers.terraform)
+
+
+@st.composite
+def statements_of_roles(draw: st.DrawFn) -> list[Document]:
+    """What one role trusts: several clusters, in the forms of several tools, and others."""
+    numbers = draw(st.lists(st.sampled_from([1, 2, 3, 4, 9]), min_size=1, max_size=4))
+    found = []
+    for number in numbers:
+        form, name = draw(st.sampled_from(FORMS)), draw(st.sampled_from(["apps/app", "apps/other"]))
+        found += form(provider_of(number), name, "")["Statement"]
+    if draw(st.booleans()):
+        found += draw(st.sampled_from([[EC2], makers.terraform(GITHUB, "apps/app", "")["Statement"]]))
+    if draw(st.booleans()):
+        shared = makers.terraform(provider_of(1), "apps/app", "")["Statement"][0]
+        found.append({**shared, "Principal": {"Federated": [provider_of(1), provider_of(2)]}})
+    return draw(st.permutations(found))
+
+
+EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+OWNERS = st.sampled_from(["", arn_of("dead"), arn_of("gone"), arn_of("live"), arn_of("far", OTHER)])
+ROLES = st.lists(st.tuples(statements_of_roles(), OWNERS), min_size=1, max_size=6)
+PRESENT = st.sets(st.sampled_from([1, 2, 3, 4, 9]))
+"""The issuers with a provider: one of a living cluster may be missing."""
+
+
+def living_users(trust: Document) -> set[tuple[str, ...]]:
+    """Who can assume a role, by the sandbox's evaluation, of those that are not gone.
+
+    A living cluster's pods count whether its provider exists or not; issuer 9 is of nobody known.
+    """
+    found: set[tuple[str, ...]] = set()
+    for number in (1, 4):
+        for name in ("apps:app", "apps:other"):
+            keys = {
+                f"{issuer_of(number)}:sub".lower(): [f"system:serviceaccount:{name}"],
+                f"{issuer_of(number)}:aud".lower(): ["sts.amazonaws.com"],
+            }
+            who = Who(federated=provider_of(number))
+            if admits(json.dumps(trust), ACTION, who, {**of_every_request(), **keys}):
+                found.add((str(number), name))
+    if admits(json.dumps(trust), "sts:AssumeRole", Who(service="ec2.amazonaws.com"), of_every_request()):
+        found.add(("ec2",))
+    hub = {"token.actions.githubusercontent.com:sub": ["system:serviceaccount:apps:app"],
+           "token.actions.githubusercontent.com:aud": ["sts.amazonaws.com"]}  # fmt: skip
+    if admits(json.dumps(trust), ACTION, Who(federated=GITHUB), {**of_every_request(), **hub}):
+        found.add(("github",))
+    return found
+
+
+@given(ROLES, PRESENT)
+@hypothesis_settings(max_examples=examples(300))
+def test_nobody_who_lives_loses_a_role(drawn: list[tuple[list[Document], str]], present: set[int]) -> None:
+    """Of roles that dead and living clusters share, with providers that are missing."""
+    roles = [role(f"r{number}", {"Statement": items}, owner) for number, (items, owner) in enumerate(drawn)]
+    owners = {1: arn_of("live"), 2: arn_of("dead"), 3: arn_of("gone"), 4: arn_of("far", OTHER), 9: ""}
+    found = account(*roles, **{f"p{number}": owners[number] for number in present})
+    clusters = retire.find(found)
+    # The issuer of the cluster in the other account answers, that of nobody does not.
+    unclear = {provider_of(4): "its issuer answers"}
+    clusters = [
+        replace(item, doubt="its issuer answers")
+        if provider_of(4) in item.providers
+        else replace(item, doubt="" if item.doubt == retire.UNMARKED else item.doubt)
+        for item in clusters
+    ]
+    retiring = Retiring(found, clusters, 30 * DAY, unmarked=True, unclear=unclear)
+    for dead in (item for item in clusters if not item.doubt):
+        for left in dead.roles:
+            users = living_users(left.role.state.trust)
+            if not retiring.why_kept(left, dead):
+                assert not users, left.name
+                assert left.owner not in found.living
+                continue
+            plan, _ = retire.removals(left, retiring.statements(left, dead))
+            trust = left.role.state.trust
+            for change in plan:
+                assert isinstance(change.before, DocumentState)
+                trust = trust_policy.without_statement(trust, change.before.document)
+            assert living_users(trust) == users
