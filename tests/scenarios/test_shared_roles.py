@@ -36,6 +36,7 @@ class Estate:
 
     def __init__(self, sandbox: Sandbox, folder: Path, seed: int) -> None:
         self.sandbox, self.random = sandbox, random.Random(seed)
+        sandbox.quotas["AssumeRolePolicySizeQuota"] = 8192
         self.stages: dict[str, Stage] = {}
         for name in (OLD, NEW, LIVING):
             sandbox.add_cluster(ClusterSpec(name))
