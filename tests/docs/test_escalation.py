@@ -58,6 +58,9 @@ VARIANTS = {name: _together(*files) for name, files in MADE_OF.items()}
 """All that is documented, each for one caller; what is for the other account is tried in this one."""
 ALL = {**VARIANTS, "acceptance": _together("acceptance-policy")}
 """Also the policy of the acceptance run, which has no business with irsa's path."""
+MOVES_FILES = ("migrate-policy", "repoint-policy", "retire-policy")
+MOVES = _together(*MOVES_FILES)
+"""For roles of all clusters, as a move of clusters is about all of them."""
 UNBOUNDED, BOUNDED = VARIANTS["unbounded"], VARIANTS["bounded"]
 
 
@@ -106,9 +109,9 @@ def test_no_write_reaches_what_is_not_irsas(variant: str, account: Sandbox) -> N
         assert caller.assume(f"arn:aws:iam::{ACCOUNT}:role/{role}") is None
 
 
-@pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("variant", [*ALL, "moves"])
 def test_a_caller_whose_role_is_irsas_does_not_reach_it(variant: str, account: Sandbox) -> None:
-    caller = _runner(account, ALL[variant])
+    caller = _runner(account, {**ALL, "moves": MOVES}[variant])
     assert _successes(caller, escalation.attempts("runner")) == []
 
 
@@ -255,7 +258,8 @@ def test_bounded_a_role_without_policies_is_made_again_with_the_workloads_bounda
 
 def test_no_policy_is_forgotten() -> None:
     files = {path.stem for path in staging.PERMISSIONS.glob("*.json")} - {"workload-boundary"}
-    assert files == {name for names in (*MADE_OF.values(), ("acceptance-policy",)) for name in names}
+    tried = (*MADE_OF.values(), ("acceptance-policy",), MOVES_FILES)
+    assert files == {name for names in tried for name in names}
     pages = sorted((staging.PERMISSIONS.parents[1]).rglob("*.md"))
     # The rules' page shows what is dangerous.
     for page in (page for page in pages if page.name != "audit-rules.md"):
