@@ -145,7 +145,8 @@ def _is_complete(name: str, state: states.RoleState, connection: Connection) -> 
     asked = bool(slash) and connection.gone is None
     present = connection.kube.service_account(namespace, account) if asked else None
     annotations = (present or {}).get("metadata", {}).get("annotations") or {}
-    return bool(annotations.get(states.ROLE_ARN_ANNOTATION) == arn)
+    named = annotations.get(states.ROLE_ARN_ANNOTATION) == arn
+    return named or lifecycle.was_bound(annotations, arn)
 
 
 def check_lock(story: Story, connection: Connection, *, named: bool, forward: bool) -> None:
