@@ -320,7 +320,7 @@ def unbound(
 
     `granted`: the options of create-sa that complete it, if they are known.
     """
-    full_name = role.tags.get(SERVICE_ACCOUNT_TAG, "")
+    full_name = lifecycle.account_of(role.tags)
     namespace, _, name = full_name.partition("/")
     there = accounts.get(full_name)
     annotations = there.annotations if there is not None else {}
@@ -333,6 +333,10 @@ def unbound(
             lifecycle.unbinding(full_name, annotations, manager),
         )
         steps = life.rebinding(role.arn, cluster.options, annotations)
+    elif not full_name:
+        status = BindingStatus.NO_SERVICE_ACCOUNT
+        text = shown(role.tags.get(SERVICE_ACCOUNT_TAG, ""))
+        reason = f"its tag {SERVICE_ACCOUNT_TAG} names no ServiceAccount: {text}"
     elif lifecycle.tells_itself(role.tags):
         apart = f"no association gives it to {full_name}" if trusts_service(role.trust, SERVICE) else ""
         status, reason = (BindingStatus.ROLE_ONLY, apart) if life.is_over else interrupted(life)

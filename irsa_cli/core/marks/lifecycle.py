@@ -35,6 +35,7 @@ from irsa_cli.core.plan.states import (
     CommitState,
 )
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.names import is_run_name, parse_full_name
 
 EXPECTED = (PENDING, DONE, DELETING)
 
@@ -157,7 +158,7 @@ def of(
     `marked`: a ServiceAccount bears irsa's mark of that step (see `was_bound`), also without the annotation.
     It does not matter whose deletion or creation it is: another ServiceAccount may also use the role.
     """
-    account, said = tags.get(SERVICE_ACCOUNT_TAG, ""), tags.get(COMMIT_TAG)
+    account, said = account_of(tags), tags.get(COMMIT_TAG)
     if not tags.get(CLUSTER_TAG) or not account:
         return Lifecycle(Stage.FOREIGN)
     transaction, recorded = tags.get(TRANSACTION_TAG, ""), named if recorded is None else recorded
@@ -168,6 +169,21 @@ def of(
     if stage is Stage.COMPLETE and marked and not named:
         stage = Stage.UNBOUND
     return Lifecycle(stage, transaction, account, named, said, recorded)
+
+
+def account_of(tags: Mapping[str, str]) -> str:
+    """The ServiceAccount (`namespace/name`) in a role's tag, '' for none and for a text that names none.
+
+    It becomes a part of URLs and commands: irsa writes no other text, so such a tag is not irsa's.
+    """
+    text = tags.get(SERVICE_ACCOUNT_TAG, "")
+    return text if parse_full_name(text) is not None else ""
+
+
+def transaction_of(marks: Mapping[str, str]) -> str:
+    """The run in an object's tags or annotations, '' for none and for a text that no run is called."""
+    text = marks.get(TRANSACTION_TAG, "")
+    return text if is_run_name(text) else ""
 
 
 def was_bound(annotations: Mapping[str, str], role_arn: str) -> bool:

@@ -32,7 +32,7 @@ class _Annotated:
     @property
     def transaction(self) -> str:
         """The run that created it, '' for none."""
-        return self.annotations.get(states.TRANSACTION_TAG, "")
+        return lifecycle.transaction_of(self.annotations)
 
 
 class _Tagged:
@@ -41,12 +41,12 @@ class _Tagged:
     @property
     def transaction(self) -> str:
         """The run whose mark it bears, '' for none."""
-        return self.state.tags.get(states.TRANSACTION_TAG, "")
+        return lifecycle.transaction_of(self.state.tags)
 
     @property
     def account(self) -> str:
         """The ServiceAccount (`namespace/name`) it was created for; '' if it was created for the cluster."""
-        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
+        return lifecycle.account_of(self.state.tags)
 
 
 @dataclass(frozen=True)

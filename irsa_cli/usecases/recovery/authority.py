@@ -141,7 +141,7 @@ def _is_complete(name: str, state: states.RoleState, connection: Connection) -> 
         return True
     cluster = connection.cluster
     arn = f"arn:{cluster.partition}:iam::{cluster.home}:role{state.path}{name}"
-    namespace, slash, account = state.tags.get(states.SERVICE_ACCOUNT_TAG, "").partition("/")
+    namespace, slash, account = lifecycle.account_of(state.tags).partition("/")
     asked = bool(slash) and connection.gone is None
     present = connection.kube.service_account(namespace, account) if asked else None
     annotations = (present or {}).get("metadata", {}).get("annotations") or {}
