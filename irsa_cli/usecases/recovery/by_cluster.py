@@ -301,7 +301,7 @@ class _Recovery:
             for item in leftovers.spared:  # They are leftovers as well.
                 what = f"{item.kind.value} {item.name}"
                 look = f"check {what}, and delete it if nobody needs it"
-                commands = (step for step in item.next_steps if step.startswith("irsa "))
+                commands = (step for step in item.next_steps if step.startswith(("irsa ", "kubectl ")))
                 result.left.append(Left(what, item.why, next(commands, look)))
             if leftovers.spared:
                 result.ended = Ended.INCOMPLETE
