@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import NOBODY
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.results.result import TransactionScope, scope_of
+from irsa_cli.core.values.names import is_run_name
 
 FINISHED = ("committed", "rolled-back", "superseded")
 """Outcomes that leave nothing to do; `superseded`: a later run has made true what this one began."""
@@ -36,9 +36,6 @@ TAKEN_OVER = "takenOver"
 LOCK = "lock"
 """In a journal's context: who holds the locks of the run, as its Leases say; not there without locks."""
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
-"""The form of a transaction's name. It is a mark on objects: never the one of those without a mark."""
-
 
 def new_transaction_id() -> str:
     """A name for a run that sorts by time (milliseconds, UTC) and is a valid tag value."""
@@ -53,7 +50,7 @@ def is_transaction(name: Any) -> bool:
 
 def is_plain(name: str) -> bool:
     """Whether a name, of a run or a version, fits into a tag, a file's name and a sentence."""
-    return _ID.fullmatch(name) is not None
+    return is_run_name(name)
 
 
 class About(NamedTuple):

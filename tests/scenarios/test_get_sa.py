@@ -128,9 +128,10 @@ def test_roles_of_ours_without_a_service_account(stage: Stage, namespace: str) -
     assert stage.kube.patch(path, {"metadata": {"annotations": {ROLE_ARN: None}}}).status == 200
     _strangers(stage, namespace)
     ran = get_sa(stage, namespace)
-    expected = {"gone": "no-service-account", "bare": "no-service-account", "only": "role-only"}
+    expected = {"gone": "no-service-account", "bare": "annotation-changed", "only": "role-only"}
     assert statuses(ran) == expected
-    assert not any(item["serviceAccount"]["exists"] for item in ran.items)
+    there = [item["serviceAccount"]["name"] for item in ran.items if item["serviceAccount"]["exists"]]
+    assert there == ["bare"]
     assert statuses(get_sa(stage, namespace, "--all-paths")) == {**expected, "elsewhere": "role-only"}
     assert statuses(get_sa(stage, namespace, "gone")) == {"gone": "no-service-account"}
 

@@ -1,6 +1,7 @@
 """The OIDC provider and its audiences stay when roles of others count on them, whoever made them."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,20 @@ def test_the_provider_of_a_killed_run_stays_for_who_uses_it_by_now(small: Stage)
     ran = recover(small, "--all", "-o", "json")
     assert ran.code == 3, ran.err
     (item,) = ran.items
-    assert small.role_of("apps", "b")["arn"].rpartition("/")[2] in entry_of(item, "OIDCProvider ")["why"]
+    entry = entry_of(item, "OIDCProvider ")
+    assert small.role_of("apps", "b")["arn"].rpartition("/")[2] in entry["why"]
+    keeps(small, entry)
     assert elsewhere(small, "--verify") == 0
+
+
+def keeps(stage: Stage, entry: Json) -> None:
+    """What is proposed for what others use works, and leaves it to them."""
+    before = stage.world()
+    ran = stage.irsa(*shlex.split(entry["repair"], comments=True)[1:], "-o", "json")
+    assert (ran.code, ran.metadata["outcome"]) == (0, "unchanged"), ran.err
+    assert stage.world() == before
+    assert stage.irsa("recover", "-o", "json").items == []
+    assert stage.irsa("recover", "-c", stage.cluster, "--min-age", "0s", "-o", "json").items == []
 
 
 def test_without_others_the_provider_goes_with_the_role_that_trusts_it(small: Stage) -> None:
@@ -81,6 +94,7 @@ def test_an_audience_stays_for_who_uses_it_by_now(small: Stage) -> None:
     assert ran.code == 3, ran.err
     (item,) = ran.items
     assert [entry["what"].split()[0] for entry in item["left"]] == ["OIDCProviderAudience"]
+    keeps(small, item["left"][0])
     assert sorted(audiences(small)) == ["sts.amazonaws.com", "vault"]
     assert elsewhere(small, *desired, "--verify") == 0
 
@@ -136,6 +150,9 @@ def test_apply_that_fails_leaves_the_provider_to_who_came_meanwhile(
     assert codes[1:] == [0]
     assert ran.code == 3, ran.err
     small.sandbox.faults.clear()
+    keeps(
+        small, next(entry for item in ran.items for entry in item["left"] if "OIDCProvider " in entry["what"])
+    )
     assert elsewhere(small, "--verify") == 0
 
 
@@ -163,4 +180,5 @@ def test_by_the_cluster_the_provider_stays_as_the_dry_run_says(small: Stage) -> 
     assert "OIDCProvider" not in recover(small, *by_cluster, "--dry-run").out
     ran = recover(small, *by_cluster, "-o", "json")
     assert ran.code == 3, ran.err
+    keeps(small, entry_of(ran.item, "OIDCProvider "))
     assert elsewhere(small, "--verify") == 0

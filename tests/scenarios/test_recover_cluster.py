@@ -265,7 +265,8 @@ def test_a_namespace_that_somebody_uses_is_left_alone_and_named(stage: Stage, un
     ran = recover(stage, "--all", "--min-age", "0s", "-o", "json")
     (result,) = ran.items
     assert (ran.code, result["outcome"]) == (3, "incomplete")
-    assert [entry["what"] for entry in result["left"]] == [f"Namespace {unique}"]
+    (entry,) = result["left"]
+    assert entry["what"] == f"Namespace {unique}"
     after = stage.world()
     assert {key: after[key] for key in ("roles", "oidc_providers")} == {
         key: before[key] for key in ("roles", "oidc_providers")
@@ -273,6 +274,11 @@ def test_a_namespace_that_somebody_uses_is_left_alone_and_named(stage: Stage, un
     accounts = [name for name in after["kubernetes"]["serviceaccounts"] if name.startswith(f"{unique}/")]
     assert f"{unique}/theirs" in accounts
     assert f"{unique}/app" not in accounts
+    # What is proposed leaves the namespace to who uses it.
+    assert entry["repair"].startswith(f"kubectl annotate namespace {unique} irsa/transaction-  #")
+    unmarked = {"metadata": {"annotations": {"irsa/transaction": None}}}
+    assert stage.kube.patch(f"/api/v1/namespaces/{unique}", unmarked).status == 200
+    assert found(stage, unique) == []
 
 
 def test_a_recovery_that_was_killed_is_finished(small: Stage, unique: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, is_made
 from irsa_cli.core.binding.spec import ServiceAccountRef
-from irsa_cli.core.marks.lifecycle import wrote
+from irsa_cli.core.marks.lifecycle import was_bound, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.plan import states
@@ -97,6 +97,10 @@ class Bound(ServiceAccountRef):
     def annotation(self) -> str:
         """The role's annotation as it is, '' without one."""
         return self.account.annotations.get(states.ROLE_ARN_ANNOTATION, "") if self.account else ""
+
+    def was_bound_to(self, role: NamedRole) -> bool:
+        """Whether irsa's mark on the ServiceAccount says that a run bound it to this role."""
+        return self.account is not None and was_bound(self.account.annotations, role.arn)
 
     @property
     def is_made(self) -> bool:

@@ -114,7 +114,12 @@ def is_made(account: CurrentServiceAccount) -> bool:
 def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
     """How far the role has come that is there under the desired one's name."""
     tags = current.role.state.tags if current.role is not None else {}
-    return lifecycle.of(tags, named=is_annotated(desired, current), recorded=is_recorded(desired, current))
+    return lifecycle.of(
+        tags,
+        named=is_annotated(desired, current),
+        recorded=is_recorded(desired, current),
+        marked=is_marked(desired, current),
+    )
 
 
 def is_recorded(desired: DesiredState, current: CurrentState) -> bool:
@@ -130,11 +135,22 @@ def is_recorded(desired: DesiredState, current: CurrentState) -> bool:
 
 def is_annotated(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the ServiceAccount's annotation is the ARN of the role, or of the role to create."""
-    account, named = current.service_account, desired.role_arn
-    if desired.role is not None and current.role is not None:
-        resource = f"role{current.role.state.path}{desired.role_name}"
-        named = arn.iam_arn(desired.cluster.partition, desired.cluster.home, resource)
+    account, named = current.service_account, _arn_of_role(desired, current)
     return account is not None and account.annotations.get(states.ROLE_ARN_ANNOTATION) == named
+
+
+def is_marked(desired: DesiredState, current: CurrentState) -> bool:
+    """Whether the ServiceAccount bears irsa's mark that a run bound it to a role of this ARN."""
+    account = current.service_account
+    return account is not None and lifecycle.was_bound(account.annotations, _arn_of_role(desired, current))
+
+
+def _arn_of_role(desired: DesiredState, current: CurrentState) -> str:
+    """The ARN of the role that is there, or of the role to create."""
+    if desired.role is None or current.role is None:
+        return desired.role_arn
+    resource = f"role{current.role.state.path}{desired.role_name}"
+    return arn.iam_arn(desired.cluster.partition, desired.cluster.home, resource)
 
 
 def is_incomplete(desired: DesiredState, current: CurrentState) -> bool:

@@ -176,7 +176,8 @@ def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT
     role = next((item for item in read if isinstance(item, Role) and item.arn == arn), None)
     if role is None:
         return "its permissions are unknown"
-    life = lifecycle.of(role.tags, named=False)
+    marked = lifecycle.was_bound(subjects.annotations_of(subject), role.arn)
+    life = lifecycle.of(role.tags, named=False, marked=marked)
     if is_made_for(facts, subject, role) and not life.is_over:
         return f"it is {life.stage.value}: {life.why}"
     if not _is_meant(facts, subject, role):

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
+from irsa_cli.core.marks.lifecycle import Lifecycle, Stage, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -96,6 +96,8 @@ class BindingStatus(str, Enum):
     """IRSA works, but an EKS Pod Identity association overrides it."""
     NO_SERVICE_ACCOUNT = "no-service-account"
     """A role created by irsa whose ServiceAccount is missing or not annotated."""
+    ANNOTATION_CHANGED = "annotation-changed"
+    """irsa completed the binding, and somebody has since removed or changed the role annotation."""
     INCOMPLETE = "incomplete"
     """A role whose run did not finish."""
     DELETING = "deleting"
@@ -118,6 +120,7 @@ class PodIdentityState:
 class ListedBinding(Namespaced):
     """One ServiceAccount with its role; `account` is None if it does not exist, or has no role.
 
+    `bare` is the existing ServiceAccount of a role that its annotation does not name.
     `role_arn` is the raw annotation, else the ARN of the association's role, or of a role without a
     ServiceAccount. `reason` is '' if nothing is wrong; `next_steps` finish an interrupted run; `wide` are the
     trust policy's risks. `agent`: whether the EKS Pod Identity agent runs, None if nothing needs it.
@@ -135,6 +138,7 @@ class ListedBinding(Namespaced):
     wide: tuple[Risk, ...] = ()
     association: Association | Unreadable | None = None
     agent: bool | Unreadable | None = None
+    bare: ServiceAccount | None = None
 
     @property
     def new_pods(self) -> str:
@@ -170,7 +174,7 @@ class ListedBinding(Namespaced):
 
     @property
     def account_maker(self) -> str:
-        account = self.account
+        account = self.account or self.bare
         if account is None:
             return makers.UNKNOWN
         return makers.maker_of_account(account.labels, account.annotations, account.managers)
@@ -316,21 +320,36 @@ def unbound(
 
     `granted`: the options of create-sa that complete it, if they are known.
     """
-    full_name = role.tags.get(SERVICE_ACCOUNT_TAG, "")
+    full_name = lifecycle.account_of(role.tags)
     namespace, _, name = full_name.partition("/")
-    life = lifecycle.of(role.tags, named=False)
-    if lifecycle.tells_itself(role.tags):
+    there = accounts.get(full_name)
+    annotations = there.annotations if there is not None else {}
+    life = lifecycle.of(role.tags, named=False, marked=lifecycle.was_bound(annotations, role.arn))
+    steps = life.next_steps(cluster.options, granted)
+    if there is not None and life.stage is Stage.UNBOUND:
+        manager = makers.manager_of_account(there.labels, there.annotations, there.managers)
+        status, reason = (
+            BindingStatus.ANNOTATION_CHANGED,
+            lifecycle.unbinding(full_name, annotations, manager),
+        )
+        steps = life.rebinding(role.arn, cluster.options, annotations)
+    elif not full_name:
+        status = BindingStatus.NO_SERVICE_ACCOUNT
+        text = shown(role.tags.get(SERVICE_ACCOUNT_TAG, ""))
+        reason = f"its tag {SERVICE_ACCOUNT_TAG} names no ServiceAccount: {text}"
+    elif lifecycle.tells_itself(role.tags):
         apart = f"no association gives it to {full_name}" if trusts_service(role.trust, SERVICE) else ""
         status, reason = (BindingStatus.ROLE_ONLY, apart) if life.is_over else interrupted(life)
     else:
-        there = accounts.get(full_name)
-        other = annotation_of(there) if there is not None else None
-        why = leftovers.unnamed(full_name, exists=there is not None, other=other or "")
+        other = annotations.get(ROLE_ARN_ANNOTATION, "")
+        why = leftovers.unnamed(full_name, exists=there is not None, other=other)
         # Its run was interrupted before the last step, or that step was undone later.
         doubt = "" if life.is_over else f": it was changed later, or run {life.transaction} was interrupted"
         status, reason = BindingStatus.NO_SERVICE_ACCOUNT, why + doubt
-    steps, risks = life.next_steps(cluster.options, granted), wide(cluster, role)
-    return ListedBinding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=risks)
+    risks = wide(cluster, role)
+    return ListedBinding(
+        namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=risks, bare=there
+    )
 
 
 def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:

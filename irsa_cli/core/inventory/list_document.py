@@ -108,7 +108,7 @@ def binding_json(item: ListedBinding) -> dict[str, Any]:
 
 def account_json(item: ListedBinding) -> dict[str, Any]:
     """The ServiceAccount of a binding, or the intended one of a role without any."""
-    account = item.account
+    account = item.account or item.bare
     return {
         "namespace": item.namespace,
         "name": item.name,

@@ -1,14 +1,16 @@
 """How far the run behind a role has come: complete, incomplete, being deleted, or none of irsa's at all.
 
-Pure, and the only reader of the tags `irsa/commit` and `irsa/transaction` as an answer to "has that run
-ended?": every command asks here, so that none deletes what another one calls ok. The tags themselves are in
+Also whether somebody has changed it since. Pure, and the only reader of the tags `irsa/commit` and
+`irsa/transaction` as an answer to "has that run ended?": every command asks here, so that none deletes what
+another one calls ok. The tags themselves are in
 `irsa_cli.core.plan.states`; they are planned by `irsa_cli.core.planning.create` and
 `irsa_cli.core.planning.delete`, and written in `irsa_cli.changes`. Whether a role is irsa's for *this*
 ServiceAccount is `irsa_cli.core.binding.ownership`'s business.
 
 The webhook's annotations have marks of the same value: the mark of `eks.amazonaws.com/role-arn` is
 `irsa/role-arn`, written in the same patch. Without it, somebody else has written the annotation (a chart,
-eksctl, a hand); if it has another value, somebody else has changed it since. Either way it is theirs.
+eksctl, a hand); if it has another value, somebody else has changed it since. Either way it is theirs. A mark
+whose annotation is gone or changed proves that the run came to its last step: somebody undid it later.
 """
 
 from __future__ import annotations
@@ -19,17 +21,21 @@ from dataclasses import dataclass
 from enum import Enum
 
 from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
     COMMIT_TAG,
     DELETING,
     DONE,
     MARKS,
     PENDING,
+    ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
     CommitState,
 )
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.names import is_run_name, parse_full_name
 
 EXPECTED = (PENDING, DONE, DELETING)
 
@@ -43,6 +49,8 @@ class Stage(str, Enum):
     """Its run has not: it is at work, or was interrupted."""
     DELETING = "deleting"
     """A deletion was begun: it is at work, or was interrupted."""
+    UNBOUND = "unbound"
+    """It was complete, and somebody has since removed or changed the annotation that irsa wrote."""
     FOREIGN = "not irsa's"
 
 
@@ -64,7 +72,7 @@ class Lifecycle:
     @property
     def is_over(self) -> bool:
         """Whether nothing is under way: no run that has not ended, and no deletion."""
-        return self.stage in (Stage.COMPLETE, Stage.FOREIGN)
+        return self.stage in (Stage.COMPLETE, Stage.UNBOUND, Stage.FOREIGN)
 
     @property
     def is_readable(self) -> bool:
@@ -112,6 +120,20 @@ class Lifecycle:
             first = f"irsa create-sa {self._where} {options} {granted}  # completes it"
         return (first, *self.deletion(options))
 
+    def rebinding(self, role_arn: str, options: str, annotations: Mapping[str, str]) -> tuple[str, str]:
+        """The commands that bind its ServiceAccount to an unbound role again, and that delete the role.
+
+        `annotations` are those of the ServiceAccount.
+        """
+        binds = f"irsa create-sa {self._where} {options} --attach-role-arn {shlex.quote(role_arn)}"
+        deletes = f"irsa delete-sa {self._where} {options}"
+        if audience := annotations.get(MARKS[AUDIENCE_ANNOTATION]):
+            binds += f" --audience {shlex.quote(audience)}"
+        if annotations.get(ROLE_ARN_ANNOTATION):
+            binds += " --override-existing-serviceaccounts"
+            deletes += f" --role-name {shlex.quote(role_arn.rpartition('/')[2])}"
+        return f"{binds}  # binds it again", f"{deletes}  # deletes the role"
+
     @property
     def _where(self) -> str:
         namespace, _, name = map(shlex.quote, self.account.partition("/"))
@@ -127,21 +149,57 @@ class Lifecycle:
         return (f"irsa delete-sa {self._where} {options}  # {then}",)
 
 
-def of(tags: Mapping[str, str], *, named: bool, recorded: bool | None = None) -> Lifecycle:
+def of(
+    tags: Mapping[str, str], *, named: bool, recorded: bool | None = None, marked: bool = False
+) -> Lifecycle:
     """The lifecycle of a role by its tags; `named`: a ServiceAccount is annotated with its ARN.
 
     `recorded`: irsa has annotated it so, which is the last step of a run; None if that was not checked.
+    `marked`: a ServiceAccount bears irsa's mark of that step (see `was_bound`), also without the annotation.
     It does not matter whose deletion or creation it is: another ServiceAccount may also use the role.
     """
-    account, said = tags.get(SERVICE_ACCOUNT_TAG, ""), tags.get(COMMIT_TAG)
+    account, said = account_of(tags), tags.get(COMMIT_TAG)
     if not tags.get(CLUSTER_TAG) or not account:
         return Lifecycle(Stage.FOREIGN)
     transaction, recorded = tags.get(TRANSACTION_TAG, ""), named if recorded is None else recorded
     # Without its own tag, the annotation is the last step of the run that created it.
-    stage = Stage.COMPLETE if recorded or not transaction else Stage.INCOMPLETE
+    stage = Stage.COMPLETE if recorded or marked or not transaction else Stage.INCOMPLETE
     if said is not None:
         stage = {DONE: Stage.COMPLETE, DELETING: Stage.DELETING}.get(said, Stage.INCOMPLETE)
+    if stage is Stage.COMPLETE and marked and not named:
+        stage = Stage.UNBOUND
     return Lifecycle(stage, transaction, account, named, said, recorded)
+
+
+def account_of(tags: Mapping[str, str]) -> str:
+    """The ServiceAccount (`namespace/name`) in a role's tag, '' for none and for a text that names none.
+
+    It becomes a part of URLs and commands: irsa writes no other text, so such a tag is not irsa's.
+    """
+    text = tags.get(SERVICE_ACCOUNT_TAG, "")
+    return text if parse_full_name(text) is not None else ""
+
+
+def transaction_of(marks: Mapping[str, str]) -> str:
+    """The run in an object's tags or annotations, '' for none and for a text that no run is called."""
+    text = marks.get(TRANSACTION_TAG, "")
+    return text if is_run_name(text) else ""
+
+
+def was_bound(annotations: Mapping[str, str], role_arn: str) -> bool:
+    """Whether a ServiceAccount bears irsa's mark that it was bound to this role, a run's last step."""
+    return annotations.get(ROLE_MARK) == role_arn
+
+
+def unbinding(full_name: str, annotations: Mapping[str, str], manager: str) -> str:
+    """What has become of a binding that irsa completed.
+
+    `manager` is the tool that manages the ServiceAccount, not known to have changed it; '' for none.
+    """
+    other = annotations.get(ROLE_ARN_ANNOTATION, "")
+    done = f"now uses {other}" if other else f"lost its annotation {ROLE_ARN_ANNOTATION}"
+    text = f"ServiceAccount {full_name} {done} after irsa had completed the binding (mark {ROLE_MARK})"
+    return f"{text}; {manager} manages the ServiceAccount" if manager else text
 
 
 def tells_itself(tags: Mapping[str, str]) -> bool:

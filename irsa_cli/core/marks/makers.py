@@ -99,6 +99,16 @@ def maker_of_account(
     return next((_MANAGERS[name.lower()] for name in managers if name.lower() in _MANAGERS), UNKNOWN)
 
 
+def manager_of_account(
+    labels: Mapping[str, str], annotations: Mapping[str, str], managers: Iterable[str] = ()
+) -> str:
+    """The tool that manages a ServiceAccount which irsa may have created; '' if none but irsa is known."""
+    others = {key: value for key, value in annotations.items() if key != TRANSACTION_TAG}
+    mine = (MANAGED_BY_LABEL, IRSA)
+    maker = maker_of_account(dict(item for item in labels.items() if item != mine), others, managers)
+    return "" if maker == UNKNOWN else maker
+
+
 def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
     """The later effects of its maker on a ServiceAccount's annotation, and the source to change to keep it.
 

@@ -12,6 +12,7 @@ from irsa_cli.core.binding.current import (
     check_whole,
     is_annotated,
     is_incomplete,
+    is_marked,
     is_recorded,
 )
 from irsa_cli.core.binding.spec import DesiredState
@@ -104,9 +105,17 @@ def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -
     if desired.role is None or current.role is not None:
         return []
     role = desired.role
-    if desired.role_only or is_annotated(desired, current):
+    if _tells_itself(desired, current):
         role = replace(role, tags={**role.tags, states.COMMIT_TAG: states.DONE if last else states.PENDING})
     return [Change(Kind.ROLE, (desired.role_name,), None, role)]
+
+
+def _tells_itself(desired: DesiredState, current: CurrentState) -> bool:
+    """Whether a new role has to say itself how far it is, as its ServiceAccount can't.
+
+    It is no part of what is desired, or it bears the ARN already: by a chart, or from an earlier role.
+    """
+    return desired.role_only or is_annotated(desired, current) or is_marked(desired, current)
 
 
 def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:
@@ -118,7 +127,7 @@ def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool)
     if current.role is not None:
         before = lifecycle.commit_of(current.role.state.tags)
     else:
-        pending = not last and (desired.role_only or is_annotated(desired, current))
+        pending = not last and _tells_itself(desired, current)
         before = states.CommitState(states.PENDING) if pending else None
     if before in (None, states.CommitState(states.DONE)):
         return []

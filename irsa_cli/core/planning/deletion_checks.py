@@ -41,7 +41,10 @@ class Users:
 
 def check_ended(bound: Bound, living: Sequence[str]) -> None:
     """Raise `Refused` if a run may be creating it; `living` are transactions that may be running."""
-    lives = [lifecycle.of(role.state.tags, named=role.arn == bound.annotation) for role in bound.own]
+    lives = [
+        lifecycle.of(role.state.tags, named=role.arn == bound.annotation, marked=bound.was_bound_to(role))
+        for role in bound.own
+    ]
     makers = sorted({life.transaction for life in lives if life.stage is Stage.INCOMPLETE} & {*living})
     if makers:
         raise Refused(

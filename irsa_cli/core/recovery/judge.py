@@ -286,15 +286,22 @@ class _Judge:
         for account in self._bare:
             if account not in self._certain:
                 why = "it may have had a role before; to roll it back, give the transaction id"
-                yield Spared(Kind.SERVICE_ACCOUNT, account.full_name, why)
+                yield Spared(Kind.SERVICE_ACCOUNT, account.full_name, why, (self._by_name,))
         for namespace in self._own_namespaces:
             if contents := self._contents(namespace):
                 why = f"it is not empty: {', '.join(sorted(contents))}"
-                yield Spared(Kind.NAMESPACE, namespace.name, why)
+                keep = f"kubectl annotate namespace {namespace.name} {states.TRANSACTION_TAG}-"
+                yield Spared(Kind.NAMESPACE, namespace.name, why, (f"{keep}  # keeps it",))
         # Trusted by roles that are complete, it is in use like any other.
         if self._own_provider and self._provider_waits:
             why = f"roles trust it: {', '.join(sorted(self._trusting))}"
-            yield Spared(Kind.PROVIDER, self._own_provider.arn, why)
+            first = f"irsa recover --all {self._seen.cluster.options}  # the runs of these roles first"
+            yield Spared(Kind.PROVIDER, self._own_provider.arn, why, (first,))
+
+    @property
+    def _by_name(self) -> str:
+        """The command that rolls back this very run."""
+        return f"irsa recover {self._transaction} {self._seen.cluster.options}  # rolls it back"
 
     @property
     def _account_names(self) -> tuple[str, ...]:

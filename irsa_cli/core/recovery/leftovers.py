@@ -32,7 +32,7 @@ class _Annotated:
     @property
     def transaction(self) -> str:
         """The run that created it, '' for none."""
-        return self.annotations.get(states.TRANSACTION_TAG, "")
+        return lifecycle.transaction_of(self.annotations)
 
 
 class _Tagged:
@@ -41,12 +41,12 @@ class _Tagged:
     @property
     def transaction(self) -> str:
         """The run whose mark it bears, '' for none."""
-        return self.state.tags.get(states.TRANSACTION_TAG, "")
+        return lifecycle.transaction_of(self.state.tags)
 
     @property
     def account(self) -> str:
         """The ServiceAccount (`namespace/name`) it was created for; '' if it was created for the cluster."""
-        return self.state.tags.get(states.SERVICE_ACCOUNT_TAG, "")
+        return lifecycle.account_of(self.state.tags)
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ class SeenAccount(Namespaced, _Annotated):
     uid: str
     annotations: Mapping[str, str]
     created: datetime
+    manager: str = ""
+    """The other tool that manages it, '' if none is known."""
 
     @property
     def role(self) -> str:
@@ -215,8 +217,18 @@ class Standing:
 def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     """Whether a role can be rolled back, or its deletion continued: not if a ServiceAccount may use it."""
     tags = role.state.tags
-    life = lifecycle.of(tags, named=role.arn in seen.bound_arns)
-    if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
+    bound = [item for item in seen.accounts if lifecycle.was_bound(item.annotations, role.arn)]
+    life = lifecycle.of(tags, named=role.arn in seen.bound_arns, marked=bool(bound))
+    if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction:
+        return Standing()
+    where = seen.cluster.options
+    if life.stage is Stage.UNBOUND:
+        account = next((item for item in bound if item.full_name == role.account), bound[0])
+        why = lifecycle.unbinding(account.full_name, account.annotations, account.manager)
+        steps = life.rebinding(role.arn, where, account.annotations)
+        # Of another ServiceAccount, only the mark tells that it had the role.
+        return Standing(spared=True, why=why, next_steps=steps if account.full_name == role.account else ())
+    if life.is_over:
         return Standing()
     reason = ""
     if role.is_associated and not role.has_journal:
@@ -226,7 +238,6 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         reason = f"ServiceAccount {', '.join(names)} uses it"
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen.now)
-    where = seen.cluster.options
     why = reason or life.why
     if life.named:
         why = f"{reason}: {life.why}"
@@ -242,7 +253,7 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
     if not life.is_readable:
         return life.why
     # Until then a use may have been the run's own proof (`--verify`).
-    proven = max(role.created, *began(role.transaction, now)) + timedelta(seconds=MINIMUM_AGE)
+    proven = max([role.created, *began(role.transaction, now)]) + timedelta(seconds=MINIMUM_AGE)
     if role.last_used is not None and role.last_used > proven:
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
     if states.SPEC_HASH_TAG not in role.state.tags:

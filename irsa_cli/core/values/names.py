@@ -284,6 +284,14 @@ def account_json(full_name: str | None) -> dict[str, str] | None:
     return {"namespace": namespace, "name": name} if plain else None
 
 
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+
+
+def is_run_name(text: str) -> bool:
+    """Whether a run can be called so: who reads a mark, or a file's name, may find anything there."""
+    return _RUN.fullmatch(text) is not None
+
+
 MINIMUM_AGE = 600.0
 """Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
 

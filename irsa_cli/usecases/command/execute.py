@@ -10,13 +10,15 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.aws.bindings import association
 from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, ServedAccounts, not_again, seen_of
+from irsa_cli.core.recovery.authority import beyond_marks
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain
@@ -25,7 +27,7 @@ from irsa_cli.transaction import reading
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Event, Handler, Interrupted, Leftover, Run, RunReport, Step
 from irsa_cli.transaction.runner import Transaction
-from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, way_of
+from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, recover_command, way_of
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings, stoppable
@@ -90,10 +92,14 @@ def going_on(
     """
     found = reading.interrupted_runs(settings.state_dir, context.about, also)
     for path in found:
-        if reading.leaves(reading.read(path), covers):
+        story = reading.read(path)
+        if reading.leaves(story, covers):
             settings.note(other_desired_state(path))
-        else:
-            settings.note(f"An earlier run ({path.stem}) was interrupted; this one continues from there.")
+            continue
+        refused = f" If it is refused: {reading.command_of(path)}" if story.taken_over else ""
+        settings.note(
+            f"An earlier run ({path.stem}) was interrupted; this one continues from there.{refused}"
+        )
     return found
 
 
@@ -228,7 +234,8 @@ def execute(job: Job, gate: Gate | None = None) -> Result:
         with closing(open_journal(job, run, gate)) as journal:
             report = transaction_of(job, journal, run).execute(None if gate is None else lambda: gate(run))
             run.forgettable = report.outcome == "rolled-back"
-    result = result_of_report(report, job.connection.cluster, run.transaction, settings, way)
+    target = written_target(job.context.target)
+    result = result_of_report(report, job.connection.cluster, run.transaction, settings, target)
     if (ended := _ended.get()) is not None:
         ended.append(result)
     if settings.group is None:
@@ -302,43 +309,87 @@ def handlers_of(connection: Connection, kinds: Collection[Kind] = tuple(Kind)) -
     return found if connection.gone is None else {**found, **vanished()}
 
 
+Reached = Mapping[str, str | None]
+"""A cluster and how it was reached, as a journal has it."""
+
+
 def result_of_report(
-    report: RunReport, cluster: Cluster, transaction: str, settings: Settings, way: str = ""
+    report: RunReport, cluster: Cluster, transaction: str, settings: Settings, target: Reached
 ) -> Result:
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
     lost = any(isinstance(item.error, LockLost) for item in report.leftovers)
+    begun = [item.change for item in report.leftovers]
+    proven = not beyond_marks([item.change for item in report.changes], begun)
+    repairs = Repairs(transaction, target, lock_lost=lost, proven=proven)
     return Result(
         Ended(report.outcome),
         cluster=cluster,
         transaction=transaction,
         changes=report.changes,
-        left=[left(item, transaction, way, lock_lost=lost) for item in report.leftovers],
+        left=[repairs.of(item) for item in report.leftovers],
         error=report.error,
         signal=signal_number,
         seconds=settings.seconds,
     )
 
 
-def left(leftover: Leftover, transaction: str, way: str = "", *, lock_lost: bool = False) -> Left:
-    """A leftover with the command that rolls it back, or shows it if it may belong to others.
+_FOR_PROVIDERS = (
+    *("cluster", "issuer_url", "account", "region", "profile", "assume_role"),
+    *("role_account", "role_assume_role", "role_profile"),
+)
+"""What tells `irsa associate-oidc` the cluster and its caller."""
 
-    `way`: options to reach the cluster. `lock_lost`: another run may have continued from it.
+
+@dataclass(frozen=True)
+class Repairs:
+    """The commands that end what a transaction left. `target`: how its cluster was reached.
+
+    `lock_lost`: another run may have continued from it. `proven`: marks show that all of it is this run's.
+    `recovers`: the run was a recovery.
     """
-    change, error = leftover.change, leftover.error
-    repair = f"irsa recover {transaction}{way}"
-    if isinstance(error, Claimed):
-        repair += "  # after the other run has ended"
-        if change.kind is Kind.ROLE:  # A person may have annotated it: then only forward ends it.
-            repair += f"; or {SAME_AGAIN}"
-    elif isinstance(error, MadeAgain):
-        namespace, name = change.target
-        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them to restart them"
-    elif lock_lost:
-        repair = SAME_AGAIN
-    elif isinstance(error, Conflict) and change.after is not None:
-        # Deleted objects are in the journal only.
-        repair = look_command(change)
-    return Left(f"{change.kind.value} {change.name}", str(error), repair, in_use=isinstance(error, Claimed))
+
+    transaction: str
+    target: Reached = field(default_factory=dict)
+    lock_lost: bool = False
+    proven: bool = False
+    recovers: bool = False
+
+    def of(self, leftover: Leftover) -> Left:
+        """A leftover with the command that rolls it back, or shows it if it may belong to others."""
+        change, error = leftover.change, leftover.error
+        what = f"{change.kind.value} {change.name}"
+        return Left(what, str(error), self._command(change, error), in_use=isinstance(error, Claimed))
+
+    def _command(self, change: Change, error: Exception) -> str:
+        recover = recover_command(self.transaction, self.target)
+        if isinstance(error, Claimed) and error.ended:
+            # Its transaction is over: `irsa recover` has nothing to do.
+            shared = change.kind in (Kind.PROVIDER, Kind.AUDIENCE)
+            return self._keep_provider(change) if shared else SAME_AGAIN
+        if isinstance(error, Claimed):
+            # A person may have annotated a role: then only forward ends it.
+            forward = f"; or {SAME_AGAIN}" if change.kind is Kind.ROLE else ""
+            return f"{recover}  # after the other run has ended{forward}"
+        if isinstance(error, MadeAgain):
+            namespace, name = change.target
+            return f"kubectl -n {namespace} get pods  # those of {name}: delete them to restart them"
+        if self.recovers and isinstance(error, LockLost) and error.taken_over:
+            look = recover_command(self.transaction, self.target, "--dry-run")
+            return f"{recover_command(self.transaction, self.target, '--yes')}  # first look: {look}"
+        if self.lock_lost:
+            return f"{recover}  # rolls it back; or {SAME_AGAIN}" if self.proven else SAME_AGAIN
+        if isinstance(error, Conflict) and change.after is not None:
+            return look_command(change)  # Deleted objects are in the journal only.
+        return recover
+
+    def _keep_provider(self, change: Change) -> str:
+        """The command after which the provider, or its audience, is the cluster's and no leftover."""
+        unnamed = "cluster" if self.target.get("issuer_url") else ""
+        found = {key: self.target.get(key) for key in _FOR_PROVIDERS if key != unnamed}
+        flags = {f"--{key.replace('_', '-')}": text for key, text in found.items() if text}
+        if change.kind is Kind.AUDIENCE:
+            flags["--audience"] = change.target[-1]
+        return f"irsa associate-oidc {shlex.join(chain(*flags.items()))}  # keeps it: roles trust it"
 
 
 def look_command(change: Change) -> str:

@@ -11,6 +11,7 @@ from irsa_cli.aws.gone import recognize
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
+from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan import states
@@ -254,7 +255,7 @@ class Pruning:
     def _has_own_association(self, item: ListedBinding) -> bool:
         """Whether irsa created its association here: one that it only took over has no transaction."""
         tags = item.association.tags if isinstance(item.association, Association) else {}
-        marks = (tags.get(states.CLUSTER_TAG), tags.get(states.SERVICE_ACCOUNT_TAG))
+        marks = (tags.get(states.CLUSTER_TAG), lifecycle.account_of(tags))
         return states.TRANSACTION_TAG in tags and marks == (self.connection.cluster.arn, item.full_name)
 
     def _may_be_own(self, item: ListedBinding) -> bool:
@@ -292,7 +293,7 @@ class Pruning:
                 isinstance(role, BoundRole)
                 and role.is_of(self.connection.cluster)
                 and states.TRANSACTION_TAG in role.tags
-                and role.tags.get(states.SERVICE_ACCOUNT_TAG) == item.full_name
+                and lifecycle.account_of(role.tags) == item.full_name
             ):
                 yield item, role
 

@@ -206,7 +206,8 @@ class SharedTransaction:
         except BaseException:
             journal.close()
             raise
-        result = execute.result_of_report(report, job.connection.cluster, run.transaction, settings, way)
+        cluster, target = job.connection.cluster, execute.written_target(job.context.target)
+        result = execute.result_of_report(report, cluster, run.transaction, settings, target)
         return cls(result, transaction, journal, way, settings.note)
 
     @property

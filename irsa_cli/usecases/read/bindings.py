@@ -21,10 +21,11 @@ from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
 from irsa_cli.core.inventory.list_document import associated
+from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, SPEC_HASH_TAG
+from irsa_cli.core.plan.states import SPEC_HASH_TAG
 from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.trust.assuming import SERVICE
@@ -128,7 +129,7 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
 
 def granted(cluster: Cluster, role: bindings.BoundRole) -> str:
     """The options of create-sa that created the role, if its spec hash confirms them; else ''."""
-    namespace, _, name = role.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
+    namespace, _, name = lifecycle.account_of(role.tags).partition("/")
     spec = BindingSpec(namespace, name, policies=role.attached, permissions_boundary=role.boundary)
     try:
         desired = desired_state_of(spec, replace(cluster, role_account=role.arn.split(":")[4]))

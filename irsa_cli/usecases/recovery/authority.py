@@ -141,23 +141,28 @@ def _is_complete(name: str, state: states.RoleState, connection: Connection) -> 
         return True
     cluster = connection.cluster
     arn = f"arn:{cluster.partition}:iam::{cluster.home}:role{state.path}{name}"
-    namespace, slash, account = state.tags.get(states.SERVICE_ACCOUNT_TAG, "").partition("/")
+    namespace, slash, account = lifecycle.account_of(state.tags).partition("/")
     asked = bool(slash) and connection.gone is None
     present = connection.kube.service_account(namespace, account) if asked else None
     annotations = (present or {}).get("metadata", {}).get("annotations") or {}
-    return bool(annotations.get(states.ROLE_ARN_ANNOTATION) == arn)
+    named = annotations.get(states.ROLE_ARN_ANNOTATION) == arn
+    return named or lifecycle.was_bound(annotations, arn)
 
 
-def check_lock(story: Story, connection: Connection, *, named: bool, forward: bool) -> None:
+def check_lock(
+    story: Story, begun: Iterable[Change], connection: Connection, *, named: bool, forward: bool
+) -> None:
     """Raise `Refused` for a run whose lock another one has taken over: that one may have ended well.
 
-    No mark tells whose an update of a complete role is; of roles that are gone nothing is undone. `named`: as
-    in `check_word`.
+    No mark tells whose an update of a complete role is; of roles that are gone nothing is undone, and what
+    marks prove is this run's can be rolled back. `named`: as in `check_word`.
     """
     roles = {name for item in story.records if item.needs_undo for name in item.change.roles}
+    proven = not forward and not rules.beyond_marks([item.change for item in story.records], begun)
     if (
         not story.taken_over
         or named
+        or proven
         or (roles and not any(reading.bare_role(connection.iam, name) for name in roles))
     ):
         return

@@ -197,7 +197,7 @@ class _Work:
         authority.check_cluster(story, connection)
         with naming_caller(connection.caller):
             if not recovery.ended_elsewhere(story, handlers_of(connection)):
-                authority.check_lock(story, connection, named=named, forward=forward)
+                authority.check_lock(story, begun, connection, named=named, forward=forward)
             todo = results.forward_changes(story) if forward else begun
             given_back = authority.check_marks(story, path, todo, connection, forward=forward, named=named)
         authority.check_word(story, begun, named=named, forward=forward)
@@ -298,7 +298,7 @@ def _check_forward(story: Story) -> None:
 
 
 def _forward_result(report: RunReport, story: Story, connection: Connection, settings: Settings) -> Result:
-    result = result_of_report(report, connection.cluster, story.transaction, settings)
+    result = result_of_report(report, connection.cluster, story.transaction, settings, story.to_paste)
     if isinstance(result.error, IrsaError):
         steps = (
             f"{recover_command(story.transaction, story.to_paste, '--forward')}  # continues",

@@ -15,9 +15,9 @@ from irsa_cli.core.values.errors import Gone, IrsaError, Refused
 from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction import recover
 from irsa_cli.transaction.protocol import Leftover
-from irsa_cli.transaction.story import Record, Story, way_of
+from irsa_cli.transaction.story import Record, Story
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.execute import handlers_of, left
+from irsa_cli.usecases.command.execute import Repairs, handlers_of
 from irsa_cli.usecases.command.settings import Settings
 
 Approve = Callable[[Sequence[Result]], bool]
@@ -70,12 +70,13 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
         return "undone" if record.undone else "pending"
 
     changes = [ChangeResult(record.change, state(record)) for record in story.records]
+    repairs = Repairs(story.transaction, story.to_paste, recovers=True)
     return Result(
         Ended.INCOMPLETE if leftovers else Ended.ROLLED_BACK,
         cluster=cluster,
         transaction=transaction,
         changes=changes,
-        left=[left(item, story.transaction, way_of(story.to_paste)) for item in leftovers],
+        left=[repairs.of(item) for item in leftovers],
         error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
         notes=[*gone, *not_again(item.change for item in changes if item.state == "undone")],
     )

@@ -366,8 +366,12 @@ CASES: list[tuple[str, Change]] = [
         )
         for key in (
             *("iam.amazonaws.com/role", "eks.amazonaws.com/ecr-role-arn", "irsa/target-role-arn"),
-            *("iam.gke.io/gcp-service-account", "azure.workload.identity/client-id", "irsa/role-arn"),
+            *("iam.gke.io/gcp-service-account", "azure.workload.identity/client-id", "irsa/audience"),
         )
+    ),
+    (
+        "annotation-removed",
+        around(account=account(annotations={"irsa/role-arn": ROLE}), role=Unreadable("no"), pods=()),
     ),
     (
         "annotation-place",

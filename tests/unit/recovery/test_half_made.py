@@ -18,6 +18,7 @@ from irsa_cli.core.plan.states import (
     DONE,
     PENDING,
     ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
     SERVICE_ACCOUNT_TAG,
     SPEC_HASH_TAG,
     TRANSACTION_TAG,
@@ -480,6 +481,37 @@ def test_the_age_is_of_the_youngest_and_of_the_run(
 ) -> None:
     assert age_of(transaction, created, NOW + timedelta(hours=1)) == age
     assert NOW.tzinfo is timezone.utc
+
+
+ODD_TEXTS = st.one_of(
+    st.text(max_size=300),
+    st.sampled_from(
+        [
+            *("29991231T235959000Z-00000001", "20269999T999999000Z-00000001", "00010101T000000000Z-00000001"),
+            *("--all", "../..", "a/b/c", "nobody", "arn:aws:iam::1:role/x", "arn:::::", "9" * 300),
+        ]
+    ),
+)
+TAG_KEYS = (SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, SPEC_HASH_TAG, COMMIT_TAG)
+ANNOTATION_KEYS = (ROLE_ARN_ANNOTATION, ROLE_MARK, TRANSACTION_TAG)
+
+
+@settings(max_examples=examples(300))
+@given(st.sampled_from(TAG_KEYS), st.sampled_from(ANNOTATION_KEYS), ODD_TEXTS)
+def test_what_one_object_says_does_not_change_the_judgement_of_others(tag: str, key: str, text: str) -> None:
+    cloud = incomplete()
+    before = Finder(cloud.seen()).find(0)
+    assert [item.transaction for item in before] == [FIRST]
+    assume(text not in (FIRST, "backend/reader", ROLE_ARN))
+    role = cloud.roles[ROLE]
+    tags = {SERVICE_ACCOUNT_TAG: "odd/odd", TRANSACTION_TAG: SECOND, tag: text}
+    foreign = {"Statement": {"Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/x"}}}
+    state = replace(role.state, tags={**role.state.tags, **tags}, trust=foreign)
+    cloud.roles["odd"] = replace(role, name="odd", arn=f"{ROLE_ARN}-odd", role_id="odd", state=state)
+    cloud.accounts["odd", "odd"] = SeenAccount("odd", "odd", "odd", {key: text}, NOW)
+    cloud.namespaces["odd"] = SeenNamespace("odd", "odd", {TRANSACTION_TAG: text}, NOW)
+    after = Finder(cloud.seen()).find(0)
+    assert [item for item in after if item.transaction == FIRST] == before
 
 
 def test_an_empty_cluster_has_no_remains() -> None:

@@ -12,14 +12,23 @@ from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles, simila
 from irsa_cli.core.doctor.clues.usage import idle, reader_of
 from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known, there
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, some, suspect
-from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, injected, listed, pod_names, provider_there
+from irsa_cli.core.doctor.subjects import (
+    ROLE_ENV,
+    annotations_of,
+    audience_of,
+    injected,
+    listed,
+    pod_names,
+    provider_there,
+)
+from irsa_cli.core.marks.makers import manager_of_account
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
-    MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
     SERVICE_ACCOUNT_TAG,
     ProviderState,
 )
@@ -84,6 +93,9 @@ def _place(facts: Facts) -> Judgement:
 
 def _was_annotated(subject: Subject) -> tuple[str, str]:
     """A role that the ServiceAccount once named, and by what that is known; '' when nothing says so."""
+    marked = annotations_of(subject).get(ROLE_MARK, "")
+    if is_role(marked):
+        return marked, f"irsa's mark {ROLE_MARK}"
     for pod in known(subject.pods):
         by_hand = written_by_hand(pod)  # The annotation had no part in these.
         for container in pod.containers if pod.service_account == subject.name else ():
@@ -101,7 +113,8 @@ def _removed(facts: Facts) -> Judgement:
     role, origin = _was_annotated(subject)
     if not role:
         raise CannotTell("no sign of an earlier annotation; see annotation-missing")
-    earlier, manager = f"{role} ({origin})", account.labels.get(MANAGED_BY_LABEL, "")
+    earlier = f"{role} ({origin})"
+    manager = manager_of_account(account.labels, account.annotations, account.managers)
     if isinstance(subject.association, Unreadable):
         return _may_be_associated(subject.association, earlier=earlier)
     text = "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else "")

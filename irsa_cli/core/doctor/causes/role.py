@@ -60,7 +60,8 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     subject, annotations = facts.named, subjects.annotations_of(facts.named)
     for item in () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates):
         if isinstance(item.role, Role) and commands.is_made_for(facts, subject, item.role):
-            return item.role, lifecycle.of(item.role.tags, named=False)
+            marked = lifecycle.was_bound(annotations, item.role.arn)
+            return item.role, lifecycle.of(item.role.tags, named=False, marked=marked)
     role = subject.annotated_role()
     ended = not commands.is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
     return role, lifecycle.of(role.tags, named=True, recorded=ended)
