@@ -331,7 +331,7 @@ def left(leftover: Leftover, transaction: str, way: str = "", *, lock_lost: bool
         if change.kind is Kind.ROLE:  # A person may have annotated it: then only forward ends it.
             repair += f"; or {SAME_AGAIN}"
     elif isinstance(error, MadeAgain):
-        namespace, name = change.target
+        namespace, name = map(shlex.quote, change.target)
         repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them to restart them"
     elif lock_lost:
         repair = SAME_AGAIN

@@ -21,15 +21,17 @@ from irsa_cli.aws.iam import NOT_THERE
 from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
-from irsa_cli.core.plan.rules import check
+from irsa_cli.core.plan.rules import Rule, check
 from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.plan.written import write
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.values.arn import check_cluster
+from irsa_cli.core.values import names
+from irsa_cli.core.values.arn import check_account, check_cluster, check_issuer
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
+from irsa_cli.core.values.texts import free
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.transaction.story import recover_command
 from irsa_cli.usecases.command.connect import Target, WireLog
@@ -119,6 +121,19 @@ def read_request(command: str, data: Any) -> saved_plan.Request:
         raise UnreadableRequest(f"the request of {command}") from None
 
 
+_UNREADABLE = (
+    UnreadableRequest,
+    written.UnreadableChange,
+    InvalidInput,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RecursionError,
+)
+"""What reading a document raises that is no plan of this version."""
+
+
 def load(path: Path) -> saved_plan.SavedPlan:
     """Read a file; raises `InvalidInput` for what is no plan of this version, or was altered."""
     return parse(read_text(path, LARGEST), str(path))
@@ -141,21 +156,24 @@ def parse(text: str, source: str) -> saved_plan.SavedPlan:
         )
     try:
         return _read(document)
-    except (
-        UnreadableRequest,
-        written.UnreadableChange,
-        InvalidInput,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-    ) as error:
+    except _UNREADABLE as error:
         made = document.get("metadata")
         version = made.get("version", "?") if isinstance(made, dict) else "?"
         raise InvalidInput(
             f"{source} can't be read by this version of irsa",
             reason=f"irsa {version} created it, this is {__version__}: {error}",
         ) from None
+
+
+def check_saved(plan: saved_plan.SavedPlan) -> None:
+    """Raise `InvalidInput` for a plan that could not be loaded again; the same rules as for loading."""
+    text = json.dumps(plan.to_json())
+    if len(text) > LARGEST:
+        raise InvalidInput("the plan cannot be saved", reason=f"it has more than {LARGEST} bytes")
+    try:
+        _read(json.loads(text))
+    except _UNREADABLE as error:
+        raise InvalidInput("the plan cannot be saved", reason=str(error)) from None
 
 
 def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
@@ -171,23 +189,39 @@ def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
     return saved_plan.SavedPlan(command, request, items, *texts)
 
 
+_OF_CLUSTERS: Mapping[str, Rule] = {
+    "name": names.cluster,
+    "arn": check_cluster,
+    "region": names.region,
+    "account": check_account,
+    "issuer": check_issuer,
+}
+
+
 def _read_item(data: Mapping[str, Any], made: datetime) -> saved_plan.PlannedItem:
     found = data["cluster"]
-    partition = check_cluster(found["arn"]).split(":")[1]
-    keys = ("name", "arn", "region", "account", "issuer")
-    _check_texts([*(found[key] for key in keys), data["name"], data["where"], data["place"]])
-    _check_texts([data["command"], data["serviceAccount"], *data["seen"], *data["seen"].values()])
-    name, arn, region, account, issuer = (found[key] for key in keys)
+    name, arn, region, account = (_cluster_fact(found, key) for key in ("name", "arn", "region", "account"))
+    issuer = "" if found["issuer"] is None else _cluster_fact(found, "issuer")  # It is gone, with its issuer.
+    _check_texts([data["name"], data["where"], data["place"], data["command"], data["serviceAccount"]])
+    _check_texts([*data["seen"], *data["seen"].values()])
+    partition = arn.split(":")[1]
     cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
     plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
-    work = PlannedWork(found["arn"], data["command"], data["serviceAccount"], plan, data["seen"])
+    work = PlannedWork(arn, data["command"], data["serviceAccount"], plan, data["seen"])
     return saved_plan.PlannedItem(data["name"], cluster, work, data["where"], data["place"])
+
+
+def _cluster_fact(cluster: Mapping[str, Any], key: str) -> str:
+    _check_texts([cluster[key]])
+    _OF_CLUSTERS[key](cluster[key])
+    return str(cluster[key])
 
 
 def _check_texts(values: Iterable[Any]) -> None:
     for value in values:
         if not isinstance(value, str):
             raise TypeError(f"{value!r} is no text")
+        free(value)
 
 
 SHOWN = 5
