@@ -244,7 +244,7 @@ class AwsSession:
 
 
 def _check_path(params: Mapping[str, Any], model: Any, **_: Any) -> None:
-    """Raise `ParamValidationError` for a name that would make a URL's path that of another object.
+    """Raise `ParamValidationError` for a name that changes the path of a URL to another object.
 
     botocore escapes all but `.` and `..`, which clients, proxies and servers resolve.
     """

@@ -98,7 +98,7 @@ class Request:
     """One call. `operation` is a verb and a resource (`create serviceaccounts/token`), as in RBAC.
 
     Without a namespace it is about the cluster. `address` is a path that is no resource's. Raises
-    `ServiceError` for a name that would make it about another object, or about several: nothing is sent.
+    `ServiceError` for names of no object, with which it would be about others: nothing is sent.
     """
 
     operation: str

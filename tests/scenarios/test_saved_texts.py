@@ -1,4 +1,4 @@
-"""A saved plan that was altered with a new digest: no text of it reaches a call, and none hides in a terminal."""
+"""A saved plan that was altered with a new digest: no text reaches a call, and none hides in a terminal."""
 
 import json
 from pathlib import Path

@@ -70,7 +70,7 @@ _NAMES: Mapping[Rule, str] = {
     texts.free: "where notices include exclude",
 }
 RULES: Mapping[str, Rule] = {name: rule for rule, named in _NAMES.items() for name in named.split()}
-"""By attribute, and by class or module and class where it means something else by it. For pairs of texts the
+"""By attribute, and by class, or module and class, with another meaning of it. For pairs of texts the
 rule is that of all of them."""
 _NUMBERS: Mapping[str, Rule] = {
     "parallel": texts.number(1, 64),

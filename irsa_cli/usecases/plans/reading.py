@@ -41,6 +41,7 @@ from irsa_cli.usecases.files import apply, delete_files
 from irsa_cli.usecases.files.targets import Request as ApplyRequest
 from irsa_cli.usecases.files.targets import Tell
 from irsa_cli.usecases.plans import saved_plan
+from irsa_cli.usecases.plans.request_settings import settings_of
 from irsa_cli.usecases.texts import read_text
 from irsa_cli.usecases.write import (
     adopt,
@@ -61,8 +62,8 @@ Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedL
 
 
 def shown(plan: saved_plan.SavedPlan) -> AppliedList:
-    """The plan as its dry run has shown it."""
-    return AppliedList([_shown(item) for item in plan.items])
+    """The plan as its dry run has shown it, and what was requested."""
+    return AppliedList([_shown(item) for item in plan.items], request=settings_of(plan.request))
 
 
 def _shown(item: saved_plan.PlannedItem) -> Item:
@@ -131,7 +132,7 @@ _UNREADABLE = (
     ValueError,
     RecursionError,
 )
-"""What reading a document raises that is no plan of this version."""
+"""Errors of a document that is no plan of this version."""
 
 
 def load(path: Path) -> saved_plan.SavedPlan:
