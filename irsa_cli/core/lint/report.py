@@ -23,7 +23,7 @@ from irsa_cli.core.lint.from_aws import is_policy, is_roles, is_template, of_pol
 from irsa_cli.core.lint.from_hcl import of_hcl
 from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_manifest
 from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
-from irsa_cli.core.lint.hcl import Module
+from irsa_cli.core.lint.hcl import Module, TooMuch
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, whole
 from irsa_cli.core.results.scope import AnswerScope, NotExamined, WhyNot, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
@@ -82,10 +82,16 @@ def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
         found += of_hcl(module, named)
     except RecursionError:
         problems.append(InvalidInput(f"{named[0]} can't be checked", reason="it is nested too deeply"))
+    except TooMuch as error:
+        # The module as a whole used up its budget, whichever of its files did.
+        problems.append(InvalidInput(f"{named[0]} can't be checked", reason=str(error), next_steps=_PLAN))
     except Exception as error:
         problems.append(not_judged(error, FilePlace(named[0], 1, 1)))
     yield LintedFile(named[0], (FileKind.HCL,), tuple(found), tuple(problems))
     yield from (LintedFile(name, (FileKind.HCL,)) for name in named[1:])
+
+
+_PLAN = ("check the plan instead: terraform show -json PLANFILE | irsa lint -",)
 
 
 def not_judged(error: Exception, place: FilePlace) -> IrsaError:
