@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.main import run
+from irsa_cli.core.binding.spec import BindingSpec
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.planning.migrate import IdentitySource
 from irsa_cli.usecases.command.connect import Target
@@ -21,6 +22,7 @@ from irsa_cli.usecases.files.delete_files import Request as DeleteRequest
 from irsa_cli.usecases.files.targets import Request as ApplyRequest
 from irsa_cli.usecases.plans.reading import COMMANDS
 from irsa_cli.usecases.plans.saved_plan import converter, digest_of
+from irsa_cli.usecases.write import create_sa
 from irsa_cli.usecases.write.delete_sa import Extent
 from irsa_cli.usecases.write.repoint import Phase
 from tests.support.memory.playing import Play
@@ -123,3 +125,17 @@ def test_a_restart_that_is_switched_on_in_a_reviewed_plan_is_seen(play: Play, tm
     for arguments in ((), ("-o", "json"), ("-o", "markdown")):
         code, text = shown(tmp_path, plan, *arguments)
         assert (code, bool(re.search("restart\\W+true", text))) == (0, True), text
+
+
+@pytest.mark.parametrize("output", ["text", "json", "yaml", "markdown"])
+def test_a_free_text_of_a_request_hides_nothing(tmp_path: Path, output: str) -> None:
+    """Kubernetes takes any annotation: it is shown with its code points."""
+    plan = copy.deepcopy(plan_text())
+    plan["metadata"]["command"] = "create-sa"
+    spec = BindingSpec("backend", "app", annotations={"note": "x\u202egnp\x1b[2J\n::error::y"})
+    plan["request"] = converter().unstructure(create_sa.Request(Target("demo"), spec))
+    code, text = shown(tmp_path, plan, "-o", output)
+    assert code == 0
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert "\n::error::" not in text
+    assert re.search("u202e", text, re.IGNORECASE)
