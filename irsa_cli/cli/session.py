@@ -109,8 +109,7 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
     def save(done: DryRun) -> None:
         if not out:
             return
-        from irsa_cli.usecases.plans.reading import check_saved
-        from irsa_cli.usecases.plans.saved_plan import plan_of, save
+        from irsa_cli.usecases.plans.saved_plan import check_saved, plan_of, save
 
         try:
             plan = plan_of(command, request, done)

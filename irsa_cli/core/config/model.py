@@ -58,7 +58,7 @@ class Binding(BindingSpec):
     target_profile: str = ""
 
     def in_its_words(self, text: str) -> str:
-        """A text with the names of fields as the entry's file has them."""
+        """A text with the names of fields in the entry's file."""
         if self.unsaid != UNSAID_BY_ASSOCIATIONS:
             return text
         named = rf"\b({'|'.join(OF_ASSOCIATIONS)})\b"

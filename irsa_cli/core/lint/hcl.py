@@ -16,6 +16,7 @@ from typing import Any
 from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.service_accounts import ReadFile
+from irsa_cli.core.lint.budget import Budget, TooMuch
 from irsa_cli.core.lint.found import Gaps, is_gap
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
@@ -28,38 +29,6 @@ _LONGEST_NUMBER = 200
 """The most digits of a number; Terraform calculates with about 150."""
 Tree = Any
 Names = Mapping[str, Any]
-
-
-class TooMuch(Exception):
-    """The files of a folder need more than their budget; the text says what."""
-
-
-@dataclass
-class Budget:
-    """The work that the files of a folder may cause, in steps: about one for each value.
-
-    Each file adds to it, so a large file has enough, and a small one that repeats itself has not.
-    """
-
-    steps: int = 300_000
-    instances: int = 10_000
-    """Elements of all `for_each`; each of them is an object to check."""
-
-    def add(self, text: str) -> None:
-        """Add what a file that says everything once needs at most."""
-        self.steps += len(text)
-
-    def spend(self, steps: int) -> None:
-        """Raises `TooMuch`."""
-        self.steps -= steps
-        if self.steps < 0:
-            raise TooMuch("its loops and references stand for too many values")
-
-    def spend_instances(self, count: int) -> None:
-        """Raises `TooMuch`."""
-        self.instances -= count
-        if self.instances < 0:
-            raise TooMuch("its for_each stand for too many objects")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from irsa_cli.core.audit.report import RiskReport, hidden_json, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
+from irsa_cli.core.lint.budget import TooMuch
 from irsa_cli.core.lint.found import (
     Found,
     LintedAccount,
@@ -23,7 +24,7 @@ from irsa_cli.core.lint.from_aws import is_policy, is_roles, is_template, of_pol
 from irsa_cli.core.lint.from_hcl import of_hcl
 from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_manifest
 from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
-from irsa_cli.core.lint.hcl import Module, TooMuch
+from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, whole
 from irsa_cli.core.results.scope import AnswerScope, NotExamined, WhyNot, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity

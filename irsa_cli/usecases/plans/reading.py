@@ -9,29 +9,19 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from cattrs import ClassValidationError
-from cattrs.errors import ForbiddenExtraKeysError
 
 from irsa_cli import __version__
 from irsa_cli.aws.iam import NOT_THERE
 from irsa_cli.core.binding.boundaries import BoundaryRequired
-from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
-from irsa_cli.core.plan.rules import Rule, check
 from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.plan.written import write
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.values import names
-from irsa_cli.core.values.arn import check_account, check_cluster, check_issuer
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
-from irsa_cli.core.values.texts import free
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.transaction.story import recover_command
 from irsa_cli.usecases.command.connect import Target, WireLog
@@ -55,9 +45,6 @@ from irsa_cli.usecases.write import (
     update_sa,
 )
 
-LARGEST = 64 * 2**20
-"""Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
-
 Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedList"]
 
 
@@ -71,10 +58,6 @@ def _shown(item: saved_plan.PlannedItem) -> Item:
     ended = Ended.PLANNED if changes else Ended.UNCHANGED
     result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work)
     return Item(item.cluster.name, item.name, result, item.where, item.place)
-
-
-class UnreadableRequest(ValueError):
-    """The file has no request of this version's commands."""
 
 
 @dataclass(frozen=True)
@@ -111,33 +94,13 @@ COMMANDS: dict[str, PlannedCommand] = {
 def read_request(command: str, data: Any) -> saved_plan.Request:
     """The request of a command from plain data; raises `UnreadableRequest`."""
     if command not in COMMANDS:
-        raise UnreadableRequest(f"the command {command!r}")
-    try:
-        found = saved_plan.converter().structure(data, COMMANDS[command].request)
-        check(found)
-        return found
-    except InvalidInput as error:
-        raise UnreadableRequest(f"the request of {command}: {error}") from error
-    except (ClassValidationError, ForbiddenExtraKeysError, TypeError, ValueError, KeyError, AttributeError):
-        raise UnreadableRequest(f"the request of {command}") from None
-
-
-_UNREADABLE = (
-    UnreadableRequest,
-    written.UnreadableChange,
-    InvalidInput,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    RecursionError,
-)
-"""Errors of a document that is no plan of this version."""
+        raise saved_plan.UnreadableRequest(f"the command {command!r}")
+    return saved_plan.read_request(command, COMMANDS[command].request, data)
 
 
 def load(path: Path) -> saved_plan.SavedPlan:
     """Read a file; raises `InvalidInput` for what is no plan of this version, or was altered."""
-    return parse(read_text(path, LARGEST), str(path))
+    return parse(read_text(path, saved_plan.LARGEST), str(path))
 
 
 def parse(text: str, source: str) -> saved_plan.SavedPlan:
@@ -157,7 +120,7 @@ def parse(text: str, source: str) -> saved_plan.SavedPlan:
         )
     try:
         return _read(document)
-    except _UNREADABLE as error:
+    except saved_plan.UNREADABLE as error:
         made = document.get("metadata")
         version = made.get("version", "?") if isinstance(made, dict) else "?"
         raise InvalidInput(
@@ -166,63 +129,16 @@ def parse(text: str, source: str) -> saved_plan.SavedPlan:
         ) from None
 
 
-def check_saved(plan: saved_plan.SavedPlan) -> None:
-    """Raise `InvalidInput` for a plan that could not be loaded again; the same rules as for loading."""
-    text = json.dumps(plan.to_json())
-    if len(text) > LARGEST:
-        raise InvalidInput("the plan cannot be saved", reason=f"it has more than {LARGEST} bytes")
-    try:
-        _read(json.loads(text))
-    except _UNREADABLE as error:
-        raise InvalidInput("the plan cannot be saved", reason=str(error)) from None
-
-
 def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
     about = document["metadata"]
     if about.get("format") != saved_plan.FORMAT:
-        raise UnreadableRequest("its format is older; create the plan again")
+        raise saved_plan.UnreadableRequest("its format is older; create the plan again")
     command = about["command"]
     request = read_request(command, document["request"])
     texts = (about["made"], about["version"], document["digest"])
-    _check_texts(texts)
-    made = datetime.fromisoformat(about["made"].replace("Z", "+00:00"))
-    items = tuple(_read_item(item, made) for item in document["items"])
+    saved_plan.check_texts(texts)
+    items = saved_plan.read_items(document["items"], about["made"])
     return saved_plan.SavedPlan(command, request, items, *texts)
-
-
-_OF_CLUSTERS: Mapping[str, Rule] = {
-    "name": names.cluster,
-    "arn": check_cluster,
-    "region": names.region,
-    "account": check_account,
-    "issuer": check_issuer,
-}
-
-
-def _read_item(data: Mapping[str, Any], made: datetime) -> saved_plan.PlannedItem:
-    found = data["cluster"]
-    name, arn, region, account = (_cluster_fact(found, key) for key in ("name", "arn", "region", "account"))
-    issuer = "" if found["issuer"] is None else _cluster_fact(found, "issuer")  # It is gone, with its issuer.
-    _check_texts([data["name"], data["where"], data["place"], data["command"], data["serviceAccount"]])
-    _check_texts([*data["seen"], *data["seen"].values()])
-    partition = arn.split(":")[1]
-    cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
-    plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
-    work = PlannedWork(arn, data["command"], data["serviceAccount"], plan, data["seen"])
-    return saved_plan.PlannedItem(data["name"], cluster, work, data["where"], data["place"])
-
-
-def _cluster_fact(cluster: Mapping[str, Any], key: str) -> str:
-    _check_texts([cluster[key]])
-    _OF_CLUSTERS[key](cluster[key])
-    return str(cluster[key])
-
-
-def _check_texts(values: Iterable[Any]) -> None:
-    for value in values:
-        if not isinstance(value, str):
-            raise TypeError(f"{value!r} is no text")
-        free(value)
 
 
 SHOWN = 5

@@ -18,8 +18,8 @@ from irsa_cli.core.plan.rules import check, rule_of
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.plans import saved_plan
-from irsa_cli.usecases.plans.reading import COMMANDS, check_saved, parse
-from irsa_cli.usecases.plans.saved_plan import PlannedItem, SavedPlan, converter
+from irsa_cli.usecases.plans.reading import COMMANDS, parse
+from irsa_cli.usecases.plans.saved_plan import PlannedItem, SavedPlan, check_saved, converter
 from irsa_cli.usecases.write import adopt
 from tests.unit.usecases.test_saved_plans import CLUSTER, REQUESTS, plan_text, signed
 
