@@ -225,6 +225,7 @@ class AwsSession:
         def overran(service: str, operation: str, seconds: float, **_: Any) -> None:
             self._log(WireCall(service, operation, 0, seconds, "Overran", self.account))
 
+        client.meta.events.register("before-parameter-build", _check_path)
         client.meta.events.register("before-send", sent)
         client.meta.events.register("response-received", answered)
         client.meta.events.register(OVERRAN, overran)
@@ -240,6 +241,18 @@ class AwsSession:
         keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
         self._session.set_credentials(*keys)
         self._clients.clear()
+
+
+def _check_path(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+    """Raise `ParamValidationError` for a name that changes the path of a URL to another object.
+
+    botocore escapes all but `.` and `..`, which clients, proxies and servers resolve.
+    """
+    members = model.input_shape.members if model.input_shape else {}
+    for name, member in members.items():
+        value = params.get(name)
+        if member.serialization.get("location") == "uri" and value in ("", ".", ".."):
+            raise botocore.exceptions.ParamValidationError(report=f"'{value}' is no {name}")
 
 
 @cache

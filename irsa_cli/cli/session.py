@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import signal
@@ -17,7 +18,7 @@ from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import Unshown, say
 from irsa_cli.core.results.result import DryRun, Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.settings import telling_first
 
@@ -108,18 +109,22 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
     def save(done: DryRun) -> None:
         if not out:
             return
-        from irsa_cli.usecases.plans.saved_plan import plan_of, save
+        from irsa_cli.usecases.plans.saved_plan import check_saved, plan_of, save
 
         try:
             plan = plan_of(command, request, done)
         except IrsaError as error:
             say(f"Note: {error}", err=True)
             return
+        # The next step of a pipeline must not use an old file.
         try:
+            check_saved(plan)
             save(plan, Path(out))
+        except InvalidInput as error:
+            raise Unshown(1) from OSError(errno.EINVAL, str(error), str(out))
         except OSError as error:
             why = OSError(error.errno, f"the plan cannot be saved: {error.strerror}", str(out))
-            raise Unshown(1) from why  # The next step of a pipeline must not use an old file.
+            raise Unshown(1) from why
         if not click.get_current_context().params.get("quiet"):
             say(f"Plan saved, {plan.digest}. To apply it: irsa apply {shlex.quote(out)}", err=True)
 

@@ -16,8 +16,18 @@ from irsa_cli.core.values.attempts import bounded
 from irsa_cli.core.values.errors import DeadlineExceeded, ServiceError
 from irsa_cli.core.values.limits import call_seconds, date_of
 from irsa_cli.core.values.patience import current, persist
+from irsa_cli.core.values.shown import visible
 from irsa_cli.kube.connection import ApiServer
-from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, UNKNOWN_CALLER, HttpRefusal, endless, reviewed, translate
+from irsa_cli.kube.errors import (
+    EXPIRED,
+    NOT_FOUND,
+    UNKNOWN_CALLER,
+    HttpRefusal,
+    endless,
+    reviewed,
+    translate,
+    unnamed,
+)
 from irsa_cli.kube.shapes import check
 
 Json = dict[str, Any]
@@ -41,6 +51,22 @@ _GROUPS = {
     "rbac.authorization.k8s.io": ("clusterrolebindings", "clusterroles", "rolebindings", "roles"),
 }
 """The kinds that irsa reads or writes outside of the core group; of each, version v1."""
+
+
+_OF_CLUSTERS = ("clusterrolebindings", "clusterroles", "mutatingwebhookconfigurations", "namespaces", "nodes")
+"""The kinds that irsa reads by name and that are in no namespace."""
+
+
+def path_of(operation: str, *segments: str) -> str:
+    """The path of a URL in which each name is one segment; raises `ServiceError` for one that can't be.
+
+    Clients and servers resolve `.` and `..`, escaped or not, and the path is another object's. No object has
+    such a name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+    """
+    for segment in segments:
+        if segment in ("", ".", "..") or set(segment) & set("/%") or not segment.isprintable():
+            raise unnamed(operation, f"no object has the name '{visible(segment)}'")
+    return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
 WireLog = Callable[[str, int, float, str], None]
@@ -71,7 +97,8 @@ class DatedList:
 class Request:
     """One call. `operation` is a verb and a resource (`create serviceaccounts/token`), as in RBAC.
 
-    Without a namespace it is about the cluster. `address` is a path that is no resource's.
+    Without a namespace it is about the cluster. `address` is a path that is no resource's. Raises
+    `ServiceError` for names of no object, with which it would be about others: nothing is sent.
     """
 
     operation: str
@@ -81,6 +108,11 @@ class Request:
     query: Mapping[str, Any] = field(default_factory=dict)
     accept: str = "application/json"
     address: str = ""
+    path: str = field(init=False)
+    """The path of its URL."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", self.address or self._path())
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -91,16 +123,16 @@ class Request:
         named = {"namespace": self.namespace, "name": self.name}
         return {"verb": verb, "group": group, "resource": resource, "subresource": subresource, **named}
 
-    @property
-    def path(self) -> str:
-        """The path of its URL. Raises `ValueError` if it would be about all objects for want of a name."""
+    def _path(self) -> str:
         at = self.attributes
-        if not (self.name or self.address or at["verb"] in ("list", "create")):
-            raise ValueError(f"{self.operation} needs a name")
+        if not (self.name or at["verb"] in ("list", "create")):
+            raise unnamed(self.operation, "there is no name")
+        if self.name and not self.namespace and at["resource"] not in _OF_CLUSTERS:
+            raise unnamed(self.operation, "there is no namespace")
         place = ["namespaces", self.namespace] if self.namespace else []
-        parts = [*place, at["resource"], self.name, at["subresource"]]
-        base = f"/apis/{at['group']}/v1/" if at["group"] else "/api/v1/"
-        return self.address or base + "/".join(quote(part, safe="") for part in parts if part)
+        base = ["apis", at["group"], "v1"] if at["group"] else ["api", "v1"]
+        segments = [*base, *place, at["resource"], self.name, at["subresource"]]
+        return path_of(self.operation, *filter(None, segments))
 
 
 class Calls:

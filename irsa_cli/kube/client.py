@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.kube.calls import READ_LOG, Calls, Dated, DatedList, Json, Request, WireLog, or_none
+from irsa_cli.kube.calls import READ_LOG, Calls, Dated, DatedList, Json, Request, WireLog, or_none, path_of
 
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
 
@@ -301,8 +301,8 @@ class Listable:
         return f"{self.kind.lower()}.{self.group}" if self.group else self.kind.lower()
 
     def path(self, namespace: str) -> str:
-        base = f"/apis/{self.group}" if self.group else "/api"
-        return f"{base}/{self.version}/namespaces/{namespace}/{self.resource}"
+        base = ("apis", self.group) if self.group else ("api",)
+        return path_of(f"list {self.name}", *base, self.version, "namespaces", namespace, self.resource)
 
 
 def namespaced_kinds(get: Get) -> tuple[list[Listable], list[str]]:

@@ -167,6 +167,12 @@ def endless(operation: str) -> ServiceError:
     )
 
 
+def unnamed(operation: str, why: str) -> ServiceError:
+    """A call that was not sent, as its names are those of no object."""
+    failed = FailedCall("kubernetes", operation, "InvalidName", outcome=Outcome.NOT_SENT)
+    return ServiceError(f"kubernetes {operation} was not sent", failed, reason=why)
+
+
 UNKNOWN_CALLER = ("aws eks create-access-entry --cluster-name CLUSTER --principal-arn ARN",)
 _ACTIONS = {
     403: "irsa docs how-to/permissions  # the RBAC rules that irsa needs",

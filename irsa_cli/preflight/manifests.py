@@ -14,6 +14,8 @@ _HOOKS: Mapping[str, str] = {
     "argo-presync": _HOOK.format("argocd.argoproj.io", "PreSync", "BeforeHookCreation"),
 }
 KINDS = tuple(_HOOKS)
+_LONGEST, _DIGEST = 63, 8
+"""Characters of a Job's name, which is a label of its pods, and of the digest in a shortened one."""
 
 
 def manifest(given: Mapping[str, Any]) -> str:
@@ -37,5 +39,19 @@ def manifest(given: Mapping[str, Any]) -> str:
     if kind == "init":
         return init.substitute(container=lines)
     place = f"  namespace: {json.dumps(given['namespace'])}\n" if given["namespace"] else ""
-    name = json.dumps(f"irsa-preflight-{account}"[: 255 if "{{" in account else 63].rstrip("-."))
+    name = json.dumps(_job_name(account))
     return job.substitute(name=name, place=place + _HOOKS[kind], account=json.dumps(account), container=lines)
+
+
+def _job_name(account: str) -> str:
+    """The name of a ServiceAccount's Job; a long one is shortened, with a digest that keeps two apart.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-labels
+    """
+    name = f"irsa-preflight-{account}"
+    if len(name) <= _LONGEST or "{{" in account:
+        return name
+    import hashlib
+
+    digest = hashlib.sha256(account.encode()).hexdigest()[:_DIGEST]
+    return f"{name[: _LONGEST - _DIGEST - 1].rstrip('-.')}-{digest}"

@@ -373,3 +373,27 @@ def test_what_add_ons_get_stays_as_it_is(stage: Stage, namespace: str) -> None:
     ):
         assert words in ran.err
     assert [item["serviceAccount"] for item in associations(stage, namespace)] == [NAME]
+
+
+def test_hints_name_the_fields_of_the_file(stage: Stage, unique: str) -> None:
+    """`permissionsBoundary` is no field of an association, nor `attachRoleARN`: the file would be refused."""
+    required = {"IRSA_REQUIRE_PERMISSIONS_BOUNDARY": "1"}
+    file = write(stage, unique, eksctl(entry(permissionPolicyARNs=[POLICY])))
+    ran = stage.irsa("apply", "-f", file, **required)
+    assert ran.code == 4, ran.err
+    assert "permissionsBoundaryARN in the file" in ran.err
+    assert "permissionsBoundary in" not in ran.err
+    file = write(stage, unique, eksctl(entry(permissionPolicyARNs=[POLICY], permissionsBoundaryARN=BOUNDARY)))
+    assert stage.irsa("apply", "-f", file, **required).code == 0
+    ran = stage.irsa("apply", "-f", write(stage, unique, eksctl(entry(permissionPolicyARNs=[POLICY]))))
+    assert ran.code == 4, ran.err
+    assert "permissionsBoundaryARN in the entry" in ran.err
+    other = ROLE.replace("role-1", "role-11")
+    ran = stage.irsa("apply", "-f", write(stage, f"{unique}-b", eksctl(entry(roleARN=other))))
+    assert ran.code == 4, ran.err
+    assert "in files roleARN" in ran.err
+    assert "attachRoleARN" not in ran.err
+    own = stage.irsa(
+        "apply", "-f", write(stage, f"{unique}-c", bindings(attachPolicyARNs=[POLICY])), **required
+    )
+    assert "permissionsBoundary in the file" in own.err

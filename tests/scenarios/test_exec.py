@@ -168,6 +168,26 @@ def test_secrets_are_kept_from_the_command_and_named_unless_asked_for(
     assert python(stage, namespace, LOOK, "-q", **secrets).err == ""
 
 
+def test_a_secret_in_a_value_or_behind_a_setting_is_kept_from_the_command(
+    stage: Stage, namespace: str, role: str
+) -> None:
+    """Of package indexes, webhooks, databases and tools' own folders; a proxy is needed, and stays."""
+    secrets = {
+        "PIP_INDEX_URL": "https://me:pa55@packages.example.org/simple",
+        "SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/pa55",
+        "HF_HOME": "/home/me/pa55",
+        "REPORTS_DB": "postgres://app:pa55@db:5432/app",
+    }
+    stays = {"FTP_PROXY": "http://me:pr0xy@proxy:3128", "PACKAGES": "https://packages.example.org/simple"}
+    ran = python(stage, namespace, LOOK, **secrets, **stays)
+    assert ran.code == 0, ran.err
+    made = json.loads(ran.out)["env"]
+    assert not set(secrets) & set(made)
+    assert stays.items() <= made.items()
+    assert "pa55" not in ran.out + ran.err
+    assert all(name in ran.err for name in secrets)
+
+
 def test_a_variable_that_was_left_set_passes_no_secret_on(stage: Stage, namespace: str, role: str) -> None:
     ran = python(stage, namespace, LOOK, ID_TOKEN="secret", IRSA_PASS_ENV="ID_TOKEN")
     assert "ID_TOKEN" not in json.loads(ran.out or '{"env": {}}')["env"]

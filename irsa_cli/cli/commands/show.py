@@ -1,7 +1,9 @@
-"""`irsa show`: a saved plan, as its dry run showed it."""
+"""`irsa show`: a saved plan, as its dry run showed it, and the request that it carries out."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +12,11 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common
 from irsa_cli.cli.options.types import switch, wrong_usage
+from irsa_cli.cli.output.report import Entry, Line, Rank
 from irsa_cli.cli.output.results.applied import of_applied
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.terminal.screen import say
+from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
@@ -42,8 +46,20 @@ def command(**options: Any) -> int:
         say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
         for place in dict.fromkeys(item.cluster.place for item in plan.items):
             say(place, err=True)
-    report = of_applied(done, speaking, dry_run=True)
+    title, settings = f"irsa {plan.command}", _settings(plan)
+    text = (f"Request of {title}:", *(visible(f"  {line}") for line in settings))
+    report = of_applied(done, speaking, dry_run=True, first=text)
+    request = Entry(title, "request", Rank.UPDATED, tuple(Line(line, Rank.UPDATED) for line in settings))
+    report = replace(report, entries=(request, *report.entries))
     return deliver(report, speaking, only_shows=True)
+
+
+def _settings(plan: SavedPlan) -> list[str]:
+    """The settings of its request, one line each: JSON, so that no two values look the same."""
+    from irsa_cli.usecases.plans.request_settings import settings_of
+
+    found = settings_of(plan.request)
+    return [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in found.items()]
 
 
 def read_plan(path: str) -> SavedPlan:

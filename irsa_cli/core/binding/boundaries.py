@@ -40,8 +40,11 @@ class BoundaryRules:
         self.check_all_made([] if spec.permissions_boundary or self.default else [str(spec)])
         return replace(spec, permissions_boundary=spec.permissions_boundary or self.default)
 
-    def check_all_made(self, without: Sequence[str]) -> None:
-        """Raise `Refused` when there are any for which no boundary is named, and there must be one."""
+    def check_all_made(self, without: Sequence[str], *, field: str = "permissionsBoundary") -> None:
+        """Raise `Refused` when there are any for which no boundary is named, and there must be one.
+
+        `field`: its name in the file.
+        """
         if not (self.required_by and without):
             return
         one = len(without) == 1
@@ -50,7 +53,7 @@ class BoundaryRules:
             reason=f"{self.required_by} requires one for every role",
             details=() if one else without,
             next_steps=(
-                "set it with --permissions-boundary, permissionsBoundary in the file,"
+                f"set it with --permissions-boundary, {field} in the file,"
                 " IRSA_PERMISSIONS_BOUNDARY or .irsa.yaml",
             ),
         )

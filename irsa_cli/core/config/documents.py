@@ -15,7 +15,7 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.entry_fields import ACCESS, ACCOUNT_FIELDS, OF_DOCUMENTS, PolicyReader, access
-from irsa_cli.core.config.model import Binding, Config, distinct
+from irsa_cli.core.config.model import UNSAID_BY_ASSOCIATIONS, Binding, Config, distinct
 from irsa_cli.core.config.nodes import BOOLEAN, compose, is_off, text_of
 from irsa_cli.core.config.policies import read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
@@ -297,8 +297,6 @@ OF_ASSOCIATION = (
     "permissionPolicyName",
     "tags",
 )
-_UNSAID = ("subjects",)
-"""Attributes that an association has no word for."""
 
 
 def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | None, list[str]]:
@@ -321,7 +319,7 @@ def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding
         where=reader.line(node),
         pod_identity=True,
         web_identity=False,
-        unsaid=_UNSAID,
+        unsaid=UNSAID_BY_ASSOCIATIONS,
     )
     _check_role(reader, node, fields, found)
     found = replace(found, **reader.said(fields, _ROLE), **_policies(reader, fields, defaults))

@@ -15,6 +15,17 @@ from irsa_cli.core.binding.spec import BindingSpec
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.shards import Shard
 
+UNSAID_BY_ASSOCIATIONS = ("subjects",)
+"""Attributes that an entry of eksctl's `podIdentityAssociations` has no word for."""
+OF_ASSOCIATIONS = {
+    "attachRoleARN": "roleARN",
+    "permissionsBoundary": "permissionsBoundaryARN",
+    "targetRole": "targetRoleARN",
+    "attachPolicyARNs": "permissionPolicyARNs",
+    "attachPolicy": "permissionPolicy",
+}
+"""The names there of fields that have another name in all other entries."""
+
 
 @dataclass(frozen=True)
 class OtherCluster:
@@ -45,6 +56,13 @@ class Binding(BindingSpec):
     target_assume_role: str = ""
     """Access to the account of the target role."""
     target_profile: str = ""
+
+    def in_its_words(self, text: str) -> str:
+        """A text with the names of fields in the entry's file."""
+        if self.unsaid != UNSAID_BY_ASSOCIATIONS:
+            return text
+        named = rf"\b({'|'.join(OF_ASSOCIATIONS)})\b"
+        return re.sub(named, lambda field: OF_ASSOCIATIONS[field[0]], text)
 
 
 @dataclass(frozen=True)
@@ -177,7 +195,7 @@ def distinct(configs: Sequence[Config]) -> None:
     ):
         problems += [
             f"{binding.where}: {binding} has the {words.format(binding)} of {before}"
-            f" ({before.where}); {remedy}"
+            f" ({before.where}); {binding.in_its_words(remedy)}"
             for binding, before in _twice(everything, key)
             if str(binding) != str(before)
         ]

@@ -62,8 +62,10 @@ def _instances(module: Module, block: Block) -> list[dict[str, Any]]:
         return []
     if not each or not isinstance(each, dict | list):
         return [module.body(block)]
+    module.budget.spend_instances(len(each))
     pairs = each.items() if isinstance(each, dict) else zip(each, each, strict=True)
-    return [module.body(block, {"each": {"key": key, "value": value}}) for key, value in pairs]
+    names = ({"each": {"key": key, "value": value}} for key, value in pairs)
+    return [module.body(block, own, without=("for_each", "count")) for own in names]
 
 
 def _may_create_roles(module: Module, block: Block, written: str) -> bool:

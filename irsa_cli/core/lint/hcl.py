@@ -16,6 +16,7 @@ from typing import Any
 from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.service_accounts import ReadFile
+from irsa_cli.core.lint.budget import Budget, TooMuch
 from irsa_cli.core.lint.found import Gaps, is_gap
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
@@ -24,6 +25,8 @@ _LONGEST = 65_536
 """The most characters of a text, or values of an object or list, in a policy."""
 _LARGEST_FILE = 1_000_000
 """The most characters of a file."""
+_LONGEST_NUMBER = 200
+"""The most digits of a number; Terraform calculates with about 150."""
 Tree = Any
 Names = Mapping[str, Any]
 
@@ -66,7 +69,9 @@ def _parse(source: Source) -> Block:
         return _body(source, parses_to_tree(source.text), ())
     except UnexpectedInput as error:
         raise InvalidInput(f"{source.name}:{error.line}:{error.column}: invalid HCL") from None
-    except (LarkError, RecursionError) as error:
+    except RecursionError:
+        raise InvalidInput(f"{source.name} can't be checked", reason="it is nested too deeply") from None
+    except LarkError as error:
         raise InvalidInput(f"{source.name} is not valid HCL", reason=type(error).__name__) from None
 
 
@@ -86,6 +91,8 @@ def _word(tree: Tree) -> str:
 
 
 _OPENING = re.compile(r"(?<!\$)\$\{")
+_LETTERS = 100
+"""So many characters of a text cost as much as a value."""
 _PIECES = re.compile(r'"(?:\\.|[^"\\])*"|[{}]')
 _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\\\": "\\"}
 _SAME = re.compile("json(en|de)code|to(string|set|list|map)|compact|distinct|sort|trimspace|chomp|one")
@@ -97,15 +104,20 @@ class Module:
 
     read: ReadFile
     gaps: Gaps = field(default_factory=Gaps)
+    budget: Budget = field(default_factory=Budget)
     blocks: list[Block] = field(default_factory=list)
     marks: dict[int, tuple[Any, Mark, int]] = field(default_factory=dict)
     _named: dict[str, tuple[Source, Tree]] = field(default_factory=dict)
     _known: dict[str, Any] = field(default_factory=dict)
+    _expressions: dict[Source, Block] = field(default_factory=dict)
+    _by_labels: dict[tuple[str, ...], Block] = field(default_factory=dict)
 
     def add(self, text: str, name: str) -> None:
         """Add a file; raise `InvalidInput` for invalid HCL."""
+        self.budget.add(text)
         for block in _parse(Source(name, text)).blocks:
             self.blocks.append(block)
+            self._by_labels.setdefault(block.labels, block)
             kind, values = block.labels[0], block.attributes
             if kind == "locals":
                 self._named.update({f"local.{key}": (block.source, it) for key, it in values.items()})
@@ -117,7 +129,7 @@ class Module:
         tree = block.attributes.get(name)
         return "" if tree is None else self.value(block.source, tree, names or {})
 
-    def body(self, block: Block, names: Names | None = None) -> Any:
+    def body(self, block: Block, names: Names | None = None, *, without: Sequence[str] = ()) -> Any:
         """A block in the form of `terraform show -json`, with gaps for dynamic parts."""
         found: dict[str, Any] = {}
         for inner in block.blocks:
@@ -130,7 +142,7 @@ class Module:
                 found.setdefault(name, []).append({**self.body(content, names), "condition": gap})
             else:
                 found[name] = gap
-        found |= {name: self.get(block, name, names) for name in block.attributes}
+        found |= {name: self.get(block, name, names) for name in block.attributes if name not in without}
         return self.placed(found, block.source.mark(block.tree))
 
     def placed(self, value: Any, mark: Mark) -> Any:
@@ -142,6 +154,7 @@ class Module:
 
     def node(self, value: Any, mark: Mark) -> Node:
         """A value as nodes; parts without a place have the place of their use."""
+        self.budget.spend(1)
         own = self.marks.get(id(value))
         mark = own[1] if own else mark
         if isinstance(value, dict):
@@ -152,18 +165,34 @@ class Module:
         return ScalarNode("", value, mark, style="|" if own else "")
 
     def value(self, source: Source, tree: Tree, names: Names) -> Any:
+        self.budget.spend(1)
         make = _FORMS.get(tree.data)
         found = make(self, source, tree, names) if make else None
         if isinstance(found, dict | list):
             found = self.placed(found, source.mark(tree))
-        return self.gaps.gap(source.written(tree)) if found is None else found
+        return self._gap(source, tree) if found is None else found
+
+    def _gap(self, source: Source, tree: Tree) -> str:
+        written = source.written(tree)
+        self.budget.spend(len(written) // _LETTERS)
+        return self.gaps.gap(written)
+
+    def _joined(self, texts: Iterable[str]) -> str | None:
+        """The texts in one; None if it is too long."""
+        found = [*texts]
+        length = sum(map(len, found))
+        self.budget.spend(len(found) + min(length, _LONGEST) // _LETTERS)
+        return "".join(found) if length <= _LONGEST else None
 
     def _term(self, source: Source, tree: Tree, names: Names) -> Any:
         parts = _parts(tree)
         return self.value(source, parts[0], names) if len(parts) == 1 else None
 
     def _literal(self, _: Source, tree: Tree, __: Names) -> Any:
-        found = json.loads(_word(tree))
+        word = _word(tree)
+        if len(word) > _LONGEST_NUMBER:
+            raise TooMuch(f"a number has more than {_LONGEST_NUMBER} digits")
+        found = json.loads(word)
         return "" if found is None else found
 
     def _list(self, source: Source, tree: Tree, names: Names) -> list[Any]:
@@ -181,7 +210,7 @@ class Module:
         value = self.value(source, tree, names)
         if isinstance(value, bool):
             return str(value).lower()
-        return self.gaps.gap(source.written(tree)) if isinstance(value, dict | list) else str(value)
+        return self._gap(source, tree) if isinstance(value, dict | list) else str(value)
 
     def _string(self, source: Source, tree: Tree, names: Names) -> Any:
         parts = [part for item in _parts(tree) for part in item.children]
@@ -189,7 +218,7 @@ class Module:
             return None
         if len(parts) == 1 and hasattr(parts[0], "data"):
             return self.value(source, _parts(parts[0])[0], names)
-        return _joined(
+        return self._joined(
             self._text(source, _parts(part)[0], names)
             if hasattr(part, "data")
             else re.sub(r"\\.", lambda found: _ESCAPES.get(found[0], found[0]), part.replace("$${", "${"))
@@ -203,19 +232,26 @@ class Module:
     def _template(self, source: Source, names: Names) -> str | None:
         """A text with expressions; None if it has directives."""
         place, texts = 0, []
+        self.budget.spend(len(source.text) // _LETTERS)
         for found in _OPENING.finditer(source.text):
             if found.start() < place:
                 continue  # Inside the previous one.
             end = _end_of(source.text, found.end())
             inner = Source(source.name, f"x = {source.text[found.end() : end]}", source.first)
             try:
-                value = self._text(inner, _parse(inner).attributes["x"], names)
+                value = self._text(inner, self._expression(inner), names)
             except (InvalidInput, KeyError):
                 return None
             texts += [source.text[place : found.start()], value]
             place = end + 1
-        text = None if "%{" in source.text else _joined([*texts, source.text[place:]])
+        text = None if "%{" in source.text else self._joined([*texts, source.text[place:]])
         return text and self.placed(text, Mark(source.name, 0, source.first - 1, 0, None, 0))
+
+    def _expression(self, source: Source) -> Tree:
+        """The expression of `x = …`, parsed once: a template of a `for_each` is read for each element."""
+        if source not in self._expressions:
+            self._expressions[source] = _parse(source)
+        return self._expressions[source].attributes["x"]
 
     def _for(self, source: Source, tree: Tree, names: Names) -> list[Any] | None:
         intro, *parts = _parts(tree)
@@ -237,17 +273,20 @@ class Module:
         if _SAME.fullmatch(name):
             return first
         if name in ("concat", "flatten"):
-            return [part for each in given for item in as_list(each) for part in as_list(item)]
+            parts = [part for each in given for item in as_list(each) for part in as_list(item)]
+            self.budget.spend(len(parts))
+            return parts
         if name == "merge":
             maps = [each for each in given if isinstance(each, dict)]
             known = len(maps) == len(given)
+            self.budget.spend(sum(map(len, maps)))
             return {key: item for each in maps for key, item in each.items()} if known else None
         if name in ("try", "coalesce"):
             return None if is_gap(first) or first == "" else first
         if name == "join":
             items = as_list(given[-1])
             known = all(isinstance(item, str) for item in items)
-            return items[0] if len(items) == 1 else _joined([str(first).join(items)]) if known else None
+            return items[0] if len(items) == 1 else self._joined([str(first).join(items)]) if known else None
         if name in ("file", "templatefile") and texts:
             return self._file(source, texts[0], given[-1] if isinstance(given[-1], dict) else {})
         if name == "format" and len(texts) == len(given) == texts[0].count("%") + 1:
@@ -282,7 +321,7 @@ class Module:
         return self._attribute(labels if head == "data" else ["resource", *labels])
 
     def _attribute(self, labels: list[str]) -> Any:
-        block = next((item for item in self.blocks if list(item.labels) == labels[:3]), None)
+        block = self._by_labels.get(tuple(labels[:3]))
         if block is None or len(labels) != 4:
             return None
         kind, name = labels[1], labels[3]
@@ -316,7 +355,7 @@ class Module:
         parts = _parts(tree)
         if tree.data in ("identifier", "short_index"):
             word = _word(tree).lstrip(".")
-            return [(int(word),) if word.isdigit() else word]
+            return [(int(word),) if word.isdigit() and len(word) <= _LONGEST_NUMBER else word]
         if tree.data == "braces_index":
             return [(self.value(source, parts[0], names),)]
         steps = [step for part in parts for step in self._path(source, part, names)]
@@ -331,11 +370,6 @@ def _end_of(text: str, start: int) -> int:
         if not depth:
             return found.start()
     return len(text)
-
-
-def _joined(texts: Iterable[str]) -> str | None:
-    found = [*texts]
-    return "".join(found) if sum(map(len, found)) <= _LONGEST else None
 
 
 def _inside(value: Any, path: Sequence[Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from irsa_cli.core.audit.report import RiskReport, hidden_json, risk_json
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.config.service_accounts import ReadFile
+from irsa_cli.core.lint.budget import TooMuch
 from irsa_cli.core.lint.found import (
     Found,
     LintedAccount,
@@ -82,10 +83,16 @@ def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
         found += of_hcl(module, named)
     except RecursionError:
         problems.append(InvalidInput(f"{named[0]} can't be checked", reason="it is nested too deeply"))
+    except TooMuch as error:
+        # The module as a whole used up its budget, whichever of its files did.
+        problems.append(InvalidInput(f"{named[0]} can't be checked", reason=str(error), next_steps=_PLAN))
     except Exception as error:
         problems.append(not_judged(error, FilePlace(named[0], 1, 1)))
     yield LintedFile(named[0], (FileKind.HCL,), tuple(found), tuple(problems))
     yield from (LintedFile(name, (FileKind.HCL,)) for name in named[1:])
+
+
+_PLAN = ("check the plan instead: terraform show -json PLANFILE | irsa lint -",)
 
 
 def not_judged(error: Exception, place: FilePlace) -> IrsaError:

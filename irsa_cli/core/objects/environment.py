@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.values.shown import without_secrets
 
 MARK = "IRSA_EXEC"
 """Variable that names the ServiceAccount, as `namespace/name@cluster`; for prompts and scripts."""
@@ -38,15 +39,43 @@ _SECRET_NAME = re.compile(
     r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASSFILE|ASKPASS|CREDENTIAL|CREDS?|KUBE_?CONFIG|JWT|ASSERTION"
     r"|COOKIE|KEYFILE|KEYTAB|NETRC|AUTHORIZATION|(API|ACCESS|PRIVATE|SSH|GPG|ACCOUNT)KEY)S?(?![A-Z])"
     r"|(?<![A-Z])(KEYS?|PASS|PAT|AUTH)(?![A-Z])|_PWD(?![A-Z])|CLIENT_CERT"
+    # URLs and texts that are secrets as a whole, or have one in them.
+    r"|WEB_?HOOK|(?<![A-Z])(DSN|CONNECTION_STRING|CONN_?STR|INDEX_URL|SAS_URL)S?(?![A-Z])"
+    # The places of settings in which tools keep their credentials.
+    r"|_CONFIG_(DIR|FILE)$|USER_?CONFIG$|^GIT_CONFIG"
 )
-# A token under a name of the user's own (RFC 7519), a private key (RFC 7468), an access key:
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes
 _SECRET_VALUE = re.compile(
-    r"\s*(eyJ[\w-]+\.[\w-]+\.[\w-]*\s*$|-----BEGIN [A-Z ]*PRIVATE KEY|(AKIA|ASIA)[A-Z0-9]{16}\s*$)"
+    # A user and a password, or a token as a user, before a host: not the user of SSH alone.
+    r"(?<![a-z0-9+.-])(?!([a-z]+\+)?ssh:)[a-z][a-z0-9+.-]*://[^/\s@]+@|://[^/\s@:]*:[^/\s@]+@"
+    # A password in a connection string, an option or a query.
+    r"|(password|passwd|pwd|secret|token|apikey|api[_-]key|access_?key|account_?key|sig|signature)=[^\s&;]"
+    # The address of a webhook (Slack, Discord, Teams).
+    r"|https://hooks\.|/(api/)?web_?hooks?/"
+    # Tokens by their documented prefixes: GitHub, GitLab, Slack, Hugging Face, npm, PyPI, Stripe.
+    r"|\b(gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|hf_|npm_|pypi-|[rs]k_(live|test)_|sk-)[a-z0-9-]{16,}",
+    re.IGNORECASE,
 )
-# Identities whose names don't tell: of boto, EC2's old tools, Kerberos, password managers, the sandbox.
+_PROXY = re.compile(r"(HTTPS?|FTP|ALL|NO|SOCKS)_PROXY", re.IGNORECASE)
+"""Variables that stay whatever they have: without its proxy, the command reaches nothing."""
+# Identities whose names don't tell: of boto, EC2's old tools, Kerberos, password managers, the sandbox; files
+# and folders with the credentials of a tool.
 _OTHERS = {"BOTO_CONFIG", "EC2_CERT", "KRB5CCNAME", "BW_SESSION", "IRSA_SANDBOX_CONTROL", "CLOUDSDK_CONFIG"}
-_OTHERS |= {"AZURE_CONFIG_DIR", "DOCKER_CONFIG", "DOCKER_CERT_PATH"}
+_OTHERS |= {
+    "DOCKER_CONFIG",
+    "DOCKER_CERT_PATH",
+    "RCLONE_CONFIG",
+    "HELM_REGISTRY_CONFIG",
+    "HELM_REPOSITORY_CONFIG",
+}
+_OTHERS |= {
+    "HF_HOME",
+    "CARGO_HOME",
+    "GNUPGHOME",
+    "GRADLE_USER_HOME",
+    "PULUMI_HOME",
+    "SNOWFLAKE_HOME",
+    "CURL_HOME",
+}
 _WITHOUT_A_WORD = ("AWS_", "IRSA_")
 """Variables that every caller has; they are dropped without a note."""
 
@@ -57,8 +86,14 @@ def is_callers(name: str, value: str = "") -> bool:
     if upper.startswith("AWS_"):
         return name not in _SETTINGS and not name.startswith(_ENDPOINT)
     words = re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
-    by_name = _SECRET_NAME.search(words) or upper in _OTHERS or upper.startswith(("AWSUME_", "OP_SESSION_"))
-    return bool(by_name or _SECRET_VALUE.match(value))
+    if _SECRET_NAME.search(words) or upper in _OTHERS or upper.startswith(("AWSUME_", "OP_SESSION_")):
+        return True
+    return not _PROXY.fullmatch(name) and _is_secret(value)
+
+
+def _is_secret(value: str) -> bool:
+    """Whether a value is a secret or has one in it, under a name of the user's own."""
+    return _SECRET_VALUE.search(value) is not None or without_secrets(value) != value
 
 
 def replaces_the_identity(name: str) -> bool:

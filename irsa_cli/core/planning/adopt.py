@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -206,7 +207,7 @@ def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ..
         stack = f"eksctl-{cluster_name}-addon-iamserviceaccount-{namespace}-{name}"
     if not stack:
         return ()
-    common = f"--stack-name {stack} --region {cluster.region}"
+    common = f"--stack-name {shlex.quote(stack)} --region {cluster.region}"
     keep = '.Resources[] |= (.DeletionPolicy = "Retain" | .Metadata.releasedTo = "irsa")'
     return (
         f"aws cloudformation get-template {common} --query TemplateBody --output json"

@@ -76,6 +76,8 @@ class AppliedList:
     """The name of an object of one transaction."""
     shard: Mapping[str, Any] | None = None
     """The shard as JSON, if the run is one of several."""
+    request: Mapping[str, Any] | None = None
+    """The settings of a saved request that differ from the command's defaults, by name."""
     missing: tuple[str, ...] = ()
     """Shards whose results are unknown."""
     is_timed = True
@@ -161,6 +163,7 @@ class AppliedList:
             facts={
                 "notBegun": [item.to_json() for item in self.pending],
                 "byCluster": [{**row, "summary": dict(counts[key])} for key, row in found.items()],
+                **({"request": self.request} if self.request is not None else {}),
                 **({"shard": self.shard} if self.shard else {}),
                 **({"missingShards": list(self.missing)} if self.missing else {}),
             },

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.names import cluster as cluster_name
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 _ARN = re.compile(
@@ -179,6 +180,22 @@ def check_issuer(url: str) -> str:
     if len(url) > 255:
         raise InvalidInput("the issuer URL is too long", reason=f"{len(url)} characters, IAM allows 255")
     return url
+
+
+_PROVIDER = re.compile(r"arn:aws(-[a-z]+)*:iam::\d{12}:oidc-provider/", re.ASCII)
+
+
+def check_cluster_or_issuer(text: str) -> str:
+    """Check a cluster by its name or ARN, or by its issuer, the issuer's id or its OIDC provider."""
+    if _CLUSTER.fullmatch(text):
+        return text
+    host, *path = _PROVIDER.sub("", text.removeprefix("https://")).split("/")
+    if "." not in host:
+        return cluster_name(text)
+    if {".", ".."} & {host, *path}:
+        raise InvalidInput(f"'{text}' is not an issuer", reason="'.' and '..' are parts of no issuer's path")
+    check_issuer("/".join(("https:/", host, *path)))
+    return text
 
 
 def host_path(issuer: str) -> str:

@@ -105,6 +105,13 @@ subject_of_many = _rule(
     "system:serviceaccount:NAMESPACE:NAME",
 )
 """A subject whose two names may have wildcards."""
+well_known = _rule(r"[A-Za-z0-9]+", 64, "well-known policy", "letters and digits")
+attribute = _rule(r"[a-z_]+", 64, "attribute", "lower-case letters and '_'")
+role_id = _rule(r"\w+", 128, "role id", "letters, digits and '_'")
+"""The unique id that IAM gives a role."""
+role_pattern = _rule(
+    r"[\w+=,.@*?\[\]!-]+", 256, "pattern of role names", "letters, digits, _+=,.@- and wildcards"
+)
 
 
 role_path = _rule(
@@ -275,6 +282,12 @@ def parse_full_name(text: str) -> tuple[str, str] | None:
         return namespace(first), service_account(second)
     except InvalidInput:
         return None
+
+
+def full_name(text: str) -> str:
+    """Check `NAMESPACE/NAME` of a ServiceAccount."""
+    first, _, second = text.partition("/")
+    return f"{namespace(first)}/{service_account(second)}"
 
 
 def account_json(full_name: str | None) -> dict[str, str] | None:

@@ -371,7 +371,7 @@ class Repairs:
             forward = f"; or {SAME_AGAIN}" if change.kind is Kind.ROLE else ""
             return f"{recover}  # after the other run has ended{forward}"
         if isinstance(error, MadeAgain):
-            namespace, name = change.target
+            namespace, name = map(shlex.quote, change.target)
             return f"kubectl -n {namespace} get pods  # those of {name}: delete them to restart them"
         if self.recovers and isinstance(error, LockLost) and error.taken_over:
             look = recover_command(self.transaction, self.target, "--dry-run")

@@ -52,12 +52,15 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     if request.verify and any(item.pod_identity for place in where for item in place.bindings):
         settings.note("--verify checks no EKS Pod Identity associations: irsa verify does, afterwards")
     without = [
-        f"{item} ({item.where})"
+        item
         for place in where
         for item in place.bindings
         if not (item.attach_role_arn or item.permissions_boundary or request.boundaries.default)
     ]
-    request.boundaries.check_all_made(without)
+    fields = dict.fromkeys(item.in_its_words("permissionsBoundary") for item in without)
+    request.boundaries.check_all_made(
+        [f"{item} ({item.where})" for item in without], field=" or ".join(fields)
+    )
     if request.atomic and len(where) > 1:
         raise InvalidInput(
             "--atomic takes one cluster, and one account of roles",

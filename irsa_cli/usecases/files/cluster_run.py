@@ -286,11 +286,11 @@ class ClusterRun:
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
         result = result_of(work)
         result.error = with_caller(result.error, self.connection.caller)
-        return self.ended(str(binding), result, binding.where)
+        return self.ended(str(binding), result, binding.where, binding)
 
-    def ended(self, name: str, result: Result, where: str = "") -> Item:
+    def ended(self, name: str, result: Result, where: str = "", entry: Binding | None = None) -> Item:
         """The result of one of them, in terms of the files."""
-        result.error = in_terms_of_files(result.error, self.connection.cluster, name)
+        result.error = in_terms_of_files(result.error, self.connection.cluster, name, entry=entry)
         return ended_item(self.connection.cluster, name, result, where=where, place=self.name)
 
     def _here(self, done: AppliedList) -> list[Item]:

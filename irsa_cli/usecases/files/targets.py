@@ -283,13 +283,28 @@ _FIELDS = (
 
 
 def in_terms_of_files(
-    error: Exception | None, cluster: Cluster, full_name: str, *, forces: bool = False, deletes: bool = False
+    error: Exception | None,
+    cluster: Cluster,
+    full_name: str,
+    *,
+    forces: bool = False,
+    deletes: bool = False,
+    entry: Binding | None = None,
 ) -> Exception | None:
-    """The error with next steps that the user can follow; `deletes`: the deletion of `full_name` failed."""
+    """The error with next steps that the user can follow, in the words of the `entry`, if it is about one.
+
+    `deletes`: the deletion of `full_name` failed.
+    """
     if not isinstance(error, IrsaError):
         return error
     steps = [_step(step, cluster, full_name, forces, deletes) for step in error.next_steps]
-    return error.but(next_steps=steps)
+    if entry is None:
+        return error.but(next_steps=steps)
+    return error.but(
+        reason=entry.in_its_words(error.reason),
+        details=[*map(entry.in_its_words, error.details)],
+        next_steps=[*map(entry.in_its_words, steps)],
+    )
 
 
 def _step(step: str, cluster: Cluster, full_name: str, forces: bool, deletes: bool) -> str:

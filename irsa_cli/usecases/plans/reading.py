@@ -9,26 +9,18 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from cattrs import ClassValidationError
-from cattrs.errors import ForbiddenExtraKeysError
 
 from irsa_cli import __version__
 from irsa_cli.aws.iam import NOT_THERE
 from irsa_cli.core.binding.boundaries import BoundaryRequired
-from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
-from irsa_cli.core.plan.rules import check
 from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.plan.written import write
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.values.arn import check_cluster
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.transaction.story import recover_command
@@ -39,6 +31,7 @@ from irsa_cli.usecases.files import apply, delete_files
 from irsa_cli.usecases.files.targets import Request as ApplyRequest
 from irsa_cli.usecases.files.targets import Tell
 from irsa_cli.usecases.plans import saved_plan
+from irsa_cli.usecases.plans.request_settings import settings_of
 from irsa_cli.usecases.texts import read_text
 from irsa_cli.usecases.write import (
     adopt,
@@ -52,15 +45,12 @@ from irsa_cli.usecases.write import (
     update_sa,
 )
 
-LARGEST = 64 * 2**20
-"""Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
-
 Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedList"]
 
 
 def shown(plan: saved_plan.SavedPlan) -> AppliedList:
-    """The plan as its dry run has shown it."""
-    return AppliedList([_shown(item) for item in plan.items])
+    """The plan as its dry run has shown it, and what was requested."""
+    return AppliedList([_shown(item) for item in plan.items], request=settings_of(plan.request))
 
 
 def _shown(item: saved_plan.PlannedItem) -> Item:
@@ -68,10 +58,6 @@ def _shown(item: saved_plan.PlannedItem) -> Item:
     ended = Ended.PLANNED if changes else Ended.UNCHANGED
     result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work)
     return Item(item.cluster.name, item.name, result, item.where, item.place)
-
-
-class UnreadableRequest(ValueError):
-    """The file has no request of this version's commands."""
 
 
 @dataclass(frozen=True)
@@ -108,20 +94,13 @@ COMMANDS: dict[str, PlannedCommand] = {
 def read_request(command: str, data: Any) -> saved_plan.Request:
     """The request of a command from plain data; raises `UnreadableRequest`."""
     if command not in COMMANDS:
-        raise UnreadableRequest(f"the command {command!r}")
-    try:
-        found = saved_plan.converter().structure(data, COMMANDS[command].request)
-        check(found)
-        return found
-    except InvalidInput as error:
-        raise UnreadableRequest(f"the request of {command}: {error}") from error
-    except (ClassValidationError, ForbiddenExtraKeysError, TypeError, ValueError, KeyError, AttributeError):
-        raise UnreadableRequest(f"the request of {command}") from None
+        raise saved_plan.UnreadableRequest(f"the command {command!r}")
+    return saved_plan.read_request(command, COMMANDS[command].request, data)
 
 
 def load(path: Path) -> saved_plan.SavedPlan:
     """Read a file; raises `InvalidInput` for what is no plan of this version, or was altered."""
-    return parse(read_text(path, LARGEST), str(path))
+    return parse(read_text(path, saved_plan.LARGEST), str(path))
 
 
 def parse(text: str, source: str) -> saved_plan.SavedPlan:
@@ -141,15 +120,7 @@ def parse(text: str, source: str) -> saved_plan.SavedPlan:
         )
     try:
         return _read(document)
-    except (
-        UnreadableRequest,
-        written.UnreadableChange,
-        InvalidInput,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-    ) as error:
+    except saved_plan.UNREADABLE as error:
         made = document.get("metadata")
         version = made.get("version", "?") if isinstance(made, dict) else "?"
         raise InvalidInput(
@@ -161,33 +132,13 @@ def parse(text: str, source: str) -> saved_plan.SavedPlan:
 def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
     about = document["metadata"]
     if about.get("format") != saved_plan.FORMAT:
-        raise UnreadableRequest("its format is older; create the plan again")
+        raise saved_plan.UnreadableRequest("its format is older; create the plan again")
     command = about["command"]
     request = read_request(command, document["request"])
     texts = (about["made"], about["version"], document["digest"])
-    _check_texts(texts)
-    made = datetime.fromisoformat(about["made"].replace("Z", "+00:00"))
-    items = tuple(_read_item(item, made) for item in document["items"])
+    saved_plan.check_texts(texts)
+    items = saved_plan.read_items(document["items"], about["made"])
     return saved_plan.SavedPlan(command, request, items, *texts)
-
-
-def _read_item(data: Mapping[str, Any], made: datetime) -> saved_plan.PlannedItem:
-    found = data["cluster"]
-    partition = check_cluster(found["arn"]).split(":")[1]
-    keys = ("name", "arn", "region", "account", "issuer")
-    _check_texts([*(found[key] for key in keys), data["name"], data["where"], data["place"]])
-    _check_texts([data["command"], data["serviceAccount"], *data["seen"], *data["seen"].values()])
-    name, arn, region, account, issuer = (found[key] for key in keys)
-    cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
-    plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
-    work = PlannedWork(found["arn"], data["command"], data["serviceAccount"], plan, data["seen"])
-    return saved_plan.PlannedItem(data["name"], cluster, work, data["where"], data["place"])
-
-
-def _check_texts(values: Iterable[Any]) -> None:
-    for value in values:
-        if not isinstance(value, str):
-            raise TypeError(f"{value!r} is no text")
 
 
 SHOWN = 5

@@ -19,23 +19,30 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from cattrs import Converter
+from cattrs import ClassValidationError, Converter
+from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from irsa_cli import __version__
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.plan import written
-from irsa_cli.core.plan.changes import PlannedWork
+from irsa_cli.core.plan.changes import Plan, PlannedWork
+from irsa_cli.core.plan.rules import Rule, check
 from irsa_cli.core.results.envelope import API_VERSION, cluster_json
 from irsa_cli.core.results.result import DryRun, DryRunLine, Ended
+from irsa_cli.core.values import names
+from irsa_cli.core.values.arn import check_account, check_cluster, check_issuer
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.core.values.texts import free
 from irsa_cli.transaction.story import GIVEN
 from irsa_cli.usecases.command.connect import Target
 
 KIND = "Plan"
 FORMAT = 2
 """The format; a plan with less of the current state can't be compared."""
+LARGEST = 64 * 2**20
+"""Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
 _OPEN = os.O_NONBLOCK | os.O_CLOEXEC
 """A pipe without anybody at its other end is an error, and not waited for."""
 Request = Any
@@ -114,6 +121,91 @@ def digest_of(document: Mapping[str, Any]) -> str:
     if isinstance(about, dict):
         whole["metadata"] = {key: value for key, value in about.items() if key != "made"}
     return "sha256:" + hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+class UnreadableRequest(ValueError):
+    """The file has no request of this version's commands."""
+
+
+UNREADABLE = (
+    UnreadableRequest,
+    written.UnreadableChange,
+    InvalidInput,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RecursionError,
+)
+"""Errors of a document that is no plan of this version."""
+
+
+def read_request(command: str, kind: type[Any], data: Any) -> Request:
+    """The request of a command from plain data; raises `UnreadableRequest`."""
+    try:
+        request = converter().structure(data, kind)
+        check(request)
+    except InvalidInput as error:
+        raise UnreadableRequest(f"the request of {command}: {error}") from error
+    except (ClassValidationError, ForbiddenExtraKeysError, TypeError, ValueError, KeyError, AttributeError):
+        raise UnreadableRequest(f"the request of {command}") from None
+    return request
+
+
+def check_saved(plan: SavedPlan) -> None:
+    """Raise `InvalidInput` for a plan that could not be loaded again; the same rules as for loading."""
+    text = json.dumps(plan.to_json())
+    if len(text) > LARGEST:
+        raise InvalidInput("the plan cannot be saved", reason=f"it has more than {LARGEST} bytes")
+    document = json.loads(text)
+    try:
+        read_request(plan.command, type(plan.request), document["request"])
+        check_texts([plan.made, plan.version])
+        read_items(document["items"], plan.made)
+    except UNREADABLE as error:
+        raise InvalidInput("the plan cannot be saved", reason=str(error)) from None
+
+
+_OF_CLUSTERS: Mapping[str, Rule] = {
+    "name": names.cluster,
+    "arn": check_cluster,
+    "region": names.region,
+    "account": check_account,
+    "issuer": check_issuer,
+}
+
+
+def read_items(data: Iterable[Mapping[str, Any]], made: str) -> tuple[PlannedItem, ...]:
+    """The items of a document that was saved at this time; raises what `UNREADABLE` lists."""
+    seen = datetime.fromisoformat(made.replace("Z", "+00:00"))
+    return tuple(_read_item(item, seen) for item in data)
+
+
+def _read_item(data: Mapping[str, Any], made: datetime) -> PlannedItem:
+    found = data["cluster"]
+    name, arn, region, account = (_cluster_fact(found, key) for key in ("name", "arn", "region", "account"))
+    issuer = "" if found["issuer"] is None else _cluster_fact(found, "issuer")  # It is gone, with its issuer.
+    check_texts([data["name"], data["where"], data["place"], data["command"], data["serviceAccount"]])
+    check_texts([*data["seen"], *data["seen"].values()])
+    partition = arn.split(":")[1]
+    cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
+    plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
+    work = PlannedWork(arn, data["command"], data["serviceAccount"], plan, data["seen"])
+    return PlannedItem(data["name"], cluster, work, data["where"], data["place"])
+
+
+def _cluster_fact(cluster: Mapping[str, Any], key: str) -> str:
+    check_texts([cluster[key]])
+    _OF_CLUSTERS[key](cluster[key])
+    return str(cluster[key])
+
+
+def check_texts(values: Iterable[Any]) -> None:
+    """Raise `TypeError` or `InvalidInput` for what is no text for people."""
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{value!r} is no text")
+        free(value)
 
 
 def asked_by(request: Request, who: Target) -> Request:

@@ -53,7 +53,36 @@ def doubled(first: str, form: str) -> str:
     return "locals {\n" + "\n".join(lines) + "\n}\n" + ROLE.format(f"jsonencode(local.{names[-1]})")
 
 
+DIGITS = "9" * 5000
+MANY = "[" + ", ".join(f'"v{number}"' for number in range(2000)) + "]"
+LOCALS = f"locals {{\n  many = {MANY}\n}}\n"
 HOSTILE = {
+    "digits": ROLE.format(f'"x"\n  max_session_duration = {DIGITS}'),
+    "digits of a count": ROLE.format(f'"x"\n  count = {DIGITS}'),
+    "digits of an index": 'locals {\n  a = ["x"]\n}\n' + ROLE.format(f"local.a[{DIGITS}]"),
+    "digits of a short index": 'locals {\n  a = ["x"]\n}\n' + ROLE.format(f"local.a.{DIGITS}"),
+    "digits in a text": ROLE.format(f'"${{{DIGITS}}}"'),
+    "digits in a policy": ROLE.format(f"jsonencode({{ Version = {DIGITS}, Statement = [] }})"),
+    "nested blocks": ROLE.format('"x"\n' + "a {\n" * 30_000 + "}\n" * 30_000),
+    "nested calls": ROLE.format("lower(" * 2000 + '"x"' + ")" * 2000),
+    "nested choices": ROLE.format("true ? " * 2000 + '"x"' + ' : "y"' * 2000),
+    "nested references": "locals {\n"
+    + "\n".join(f"a{number} = local.a{number + 1}" for number in range(5000))
+    + "\n}\n"
+    + ROLE.format("local.a0"),
+    "loops in loops": LOCALS
+    + ROLE.format('jsonencode([for a in local.many : [for b in local.many : "${a}${b}"]])'),
+    "joins in loops": LOCALS + ROLE.format("jsonencode([for a in local.many : join(a, local.many)])"),
+    "merges in loops": LOCALS
+    + ROLE.format("jsonencode([for a in local.many : concat(local.many, local.many)])"),
+    "templates for each": ROLE.format(
+        "<<E\n" + "${each.key}${upper(each.key)}\n" * 300 + f"E\n  for_each = toset({MANY})"
+    ),
+    "objects for each": ROLE.format(
+        '"x"\n  for_each = {' + ", ".join(f"k{number} = 1" for number in range(12_000)) + "}"
+    ),
+    "large values for each role": LOCALS
+    + "".join(ROLE.replace('"r"', f'"r{n}"').format("jsonencode(local.many)") for n in range(500)),
     "lists": doubled('["x"]', "[OLD, OLD]"),
     "objects": doubled('{ x = "y" }', "{ a = OLD, b = OLD }"),
     "flattened": doubled('["x"]', "concat(OLD, OLD)"),
@@ -79,6 +108,49 @@ def test_a_hostile_file_is_not_called_fine(text: str, tmp_path: Path) -> None:
     assert report.unjudged or report.unread
     assert all("a bug in irsa" not in line for line in report.notes)
     assert time.process_time() - begun < 20
+
+
+TRUST = """jsonencode({
+    Statement = [{
+      Effect = "Allow", Action = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = "arn:aws:iam::111122223333:oidc-provider/ISSUER" }
+      Condition = { StringLike = { "ISSUER:sub" = SUBJECT } }
+    }]
+  })""".replace("ISSUER", "oidc.eks.eu-west-1.amazonaws.com/id/A")
+
+
+def test_a_for_each_over_4000_keys_is_judged(tmp_path: Path) -> None:
+    keys = ", ".join(f'k{number} = "ns{number}"' for number in range(4000))
+    trust = TRUST.replace("SUBJECT", '"system:serviceaccount:${each.value}:*"')
+    (tmp_path / "main.tf").write_text(ROLE.format(f"{trust}\n  for_each = {{ {keys} }}"), encoding="utf-8")
+    begun = time.process_time()
+    report = run(tmp_path)
+    assert report.unread == ()
+    assert found(report).count("every-name medium") == 4000
+    assert time.process_time() - begun < 30
+
+
+def test_5000_resources_of_a_folder_are_judged(tmp_path: Path) -> None:
+    for file in range(4):
+        roles = [
+            ROLE.replace('"r"', f'"r{number}"').format(
+                TRUST.replace("SUBJECT", f'"system:serviceaccount:a:s{number}-*"')
+            )
+            for number in range(file * 1250, file * 1250 + 1250)
+        ]
+        (tmp_path / f"{file}.tf").write_text("".join(roles), encoding="utf-8")
+    report = run(tmp_path)
+    assert report.unread == ()
+    assert found(report).count("name-pattern low") == 5000
+
+
+def test_what_needs_too_much_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(HOSTILE["loops in loops"], encoding="utf-8")
+    (error,) = run(tmp_path).unread
+    assert str(error) == (
+        f"{tmp_path / 'main.tf'} can't be checked: its loops and references stand for too many values"
+    )
+    assert error.next_steps == ("check the plan instead: terraform show -json PLANFILE | irsa lint -",)
 
 
 def test_files_of_a_folder_are_one_module_and_only_named_ones_are_judged(tmp_path: Path) -> None:

@@ -100,6 +100,28 @@ CALLERS = [
     "GCLOUD_KEYFILE_JSON",
     "OP_SESSION_my",
     "IRSA_SANDBOX_CONTROL",
+    # Secrets as a whole, and the places of settings with credentials.
+    "SLACK_WEBHOOK",
+    "SLACK_WEBHOOK_URL",
+    "discordWebhook",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "UV_INDEX_URL",
+    "SENTRY_DSN",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "HF_HOME",
+    "CARGO_HOME",
+    "GNUPGHOME",
+    "PIP_CONFIG_FILE",
+    "NPM_CONFIG_USERCONFIG",
+    "TF_CLI_CONFIG_FILE",
+    "GH_CONFIG_DIR",
+    "RCLONE_CONFIG",
+    "HELM_REGISTRY_CONFIG",
+    "GIT_CONFIG_VALUE_0",
+    "AZURE_CONFIG_DIR",
+    "DOCKER_CONFIG",
+    "CLOUDSDK_CONFIG",
 ]
 SET_ANEW = [
     "AWS_ROLE_ARN",
@@ -145,6 +167,14 @@ KEPT = [
     "COMPASS",
     "PATTERN",
     "PYTHONPATH",
+    "PKG_CONFIG_PATH",
+    "FONTCONFIG_FILE",
+    "APP_CONFIG",
+    "DOCKER_HOST",
+    "XDG_CONFIG_HOME",
+    "JAVA_HOME",
+    "HOSTNAME",
+    "PS1",
 ]
 
 variables = st.dictionaries(
@@ -209,10 +239,56 @@ def test_a_name_that_says_secret_is_kept_back_whoever_made_it_up(
         "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
         "AKIAIOSFODNN7EXAMPLE",
         "ASIAIOSFODNN7EXAMPLE\n",
+        "https://me:pa55@packages.example.org/simple",
+        "https://a-token@packages.example.org/simple",
+        "postgres://app:pa55@db:5432/app",
+        "redis://:pa55@cache:6379/0",
+        "mongodb+srv://app:pa55@cluster.example.org",
+        "ssh://me:pa55@host",
+        "https://a.example.org https://me:pa55@b.example.org",
+        "https://storage.example.org/c?sv=1&sig=abc",
+        "Server=db;User Id=app;Password=pa55;",
+        "host=db user=app password=pa55",
+        "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=abc==",
+        "-Djavax.net.ssl.keyStorePassword=pa55",
+        "https://hooks.slack.com/services/T0/B0/x",
+        "https://discord.com/api/webhooks/1/x",
+        "ghp_0123456789abcdefghij0123456789abcdef",
+        "glpat-0123456789abcdefghij",
+        "xoxb-0123456789-0123456789-abcdef",
+        "hf_abcdefghijklmnopqrstuvwxyz",
+        "Authorization: Bearer abcdefghijklmnop",
+        "k8s-aws-v1.aHR0cHM6Ly9zdHM",
     ],
 )
 def test_a_value_that_is_a_secret_is_kept_back_under_any_name(value: str) -> None:
     assert "JOB_IDENTITY" not in of({"JOB_IDENTITY": value})
+    assert of({"JOB_IDENTITY": value}, {"JOB_IDENTITY"})["JOB_IDENTITY"] == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://packages.example.org/simple",
+        "ssh://git@github.com/example/app",
+        "git+ssh://git@github.com/example/app",
+        "git@github.com:example/app.git",
+        "me@example.org",
+        "/usr/bin:/home/me@work/bin",
+        "http://host:8080/@scope/package",
+        "a=b token c",
+        "-Dapp.mode=fast",
+        "npm_lifecycle",
+    ],
+)
+def test_a_value_without_a_secret_comes_through(value: str) -> None:
+    assert of({"JOB_SETTING": value})["JOB_SETTING"] == value
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"])
+def test_a_proxy_stays_with_its_password(name: str) -> None:
+    """As the page says: without it, the command reaches neither AWS nor anybody else."""
+    assert of({name: "http://me:pa55@proxy:3128"})[name] == "http://me:pa55@proxy:3128"
 
 
 def test_what_is_kept_back_is_named_but_for_what_exec_is_about() -> None:
