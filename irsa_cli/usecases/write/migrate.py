@@ -13,18 +13,19 @@ from datetime import datetime, timezone
 from functools import cache, partial
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.iam import trust_quota
+from irsa_cli.aws.iam import judged, trust_quota
 from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection, Pod
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource
+from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity, IdentitySource
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values import patience
@@ -58,7 +59,8 @@ HEEDED = 60.0
 class Request:
     """The request; without `names`, all ServiceAccounts of the namespace that get a role.
 
-    `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write.
+    `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write, on roles that
+    other tools manage. `force` and `allow_wide_trust`: statements that irsa otherwise refuses to add.
     """
 
     target: Target
@@ -69,6 +71,12 @@ class Request:
     finish: bool = False
     others: bool = False
     status: bool = False
+    force: bool = False
+    allow_wide_trust: bool = False
+
+    @property
+    def allowed(self) -> Allowed:
+        return Allowed(self.others, self.force, self.allow_wide_trust)
 
 
 def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
@@ -131,7 +139,15 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
     pair = with_role(connection, pair)
     state = check_there(pair)
     check_over(pair, state)
-    return CurrentIdentity(pair, association, trust_quota=trust_quota(connection.iam, state.trust))
+    return identity_of(connection, pair, association)
+
+
+def identity_of(connection: Connection, pair: Pairing, association: Association | None) -> CurrentIdentity:
+    """The two ways of a ServiceAccount whose role was read."""
+    assert pair.role is not None, "its caller has read it"
+    power = partial(judged, connection.iam, pair.role)
+    quota = trust_quota(connection.iam, pair.role.state.trust)
+    return CurrentIdentity(pair, association, trust_quota=quota, judged=power)
 
 
 @dataclass
@@ -229,8 +245,9 @@ class _Moving:
         request = self.request
         warnings = self._warnings(ways)
         if not request.finish:
-            added = planning.addition(request.to, ways)
-            return added, [*warnings, *notes_of_support(added, ways.pair, self.support)]
+            added = planning.addition(request.to, ways, request.allowed)
+            support = notes_of_support(added, ways.pair, self.support)
+            return added, [*warnings, *planning.notes_of_maker(added, ways), *support]
         plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
         return plan, [*warnings, *kept, *self._evidence()]
 
