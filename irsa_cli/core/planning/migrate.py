@@ -56,10 +56,10 @@ class IdentitySource(Enum):
 
 @dataclass(frozen=True)
 class Allowed:
-    """What the user allows.
+    """The permissions of the user for one run.
 
-    `others`: changes of what other tools manage. `force`: a statement that bypasses a condition. `wide_trust`:
-    one that trusts in a powerful role.
+    `others`: to change what other tools manage. `force`: to bypass a condition. `wide_trust`: to add trust in
+    a powerful role.
     """
 
     others: bool = False
