@@ -20,6 +20,7 @@ from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.workloads import ROLLED, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.association import check_owner
@@ -346,22 +347,58 @@ def retirement(
 ) -> tuple[Plan, list[str]]:
     """The changes that remove the old way, and what stays and why. Raises `Refused`.
 
-    `others`: also what irsa did not write goes. `restarts`: pods are restarted right after it. New pods
-    get Pod Identity as long as there is an association, so for IRSA it goes before they restart.
+    `others`: also what irsa did not write goes. `restarts`: the same run restarts the pods, for Pod Identity
+    before it, for IRSA after it: new pods get Pod Identity as long as there is an association.
     """
-    pair = ways.pair
     check_has(to, ways)
-    left = ways.pods.get(to.other, ())
-    if left and not (restarts and to is IdentitySource.IRSA):
+    if not restarts:
+        check_unused(to, ways)
+    if to is IdentitySource.POD_IDENTITY:
+        return _retire_annotation(ways, others)
+    return _retire_association(ways, others, restarts)
+
+
+def check_unused(to: IdentitySource, ways: CurrentIdentity) -> None:
+    """Raise `Refused` if running pods use the old way."""
+    pair, left = ways.pair, ways.pods.get(to.other, ())
+    if left:
         restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
         raise Refused(
             f"{pair.full_name} has {plural(len(left), f'running pod with {to.other.title}')}",
             details=listed(pod.name for pod in left),
             next_steps=(f"{pair.command('migrate')} --to {to.value} {restart}",),
         )
-    if to is IdentitySource.POD_IDENTITY:
-        return _retire_annotation(ways, others)
-    return _retire_association(ways, others)
+
+
+Workload = tuple[str, str]
+"""Kind and name of what creates pods, or of a pod that nothing has created."""
+
+
+def workloads_of(pods: Iterable[Pod]) -> list[Workload]:
+    """The workloads of pods, each once."""
+    return [*dict.fromkeys(owner_of(pod) if pod.owner else ("Pod", pod.name) for pod in pods)]
+
+
+def with_restart(to: IdentitySource, ways: CurrentIdentity, plan: Plan, *, first: bool) -> Plan:
+    """The plan with the restart of the pods that use the old way; `first`: before the other changes.
+
+    More pods may start until then, so the restart is a part of each plan that changes something.
+    """
+    old = ways.pods.get(to.other, ())
+    if not (old or len(plan)):
+        return plan
+    rolled = sorted(f"{kind}/{name}" for kind, name in workloads_of(old) if kind in ROLLED)
+    before, after = (states.RestartState(way.value, rolled) for way in (to.other, to))
+    change = Change(Kind.RESTART, (ways.pair.namespace, ways.pair.name), before, after)
+    stages = [*map(list, plan.stages)]
+    return Plan.of([change], *stages) if first else Plan.of(*stages, [change])
+
+
+def notes_of_restart(to: IdentitySource, ways: CurrentIdentity) -> list[str]:
+    """A note about pods that use the old way and that irsa can't restart."""
+    workloads = workloads_of(ways.pods.get(to.other, ()))
+    kept = listed(f"{kind} {name}" for kind, name in workloads if kind not in ROLLED)
+    return [f"irsa does not restart {', '.join(kept)}: restart or delete them yourself"] if kept else []
 
 
 def check_has(to: IdentitySource, ways: CurrentIdentity) -> None:
@@ -397,11 +434,22 @@ def _commit(ways: CurrentIdentity, after: str | None) -> list[Change]:
     return [Change(Kind.ROLE_TAGS, (ways.pair.role_name,), one, other)]
 
 
-def _retire_association(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[str]]:
+def _retire_association(ways: CurrentIdentity, others: bool, restarts: bool) -> tuple[Plan, list[str]]:
     pair, there, notes = ways.pair, ways.association, list[str]()
     gone: list[Change] = []
     if there is not None:
-        if not (others or there.is_of(pair.cluster, pair.full_name)):
+        theirs = not (others or there.is_of(pair.cluster, pair.full_name))
+        if theirs and restarts:
+            raise Refused(
+                f"the association {there.id} of {pair.full_name} stays: irsa did not create it",
+                reason="pods get Pod Identity as long as it is there, also after a restart",
+                next_steps=(
+                    "delete it with the tool that created it, then run this again",
+                    f"or let irsa delete it: {pair.command('migrate --to irsa')} --finish --restart"
+                    " --include-managed",
+                ),
+            )
+        if theirs:
             return Plan(()), [f"the association {there.id} stays: irsa did not create it (--include-managed)"]
         if there.without_tags:
             notes.append("--to pod-identity would create the association again with session tags")

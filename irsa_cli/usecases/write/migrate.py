@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cache, partial
+from time import monotonic
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.iam import judged, trust_quota
@@ -22,12 +23,12 @@ from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection, Pod
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
-from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity, IdentitySource
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values import patience
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.names import subject
@@ -35,7 +36,15 @@ from irsa_cli.core.values.shown import plural
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import (
+    Gate,
+    Job,
+    RunContext,
+    begin,
+    execute,
+    perform,
+    supersede_if_well,
+)
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
@@ -165,30 +174,57 @@ class _Moving:
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
         request, title = self.request, f"{self.request.namespace}/{self.name}"
-        restarts = request.restart and not settings.dry_run
-        # With an association, new pods get Pod Identity: for IRSA it goes before they restart.
-        if restarts and request.finish and request.to is IdentitySource.POD_IDENTITY:
-            result = self._restarted(Result(Ended.UNCHANGED), settings)
-            if result.error is not None:
-                return result
-            restarts = False
         asked = f"{request.to.value}{' finish' if request.finish else ''}"
         context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
         earlier = earlier_runs(settings, context)
         result = until_settled(lambda: self._attempt(settings, context), settings)
         supersede_if_well(earlier, result, settings)
-        return self._restarted(result, settings) if restarts and result.error is None else result
+        return result
 
-    def _restarted(self, result: Result, settings: Settings) -> Result:
-        """The result after the restarts; workloads that were restarted stay so if a later step fails."""
+    @property
+    def _restarts_first(self) -> bool:
+        """Whether pods restart before the old way goes.
+
+        With an association, new pods get Pod Identity: for IRSA it goes before they restart.
+        """
+        return self.request.finish and self.request.to is IdentitySource.POD_IDENTITY
+
+    def _carry_out(self, job: Job, gate: Gate | None) -> Result:
+        """Run the transaction, and the restart before or after it.
+
+        Workloads that were restarted stay so if a later step fails.
+        """
+        restart = next((change for change in job.plan if change.kind.traits.outside), None)
+        work = replace(job, plan=job.plan.transacted)
+        if restart is None:
+            return execute(job, gate)
+        if self._restarts_first:
+            done, error = self._restarted(restart, job.settings)
+            if error is not None:
+                rest = [ChangeResult(change, "pending") for change in work.plan]
+                return Result(Ended.UNFINISHED, changes=[done, *rest], error=error)
+            result = self._transacted(work, gate)
+            return replace(result, changes=[done, *result.changes])
+        result = self._transacted(work, gate)
+        if result.error is not None:
+            return replace(result, changes=[*result.changes, ChangeResult(restart, "pending")])
+        done, error = self._restarted(restart, job.settings)
+        ended = result.ended if error is None else Ended.UNFINISHED
+        return replace(result, ended=ended, changes=[*result.changes, done], error=error)
+
+    def _transacted(self, work: Job, gate: Gate | None) -> Result:
+        return execute(work, gate) if len(work.plan) else Result(Ended.COMMITTED)
+
+    def _restarted(self, change: Change, settings: Settings) -> tuple[ChangeResult, IrsaError | None]:
+        """The restart as it ended, and why it failed."""
+        began = monotonic()
         try:
             self._restart(settings)
+            if self._restarts_first:
+                planning.check_unused(self.request.to, self._read())
         except IrsaError as error:
-            if isinstance(error, Refused) and result.ended is Ended.UNCHANGED:
-                raise
-            return replace(result, ended=Ended.UNFINISHED, error=error)
-        assert self.ways is not None, "they were read before the restarts"
-        return replace(result, notes=[*result.notes, *self._next(self.ways)])
+            return ChangeResult(change, "failed", monotonic() - began), error
+        return ChangeResult(change, "done", monotonic() - began), None
 
     def report(self, _settings: Settings) -> Result:
         """Report the current state; write nothing."""
@@ -230,26 +266,36 @@ class _Moving:
         with naming_caller(self.connection.caller):
             ways = self._read()
             plan, notes = self._plan(ways)
-        finishing = request.finish and request.to is IdentitySource.POD_IDENTITY
-        if finishing and len(plan) and not (settings.dry_run or ways.pods.get(request.to)):
+        shown_by_pods = settings.dry_run or request.restart or ways.pods.get(request.to)
+        if self._restarts_first and len(plan) and not shown_by_pods:
             # Without the annotation, new pods get nothing until the webhook uses the association.
             self._await_webhook(settings)
-        result = perform(Job(plan, self.connection, settings, context, [ways.pair]))
-        if result.error is None:
+        result = perform(Job(plan, self.connection, settings, context, [ways.pair]), None, self._carry_out)
+        result.cluster = self.connection.cluster
+        if result.ended is Ended.PLANNED and request.restart:
+            notes += planning.notes_of_restart(request.to, ways)
+        if result.error is None or result.ended is Ended.UNFINISHED:
+            result.notes += notes
+        if result.error is None and result.ended is not Ended.PLANNED:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
-            is_last = result.ended is not Ended.PLANNED and not (request.restart and not settings.dry_run)
-            result.notes += [*notes, *(self._next(ways) if is_last else ())]
+            result.notes += self._next(self.ways or ways)
         return result
 
     def _plan(self, ways: CurrentIdentity) -> tuple[Plan, list[str]]:
         request = self.request
-        warnings = self._warnings(ways)
-        if not request.finish:
-            added = planning.addition(request.to, ways, request.allowed)
-            support = notes_of_support(added, ways.pair, self.support)
-            return added, [*warnings, *planning.notes_of_maker(added, ways), *support]
-        plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
-        return plan, [*warnings, *kept, *self._evidence()]
+        notes = self._warnings(ways)
+        if request.finish:
+            plan, kept = planning.retirement(
+                request.to, ways, others=request.others, restarts=request.restart
+            )
+            notes += [*kept, *self._evidence()]
+        else:
+            plan = planning.addition(request.to, ways, request.allowed)
+            notes += planning.notes_of_maker(plan, ways)
+            notes += notes_of_support(plan, ways.pair, self.support)
+        if request.restart:
+            plan = planning.with_restart(request.to, ways, plan, first=self._restarts_first)
+        return plan, notes
 
     def _warnings(self, ways: CurrentIdentity) -> list[str]:
         role = read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
@@ -290,7 +336,7 @@ class _Moving:
         # Until the webhook uses the new way, pods are created with the old one.
         self._await_webhook(settings)
         pods, kept = self._read().pods[self.request.to.other], list[str]()
-        for kind, name in dict.fromkeys(owner_of(pod) if pod.owner else ("Pod", pod.name) for pod in pods):
+        for kind, name in planning.workloads_of(pods):
             if kind not in ROLLED:
                 kept.append(f"{kind} {name}")
                 continue
