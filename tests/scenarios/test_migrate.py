@@ -649,6 +649,45 @@ def test_status_writes_nothing_at_any_time(stage: Stage, namespace: str) -> None
         _step(stage, namespace, step)
 
 
+@pytest.mark.parametrize("names", [(), (NAME, "broken")], ids=["all", "named"])
+def test_a_broken_annotation_is_told_for_its_own_one(
+    stage: Stage, namespace: str, names: tuple[str, ...]
+) -> None:
+    """The others have their answers, and exit code 0: what there is of it was read."""
+    create(stage, namespace)
+    stage.make_account(namespace, "broken", annotations={ROLE_ARN: "arn:aws:iam::111122223333:user/x"})
+    ran = migrate(stage, "pod-identity", *names, "-n", namespace, "--status")
+    assert ran.code == 0, ran.err
+    assert re.search(rf"{namespace}/{NAME} +IRSA  +none", ran.out), ran.out
+    assert re.search(rf"{namespace}/broken +not known +none", ran.out), ran.out
+    assert f"the annotation {ROLE_ARN} of {namespace}/broken is not valid" in ran.err
+    shown = migrate(stage, "pod-identity", *names, "-n", namespace, "--status", "-o", "json")
+    problems = {item["serviceAccount"]["name"]: item["migration"].get("problem") for item in shown.items}
+    assert problems[NAME] is None
+    assert "is not valid" in str(problems["broken"])
+
+
+def test_a_name_that_does_not_exist_is_refused_by_status_too(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    assert migrate(stage, "pod-identity", NAME, "nobody", "-n", namespace, "--status").code == 4
+
+
+def test_a_note_that_several_have_is_told_once_with_their_number(stage: Stage, namespace: str) -> None:
+    names = [f"app-{number}" for number in range(4)]
+    for name in names:
+        create(stage, namespace, name)
+    told = migrate(stage, "pod-identity", "-n", namespace, "--status").err
+    assert told.count("last use of IRSA") == 1
+    assert "Note: for all 4 ServiceAccounts: last use of IRSA" in told
+    ran = migrate(stage, "pod-identity", "-n", namespace)
+    (line,) = re.findall(r"for all 4 ServiceAccounts: to remove IRSA: irsa (.*)", ran.err)
+    assert ran.err.count("to remove IRSA") == 1
+    done = stage.irsa(*line.split())
+    assert done.code == 0, done.err
+    each = migrate(stage, "irsa", "-n", namespace, "--status", "-o", "json").items
+    assert all(len(item["notes"]) == 1 for item in each)
+
+
 def test_the_last_use_of_irsa_is_told(stage: Stage, namespace: str) -> None:
     create(stage, namespace)
     arn = stage.role_of(namespace, NAME)["arn"]

@@ -86,5 +86,6 @@ def _status(done: AppliedList) -> Table:
                 f"{len(found['pods'][way])} by {text}" for way, text in WAYS.items() if found["pods"][way]
             )
             ways = " and ".join(WAYS[way] for way in found["ways"])
-            rows.append([item.name, ways or "none", ", ".join(pods) or "none"])
+            none = "not known" if "problem" in found else "none"
+            rows.append([item.name, ways or none, ", ".join(pods) or "none"])
     return Table.of(("SERVICEACCOUNT", "ROLE BY", "RUNNING PODS"), rows)

@@ -32,7 +32,6 @@ from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values import patience
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.names import subject
-from irsa_cli.core.values.shown import plural
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -170,6 +169,8 @@ class _Moving:
     support: Callable[[], PodIdentitySupport]
     ways: CurrentIdentity | None = None
     bodies: list[Json] = field(default_factory=list)
+    problem: str = ""
+    """Why irsa can't tell how it gets a role, or would refuse to move it (for `--status`)."""
 
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
@@ -227,11 +228,16 @@ class _Moving:
         return ChangeResult(change, "done", monotonic() - began), None
 
     def report(self, _settings: Settings) -> Result:
-        """Report the current state; write nothing."""
+        """Report the current state; write nothing. The answer includes what irsa would refuse."""
         with naming_caller(self.connection.caller):
-            ways = self._read()
-            notes = [*self._warnings(ways), *self._evidence()]
-        return Result(Ended.UNCHANGED, notes=notes)
+            try:
+                notes = self._warnings(self._read())
+            except Refused as error:
+                if self.connection.kube.service_account(self.request.namespace, self.name) is None:
+                    raise
+                self.bodies, self.problem = self._pods(), str(error)
+                notes = [self.problem, *(f"next step: {step}" for step in error.next_steps)]
+            return Result(Ended.UNCHANGED, notes=[*notes, *self._evidence()])
 
     def described(self, result: Result) -> Result:
         """The result with the cluster, and what is known of the ServiceAccount."""
@@ -239,12 +245,15 @@ class _Moving:
             "serviceAccount": {"namespace": self.request.namespace, "name": self.name}
         }
         if self.ways is not None:
-            found, pods = self.ways, self.ways.pods
-            facts["role"] = {"arn": found.pair.role_arn, "created": False}
+            facts["role"] = {"arn": self.ways.pair.role_arn, "created": False}
+        if self.ways is not None or self.problem:
+            pods = planning.by_way(map(kinds.pod, self.bodies))
+            has = self.ways.has if self.ways is not None else lambda _: False
             facts["migration"] = {
                 "to": self.request.to.value,
-                "ways": [way.value for way in IdentitySource if found.has(way)],
-                "pods": {way.value: [pod.name for pod in pods.get(way, ())] for way in IdentitySource},
+                "ways": [way.value for way in IdentitySource if has(way)],
+                "pods": {way.value: [pod.name for pod in pods[way]] for way in IdentitySource},
+                **({"problem": self.problem} if self.problem else {}),
             }
         return replace(result, cluster=self.connection.cluster, facts=facts)
 
@@ -320,14 +329,16 @@ class _Moving:
         request = self.request
         old = ways.pods.get(request.to.other, ())
         command = ways.pair.command(f"migrate --to {request.to.value}")
+        if not request.names:  # One command for all of the namespace.
+            of_all = f"-n {request.namespace} {ways.pair.cluster.options}"
+            command = f"irsa migrate --to {request.to.value} {of_all}"
         if request.to is IdentitySource.IRSA and not request.finish:
             return [
                 "new pods get Pod Identity as long as there is an association."
                 f" To delete it and restart the pods: {command} --finish --restart"
             ]
         if old and not request.restart:
-            pods = plural(len(old), f"running pod with {request.to.other.title}")
-            return [f"{pods}, until restarted: {command} --restart"]
+            return [f"running pods keep {request.to.other.title} until they restart: {command} --restart"]
         return [] if request.finish else [f"to remove {request.to.other.title}: {command} --finish"]
 
     def _restart(self, settings: Settings) -> None:
