@@ -104,17 +104,29 @@ def with_policies(iam: IAMClient, name: str, state: RoleState) -> CurrentRole:
 
 def with_power(iam: IAMClient, name: str, role: CurrentRole) -> CurrentRole:
     """A role that was read, with its policies and what of them is much; what is hidden is not harmless."""
+    try:
+        found = with_policies(iam, name, role.state)
+    except ServiceError as error:
+        return _unread(role, error)
+    return judged(iam, replace(found, role_id=role.role_id))
+
+
+def judged(iam: IAMClient, role: CurrentRole) -> CurrentRole:
+    """A role that was read with its policies, and what of them is much."""
     limit = role.state.permissions_boundary
     try:
-        found = replace(with_policies(iam, name, role.state), role_id=role.role_id)
-        documents = {arn: managed_policy(iam, arn) for arn in sorted(found.attached)}
+        documents = {arn: managed_policy(iam, arn) for arn in sorted(role.attached)}
         allowed = managed_policy(iam, limit) if limit else None
     except ServiceError as error:
-        if error.status != 403:
-            raise
-        return replace(role, power=f"its permissions can't be read: {error.reason}")
-    much = power(found.attached, {**documents, **found.inline}, limit, allowed)
-    return replace(found, power=f"it may do much: {much}" if much else "")
+        return _unread(role, error)
+    much = power(role.attached, {**documents, **role.inline}, limit, allowed)
+    return replace(role, power=f"it may do much: {much}" if much else "")
+
+
+def _unread(role: CurrentRole, error: ServiceError) -> CurrentRole:
+    if error.status != 403:
+        raise error
+    return replace(role, power=f"its permissions can't be read: {error.reason}")
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:

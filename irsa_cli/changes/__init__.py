@@ -53,6 +53,10 @@ def handlers(
         from irsa_cli.changes.association import AssociationHandler
 
         found[Kind.ASSOCIATION] = AssociationHandler(eks, iam)
+    if kube is not None and Kind.RESTART in wanted:
+        from irsa_cli.changes.restart import RestartHandler
+
+        found[Kind.RESTART] = RestartHandler()
     if kube is not None:
         found[Kind.NAMESPACE] = NamespaceHandler(kube)
         found[Kind.CONFIG_MAP] = ConfigMapHandler(kube)

@@ -249,7 +249,7 @@ def test_no_fetch_fails_while_bindings_of_four_makers_go_there_and_back(stage: S
     names = [make(stage, namespace, number) for number in range(COUNT)]
     before = world(stage)
     with fleet(stage, namespace, names) as pods:
-        moved(stage, namespace, "pod-identity", names)
+        moved(stage, namespace, "pod-identity", names, "--include-managed")
         moved(stage, namespace, "pod-identity", names, "--restart", "--finish", "--include-managed")
         assert pods.counts["replaced"] == COUNT
         assert {client.way for client in pods.clients.values()} == {AGENT}
@@ -259,7 +259,7 @@ def test_no_fetch_fails_while_bindings_of_four_makers_go_there_and_back(stage: S
         accounts = alone["kubernetes"]["serviceaccounts"]
         assert not [key for key, item in accounts.items() if ROLE_ARN in item["annotations"]]
         assert not pods.failures
-        moved(stage, namespace, "irsa", names)
+        moved(stage, namespace, "irsa", names, "--include-managed")
         moved(stage, namespace, "irsa", names, "--restart", "--finish")
         assert {client.way for client in pods.clients.values()} == {STS}
         assert pods.counts["replaced"] == 2 * COUNT

@@ -9,13 +9,14 @@ import click
 
 from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, targets
+from irsa_cli.cli.options import common, roles, targets
 from irsa_cli.cli.options.types import Checked, completed, once, shared, switch
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import Writing
 from irsa_cli.core.results.applied import AppliedList
 
 WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
+_OF_THE_REQUEST = ("names", "restart", "finish", "others", "status", "force", "allow_wide_trust")
 
 
 @click.command("migrate", cls=HelpedCommand)
@@ -30,7 +31,9 @@ WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
 @shared("namespace", text="Namespace of the ServiceAccounts. [default: default]")
 @switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
 @switch("--finish", help="Remove the old way, if no running pod uses it.")
-@switch("--include-managed", "others", help="With --finish: also remove what irsa did not create.")
+@switch("--include-managed", "others", help="Also change what other tools manage, or irsa did not create.")
+@switch("--force", help="Add trust statements even if they void existing restrictions.")
+@roles.allow_wide_trust_option
 @switch("--status", help="Show how each ServiceAccount and its pods get the role.")
 @shared("cluster", "kube")
 @common.writing_options
@@ -53,7 +56,7 @@ def command(**options: Any) -> int:
     run = Writing(options)
     _check(options)
     target = targets.take_target(options, by_profile=True)
-    same = {name: options[name] for name in ("names", "restart", "finish", "others", "status")}
+    same = {name: options[name] for name in _OF_THE_REQUEST}
     request = Request(target, IdentitySource(options["to"]), options["namespace"], **same)
     work = partial(migrate, request)
     if not request.status:
@@ -63,8 +66,6 @@ def command(**options: Any) -> int:
 
 def _check(options: dict[str, Any]) -> None:
     common.check_reachable(options)
-    if options["others"] and not options["finish"]:
-        raise click.UsageError("--include-managed needs --finish")
     if options["to"] == "irsa" and options["restart"] and not options["finish"]:
         raise click.UsageError(
             "--restart needs --finish: new pods get Pod Identity as long as there is an association"
@@ -85,5 +86,6 @@ def _status(done: AppliedList) -> Table:
                 f"{len(found['pods'][way])} by {text}" for way, text in WAYS.items() if found["pods"][way]
             )
             ways = " and ".join(WAYS[way] for way in found["ways"])
-            rows.append([item.name, ways or "none", ", ".join(pods) or "none"])
+            none = "not known" if "problem" in found else "none"
+            rows.append([item.name, ways or none, ", ".join(pods) or "none"])
     return Table.of(("SERVICEACCOUNT", "ROLE BY", "RUNNING PODS"), rows)

@@ -284,7 +284,9 @@ def _aftermath(result: Result) -> Iterator[str]:
             yield f"    to finish: {item.repair}"
     elif result.ended is Ended.UNFINISHED:
         states = ["done" if made.state in ("done", "unchanged") else "missing" for made in result.changes]
-        why = ": the transaction is unfinished" if "missing" in states else ""
+        missing = (made for state, made in zip(states, result.changes, strict=True) if state == "missing")
+        transacted = any(not made.change.kind.traits.outside for made in missing)
+        why = ": the transaction is unfinished" if transacted else ""
         yield f"Nothing was rolled back{why} (exit {code})."
         for state, made in zip(states, result.changes, strict=True):
             yield f"  {state:<7}  {made.change.kind.value} {made.change.name}"

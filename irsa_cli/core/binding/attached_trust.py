@@ -9,6 +9,7 @@ trust policy is evaluated in `irsa_cli.core.trust.evaluation`, what a new statem
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,10 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import makers
 from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.trust import assuming, trust_policy
+from irsa_cli.core.trust.added import AddedStatement, becoming
 from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.restrictions import Restriction, voided
-from irsa_cli.core.trust.rules.power import check_power
 from irsa_cli.core.values.errors import Refused
 
 
@@ -72,8 +73,12 @@ def check(desired: DesiredState, role: CurrentRole) -> Document | None:
         _check_service(desired, role) if desired.association is not None else _check_tokens(desired, role)
     )
     if wanted is not None:
-        check_power(desired.role_arn, desired.identity.subject, role.power, role.policies)
+        _adding(desired, role, wanted).check_power(role)
     return wanted
+
+
+def _adding(desired: DesiredState, role: CurrentRole, wanted: Document) -> AddedStatement:
+    return AddedStatement(desired.role_arn, desired.identity, role.state.trust, wanted)
 
 
 def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
@@ -84,17 +89,10 @@ def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
             reason="a Deny statement applies to it, and a Deny overrides every Allow",
             details=tuple(found.outlook.text),
         )
-    if found.added is not None and found.voids and not desired.force:
-        steps = ["run this again with --force to add the statement anyway"]
-        if found.explanation.answer is Answer.UNKNOWN:
-            steps.insert(0, "to use the role unchanged, run this again without --update-trust")
-        raise Refused(
-            f"a statement for {desired.identity.subject} would bypass a condition of the trust policy of"
-            f" {desired.role_arn}",
-            reason="one matching statement is enough, and the new one does not have this condition",
-            details=(*(item.text for item in found.voids), *becoming(found.before, found.after)),
-            next_steps=steps,
-        )
+    if found.added is not None and not desired.force:
+        unchanged = "to use the role unchanged, run this again without --update-trust"
+        steps = [unchanged] if found.explanation.answer is Answer.UNKNOWN else []
+        _adding(desired, role, found.added).check_conditions(steps=steps)
     if found.outlook.allowed is False:
         raise _not_admitted(desired, found, makers.maker_of_role(role.state.tags))
     return found.added
@@ -119,6 +117,8 @@ def _check_service(desired: DesiredState, role: CurrentRole) -> Document | None:
             if wanted is None
             else (),
         )
+    if wanted is not None and not desired.force:
+        _adding(desired, role, wanted).check_conditions()
     return wanted
 
 
@@ -139,11 +139,6 @@ def _not_admitted(desired: DesiredState, found: Attached, maker: str) -> Refused
     )
 
 
-def becoming(before: Document, after: Document) -> list[str]:
-    """A trust policy before and after the change, line by line."""
-    return ["the trust policy after the change:", *(f"  {line}" for line in difference(before, after))]
-
-
 def notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes on a role that is not refused: what can't be known, and what is bypassed."""
     if desired.role is not None or current.role is None or desired.association is not None:
@@ -157,11 +152,13 @@ def notes(desired: DesiredState, current: CurrentState) -> list[str]:
             f" {desired.identity.subject}: {why} (--verify checks with STS)"
         )
     if found.added is not None and desired.force:
-        said += [
-            f"{item.text}: bypassed, because --force adds a statement without this condition"
-            for item in found.voids
-        ]
+        said += _bypassed(found.voids)
     return said
+
+
+def _bypassed(voids: Iterable[Restriction]) -> list[str]:
+    added = "bypassed, because --force adds a statement without this condition"
+    return [f"{item.text}: {added}" for item in voids]
 
 
 def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
@@ -180,8 +177,10 @@ def service_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     wanted, there, found = desired.association, current.association, list[str]()
     if wanted is not None and there is not None and not wanted.tags.items() <= there.tags.items():
         found.append(f"association {there.id} keeps its tags: irsa sets them only when it creates one")
-    if desired.role is not None or current.role is None or added(desired, current.role) is not None:
+    if desired.role is not None or current.role is None:
         return found
+    if (statement := added(desired, current.role)) is not None:
+        return [*found, *_bypassed(_adding(desired, current.role, statement).voids)]
     unknown = lacking(_service_answers(desired, current.role.state.trust), Answer.UNKNOWN)
     trust = f"the trust policy of {desired.role_arn} allows EKS Pod Identity"
     return [*found, *(f"irsa can't tell whether {trust} {item.action}: {item.why}" for item in unknown)]

@@ -85,6 +85,11 @@ class Plan:
         return sum(len(stage) for stage in self.stages)
 
     @property
+    def transacted(self) -> Plan:
+        """The plan without what its command carries out outside of the transaction."""
+        return Plan.of(*([it for it in stage if not it.kind.traits.outside] for stage in self.stages))
+
+    @property
     def inverse(self) -> Plan:
         """The plan that takes this one back, stages in reverse order."""
         return Plan(tuple(tuple(change.inverse for change in stage) for stage in reversed(self.stages)))

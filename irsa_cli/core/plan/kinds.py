@@ -17,6 +17,7 @@ from irsa_cli.core.plan.traits import (
     annotated_roles,
     as_account,
     as_association,
+    as_restart,
     as_stage_of_life,
     as_takeover,
     associated_roles,
@@ -166,6 +167,16 @@ class Kind(str, Enum):
         recreated=True,
         described=as_account,
         shown_by="kubectl -n {first} get serviceaccount {last} -o yaml",
+    )
+    RESTART = _Kubernetes(
+        "Restart",
+        state=states.RestartState,
+        target=("namespace", "ServiceAccount"),
+        proof=Proof.JOURNAL,
+        roles=no_role,
+        outside=True,
+        described=as_restart,
+        shown_by="kubectl -n {first} get pods",
     )
     ROLE_OWNER = _FieldOfRole(
         "RoleOwner",

@@ -215,6 +215,17 @@ class TagsState(State):
         return [key for key, value in self.values.items() if value is None and key.lower() not in put]
 
 
+@dataclass(frozen=True)
+class RestartState(State):
+    """The pods of a ServiceAccount before or after a restart: the way that gives them credentials.
+
+    `workloads` are those that are restarted, each as `kind/name`.
+    """
+
+    way: str
+    workloads: list[str] = field(default_factory=list)
+
+
 class Transition(Protocol):
     """The object of a change: its names, and its state before and after."""
 

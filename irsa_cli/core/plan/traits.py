@@ -92,6 +92,8 @@ class Traits:
     """Whether, without a journal, only the role that it is about tells of it: by its inline policies."""
     recreated: bool = False
     """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
+    outside: bool = False
+    """Whether its command carries it out outside of the transaction; nothing can roll it back."""
     short: str = ""
     """The value as columns show it, if it is too long for them."""
     given_back: str = "created again"
@@ -178,6 +180,14 @@ def with_tags(change: states.Transition) -> str:
     """A role, and which of its tags change."""
     state = states.state_of(change)
     return f"{change.target[0]}: {', '.join(state.values) if isinstance(state, states.TagsState) else ''}"
+
+
+def as_restart(change: states.Transition) -> str:
+    """The ServiceAccount, and the workloads that are restarted."""
+    state = states.state_of(change)
+    found = state.workloads if isinstance(state, states.RestartState) else []
+    workloads = ", ".join(text.replace("/", " ", 1) for text in found)
+    return f"pods of {'/'.join(change.target)}: {workloads or 'no workload'}"
 
 
 def as_account(change: states.Transition) -> str:

@@ -27,6 +27,7 @@ from irsa_cli.core.planning.differences import OVERRIDE, account_of_its_role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import EKSCTL
 from irsa_cli.core.trust import owned_statements, trust_policy
+from irsa_cli.core.trust.added import becoming
 from irsa_cli.core.trust.assuming import SERVICE, said_to_service
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.owned_statements import for_service
@@ -151,14 +152,14 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
         raise Refused(
             f"the trust policy of role {desired.role_name} was changed by someone else",
             reason="it restricts EKS Pod Identity, and irsa's statement would bypass that",
-            details=attached_trust.becoming(before, after),
+            details=becoming(before, after),
             next_steps=("to add irsa's statement: run this again with --force",),
         )
     if found := _voids(desired, current):
         raise Refused(
             f"the trust policy of role {desired.role_name} was restricted by someone else",
             reason="the entry does not have these conditions, so irsa would remove them",
-            details=(*(item.text for item in found), *attached_trust.becoming(before, after)),
+            details=(*(item.text for item in found), *becoming(before, after)),
             next_steps=(
                 "to keep them: add trustConditions to the entry (kind Bindings)",
                 "to remove them: run this again with --force",

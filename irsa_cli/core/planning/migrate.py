@@ -1,31 +1,36 @@
 """The plans that move a ServiceAccount between IRSA and EKS Pod Identity; pure.
 
-`addition` adds the new way next to the old one and removes nothing. `retirement` removes the old way of
-this cluster, and nothing of other clusters, other ServiceAccounts or other tools.
+`addition` adds the new way next to one that works, and removes nothing: whom the role's trust policy does not
+allow the one way gets no other. `retirement` removes the old way of this cluster, and nothing of other
+clusters, other ServiceAccounts or other tools.
 `irsa_cli.usecases.write.migrate` reads the current state.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from irsa_cli.core.binding.current import account_changes
+from irsa_cli.core.binding.current import CurrentRole, account_changes
 from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.workloads import ROLLED, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.association import check_owner
 from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
-from irsa_cli.core.trust import assuming, owned_statements, trust_policy
+from irsa_cli.core.trust import assuming, owned_statements, restrictions, trust_policy
+from irsa_cli.core.trust.added import AddedStatement
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer, explain
-from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, role_arn
 from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed, plural
 
@@ -51,6 +56,19 @@ class IdentitySource(Enum):
 
 
 @dataclass(frozen=True)
+class Allowed:
+    """The permissions of the user for one run.
+
+    `others`: to change what other tools manage. `force`: to bypass a condition. `wide_trust`: to add trust in
+    a powerful role.
+    """
+
+    others: bool = False
+    force: bool = False
+    wide_trust: bool = False
+
+
+@dataclass(frozen=True)
 class CurrentIdentity:
     """A ServiceAccount with its role and its association, as they are.
 
@@ -62,6 +80,13 @@ class CurrentIdentity:
     association: Association | None
     pods: Mapping[IdentitySource, Sequence[Pod]] = field(default_factory=dict)
     trust_quota: int = TRUST_LIMIT
+    judged: Callable[[], CurrentRole] | None = field(default=None, compare=False, repr=False)
+    """Reads the power of the role; None if nobody asks for it."""
+
+    @property
+    def power(self) -> str:
+        """Why the role is powerful, or why that is not known; '' if it is not. It is read at this moment."""
+        return "" if self.judged is None else self.judged().power
 
     @property
     def is_own_role(self) -> bool:
@@ -87,6 +112,11 @@ class CurrentIdentity:
         """The statements in irsa's form for EKS Pod Identity. Without its mark, they can be of others."""
         names = (self.pair.cluster, self.pair.namespace, self.pair.name)
         return owned_statements.for_service(self.trust, *names, marked=marked)
+
+    @property
+    def maker(self) -> str:
+        """The tool that created the role, by its tags."""
+        return makers.maker_of_role(self.pair.role.state.tags if self.pair.role is not None else {})
 
     @property
     def trust(self) -> Document:
@@ -123,8 +153,101 @@ class CurrentIdentity:
         return ends and self.answer(way, self.trust)[0] is not Answer.NO
 
 
-def addition(to: IdentitySource, ways: CurrentIdentity) -> Plan:
+def addition(to: IdentitySource, ways: CurrentIdentity, allowed: Allowed = Allowed()) -> Plan:
     """The changes after which pods get the role both ways; empty if they do already. Raises `Refused`."""
+    plan = _missing(to, ways, force=allowed.force)
+    if len(plan):
+        _check_consent(to, ways)
+    for change in plan:
+        if change.kind is Kind.TRUST_STATEMENT and isinstance(change.after, states.DocumentState):
+            _check_statement(to, ways, change.after.document, allowed)
+    return plan
+
+
+def _check_consent(to: IdentitySource, ways: CurrentIdentity) -> None:
+    """Raise `Refused` unless the ServiceAccount can use the role the other way, by the owner's statement.
+
+    Else whoever may annotate a ServiceAccount would get the role by it. irsa's mark on the role is no consent
+    either: a statement that is gone may have been revoked. For IRSA, the association must be there as well.
+    """
+    pair, first = ways.pair, to.other
+    answer, why = ways.answer(first, ways.trust)
+    if first is IdentitySource.POD_IDENTITY and ways.association is None:
+        answer, why = Answer.NO, (f"{pair.full_name} has no association",)
+    if answer is Answer.YES:
+        return
+    known = answer is Answer.NO
+    raise Refused(
+        f"{pair.full_name} can't use {pair.role_arn} by {first.title}"
+        if known
+        else f"irsa can't tell whether {pair.full_name} can use {pair.role_arn} by {first.title}",
+        reason="irsa migrate adds a second way to one that works; an annotation alone gives no role",
+        details=why,
+        next_steps=(f"to give it this role: {_named_in_words(to, ways)}",),
+    )
+
+
+def _named_in_words(to: IdentitySource, ways: CurrentIdentity) -> str:
+    """The command that gives the role to the ServiceAccount, and names both."""
+    pair, there = ways.pair, ways.association
+    words = [pair.command("create-sa")]
+    if to is IdentitySource.POD_IDENTITY:
+        words.append("--pod-identity")
+        words += ["--disable-session-tags"] if there is not None and there.without_tags else []
+    elif pair.audience != DEFAULT_AUDIENCE:
+        words += ["--audience", shlex.quote(pair.audience)]
+    words += ["--attach-role-arn", shlex.quote(pair.role_arn), "--update-trust"]
+    if restrictions.voided(ways.trust, pair.identity(pair.audience)):
+        words.append("--force")
+    if ways.power:
+        words.append("--allow-wide-trust")
+    return " ".join(words)
+
+
+def _check_statement(
+    to: IdentitySource, ways: CurrentIdentity, statement: Document, allowed: Allowed
+) -> None:
+    """Raise `Refused` for a statement that its role's tool removes again, or that gives too much."""
+    pair = ways.pair
+    added = AddedStatement(pair.role_arn, pair.identity(pair.audience), ways.trust, statement)
+    maker = ways.maker
+    if maker not in _KEEP_STATEMENTS and not allowed.others:
+        shown = {key: value for key, value in statement.items() if key != "Sid"}
+        again = makers.writes_again(maker) or "its next run"
+        raise Refused(
+            f"role {pair.role_arn} is managed by {maker}",
+            reason=f"{again} would remove irsa's statement, and pods would lose the role by {to.title}",
+            details=(f"this statement is missing: {json.dumps(shown)}",),
+            next_steps=(
+                f"add the statement with {maker}, then run this again",
+                f"or let irsa add it: {pair.command('migrate')} --to {to.value} --include-managed",
+            ),
+        )
+    if not allowed.force:
+        added.check_conditions()
+    if not allowed.wide_trust and ways.judged is not None:
+        added.check_power(ways.judged())
+
+
+_STACKS = (makers.EKSCTL, makers.CLOUDFORMATION, makers.CDK)
+"""Tools whose roles are in stacks: an update changes the trust policy only where the template did."""
+_KEEP_STATEMENTS = (makers.IRSA, makers.UNKNOWN, *_STACKS)
+
+
+def notes_of_maker(plan: Plan, ways: CurrentIdentity) -> list[str]:
+    """A note if the plan adds a statement to a role that another tool manages."""
+    maker, adds = ways.maker, (change.kind is Kind.TRUST_STATEMENT and change.after for change in plan)
+    if maker in (makers.IRSA, makers.UNKNOWN) or not any(adds):
+        return []
+    if maker not in _STACKS:
+        undone = f"{makers.writes_again(maker) or 'its next run'} may remove irsa's statement"
+        return [f"role {ways.pair.role_name} is managed by {maker}: {undone}; add it there too"]
+    undone = "an update of the stack may remove irsa's statement"
+    return [f"role {ways.pair.role_name} belongs to a stack of {maker}: {undone}; add it to the template"]
+
+
+def _missing(to: IdentitySource, ways: CurrentIdentity, *, force: bool = False) -> Plan:
+    """The changes after which pods get the role both ways, whoever may have it. Raises `Refused`."""
     there, pair = ways.association, ways.pair
     if there is not None and there.role_arn != ways.pair.role_arn:
         raise Refused(
@@ -134,17 +257,21 @@ def addition(to: IdentitySource, ways: CurrentIdentity) -> Plan:
         )
     if there is not None:
         check_owner(there, pair)
-    return _add_association(ways) if to is IdentitySource.POD_IDENTITY else _add_annotation(ways)
+    if to is IdentitySource.POD_IDENTITY:
+        return _add_association(ways)
+    return _add_annotation(ways, force=force)
 
 
-def _statement(to: IdentitySource, ways: CurrentIdentity, wanted: Document) -> list[Change]:
+def _statement(
+    to: IdentitySource, ways: CurrentIdentity, wanted: Document, *, force: bool = False
+) -> list[Change]:
     """The statement that the role's trust policy lacks; raises `Refused` if it would not be enough.
 
     The same statement of somebody else is enough, and stays when irsa's goes. One that IRSA's tokens may
-    match has conditions that another statement would bypass.
+    match has conditions that another statement would bypass: it is added only with `force`.
     """
     pair, answer = ways.pair, ways.answer(to, ways.trust)[0]
-    lacks = answer is Answer.NO
+    lacks = answer is Answer.NO or (answer is Answer.UNKNOWN and force)
     if answer is Answer.UNKNOWN and to is IdentitySource.POD_IDENTITY:
         lacks = not (ways.in_that_form(marked=False) or ways.in_that_form(marked=True))
     after = trust_policy.with_statement(ways.trust, wanted) if lacks else ways.trust
@@ -195,7 +322,7 @@ def _add_association(ways: CurrentIdentity) -> Plan:
     return Plan.of(first, [] if there else [Change(Kind.ASSOCIATION, pair.association_target, None, state)])
 
 
-def _add_annotation(ways: CurrentIdentity) -> Plan:
+def _add_annotation(ways: CurrentIdentity, *, force: bool) -> Plan:
     pair, given = ways.pair, ways.association
     if given is not None and (given.session_policy or given.target_role_arn):
         what = "a target role" if given.target_role_arn else "a session policy"
@@ -212,7 +339,7 @@ def _add_annotation(ways: CurrentIdentity) -> Plan:
     # One that is there names this role.
     annotations = {states.ROLE_ARN_ANNOTATION: pair.role_arn}
     account = account_changes((pair.namespace, pair.name), pair.account, annotations, {}, own=not theirs)
-    return Plan.of(_statement(IdentitySource.IRSA, ways, wanted), account)
+    return Plan.of(_statement(IdentitySource.IRSA, ways, wanted, force=force), account)
 
 
 def retirement(
@@ -220,27 +347,63 @@ def retirement(
 ) -> tuple[Plan, list[str]]:
     """The changes that remove the old way, and what stays and why. Raises `Refused`.
 
-    `others`: also what irsa did not write goes. `restarts`: pods are restarted right after it. New pods
-    get Pod Identity as long as there is an association, so for IRSA it goes before they restart.
+    `others`: also what irsa did not write goes. `restarts`: the same run restarts the pods, for Pod Identity
+    before it, for IRSA after it: new pods get Pod Identity as long as there is an association.
     """
-    pair = ways.pair
     check_has(to, ways)
-    left = ways.pods.get(to.other, ())
-    if left and not (restarts and to is IdentitySource.IRSA):
+    if not restarts:
+        check_unused(to, ways)
+    if to is IdentitySource.POD_IDENTITY:
+        return _retire_annotation(ways, others)
+    return _retire_association(ways, others, restarts)
+
+
+def check_unused(to: IdentitySource, ways: CurrentIdentity) -> None:
+    """Raise `Refused` if running pods use the old way."""
+    pair, left = ways.pair, ways.pods.get(to.other, ())
+    if left:
         restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
         raise Refused(
             f"{pair.full_name} has {plural(len(left), f'running pod with {to.other.title}')}",
             details=listed(pod.name for pod in left),
             next_steps=(f"{pair.command('migrate')} --to {to.value} {restart}",),
         )
-    if to is IdentitySource.POD_IDENTITY:
-        return _retire_annotation(ways, others)
-    return _retire_association(ways, others)
+
+
+Workload = tuple[str, str]
+"""Kind and name of what creates pods, or of a pod that nothing has created."""
+
+
+def workloads_of(pods: Iterable[Pod]) -> list[Workload]:
+    """The workloads of pods, each once."""
+    return [*dict.fromkeys(owner_of(pod) if pod.owner else ("Pod", pod.name) for pod in pods)]
+
+
+def with_restart(to: IdentitySource, ways: CurrentIdentity, plan: Plan, *, first: bool) -> Plan:
+    """The plan with the restart of the pods that use the old way; `first`: before the other changes.
+
+    More pods may start until then, so the restart is a part of each plan that changes something.
+    """
+    old = ways.pods.get(to.other, ())
+    if not (old or len(plan)):
+        return plan
+    rolled = sorted(f"{kind}/{name}" for kind, name in workloads_of(old) if kind in ROLLED)
+    before, after = (states.RestartState(way.value, rolled) for way in (to.other, to))
+    change = Change(Kind.RESTART, (ways.pair.namespace, ways.pair.name), before, after)
+    stages = [*map(list, plan.stages)]
+    return Plan.of([change], *stages) if first else Plan.of(*stages, [change])
+
+
+def notes_of_restart(to: IdentitySource, ways: CurrentIdentity) -> list[str]:
+    """A note about pods that use the old way and that irsa can't restart."""
+    workloads = workloads_of(ways.pods.get(to.other, ()))
+    kept = listed(f"{kind} {name}" for kind, name in workloads if kind not in ROLLED)
+    return [f"irsa does not restart {', '.join(kept)}: restart or delete them yourself"] if kept else []
 
 
 def check_has(to: IdentitySource, ways: CurrentIdentity) -> None:
     """Raise `Refused` unless new pods can get the role this way: nothing is left to add."""
-    if len(addition(to, ways)):
+    if len(_missing(to, ways)):
         what = f"{ways.pair.full_name} does not get its role by {to.title} yet"
         raise Refused(what, next_steps=(ways.pair.command(f"migrate --to {to.value}"),))
 
@@ -271,11 +434,22 @@ def _commit(ways: CurrentIdentity, after: str | None) -> list[Change]:
     return [Change(Kind.ROLE_TAGS, (ways.pair.role_name,), one, other)]
 
 
-def _retire_association(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[str]]:
+def _retire_association(ways: CurrentIdentity, others: bool, restarts: bool) -> tuple[Plan, list[str]]:
     pair, there, notes = ways.pair, ways.association, list[str]()
     gone: list[Change] = []
     if there is not None:
-        if not (others or there.is_of(pair.cluster, pair.full_name)):
+        theirs = not (others or there.is_of(pair.cluster, pair.full_name))
+        if theirs and restarts:
+            raise Refused(
+                f"the association {there.id} of {pair.full_name} stays: irsa did not create it",
+                reason="pods get Pod Identity as long as it is there, also after a restart",
+                next_steps=(
+                    "delete it with the tool that created it, then run this again",
+                    f"or let irsa delete it: {pair.command('migrate --to irsa')} --finish --restart"
+                    " --include-managed",
+                ),
+            )
+        if theirs:
             return Plan(()), [f"the association {there.id} stays: irsa did not create it (--include-managed)"]
         if there.without_tags:
             notes.append("--to pod-identity would create the association again with session tags")
@@ -284,7 +458,8 @@ def _retire_association(ways: CurrentIdentity, others: bool) -> tuple[Plan, list
     # irsa's annotation says by now that the role is complete.
     marked = wrote(pair.account.annotations, states.ROLE_ARN_ANNOTATION)
     commit = _commit(ways, None) if marked else []
-    written = ways.in_that_form(marked=not ways.is_own_role)
+    written = ways.in_that_form(marked=True)
+    written += ways.in_that_form(marked=False) if ways.is_own_role else []
     return Plan.of(gone, [*_without(ways, written, notes), *commit]), notes
 
 

@@ -11,30 +11,39 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cache, partial
+from time import monotonic
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.iam import trust_quota
+from irsa_cli.aws.iam import judged, trust_quota
 from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection, Pod
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
-from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource
+from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity, IdentitySource
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
-from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.values import patience
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.names import subject
-from irsa_cli.core.values.shown import plural
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import (
+    Gate,
+    Job,
+    RunContext,
+    begin,
+    execute,
+    perform,
+    supersede_if_well,
+)
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
@@ -58,7 +67,8 @@ HEEDED = 60.0
 class Request:
     """The request; without `names`, all ServiceAccounts of the namespace that get a role.
 
-    `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write.
+    `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write, on roles that
+    other tools manage. `force` and `allow_wide_trust`: statements that irsa otherwise refuses to add.
     """
 
     target: Target
@@ -69,6 +79,12 @@ class Request:
     finish: bool = False
     others: bool = False
     status: bool = False
+    force: bool = False
+    allow_wide_trust: bool = False
+
+    @property
+    def allowed(self) -> Allowed:
+        return Allowed(self.others, self.force, self.allow_wide_trust)
 
 
 def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
@@ -131,7 +147,15 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
     pair = with_role(connection, pair)
     state = check_there(pair)
     check_over(pair, state)
-    return CurrentIdentity(pair, association, trust_quota=trust_quota(connection.iam, state.trust))
+    return identity_of(connection, pair, association)
+
+
+def identity_of(connection: Connection, pair: Pairing, association: Association | None) -> CurrentIdentity:
+    """The two ways of a ServiceAccount whose role was read."""
+    assert pair.role is not None, "its caller has read it"
+    power = partial(judged, connection.iam, pair.role)
+    quota = trust_quota(connection.iam, pair.role.state.trust)
+    return CurrentIdentity(pair, association, trust_quota=quota, judged=power)
 
 
 @dataclass
@@ -145,41 +169,75 @@ class _Moving:
     support: Callable[[], PodIdentitySupport]
     ways: CurrentIdentity | None = None
     bodies: list[Json] = field(default_factory=list)
+    problem: str = ""
+    """Why irsa can't tell how it gets a role, or would refuse to move it (for `--status`)."""
 
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
         request, title = self.request, f"{self.request.namespace}/{self.name}"
-        restarts = request.restart and not settings.dry_run
-        # With an association, new pods get Pod Identity: for IRSA it goes before they restart.
-        if restarts and request.finish and request.to is IdentitySource.POD_IDENTITY:
-            result = self._restarted(Result(Ended.UNCHANGED), settings)
-            if result.error is not None:
-                return result
-            restarts = False
         asked = f"{request.to.value}{' finish' if request.finish else ''}"
         context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
         earlier = earlier_runs(settings, context)
         result = until_settled(lambda: self._attempt(settings, context), settings)
         supersede_if_well(earlier, result, settings)
-        return self._restarted(result, settings) if restarts and result.error is None else result
+        return result
 
-    def _restarted(self, result: Result, settings: Settings) -> Result:
-        """The result after the restarts; workloads that were restarted stay so if a later step fails."""
+    @property
+    def _restarts_first(self) -> bool:
+        """Whether pods restart before the old way goes.
+
+        With an association, new pods get Pod Identity: for IRSA it goes before they restart.
+        """
+        return self.request.finish and self.request.to is IdentitySource.POD_IDENTITY
+
+    def _carry_out(self, job: Job, gate: Gate | None) -> Result:
+        """Run the transaction, and the restart before or after it.
+
+        Workloads that were restarted stay so if a later step fails.
+        """
+        restart = next((change for change in job.plan if change.kind.traits.outside), None)
+        work = replace(job, plan=job.plan.transacted)
+        if restart is None:
+            return execute(job, gate)
+        if self._restarts_first:
+            done, error = self._restarted(restart, job.settings)
+            if error is not None:
+                rest = [ChangeResult(change, "pending") for change in work.plan]
+                return Result(Ended.UNFINISHED, changes=[done, *rest], error=error)
+            result = self._transacted(work, gate)
+            return replace(result, changes=[done, *result.changes])
+        result = self._transacted(work, gate)
+        if result.error is not None:
+            return replace(result, changes=[*result.changes, ChangeResult(restart, "pending")])
+        done, error = self._restarted(restart, job.settings)
+        ended = result.ended if error is None else Ended.UNFINISHED
+        return replace(result, ended=ended, changes=[*result.changes, done], error=error)
+
+    def _transacted(self, work: Job, gate: Gate | None) -> Result:
+        return execute(work, gate) if len(work.plan) else Result(Ended.COMMITTED)
+
+    def _restarted(self, change: Change, settings: Settings) -> tuple[ChangeResult, IrsaError | None]:
+        """The restart as it ended, and why it failed."""
+        began = monotonic()
         try:
             self._restart(settings)
+            if self._restarts_first:
+                planning.check_unused(self.request.to, self._read())
         except IrsaError as error:
-            if isinstance(error, Refused) and result.ended is Ended.UNCHANGED:
-                raise
-            return replace(result, ended=Ended.UNFINISHED, error=error)
-        assert self.ways is not None, "they were read before the restarts"
-        return replace(result, notes=[*result.notes, *self._next(self.ways)])
+            return ChangeResult(change, "failed", monotonic() - began), error
+        return ChangeResult(change, "done", monotonic() - began), None
 
     def report(self, _settings: Settings) -> Result:
-        """Report the current state; write nothing."""
+        """Report the current state; write nothing. The answer includes what irsa would refuse."""
         with naming_caller(self.connection.caller):
-            ways = self._read()
-            notes = [*self._warnings(ways), *self._evidence()]
-        return Result(Ended.UNCHANGED, notes=notes)
+            try:
+                notes = self._warnings(self._read())
+            except Refused as error:
+                if self.connection.kube.service_account(self.request.namespace, self.name) is None:
+                    raise
+                self.bodies, self.problem = self._pods(), str(error)
+                notes = [self.problem, *(f"next step: {step}" for step in error.next_steps)]
+            return Result(Ended.UNCHANGED, notes=[*notes, *self._evidence()])
 
     def described(self, result: Result) -> Result:
         """The result with the cluster, and what is known of the ServiceAccount."""
@@ -187,12 +245,15 @@ class _Moving:
             "serviceAccount": {"namespace": self.request.namespace, "name": self.name}
         }
         if self.ways is not None:
-            found, pods = self.ways, self.ways.pods
-            facts["role"] = {"arn": found.pair.role_arn, "created": False}
+            facts["role"] = {"arn": self.ways.pair.role_arn, "created": False}
+        if self.ways is not None or self.problem:
+            pods = planning.by_way(map(kinds.pod, self.bodies))
+            has = self.ways.has if self.ways is not None else lambda _: False
             facts["migration"] = {
                 "to": self.request.to.value,
-                "ways": [way.value for way in IdentitySource if found.has(way)],
-                "pods": {way.value: [pod.name for pod in pods.get(way, ())] for way in IdentitySource},
+                "ways": [way.value for way in IdentitySource if has(way)],
+                "pods": {way.value: [pod.name for pod in pods[way]] for way in IdentitySource},
+                **({"problem": self.problem} if self.problem else {}),
             }
         return replace(result, cluster=self.connection.cluster, facts=facts)
 
@@ -214,25 +275,36 @@ class _Moving:
         with naming_caller(self.connection.caller):
             ways = self._read()
             plan, notes = self._plan(ways)
-        finishing = request.finish and request.to is IdentitySource.POD_IDENTITY
-        if finishing and len(plan) and not (settings.dry_run or ways.pods.get(request.to)):
+        shown_by_pods = settings.dry_run or request.restart or ways.pods.get(request.to)
+        if self._restarts_first and len(plan) and not shown_by_pods:
             # Without the annotation, new pods get nothing until the webhook uses the association.
             self._await_webhook(settings)
-        result = perform(Job(plan, self.connection, settings, context, [ways.pair]))
-        if result.error is None:
+        result = perform(Job(plan, self.connection, settings, context, [ways.pair]), None, self._carry_out)
+        result.cluster = self.connection.cluster
+        if result.ended is Ended.PLANNED and request.restart:
+            notes += planning.notes_of_restart(request.to, ways)
+        if result.error is None or result.ended is Ended.UNFINISHED:
+            result.notes += notes
+        if result.error is None and result.ended is not Ended.PLANNED:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
-            is_last = result.ended is not Ended.PLANNED and not (request.restart and not settings.dry_run)
-            result.notes += [*notes, *(self._next(ways) if is_last else ())]
+            result.notes += self._next(self.ways or ways)
         return result
 
     def _plan(self, ways: CurrentIdentity) -> tuple[Plan, list[str]]:
         request = self.request
-        warnings = self._warnings(ways)
-        if not request.finish:
-            added = planning.addition(request.to, ways)
-            return added, [*warnings, *notes_of_support(added, ways.pair, self.support)]
-        plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
-        return plan, [*warnings, *kept, *self._evidence()]
+        notes = self._warnings(ways)
+        if request.finish:
+            plan, kept = planning.retirement(
+                request.to, ways, others=request.others, restarts=request.restart
+            )
+            notes += [*kept, *self._evidence()]
+        else:
+            plan = planning.addition(request.to, ways, request.allowed)
+            notes += planning.notes_of_maker(plan, ways)
+            notes += notes_of_support(plan, ways.pair, self.support)
+        if request.restart:
+            plan = planning.with_restart(request.to, ways, plan, first=self._restarts_first)
+        return plan, notes
 
     def _warnings(self, ways: CurrentIdentity) -> list[str]:
         role = read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
@@ -257,14 +329,16 @@ class _Moving:
         request = self.request
         old = ways.pods.get(request.to.other, ())
         command = ways.pair.command(f"migrate --to {request.to.value}")
+        if not request.names:  # One command for all of the namespace.
+            of_all = f"-n {request.namespace} {ways.pair.cluster.options}"
+            command = f"irsa migrate --to {request.to.value} {of_all}"
         if request.to is IdentitySource.IRSA and not request.finish:
             return [
                 "new pods get Pod Identity as long as there is an association."
                 f" To delete it and restart the pods: {command} --finish --restart"
             ]
         if old and not request.restart:
-            pods = plural(len(old), f"running pod with {request.to.other.title}")
-            return [f"{pods}, until restarted: {command} --restart"]
+            return [f"running pods keep {request.to.other.title} until they restart: {command} --restart"]
         return [] if request.finish else [f"to remove {request.to.other.title}: {command} --finish"]
 
     def _restart(self, settings: Settings) -> None:
@@ -273,7 +347,7 @@ class _Moving:
         # Until the webhook uses the new way, pods are created with the old one.
         self._await_webhook(settings)
         pods, kept = self._read().pods[self.request.to.other], list[str]()
-        for kind, name in dict.fromkeys(owner_of(pod) if pod.owner else ("Pod", pod.name) for pod in pods):
+        for kind, name in planning.workloads_of(pods):
             if kind not in ROLLED:
                 kept.append(f"{kind} {name}")
                 continue

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -24,7 +25,7 @@ from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.create import check_provider
-from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
+from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity, IdentitySource, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
@@ -224,9 +225,8 @@ class _Updating:
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
-            ways = CurrentIdentity(pair, pair.association)
-            ways = replace(ways, trust_quota=iam.trust_quota(self.connection.iam, ways.trust))
-            added = addition(IdentitySource.POD_IDENTITY, ways)
+            allowed = Allowed(wide_trust=self.request.allow_wide_trust)
+            added = addition(IdentitySource.POD_IDENTITY, self._ways(pair), allowed)
             self.support_notes = notes_of_support(
                 added, pair, lambda: support_of(self.connection, pair.namespace)
             )
@@ -236,6 +236,13 @@ class _Updating:
         if not self.request.allow_wide_trust:
             planning.check_pair(pair, found)
         return found
+
+    def _ways(self, pair: Pairing) -> CurrentIdentity:
+        assert pair.role is not None, "it was read, as the update concerns it"
+        client = self.connection.iam
+        judged = partial(iam.judged, client, pair.role)
+        quota = iam.trust_quota(client, pair.role.state.trust)
+        return CurrentIdentity(pair, pair.association, trust_quota=quota, judged=judged)
 
     def _check_target(self, update: Update, pair: Pairing) -> None:
         """Raise `Refused` if the association's new target role does not trust the role."""

@@ -176,6 +176,11 @@ class MemoryIam:
             raise Refusal(NOT_THERE, 404)
         return {"Policy": {"Arn": arn, "PolicyName": arn.rsplit("/", 1)[-1], "DefaultVersionId": "v1"}}
 
+    def get_policy_version(self, **asked: Any) -> Json:
+        statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        return {"PolicyVersion": {"VersionId": asked["VersionId"], "Document": json.dumps(document)}}
+
     def list_policies(self, **asked: Any) -> Json:
         known = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
         return {"Policies": [{"PolicyName": "AmazonS3ReadOnlyAccess", "Arn": known}], "IsTruncated": False}

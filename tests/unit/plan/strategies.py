@@ -21,6 +21,7 @@ from irsa_cli.core.plan.states import (
     OwnerState,
     Present,
     ProviderState,
+    RestartState,
     RoleState,
     ServiceAccountState,
     SettingsState,
@@ -144,6 +145,9 @@ STATES: dict[Kind, st.SearchStrategy[State]] = {
         without_session_tags=st.booleans(),
         tags=string_maps,
         association_id=st.text(ALNUM, max_size=8),
+    ),
+    Kind.RESTART: st.builds(
+        RestartState, way=st.sampled_from(["irsa", "pod-identity"]), workloads=st.lists(texts, max_size=2)
     ),
     Kind.ROLE_OWNER: st.builds(OwnerState, transaction=st.text(ALNUM, max_size=8)),
     Kind.ROLE_SETTINGS: st.builds(

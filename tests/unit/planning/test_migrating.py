@@ -29,6 +29,7 @@ from irsa_cli.core.planning.migrate import (
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import assuming, trust_policy
+from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, Unreadable
 from tests.support.thoroughness import examples
@@ -264,3 +265,36 @@ def test_the_same_statement_of_somebody_else_stays() -> None:
     assert (
         trust_policy.without_statement(added, marked)["Statement"] == both.pair.role.state.trust["Statement"]
     )
+
+
+@given(data=st.data())
+@settings(max_examples=examples(200))
+def test_whom_the_trust_policy_does_not_allow_the_one_way_gets_no_other(data: st.DataObject) -> None:
+    """Whoever made the role, and whatever is annotated or associated: the owner's statement decides."""
+    start = data.draw(bindings(data.draw(st.sampled_from([IRSA, POD_IDENTITY]))))
+    ways, to = start, data.draw(st.sampled_from([IRSA, POD_IDENTITY]))
+    assert ways.pair.role is not None
+    state = ways.pair.role.state
+    kept = data.draw(st.sets(st.sampled_from(range(len(state.trust["Statement"])))))
+    trust = {**state.trust, "Statement": [state.trust["Statement"][number] for number in sorted(kept)]}
+    role = replace(ways.pair.role, state=replace(state, trust=trust))
+    ways = replace(ways, pair=replace(ways.pair, role=role))
+    try:
+        plan = addition(to, ways)
+    except Refused:
+        return
+    assert not len(plan) or ways.answer(to.other, trust)[0] is Answer.YES
+    assert not len(plan) or to is POD_IDENTITY or ways.association is not None
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_an_annotation_alone_is_refused_with_the_line_that_names_both(own: bool) -> None:
+    start = ways_with([OTHERS[1]], {states.ROLE_ARN_ANNOTATION: ROLE, states.ROLE_MARK: ROLE}, None, own=own)
+    for to, flag in ((POD_IDENTITY, " --pod-identity"), (IRSA, "")):
+        with pytest.raises(Refused, match="can't use") as refused:
+            addition(to, start)
+        (step,) = refused.value.next_steps
+        line = (
+            f"irsa create-sa app -n backend {CLUSTER.options}{flag} --attach-role-arn {ROLE} --update-trust"
+        )
+        assert step.endswith(line)

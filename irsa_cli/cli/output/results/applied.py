@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 import click
@@ -24,9 +25,11 @@ from irsa_cli.cli.terminal.screen import mark
 from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.trust.rules.rule import FilePlace
-from irsa_cli.core.values.shown import plural, visible
+from irsa_cli.core.values.shown import listed, plural, visible
 
 NAME_WIDTH = 39
+SHARED_BY = 3
+"""A note that so many have is said once, with their number; of fewer, each says it."""
 
 
 def ended_line(item: Item) -> str:
@@ -84,8 +87,39 @@ def of_many(done: AppliedList, parts: Iterable[Part], lines: Iterable[str]) -> R
         facts_of(*clusters.values()),
         _entries(done),
         (f"{unchanged} unchanged",) if unchanged else (),
-        (*done.notices, *(f"{item.title}: {note}" for item in done.items for note in item.result.notes)),
+        (*done.notices, *shared_notes(done), *_own_notes(done)),
     )
+
+
+def _notes_of_several(done: AppliedList) -> dict[str, list[str]]:
+    """The notes that several have, with the names of those."""
+    found: dict[str, list[str]] = {}
+    for item in done.items:
+        for note in dict.fromkeys(item.result.notes):
+            found.setdefault(note, []).append(item.title)
+    return {note: names for note, names in found.items() if len(names) >= SHARED_BY}
+
+
+def shared_notes(done: AppliedList) -> Iterator[str]:
+    """The notes that several have, each once."""
+    for note, names in _notes_of_several(done).items():
+        if len(names) == len(done.items):
+            yield f"for all {plural(len(names), done.noun)}: {note}"
+        else:
+            yield f"for {plural(len(names), done.noun)} ({', '.join(listed(names, SHARED_BY))}): {note}"
+
+
+def _without_shared(done: AppliedList) -> Iterator[tuple[Item, Result]]:
+    """The items, each with the result without the notes that several have."""
+    shared = _notes_of_several(done)
+    for item in done.items:
+        notes = [note for note in item.result.notes if note not in shared]
+        yield item, replace(item.result, notes=notes)
+
+
+def _own_notes(done: AppliedList) -> Iterator[str]:
+    for item, result in _without_shared(done):
+        yield from (f"{item.title}: {note}" for note in result.notes)
 
 
 def _is_eventful(item: Item) -> bool:
@@ -125,9 +159,8 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
 
 def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
     if not quiet:
-        yield from (f"Note: {notice}" for notice in done.notices)
-    for item in done.items:
-        result = item.result
+        yield from (f"Note: {notice}" for notice in (*done.notices, *shared_notes(done)))
+    for item, result in _without_shared(done):
         if result.error is not None or result.left or ((result.notes or result.warnings) and not quiet):
             where = f" ({item.where})" if item.where else ""
             yield f"{item.title}{where}:"

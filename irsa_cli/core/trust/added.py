@@ -1,0 +1,70 @@
+"""The guards of a statement that a command adds to a role's trust policy for a ServiceAccount. Pure.
+
+Every command that adds one asks them: whether the role is powerful, and whether another statement allows the
+ServiceAccount only under conditions, which the new one does not have. Statements are alternatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from irsa_cli.core.policies.policy import Document, difference
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.restrictions import Restriction, voided
+from irsa_cli.core.trust.rules.power import check_power
+from irsa_cli.core.values.errors import Refused
+
+
+class Judged(Protocol):
+    """A role whose permissions were asked for."""
+
+    @property
+    def power(self) -> str:
+        """Why its policies are powerful, or why that is not known; '' if they are not."""
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The names of its policies."""
+
+
+@dataclass(frozen=True)
+class AddedStatement:
+    """A statement for a ServiceAccount, by its tokens or by EKS Pod Identity, and the policy `before` it."""
+
+    role_arn: str
+    identity: WebIdentity
+    """The ServiceAccount's tokens: the restrictions of today are about them."""
+    before: Document
+    statement: Document
+
+    @property
+    def after(self) -> Document:
+        return trust_policy.with_statement(self.before, self.statement)
+
+    @property
+    def voids(self) -> tuple[Restriction, ...]:
+        """The conditions of today that the statement bypasses."""
+        return voided(self.before, self.identity)
+
+    def check_conditions(self, *, steps: Sequence[str] = ()) -> None:
+        """Raise `Refused` if the statement bypasses a condition; `steps` are other ways on than --force."""
+        if self.voids:
+            raise Refused(
+                f"a statement for {self.identity.subject} would bypass a condition of the trust policy of"
+                f" {self.role_arn}",
+                reason="one matching statement is enough, and the new one does not have this condition",
+                details=(*(item.text for item in self.voids), *becoming(self.before, self.after)),
+                next_steps=[*steps, "run this again with --force to add the statement anyway"],
+            )
+
+    def check_power(self, role: Judged) -> None:
+        """Raise `Refused` if the role is powerful, or if that is not known."""
+        check_power(self.role_arn, self.identity.subject, role.power, role.policies)
+
+
+def becoming(before: Document, after: Document) -> list[str]:
+    """A trust policy before and after the change, line by line."""
+    return ["the trust policy after the change:", *(f"  {line}" for line in difference(before, after))]
