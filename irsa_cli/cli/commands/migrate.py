@@ -47,7 +47,7 @@ def command(**options: Any) -> int:
       irsa migrate --to pod-identity s3-reader -n backend -c prod --finish
       irsa migrate --to irsa -n backend -c prod --status
     """
-    from irsa_cli.core.planning.migrate import IdentitySource
+    from irsa_cli.core.uses.ways import IdentitySource
     from irsa_cli.usecases.write.migrate import Request, migrate
 
     run = Writing(options)
@@ -81,9 +81,11 @@ def _status(done: AppliedList) -> Table:
     for item in done.items:
         found = item.result.facts.get("migration")
         if found:
-            pods = (
+            pods = [
                 f"{len(found['pods'][way])} by {text}" for way, text in WAYS.items() if found["pods"][way]
-            )
+            ]
+            if failing := found["podsWithoutCredentials"]:
+                pods.append(f"{len(failing)} without credentials")
             ways = " and ".join(WAYS[way] for way in found["ways"])
             rows.append([item.name, ways or "none", ", ".join(pods) or "none"])
     return Table.of(("SERVICEACCOUNT", "ROLE BY", "RUNNING PODS"), rows)

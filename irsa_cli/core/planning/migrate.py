@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
 from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.binding.update_request import Pairing
@@ -25,29 +24,14 @@ from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
 from irsa_cli.core.trust import assuming, owned_statements, trust_policy
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.uses.credentials import ways_of
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed, plural
 
-TOKEN_FILE, CREDENTIALS_URI = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-"""The variables of each way; of both, SDKs take the token."""
 THEIRS_TAG, THEIRS = "irsa/annotated-by", "others"
 """The tag of an association whose ServiceAccount had an annotation that irsa did not write."""
-
-
-class IdentitySource(Enum):
-    """How pods get a role; the value is what `--to` takes."""
-
-    IRSA = "irsa"
-    POD_IDENTITY = "pod-identity"
-
-    @property
-    def title(self) -> str:
-        return "IRSA" if self is IdentitySource.IRSA else "Pod Identity"
-
-    @property
-    def other(self) -> IdentitySource:
-        return IdentitySource.IRSA if self is IdentitySource.POD_IDENTITY else IdentitySource.POD_IDENTITY
 
 
 @dataclass(frozen=True)
@@ -300,14 +284,6 @@ def by_way(pods: Iterable[Pod]) -> dict[IdentitySource, list[Pod]]:
     """The living pods by the way that gives them credentials; one may have containers of both."""
     alive = [pod for pod in pods if pod.is_alive]
     return {way: [pod for pod in alive if way in ways_of(pod)] for way in IdentitySource}
-
-
-def ways_of(pod: Pod) -> set[IdentitySource]:
-    tokens = [item.env.is_set(TOKEN_FILE) for item in pod.containers]
-    agents = [item.env.is_set(CREDENTIALS_URI) for item in pod.containers]
-    by_agent = any(agent and not token for token, agent in zip(tokens, agents, strict=True))
-    found = {IdentitySource.IRSA: any(tokens), IdentitySource.POD_IDENTITY: by_agent}
-    return {way for way, is_used in found.items() if is_used}
 
 
 _SESSION_NAME = ("aws:userid", "sts:rolesessionname")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import cache, partial
+from functools import cache, cached_property, partial
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.iam import trust_quota
@@ -24,9 +24,12 @@ from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource
+from irsa_cli.core.planning.migrate import CurrentIdentity
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.uses.credentials import is_without, ways_of
+from irsa_cli.core.uses.new_pods import Templates
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values import patience
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.names import subject
@@ -43,8 +46,10 @@ from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
+from irsa_cli.usecases.read.new_pods import NewPodsOf
 from irsa_cli.usecases.read.observe import current_account, read_association
 from irsa_cli.usecases.read.pod_identity import support_of
+from irsa_cli.usecases.read.templates import templates_of
 from irsa_cli.usecases.read.users_of_pods import probe
 from irsa_cli.usecases.write.update_sa import earlier_runs, notes_of_support
 
@@ -79,6 +84,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
         names = dict.fromkeys(request.names or _names(connection, request.namespace))
     done, stop = AppliedList(), RunGroup()
     support = cache(partial(support_of, connection, request.namespace))
+    templates = cache(partial(templates_of, connection, request.namespace))
     settings = replace(settings, dry_run=settings.dry_run or request.status)
     taking = Locks.of(connection, settings, Command.MIGRATE)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
@@ -87,7 +93,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
             if stop.number:
                 done.pending.append(NotBegun(connection.cluster, title))
                 continue
-            moving = _Moving(connection, request, name, stop, support)
+            moving = _Moving(connection, request, name, stop, support, templates)
             work = moving.report if request.status else moving.run
             lock = binding_lock(request.namespace, name)
             result = attempt("", partial(locks.run, work, settings, [lock], stop.pause))
@@ -143,8 +149,13 @@ class _Moving:
     name: str
     stop: RunGroup
     support: Callable[[], PodIdentitySupport]
+    templates: Callable[[], Templates]
     ways: CurrentIdentity | None = None
     bodies: list[Json] = field(default_factory=list)
+
+    @cached_property
+    def new_pods(self) -> NewPodsOf:
+        return NewPodsOf(self.connection, self.request.namespace, self.name, self.templates())
 
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
@@ -188,11 +199,13 @@ class _Moving:
         }
         if self.ways is not None:
             found, pods = self.ways, self.ways.pods
+            failing = [pod.name for pod in map(kinds.pod, self.bodies) if is_without(pod)]
             facts["role"] = {"arn": found.pair.role_arn, "created": False}
             facts["migration"] = {
                 "to": self.request.to.value,
                 "ways": [way.value for way in IdentitySource if found.has(way)],
                 "pods": {way.value: [pod.name for pod in pods.get(way, ())] for way in IdentitySource},
+                "podsWithoutCredentials": failing,
             }
         return replace(result, cluster=self.connection.cluster, facts=facts)
 
@@ -214,10 +227,8 @@ class _Moving:
         with naming_caller(self.connection.caller):
             ways = self._read()
             plan, notes = self._plan(ways)
-        finishing = request.finish and request.to is IdentitySource.POD_IDENTITY
-        if finishing and len(plan) and not (settings.dry_run or ways.pods.get(request.to)):
-            # Without the annotation, new pods get nothing until the webhook uses the association.
-            self._await_webhook(settings)
+        if request.finish and len(plan):
+            notes += self._check_new_pods(settings, ways)
         result = perform(Job(plan, self.connection, settings, context, [ways.pair]))
         if result.error is None:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
@@ -230,9 +241,24 @@ class _Moving:
         warnings = self._warnings(ways)
         if not request.finish:
             added = planning.addition(request.to, ways)
-            return added, [*warnings, *notes_of_support(added, ways.pair, self.support)]
+            known = notes_of_support(added, ways.pair, self.support)
+            if request.to is IdentitySource.IRSA and len(added):
+                known += self.new_pods.check_templates(request.to, ways.pair.role_arn)
+            return added, [*warnings, *known]
         plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
         return plan, [*warnings, *kept, *self._evidence()]
+
+    def _check_new_pods(self, settings: Settings, ways: CurrentIdentity) -> list[str]:
+        """Check that new pods keep the role without the old way; returns what is not known."""
+        request, role = self.request, ways.pair.role_arn
+        if request.to is IdentitySource.POD_IDENTITY:
+            self.support().check_pods(request.namespace, self.name)
+            if not settings.dry_run:
+                if not ways.pods.get(request.to):
+                    # Without the annotation, new pods get nothing until the webhook uses the association.
+                    self._await_webhook(settings)
+                return self.new_pods.check_created(request.to, role, alone=True)
+        return self.new_pods.check_templates(request.to, role, alone=True)
 
     def _warnings(self, ways: CurrentIdentity) -> list[str]:
         role = read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
@@ -272,7 +298,12 @@ class _Moving:
         planning.check_has(self.request.to, self._read())
         # Until the webhook uses the new way, pods are created with the old one.
         self._await_webhook(settings)
-        pods, kept = self._read().pods[self.request.to.other], list[str]()
+        ways, to = self._read(), self.request.to
+        if to is IdentitySource.POD_IDENTITY:
+            self.support().check_pods(self.request.namespace, self.name)
+        for note in self.new_pods.check_created(to, ways.pair.role_arn):
+            settings.note(f"Note: {note}")
+        pods, kept = ways.pods[to.other], list[str]()
         for kind, name in dict.fromkeys(owner_of(pod) if pod.owner else ("Pod", pod.name) for pod in pods):
             if kind not in ROLLED:
                 kept.append(f"{kind} {name}")
@@ -298,7 +329,7 @@ class _Moving:
         to, waited = self.request.to, 0.0
         while True:
             found = kinds.pod(self.connection.kube.create_pod(self.request.namespace, body))
-            if planning.ways_of(found) == {to}:
+            if ways_of(found) == {to}:
                 return
             if waited >= HEEDED:
                 raise IrsaError(
@@ -318,7 +349,7 @@ class _Moving:
         while True:
             pods = self._living(kind, name)
             new = [pod for uid, pod in pods.items() if uid not in before]
-            wrong = next((pod.name for pod in new if planning.ways_of(pod) != {to}), "")
+            wrong = next((pod.name for pod in new if ways_of(pod) != {to}), "")
             if wrong:
                 raise IrsaError(
                     f"pod {wrong} of {kind} {name} did not get {to.title}",

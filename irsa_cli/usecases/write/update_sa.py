@@ -24,9 +24,10 @@ from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.create import check_provider
-from irsa_cli.core.planning.migrate import CurrentIdentity, IdentitySource, addition
+from irsa_cli.core.planning.migrate import CurrentIdentity, addition
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
