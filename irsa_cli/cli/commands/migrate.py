@@ -10,11 +10,13 @@ import click
 from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import Checked, completed, once, shared, switch
+from irsa_cli.cli.options.types import Age, Checked, completed, once, shared, switch
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import Writing
 from irsa_cli.core.results.applied import AppliedList
 
+LATE = 900.0
+"""Seconds by which CloudTrail can be late."""
 WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
 
 
@@ -31,6 +33,7 @@ WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
 @switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
 @switch("--finish", help="Remove the old way, if no running pod uses it.")
 @switch("--include-managed", "others", help="With --finish: also remove what irsa did not create.")
+@once("--unused-for", type=Age(), help="With --finish: time without use of IRSA. [default: 2h without pods]")
 @switch("--status", help="Show how each ServiceAccount and its pods get the role.")
 @shared("cluster", "kube")
 @common.writing_options
@@ -53,7 +56,7 @@ def command(**options: Any) -> int:
     run = Writing(options)
     _check(options)
     target = targets.take_target(options, by_profile=True)
-    same = {name: options[name] for name in ("names", "restart", "finish", "others", "status")}
+    same = {name: options[name] for name in ("names", "restart", "finish", "others", "status", "unused_for")}
     request = Request(target, IdentitySource(options["to"]), options["namespace"], **same)
     work = partial(migrate, request)
     if not request.status:
@@ -65,6 +68,10 @@ def _check(options: dict[str, Any]) -> None:
     common.check_reachable(options)
     if options["others"] and not options["finish"]:
         raise click.UsageError("--include-managed needs --finish")
+    if options["unused_for"] is not None and not (options["finish"] and options["to"] == "pod-identity"):
+        raise click.UsageError("--unused-for needs --to pod-identity --finish")
+    if 0 < (options["unused_for"] or 0) < LATE:
+        raise click.UsageError("--unused-for: CloudTrail can be 15 minutes late, so give 15m or more, or 0s")
     if options["to"] == "irsa" and options["restart"] and not options["finish"]:
         raise click.UsageError(
             "--restart needs --finish: new pods get Pod Identity as long as there is an association"

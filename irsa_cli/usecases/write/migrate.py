@@ -14,12 +14,13 @@ from functools import cache, cached_property, partial
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.iam import trust_quota
-from irsa_cli.aws.trail import EVENTS, web_identity_events
+from irsa_cli.aws.trail import EVENTS, exchanged_since, web_identity_events
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import Injection, Pod
+from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -28,6 +29,7 @@ from irsa_cli.core.planning.migrate import CurrentIdentity
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.uses.credentials import is_without, ways_of
+from irsa_cli.core.uses.exchanges import OldWayEnd, check_unused, exchanges_for, use_since
 from irsa_cli.core.uses.new_pods import Templates
 from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values import patience
@@ -63,7 +65,8 @@ HEEDED = 60.0
 class Request:
     """The request; without `names`, all ServiceAccounts of the namespace that get a role.
 
-    `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write.
+    `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write. `unused_for`:
+    seconds without an exchange of a token before IRSA goes, 0 to not check it; None: since no pod has it.
     """
 
     target: Target
@@ -74,6 +77,7 @@ class Request:
     finish: bool = False
     others: bool = False
     status: bool = False
+    unused_for: float | None = None
 
 
 def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
@@ -189,7 +193,7 @@ class _Moving:
         """Report the current state; write nothing."""
         with naming_caller(self.connection.caller):
             ways = self._read()
-            notes = [*self._warnings(ways), *self._evidence()]
+            notes = [*self._warnings(ways), *self._evidence(self._exchanges())]
         return Result(Ended.UNCHANGED, notes=notes)
 
     def described(self, result: Result) -> Result:
@@ -246,7 +250,10 @@ class _Moving:
                 known += self.new_pods.check_templates(request.to, ways.pair.role_arn)
             return added, [*warnings, *known]
         plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
-        return plan, [*warnings, *kept, *self._evidence()]
+        events = self._exchanges()
+        if request.to is IdentitySource.POD_IDENTITY and len(plan) and request.unused_for != 0:
+            self._check_unused(ways, events)
+        return plan, [*warnings, *kept, *self._evidence(events)]
 
     def _check_new_pods(self, settings: Settings, ways: CurrentIdentity) -> list[str]:
         """Check that new pods keep the role without the old way; returns what is not known."""
@@ -267,13 +274,39 @@ class _Moving:
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
         return planning.warnings(self.request.to, ways, policies, drivers)
 
-    def _evidence(self) -> list[str]:
-        """The last exchange of a token that CloudTrail knows of: evidence that IRSA is used, or is not."""
+    def _exchanges(self) -> tuple[TrailEvent, ...] | Unreadable:
+        """The newest exchanges of the ServiceAccount's token that CloudTrail knows of."""
         name = subject(self.request.namespace, self.name)
-        found = read(lambda: web_identity_events(self.connection.aws.client("cloudtrail"), name))
-        if isinstance(found, Unreadable):
-            return [f"irsa did not check CloudTrail for the use of IRSA: {found.why}"]
-        times = [event.time for event in found if not (event.own or event.error)]
+        return read(lambda: web_identity_events(self.connection.aws.client("cloudtrail"), name))
+
+    def _check_unused(self, ways: CurrentIdentity, events: tuple[TrailEvent, ...] | Unreadable) -> None:
+        """Raise `Refused` if somebody exchanges tokens since no pod does, or if that is not known yet."""
+        if isinstance(events, Unreadable):
+            return  # A note says so.
+        request, pair, now = self.request, ways.pair, datetime.now(timezone.utc)
+        end = OldWayEnd.of(ways.pods.get(request.to, ()), now, request.unused_for)
+        use = use_since(end.moment, exchanges_for(pair.role_arn, events), now)
+        if not use.is_used and len(events) >= EVENTS:
+            provider, aws = pair.identity(pair.audience).provider_arn, self.connection.aws
+            name = subject(request.namespace, self.name)
+            older = read(lambda: exchanged_since(aws, name, provider, end.moment))
+            if isinstance(older, datetime):
+                use = use_since(end.moment, [older], now)
+        check_unused(pair.full_name, use, end, f"CloudTrail in {pair.cluster.region}", self._command(pair))
+
+    def _command(self, pair: Pairing) -> str:
+        """The command of this run, for this ServiceAccount alone."""
+        request = self.request
+        flags = {"--restart": request.restart, "--finish": request.finish}
+        flags["--include-managed"] = request.others
+        given = " ".join(flag for flag, is_given in flags.items() if is_given)
+        return f"{pair.command(f'migrate --to {request.to.value}')} {given}"
+
+    def _evidence(self, events: tuple[TrailEvent, ...] | Unreadable) -> list[str]:
+        """The last exchange of a token that CloudTrail knows of: evidence that IRSA is used, or is not."""
+        if isinstance(events, Unreadable):
+            return [f"irsa did not check CloudTrail for the use of IRSA: {events.why}"]
+        times = [event.time for event in events if not (event.own or event.error)]
         last = max(times).isoformat(timespec="seconds") if times else f"none in the newest {EVENTS} events"
         where = f"CloudTrail in {self.connection.cluster.region} (some minutes late)"
         return [f"last use of IRSA, by {where}: {last}"]
