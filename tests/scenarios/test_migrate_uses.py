@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.request
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.test_migrate import NAME, create, migrate, pod, refused, world
+from tests.scenarios.test_migrate import NAME, associations, create, migrate, pod, refused, world
 from tests.support.eks_states import add_addon, note_exchange, pass_time
 from tests.support.stage import ROLE_ARN, Stage
 
@@ -169,3 +173,154 @@ def test_the_walkthrough_where_pods_exchanged_a_minute_ago(stage: Stage, namespa
     assert "not known yet" in refused(stage, namespace, "pod-identity", "--finish")
     pass_time(stage.sandbox, stage.cluster, 15 * 60)
     finish(stage, namespace)
+
+
+def other_role(stage: Stage, namespace: str, actions: list[str], *, trust_actions: list[str]) -> str:
+    """A role that the ServiceAccount's role may assume by these actions, and that trusts it; its ARN."""
+    arn = stage.role_of(namespace, NAME)["arn"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": trust_actions}
+    other: str = stage.iam().create_role(
+        RoleName=f"{namespace}-other",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )["Role"]["Arn"]
+    allow(stage, namespace, actions, other)
+    return other
+
+
+def allow(stage: Stage, namespace: str, actions: list[str], resource: str) -> None:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
+    stage.iam().put_role_policy(
+        RoleName=stage.role_of(namespace, NAME)["arn"].rsplit("/", 1)[-1],
+        PolicyName="switch",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+def switches(stage: Stage, namespace: str, other: str) -> str:
+    """A new pod asks the agent for credentials, and assumes the other role; '' if it can."""
+    url = f"/api/v1/namespaces/{namespace}/serviceaccounts/{NAME}/token"
+    spec = {"audiences": ["pods.eks.amazonaws.com"], "expirationSeconds": 600}
+    token = stage.kube.create(url, {"metadata": {}, "spec": spec}).body["status"]["token"]
+    request = urllib.request.Request(stage.sandbox.agent_url, headers={"Authorization": token})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        found = json.load(answer)
+    sts = boto3.client(
+        "sts",
+        endpoint_url=stage.sandbox.url,
+        region_name=stage.region,
+        aws_access_key_id=found["AccessKeyId"],
+        aws_secret_access_key=found["SecretAccessKey"],
+        aws_session_token=found["Token"],
+    )
+    try:
+        sts.assume_role(RoleArn=other, RoleSessionName="app")
+    except ClientError as error:
+        return str(error)
+    return ""
+
+
+ASSUME, BOTH = ["sts:AssumeRole"], ["sts:AssumeRole", "sts:TagSession"]
+ALSO = ("update-sa", "--also", "pod-identity")
+MIGRATE = ("migrate", "--to", "pod-identity")
+
+
+@pytest.mark.parametrize("command", [MIGRATE, ALSO], ids=["migrate", "also"])
+@pytest.mark.parametrize(
+    ("own", "theirs", "why"),
+    [
+        (ASSUME, ASSUME, "the policies of the role allow sts:AssumeRole on {}, but not sts:TagSession"),
+        (ASSUME, BOTH, "the policies of the role allow sts:AssumeRole on {}, but not sts:TagSession"),
+        (BOTH, ASSUME, "the trust policy of {} does not allow sts:TagSession"),
+    ],
+)
+def test_pods_that_switch_roles_are_not_given_session_tags(
+    stage: Stage, namespace: str, own: list[str], theirs: list[str], why: str, command: tuple[str, ...]
+) -> None:
+    create(stage, namespace)
+    other = other_role(stage, namespace, own, trust_actions=theirs)
+    before = world(stage)
+    ran = stage.irsa(*command, NAME, "-n", namespace, "-c", stage.cluster)
+    assert ran.code == 4, ran.err
+    assert world(stage) == before
+    assert why.format(other) in ran.err
+    (way_out,) = re.findall(r"irsa (migrate .*--disable-session-tags)", ran.err)
+    ran = stage.irsa(*way_out.split())
+    assert ran.code == 0, ran.err
+    (given,) = associations(stage).values()
+    assert given["disableSessionTags"] is True
+    assert switches(stage, namespace, other) == ""
+    finish(stage, namespace)
+    assert switches(stage, namespace, other) == ""
+
+
+def test_pods_that_may_pass_on_tags_move(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    other = other_role(stage, namespace, BOTH, trust_actions=BOTH)
+    ran = migrate(stage, "pod-identity", NAME, "-n", namespace)
+    assert ran.code == 0, ran.err
+    assert "not known if pods can still assume" not in ran.err
+    assert switches(stage, namespace, other) == ""
+
+
+def test_an_association_with_tags_is_not_finished_until_it_has_none(stage: Stage, namespace: str) -> None:
+    moved(stage, namespace)
+    other = other_role(stage, namespace, ASSUME, trust_actions=ASSUME)
+    assert "TagSession" in switches(stage, namespace, other)
+    said = refused(stage, namespace, "pod-identity", "--finish")
+    back, again = re.findall(r"irsa (migrate [^#\n]*)", said)
+    for command in (back, again):
+        ran = stage.irsa(*command.split())
+        assert ran.code == 0, ran.err
+    finish(stage, namespace)
+    assert switches(stage, namespace, other) == ""
+
+
+@pytest.mark.parametrize(
+    "resource", ["*", "arn:aws:iam::*:role/deploy-*", "arn:aws:iam::999900001111:role/x"]
+)
+def test_roles_that_irsa_can_not_see_are_named(stage: Stage, namespace: str, resource: str) -> None:
+    create(stage, namespace)
+    allow(stage, namespace, BOTH, resource)
+    ran = migrate(stage, "pod-identity", NAME, "-n", namespace)
+    assert ran.code == 0, ran.err
+    assert "not known if pods can still assume other roles" in ran.err
+    assert resource in ran.err
+
+
+@pytest.mark.parametrize("kind", ["trusted by none", "denied"])
+def test_roles_that_pods_can_not_assume_anyway(stage: Stage, namespace: str, kind: str) -> None:
+    create(stage, namespace)
+    other = other_role(stage, namespace, ASSUME, trust_actions=ASSUME)
+    if kind == "denied":
+        deny = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": other}
+        stage.iam().put_role_policy(
+            RoleName=stage.role_of(namespace, NAME)["arn"].rsplit("/", 1)[-1],
+            PolicyName="no",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [deny]}),
+        )
+    else:
+        nobody = {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        stage.iam().update_assume_role_policy(
+            RoleName=f"{namespace}-other",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [nobody]}),
+        )
+    ran = migrate(stage, "pod-identity", NAME, "-n", namespace)
+    assert ran.code == 0, ran.err
+
+
+def test_there_and_back_without_session_tags(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    before = world(stage)
+    for step in (
+        ("pod-identity", "--disable-session-tags"),
+        ("pod-identity", "--finish"),
+        ("irsa",),
+        ("irsa", "--finish"),
+    ):
+        ran = migrate(stage, step[0], NAME, "-n", namespace, *step[1:])
+        assert ran.code == 0, (step, ran.err)
+    assert world(stage) == before

@@ -34,6 +34,7 @@ WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
 @switch("--finish", help="Remove the old way, if no running pod uses it.")
 @switch("--include-managed", "others", help="With --finish: also remove what irsa did not create.")
 @once("--unused-for", type=Age(), help="With --finish: time without use of IRSA. [default: 2h without pods]")
+@switch("--disable-session-tags", help="With --to pod-identity: add no session tags.")
 @switch("--status", help="Show how each ServiceAccount and its pods get the role.")
 @shared("cluster", "kube")
 @common.writing_options
@@ -57,6 +58,7 @@ def command(**options: Any) -> int:
     _check(options)
     target = targets.take_target(options, by_profile=True)
     same = {name: options[name] for name in ("names", "restart", "finish", "others", "status", "unused_for")}
+    same["disable_session_tags"] = options["disable_session_tags"]
     request = Request(target, IdentitySource(options["to"]), options["namespace"], **same)
     work = partial(migrate, request)
     if not request.status:
@@ -68,6 +70,8 @@ def _check(options: dict[str, Any]) -> None:
     common.check_reachable(options)
     if options["others"] and not options["finish"]:
         raise click.UsageError("--include-managed needs --finish")
+    if options["disable_session_tags"] and options["to"] == "irsa":
+        raise click.UsageError("--disable-session-tags needs --to pod-identity")
     if options["unused_for"] is not None and not (options["finish"] and options["to"] == "pod-identity"):
         raise click.UsageError("--unused-for needs --to pod-identity --finish")
     if 0 < (options["unused_for"] or 0) < LATE:

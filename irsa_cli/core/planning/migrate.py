@@ -39,13 +39,15 @@ class CurrentIdentity:
     """A ServiceAccount with its role and its association, as they are.
 
     `pods` are its running pods by the way that gave them credentials; those with none of both are left out.
-    `trust_quota`: characters that the account allows a trust policy.
+    `trust_quota`: characters that the account allows a trust policy. `disables_tags`: a new association is
+    without session tags.
     """
 
     pair: Pairing
     association: Association | None
     pods: Mapping[IdentitySource, Sequence[Pod]] = field(default_factory=dict)
     trust_quota: int = TRUST_LIMIT
+    disables_tags: bool = False
 
     @property
     def is_own_role(self) -> bool:
@@ -83,8 +85,8 @@ class CurrentIdentity:
 
     @property
     def is_tagged(self) -> bool:
-        """Whether EKS adds session tags, as far as there is an association that says so."""
-        return self.association is None or not self.association.without_tags
+        """Whether EKS adds session tags: by the association that is there, or by a new one."""
+        return not (self.disables_tags if self.association is None else self.association.without_tags)
 
     def answer(self, way: IdentitySource, trust: Document) -> tuple[Answer, tuple[str, ...]]:
         """Whether a trust policy allows new pods this way, and why if that is not a yes."""
@@ -168,15 +170,29 @@ def _add_association(ways: CurrentIdentity) -> Plan:
             reason="they do so with the token of IRSA, which pods with Pod Identity do not get",
             next_steps=(f"{pair.command('update-sa')} --remove-target-role",),
         )
+    if ways.disables_tags and ways.is_tagged:
+        raise Refused(
+            f"the association of {pair.full_name} has session tags, which irsa does not change",
+            reason="the trust policy compares them",
+            next_steps=without_tags(ways),
+        )
     form = assuming.statement if ways.is_own_role else assuming.marked_statement
     wanted = form(pair.cluster, pair.namespace, pair.name, tagged=ways.is_tagged)
     first = _statement(IdentitySource.POD_IDENTITY, ways, wanted)
     marks = pair.marks
     if states.ROLE_ARN_ANNOTATION in noted and not wrote(noted, states.ROLE_ARN_ANNOTATION):
         marks[THEIRS_TAG] = THEIRS
-    state = states.AssociationState(ways.pair.role_arn, tags=marks)
+    state = states.AssociationState(ways.pair.role_arn, without_session_tags=not ways.is_tagged, tags=marks)
     there = ways.association is not None
     return Plan.of(first, [] if there else [Change(Kind.ASSOCIATION, pair.association_target, None, state)])
+
+
+def without_tags(ways: CurrentIdentity) -> tuple[str, ...]:
+    """The commands that move to an association without session tags."""
+    moves = f"{ways.pair.command('migrate')} --to pod-identity --disable-session-tags"
+    if ways.association is None:
+        return (f"{moves}  # the role then trusts the cluster, not one ServiceAccount",)
+    return (f"{ways.pair.command('migrate')} --to irsa --finish --restart  # deletes the association", moves)
 
 
 def _add_annotation(ways: CurrentIdentity) -> Plan:

@@ -19,6 +19,7 @@ from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
+from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Injection, Pod
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
@@ -51,6 +52,7 @@ from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_r
 from irsa_cli.usecases.read.new_pods import NewPodsOf
 from irsa_cli.usecases.read.observe import current_account, read_association
 from irsa_cli.usecases.read.pod_identity import support_of
+from irsa_cli.usecases.read.switching import check_switching
 from irsa_cli.usecases.read.templates import templates_of
 from irsa_cli.usecases.read.users_of_pods import probe
 from irsa_cli.usecases.write.update_sa import earlier_runs, notes_of_support
@@ -67,6 +69,7 @@ class Request:
 
     `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write. `unused_for`:
     seconds without an exchange of a token before IRSA goes, 0 to not check it; None: since no pod has it.
+    `disable_session_tags`: of a new association.
     """
 
     target: Target
@@ -78,6 +81,7 @@ class Request:
     others: bool = False
     status: bool = False
     unused_for: float | None = None
+    disable_session_tags: bool = False
 
 
 def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
@@ -193,7 +197,7 @@ class _Moving:
         """Report the current state; write nothing."""
         with naming_caller(self.connection.caller):
             ways = self._read()
-            notes = [*self._warnings(ways), *self._evidence(self._exchanges())]
+            notes = [*self._warnings(ways, self._role(ways)), *self._evidence(self._exchanges())]
         return Result(Ended.UNCHANGED, notes=notes)
 
     def described(self, result: Result) -> Result:
@@ -219,7 +223,8 @@ class _Moving:
             pods = pool.submit(self._pods)
             ways = read_ways(self.connection, namespace, self.name)
         self.bodies = pods.result()
-        self.ways = replace(ways, pods=planning.by_way(map(kinds.pod, self.bodies)))
+        pods = planning.by_way(map(kinds.pod, self.bodies))
+        self.ways = replace(ways, pods=pods, disables_tags=self.request.disable_session_tags)
         return self.ways
 
     def _pods(self) -> list[Json]:
@@ -241,15 +246,17 @@ class _Moving:
         return result
 
     def _plan(self, ways: CurrentIdentity) -> tuple[Plan, list[str]]:
-        request = self.request
-        warnings = self._warnings(ways)
+        request, role = self.request, self._role(ways)
+        warnings = self._warnings(ways, role)
         if not request.finish:
             added = planning.addition(request.to, ways)
+            warnings += self._check_switching(ways, added, role)
             known = notes_of_support(added, ways.pair, self.support)
             if request.to is IdentitySource.IRSA and len(added):
                 known += self.new_pods.check_templates(request.to, ways.pair.role_arn)
             return added, [*warnings, *known]
         plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
+        warnings += self._check_switching(ways, plan, role)
         events = self._exchanges()
         if request.to is IdentitySource.POD_IDENTITY and len(plan) and request.unused_for != 0:
             self._check_unused(ways, events)
@@ -267,8 +274,19 @@ class _Moving:
                 return self.new_pods.check_created(request.to, role, alone=True)
         return self.new_pods.check_templates(request.to, role, alone=True)
 
-    def _warnings(self, ways: CurrentIdentity) -> list[str]:
-        role = read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
+    def _role(self, ways: CurrentIdentity) -> Role | Unreadable | None:
+        """The role with its policies."""
+        return read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
+
+    def _check_switching(
+        self, ways: CurrentIdentity, plan: Plan, role: Role | Unreadable | None
+    ) -> list[str]:
+        """Refuse session tags if pods would not be able to assume other roles; returns what is not known."""
+        if self.request.to is IdentitySource.IRSA or not (ways.is_tagged and len(plan)):
+            return []
+        return check_switching(self.connection, role, planning.without_tags(ways))
+
+    def _warnings(self, ways: CurrentIdentity, role: Role | Unreadable | None) -> list[str]:
         policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
         volumes = [volume for body in self.bodies for volume in body["spec"].get("volumes") or []]
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
