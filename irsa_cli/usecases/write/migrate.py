@@ -223,8 +223,8 @@ class _Moving:
             pods = pool.submit(self._pods)
             ways = read_ways(self.connection, namespace, self.name)
         self.bodies = pods.result()
-        pods = planning.by_way(map(kinds.pod, self.bodies))
-        self.ways = replace(ways, pods=pods, disables_tags=self.request.disable_session_tags)
+        by_way = planning.by_way(map(kinds.pod, self.bodies))
+        self.ways = replace(ways, pods=by_way, disables_tags=self.request.disable_session_tags)
         return self.ways
 
     def _pods(self) -> list[Json]:
