@@ -14,14 +14,12 @@ from functools import cache, cached_property, partial
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.iam import trust_quota
-from irsa_cli.aws.trail import EVENTS, exchanged_since, web_identity_events
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Injection, Pod
-from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -30,12 +28,10 @@ from irsa_cli.core.planning.migrate import CurrentIdentity
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.uses.credentials import is_without, ways_of
-from irsa_cli.core.uses.exchanges import OldWayEnd, check_unused, exchanges_for, use_since
 from irsa_cli.core.uses.new_pods import Templates
 from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values import patience
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
-from irsa_cli.core.values.names import subject
 from irsa_cli.core.values.shown import plural
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
@@ -47,6 +43,7 @@ from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.bindings import naming_roles
+from irsa_cli.usecases.read.exchanges import Exchanges
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
 from irsa_cli.usecases.read.new_pods import NewPodsOf
@@ -197,7 +194,8 @@ class _Moving:
         """Report the current state; write nothing."""
         with naming_caller(self.connection.caller):
             ways = self._read()
-            notes = [*self._warnings(ways, self._role(ways)), *self._evidence(self._exchanges())]
+            exchanges = Exchanges.of(self.connection, self.request.namespace, self.name)
+            notes = [*self._warnings(ways, self._role(ways)), *exchanges.notes]
         return Result(Ended.UNCHANGED, notes=notes)
 
     def described(self, result: Result) -> Result:
@@ -257,10 +255,11 @@ class _Moving:
             return added, [*warnings, *known]
         plan, kept = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
         warnings += self._check_switching(ways, plan, role)
-        events = self._exchanges()
+        exchanges = Exchanges.of(self.connection, request.namespace, self.name)
         if request.to is IdentitySource.POD_IDENTITY and len(plan) and request.unused_for != 0:
-            self._check_unused(ways, events)
-        return plan, [*warnings, *kept, *self._evidence(events)]
+            pods, command = ways.pods.get(request.to, ()), self._command(ways.pair)
+            kept += exchanges.check_unused(ways.pair, pods, request.unused_for, command)
+        return plan, [*warnings, *kept, *exchanges.notes]
 
     def _check_new_pods(self, settings: Settings, ways: CurrentIdentity) -> list[str]:
         """Check that new pods keep the role without the old way; returns what is not known."""
@@ -292,26 +291,6 @@ class _Moving:
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
         return planning.warnings(self.request.to, ways, policies, drivers)
 
-    def _exchanges(self) -> tuple[TrailEvent, ...] | Unreadable:
-        """The newest exchanges of the ServiceAccount's token that CloudTrail knows of."""
-        name = subject(self.request.namespace, self.name)
-        return read(lambda: web_identity_events(self.connection.aws.client("cloudtrail"), name))
-
-    def _check_unused(self, ways: CurrentIdentity, events: tuple[TrailEvent, ...] | Unreadable) -> None:
-        """Raise `Refused` if somebody exchanges tokens since no pod does, or if that is not known yet."""
-        if isinstance(events, Unreadable):
-            return  # A note says so.
-        request, pair, now = self.request, ways.pair, datetime.now(timezone.utc)
-        end = OldWayEnd.of(ways.pods.get(request.to, ()), now, request.unused_for)
-        use = use_since(end.moment, exchanges_for(pair.role_arn, events), now)
-        if not use.is_used and len(events) >= EVENTS:
-            provider, aws = pair.identity(pair.audience).provider_arn, self.connection.aws
-            name = subject(request.namespace, self.name)
-            older = read(lambda: exchanged_since(aws, name, provider, end.moment))
-            if isinstance(older, datetime):
-                use = use_since(end.moment, [older], now)
-        check_unused(pair.full_name, use, end, f"CloudTrail in {pair.cluster.region}", self._command(pair))
-
     def _command(self, pair: Pairing) -> str:
         """The command of this run, for this ServiceAccount alone."""
         request = self.request
@@ -319,15 +298,6 @@ class _Moving:
         flags["--include-managed"] = request.others
         given = " ".join(flag for flag, is_given in flags.items() if is_given)
         return f"{pair.command(f'migrate --to {request.to.value}')} {given}"
-
-    def _evidence(self, events: tuple[TrailEvent, ...] | Unreadable) -> list[str]:
-        """The last exchange of a token that CloudTrail knows of: evidence that IRSA is used, or is not."""
-        if isinstance(events, Unreadable):
-            return [f"irsa did not check CloudTrail for the use of IRSA: {events.why}"]
-        times = [event.time for event in events if not (event.own or event.error)]
-        last = max(times).isoformat(timespec="seconds") if times else f"none in the newest {EVENTS} events"
-        where = f"CloudTrail in {self.connection.cluster.region} (some minutes late)"
-        return [f"last use of IRSA, by {where}: {last}"]
 
     def _next(self, ways: CurrentIdentity) -> list[str]:
         """The next command, if there is one."""
