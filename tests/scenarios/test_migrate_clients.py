@@ -250,7 +250,9 @@ def test_no_fetch_fails_while_bindings_of_four_makers_go_there_and_back(stage: S
     before = world(stage)
     with fleet(stage, namespace, names) as pods:
         moved(stage, namespace, "pod-identity", names, "--include-managed")
-        moved(stage, namespace, "pod-identity", names, "--restart", "--finish", "--include-managed")
+        # CloudTrail shows only later what others than pods do.
+        finish = ("--finish", "--unused-for", "0s")
+        moved(stage, namespace, "pod-identity", names, "--restart", *finish, "--include-managed")
         assert pods.counts["replaced"] == COUNT
         assert {client.way for client in pods.clients.values()} == {AGENT}
         alone = world(stage)

@@ -6,11 +6,14 @@ All of them last until the sandbox's next reset. With a cluster's name, KeyError
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.sandbox.aws.callers import Token
 from irsa_cli.sandbox.aws.clusters import Cluster, hashed, vpc_of
 from irsa_cli.sandbox.aws.trail import TokenExchange
+from irsa_cli.sandbox.kube.kinds import PODS
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox import Sandbox
@@ -85,3 +88,26 @@ def note_exchange(
     front, cluster = _found(sandbox, name)
     token = Token(cluster.issuer, subject, ("sts.amazonaws.com",))
     front.trail.record(TokenExchange(token, role_arn, cluster.spec.region, code=code, words=words))
+
+
+def pass_time(sandbox: Sandbox, name: str, seconds: float) -> None:
+    """Let all events of CloudTrail and all pods of a cluster be so much older."""
+    front, cluster = _found(sandbox, name)
+    by = timedelta(seconds=seconds)
+    for place, event in enumerate(front.trail._events):
+        record = json.loads(event.listed["CloudTrailEvent"])
+        record["eventTime"] = _earlier(record["eventTime"], by)
+        listed = {
+            **event.listed,
+            "EventTime": int(event.time - seconds),
+            "CloudTrailEvent": json.dumps(record),
+        }
+        front.trail._events[place] = replace(event, time=event.time - seconds, listed=listed)
+    for pod in sandbox._own[cluster.arn].api._store._objects[PODS].values():
+        metadata = pod["metadata"]
+        metadata["creationTimestamp"] = _earlier(metadata["creationTimestamp"], by)
+
+
+def _earlier(text: str, by: timedelta) -> str:
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    return (datetime.strptime(text, form) - by).strftime(form)

@@ -10,13 +10,18 @@ import click
 from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import common, roles, targets
-from irsa_cli.cli.options.types import Checked, completed, once, shared, switch
+from irsa_cli.cli.options.types import Age, Checked, completed, once, shared, switch
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import Writing
 from irsa_cli.core.results.applied import AppliedList
 
+LATE = 900.0
+"""Seconds by which CloudTrail can be late."""
 WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
-_OF_THE_REQUEST = ("names", "restart", "finish", "others", "status", "force", "allow_wide_trust")
+_OF_THE_REQUEST = (
+    *("names", "restart", "finish", "others", "status", "unused_for", "disable_session_tags"),
+    *("force", "allow_wide_trust"),
+)
 
 
 @click.command("migrate", cls=HelpedCommand)
@@ -32,6 +37,8 @@ _OF_THE_REQUEST = ("names", "restart", "finish", "others", "status", "force", "a
 @switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
 @switch("--finish", help="Remove the old way, if no running pod uses it.")
 @switch("--include-managed", "others", help="Also change what other tools manage, or irsa did not create.")
+@once("--unused-for", type=Age(), help="With --finish: time without use of IRSA. [default: 2h without pods]")
+@switch("--disable-session-tags", help="With --to pod-identity: add no session tags.")
 @switch("--force", help="Add trust statements even if they void existing restrictions.")
 @roles.allow_wide_trust_option
 @switch("--status", help="Show how each ServiceAccount and its pods get the role.")
@@ -50,7 +57,7 @@ def command(**options: Any) -> int:
       irsa migrate --to pod-identity s3-reader -n backend -c prod --finish
       irsa migrate --to irsa -n backend -c prod --status
     """
-    from irsa_cli.core.planning.migrate import IdentitySource
+    from irsa_cli.core.uses.ways import IdentitySource
     from irsa_cli.usecases.write.migrate import Request, migrate
 
     run = Writing(options)
@@ -66,6 +73,12 @@ def command(**options: Any) -> int:
 
 def _check(options: dict[str, Any]) -> None:
     common.check_reachable(options)
+    if options["disable_session_tags"] and options["to"] == "irsa":
+        raise click.UsageError("--disable-session-tags needs --to pod-identity")
+    if options["unused_for"] is not None and not (options["finish"] and options["to"] == "pod-identity"):
+        raise click.UsageError("--unused-for needs --to pod-identity --finish")
+    if 0 < (options["unused_for"] or 0) < LATE:
+        raise click.UsageError("--unused-for: CloudTrail can be 15 minutes late, so give 15m or more, or 0s")
     if options["to"] == "irsa" and options["restart"] and not options["finish"]:
         raise click.UsageError(
             "--restart needs --finish: new pods get Pod Identity as long as there is an association"
@@ -82,9 +95,11 @@ def _status(done: AppliedList) -> Table:
     for item in done.items:
         found = item.result.facts.get("migration")
         if found:
-            pods = (
+            pods = [
                 f"{len(found['pods'][way])} by {text}" for way, text in WAYS.items() if found["pods"][way]
-            )
+            ]
+            if failing := found["podsWithoutCredentials"]:
+                pods.append(f"{len(failing)} without credentials")
             ways = " and ".join(WAYS[way] for way in found["ways"])
             none = "not known" if "problem" in found else "none"
             rows.append([item.name, ways or none, ", ".join(pods) or "none"])

@@ -1,17 +1,22 @@
 """Whether a cluster can give pods of a namespace credentials by EKS Pod Identity. Pure.
 
 https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html#pod-id-considerations
-Obstacles of single pods are a proxy, and an image with an old AWS CLI:
+Obstacles of single pods, running or of a template, are a proxy, and an image with an old AWS CLI:
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-minimum-sdk.html
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import AGENT, Container, Pod, variable
+from irsa_cli.core.objects.workloads import Workload
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.uses.new_pods import NewPods, Templates, check, doubts_of, of_template
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, Unreadable
 
@@ -27,8 +32,9 @@ class PodIdentitySupport:
     """The facts of a cluster that decide about EKS Pod Identity.
 
     `platforms` are those of its nodes (`linux` and the keys of `_TITLES`), none without nodes; `profile` is
-    the Fargate profile that takes all pods of the namespace, '' for none. `pods` are those of the namespace,
-    `associations` the number in the cluster.
+    the Fargate profile that takes all pods of the namespace, '' for none. `pods` and `templates` are those of
+    the namespace, `associations` the number in the cluster. `labelled_profiles` are Fargate profiles that
+    take pods of the namespace with these labels.
     """
 
     agent: bool | Unreadable
@@ -37,6 +43,8 @@ class PodIdentitySupport:
     associations: int | Unreadable = 0
     pods: Sequence[Pod] | Unreadable = ()
     agent_address: str = AGENT_ADDRESSES["ipv4"]
+    templates: Templates = field(default_factory=Templates)
+    labelled_profiles: Sequence[tuple[str, Mapping[str, str]]] = ()
 
     def check(self, cluster: Cluster, namespace: str, name: str) -> None:
         """Raise `Refused` if pods of the ServiceAccount would certainly get no credentials."""
@@ -71,13 +79,31 @@ class PodIdentitySupport:
                 next_steps=(f"aws eks list-pod-identity-associations --cluster-name {cluster.name}"
                             f" --region {cluster.region}  # delete unused ones",),
             )  # fmt: skip
-        for pod in self._pods_of(name):
-            for why, remedy in obstacles(pod, self.agent_address):
+        self.check_pods(namespace, name)
+        for workload in self.templates.of(name):
+            check(_new_pods(workload), IdentitySource.POD_IDENTITY, namespace)
+
+    def check_pods(self, namespace: str, name: str) -> None:
+        """Raise `Refused` if a pod, running or of a template, would certainly get no credentials."""
+        running = ((f"pod {namespace}/{pod.name}", pod) for pod in self._pods_of(name))
+        found = [(title, obstacles(pod, self.agent_address)) for title, pod in running]
+        found += [
+            (f"a new pod of {workload.kind} {namespace}/{workload.name}", self._obstacles_of(workload))
+            for workload in self.templates.of(name)
+        ]
+        for title, reasons in found:
+            for why, remedy in reasons:
                 raise Refused(
-                    f"pod {namespace}/{pod.name} would get no credentials by EKS Pod Identity",
-                    reason=why,
-                    next_steps=(remedy,),
+                    f"{title} would get no credentials by EKS Pod Identity", reason=why, next_steps=(remedy,)
                 )
+
+    def _obstacles_of(self, workload: Workload) -> Iterator[tuple[str, str]]:
+        """Why new pods of a workload would get no credentials, each with the remedy."""
+        pod = kinds.pod(workload.new_pod)
+        yield from obstacles(pod, self.agent_address)
+        for profile, labels in self.labelled_profiles:
+            if all(like(pod.labels.get(key, ""), value) for key, value in labels.items()):
+                yield f"it runs on Fargate (profile {profile})", "use IRSA, which works there"
 
     def _pods_of(self, name: str) -> list[Pod]:
         pods = () if isinstance(self.pods, Unreadable) else self.pods
@@ -94,13 +120,22 @@ class PodIdentitySupport:
         ):
             if isinstance(found, Unreadable):
                 yield f"not checked: {what} ({found.why})"
+        yield from (f"not checked: {text}" for text in self.templates.unread)
+        pods = [(pod.name, pod) for pod in self._pods_of(name)]
+        workloads = self.templates.of(name)
+        pods += [(workload.full_name, kinds.pod(workload.new_pod)) for workload in workloads]
         unclear = [
-            pod.name
-            for pod in self._pods_of(name)
+            title
+            for title, pod in pods
             if any(is_proxied(item, self.agent_address) is None for item in pod.containers)
         ]
         if unclear:
             yield f"irsa cannot tell if NO_PROXY of {unclear[0]} includes {self.agent_address}"
+        yield from doubts_of(map(_new_pods, workloads), IdentitySource.POD_IDENTITY)
+
+
+def _new_pods(workload: Workload) -> NewPods:
+    return of_template(workload, IdentitySource.POD_IDENTITY)
 
 
 _PREFIX = 7

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Injection, Pod, variable
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.trail import TrailEvent
+from irsa_cli.core.objects.trail import DELAY, TrailEvent
 from irsa_cli.core.objects.webhooks import Requirement, Webhook, selects
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CONFIG_MAP_ANNOTATION, ProviderState
@@ -131,8 +130,6 @@ def listed(items: Iterable[str], limit: int = 5) -> str:
     return ", ".join(found[:limit]) + more
 
 
-DELAY = timedelta(minutes=15)
-"""For how long an event may not be in CloudTrail yet, by its documentation."""
 EARLY = "CloudTrail shows no call to STS yet, and can be 15 minutes late"
 NO_WORDS = "An unknown error occurred"
 """CloudTrail usually has this instead of the error message."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.doctor.causes.own_token import volume_at
 from irsa_cli.core.doctor.commands import Makers, restarts
 from irsa_cli.core.doctor.facts import Subject
 from irsa_cli.core.doctor.subjects import ROLE_ENV, TOKEN_ENV, has_pod_identity, opted_out
@@ -19,6 +18,7 @@ from irsa_cli.core.inventory import list_document
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annotation_of
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Injection, Pod
+from irsa_cli.core.objects.mounted import volume_at
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document

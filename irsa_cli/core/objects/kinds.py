@@ -112,10 +112,20 @@ def _require_declared(name: str) -> None:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """A mount of a volume; `part` is the mounted path of the volume, '' for all of it."""
+
+    volume: str
+    path: str
+    part: str = ""
+
+
+@dataclass(frozen=True)
 class Container:
     """A container. `sources` are Secrets and ConfigMaps of its environment, as `secret/name`.
 
-    `init`: it ends before the others begin. `mounts` and `parts` (mounted paths) are by volume.
+    `init`: it ends before the others begin. `mounts` and `parts` (mounted paths) are by volume;
+    `mounted_again` are further mounts of the same volumes.
     """
 
     name: str
@@ -127,13 +137,20 @@ class Container:
     user: int | None = None
     init: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)
+    mounted_again: tuple[Mount, ...] = ()
+
+    @property
+    def every_mount(self) -> tuple[Mount, ...]:
+        first = (Mount(name, path, self.parts.get(name, "")) for name, path in self.mounts.items())
+        return (*first, *self.mounted_again)
 
 
 @dataclass(frozen=True)
 class Volume:
     """A volume; the audience of its projected token, None without one.
 
-    `path` is the token's file, `config_maps` and `secrets` are names.
+    `path` is the token's file, `config_maps` and `secrets` are names. `more_tokens` are the audiences and
+    files of further tokens in the same volume.
     """
 
     name: str
@@ -141,6 +158,12 @@ class Volume:
     path: str = "token"
     config_maps: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    more_tokens: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def tokens(self) -> tuple[tuple[str, str], ...]:
+        """The audience and the file of each projected token."""
+        return () if self.audience is None else ((self.audience, self.path), *self.more_tokens)
 
 
 @dataclass(frozen=True)
@@ -215,7 +238,7 @@ def pod(body: Json) -> Pod:
         ),
         volumes=tuple(map(_volume, spec.get("volumes") or [])),
         host_network=bool(spec.get("hostNetwork")),
-        os=(spec.get("os") or {}).get("name", ""),
+        os=_os(spec),
         node_selector=spec.get("nodeSelector") or {},
         fs_group=security.get("fsGroup"),
         user=security.get("runAsUser"),
@@ -225,6 +248,32 @@ def pod(body: Json) -> Pod:
         ready={"True": True, "False": False}.get(str(answers.get("Ready"))),
         waiting=next((str(item["reason"]) for item in waiting if item.get("reason")), ""),
     )
+
+
+_OS_LABELS = ("kubernetes.io/os", "beta.kubernetes.io/os")
+
+
+def _os(spec: Json) -> str:
+    """The operating system of the nodes that a pod can run on, '' if nothing says it."""
+    if named := (spec.get("os") or {}).get("name", ""):
+        return str(named)
+    selector = spec.get("nodeSelector") or {}
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    terms = [_os_of_term(term) for term in required.get("nodeSelectorTerms") or []]
+    of_terms = terms[0] if terms and len(set(terms)) == 1 else ""
+    return str(next((selector[key] for key in _OS_LABELS if key in selector), of_terms))
+
+
+def _os_of_term(term: Json) -> str:
+    """The one operating system that a term of a node affinity accepts, '' if there is none or several."""
+    accepted = [
+        values[0]
+        for item in term.get("matchExpressions") or []
+        if item.get("key") in _OS_LABELS and item.get("operator") == "In"
+        if len(values := item.get("values") or []) == 1
+    ]
+    return str(accepted[0]) if accepted else ""
 
 
 def _owner(metadata: Json) -> Json:
@@ -241,6 +290,13 @@ def _owner(metadata: Json) -> Json:
 
 
 def _container(body: Json) -> Container:
+    mounts = [
+        Mount(item["name"], item.get("mountPath", ""), item.get("subPath") or item.get("subPathExpr") or "")
+        for item in body.get("volumeMounts") or []
+    ]
+    first: dict[str, Mount] = {}
+    for mount in mounts:
+        first.setdefault(mount.volume, mount)
     return Container(
         name=body["name"],
         image=body.get("image", ""),
@@ -251,12 +307,9 @@ def _container(body: Json) -> Container:
             }
         ),
         sources=tuple(_source(item) for item in body.get("envFrom") or []),
-        mounts={item["name"]: item.get("mountPath", "") for item in body.get("volumeMounts") or []},
-        parts={
-            item["name"]: path
-            for item in body.get("volumeMounts") or []
-            if (path := item.get("subPath") or item.get("subPathExpr"))
-        },
+        mounts={name: mount.path for name, mount in first.items()},
+        parts={name: mount.part for name, mount in first.items() if mount.part},
+        mounted_again=tuple(mount for mount in mounts if mount is not first[mount.volume]),
         arguments=(*(body.get("command") or ()), *(body.get("args") or ())),
         user=(body.get("securityContext") or {}).get("runAsUser"),
     )
@@ -275,12 +328,11 @@ def _volume(body: Json) -> Volume:
     secrets = [source.get("secret") or {} for source in (*sources, body)]
     config_maps = tuple(item["name"] for item in maps if item.get("name"))
     named = tuple(filter(None, (item.get("name") or item.get("secretName") for item in secrets)))
-    for source in sources:
-        token = source.get("serviceAccountToken")
-        if token is not None:
-            path = token.get("path", "token")
-            return Volume(body["name"], token.get("audience", ""), path, config_maps, named)
-    return Volume(body["name"], config_maps=config_maps, secrets=named)
+    tokens = [token for source in sources if (token := source.get("serviceAccountToken")) is not None]
+    found = [(str(token.get("audience", "")), str(token.get("path", "token"))) for token in tokens]
+    if not found:
+        return Volume(body["name"], config_maps=config_maps, secrets=named)
+    return Volume(body["name"], *found[0], config_maps, named, more_tokens=tuple(found[1:]))
 
 
 DEFAULT_SECONDS = 86400

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from irsa_cli.core.objects.aws import AGENT, SESSION_PREFIX, VERIFY_SESSION
+
+DELAY = timedelta(minutes=15)
+"""For how long an event may not be in CloudTrail yet, by its documentation."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.objects.kinds import KINDS, Pod
+
+Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class RefusedPod:
     pods: str = ""
 
 
-Json = Mapping[str, Any]
 _ENDED = ("Complete", "Failed")
+_PREFIX = 57
+"""The most characters of a name that the API server keeps before the five that it adds."""
 ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
 """The kinds that `kubectl rollout restart` supports."""
 ROLLOUT = "Rollout"
@@ -39,13 +42,19 @@ _HASHES = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": ROLL
 
 @dataclass(frozen=True)
 class Workload:
-    """A workload with a pod template; `ended`: it creates no more pods. `owner` is `Kind/name`, or ''."""
+    """A workload with a pod template; `ended`: it creates no more pods. `owner` is `Kind/name`, or ''.
+
+    `former`: a ReplicaSet without pods of an owner, which may be an earlier revision. `new_pod` is the pod
+    that it creates, before admission.
+    """
 
     kind: str
     name: str
     service_account: str
     owner: str = ""
     ended: bool = False
+    former: bool = False
+    new_pod: Json = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def full_name(self) -> str:
@@ -61,8 +70,9 @@ def workload(kind: str, body: Json) -> Workload:
     """An object of one of the kinds."""
     metadata, spec = body["metadata"], body.get("spec") or {}
     owner = next((item for item in metadata.get("ownerReferences") or [] if item.get("controller")), None)
-    template = ((spec.get("jobTemplate") or {}).get("spec") or {}) if kind == "CronJob" else spec
-    pod = (template.get("template") or {}).get("spec") or {}
+    creates = ((spec.get("jobTemplate") or {}).get("spec") or {}) if kind == "CronJob" else spec
+    new_pod = _new_pod(metadata, creates)
+    pod = new_pod["spec"]
     conditions = (body.get("status") or {}).get("conditions") or []
     return Workload(
         kind,
@@ -71,7 +81,31 @@ def workload(kind: str, body: Json) -> Workload:
         f"{owner['kind']}/{owner['name']}" if owner else "",
         ended=kind == "Job"
         and any(item.get("type") in _ENDED and item.get("status") == "True" for item in conditions),
+        former=kind == "ReplicaSet" and owner is not None and spec.get("replicas") == 0,
+        new_pod=new_pod,
     )
+
+
+def _new_pod(metadata: Json, creates: Json) -> dict[str, Any]:
+    """A pod of a workload's template; a StatefulSet adds a volume for each of its claims."""
+    template, name = creates.get("template") or {}, metadata["name"]
+    given, spec = template.get("metadata") or {}, dict(template.get("spec") or {})
+    claims = [item["metadata"]["name"] for item in creates.get("volumeClaimTemplates") or []]
+    volumes = [item for item in spec.get("volumes") or [] if item["name"] not in claims]
+    claimed = [
+        {"name": claim, "persistentVolumeClaim": {"claimName": f"{claim}-{name}-0"}} for claim in claims
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "namespace": metadata.get("namespace", ""),
+            "generateName": f"{name[:_PREFIX]}-",
+            "labels": given.get("labels") or {},
+            "annotations": given.get("annotations") or {},
+        },
+        "spec": {**spec, "volumes": [*volumes, *claimed]},
+    }
 
 
 def holds_pods(body: Json) -> str:

@@ -22,6 +22,7 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.chain import statement_removals
 from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.uses.users import Going
 
 OWN_ANNOTATIONS = (
     *states.WEBHOOK_ANNOTATIONS,
@@ -56,6 +57,11 @@ class Deletion:
     def takes_account(self) -> bool:
         """Whether the ServiceAccount itself goes."""
         return any(change.action == "delete" for change in self.stages[ACCOUNTS])
+
+    def going(self, service_account: str) -> Going:
+        """What users of the ServiceAccount's role lose."""
+        association = any(change.kind is Kind.ASSOCIATION for change in self.stages[UNBINDING])
+        return Going(service_account, self.lost, account=self.takes_account, association=association)
 
 
 def merged(deletions: Iterable[Deletion]) -> Plan:

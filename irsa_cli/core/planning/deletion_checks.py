@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound, NamedRole
@@ -11,7 +11,7 @@ from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.objects.kinds import Pod, variable
+from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
@@ -19,11 +19,12 @@ from irsa_cli.core.planning.delete import Deletion, pod_statements, unannotate
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.assuming import SERVICE
+from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.uses.users import Going
 from irsa_cli.core.values.errors import Refused, Unreadable
+from irsa_cli.core.values.names import subject
 from irsa_cli.core.values.shown import listed
-
-ROLE_ENV = variable("AWS_ROLE_ARN")
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ def check_ended(bound: Bound, living: Sequence[str]) -> None:
 
 def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     """Raise `Refused` when somebody uses the binding, or may."""
-    pods = [pod for pod in users.pods if _uses(pod, bound, deletion)]
-    waiting = list(_waiting(users.workloads, pods, bound, deletion))
+    going = replace(deletion.going(bound.name), shared=_shared(bound, deletion, users))
+    pods = [pod for pod in users.pods if going.is_used_by(pod)]
+    waiting = list(_waiting(users.workloads, pods, going))
     others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
     lost = [role for role in bound.own if role.arn in deletion.lost]
     strangers = [text for role in lost for text in _users_by_pod_identity(bound, role)]
@@ -144,23 +146,25 @@ def _users_by_pod_identity(bound: Bound, role: NamedRole) -> Iterator[str]:
         yield f"association {found.id}"
 
 
-def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
-    """Whether a pod loses something: its ServiceAccount, or the role that was injected into it."""
-    if pod.service_account != bound.name or pod.phase not in ("Running", "Pending"):
-        return False
-    roles = {item.env[ROLE_ENV] for item in pod.containers if ROLE_ENV in item.env}
-    return deletion.takes_account or any(role is None or role in deletion.lost for role in roles)
+def _shared(bound: Bound, deletion: Deletion, users: Users) -> set[tuple[str, str]]:
+    """The roles that go, each with another ServiceAccount of its users that it may trust."""
+    names = {pod.service_account for pod in users.pods} | {item.service_account for item in users.workloads}
+    others = names - {bound.name}
+    tokens = {name: replace(bound.identity, subject=subject(bound.namespace, name)) for name in others}
+    lost = [role for role in bound.own if role.arn in deletion.lost]
+    return {
+        (role.arn, name)
+        for role in lost
+        for name, token in tokens.items()
+        if explain(role.state.trust, token).answer is not Answer.NO
+    }
 
 
-def _waiting(
-    workloads: Sequence[Workload], pods: Sequence[Pod], bound: Bound, deletion: Deletion
-) -> Iterator[str]:
-    """Workloads that create pods with the ServiceAccount and have none of the `pods`."""
-    if not deletion.takes_account and not deletion.lost:
-        return
+def _waiting(workloads: Sequence[Workload], pods: Sequence[Pod], going: Going) -> Iterator[str]:
+    """Workloads whose new pods use it, and that have none of the `pods`."""
     named = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
     for item in workloads:
-        if item.service_account == bound.name and item.is_counted and item.full_name not in named:
+        if going.is_used_by_new_pods(item) and item.full_name not in named:
             yield item.full_name
 
 

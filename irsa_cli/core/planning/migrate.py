@@ -12,7 +12,6 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
 from irsa_cli.core.binding.current import CurrentRole, account_changes
 from irsa_cli.core.binding.update_request import Pairing
@@ -30,29 +29,14 @@ from irsa_cli.core.trust import assuming, owned_statements, restrictions, trust_
 from irsa_cli.core.trust.added import AddedStatement
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.uses.credentials import ways_of
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, role_arn
 from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed, plural
 
-TOKEN_FILE, CREDENTIALS_URI = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-"""The variables of each way; of both, SDKs take the token."""
 THEIRS_TAG, THEIRS = "irsa/annotated-by", "others"
 """The tag of an association whose ServiceAccount had an annotation that irsa did not write."""
-
-
-class IdentitySource(Enum):
-    """How pods get a role; the value is what `--to` takes."""
-
-    IRSA = "irsa"
-    POD_IDENTITY = "pod-identity"
-
-    @property
-    def title(self) -> str:
-        return "IRSA" if self is IdentitySource.IRSA else "Pod Identity"
-
-    @property
-    def other(self) -> IdentitySource:
-        return IdentitySource.IRSA if self is IdentitySource.POD_IDENTITY else IdentitySource.POD_IDENTITY
 
 
 @dataclass(frozen=True)
@@ -73,13 +57,15 @@ class CurrentIdentity:
     """A ServiceAccount with its role and its association, as they are.
 
     `pods` are its running pods by the way that gave them credentials; those with none of both are left out.
-    `trust_quota`: characters that the account allows a trust policy.
+    `trust_quota`: characters that the account allows a trust policy. `disables_tags`: a new association is
+    without session tags.
     """
 
     pair: Pairing
     association: Association | None
     pods: Mapping[IdentitySource, Sequence[Pod]] = field(default_factory=dict)
     trust_quota: int = TRUST_LIMIT
+    disables_tags: bool = False
     judged: Callable[[], CurrentRole] | None = field(default=None, compare=False, repr=False)
     """Reads the power of the role; None if nobody asks for it."""
 
@@ -129,8 +115,8 @@ class CurrentIdentity:
 
     @property
     def is_tagged(self) -> bool:
-        """Whether EKS adds session tags, as far as there is an association that says so."""
-        return self.association is None or not self.association.without_tags
+        """Whether EKS adds session tags: by the association that is there, or by a new one."""
+        return not (self.disables_tags if self.association is None else self.association.without_tags)
 
     def answer(self, way: IdentitySource, trust: Document) -> tuple[Answer, tuple[str, ...]]:
         """Whether a trust policy allows new pods this way, and why if that is not a yes."""
@@ -311,15 +297,29 @@ def _add_association(ways: CurrentIdentity) -> Plan:
             reason="they do so with the token of IRSA, which pods with Pod Identity do not get",
             next_steps=(f"{pair.command('update-sa')} --remove-target-role",),
         )
+    if ways.disables_tags and ways.is_tagged:
+        raise Refused(
+            f"the association of {pair.full_name} has session tags, which irsa does not change",
+            reason="the trust policy compares them",
+            next_steps=without_tags(ways),
+        )
     form = assuming.statement if ways.is_own_role else assuming.marked_statement
     wanted = form(pair.cluster, pair.namespace, pair.name, tagged=ways.is_tagged)
     first = _statement(IdentitySource.POD_IDENTITY, ways, wanted)
     marks = pair.marks
     if states.ROLE_ARN_ANNOTATION in noted and not wrote(noted, states.ROLE_ARN_ANNOTATION):
         marks[THEIRS_TAG] = THEIRS
-    state = states.AssociationState(ways.pair.role_arn, tags=marks)
+    state = states.AssociationState(ways.pair.role_arn, without_session_tags=not ways.is_tagged, tags=marks)
     there = ways.association is not None
     return Plan.of(first, [] if there else [Change(Kind.ASSOCIATION, pair.association_target, None, state)])
+
+
+def without_tags(ways: CurrentIdentity) -> tuple[str, ...]:
+    """The commands that move to an association without session tags."""
+    moves = f"{ways.pair.command('migrate')} --to pod-identity --disable-session-tags"
+    if ways.association is None:
+        return (f"{moves}  # the role then trusts the cluster, not one ServiceAccount",)
+    return (f"{ways.pair.command('migrate')} --to irsa --finish --restart  # deletes the association", moves)
 
 
 def _add_annotation(ways: CurrentIdentity, *, force: bool) -> Plan:
@@ -475,14 +475,6 @@ def by_way(pods: Iterable[Pod]) -> dict[IdentitySource, list[Pod]]:
     """The living pods by the way that gives them credentials; one may have containers of both."""
     alive = [pod for pod in pods if pod.is_alive]
     return {way: [pod for pod in alive if way in ways_of(pod)] for way in IdentitySource}
-
-
-def ways_of(pod: Pod) -> set[IdentitySource]:
-    tokens = [item.env.is_set(TOKEN_FILE) for item in pod.containers]
-    agents = [item.env.is_set(CREDENTIALS_URI) for item in pod.containers]
-    by_agent = any(agent and not token for token, agent in zip(tokens, agents, strict=True))
-    found = {IdentitySource.IRSA: any(tokens), IdentitySource.POD_IDENTITY: by_agent}
-    return {way for way, is_used in found.items() if is_used}
 
 
 _SESSION_NAME = ("aws:userid", "sts:rolesessionname")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +16,7 @@ from irsa_cli.core.values.errors import Unreadable, read
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.associations import Given, associations
+from irsa_cli.usecases.read.templates import templates_of
 
 
 def described(connection: Connection, namespace: str = "", name: str = "") -> Given:
@@ -46,19 +48,23 @@ def support_of(connection: Connection, namespace: str) -> PodIdentitySupport:
     """The facts of a cluster that decide about EKS Pod Identity for a namespace."""
     eks, cluster, kube = connection.aws.client("eks"), connection.cluster.name, connection.kube
     family = (connection.description or {}).get("kubernetesNetworkConfig", {}).get("ipFamily", "")
-    with ThreadPoolExecutor(5) as pool:
+    with ThreadPoolExecutor(6) as pool:
         agent = pool.submit(read, lambda: runs_agent(connection))
         platforms = pool.submit(read, lambda: _platforms(connection))
-        profile = pool.submit(read, lambda: _profile(connection, namespace))
+        profiles = pool.submit(read, lambda: _profiles(connection, namespace))
         number = pool.submit(read, lambda: len(bindings.associations(eks, cluster)))
         pods = pool.submit(read, lambda: tuple(map(kinds.pod, kube.pods(namespace))))
+        templates = pool.submit(templates_of, connection, namespace)
+    found = profiles.result()
     return PodIdentitySupport(
         agent.result(),
         platforms.result(),
-        profile.result(),
+        found if isinstance(found, Unreadable) else next((it for it, labels in found if not labels), ""),
         number.result(),
         pods.result(),
         AGENT_ADDRESSES.get(family, AGENT_ADDRESSES["ipv4"]),
+        templates.result(),
+        () if isinstance(found, Unreadable) else tuple(it for it in found if it[1]),
     )
 
 
@@ -75,13 +81,14 @@ def _platform(node: Json) -> str:
     return str(labels.get("kubernetes.io/os", "linux"))
 
 
-def _profile(connection: Connection, namespace: str) -> str:
-    """The Fargate profile that takes all pods of a namespace; one with labels may take some of them."""
+def _profiles(connection: Connection, namespace: str) -> list[tuple[str, Mapping[str, str]]]:
+    """The Fargate profiles that take pods of a namespace: all of them, or those with labels."""
     eks, cluster = connection.aws.client("eks"), connection.cluster.name
     listed = pages(eks.list_fargate_profiles, "nextToken", clusterName=cluster)
-    for name in (name for page in listed for name in page.get("fargateProfileNames", [])):
+    found: list[tuple[str, Mapping[str, str]]] = []
+    for name in (str(name) for page in listed for name in page.get("fargateProfileNames", [])):
         described: Any = call(eks.describe_fargate_profile, clusterName=cluster, fargateProfileName=name)
-        for selector in described["fargateProfile"].get("selectors", []):
-            if not selector.get("labels") and like(namespace, selector.get("namespace", "")):
-                return str(name)
-    return ""
+        selectors = described["fargateProfile"].get("selectors", [])
+        here = [item for item in selectors if like(namespace, item.get("namespace", ""))]
+        found += [(name, item.get("labels") or {}) for item in here]
+    return found

@@ -44,7 +44,7 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
     with ThreadPoolExecutor(3 + len(KINDS)) as pool:
         rehearsal = pool.submit(_rehearse, connection, bound, deletion)
         accounts = pool.submit(_accounts, connection, bound, deletion)
-        wanted = ("pods", *KINDS) if deletion.takes_account or deletion.lost else ()
+        wanted = ("pods", *KINDS) if deletion.going(bound.name) else ()
         listed = {kind: pool.submit(_in_namespace, connection, bound.namespace, kind) for kind in wanted}
     rehearsal.result()
     there, unread = parted({kind: future.result() for kind, future in listed.items()})

@@ -10,28 +10,29 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from time import monotonic
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.iam import judged, trust_quota
-from irsa_cli.aws.trail import EVENTS, web_identity_events
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
-from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Injection, Pod
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity, IdentitySource
+from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
+from irsa_cli.core.uses.credentials import is_without, ways_of
+from irsa_cli.core.uses.new_pods import Templates
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values import patience
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
-from irsa_cli.core.values.names import subject
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -50,10 +51,14 @@ from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.bindings import naming_roles
+from irsa_cli.usecases.read.exchanges import Exchanges
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
+from irsa_cli.usecases.read.new_pods import NewPodsOf
 from irsa_cli.usecases.read.observe import current_account, read_association
 from irsa_cli.usecases.read.pod_identity import support_of
+from irsa_cli.usecases.read.switching import check_switching
+from irsa_cli.usecases.read.templates import templates_of
 from irsa_cli.usecases.read.users_of_pods import probe
 from irsa_cli.usecases.write.update_sa import earlier_runs, notes_of_support
 
@@ -69,6 +74,8 @@ class Request:
 
     `status`: read only. `finish`: remove the old way. `others`: also what irsa did not write, on roles that
     other tools manage. `force` and `allow_wide_trust`: statements that irsa otherwise refuses to add.
+    `unused_for`: seconds without an exchange of a token before IRSA goes, 0 to not check it; None: since no
+    pod has it. `disable_session_tags`: of a new association.
     """
 
     target: Target
@@ -81,6 +88,8 @@ class Request:
     status: bool = False
     force: bool = False
     allow_wide_trust: bool = False
+    unused_for: float | None = None
+    disable_session_tags: bool = False
 
     @property
     def allowed(self) -> Allowed:
@@ -95,6 +104,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
         names = dict.fromkeys(request.names or _names(connection, request.namespace))
     done, stop = AppliedList(), RunGroup()
     support = cache(partial(support_of, connection, request.namespace))
+    templates = cache(partial(templates_of, connection, request.namespace))
     settings = replace(settings, dry_run=settings.dry_run or request.status)
     taking = Locks.of(connection, settings, Command.MIGRATE)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
@@ -103,7 +113,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
             if stop.number:
                 done.pending.append(NotBegun(connection.cluster, title))
                 continue
-            moving = _Moving(connection, request, name, stop, support)
+            moving = _Moving(connection, request, name, stop, support, templates)
             work = moving.report if request.status else moving.run
             lock = binding_lock(request.namespace, name)
             result = attempt("", partial(locks.run, work, settings, [lock], stop.pause))
@@ -167,10 +177,15 @@ class _Moving:
     name: str
     stop: RunGroup
     support: Callable[[], PodIdentitySupport]
+    templates: Callable[[], Templates]
     ways: CurrentIdentity | None = None
     bodies: list[Json] = field(default_factory=list)
     problem: str = ""
     """Why irsa can't tell how it gets a role, or would refuse to move it (for `--status`)."""
+
+    @cached_property
+    def new_pods(self) -> NewPodsOf:
+        return NewPodsOf(self.connection, self.request.namespace, self.name, self.templates())
 
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
@@ -222,7 +237,11 @@ class _Moving:
         try:
             self._restart(settings)
             if self._restarts_first:
-                planning.check_unused(self.request.to, self._read())
+                ways = self._read()
+                planning.check_unused(self.request.to, ways)
+                notes = self._check_exchanges(ways) + self._check_new_pods(settings, ways, rehearses=True)
+                for note in notes:
+                    settings.note(f"Note: {note}")
         except IrsaError as error:
             return ChangeResult(change, "failed", monotonic() - began), error
         return ChangeResult(change, "done", monotonic() - began), None
@@ -231,13 +250,15 @@ class _Moving:
         """Report the current state; write nothing. The answer includes what irsa would refuse."""
         with naming_caller(self.connection.caller):
             try:
-                notes = self._warnings(self._read())
+                ways = self._read()
+                notes = self._warnings(ways, self._role(ways))
             except Refused as error:
                 if self.connection.kube.service_account(self.request.namespace, self.name) is None:
                     raise
                 self.bodies, self.problem = self._pods(), str(error)
                 notes = [self.problem, *(f"next step: {step}" for step in error.next_steps)]
-            return Result(Ended.UNCHANGED, notes=[*notes, *self._evidence()])
+            exchanges = Exchanges.of(self.connection, self.request.namespace, self.name)
+            return Result(Ended.UNCHANGED, notes=[*notes, *exchanges.notes])
 
     def described(self, result: Result) -> Result:
         """The result with the cluster, and what is known of the ServiceAccount."""
@@ -247,12 +268,14 @@ class _Moving:
         if self.ways is not None:
             facts["role"] = {"arn": self.ways.pair.role_arn, "created": False}
         if self.ways is not None or self.problem:
-            pods = planning.by_way(map(kinds.pod, self.bodies))
+            pods = [kinds.pod(body) for body in self.bodies]
+            by_way = planning.by_way(pods)
             has = self.ways.has if self.ways is not None else lambda _: False
             facts["migration"] = {
                 "to": self.request.to.value,
                 "ways": [way.value for way in IdentitySource if has(way)],
-                "pods": {way.value: [pod.name for pod in pods[way]] for way in IdentitySource},
+                "pods": {way.value: [pod.name for pod in by_way[way]] for way in IdentitySource},
+                "podsWithoutCredentials": [pod.name for pod in pods if is_without(pod)],
                 **({"problem": self.problem} if self.problem else {}),
             }
         return replace(result, cluster=self.connection.cluster, facts=facts)
@@ -263,7 +286,8 @@ class _Moving:
             pods = pool.submit(self._pods)
             ways = read_ways(self.connection, namespace, self.name)
         self.bodies = pods.result()
-        self.ways = replace(ways, pods=planning.by_way(map(kinds.pod, self.bodies)))
+        by_way = planning.by_way(map(kinds.pod, self.bodies))
+        self.ways = replace(ways, pods=by_way, disables_tags=self.request.disable_session_tags)
         return self.ways
 
     def _pods(self) -> list[Json]:
@@ -275,10 +299,9 @@ class _Moving:
         with naming_caller(self.connection.caller):
             ways = self._read()
             plan, notes = self._plan(ways)
-        shown_by_pods = settings.dry_run or request.restart or ways.pods.get(request.to)
-        if self._restarts_first and len(plan) and not shown_by_pods:
-            # Without the annotation, new pods get nothing until the webhook uses the association.
-            self._await_webhook(settings)
+        if request.finish and len(plan.transacted):
+            rehearses = not (settings.dry_run or self._is_checked_later(plan))
+            notes += self._check_new_pods(settings, ways, rehearses=rehearses)
         result = perform(Job(plan, self.connection, settings, context, [ways.pair]), None, self._carry_out)
         result.cluster = self.connection.cluster
         if result.ended is Ended.PLANNED and request.restart:
@@ -291,38 +314,78 @@ class _Moving:
         return result
 
     def _plan(self, ways: CurrentIdentity) -> tuple[Plan, list[str]]:
-        request = self.request
-        notes = self._warnings(ways)
+        request, role = self.request, self._role(ways)
+        notes = self._warnings(ways, role)
         if request.finish:
             plan, kept = planning.retirement(
                 request.to, ways, others=request.others, restarts=request.restart
             )
-            notes += [*kept, *self._evidence()]
+            notes += [*self._check_switching(ways, plan, role), *kept]
         else:
             plan = planning.addition(request.to, ways, request.allowed)
-            notes += planning.notes_of_maker(plan, ways)
+            notes += [*planning.notes_of_maker(plan, ways), *self._check_switching(ways, plan, role)]
             notes += notes_of_support(plan, ways.pair, self.support)
+            if request.to is IdentitySource.IRSA and len(plan):
+                notes += self.new_pods.check_templates(request.to, ways.pair.role_arn)
         if request.restart:
             plan = planning.with_restart(request.to, ways, plan, first=self._restarts_first)
+        if request.finish:
+            notes += self._check_exchanges(ways, checks=bool(len(plan)) and not self._is_checked_later(plan))
         return plan, notes
 
-    def _warnings(self, ways: CurrentIdentity) -> list[str]:
-        role = read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
+    def _is_checked_later(self, plan: Plan) -> bool:
+        """Whether a restart comes before the removal of IRSA: what the new pods show is checked after it."""
+        return self._restarts_first and any(change.kind.traits.outside for change in plan)
+
+    def _check_exchanges(self, ways: CurrentIdentity, *, checks: bool = True) -> list[str]:
+        """Refuse to remove IRSA while somebody exchanges its tokens; returns the evidence."""
+        request = self.request
+        exchanges, unread = Exchanges.of(self.connection, request.namespace, self.name), list[str]()
+        if checks and request.to is IdentitySource.POD_IDENTITY and request.unused_for != 0:
+            pods, command = ways.pods.get(request.to, ()), self._command(ways.pair)
+            unread = exchanges.check_unused(ways.pair, pods, request.unused_for, command)
+        return [*unread, *exchanges.notes]
+
+    def _check_new_pods(self, settings: Settings, ways: CurrentIdentity, *, rehearses: bool) -> list[str]:
+        """Check that new pods keep the role without the old way; returns what is not known.
+
+        `rehearses`: by pods that are created as a dry run, not only by the text of the templates.
+        """
+        request, role = self.request, ways.pair.role_arn
+        if request.to is IdentitySource.POD_IDENTITY:
+            self.support().check_pods(request.namespace, self.name)
+            if rehearses:
+                if not ways.pods.get(request.to):
+                    # Without the annotation, new pods get nothing until the webhook uses the association.
+                    self._await_webhook(settings)
+                return self.new_pods.check_created(request.to, role, alone=True)
+        return self.new_pods.check_templates(request.to, role, alone=True)
+
+    def _role(self, ways: CurrentIdentity) -> Role | Unreadable | None:
+        """The role with its policies."""
+        return read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
+
+    def _check_switching(
+        self, ways: CurrentIdentity, plan: Plan, role: Role | Unreadable | None
+    ) -> list[str]:
+        """Refuse session tags if pods would not be able to assume other roles; returns what is not known."""
+        if self.request.to is IdentitySource.IRSA or not (ways.is_tagged and len(plan)):
+            return []
+        return check_switching(self.connection, role, planning.without_tags(ways))
+
+    def _warnings(self, ways: CurrentIdentity, role: Role | Unreadable | None) -> list[str]:
         policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
         volumes = [volume for body in self.bodies for volume in body["spec"].get("volumes") or []]
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
         return planning.warnings(self.request.to, ways, policies, drivers)
 
-    def _evidence(self) -> list[str]:
-        """The last exchange of a token that CloudTrail knows of: evidence that IRSA is used, or is not."""
-        name = subject(self.request.namespace, self.name)
-        found = read(lambda: web_identity_events(self.connection.aws.client("cloudtrail"), name))
-        if isinstance(found, Unreadable):
-            return [f"irsa did not check CloudTrail for the use of IRSA: {found.why}"]
-        times = [event.time for event in found if not (event.own or event.error)]
-        last = max(times).isoformat(timespec="seconds") if times else f"none in the newest {EVENTS} events"
-        where = f"CloudTrail in {self.connection.cluster.region} (some minutes late)"
-        return [f"last use of IRSA, by {where}: {last}"]
+    def _command(self, pair: Pairing) -> str:
+        """The command of this run, for this ServiceAccount alone."""
+        request = self.request
+        flags = {"--restart": request.restart, "--finish": request.finish}
+        flags["--include-managed"] = request.others
+        given = " ".join(flag for flag, is_given in flags.items() if is_given)
+        return f"{pair.command(f'migrate --to {request.to.value}')} {given}"
 
     def _next(self, ways: CurrentIdentity) -> list[str]:
         """The next command, if there is one."""
@@ -346,7 +409,12 @@ class _Moving:
         planning.check_has(self.request.to, self._read())
         # Until the webhook uses the new way, pods are created with the old one.
         self._await_webhook(settings)
-        pods, kept = self._read().pods[self.request.to.other], list[str]()
+        ways, to = self._read(), self.request.to
+        if to is IdentitySource.POD_IDENTITY:
+            self.support().check_pods(self.request.namespace, self.name)
+        for note in self.new_pods.check_created(to, ways.pair.role_arn):
+            settings.note(f"Note: {note}")
+        pods, kept = ways.pods[to.other], list[str]()
         for kind, name in planning.workloads_of(pods):
             if kind not in ROLLED:
                 kept.append(f"{kind} {name}")
@@ -372,7 +440,7 @@ class _Moving:
         to, waited = self.request.to, 0.0
         while True:
             found = kinds.pod(self.connection.kube.create_pod(self.request.namespace, body))
-            if planning.ways_of(found) == {to}:
+            if ways_of(found) == {to}:
                 return
             if waited >= HEEDED:
                 raise IrsaError(
@@ -392,7 +460,7 @@ class _Moving:
         while True:
             pods = self._living(kind, name)
             new = [pod for uid, pod in pods.items() if uid not in before]
-            wrong = next((pod.name for pod in new if planning.ways_of(pod) != {to}), "")
+            wrong = next((pod.name for pod in new if ways_of(pod) != {to}), "")
             if wrong:
                 raise IrsaError(
                     f"pod {wrong} of {kind} {name} did not get {to.title}",

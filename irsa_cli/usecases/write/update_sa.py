@@ -12,7 +12,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from irsa_cli.aws import iam
+from irsa_cli.aws import bindings, iam
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
@@ -25,9 +25,10 @@ from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.create import check_provider
-from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity, IdentitySource, addition
+from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity, addition, without_tags
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
@@ -41,6 +42,7 @@ from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pod_identity import support_of
+from irsa_cli.usecases.read.switching import check_switching
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.create_sa import may_be_spreading, only_arns, resolved
 
@@ -226,10 +228,14 @@ class _Updating:
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
             allowed = Allowed(wide_trust=self.request.allow_wide_trust)
-            added = addition(IdentitySource.POD_IDENTITY, self._ways(pair), allowed)
+            ways = self._ways(pair)
+            added = addition(IdentitySource.POD_IDENTITY, ways, allowed)
             self.support_notes = notes_of_support(
                 added, pair, lambda: support_of(self.connection, pair.namespace)
             )
+            if pair.association is None:
+                role = unless_denied(lambda: bindings.role(self.connection.iam, pair.role_name))
+                self.support_notes += check_switching(self.connection, role, without_tags(ways))
             found = Plan((*filter(None, found.stages), *added.stages))
         found = association.with_association(found, self.request.update, pair)
         check_boundaries(rules, found, named=True)

@@ -26,9 +26,9 @@ import urllib3.exceptions
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.changes.kubernetes import config_map_body
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ConfigMapState
-from irsa_cli.core.planning.migrate import CREDENTIALS_URI, TOKEN_FILE
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.trust_policy import admits
+from irsa_cli.core.uses.ways import AGENT_TOKEN_FILE, CREDENTIALS_URI, ROLE, TOKEN_FILE
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.kube import connection as kube_connection
@@ -182,13 +182,17 @@ class MemoryCloud:
         return self._struck(asked.operation, lambda: self._mutated(asked, self.kube.answer(asked)))
 
     def _mutated(self, asked: Asked, answer: Json) -> Json:
-        """A new pod with the variables of EKS's webhook."""
+        """A new pod with the variables and the token of EKS's webhook."""
         if asked.resource != "pods" or asked.method != "POST":
             return answer
         place = asked.namespace, answer["spec"]["serviceAccountName"]
-        name = CREDENTIALS_URI if place in self.eks.associations else TOKEN_FILE
+        by_agent = place in self.eks.associations
+        names = (CREDENTIALS_URI, AGENT_TOKEN_FILE) if by_agent else (ROLE, TOKEN_FILE)
         for container in answer["spec"]["containers"]:
-            container["env"] = [{"name": name, "value": "x"}]
+            container["env"] = [{"name": name, "value": "/given/token"} for name in names]
+            container["volumeMounts"] = [{"name": "given", "mountPath": "/given"}]
+        token = {"serviceAccountToken": {"audience": "x", "path": "token"}}
+        answer["spec"]["volumes"] = [{"name": "given", "projected": {"sources": [token]}}]
         return answer
 
     def _struck(self, operation: str, work: Callable[[], Json]) -> Json:

@@ -61,7 +61,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.recovery": (1096, 6),
     "irsa_cli.usecases.show": (321, 3),
     "irsa_cli.usecases.verification": (993, 4),
-    "irsa_cli.usecases.write": (2715, 11),
+    "irsa_cli.usecases.write": (2772, 11),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 25_400

@@ -12,24 +12,16 @@ from hypothesis import strategies as st
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Container, Environment, Pod
+from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.planning.migrate import (
-    CREDENTIALS_URI,
-    TOKEN_FILE,
-    CurrentIdentity,
-    IdentitySource,
-    addition,
-    by_way,
-    retirement,
-    warnings,
-    ways_of,
-)
+from irsa_cli.core.planning.migrate import CurrentIdentity, addition, by_way, retirement, warnings
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.uses.credentials import ways_of
+from irsa_cli.core.uses.ways import AGENT_TOKEN_FILE, CREDENTIALS_URI, TOKEN_FILE, IdentitySource
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, Unreadable
 from tests.support.thoroughness import examples
@@ -212,9 +204,9 @@ def test_an_association_of_an_add_on_is_never_removed() -> None:
 
 
 def pod(*names: str, phase: str = "Running") -> Pod:
-    return Pod("backend", "app-1", phase=phase, containers=(
-        Container("main", env=Environment(dict.fromkeys(names, "/x"))),
-    ))  # fmt: skip
+    env = Environment(dict.fromkeys((*names, AGENT_TOKEN_FILE), "/x/token"))
+    container = Container("main", env=env, mounts={"x": "/x"})
+    return Pod("backend", "app-1", phase=phase, containers=(container,), volumes=(Volume("x", "aud"),))
 
 
 def test_of_both_variables_sdks_take_the_token() -> None:

@@ -17,10 +17,10 @@ from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import Selection
 from irsa_cli.core.plan.changes import PlannedWork
-from irsa_cli.core.planning.migrate import IdentitySource
 from irsa_cli.core.policies.policy import WellKnown
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.command.connect import Target

@@ -17,6 +17,7 @@ from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.facts import Facts, Subject, there
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
+from irsa_cli.core.objects.mounted import token_at, volume_at
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
 from irsa_cli.core.policies.statements import statements, tests_of_key
@@ -98,14 +99,6 @@ def stands_before_region(container: Container, variable: str) -> bool:
     return any(names.index(name) > names.index(variable) for name in added)
 
 
-def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
-    fitting = [
-        name for name, mount in container.mounts.items() if f"{file}/".startswith(f"{mount.rstrip('/')}/")
-    ]
-    nearest = max(fitting, key=lambda name: len(container.mounts[name]), default="")
-    return next((volume for volume in pod.volumes if volume.name == nearest), None)
-
-
 @finding.check_of("pod-own-token")
 def _own_token(facts: Facts) -> finding.Judgement:
     have(facts.named.pods)
@@ -185,20 +178,8 @@ def _volume(facts: Facts) -> finding.Judgement:
 
 def _has_token(pod: Pod, container: Container) -> bool:
     file = container.env[subjects.TOKEN_ENV]
-    if file is None:
-        return True  # The variable has a hidden source.
-    # Windows writes the same path with other slashes and a drive.
-    path = file.replace("\\", "/").removeprefix("C:")
-    for volume in pod.volumes:
-        if volume.audience is None or volume.name not in container.mounts:
-            continue
-        mount, inside = container.mounts[volume.name].rstrip("/"), volume.path
-        part = container.parts.get(volume.name, "")
-        if part and f"{inside}/".startswith(part):
-            inside = inside.removeprefix(part.rstrip("/")).lstrip("/")
-        if path == (f"{mount}/{inside}" if inside or not part else mount):
-            return True
-    return False
+    # Without a value, the variable has a hidden source.
+    return file is None or token_at(pod, container, file) is not None
 
 
 @finding.check_of("pod-token-kept")

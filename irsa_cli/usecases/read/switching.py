@@ -1,0 +1,55 @@
+"""The roles that pods switch to, before their sessions get the tags of EKS Pod Identity."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.uses.switching import Switching, Trust, targets_of, with_tags
+from irsa_cli.core.values.arn import is_target
+from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable
+from irsa_cli.usecases.read.observe import read_target
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.command.connect import Connection
+
+MOST = 20
+"""Trust policies of other roles that are read."""
+
+
+def switching(connection: Connection, role: Role) -> Switching:
+    """What pods of the role lose by session tags; reads the trust policies of the roles that they assume."""
+    targets = [target for target in targets_of(role) if is_target(target)]
+    with ThreadPoolExecutor(8) as pool:
+        read = dict(zip(targets[:MOST], pool.map(lambda arn: _trust(connection, arn), targets), strict=False))
+    rest: dict[str, Trust] = dict.fromkeys(targets[MOST:], Unreadable(f"irsa reads {MOST}"))
+    return with_tags(role, {**read, **rest})
+
+
+def _trust(connection: Connection, arn: str) -> Trust:
+    try:
+        found = read_target(connection, arn)
+    except IrsaError as error:
+        return Unreadable(str(error))
+    return Unreadable(found.unread) if found.unread else found.trust
+
+
+def check_switching(
+    connection: Connection, role: Role | Unreadable | None, way_out: tuple[str, ...]
+) -> list[str]:
+    """Raise `Refused` if pods that switch roles would lose that; returns what is not known."""
+    if role is None or isinstance(role, Unreadable):
+        return []  # A note about its policies says so.
+    found = switching(connection, role)
+    if found.lost:
+        raise Refused(
+            f"pods with {role.arn} could not assume other roles any more",
+            reason=f"the session tags of EKS Pod Identity are passed on: {found.lost[0]}",
+            details=found.lost[1:],
+            next_steps=(
+                "allow sts:TagSession in the role's policies and in the other roles' trust",
+                *way_out,
+            ),
+        )
+    return [f"not known if pods can still assume other roles: {text}" for text in found.doubts[:3]]
