@@ -245,8 +245,8 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         there = next((item for item in seen.accounts if item.full_name == role.account), None)
         other = there.role if there else ""
         why = unnamed(role.account, exists=there is not None, other=other)
-    steps = life.next_steps(where) if life.named else life.deletion(where)
-    return Standing(not reason, bool(reason), why, steps)
+    next_steps = tuple(life.next_steps(where) if life.named else life.deletion(where))
+    return Standing(not reason, bool(reason), why, next_steps)
 
 
 def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
