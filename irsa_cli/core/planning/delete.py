@@ -59,7 +59,7 @@ class Deletion:
         return any(change.action == "delete" for change in self.stages[ACCOUNTS])
 
     def going(self, service_account: str) -> Going:
-        """What users of the ServiceAccount's role lose."""
+        """The losses of those who use the ServiceAccount's role."""
         association = any(change.kind is Kind.ASSOCIATION for change in self.stages[UNBINDING])
         return Going(service_account, self.lost, account=self.takes_account, association=association)
 

@@ -1,4 +1,4 @@
-"""What gives a container credentials: its variables, and the files that its volumes mount. Pure.
+"""The source of a container's credentials: its variables, and the files that its volumes mount. Pure.
 
 Of both ways' variables, SDKs take the token of IRSA.
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
@@ -27,7 +27,7 @@ class Credentials:
 
 
 def credentials_of(pod: Pod, container: Container) -> Credentials:
-    """What gives a container of a pod its role, as far as its variables and mounts tell."""
+    """The source of a container's credentials, as far as its variables and mounts tell."""
     if container.env.is_set(TOKEN_FILE):
         return _by_file(pod, container, IdentitySource.IRSA, TOKEN_FILE)
     doubt = next(_sources_of(container, TOKEN_FILE), "")

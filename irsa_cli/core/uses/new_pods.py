@@ -1,4 +1,4 @@
-"""What new pods of a workload get when its ServiceAccount has another way to its role. Pure."""
+"""The credentials of a workload's new pods when its ServiceAccount has another way to its role. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Templates:
 
 @dataclass(frozen=True)
 class NewPods:
-    """What new pods of a workload get by a way.
+    """The credentials of a workload's new pods by a way.
 
     `lost`: containers that get no credentials, and would by the other way. `kept`: containers with a token of
     their own for the other way. `doubts`: fields that irsa does not see into.

@@ -28,7 +28,7 @@ _CHOSEN_BY_PODS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys", "s
 
 @dataclass(frozen=True)
 class Switching:
-    """What pods lose with session tags: `lost` certainly, `doubts` perhaps; each says what is missing."""
+    """The losses by session tags: `lost` certainly, `doubts` perhaps; each says what is missing."""
 
     lost: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ def _allows(role: Role, action: str, resource: str) -> Allowed | None:
 
 
 def with_tags(role: Role, trusts: Mapping[str, Trust]) -> Switching:
-    """What pods of a role lose if their sessions have transitive tags.
+    """The losses of a role's pods if their sessions have transitive tags.
 
     `trusts` are the trust policies of the single roles among `targets_of`.
     """

@@ -14,7 +14,7 @@ from irsa_cli.core.uses.ways import ROLE, IdentitySource
 
 @dataclass(frozen=True)
 class Going:
-    """What goes of a ServiceAccount, by its name: itself, its association, and these roles, by their ARNs.
+    """The parts of a ServiceAccount that go: itself, its association, and roles, by their ARNs.
 
     `shared` are deleted roles that may trust other ServiceAccounts of the namespace: each with one of them.
     """

@@ -1,4 +1,4 @@
-"""What EKS's pod identity webhook adds to a new pod, by its published rules. Pure.
+"""Changes of a new pod by EKS's pod identity webhook, by its published rules. Pure.
 
 With an association it adds what EKS Pod Identity needs, and nothing of IRSA, whatever the annotation says.
 Regions are left out, as they give no credentials; a container that sets a variable of the way, of the region
@@ -28,7 +28,7 @@ _OS = ("kubernetes.io/os", "beta.kubernetes.io/os")
 
 @dataclass(frozen=True)
 class _Added:
-    """What the webhook adds for a way: a projected token, its mount, and variables that lead to it."""
+    """The additions for a way: a projected token, its mount, and variables that lead to it."""
 
     volume: str
     folder: str

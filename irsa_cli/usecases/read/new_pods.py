@@ -1,4 +1,4 @@
-"""What new pods of a ServiceAccount get: by the templates, and by a pod created as a dry run."""
+"""The credentials of new pods: by the templates, and by a pod created as a dry run."""
 
 from __future__ import annotations
 

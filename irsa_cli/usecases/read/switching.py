@@ -19,7 +19,7 @@ MOST = 20
 
 
 def switching(connection: Connection, role: Role) -> Switching:
-    """What pods of the role lose by session tags; reads the trust policies of the roles that they assume."""
+    """The losses of a role's pods by session tags; reads the trust policies of the roles they assume."""
     targets = [target for target in targets_of(role) if is_target(target)]
     with ThreadPoolExecutor(8) as pool:
         read = dict(zip(targets[:MOST], pool.map(lambda arn: _trust(connection, arn), targets), strict=False))
