@@ -19,10 +19,10 @@ SLACK = 60
 ROOMS: dict[str, tuple[int, int]] = {
     # room: lines, modules
     "irsa_cli": (65, 2),
-    "irsa_cli.aws": (2864, 16),
+    "irsa_cli.aws": (2900, 16),
     "irsa_cli.changes": (1787, 8),
     "irsa_cli.cli": (377, 3),
-    "irsa_cli.cli.commands": (3655, 38),
+    "irsa_cli.cli.commands": (3665, 38),
     "irsa_cli.cli.help": (836, 5),
     "irsa_cli.cli.options": (834, 7),
     "irsa_cli.cli.output": (3029, 24),
@@ -35,9 +35,9 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.inventory": (1060, 5),
     "irsa_cli.core.lint": (2239, 10),
     "irsa_cli.core.marks": (731, 5),
-    "irsa_cli.core.objects": (932, 8),
+    "irsa_cli.core.objects": (950, 8),
     "irsa_cli.core.plan": (1132, 7),
-    "irsa_cli.core.planning": (3725, 14),
+    "irsa_cli.core.planning": (4080, 16),
     "irsa_cli.core.policies": (1357, 8),
     "irsa_cli.core.rbac": (1105, 5),
     "irsa_cli.core.recovery": (788, 4),
@@ -57,11 +57,11 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.local": (413, 4),
     "irsa_cli.usecases.locks": (1164, 7),
     "irsa_cli.usecases.plans": (596, 3),
-    "irsa_cli.usecases.read": (2140, 13),
+    "irsa_cli.usecases.read": (2175, 13),
     "irsa_cli.usecases.recovery": (1096, 6),
     "irsa_cli.usecases.show": (321, 3),
     "irsa_cli.usecases.verification": (993, 4),
-    "irsa_cli.usecases.write": (2715, 11),
+    "irsa_cli.usecases.write": (2830, 11),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 25_100
