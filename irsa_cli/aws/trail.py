@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from importlib.resources import files
@@ -80,26 +81,37 @@ def sts_regions(aws: AwsSession, provider: str, region: str) -> list[str]:
     return list(dict.fromkeys((own, HOMES.get(aws.partition, own))))
 
 
-def use_in_trail(aws: AwsSession, trust: Mapping[str, Any], provider: str, since: datetime) -> str:
-    """The last use of the provider's tokens for what a trust policy allows; '' for none since then.
+@dataclass(frozen=True)
+class TrailUse:
+    """The use of a provider's tokens in CloudTrail, or why it is unknown; both '' for no use."""
 
-    Also why it is not known: CloudTrail is asked for one subject at a time.
-    """
+    seen: str = ""
+    unknown: str = ""
+
+
+def use_in_trail(aws: AwsSession, trust: Mapping[str, Any], provider: str, since: datetime) -> str:
+    """The last use of tokens for what a trust policy allows, or why it is unknown; '' for none."""
+    use = look_for_use(aws, trust, provider, since)
+    return use.seen or use.unknown
+
+
+def look_for_use(aws: AwsSession, trust: Mapping[str, Any], provider: str, since: datetime) -> TrailUse:
+    """The use of a provider's tokens for what a trust policy allows: each subject is asked for."""
     said = trusted(trust, provider)
     if said.patterns:
-        return "a statement allows a pattern of subjects: CloudTrail can't show who uses it"
+        return TrailUse(unknown="a statement allows a pattern of subjects: CloudTrail can't show who uses it")
     if datetime.now(timezone.utc) - since > KEPT:
-        return "CloudTrail keeps 90 days: it can't show who used it before"
+        return TrailUse(unknown="CloudTrail keeps 90 days: it can't show who used it before")
     for region in sts_regions(aws, provider, aws.region):
         for name in said.names:
             look = partial(exchanged_since, aws.moved_to(region), subject(*name), provider, since)
             found = read(look)
             if isinstance(found, Unreadable):
-                return f"CloudTrail in {region} could not be read: {found.why}"
+                return TrailUse(unknown=f"CloudTrail in {region} could not be read: {found.why}")
             if found is not None:
                 used = f"{'/'.join(name)} of the old cluster used it on {moment(found)}"
-                return f"{used} (CloudTrail in {region})"
-    return ""
+                return TrailUse(seen=f"{used} (CloudTrail in {region})")
+    return TrailUse()
 
 
 def _write_of(name: str, item: dict[str, Any]) -> Changed | None:

@@ -729,3 +729,29 @@ def test_the_way_back_restores_a_deny(pair: Pair) -> None:
     assert back.code == 0, back.err
     assert pair.repoint("--retire", "--unused-for", "0s", back=True).code == 0
     assert json.dumps(pair.roles()) == json.dumps(before)
+
+
+def test_a_use_that_iam_does_not_show_yet_is_seen_in_cloudtrail(pair: Pair) -> None:
+    """IAM shows a use some hours later: the old cluster's pods exchanged a minute ago."""
+    used, unused = pair.bind("hand"), pair.bind("hand")
+    assert pair.repoint("--add").code == 0
+    pair.age()
+    assert pair.assumes(pair.blue, used)
+    for role in pair.sandbox._front.cloud.iam(ACCOUNT, "aws").roles.values():
+        role.last_used = None
+    ran = pair.repoint("--retire")
+    assert ran.code == 0, ran.err
+    assert f"IAM does not show it yet, but {NAMESPACE}/{used} of the old cluster used it on" in ran.err
+    assert pair.assumes(pair.blue, used)
+    assert not pair.assumes(pair.blue, unused)
+    assert pair.repoint("--retire", "--unused-for", "0s").code == 0
+    assert not pair.assumes(pair.blue, used)
+
+
+def test_what_cloudtrail_can_not_show_yet_is_no_proof(pair: Pair) -> None:
+    name = pair.bind("hand")
+    assert pair.repoint("--add").code == 0
+    pair.age()
+    ran = pair.repoint("--retire", "--unused-for", "10m")
+    assert (ran.code, "CloudTrail can be 15 minutes late" in ran.err) == (0, True), ran.err
+    assert pair.assumes(pair.blue, name)

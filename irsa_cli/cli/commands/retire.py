@@ -18,7 +18,7 @@ from irsa_cli.cli.output.result import failure_lines
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import Writing, run_reading
-from irsa_cli.core.planning.retire import DeadClusterList
+from irsa_cli.core.planning.dead_cluster_list import DeadClusterList
 from irsa_cli.core.values.shown import visible
 
 DAY = 86400.0

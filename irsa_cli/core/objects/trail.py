@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from irsa_cli.core.objects.aws import AGENT, SESSION_PREFIX, VERIFY_SESSION
+from irsa_cli.core.values.shown import moment
 
 DELAY = timedelta(minutes=15)
 """For how long an event may not be in CloudTrail yet, by its documentation."""
@@ -28,13 +29,28 @@ class TrailEvent:
     region: str = ""
 
 
-def session_name(user: str, moment: int) -> str:
+LATE = timedelta(minutes=15)
+"""How late an event can be in CloudTrail: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/"""
+
+
+def not_known_yet(since: datetime, now: datetime) -> str:
+    """Why CloudTrail can't show yet whether tokens were exchanged after a moment; '' if it can."""
+    known_from = since + LATE
+    if now >= known_from:
+        return ""
+    return (
+        f"CloudTrail can be 15 minutes late: what happened after {moment(since)} is known from"
+        f" {moment(known_from)} on"
+    )
+
+
+def session_name(user: str, at: int) -> str:
     r"""The session name in CloudTrail: the user and the time, so that no AWS CLI cache is reused.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
     """
     plain = re.sub(r"[^\w+=,.@-]+", "-", user, flags=re.ASCII).strip("-")
-    tail = f"-{moment}"
+    tail = f"-{at}"
     return f"{SESSION_PREFIX}-{plain}"[: 64 - len(tail)].rstrip("-") + tail
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound, NamedRole
@@ -24,8 +23,6 @@ from irsa_cli.core.planning.deletion_checks import check_known, other_principals
 from irsa_cli.core.planning.repoint import trust_changes
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import PROVIDER, principals, statements, trusted_providers
-from irsa_cli.core.results.envelope import DocumentKind, Envelope
-from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values.arn import Arn, check_cluster, issuer_of
@@ -390,43 +387,3 @@ def provider_kept(provider: states.ProviderState | None, trusting: Sequence[str]
         verb = "trusts" if len(trusting) == 1 else "trust"
         return f"{plural(len(trusting), 'role')} {verb} it: {', '.join([*trusting[:SHOWN], *more])}"
     return f"irsa could not restore {', '.join(provider.unknown)}" if provider.unknown else ""
-
-
-def as_json(item: DeadCluster, account: ReadAccount) -> dict[str, Any]:
-    used = [role.last_used for role in item.roles if role.last_used is not None]
-    created = [role.created for role in item.roles]
-    return {
-        "name": item.name,
-        "arn": item.arn or None,
-        "issuers": [f"https://{issuer}" for issuer in item.issuers],
-        "status": "unknown" if item.doubt or account.unread else "gone",
-        "reason": item.doubt or "; ".join(account.unread) or None,
-        "roles": len(item.roles),
-        "ownRoles": sum(bool(role.owner) for role in item.roles),
-        "providers": sum(arn in account.providers for arn in item.providers),
-        "created": min(created).isoformat() if created else None,
-        "lastUsed": max(used).isoformat() if used else None,
-    }
-
-
-@dataclass(frozen=True)
-class DeadClusterList(Reading):
-    """The rows; `quotas` have the used and the allowed number, `unread` says which regions were not read."""
-
-    rows: Sequence[Mapping[str, Any]] = ()
-    quotas: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    examined: Mapping[str, int] = field(default_factory=dict)
-    unread: tuple[str, ...] = ()
-
-    @property
-    def scope(self) -> AnswerScope:
-        question = "Which clusters are gone, and what did they leave in IAM?"
-        if self.error is not None or self.signal:
-            return unanswered(question, self.error)
-        others = by_design("clusters of other accounts", "issuers outside EKS")
-        return AnswerScope(question, self.examined, (*not_read(self.unread), *others))
-
-    def envelope(self) -> Envelope:
-        quotas = [{"what": name, "used": used, "quota": most} for name, (used, most) in self.quotas.items()]
-        document = self.document(DocumentKind.DEAD_CLUSTERS)
-        return replace(document, items=self.rows, notes=self.unread, facts={"quotas": quotas})

@@ -17,7 +17,8 @@ from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.planning import retire as planning
-from irsa_cli.core.planning.retire import DeadCluster, DeadClusterList, LeftRole, ReadAccount
+from irsa_cli.core.planning.dead_cluster_list import DeadClusterList, as_json
+from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.values.arn import Arn, host_path, issuer_of
 from irsa_cli.core.values.cluster import Cluster
@@ -137,7 +138,7 @@ def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:
     for name, key in (("roles", "Roles"), ("policies", "Policies")):
         if {key, f"{key}Quota"} <= numbers.keys():
             quotas[name] = (numbers[key], numbers[f"{key}Quota"])
-    rows = [planning.as_json(item, account) for item in dead_clusters(account, log)]
+    rows = [as_json(item, account) for item in dead_clusters(account, log)]
     counts = {"region": len(account.regions), "role": len(account.roles)}
     return DeadClusterList(rows=rows, quotas=quotas, examined=counts, unread=account.unread)
 

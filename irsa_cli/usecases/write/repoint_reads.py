@@ -16,10 +16,11 @@ from irsa_cli.aws.gone import recognize
 from irsa_cli.aws.iam import FoundRole, ListedRole
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
-from irsa_cli.aws.trail import sts_regions, use_in_trail
+from irsa_cli.aws.trail import look_for_use, sts_regions, use_in_trail
 from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.objects.trail import not_known_yet
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import repoint as planning
 from irsa_cli.core.planning.repoint import Name, WantedAccount
@@ -38,6 +39,8 @@ _EKS = re.compile(
     r"(?:https://|arn:[\w-]+:iam::\d*:oidc-provider/)?(oidc[.-]eks[^/]*/id/([0-9A-F]{32}))/?", re.ASCII
 )
 """An issuer of EKS as people paste it: without https://, with a slash at the end, as the provider's ARN."""
+IAM_LATE = timedelta(days=1)
+"""IAM shows the use of a role some hours later; CloudTrail shows it sooner."""
 SPREAD_SECONDS = 60.0
 """For how long STS may refuse a statement that IAM has confirmed."""
 
@@ -198,14 +201,19 @@ def unused(connection: Connection, role: FoundRole, provider: str, seconds: floa
     """Whether it is shown that no token of the provider is used for a role, and by what, or why not."""
     if not seconds:
         return True, "its use was not checked (--unused-for 0s)"
-    since = datetime.now(timezone.utc) - timedelta(seconds=seconds)
+    now = datetime.now(timezone.utc)
+    since = now - timedelta(seconds=seconds)
     day = moment(since)
     if role.created > since:
         return False, f"it was created after {day}"
-    # IAM shows a use hours later.
-    if seconds >= 86400 and (role.last_used is None or role.last_used < since):
-        return True, f"IAM shows no use of the role since {day}"
+    if late := not_known_yet(since, now):
+        return False, f"{late} (use --unused-for 15m or longer, or 0s)"
     aws = connection.home.moved_to(connection.cluster.region)
+    if seconds >= IAM_LATE.total_seconds() and (role.last_used is None or role.last_used < since):
+        recent = look_for_use(aws, role.state.trust, provider, now - IAM_LATE)
+        if recent.seen:
+            return False, f"IAM does not show it yet, but {recent.seen}"
+        return True, f"IAM shows no use of the role since {day}"
     if used := use_in_trail(aws, role.state.trust, provider, since):
         return False, f"the role is used, and {used}"
     regions = ", ".join(sts_regions(aws, provider, aws.region))
