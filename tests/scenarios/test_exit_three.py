@@ -9,7 +9,7 @@ import pytest
 
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.test_lock_limits import SQS, Locking
+from tests.scenarios.test_lock_limits import Locking
 from tests.support.stage import Json, Ran
 
 OTHER_WISH = ("--no-policy", "--description", "another wish")
