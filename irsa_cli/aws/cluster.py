@@ -55,12 +55,12 @@ class EksCluster:
 def describe(aws: AwsSession, name: str) -> EksCluster:
     """Ask EKS for a cluster; raises `Refused` when it can't have IRSA (not active, no issuer)."""
     try:
-        found = call(aws.client("eks").describe_cluster, name=name).get("cluster")
+        found = call(aws.client("eks").describe_cluster, name=name)["cluster"]
     except ServiceError as error:
         if error.code == _NOT_FOUND:
             raise _missing(aws, name, error) from error
         raise
-    if not found or found.get("name", name) != name or "arn" not in found:
+    if found["name"] != name:
         raise IrsaError(
             f"eks DescribeCluster {name}: the answer is not about this cluster", code="ForeignAnswer"
         )

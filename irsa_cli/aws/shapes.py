@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-_CHECKED = ("iam", "sts", "eks", "eks-auth", "ec2", "cloudtrail")
+_CHECKED = ("iam", "sts", "eks", "eks-auth", "ec2", "cloudtrail", "organizations")
 """Others are called only to see whether a role may; what they answer is not read."""
 _STRICT = ("iam", "sts", "eks-auth")
 """Services that always give what their models say is required."""

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.kube.calls import READ_LOG, Calls, Dated, DatedList, Json, Request, WireLog, or_none, path_of
 
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
@@ -182,9 +182,19 @@ class Kube(Calls):
             raise ValueError("a Lease must be replaced by its uid and version")
         return self._dated(Request("update leases", namespace, name, body))
 
-    def delete_lease(self, namespace: str, name: str, *, uid: str, version: str) -> None:
-        """DELETE an unchanged Lease; one that is gone is fine. `CONFLICT`: it is another, or was written."""
-        or_none(lambda: self._call("delete leases", namespace, name, body=_exactly(uid, version)))
+    def delete_lease(self, namespace: str, name: str, *, uid: str, version: str) -> bool:
+        """DELETE an unchanged Lease; whether this did it: one that is gone is fine.
+
+        `CONFLICT`: it is another, or was written.
+        """
+        try:
+            self._call("delete leases", namespace, name, body=_exactly(uid, version))
+        except ServiceError as error:
+            if error.status != 404:
+                raise
+            # It was this call if an answer before was lost.
+            return error.outcome is Outcome.UNKNOWN
+        return True
 
 
 def _exactly(uid: str, resource_version: str) -> Json:

@@ -1,4 +1,4 @@
-"""A complete binding whose annotation somebody else removes or changes: no command takes its role for half made.
+"""A complete binding whose annotation somebody removes or changes: no command takes its role for half made.
 
 What they say names who manages the ServiceAccount, and each command that they propose ends it.
 """

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import uniform
 from time import monotonic, sleep
 from typing import TypeVar
 
 from irsa_cli.aws.recent_writes import may_be_late
-from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.results.result import Ended, Left, Result
 from irsa_cli.core.values import limits, patience
-from irsa_cli.core.values.errors import Conflict, NotConfirmed, NotSeenYet, NotVisible, Refused, ServiceError
+from irsa_cli.core.values.errors import (
+    Conflict,
+    IrsaError,
+    NotConfirmed,
+    NotSeenYet,
+    NotVisible,
+    Refused,
+    ServiceError,
+)
 from irsa_cli.core.values.patience import current
 from irsa_cli.usecases.command.settings import HeldLocks, Settings, late_signal
 
@@ -95,17 +103,59 @@ class Attempts:
 
 
 def until_settled(attempt: Callable[[], Result], settings: Settings, since: float | None = None) -> Result:
-    """Attempt again if somebody else's write interfered and nothing of this attempt is left; see above."""
-    attempts = Attempts(settings)
+    """Attempt again if somebody else's write interfered and nothing of this attempt is left; see above.
+
+    Also if another run turns out, at the release of the locks, to have had one of them meanwhile: what this
+    run has committed may not be what is there.
+    """
+    attempts, committed = Attempts(settings), list[Result]()
     for number in attempts:
         try:
             result = with_its_locks(attempt, settings.hold, since)
-        except Conflict as error:
-            if number == ATTEMPTS:
+            overtaken = overtaken_by(result, settings)
+        except IrsaError as error:
+            if committed:
+                return _disputed(committed[-1], error)
+            if not isinstance(error, Conflict) or number == ATTEMPTS:
                 raise
             attempts.look_again(error)
             continue
-        if result.ended is not Ended.ROLLED_BACK or not came_between(result.error) or attempts.is_last:
+        committed += [result] if result.ended is Ended.COMMITTED else []
+        met = result.ended is Ended.ROLLED_BACK and came_between(result.error)
+        if (overtaken is None and not met) or attempts.is_last:
             break
-        attempts.look_again(result.error)
-    return result
+        attempts.look_again(overtaken or result.error)
+    return _outcome(committed, result, overtaken)
+
+
+def _outcome(committed: list[Result], last: Result, overtaken: Conflict | None) -> Result:
+    """The result of all attempts; `overtaken`: as the last one says."""
+    if overtaken is not None:
+        return _disputed(last, overtaken)
+    if not committed or last.ended not in (Ended.UNCHANGED, Ended.ROLLED_BACK):
+        return last
+    # Either the second look has found all as the first attempt left it, or it could not restore that.
+    error = last.error if isinstance(last.error, IrsaError) else None
+    return committed[-1] if error is None else _disputed(committed[-1], error)
+
+
+def overtaken_by(result: Result, settings: Settings) -> Conflict | None:
+    """That another run had a lock while this one was at work; the release of the locks is the last look."""
+    if settings.hold is None or result.ended not in (Ended.COMMITTED, Ended.UNCHANGED):
+        return None
+    try:
+        why = settings.hold.settle()
+    except IrsaError as error:
+        why = str(error)
+    return Conflict("another run worked on this at the same time", reason=why) if why else None
+
+
+def _disputed(result: Result, error: IrsaError) -> Result:
+    """A result that may not be what is there: another run came between, and a second look has failed."""
+    from irsa_cli.usecases.command.execute import SAME_AGAIN
+
+    left = [
+        Left(f"{item.change.kind.value} {item.change.name}", str(error), SAME_AGAIN)
+        for item in result.changes
+    ]
+    return replace(result, ended=Ended.INCOMPLETE, error=error, left=left)

@@ -60,6 +60,12 @@ class HeldLocks(Fence, Protocol):
         Raises `LookAgain` if a lock was missing during the read and this matters.
         """
 
+    def settle(self) -> str:
+        """Release them, as the last look at them; '' if all is well.
+
+        Else it tells why one was another run's meanwhile, and they are held again.
+        """
+
     def complete(self) -> bool:
         """Hold what is only taken when it is needed; whether another run may have been at work until then."""
 

@@ -79,6 +79,8 @@ class Hold:
     meanwhile: frozenset[Lock] = frozenset()
     around: Hold | None = None
     held: dict[Lock, HeldLock] = field(default_factory=dict)
+    ends_with_work: bool = False
+    """Whether the locks are released when the work of this run has ended, and not later by others."""
     waited: float = 0.0
     """See `HeldLocks`."""
     _without: bool = False
@@ -241,6 +243,24 @@ class Hold:
                 raise lost(held.lock, why, taken_over=bool(held.lost))
 
     # Giving back
+
+    def settle(self) -> str:
+        """Release all, as the last look at them; why one was another run's meanwhile, else ''.
+
+        Then they are taken again: what the other run did may have to be seen. Raises as `take` does. A lock
+        that others release is looked at only if it may have expired.
+        """
+        stop = self.taker.timing.stop
+        old = any(held.lost or boot_seconds() - held.written > stop for held in self.held.values())
+        if not (self.ends_with_work or old):
+            return ""
+        released = list(self.held.values())
+        self._give_back([held.lock for held in released])
+        lost = next((held for held in released if held.lost), None)
+        if lost is None:
+            return ""
+        self.take(held.lock for held in released)
+        return f"the lock of {lost.lock.words} was another run's: {lost.lost}"
 
     def release(self) -> None:
         """Release all; those that can't be released are reported, and expire by themselves."""

@@ -87,15 +87,18 @@ class Locks:
         settings: Settings,
         wanted: WantedLocks,
         pause: Pause | None = None,
+        *,
+        ends_with_work: bool = False,
     ) -> Iterator[Settings]:
         """The settings of a run that holds what is wanted, and takes more when its plan needs it.
 
-        Locks that `settings` already hold are not taken again.
+        Locks that `settings` already hold are not taken again. `ends_with_work`: see `Hold`.
         """
         if self.taker is None:
             yield settings
             return
         hold = self.hold(self.taker, settings, wanted, pause)
+        hold.ends_with_work = ends_with_work
         try:
             hold.take(wanted.first)
             yield replace(settings, hold=hold)
@@ -148,7 +151,7 @@ def locked(
     """For a command with one transaction: see `Locks.holding`."""
     with (
         Locks.of(connection, settings, command) as locks,
-        locks.holding(settings, wanted, pause) as held,
+        locks.holding(settings, wanted, pause, ends_with_work=True) as held,
     ):
         yield held
 

@@ -28,6 +28,7 @@ from irsa_cli.usecases.locks.presence import is_dead
 
 ROUNDS = 5
 """How often a Lease is looked at that others write at the same time, before it counts as held."""
+DELETED = "somebody has deleted it"
 RELEASE_SECONDS = 5.0
 """How long a release may take: the lock also expires by itself."""
 
@@ -184,7 +185,7 @@ class Taker:
             found = self.leases.lease(self.namespace, held.lock.name)
             state = None if found is None else lease.LeaseState.read(found.body)
             if found is None or state is None or state.uid != held.body["metadata"]["uid"]:
-                held.lost = "somebody has deleted it" if state is None else state.holding
+                held.lost = DELETED if state is None else state.holding
                 return
             if state.holder != self.identity:
                 held.lost = state.holding
@@ -192,7 +193,10 @@ class Taker:
             held.body = found.body  # An attempt before, whose answer was lost, has written it.
 
     def release(self, held: HeldLock) -> None:
-        """Release it, if it is still this run's; `ServiceError` if that fails: then it expires."""
+        """Release it, if it is still this run's, else note why it is `lost`: the last look at it.
+
+        `ServiceError` if that fails: then it expires.
+        """
         if held.lost:
             return
         try:
@@ -209,12 +213,15 @@ class Taker:
         for _ in range(ROUNDS):
             place = body["metadata"]
             with _unless(CONFLICT):
-                self.leases.delete_lease(
+                done = self.leases.delete_lease(
                     self.namespace, held.lock.name, uid=place["uid"], version=place["resourceVersion"]
                 )
+                held.lost = "" if done else DELETED
                 return
             found = self.leases.lease(self.namespace, held.lock.name)
-            if found is None or lease.LeaseState.read(found.body).holder != self.identity:
+            state = None if found is None else lease.LeaseState.read(found.body)
+            if found is None or state is None or state.holder != self.identity:
+                held.lost = DELETED if state is None else state.holding
                 return
             body = found.body  # It was renewed in between.
 

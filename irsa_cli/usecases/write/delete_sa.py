@@ -25,7 +25,7 @@ from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
-from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
+from irsa_cli.usecases.command.retry import Attempts, came_between, overtaken_by, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.identity import NamedServiceAccount
@@ -124,16 +124,20 @@ class _Deleting:
         for _ in attempts:
             try:
                 result = with_its_locks(partial(self._attempt, before), self.settings.hold)
+                overtaken = overtaken_by(result, self.settings)
             except IrsaError:
                 if before is None or before.ended is Ended.ROLLED_BACK:
                     raise  # Nothing is left of what was attempted.
                 return before
             if before is not None and before.ended is Ended.INCOMPLETE and result.ended not in GOOD:
                 return before  # Its leftovers are not reported yet.
-            if result.ended in (*GOOD, Ended.PLANNED) or not came_between(result.error) or attempts.is_last:
+            if before is not None and before.ended is Ended.COMMITTED and result.ended is Ended.UNCHANGED:
+                return before  # The second look has found all deleted.
+            again = overtaken is not None or came_between(result.error)
+            if not again or result.ended is Ended.PLANNED or attempts.is_last:
                 return result
             before = result
-            attempts.look_again(result.error)
+            attempts.look_again(overtaken or result.error)
         raise AssertionError("unreachable")
 
     def planned(self) -> tuple[Bound, Deletion | None]:

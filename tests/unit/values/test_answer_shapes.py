@@ -36,6 +36,9 @@ TRUE: dict[tuple[str, str], dict[str, Any]] = {
     ("iam", "AttachRolePolicy"): {},
     ("sts", "GetCallerIdentity"): {"Arn": "arn:aws:iam::111122223333:user/x"},
     ("eks", "DescribeCluster"): {"cluster": {"name": "demo", "arn": "x", "tags": {"a": "b"}}},
+    ("eks", "DescribeFargateProfile"): {"fargateProfile": {"selectors": []}},
+    ("ec2", "DescribeRegions"): {"Regions": [{"RegionName": "eu-west-1"}]},
+    ("organizations", "ListAccounts"): {"Accounts": [{"Id": "111122223333"}]},
     ("ec2", "DescribeVpcEndpoints"): {"VpcEndpoints": [{"VpcEndpointId": "vpce-1"}]},
 }
 LESS = [
@@ -51,6 +54,12 @@ LESS = [
     ("iam", "SimulatePrincipalPolicy", "EvaluationResults.0.EvalDecision"),
     ("sts", "GetCallerIdentity", "Arn"),
     ("ec2", "DescribeVpcEndpoints", "VpcEndpoints.0.VpcEndpointId"),
+    ("eks", "DescribeCluster", "cluster"),
+    ("eks", "DescribeCluster", "cluster.arn"),
+    ("eks", "DescribeCluster", "cluster.name"),
+    ("eks", "DescribeFargateProfile", "fargateProfile"),
+    ("ec2", "DescribeRegions", "Regions.0.RegionName"),
+    ("organizations", "ListAccounts", "Accounts.0.Id"),
 ]
 OTHER = [
     ("iam", "GetRole", "Role.AssumeRolePolicyDocument", "not JSON"),
