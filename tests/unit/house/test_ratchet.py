@@ -45,7 +45,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.trust": (3197, 15),
     "irsa_cli.core.values": (1707, 11),
     "irsa_cli.kube": (1263, 6),
-    "irsa_cli.preflight": (849, 5),
+    "irsa_cli.preflight": (1290, 9),
     "irsa_cli.sandbox": (7220, 33),
     "irsa_cli.transaction": (2151, 10),
     "irsa_cli.usecases": (145, 2),
