@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any, Mapping
@@ -14,6 +15,14 @@ _HOOKS: Mapping[str, str] = {
     "argo-presync": _HOOK.format("argocd.argoproj.io", "PreSync", "BeforeHookCreation"),
 }
 KINDS = tuple(_HOOKS)
+
+
+def _name(account: str) -> str:
+    """The name of the Job for a ServiceAccount: each has its own, also if their first letters are equal."""
+    name = f"irsa-preflight-{account}"
+    if len(name) <= 63 or "{{" in account:
+        return name
+    return f"{name[:52].rstrip('-.')}-{hashlib.sha256(account.encode()).hexdigest()[:10]}"
 
 
 def manifest(given: Mapping[str, Any]) -> str:
@@ -37,5 +46,9 @@ def manifest(given: Mapping[str, Any]) -> str:
     if kind == "init":
         return init.substitute(container=lines)
     place = f"  namespace: {json.dumps(given['namespace'])}\n" if given["namespace"] else ""
-    name = json.dumps(f"irsa-preflight-{account}"[: 255 if "{{" in account else 63].rstrip("-."))
-    return job.substitute(name=name, place=place + _HOOKS[kind], account=json.dumps(account), container=lines)
+    return job.substitute(
+        name=json.dumps(_name(account)),
+        place=place + _HOOKS[kind],
+        account=json.dumps(account),
+        container=lines,
+    )
