@@ -98,7 +98,7 @@ faults: $(VENV)/.ready  ## Break every call in every way; parallel runs; late re
 	$(BIN)/python -m tests.faults.replicas --lag 0.3 --lag 1 --lag 3 --sample $(LATE) --seed $(SEED) && exit $$code
 
 COUNT ?= 10000
-fuzz: $(VENV)/.ready  ## Fuzz command lines, files, journals, answers and annotations (COUNT, SEED)
+fuzz: $(VENV)/.ready  ## Fuzz command lines, files, journals, answers, annotations and pods (COUNT, SEED)
 	$(BIN)/python -m tests.fuzz --count $(COUNT) --seed $(SEED)
 
 # One file for each part of boto3, click and the Kubernetes client that commands use.

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
 import sys
 import time
-from typing import Any, Mapping, Sequence
+import traceback
+from typing import Any, Mapping, NoReturn, Sequence
 
 from irsa_cli.preflight.judge import EXIT_CODES, EXPECTED, UNKNOWN, WRONG, Conclusion, judge
 from irsa_cli.preflight.manifests import KINDS, manifest
-from irsa_cli.preflight.sdk import ORDERS, ThisPod
+from irsa_cli.preflight.onefile import one_file
+from irsa_cli.preflight.sdk import ORDERS, PASSING, ThisPod
+from irsa_cli.preflight.shown import Secrets, visible
+from irsa_cli.preflight.wire import in_time
 
 
 def duration(text: str) -> float:
@@ -39,18 +44,34 @@ OPTIONS: Sequence[tuple[str, str, Mapping[str, Any]]] = (
 )  # fmt: skip
 """Each option's flag, its help, and how argparse reads it; click's options are created from it."""
 SHORT = {"--output": ["-o"], "--namespace": ["-n"]}
+MOST_CALLS = 4
+"""The calls of one attempt with a time limit each: for credentials, for their identity, and two to IMDS."""
+LONGEST_CALL = 86_400.0
+"""Seconds: sockets have no longer time limit."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run preflight without the rest of irsa; returns the exit code."""
-    parser = argparse.ArgumentParser("irsa preflight", description="Check the AWS identity of this pod.")
+    parser = _Parser("irsa preflight", description="Check the AWS identity of this pod.")
     for flag, text, how in OPTIONS:
         parser.add_argument(*SHORT.get(flag, []), flag, help=text, **how)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        return run(vars(parser.parse_args(arguments)))
+        code = run(vars(parser.parse_args(arguments)))
+        sys.stdout.flush()
+        return code
     except ValueError as error:
         return parser.error(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except OSError:  # Nobody reads standard output, or its disk is full.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_CODES[UNKNOWN]
 
 
 def run(given: Mapping[str, Any]) -> int:
@@ -58,26 +79,47 @@ def run(given: Mapping[str, Any]) -> int:
     if "" in given.values():
         raise ValueError("the value of an option is empty (is a variable not set?)")
     if given["self"]:
-        sys.stdout.buffer.write(zipapp())
+        content = one_file()
+        sys.stdout.buffer.write(content)
+        sys.stderr.write(f"sha256 {hashlib.sha256(content).hexdigest()}\n")
         return 0
     if given["manifest"]:
         sys.stdout.write(manifest(given))
         return 0
     if given["call"] and len(given["call"].split()) != 2:
         raise ValueError(f"'{given['call']}' is not a call, such as 's3 list-buckets'")
-    report = check(given)
-    if given["call"] and report.verdict == EXPECTED:
-        _call(given["call"], report)
+    secrets = Secrets(os.environ)
+    report = _concluded(given, secrets).cleaned(secrets)
     sys.stdout.write(as_json(report) if given["output"] == "json" else as_text(report))
     return EXIT_CODES[report.verdict]
 
 
-def check(given: Mapping[str, Any]) -> Conclusion:
+def _concluded(given: Mapping[str, Any], secrets: Secrets) -> Conclusion:
+    """The verdict, in time and whatever happens: what nobody foresaw is also unknown."""
+    sentence = "Which identity this pod gets is unknown."
+    seconds = given["wait"] + MOST_CALLS * given["timeout"]
+    try:
+        report = in_time(lambda: check(given, secrets), seconds)
+        if given["call"] and report.verdict == EXPECTED:
+            _call(given, report)
+        return report
+    except TimeoutError as error:
+        return Conclusion(UNKNOWN, sentence, f"{error}: a file or a service does not respond")
+    except Exception as error:
+        places = traceback.extract_tb(error.__traceback__)
+        place = f"{os.path.basename(places[-1].filename)}, line {places[-1].lineno}"
+        # Its message is not shown: it may have a part of what was read.
+        cause = f"a bug in irsa: {type(error).__name__} in {place}"
+        return Conclusion(UNKNOWN, sentence, cause, "owner of irsa preflight: report it to the project")
+
+
+def check(given: Mapping[str, Any], secrets: Secrets) -> Conclusion:
     """The verdict, asked for again while it may still change and the time to wait is not over."""
     until, pause = time.monotonic() + given["wait"], 0.5
+    seconds = min(given["timeout"], LONGEST_CALL)
     role, account, sdk = (given[name] or "" for name in ("expect_role", "expect_account", "sdk"))
     while True:
-        report = judge(ThisPod(os.environ, given["timeout"], sdk), role, account)
+        report = judge(ThisPod(os.environ, seconds, sdk, secrets), role, account)
         left = until - time.monotonic()
         if not report.may_pass or left <= 0:
             return report
@@ -85,23 +127,37 @@ def check(given: Mapping[str, Any]) -> Conclusion:
         pause = min(pause * 2, 5.0)
 
 
-def _call(call: str, report: Conclusion) -> None:
+def _call(given: Mapping[str, Any], report: Conclusion) -> None:
     """Send the user's own call, and change the report if AWS refuses it or its answer is unknown."""
+    call = given["call"]
     service, operation = call.split()
     report.evidence["call"] = call
+
     try:
         import boto3
 
-        client: Any = boto3.client(service, region_name=report.evidence["region"])  # type: ignore[call-overload]
-        getattr(client, operation.replace("-", "_"))()
+        def send() -> None:
+            client: Any = boto3.client(service, region_name=report.evidence["region"])
+            getattr(client, operation.replace("-", "_"))()
+
+        in_time(send, given["timeout"])
     except Exception as error:
         report.verdict, report.cause = UNKNOWN, f"'{call}': {error}"
-        if hasattr(error, "response"):
+        if _is_refusal(error):
             report.verdict = WRONG
             report.sentence = f"The role is the expected one, but AWS refuses '{call}'."
             report.do = [f"AWS administrator: allow {service} {operation} in the policies of the role"]
         else:
             report.not_reached.append(service)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether AWS itself refuses a call, and would refuse it again."""
+    response = getattr(error, "response", None)
+    if not isinstance(response, dict):  # An error of the connection also has a `response`: none.
+        return False
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return 400 <= status < 500 and status != 429 and response.get("Error", {}).get("Code") not in PASSING
 
 
 def as_text(report: Conclusion) -> str:
@@ -110,7 +166,7 @@ def as_text(report: Conclusion) -> str:
     facts += [(_words(key), _plain(value)) for key, value in report.evidence.items()]
     facts += [("not reached", what) for what in report.not_reached]
     lines = [f"{mark} {report.sentence}", *(f"  {key:<13}  {value}" for key, value in facts if value)]
-    return "".join("".join(filter(str.isprintable, line)) + "\n" for line in lines)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _plain(value: Any) -> str:
@@ -135,26 +191,6 @@ def as_json(report: Conclusion) -> str:
     item.update(next=report.do, evidence=report.evidence, notReached=report.not_reached)
     document: Mapping[str, Any] = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata}
     return json.dumps({**document, "items": [item], "errors": []}, indent=2, ensure_ascii=False) + "\n"
-
-
-def zipapp() -> bytes:
-    """Preflight as one file that needs only Python 3.8: `python preflight.pyz`."""
-    import io
-    import zipfile
-
-    folder = os.path.dirname(os.path.abspath(__file__))
-    if not os.path.isdir(folder):  # This is the zipapp.
-        with open(sys.argv[0], "rb") as file:
-            return file.read()
-    run = "import sys\nfrom irsa_cli.preflight.__main__ import main\nsys.exit(main())\n"
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("irsa_cli/__init__.py", "")
-        archive.writestr("__main__.py", run)
-        for name in sorted(os.listdir(folder)):
-            if name.endswith((".py", ".yaml")):
-                archive.write(os.path.join(folder, name), "irsa_cli/preflight/" + name)
-    return b"#!/usr/bin/env python3\n" + buffer.getvalue()
 
 
 if __name__ == "__main__":

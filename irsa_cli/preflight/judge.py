@@ -14,12 +14,20 @@ import time
 from typing import Any, Mapping
 
 from irsa_cli.preflight import sdk
-from irsa_cli.preflight.sdk import Credentials, Failed, ThisPod
+from irsa_cli.preflight.files import NotRead, OversizedFile, read_text
+from irsa_cli.preflight.sdk import ThisPod
+from irsa_cli.preflight.shown import Secrets
+from irsa_cli.preflight.wire import Credentials, Failed
 
 EXPECTED, WRONG, UNKNOWN = "expected", "wrong", "unknown"
 EXIT_CODES: Mapping[str, int] = {EXPECTED: 0, WRONG: 5, UNKNOWN: 1}
 ROLE_ARN, TOKEN_FILE = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
-LARGEST_TOKEN = 1 << 16
+ROLE = re.compile(r"arn:[a-z-]{3,20}:iam::[0-9]{12}:role/[!-~]{1,600}")
+LARGEST_TOKEN = 20_000
+"""STS accepts no longer one.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+"""
 TEMPLATE = "owner of the pod template:"
 RENEW = "cluster administrator: restart the pod; if it happens again, check the node's clock and kubelet"
 
@@ -34,8 +42,15 @@ class Conclusion(Exception):
         super().__init__(sentence)
         self.verdict, self.sentence, self.cause, self.do = verdict, sentence, cause, [*filter(None, do)]
         self.may_pass = may_pass
-        self.evidence: dict[str, Any] = {}
+        self.evidence: dict[str, Any] = {"source": {}}
         self.not_reached: list[str] = []
+
+    def cleaned(self, secrets: Secrets) -> Conclusion:
+        """The same in texts that may be shown."""
+        sentence, cause, *do = secrets.cleaned([self.sentence, self.cause, *self.do])
+        found = Conclusion(self.verdict, sentence, cause, *do)
+        found.evidence, found.not_reached = secrets.cleaned(self.evidence), secrets.cleaned(self.not_reached)
+        return found
 
 
 def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
@@ -46,17 +61,24 @@ def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
 
 def judge(pod: ThisPod, role: str, account: str) -> Conclusion:
     """The verdict for a pod; expected role (ARN or name) and account, '' for any."""
-    choices = [sdk.choose(pod.env, name) for name in ([pod.sdk] if pod.sdk else sdk.ORDERS)]
-    pod.evidence["source"] = {choice.sdk: choice.source for choice in choices}
+    pod.evidence["source"] = {}
     try:
+        choices = [sdk.choose(pod.env, name) for name in ([pod.sdk] if pod.sdk else sdk.ORDERS)]
+        pod.evidence["source"] = {choice.sdk: choice.source for choice in choices}
         choice = _agreed(choices)
         if choice.ignored:
             pod.evidence["ignored"] = choice.ignored
+        if pod.region and not sdk.REGION.fullmatch(pod.region):
+            cause, do = f"'{pod.region}' is not the name of a region", f"{TEMPLATE} correct AWS_REGION"
+            raise Conclusion(WRONG, "The SDK stops before it has credentials.", cause, do)
         arn = pod.evidence["identity"] = _identity(pod, choice)
         expected = role or (pod.env.get(ROLE_ARN, "") if choice.source != sdk.CONTAINER else "")
         found = _compared(choice, arn, expected, account)
     except Conclusion as known:
         found = known
+    except NotRead as error:
+        do = f"{TEMPLATE} put a regular file there"
+        found = Conclusion(UNKNOWN, "Which identity this pod gets is unknown.", str(error), do)
     found.evidence = pod.evidence
     return found
 
@@ -83,12 +105,23 @@ def _identity(pod: ThisPod, choice: sdk.Choice) -> str:
     if choice.profile.source:
         pod.evidence["profile"] = {"name": choice.profile.name, "file": choice.profile.file}
     if choice.source == sdk.WEB:
-        token = _token(choice.token_file, choice.role, pod.evidence)
+        if not re.fullmatch(r"[A-Za-z0-9_+=,.@-]{2,64}", pod.session):
+            sentence = "The pod gets no identity of its own: STS refuses the name of its session."
+            cause = f"AWS_ROLE_SESSION_NAME is '{pod.session}'"
+            raise Conclusion(WRONG, sentence, cause, f"{TEMPLATE} correct AWS_ROLE_SESSION_NAME")
+        token = _token(choice.token_file, choice.role, pod)
         try:
             return pod.exchange(choice.role, token)
         except Failed as failed:
             raise _refused(failed, choice.role, pod.evidence["token"]) from None
     credentials = _credentials(pod, choice)
+    pod.secrets.add_name(credentials[0])
+    pod.secrets.add(credentials[1])
+    pod.secrets.add(credentials[2])
+    if not all(re.fullmatch("[ -~]*", part) for part in credentials):
+        cause = f"the credentials of the source '{choice.source}' have a character that no request can have"
+        do = f"{TEMPLATE} correct them"
+        raise Conclusion(UNKNOWN, "Whether the SDK can use its credentials is unknown.", cause, do)
     try:
         return pod.identity(credentials)
     except Failed as failed:
@@ -117,31 +150,39 @@ def _credentials(pod: ThisPod, choice: sdk.Choice) -> Credentials:
     return (*keys, settings.get("aws_session_token", ""))
 
 
-def _token(path: str, role: str, evidence: dict[str, Any]) -> str:
+def _token(path: str, role: str, pod: ThisPod) -> str:
     """The token of the file, if it may be sent to STS; its claims are shown, and never the token."""
+    evidence = pod.evidence
     evidence["tokenFile"] = path
     nothing = "The pod gets no identity of its own: its token can't be used."
     if not role:
         cause = f"{TOKEN_FILE} is set and {ROLE_ARN} is not"
         raise Conclusion(WRONG, nothing, cause, f"{TEMPLATE} remove it, so that EKS's webhook sets both")
+    if not ROLE.fullmatch(role):
+        cause = f"'{role}' is not the ARN of a role"
+        do = "cluster administrator: correct the ServiceAccount's annotation eks.amazonaws.com/role-arn"
+        raise Conclusion(WRONG, "The pod gets no identity of its own: its role is invalid.", cause, do)
+    mount = f"{TEMPLATE} mount a projected ServiceAccount token there"
     try:
-        with open(path, encoding="utf-8") as file:
-            token = file.read(LARGEST_TOKEN).strip()
-    except FileNotFoundError:
+        token = read_text(path, LARGEST_TOKEN).strip()
+    except (FileNotFoundError, NotADirectoryError):
         cause = f"{TOKEN_FILE} is {path}, which does not exist: the volume is not mounted in this container"
         do = f"{TEMPLATE} remove the AWS_ variables, so that EKS's webhook sets them and mounts the token"
         raise Conclusion(WRONG, nothing, cause, do) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         cause = f"{path} is not readable by uid {os.getuid()}: {reason}"
-        raise Conclusion(WRONG, nothing, cause, f"{TEMPLATE} set the pod's securityContext.fsGroup") from None
+        do = f"{TEMPLATE} set the pod's securityContext.fsGroup"
+        raise Conclusion(WRONG, nothing, cause, do if isinstance(error, PermissionError) else mount) from None
+    except OversizedFile as error:
+        raise Conclusion(WRONG, nothing, f"{error}, so it is not a ServiceAccount token", mount) from None
     claims = _claims(token)
     if claims is None:
-        do = f"{TEMPLATE} mount a projected ServiceAccount token there"
-        raise Conclusion(WRONG, nothing, f"{path} holds no JWT, so it is not a ServiceAccount token", do)
-    now, moments = time.time(), {key: claims.get(key) for key in ("exp", "iat")}
-    left = {key: int(value - now) for key, value in moments.items() if isinstance(value, (int, float))}
-    evidence["token"] = {key: claims.get(key) for key in ("iss", "sub", "aud")}
+        raise Conclusion(WRONG, nothing, f"{path} holds no JWT, so it is not a ServiceAccount token", mount)
+    pod.secrets.add(token)
+    now, moments = time.time(), {key: _moment(claims.get(key)) for key in ("exp", "iat")}
+    left = {key: int(moment - now) for key, moment in moments.items() if moment is not None}
+    evidence["token"] = {key: _claim(claims.get(key)) for key in ("iss", "sub", "aud")}
     evidence["token"].update(expiresIn=left.get("exp"), age=-left["iat"] if "iat" in left else None)
     if left.get("exp", 1) <= 0:
         cause = f"{path} expired {-left['exp']} s ago: the kubelet does not renew it, or a clock is wrong"
@@ -154,16 +195,30 @@ def _claims(token: str) -> dict[str, Any] | None:
     parts = token.split(".")
     try:
         found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (IndexError, ValueError):
+    except (IndexError, RecursionError, ValueError):
         return None
     return found if isinstance(found, dict) and len(parts) == 3 else None
+
+
+def _claim(value: object) -> str | list[str] | None:
+    """A claim that is a text or a list of texts, None for any other."""
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, str)]
+    return value if isinstance(value, str) else None
+
+
+def _moment(value: object) -> float | None:
+    """A claim that is a time, in seconds since 1970, None for any other."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if abs(value) < 1 << 40 else None
 
 
 def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Conclusion:
     """Why STS returned no credentials for the token."""
     issuer, subject, audience = token["iss"], token["sub"], token["aud"]
     account = _role_of(role)[0] or "of the role"
-    named = re.fullmatch(r"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)", str(subject))
+    named = re.fullmatch(r"system:serviceaccount:([a-z0-9][a-z0-9.-]*):([a-z0-9][a-z0-9.-]*)", str(subject))
     verify = f"irsa verify {named[2]} -n {named[1]} -c CLUSTER" if named else "compare the trust policy"
     trust = f"no such role, or its trust policy does not allow {subject} with the audience {audience}"
     lost = f"account {account} has no OIDC provider for {issuer} and the audience {audience} ({failed.why})"
@@ -188,7 +243,7 @@ def _from_agent(pod: ThisPod) -> Credentials:
         return pod.container()
     except Failed as failed:
         administrator = "cluster administrator: aws eks"
-        if failed.code.startswith("HTTP 4"):
+        if failed.code.startswith("HTTP 4") and not failed.passing:
             do = f"{administrator} list-pod-identity-associations --cluster-name CLUSTER"
             raise Conclusion(WRONG, sentence, failed.why, do, may_pass=True) from None
         if not failed.passing:

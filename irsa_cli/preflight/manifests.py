@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any, Mapping
@@ -51,7 +52,5 @@ def _job_name(account: str) -> str:
     name = f"irsa-preflight-{account}"
     if len(name) <= _LONGEST or "{{" in account:
         return name
-    import hashlib
-
     digest = hashlib.sha256(account.encode()).hexdigest()[:_DIGEST]
     return f"{name[: _LONGEST - _DIGEST - 1].rstrip('-.')}-{digest}"

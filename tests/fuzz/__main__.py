@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers, files, inputs, journals, lines, readback
+from tests.fuzz import answers, files, inputs, journals, lines, pods, readback
 from tests.fuzz.runs import Figures
 
-SORTS = ("lines", "files", "inputs", "journals", "answers", "readback")
+SORTS = ("lines", "files", "inputs", "journals", "answers", "readback", "pods")
 
 
 def main() -> int:
@@ -38,6 +38,8 @@ def _run(sort: str, count: int, seed: int) -> Figures:
         try:
             if sort == "lines":
                 return lines.fuzz(Path(name), count, seed)
+            if sort == "pods":
+                return pods.fuzz(Path(name), count, seed)
             with Sandbox() as sandbox:
                 fuzz = {
                     "files": files.fuzz,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers, files, inputs, journals, lines, readback
+from tests.fuzz import answers, files, inputs, journals, lines, pods, readback
 from tests.fuzz.places import PLACES
 from tests.fuzz.runs import Figures
 from tests.support.thoroughness import THOROUGH
@@ -44,6 +44,10 @@ def test_what_is_read_back(sandbox: Sandbox, tmp_path: Path) -> None:
 
 def test_journals(sandbox: Sandbox, tmp_path: Path) -> None:
     _clean(journals.fuzz(sandbox, tmp_path, 40, 1))
+
+
+def test_pods(tmp_path: Path) -> None:
+    _clean(pods.fuzz(tmp_path, 60, 1))
 
 
 @pytest.mark.parametrize("reads", [True, False], ids=["readers", "writers"])

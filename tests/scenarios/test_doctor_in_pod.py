@@ -139,6 +139,60 @@ def test_a_pod_that_the_webhook_misses(scene: Scene, capsys: pytest.CaptureFixtu
     assert (found["verdict"], "the node's role node" in found["text"]) == ("problem", True), found
 
 
+def _copy(working: Node, pod: Json, name: str, owners: list[Json]) -> Json:
+    """A pod of somebody else with the labels of the Job's pod, which says that all is well."""
+    metadata = {"name": name, "labels": pod["metadata"]["labels"], "ownerReferences": owners}
+    path = f"/api/v1/namespaces/{working.scene.world.namespace}/pods"
+    copy: Json = made(working.kube.create(path, {"metadata": metadata, "spec": pod["spec"]})).body
+    return copy
+
+
+def _forged(working: Node, owners: list[Json]) -> None:
+    """A healthy answer in the log of a pod that is not the Job's, whose name comes first in a list."""
+    pod = working.pod(working.jobs[-1])
+    identity = f"arn:aws:sts::111122223333:assumed-role/{working.scene.world.role}/x"
+    item = {"verdict": "expected", "sentence": "All is well.", "cause": "x", "next": []}
+    item |= {"evidence": {"identity": identity, "source": {"go": "web identity (IRSA)"}}, "notReached": []}
+    working.ends(
+        _copy(working, pod, "a-pod-of-somebody-else", owners),
+        json.dumps({"kind": "PreflightList", "items": [item]}),
+    )
+    working.run(
+        pod,
+        AWS_ACCESS_KEY_ID="ASIA-legacy",
+        AWS_SECRET_ACCESS_KEY="s",
+        AWS_ENDPOINT_URL_STS=working.scene.aws.url,
+    )
+
+
+@pytest.mark.parametrize("kind", ["none", "another Job", "another kind"])
+def test_a_pod_with_the_same_label_is_not_the_job_s(
+    kind: str, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def play(working: Node, job: Json) -> None:
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job["metadata"]["name"], "uid": "0-0"}
+        other = {**owner, "uid": job["metadata"]["uid"], "kind": "ReplicaSet"}
+        _forged(working, {"none": [], "another Job": [{**owner, "controller": True}]}.get(kind, [other]))
+
+    with node(scene, play):
+        document, _ = doctor(scene, capsys)
+    found = of_pod(document)
+    assert (found["verdict"], document["metadata"]["exitCode"], seen(document)) == ("problem", 5, True), found
+    assert found["evidence"]["identity"].endswith("assumed-role/legacy/session")
+
+
+def test_two_pods_that_name_the_job_as_their_owner(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    def play(working: Node, job: Json) -> None:
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job["metadata"]["name"]}
+        _forged(working, [{**owner, "uid": job["metadata"]["uid"]}])
+
+    with node(scene, play):
+        document, _ = doctor(scene, capsys)
+    found = of_pod(document)
+    assert (found["verdict"], seen(document)) == ("unknown", False), found
+    assert "2 pods name its Job as their owner" in found["text"]
+
+
 def test_sts_that_only_the_pod_does_not_reach(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     def cut_off(working: Node, job: Json) -> None:
         working.run(working.pod(job), AWS_ENDPOINT_URL_STS=CLOSED)

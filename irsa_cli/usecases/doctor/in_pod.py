@@ -24,7 +24,7 @@ from irsa_cli.kube.client import Json, Kube
 from irsa_cli.preflight.manifests import manifest
 
 RUN_LABEL = "irsa/doctor"
-"""The label of the Job and its pod: the run's own, which nobody else knows."""
+"""The label of the Job and its pod. Anyone can copy it: it narrows a list, and proves nothing."""
 MOST_BYTES = 1 << 16
 PAUSE = 1.0
 TO_DELETE = 20.0
@@ -66,12 +66,12 @@ def look_inside(kube: Kube, subject: Subject, asked: InPod) -> PodAnswer | Unrea
 
 def _answer(kube: Kube, mine: Json, job: Json, asked: InPod) -> PodAnswer:
     namespace, until = mine["namespace"], time.monotonic() + asked.seconds
-    with _created(kube, job, asked.tell):
+    with _created(kube, job, asked.tell) as uid:
         while True:
-            pods = kube.pods(namespace, f"{RUN_LABEL}={mine['labels'][RUN_LABEL]}")
-            ended, why = state_of(pods[0]) if pods else _without_pod(kube, namespace, mine["name"])
-            if ended:
-                return answer_in(kube.pod_log(namespace, pods[0]["metadata"]["name"], CONTAINER, MOST_BYTES))
+            pod = _own_pod(kube, mine, uid)
+            ended, why = state_of(pod) if pod else _without_pod(kube, namespace, uid)
+            if pod and ended:
+                return answer_in(kube.pod_log(namespace, pod["metadata"]["name"], CONTAINER, MOST_BYTES))
             if ended is None:
                 raise IrsaError("its pod does not start", reason=why)
             if time.monotonic() >= until:
@@ -79,18 +79,39 @@ def _answer(kube: Kube, mine: Json, job: Json, asked: InPod) -> PodAnswer:
             current().pause(PAUSE)
 
 
-def _without_pod(kube: Kube, namespace: str, name: str) -> tuple[bool | None, str]:
+def _own_pod(kube: Kube, mine: Json, uid: str) -> Json | None:
+    """The pod that the Job owns, None if there is none yet.
+
+    Raises `IrsaError` if there are several: the Job creates one, so somebody else created the others.
+    """
+    listed = kube.pods(mine["namespace"], f"{RUN_LABEL}={mine['labels'][RUN_LABEL]}")
+    own = [pod for pod in listed if ("Job", uid) in _owners(pod)]
+    if len(own) > 1:
+        raise IrsaError("its pod is unknown", reason=f"{len(own)} pods name its Job as their owner")
+    return own[0] if own else None
+
+
+def _owners(pod: Json) -> list[tuple[str, str]]:
+    """Kind and uid of each owner of a pod."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return [(owner.get("kind", ""), owner.get("uid", "")) for owner in owners]
+
+
+def _without_pod(kube: Kube, namespace: str, uid: str) -> tuple[bool | None, str]:
     """The same as `state_of` for a Job that has no pod: the API server's refusal, if there is one."""
     found = read(lambda: failures(kube.events(REASON, namespace)))
     if isinstance(found, Unreadable):
         return False, f"its Job has no pod, and the events can't be read ({found.why})"
-    refusals = [item.why for item in found if (item.kind, item.name) == ("Job", name)]
+    refusals = [item.why for item in found if (item.kind, item.uid) == ("Job", uid)]
     return (None, refusals[0]) if refusals else (False, "its Job has no pod")
 
 
 @contextmanager
-def _created(kube: Kube, job: Json, tell: Callable[[str], None]) -> Iterator[None]:
-    """Create the Job for the block, and delete it afterwards, also if the answer to its creation is lost."""
+def _created(kube: Kube, job: Json, tell: Callable[[str], None]) -> Iterator[str]:
+    """Create the Job for the block, which gets its uid.
+
+    irsa deletes it afterwards, also if the answer to its creation is lost.
+    """
     namespace, name, there = job["metadata"]["namespace"], job["metadata"]["name"], True
 
     def delete() -> None:
@@ -101,8 +122,8 @@ def _created(kube: Kube, job: Json, tell: Callable[[str], None]) -> Iterator[Non
             tell(f"To delete it: kubectl delete job {name} -n {namespace}")
 
     try:
-        kube.create("jobs", namespace, job)
-        yield
+        created = kube.create("jobs", namespace, job)
+        yield created["metadata"]["uid"]
     except ServiceError as error:
         there = (error.operation, error.outcome) != ("create jobs", Outcome.REFUSED)
         raise
