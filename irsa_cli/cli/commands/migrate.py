@@ -50,7 +50,7 @@ def command(**options: Any) -> int:
       irsa migrate --to pod-identity s3-reader -n backend -c prod --finish
       irsa migrate --to irsa -n backend -c prod --status
     """
-    from irsa_cli.core.planning.migrate import IdentitySource
+    from irsa_cli.core.planning.ways import IdentitySource
     from irsa_cli.usecases.write.migrate import Request, migrate
 
     run = Writing(options)

@@ -19,13 +19,13 @@ SLACK = 60
 ROOMS: dict[str, tuple[int, int]] = {
     # room: lines, modules
     "irsa_cli": (65, 2),
-    "irsa_cli.aws": (2864, 16),
-    "irsa_cli.changes": (1787, 8),
+    "irsa_cli.aws": (2880, 16),
+    "irsa_cli.changes": (1830, 9),
     "irsa_cli.cli": (377, 3),
-    "irsa_cli.cli.commands": (3655, 38),
+    "irsa_cli.cli.commands": (3660, 38),
     "irsa_cli.cli.help": (836, 5),
     "irsa_cli.cli.options": (834, 7),
-    "irsa_cli.cli.output": (3029, 24),
+    "irsa_cli.cli.output": (3065, 24),
     "irsa_cli.cli.terminal": (453, 4),
     "irsa_cli.core": (4, 1),
     "irsa_cli.core.audit": (2357, 10),
@@ -36,13 +36,13 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core.lint": (2239, 10),
     "irsa_cli.core.marks": (731, 5),
     "irsa_cli.core.objects": (932, 8),
-    "irsa_cli.core.plan": (1132, 7),
-    "irsa_cli.core.planning": (3725, 14),
+    "irsa_cli.core.plan": (1170, 7),
+    "irsa_cli.core.planning": (3945, 16),
     "irsa_cli.core.policies": (1357, 8),
     "irsa_cli.core.rbac": (1105, 5),
     "irsa_cli.core.recovery": (788, 4),
     "irsa_cli.core.results": (1582, 10),
-    "irsa_cli.core.trust": (3197, 15),
+    "irsa_cli.core.trust": (3270, 16),
     "irsa_cli.core.values": (1707, 11),
     "irsa_cli.kube": (1263, 6),
     "irsa_cli.preflight": (849, 5),
@@ -61,12 +61,12 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.recovery": (1096, 6),
     "irsa_cli.usecases.show": (321, 3),
     "irsa_cli.usecases.verification": (993, 4),
-    "irsa_cli.usecases.write": (2715, 11),
+    "irsa_cli.usecases.write": (2810, 12),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 25_100
+REACH = 25_300
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 19_900
+USE_CASE = 20_100
 """Lines that the use case of `create-sa` alone can reach."""
 
 
