@@ -53,14 +53,8 @@ def handlers(
         from irsa_cli.changes.association import AssociationHandler
 
         found[Kind.ASSOCIATION] = AssociationHandler(eks, iam)
-    if kube is not None and Kind.RESTART in wanted:
-        from irsa_cli.changes.restart import RestartHandler
-
-        found[Kind.RESTART] = RestartHandler()
     if kube is not None:
-        found[Kind.NAMESPACE] = NamespaceHandler(kube)
-        found[Kind.CONFIG_MAP] = ConfigMapHandler(kube)
-        found[Kind.SERVICE_ACCOUNT] = ServiceAccountHandler(kube)
+        found |= _in_cluster(kube, wanted)
     if wanted - found.keys():
         from irsa_cli.changes import role_parts as parts
 
@@ -72,4 +66,17 @@ def handlers(
             Kind.ROLE_TAGS: parts.RoleTagsHandler(iam),
             Kind.TRUST_POLICY: parts.TrustPolicyHandler(iam),
         }
+    return found
+
+
+def _in_cluster(kube: Kube, wanted: Collection[Kind]) -> dict[Kind, Handler]:
+    found: dict[Kind, Handler] = {
+        Kind.NAMESPACE: NamespaceHandler(kube),
+        Kind.CONFIG_MAP: ConfigMapHandler(kube),
+        Kind.SERVICE_ACCOUNT: ServiceAccountHandler(kube),
+    }
+    if Kind.RESTART in wanted:
+        from irsa_cli.changes.restart import RestartHandler
+
+        found[Kind.RESTART] = RestartHandler()
     return found

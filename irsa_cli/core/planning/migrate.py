@@ -9,29 +9,27 @@ clusters, other ServiceAccounts or other tools.
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from irsa_cli.core.binding.current import CurrentRole, account_changes
-from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.marks import makers
+from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.marks.lifecycle import wrote
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import ROLLED, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.association import check_owner
+from irsa_cli.core.planning.consent import NOTHING, check_consent, check_statement
+from irsa_cli.core.planning.consent import Permitted as Permitted
+from irsa_cli.core.planning.consent import notes_of_maker as notes_of_maker
 from irsa_cli.core.planning.create import check_provider
-from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
-from irsa_cli.core.trust import assuming, owned_statements, restrictions, trust_policy
-from irsa_cli.core.trust.added import AddedStatement
-from irsa_cli.core.trust.assuming import lacking
-from irsa_cli.core.trust.evaluation import Answer, explain
-from irsa_cli.core.uses.credentials import ways_of
-from irsa_cli.core.uses.ways import IdentitySource
-from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, role_arn
+from irsa_cli.core.planning.ways import CurrentIdentity as CurrentIdentity
+from irsa_cli.core.planning.ways import by_way as by_way
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import assuming, trust_policy
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.uses.ways import IdentitySource as IdentitySource
+from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed, plural
 
@@ -39,197 +37,15 @@ THEIRS_TAG, THEIRS = "irsa/annotated-by", "others"
 """The tag of an association whose ServiceAccount had an annotation that irsa did not write."""
 
 
-@dataclass(frozen=True)
-class Allowed:
-    """The permissions of the user for one run.
-
-    `others`: to change what other tools manage. `force`: to bypass a condition. `wide_trust`: to add trust in
-    a powerful role.
-    """
-
-    others: bool = False
-    force: bool = False
-    wide_trust: bool = False
-
-
-@dataclass(frozen=True)
-class CurrentIdentity:
-    """A ServiceAccount with its role and its association, as they are.
-
-    `pods` are its running pods by the way that gave them credentials; those with none of both are left out.
-    `trust_quota`: characters that the account allows a trust policy. `disables_tags`: a new association is
-    without session tags.
-    """
-
-    pair: Pairing
-    association: Association | None
-    pods: Mapping[IdentitySource, Sequence[Pod]] = field(default_factory=dict)
-    trust_quota: int = TRUST_LIMIT
-    disables_tags: bool = False
-    judged: Callable[[], CurrentRole] | None = field(default=None, compare=False, repr=False)
-    """Reads the power of the role; None if nobody asks for it."""
-
-    @property
-    def power(self) -> str:
-        """Why the role is powerful, or why that is not known; '' if it is not. It is read at this moment."""
-        return "" if self.judged is None else self.judged().power
-
-    @property
-    def is_own_role(self) -> bool:
-        """Whether irsa created the role, or took it over, for this ServiceAccount."""
-        tags = self.pair.role.state.tags if self.pair.role is not None else {}
-        return self.pair.marks.items() <= tags.items()
-
-    def subject_statements(self, *, others: bool) -> list[Document]:
-        """The statements that trust the cluster's tokens for this ServiceAccount alone.
-
-        Those that irsa wrote: all on its own role, and those with its mark elsewhere. `others`: all.
-        """
-        identity = self.pair.identity(self.pair.audience)
-        marked = owned_statements.marked_for(self.trust, identity)
-        plain = trust_policy.statement(identity)
-        found = trust_policy.found(self.trust, plain)
-        if found is None and trust_policy.contains(self.trust, plain):
-            found = plain  # With other subjects in one statement.
-        kept = [marked, found if (self.is_own_role or others) and found != marked else None]
-        return [item for item in kept if item is not None]
-
-    def in_that_form(self, *, marked: bool) -> list[Document]:
-        """The statements in irsa's form for EKS Pod Identity. Without its mark, they can be of others."""
-        names = (self.pair.cluster, self.pair.namespace, self.pair.name)
-        return owned_statements.for_service(self.trust, *names, marked=marked)
-
-    @property
-    def maker(self) -> str:
-        """The tool that created the role, by its tags."""
-        return makers.maker_of_role(self.pair.role.state.tags if self.pair.role is not None else {})
-
-    @property
-    def trust(self) -> Document:
-        return self.pair.role.state.trust if self.pair.role is not None else {}
-
-    @property
-    def statement_target(self) -> tuple[str, str]:
-        """The role's name and the subject: what statements of the trust policy are about."""
-        return self.pair.role_name, self.pair.identity(self.pair.audience).subject
-
-    @property
-    def is_tagged(self) -> bool:
-        """Whether EKS adds session tags: by the association that is there, or by a new one."""
-        return not (self.disables_tags if self.association is None else self.association.without_tags)
-
-    def answer(self, way: IdentitySource, trust: Document) -> tuple[Answer, tuple[str, ...]]:
-        """Whether a trust policy allows new pods this way, and why if that is not a yes."""
-        pair = self.pair
-        if way is IdentitySource.IRSA:
-            found = explain(trust, pair.identity(pair.audience))
-            return found.answer, found.conditions or found.text
-        said = assuming.said_to_service(trust, pair.cluster, pair, tagged=self.is_tagged)
-        worst = next((each for each in (Answer.NO, Answer.UNKNOWN) if [*lacking(said, each)]), Answer.YES)
-        return worst, tuple(f"{item.action}: {item.why}" for item in lacking(said, worst))
-
-    def has(self, way: IdentitySource) -> bool:
-        """Whether new pods can get the role this way, as far as irsa can tell."""
-        if way is IdentitySource.POD_IDENTITY:
-            ends = self.association is not None and self.association.role_arn == self.pair.role_arn
-        else:
-            provider = self.pair.provider
-            accepted = provider is not None and self.pair.audience in provider.audiences
-            ends = self.pair.is_annotated and accepted
-        return ends and self.answer(way, self.trust)[0] is not Answer.NO
-
-
-def addition(to: IdentitySource, ways: CurrentIdentity, allowed: Allowed = Allowed()) -> Plan:
+def addition(to: IdentitySource, ways: CurrentIdentity, allowed: Permitted = NOTHING) -> Plan:
     """The changes after which pods get the role both ways; empty if they do already. Raises `Refused`."""
     plan = _missing(to, ways, force=allowed.force)
     if len(plan):
-        _check_consent(to, ways)
+        check_consent(to, ways)
     for change in plan:
         if change.kind is Kind.TRUST_STATEMENT and isinstance(change.after, states.DocumentState):
-            _check_statement(to, ways, change.after.document, allowed)
+            check_statement(to, ways, change.after.document, allowed)
     return plan
-
-
-def _check_consent(to: IdentitySource, ways: CurrentIdentity) -> None:
-    """Raise `Refused` unless the ServiceAccount can use the role the other way, by the owner's statement.
-
-    Else whoever may annotate a ServiceAccount would get the role by it. irsa's mark on the role is no consent
-    either: a statement that is gone may have been revoked. For IRSA, the association must be there as well.
-    """
-    pair, first = ways.pair, to.other
-    answer, why = ways.answer(first, ways.trust)
-    if first is IdentitySource.POD_IDENTITY and ways.association is None:
-        answer, why = Answer.NO, (f"{pair.full_name} has no association",)
-    if answer is Answer.YES:
-        return
-    known = answer is Answer.NO
-    raise Refused(
-        f"{pair.full_name} can't use {pair.role_arn} by {first.title}"
-        if known
-        else f"irsa can't tell whether {pair.full_name} can use {pair.role_arn} by {first.title}",
-        reason="irsa migrate adds a second way to one that works; an annotation alone gives no role",
-        details=why,
-        next_steps=(f"to give it this role: {_named_in_words(to, ways)}",),
-    )
-
-
-def _named_in_words(to: IdentitySource, ways: CurrentIdentity) -> str:
-    """The command that gives the role to the ServiceAccount, and names both."""
-    pair, there = ways.pair, ways.association
-    words = [pair.command("create-sa")]
-    if to is IdentitySource.POD_IDENTITY:
-        words.append("--pod-identity")
-        words += ["--disable-session-tags"] if there is not None and there.without_tags else []
-    elif pair.audience != DEFAULT_AUDIENCE:
-        words += ["--audience", shlex.quote(pair.audience)]
-    words += ["--attach-role-arn", shlex.quote(pair.role_arn), "--update-trust"]
-    if restrictions.voided(ways.trust, pair.identity(pair.audience)):
-        words.append("--force")
-    if ways.power:
-        words.append("--allow-wide-trust")
-    return " ".join(words)
-
-
-def _check_statement(
-    to: IdentitySource, ways: CurrentIdentity, statement: Document, allowed: Allowed
-) -> None:
-    """Raise `Refused` for a statement that its role's tool removes again, or that gives too much."""
-    pair = ways.pair
-    added = AddedStatement(pair.role_arn, pair.identity(pair.audience), ways.trust, statement)
-    maker = ways.maker
-    if maker not in _KEEP_STATEMENTS and not allowed.others:
-        shown = {key: value for key, value in statement.items() if key != "Sid"}
-        again = makers.writes_again(maker) or "its next run"
-        raise Refused(
-            f"role {pair.role_arn} is managed by {maker}",
-            reason=f"{again} would remove irsa's statement, and pods would lose the role by {to.title}",
-            details=(f"this statement is missing: {json.dumps(shown)}",),
-            next_steps=(
-                f"add the statement with {maker}, then run this again",
-                f"or let irsa add it: {pair.command('migrate')} --to {to.value} --include-managed",
-            ),
-        )
-    if not allowed.force:
-        added.check_conditions()
-    if not allowed.wide_trust and ways.judged is not None:
-        added.check_power(ways.judged())
-
-
-_STACKS = (makers.EKSCTL, makers.CLOUDFORMATION, makers.CDK)
-"""Tools whose roles are in stacks: an update changes the trust policy only where the template did."""
-_KEEP_STATEMENTS = (makers.IRSA, makers.UNKNOWN, *_STACKS)
-
-
-def notes_of_maker(plan: Plan, ways: CurrentIdentity) -> list[str]:
-    """A note if the plan adds a statement to a role that another tool manages."""
-    maker, adds = ways.maker, (change.kind is Kind.TRUST_STATEMENT and change.after for change in plan)
-    if maker in (makers.IRSA, makers.UNKNOWN) or not any(adds):
-        return []
-    if maker not in _STACKS:
-        undone = f"{makers.writes_again(maker) or 'its next run'} may remove irsa's statement"
-        return [f"role {ways.pair.role_name} is managed by {maker}: {undone}; add it there too"]
-    undone = "an update of the stack may remove irsa's statement"
-    return [f"role {ways.pair.role_name} belongs to a stack of {maker}: {undone}; add it to the template"]
 
 
 def _missing(to: IdentitySource, ways: CurrentIdentity, *, force: bool = False) -> Plan:
@@ -469,12 +285,6 @@ def _without(ways: CurrentIdentity, unwanted: Sequence[Document], notes: list[st
     if not unwanted:
         notes.append(f"the trust policy of {role} stays: it has no statement of irsa for {subject} alone")
     return [Change(Kind.TRUST_STATEMENT, target, states.DocumentState(item), None) for item in unwanted]
-
-
-def by_way(pods: Iterable[Pod]) -> dict[IdentitySource, list[Pod]]:
-    """The living pods by the way that gives them credentials; one may have containers of both."""
-    alive = [pod for pod in pods if pod.is_alive]
-    return {way: [pod for pod in alive if way in ways_of(pod)] for way in IdentitySource}
 
 
 _SESSION_NAME = ("aws:userid", "sts:rolesessionname")

@@ -14,18 +14,15 @@ from functools import cache, cached_property, partial
 from time import monotonic
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.iam import judged, trust_quota
-from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
-from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import Injection, Pod
+from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Change, Plan
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity
+from irsa_cli.core.planning.migrate import CurrentIdentity, Permitted
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.uses.credentials import is_without, ways_of
@@ -49,17 +46,13 @@ from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
-from irsa_cli.usecases.read.associations import associations
-from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.exchanges import Exchanges
-from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
 from irsa_cli.usecases.read.new_pods import NewPodsOf
-from irsa_cli.usecases.read.observe import current_account, read_association
 from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.switching import check_switching
 from irsa_cli.usecases.read.templates import templates_of
 from irsa_cli.usecases.read.users_of_pods import probe
+from irsa_cli.usecases.write.migrate_reads import names_in, read_ways
 from irsa_cli.usecases.write.update_sa import earlier_runs, notes_of_support
 
 POLL = 0.5
@@ -92,8 +85,8 @@ class Request:
     disable_session_tags: bool = False
 
     @property
-    def allowed(self) -> Allowed:
-        return Allowed(self.others, self.force, self.allow_wide_trust)
+    def allowed(self) -> Permitted:
+        return Permitted(self.others, self.force, self.allow_wide_trust)
 
 
 def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:
@@ -101,7 +94,7 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     connection = connect(request.target, kube=True, log=log)
     begin(connection, settings)
     with naming_caller(connection.caller):
-        names = dict.fromkeys(request.names or _names(connection, request.namespace))
+        names = dict.fromkeys(request.names or names_in(connection, request.namespace))
     done, stop = AppliedList(), RunGroup()
     support = cache(partial(support_of, connection, request.namespace))
     templates = cache(partial(templates_of, connection, request.namespace))
@@ -123,49 +116,6 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
             stop.number = stop.number or result.signal
     done.signal, done.seconds = stop.number, settings.seconds
     return done
-
-
-def _names(connection: Connection, namespace: str) -> list[str]:
-    """The ServiceAccounts of a namespace that get a role, either way."""
-    check_namespace(connection, namespace)
-    given = associations(connection, namespace)
-    if isinstance(given, Unreadable):
-        raise IrsaError(f"the associations of {connection.cluster.name} can't be read", reason=given.why)
-    found = [body["metadata"] for body in connection.kube.service_accounts(namespace)]
-    annotated = {str(it["name"]) for it in found if ROLE_ARN_ANNOTATION in (it.get("annotations") or {})}
-    return sorted(annotated | {it["name"] for it in found if (namespace, it["name"]) in given})
-
-
-def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdentity:
-    """A ServiceAccount with its role and its association; raises `Refused` if irsa must not change them."""
-    with ThreadPoolExecutor(2) as pool:
-        provider = pool.submit(read_provider, connection)
-        given = pool.submit(read_association, connection, namespace, name)
-        body = connection.kube.service_account(namespace, name)
-    account, association = NamedServiceAccount(connection, namespace, name), given.result()
-    if body is None:
-        raise account.missing()
-    pair = Pairing(connection.cluster, namespace, name, current_account(body), provider=provider.result())
-    if not pair.role_arn and association is not None:
-        pair = replace(pair, named_role=association.role_arn)
-    else:
-        try:
-            account.with_role(Injection.read(pair.account.annotations))
-        except Refused as error:
-            raise naming_roles(error, connection, namespace, name) from error
-    planning.check_account(CurrentIdentity(pair, association))
-    pair = with_role(connection, pair)
-    state = check_there(pair)
-    check_over(pair, state)
-    return identity_of(connection, pair, association)
-
-
-def identity_of(connection: Connection, pair: Pairing, association: Association | None) -> CurrentIdentity:
-    """The two ways of a ServiceAccount whose role was read."""
-    assert pair.role is not None, "its caller has read it"
-    power = partial(judged, connection.iam, pair.role)
-    quota = trust_quota(connection.iam, pair.role.state.trust)
-    return CurrentIdentity(pair, association, trust_quota=quota, judged=power)
 
 
 @dataclass

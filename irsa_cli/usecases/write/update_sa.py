@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -24,8 +23,9 @@ from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
 from irsa_cli.core.planning.chaining import target_notes
+from irsa_cli.core.planning.consent import Permitted
 from irsa_cli.core.planning.create import check_provider
-from irsa_cli.core.planning.migrate import Allowed, CurrentIdentity, addition, without_tags
+from irsa_cli.core.planning.migrate import addition, without_tags
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, statement_removals
 from irsa_cli.core.uses.ways import IdentitySource
@@ -45,6 +45,7 @@ from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.switching import check_switching
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.create_sa import may_be_spreading, only_arns, resolved
+from irsa_cli.usecases.write.migrate_reads import identity_of
 
 
 @dataclass(frozen=True)
@@ -227,8 +228,8 @@ class _Updating:
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
-            allowed = Allowed(wide_trust=self.request.allow_wide_trust)
-            ways = self._ways(pair)
+            ways = identity_of(self.connection, pair, pair.association)
+            allowed = Permitted(wide_trust=self.request.allow_wide_trust)
             added = addition(IdentitySource.POD_IDENTITY, ways, allowed)
             self.support_notes = notes_of_support(
                 added, pair, lambda: support_of(self.connection, pair.namespace)
@@ -242,13 +243,6 @@ class _Updating:
         if not self.request.allow_wide_trust:
             planning.check_pair(pair, found)
         return found
-
-    def _ways(self, pair: Pairing) -> CurrentIdentity:
-        assert pair.role is not None, "it was read, as the update concerns it"
-        client = self.connection.iam
-        judged = partial(iam.judged, client, pair.role)
-        quota = iam.trust_quota(client, pair.role.state.trust)
-        return CurrentIdentity(pair, pair.association, trust_quota=quota, judged=judged)
 
     def _check_target(self, update: Update, pair: Pairing) -> None:
         """Raise `Refused` if the association's new target role does not trust the role."""

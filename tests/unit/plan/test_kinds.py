@@ -94,7 +94,7 @@ def test_a_row_is_sound(kind: Kind) -> None:
     traits = kind.traits
     assert kind.whole.is_whole
     assert (traits.whole == "") == kind.is_whole
-    # What a target role's trust policy has is a part of a role that no plan is about. A restart leaves no mark.
+    # A target role's statement is a part of a role that no plan is about; a restart leaves no mark.
     assert kind.is_whole == (traits.proof is Proof.MARK) or kind is Kind.TARGET_TRUST or traits.outside
     if not kind.is_whole:
         assert traits.target[0] == kind.whole.traits.target[0]

@@ -1,0 +1,119 @@
+"""Whether a ServiceAccount may get its role a second way: by the trust policy, and by the user; pure.
+
+Whom the role's owner allows the one way gets the other. An annotation is no consent: anybody may write one.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+
+from irsa_cli.core.marks import makers
+from irsa_cli.core.plan.changes import Kind, Plan
+from irsa_cli.core.planning.ways import CurrentIdentity
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import restrictions
+from irsa_cli.core.trust.added import AddedStatement
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.uses.ways import IdentitySource
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
+from irsa_cli.core.values.errors import Refused
+
+
+@dataclass(frozen=True)
+class Permitted:
+    """The permissions of the user for one run.
+
+    `others`: to change what other tools manage. `force`: to bypass a condition. `wide_trust`: to add trust in
+    a powerful role.
+    """
+
+    others: bool = False
+    force: bool = False
+    wide_trust: bool = False
+
+
+NOTHING = Permitted()
+
+
+def check_consent(to: IdentitySource, ways: CurrentIdentity) -> None:
+    """Raise `Refused` unless the ServiceAccount can use the role the other way, by the owner's statement.
+
+    Else whoever may annotate a ServiceAccount would get the role by it. irsa's mark on the role is no consent
+    either: a statement that is gone may have been revoked. For IRSA, the association must be there as well.
+    """
+    pair, first = ways.pair, to.other
+    answer, why = ways.answer(first, ways.trust)
+    if first is IdentitySource.POD_IDENTITY and ways.association is None:
+        answer, why = Answer.NO, (f"{pair.full_name} has no association",)
+    if answer is Answer.YES:
+        return
+    known = answer is Answer.NO
+    raise Refused(
+        f"{pair.full_name} can't use {pair.role_arn} by {first.title}"
+        if known
+        else f"irsa can't tell whether {pair.full_name} can use {pair.role_arn} by {first.title}",
+        reason="irsa migrate adds a second way to one that works; an annotation alone gives no role",
+        details=why,
+        next_steps=(f"to give it this role: {_named_in_words(to, ways)}",),
+    )
+
+
+def _named_in_words(to: IdentitySource, ways: CurrentIdentity) -> str:
+    """The command that gives the role to the ServiceAccount, and names both."""
+    pair, there = ways.pair, ways.association
+    words = [pair.command("create-sa")]
+    if to is IdentitySource.POD_IDENTITY:
+        words.append("--pod-identity")
+        words += ["--disable-session-tags"] if there is not None and there.without_tags else []
+    elif pair.audience != DEFAULT_AUDIENCE:
+        words += ["--audience", shlex.quote(pair.audience)]
+    words += ["--attach-role-arn", shlex.quote(pair.role_arn), "--update-trust"]
+    if restrictions.voided(ways.trust, pair.identity(pair.audience)):
+        words.append("--force")
+    if ways.power:
+        words.append("--allow-wide-trust")
+    return " ".join(words)
+
+
+def check_statement(
+    to: IdentitySource, ways: CurrentIdentity, statement: Document, allowed: Permitted
+) -> None:
+    """Raise `Refused` for a statement that its role's tool removes again, or that gives too much."""
+    pair = ways.pair
+    added = AddedStatement(pair.role_arn, pair.identity(pair.audience), ways.trust, statement)
+    maker = ways.maker
+    if maker not in _KEEP_STATEMENTS and not allowed.others:
+        shown = {key: value for key, value in statement.items() if key != "Sid"}
+        again = makers.writes_again(maker) or "its next run"
+        raise Refused(
+            f"role {pair.role_arn} is managed by {maker}",
+            reason=f"{again} would remove irsa's statement, and pods would lose the role by {to.title}",
+            details=(f"this statement is missing: {json.dumps(shown)}",),
+            next_steps=(
+                f"add the statement with {maker}, then run this again",
+                f"or let irsa add it: {pair.command('migrate')} --to {to.value} --include-managed",
+            ),
+        )
+    if not allowed.force:
+        added.check_conditions()
+    if not allowed.wide_trust and ways.judged is not None:
+        added.check_power(ways.judged())
+
+
+_STACKS = (makers.EKSCTL, makers.CLOUDFORMATION, makers.CDK)
+"""Tools whose roles are in stacks: an update changes the trust policy only where the template did."""
+_KEEP_STATEMENTS = (makers.IRSA, makers.UNKNOWN, *_STACKS)
+
+
+def notes_of_maker(plan: Plan, ways: CurrentIdentity) -> list[str]:
+    """A note if the plan adds a statement to a role that another tool manages."""
+    maker, adds = ways.maker, (change.kind is Kind.TRUST_STATEMENT and change.after for change in plan)
+    if maker in (makers.IRSA, makers.UNKNOWN) or not any(adds):
+        return []
+    if maker not in _STACKS:
+        undone = f"{makers.writes_again(maker) or 'its next run'} may remove irsa's statement"
+        return [f"role {ways.pair.role_name} is managed by {maker}: {undone}; add it there too"]
+    undone = "an update of the stack may remove irsa's statement"
+    return [f"role {ways.pair.role_name} belongs to a stack of {maker}: {undone}; add it to the template"]
