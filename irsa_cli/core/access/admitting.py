@@ -9,7 +9,7 @@ from typing import Any
 
 from irsa_cli.core.access.admission import ALWAYS, NEVER, Admission, if_, of_answers, of_request, of_token
 from irsa_cli.core.access.documents import Account, Documents
-from irsa_cli.core.access.who import ANYBODY, Kind, Way, Who, by_issuer, named_by, tested_keys
+from irsa_cli.core.access.who import ANYBODY, Way, Who, WhoKind, by_issuer, named_by, tested_keys
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.operators import Truth
@@ -58,7 +58,7 @@ class Access:
         reached = {
             (who, target)
             for who, role in found
-            if who.kind is Kind.SERVICE_ACCOUNT
+            if who.kind is WhoKind.SERVICE_ACCOUNT
             for target in self._targets(role)
         }
         return frozenset(found | reached)
@@ -66,9 +66,9 @@ class Access:
     def ways(self, who: Who, role: str) -> Ways:
         """The ways by which somebody gets a role."""
         found = {
-            Kind.SERVICE_ACCOUNT: self._of_account,
-            Kind.TOKEN: self._of_token,
-            Kind.PRINCIPAL: self._of_principal,
+            WhoKind.SERVICE_ACCOUNT: self._of_account,
+            WhoKind.TOKEN: self._of_token,
+            WhoKind.PRINCIPAL: self._of_principal,
         }[who.kind](who, role)
         return {way: admission for way, admission in found.items() if admission.cases}
 

@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.core.access.admission import NEVER, Admission
 from irsa_cli.core.access.admitting import Access, Ways
 from irsa_cli.core.access.documents import Account, Documents, after, before
-from irsa_cli.core.access.who import Kind, Way, Who
+from irsa_cli.core.access.who import Way, Who, WhoKind
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import issuer_of
@@ -49,7 +49,18 @@ class Shift:
             "after": [way.value for way in self.after],
             "certain": self.certain,
             "conditions": list(self.conditions),
+            "podsOnly": self.pods_only,
         }
+
+    @classmethod
+    def read(cls, data: Any) -> Shift:
+        """The same again; raises `ValueError`, `TypeError` or `LookupError` for what irsa does not write."""
+        first, last = (tuple(map(Way, data[key])) for key in ("before", "after"))
+        role, certain, conditions = data["role"]["arn"], data["certain"], tuple(data["conditions"])
+        found = cls(Who.read(data["who"]), role, first, last, certain, conditions, data["podsOnly"])
+        if found.to_json() != data or not all(isinstance(text, str) for text in (role, *conditions)):
+            raise ValueError("this is not what irsa writes of access")
+        return found
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,20 @@ class AccessChange:
         gains = filter(None, (_shift(*each, gain=True) for each in shifted))
         losses = filter(None, (_shift(*each, gain=False) for each in shifted))
         return cls(tuple(gains), tuple(losses), first.unread, home)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The part that a saved plan keeps: what was not read is no promise."""
+        found = self.to_json()
+        return {key: found[key] for key in ("gains", "losses")}
+
+    @classmethod
+    def read(cls, data: Any, home: str) -> AccessChange | None:
+        """That part again, None for null; raises `ValueError`, `TypeError` or `LookupError` for others."""
+        if data is None:
+            return None
+        gains, losses = (tuple(map(Shift.read, data[key])) for key in ("gains", "losses"))
+        return cls(gains, losses, home=home)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -113,7 +138,7 @@ def _unread(first: Documents, changes: Iterable[Change]) -> Iterator[str]:
 
 def _order(pair: tuple[Who, str]) -> tuple[str, ...]:
     who, role = pair
-    kind = str([*Kind].index(who.kind))
+    kind = str([*WhoKind].index(who.kind))
     return (kind, who.place, who.name, role)
 
 
@@ -127,7 +152,7 @@ def _concerned(one: Access, other: Access) -> Iterator[tuple[Who, str]]:
     roles = _differing(first.trusts, last.trusts) | _differing(first.statements, last.statements)
     accounts = _differing(first.accounts, last.accounts) | _differing(first.associations, last.associations)
     for who, role in pairs:
-        account = Account(who.place, *who.namespaced) if who.kind is Kind.SERVICE_ACCOUNT else None
+        account = Account(who.place, *who.namespaced) if who.kind is WhoKind.SERVICE_ACCOUNT else None
         if role in roles or account in accounts:
             yield who, role
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from irsa_cli.core.plan import states
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.traits import Decides
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import iam_arn
@@ -33,9 +34,9 @@ class Documents:
     """What was read of a state. Roles and OIDC providers are known by their ARNs.
 
     `providers` have the audiences that each accepts. `policies` are those of roles, by the role and the
-    policy's name or ARN, None for one that was not read. `statements` are what is known of a trust policy that
-    was not read. `gone` are issuers (without `https://`) whose clusters do not exist: nobody gets a token of
-    them. `unread` says what was not read, and who may therefore be missing.
+    policy's name or ARN, None for one that was not read. `statements` are what is known of a trust policy
+    that was not read. `gone` are issuers (without `https://`) whose clusters do not exist: nobody gets a
+    token of them. `unread` says what was not read, and who may therefore be missing.
     """
 
     clusters: tuple[Cluster, ...] = ()
@@ -114,52 +115,52 @@ class _Editing:
 
     def learn(self, change: Change) -> None:
         """Take what a change says of the state before it, where that was not read."""
-        there = change.before
-        if change.kind is Kind.ROLE:
+        there, decides = change.before, change.kind.traits.decides
+        if decides is Decides.ROLE:
             role = there if there is not None else change.after
             assert isinstance(role, states.RoleState), "the state of a role"
             trust = None if there is None else role.trust
             self._trusts.setdefault(self._role(change.target[0], role), trust)
-        elif change.kind is Kind.TRUST_POLICY and isinstance(there, states.DocumentState):
+        elif decides is Decides.TRUST_POLICY and isinstance(there, states.DocumentState):
             self._trusts.setdefault(self._role(change.target[0]), there.document)
-        elif change.kind in (Kind.TRUST_STATEMENT, Kind.TARGET_TRUST):
+        elif decides is Decides.STATEMENT:
             self._learn_statement(self._trusted(change), there)
-        elif change.kind is Kind.PROVIDER:
+        elif decides is Decides.PROVIDER:
             audiences = there.audiences if isinstance(there, states.ProviderState) else None
             self._providers.setdefault(change.target[0], audiences)
-        elif change.kind is Kind.ASSOCIATION:
+        elif decides is Decides.ASSOCIATION:
             state = there if isinstance(there, states.AssociationState) else None
             self._associations.setdefault(self._account(*change.target[1:]), state)
-        elif change.kind is Kind.SERVICE_ACCOUNT:
+        elif decides is Decides.SERVICE_ACCOUNT:
             account = self._account(*change.target)
             if account not in self._accounts:
                 self._accounts[account] = _annotations(None, there)
 
     def apply(self, change: Change) -> None:
-        """Take what a change leaves; one that is of no access changes nothing."""
-        kind, state = change.kind, change.after
-        if kind is Kind.ROLE:
+        """Take what a change leaves."""
+        state, decides = change.after, change.kind.traits.decides
+        if decides is Decides.ROLE:
             role = state if state is not None else change.before
             assert isinstance(role, states.RoleState), "the state of a role"
             arn = self._role(change.target[0], role)
             self._trusts[arn] = role.trust if state is not None else None
             self._policies[arn] = {} if state is None else self._policies.get(arn, {})
-        elif kind is Kind.TRUST_POLICY and isinstance(state, states.DocumentState):
+        elif decides is Decides.TRUST_POLICY and isinstance(state, states.DocumentState):
             self._trusts[self._role(change.target[0])] = state.document
-        elif kind in (Kind.TRUST_STATEMENT, Kind.TARGET_TRUST):
+        elif decides is Decides.STATEMENT:
             self._edit_trust(self._trusted(change), change)
-        elif kind in (Kind.INLINE_POLICY, Kind.ATTACHMENT):
+        elif decides is Decides.POLICY:
             self._edit_policy(self._role(change.target[0]), change)
-        elif kind is Kind.ASSOCIATION:
+        elif decides is Decides.ASSOCIATION:
             found = state if isinstance(state, states.AssociationState) else None
             self._associations[self._account(*change.target[1:])] = found
-        elif kind is Kind.SERVICE_ACCOUNT:
+        elif decides is Decides.SERVICE_ACCOUNT:
             account = self._account(*change.target)
             self._accounts[account] = _annotations(self._accounts.get(account), state)
-        elif kind is Kind.PROVIDER:
+        elif decides is Decides.PROVIDER:
             audiences = state.audiences if isinstance(state, states.ProviderState) else None
             self._providers[change.target[0]] = audiences
-        elif kind is Kind.AUDIENCE:
+        elif decides is Decides.AUDIENCE:
             self._edit_audience(*change.target, accepted=state is not None)
 
     def _learn_statement(self, arn: str, there: states.State | None) -> None:
@@ -197,7 +198,7 @@ class _Editing:
     def _trusted(self, change: Change) -> str:
         """The ARN of the role whose trust policy a change of a statement is about."""
         name = change.target[0]
-        return name if change.kind is Kind.TARGET_TRUST else self._role(name)
+        return name if name.startswith("arn:") else self._role(name)
 
     def _role(self, name: str, state: states.RoleState | None = None) -> str:
         """The ARN of a role of the account that the changes are in."""

@@ -31,7 +31,7 @@ ANYBODY = "*"
 _ALL_BUT = "everybody but "
 
 
-class Kind(str, Enum):
+class WhoKind(str, Enum):
     """What somebody is; the value is public (`-o json`)."""
 
     SERVICE_ACCOUNT = "ServiceAccount"
@@ -68,18 +68,18 @@ class Who:
     ServiceAccounts and subjects it may be a pattern, which stands for all that match it.
     """
 
-    kind: Kind
+    kind: WhoKind
     place: str
     name: str
 
     @classmethod
     def account(cls, cluster: str, namespace: str, name: str) -> Who:
         """A ServiceAccount of a cluster, by the cluster's ARN."""
-        return cls(Kind.SERVICE_ACCOUNT, cluster, f"{namespace}/{name}")
+        return cls(WhoKind.SERVICE_ACCOUNT, cluster, f"{namespace}/{name}")
 
     @classmethod
     def principal(cls, kind: str, name: str) -> Who:
-        return cls(Kind.PRINCIPAL, kind, name)
+        return cls(WhoKind.PRINCIPAL, kind, name)
 
     @classmethod
     def of_token(cls, issuer: str, subject_of_token: str, clusters: Mapping[str, Cluster]) -> Who:
@@ -87,7 +87,7 @@ class Who:
         cluster, rest = clusters.get(issuer), subject_of_token.removeprefix(_PREFIX)
         if cluster is not None and rest != subject_of_token and rest.count(":") == 1:
             return cls.account(cluster.arn, *rest.split(":"))
-        return cls(Kind.TOKEN, issuer, subject_of_token)
+        return cls(WhoKind.TOKEN, issuer, subject_of_token)
 
     @property
     def namespaced(self) -> tuple[str, str]:
@@ -98,24 +98,24 @@ class Who:
     @property
     def subject(self) -> str:
         """The subject of the tokens."""
-        return subject(*self.namespaced) if self.kind is Kind.SERVICE_ACCOUNT else self.name
+        return subject(*self.namespaced) if self.kind is WhoKind.SERVICE_ACCOUNT else self.name
 
     @property
     def is_pattern(self) -> bool:
         """Whether it stands for all that match it."""
-        return self.kind is not Kind.PRINCIPAL and bool({"*", "?"} & {*self.name})
+        return self.kind is not WhoKind.PRINCIPAL and bool({"*", "?"} & {*self.name})
 
     @property
     def is_everybody(self) -> bool:
         """Whether it is a principal that stands for everybody, or for all but some."""
-        return self.kind is Kind.PRINCIPAL and self.name.startswith((ANYBODY, _ALL_BUT))
+        return self.kind is WhoKind.PRINCIPAL and self.name.startswith((ANYBODY, _ALL_BUT))
 
     def text(self, home: str = "") -> str:
         """For people; `home` is the ARN of the cluster that goes without saying."""
-        if self.kind is Kind.SERVICE_ACCOUNT:
+        if self.kind is WhoKind.SERVICE_ACCOUNT:
             place = "" if self.place == home else f" of {self.place.rpartition('/')[2]}"
             return f"{'every ServiceAccount like ' if self.is_pattern else ''}{self.name}{place}"
-        if self.kind is Kind.TOKEN:
+        if self.kind is WhoKind.TOKEN:
             if self.name == ANYBODY:
                 return f"any token of {self.place}"
             rest = self.name.removeprefix(_PREFIX)
@@ -124,6 +124,14 @@ class Who:
         if self.is_everybody:
             return "everybody" if self.name == ANYBODY else self.name
         return f"{self.place} {self.name}"
+
+    @classmethod
+    def read(cls, data: Any) -> Who:
+        """The same again; raises `ValueError`, `TypeError` or `LookupError` for what irsa does not write."""
+        place, name = data["place"], data["name"]
+        if not (isinstance(place, str) and isinstance(name, str)):
+            raise TypeError("a name is not a text")
+        return cls(WhoKind(data["kind"]), place, name)
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind.value, "place": self.place, "name": self.name, "pattern": self.is_pattern}

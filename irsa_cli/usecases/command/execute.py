@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.bindings import association
 from irsa_cli.aws.recent_writes import recent_writes
@@ -29,6 +29,10 @@ from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings, stoppable
+
+if TYPE_CHECKING:
+    from irsa_cli.core.access.difference import AccessChange
+    from irsa_cli.core.access.documents import Documents
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,12 @@ class RunContext:
         account = self.target.role_account or None
         return About(self.command.value, self.cluster, self.service_account, account)
 
-    def planned(self, plan: Plan, cluster: Cluster, seen: Iterable[object] = ()) -> PlannedWork:
+    def planned(
+        self, plan: Plan, cluster: Cluster, seen: Iterable[object] = (), access: AccessChange | None = None
+    ) -> PlannedWork:
         """The planned work, and the current state that it depends on."""
         found = {**seen_of(*seen), **seen_of({"issuer of the cluster": cluster.issuer})} if len(plan) else {}
-        return PlannedWork(self.cluster, self.command.value, self.service_account or "", plan, found)
+        return PlannedWork(self.cluster, self.command.value, self.service_account or "", plan, found, access)
 
     @property
     def way(self) -> str:
@@ -121,7 +127,8 @@ Gate = Callable[[Run | None], None]
 class Job:
     """A plan, and where and how it is carried out.
 
-    `seen` is the current state behind the plan, `counted_on` are the objects that it depends on.
+    `seen` is the current state behind the plan, `counted_on` are the objects that it depends on. `documents`
+    are what was read of who can assume which role.
     """
 
     plan: Plan
@@ -130,6 +137,18 @@ class Job:
     context: RunContext
     seen: Sequence[object] = ()
     counted_on: Iterable[Change] = ()
+    documents: Callable[[], Documents] | None = None
+
+    @property
+    def access(self) -> AccessChange | None:
+        """Who gains a role by the plan, and who loses one; None for a plan without changes."""
+        if not len(self.plan):
+            return None
+        from irsa_cli.core.access.difference import AccessChange
+        from irsa_cli.core.access.documents import Documents
+
+        there = self.documents() if self.documents is not None else Documents()
+        return AccessChange.of(there, [*self.plan], self.connection.cluster)
 
 
 CarryOut = Callable[[Job, Gate | None], Result]
@@ -175,7 +194,8 @@ def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = Non
     plan, connection, settings = job.plan, job.connection, job.settings
     cluster = connection.cluster
     served = [_served(job)] if settings.keeps_plan and len(plan) else []
-    now = job.context.planned(plan, cluster, [*job.seen, *served])
+    access = job.access
+    now = job.context.planned(plan, cluster, [*job.seen, *served], access)
     if settings.expected is not None:
         settings.expected(now)
     if settings.dry_run and len(plan):
@@ -197,6 +217,7 @@ def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = Non
     result.notes += [] if connection.gone is None else [connection.gone.note]
     result.notes += not_again(item.change for item in result.changes if item.state in ("planned", "undone"))
     result.command, result.seconds, result.planned = job.context.command, settings.seconds, now
+    result.access = access
     return result
 
 

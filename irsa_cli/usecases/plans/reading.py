@@ -18,6 +18,8 @@ from cattrs.errors import ForbiddenExtraKeysError
 
 from irsa_cli import __version__
 from irsa_cli.aws.iam import NOT_THERE
+from irsa_cli.core.access.difference import AccessChange
+from irsa_cli.core.access.texts import sentence
 from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
@@ -66,7 +68,7 @@ def shown(plan: saved_plan.SavedPlan) -> AppliedList:
 def _shown(item: saved_plan.PlannedItem) -> Item:
     changes = [ChangeResult(change, "planned") for change in item.work.plan]
     ended = Ended.PLANNED if changes else Ended.UNCHANGED
-    result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work)
+    result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work, access=item.work.access)
     return Item(item.cluster.name, item.name, result, item.where, item.place)
 
 
@@ -180,7 +182,8 @@ def _read_item(data: Mapping[str, Any], made: datetime) -> saved_plan.PlannedIte
     name, arn, region, account, issuer = (found[key] for key in keys)
     cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
     plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
-    work = PlannedWork(found["arn"], data["command"], data["serviceAccount"], plan, data["seen"])
+    access = AccessChange.read(data.get("access"), cluster.arn)
+    work = PlannedWork(found["arn"], data["command"], data["serviceAccount"], plan, data["seen"], access)
     return saved_plan.PlannedItem(data["name"], cluster, work, data["where"], data["place"])
 
 
@@ -218,7 +221,9 @@ class Expectation:
 
     def check(self, now: PlannedWork) -> None:
         """Raise `StalePlan` where a plan is another one than was saved."""
-        works = self.works if self.thorough else [replace(work, seen=now.seen) for work in self.works]
+        works: Sequence[PlannedWork] = self.works
+        if not self.thorough:
+            works = [replace(work, seen=now.seen, access=now.access) for work in works]
         moved = as_planned(works, now)
         if moved:
             more, name = len(moved) - SHOWN, now.service_account or "the cluster"
@@ -328,7 +333,11 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
     works = list(planned)
     # Of an object as desired, only that fact is kept: the new plan shows what has changed.
     same = [
-        [*(_moved(item.seen, now.seen) if len(item.plan) else ()), *_changed(item.plan, now.plan)]
+        [
+            *(_moved(item.seen, now.seen) if len(item.plan) else ()),
+            *_changed(item.plan, now.plan),
+            *_shifted(item.access, now.access),
+        ]
         for item in works
         if item.key == now.key
     ]
@@ -365,6 +374,15 @@ def _changed(before: Plan, after: Plan) -> Iterator[str]:
     half = len(before.stages)
     if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
         yield "planned in another order"
+
+
+def _shifted(before: AccessChange | None, after: AccessChange | None) -> Iterator[str]:
+    """Who gains or loses a role otherwise than planned; plans of older versions do not say it."""
+    if before is None or after is None:
+        return
+    for gain, old, new in ((True, before.gains, after.gains), (False, before.losses, after.losses)):
+        yield from (f"planned, but not so now: {sentence(it, gain=gain)}" for it in old if it not in new)
+        yield from (f"not planned: {sentence(it, gain=gain)}" for it in new if it not in old)
 
 
 def _key(change: Change) -> tuple[str, tuple[str, ...]]:

@@ -97,6 +97,7 @@ class SavedPlan:
                         [written.write(change) for change in stage] for stage in item.work.plan.stages
                     ],
                     "seen": dict(item.work.seen),
+                    "access": None if item.work.access is None else item.work.access.kept,
                 }
                 for item in self.items
             ],

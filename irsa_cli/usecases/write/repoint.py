@@ -17,6 +17,7 @@ from typing import Any
 
 from irsa_cli.aws import iam
 from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
+from irsa_cli.core.binding.access_documents import of_role
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -28,6 +29,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, Unverified, read
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
@@ -132,6 +134,12 @@ class _Moving:
     """For `retire`: whether the old cluster's OIDC provider does not exist."""
     accounts: list[tuple[Connection, list[ServiceAccount] | Unreadable]] = field(default_factory=list)
     """Both clusters with their ServiceAccounts, for `verify` and `status`; the new one first."""
+
+    @property
+    def clusters(self) -> list[Cluster]:
+        """The new cluster, and the old one if it exists."""
+        old = self.old.connection
+        return [self.connection.cluster, *([] if old is None else [old.cluster])]
 
     @classmethod
     def read(cls, connection: Connection, request: Request, log: WireLog) -> _Moving:
@@ -246,7 +254,8 @@ class _One:
         with naming_caller(connection.caller):
             role = self._read()
             plan, notes = (self._add if self.move.request.phase is Phase.ADD else self._retire)(role)
-        result = perform(Job(plan, connection, settings, context, [role.state]))
+        documents = partial(of_role, self.listed.arn, role.state.trust, self.move.clusters)
+        result = perform(Job(plan, connection, settings, context, [role.state], documents=documents))
         result.notes += notes
         return result
 

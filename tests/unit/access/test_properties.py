@@ -8,8 +8,7 @@ import pytest
 
 from irsa_cli.core.access.difference import AccessChange
 from irsa_cli.core.access.documents import Documents
-from irsa_cli.core.access.who import Kind as WhoKind
-from irsa_cli.core.access.who import by_issuer, named_by
+from irsa_cli.core.access.who import WhoKind, by_issuer, named_by
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.policies.web_identity import WebIdentity
