@@ -158,6 +158,10 @@ def schema() -> Schema:
             "kind": {"const": saved_plan.KIND},
             "metadata": closed(metadata, [*metadata]),
             "request": {"type": "object", "description": "The options of the command"},
+            "allowAccessChange": {
+                "type": "boolean",
+                "description": "Whether others than the command names may gain or lose a role by it",
+            },
             "items": {"type": "array", "items": closed(item, [*item])},
             "digest": {**text, "pattern": "^sha256:[0-9a-f]{64}$"},
         },

@@ -19,7 +19,7 @@ from irsa_cli.core.policies.web_identity import UNKNOWN, WebIdentity
 from irsa_cli.core.trust import assuming
 from irsa_cli.core.trust.assuming import SERVICE, Names, Said, context_of_session, names_role
 from irsa_cli.core.trust.chain import Chain
-from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, host_path, is_target, provider_arn
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, host_path, is_role, is_target, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.names import Namespaced
@@ -49,7 +49,8 @@ class Access:
             for who in named_by(trust, self.by_issuer)
         }
         for account, noted in self.documents.accounts.items():
-            if noted and (role := noted.get(ROLE_ARN_ANNOTATION)):
+            # STS knows no role by a text that is no ARN.
+            if noted and is_role(role := noted.get(ROLE_ARN_ANNOTATION, "")):
                 found.add((Who.account(*account), role))
         for account, given in self.documents.associations.items():
             if isinstance(given, states.AssociationState):

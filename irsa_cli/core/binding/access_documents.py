@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from irsa_cli.core.access.documents import Account, Documents
+from irsa_cli.core.access.guard import ANY_CHANGE, Guard
 from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.chain import FoundTarget
 from irsa_cli.core.values.arn import iam_arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -49,6 +50,39 @@ def of_current(desired: DesiredState, current: CurrentState) -> Documents:
         {desired.identity.provider_arn: _audiences(current.provider)} if is_home else {},
         policies,
     )
+
+
+def guard_of(desired: DesiredState) -> Guard:
+    """Whom a binding that is created or completed names, and what its options permit."""
+    trusts = [desired.own_statement] if desired.role is None else as_list(desired.role.trust["Statement"])
+    return Guard(
+        frozenset({_account(desired)}),
+        frozenset({desired.role_arn}),
+        ({"Statement": trusts},),
+        losses=desired.override or desired.force,
+        gains=desired.allow_wide_trust,
+        gain_flag="--allow-wide-trust",
+    )
+
+
+def guard_of_all(desired_states: Iterable[DesiredState]) -> Guard:
+    """Whom several bindings name together."""
+    each = list(map(guard_of, desired_states))
+    return Guard(
+        frozenset().union(*(guard.accounts for guard in each)),
+        frozenset().union(*(guard.roles for guard in each)),
+        tuple(trust for guard in each for trust in guard.trusts),
+        losses=any(guard.losses for guard in each),
+        gains=any(guard.gains for guard in each),
+        gain_flag="--allow-wide-trust",
+    )
+
+
+def guard_of_account(
+    found: ServiceAccountRef, role_arn: str, *, gains: bool = False, gain_flag: str = ANY_CHANGE
+) -> Guard:
+    """Whom a command about one ServiceAccount and its role names; `gains`: the flag was given."""
+    return Guard(frozenset({_account(found)}), frozenset({role_arn}), gains=gains, gain_flag=gain_flag)
 
 
 def of_pairing(pair: Pairing, targets: Mapping[str, FoundTarget] | None = None) -> Documents:

@@ -33,6 +33,7 @@ from irsa_cli.usecases.command.settings import Settings, stoppable
 if TYPE_CHECKING:
     from irsa_cli.core.access.difference import AccessChange
     from irsa_cli.core.access.documents import Documents
+    from irsa_cli.core.access.guard import Guard, PlannedAccess
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Job:
     """A plan, and where and how it is carried out.
 
     `seen` is the current state behind the plan, `counted_on` are the objects that it depends on. `documents`
-    are what was read of who can assume which role.
+    are what was read of who can assume which role, `guard` is what the command may change of that.
     """
 
     plan: Plan
@@ -138,17 +139,25 @@ class Job:
     seen: Sequence[object] = ()
     counted_on: Iterable[Change] = ()
     documents: Callable[[], Documents] | None = None
+    guard: Callable[[], Guard] | None = None
 
     @property
-    def access(self) -> AccessChange | None:
+    def access(self) -> PlannedAccess | None:
         """Who gains a role by the plan, and who loses one; None for a plan without changes."""
         if not len(self.plan):
             return None
-        from irsa_cli.core.access.difference import AccessChange
         from irsa_cli.core.access.documents import Documents
+        from irsa_cli.core.access.guard import PlannedAccess
 
         there = self.documents() if self.documents is not None else Documents()
-        return AccessChange.of(there, [*self.plan], self.connection.cluster)
+        return PlannedAccess(there, [*self.plan], self.connection.cluster)
+
+    def check_access(self, access: PlannedAccess) -> None:
+        """Raise `Refused` if the plan takes or gives more than its command says; see `PlannedAccess`."""
+        from irsa_cli.core.access.guard import Guard
+
+        if not self.settings.allow_access_change:
+            access.check(self.guard() if self.guard is not None else Guard())
 
 
 CarryOut = Callable[[Job, Gate | None], Result]
@@ -195,9 +204,12 @@ def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = Non
     cluster = connection.cluster
     served = [_served(job)] if settings.keeps_plan and len(plan) else []
     access = job.access
-    now = job.context.planned(plan, cluster, [*job.seen, *served], access)
+    shifted = None if access is None else access.change
+    now = job.context.planned(plan, cluster, [*job.seen, *served], shifted)
     if settings.expected is not None:
         settings.expected(now)
+    if access is not None:
+        job.check_access(access)
     if settings.dry_run and len(plan):
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
@@ -217,7 +229,7 @@ def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = Non
     result.notes += [] if connection.gone is None else [connection.gone.note]
     result.notes += not_again(item.change for item in result.changes if item.state in ("planned", "undone"))
     result.command, result.seconds, result.planned = job.context.command, settings.seconds, now
-    result.access = access
+    result.access = shifted
     return result
 
 

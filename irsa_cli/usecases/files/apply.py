@@ -13,7 +13,7 @@ from typing import Any
 
 from irsa_cli.aws.trail import writes_to
 from irsa_cli.core.access.documents import Documents
-from irsa_cli.core.binding.access_documents import of_bound, of_current
+from irsa_cli.core.binding.access_documents import guard_of_all, of_bound, of_current
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan, _is_for_good
@@ -233,8 +233,8 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
         bounds = (item.bound for item in deletions if item is not None)
         return Documents.together([*created, *(of_bound(item) for item in bounds if item is not None)])
 
-    seen = [current for _, current in looked]
-    result = cluster_run.make(plan, gate, ground.there, seen, documents)
+    seen, guard = [current for _, current in looked], partial(guard_of_all, desired_states)
+    result = cluster_run.make(plan, gate, ground.there, seen, documents, guard)
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
     if result.error is None:

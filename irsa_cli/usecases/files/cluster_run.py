@@ -11,6 +11,7 @@ from pathlib import Path
 
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
@@ -356,11 +357,13 @@ class ClusterRun:
         counted_on: Iterable[Change],
         seen: Sequence[object],
         documents: Callable[[], Documents],
+        guard: Callable[[], Guard],
     ) -> Result:
         """Carry a plan for all ServiceAccounts of the files out, or only show it."""
         settings = replace(self.settings, started=time.monotonic())
         context = self._context(ALL)
-        return perform(Job(plan, self.connection, settings, context, seen, counted_on, documents), gate)
+        job = Job(plan, self.connection, settings, context, seen, counted_on, documents, guard)
+        return perform(job, gate)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
         """The desired state of each entry, and the entries that have none."""

@@ -170,7 +170,10 @@ def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
     _check_texts(texts)
     made = datetime.fromisoformat(about["made"].replace("Z", "+00:00"))
     items = tuple(_read_item(item, made) for item in document["items"])
-    return saved_plan.SavedPlan(command, request, items, *texts)
+    allow = document.get("allowAccessChange", False)
+    if not isinstance(allow, bool):
+        raise TypeError("allowAccessChange is not true or false")
+    return saved_plan.SavedPlan(command, request, items, *texts, allow_access_change=allow)
 
 
 def _read_item(data: Mapping[str, Any], made: datetime) -> saved_plan.PlannedItem:
@@ -258,6 +261,7 @@ def apply_plan(
 ) -> Result | AppliedList:
     """Carry it out as `who` asks (profile, role, kubeconfig). Where a part is stale, nothing is begun."""
     command = COMMANDS[plan.command]
+    settings = replace(settings, allow_access_change=plan.allow_access_change)
     request = _permitted(saved_plan.asked_by(plan.request, who))
     if isinstance(request, delete_sa.Request):
         request = replace(request, ignore_not_found=True)  # A deletion that is retried ends well.

@@ -68,6 +68,8 @@ class SavedPlan:
     made: str
     version: str = __version__
     digest: str = ""
+    allow_access_change: bool = False
+    """Whether others than the command names may gain or lose a role by it."""
 
     @property
     def works(self) -> list[PlannedWork]:
@@ -85,6 +87,7 @@ class SavedPlan:
                 "format": FORMAT,
             },
             "request": converter().unstructure(self.request),
+            "allowAccessChange": self.allow_access_change,
             "items": [
                 {
                     "name": item.name,
@@ -150,7 +153,7 @@ def _exactly(value: Any, wanted: Any) -> Any:
     return value
 
 
-def plan_of(command: str, request: Request, done: DryRun) -> SavedPlan:
+def plan_of(command: str, request: Request, done: DryRun, *, allow_access_change: bool = False) -> SavedPlan:
     """The plan of a dry run; raises `IrsaError` if it is not complete."""
     found = done.lines
     broken = next((item for item in found if item.result.ended not in (Ended.PLANNED, Ended.UNCHANGED)), None)
@@ -158,7 +161,8 @@ def plan_of(command: str, request: Request, done: DryRun) -> SavedPlan:
         why = "it was stopped" if broken is None else "a part of it failed"
         raise IrsaError("no plan was saved", reason=f"the dry run is not complete: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    plan = SavedPlan(command, _placed(request, found), tuple(map(_planned, found)), now)
+    items = tuple(map(_planned, found))
+    plan = SavedPlan(command, _placed(request, found), items, now, allow_access_change=allow_access_change)
     return replace(plan, digest=digest_of(plan.to_json()))
 
 

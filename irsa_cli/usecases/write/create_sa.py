@@ -43,6 +43,7 @@ from irsa_cli.usecases.read.observe import external_id_notes, observe
 
 if TYPE_CHECKING:
     from irsa_cli.core.access.documents import Documents
+    from irsa_cli.core.access.guard import Guard
 
 Planner = Callable[[DesiredState, CurrentState], Plan]
 
@@ -166,9 +167,9 @@ class Work:
             self.settings.note(f"Note: {note}")
         proof: dict[str, Any] = {}
         gate = self._gate(todo, proof) if self.desired.gated else None
-        documents = partial(_documents, self.desired, current)
+        documents, guard = partial(_documents, self.desired, current), partial(_guard, self.desired)
         result = execute.perform(
-            execute.Job(todo, self.connection, self.settings, self.context, [current], documents=documents),
+            execute.Job(todo, self.connection, self.settings, self.context, [current], (), documents, guard),
             gate,
         )
         result.verification = proof or None
@@ -225,6 +226,12 @@ def _documents(desired: DesiredState, current: CurrentState) -> Documents:
     from irsa_cli.core.binding.access_documents import of_current  # A plan without changes needs none.
 
     return of_current(desired, current)
+
+
+def _guard(desired: DesiredState) -> Guard:
+    from irsa_cli.core.binding.access_documents import guard_of
+
+    return guard_of(desired)
 
 
 def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import partial
 
 from irsa_cli.aws import iam
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.gone import recognize
 from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.marks.makers import UNKNOWN, maker_of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
@@ -55,7 +57,8 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
             notes += trusting
             others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
             notes += [f"it also accepted the audiences {', '.join(others)}"] if others else []
-    job = Job(Plan.of(changes), connection, settings, context, [present], documents=lambda: there)
+    guard = partial(Guard, losses=request.force, loss_flag="--force")
+    job = Job(Plan.of(changes), connection, settings, context, [present], (), lambda: there, guard)
     result = perform(job)
     supersede_if_well(earlier, result, settings)
     result.facts = {

@@ -15,7 +15,7 @@ from functools import cache, partial
 from irsa_cli.aws import bindings
 from irsa_cli.aws.iam import trust_quota
 from irsa_cli.aws.trail import EVENTS, web_identity_events
-from irsa_cli.core.binding.access_documents import of_pairing
+from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
@@ -220,7 +220,8 @@ class _Moving:
             # Without the annotation, new pods get nothing until the webhook uses the association.
             self._await_webhook(settings)
         documents = partial(of_pairing, replace(ways.pair, association=ways.association))
-        result = perform(Job(plan, self.connection, settings, context, [ways.pair], documents=documents))
+        guard = partial(guard_of_account, ways.pair, ways.pair.role_arn)
+        result = perform(Job(plan, self.connection, settings, context, [ways.pair], (), documents, guard))
         if result.error is None:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
             is_last = result.ended is not Ended.PLANNED and not (request.restart and not settings.dry_run)

@@ -17,6 +17,8 @@ from typing import Any
 
 from irsa_cli.aws import iam
 from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
+from irsa_cli.core.access.documents import Account
+from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import of_role
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import makers
@@ -255,9 +257,20 @@ class _One:
             role = self._read()
             plan, notes = (self._add if self.move.request.phase is Phase.ADD else self._retire)(role)
         documents = partial(of_role, self.listed.arn, role.state.trust, self.move.clusters)
-        result = perform(Job(plan, connection, settings, context, [role.state], documents=documents))
+        guard = partial(self._guard, role)
+        result = perform(Job(plan, connection, settings, context, [role.state], (), documents, guard))
         result.notes += notes
         return result
+
+    def _guard(self, role: FoundRole) -> Guard:
+        """`--add` says of the new cluster what is said of the old one; `--retire` gives nobody anything."""
+        if self.move.request.phase is not Phase.ADD:
+            return Guard()
+        copies, _ = planning.additions(role.state.trust, self.move.move)
+        cluster = self.move.connection.cluster.arn
+        wanted = self.move.wanted.get(self.listed.arn, ())
+        accounts = frozenset(Account(cluster, *item.name) for item in wanted)
+        return Guard(accounts, trusts=({"Statement": copies},))
 
     def _add(self, role: FoundRole) -> tuple[Plan, list[str]]:
         move, trust = self.move.move, role.state.trust

@@ -14,7 +14,7 @@ from typing import Any
 
 from irsa_cli.aws import iam
 from irsa_cli.core.access.documents import Documents
-from irsa_cli.core.binding.access_documents import of_pairing
+from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
@@ -150,8 +150,11 @@ class _Updating:
         gate = (lambda run: self._prove(todo, pair, run)) if gated else None
         seen = [pair, self.versions, *([self.there] if self.there is not None else [])]
         documents = partial(self._documents, pair)
+        allow = self.request.allow_wide_trust
+        flags: dict[str, Any] = {"gains": allow, "gain_flag": "--allow-wide-trust"}
+        guard = partial(guard_of_account, pair, pair.role_arn, **flags)
         result = perform(
-            Job(todo, self.connection, self.settings, self.context, seen, documents=documents), gate
+            Job(todo, self.connection, self.settings, self.context, seen, (), documents, guard), gate
         )
         result.facts = {
             "serviceAccount": {"namespace": pair.namespace, "name": pair.name},

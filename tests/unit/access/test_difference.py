@@ -222,3 +222,8 @@ def test_a_statement_of_a_policy_that_was_not_read_is_known() -> None:
     added = statement("app", None, allow(BLUE, "backend/app"))
     assert shifts(Documents(), added) == (["backend/app app token>token ?"], [])
     assert shifts(Documents(), added.inverse) == ([], ["backend/app app token>token ?"])
+
+
+def test_an_annotation_that_is_no_arn_gives_nothing() -> None:
+    assert shifts(Documents(), annotation("not an ARN")) == ([], [])
+    assert shifts(Documents(), annotation("not an ARN").inverse) == ([], [])
