@@ -105,7 +105,8 @@ def _shift() -> Schema:
     text, flag = {"type": "string"}, {"type": "boolean"}
     texts = {"type": "array", "items": text}
     kinds, ways = ({"enum": [item.value for item in found]} for found in (WhoKind, Way))
-    who = {"kind": kinds, "place": text, "name": text, "pattern": flag}
+    given = {"type": "object", "additionalProperties": text}
+    who = {"kind": kinds, "place": text, "name": text, "pattern": flag, "given": given}
     fields_of_it = {
         "who": closed(who, [*who]),
         "role": closed({"arn": text}, ["arn"]),

@@ -236,6 +236,7 @@ def _of_principal(trust: Document, who: Who) -> Admission:
     context: dict[str, Any] = dict.fromkeys(tested_keys(trust), UNKNOWN)
     if who.place == "AWS" and is_target(who.name):
         context |= context_of_session(who.name)
+    context |= {key: (value,) for key, value in who.given}
     names, found = _names(who), NEVER
     named: Any = ANYBODY if who.is_everybody else {who.place: who.name}
 

@@ -139,7 +139,7 @@ def _unread(first: Documents, changes: Iterable[Change]) -> Iterator[str]:
 def _order(pair: tuple[Who, str]) -> tuple[str, ...]:
     who, role = pair
     kind = str([*WhoKind].index(who.kind))
-    return (kind, who.place, who.name, role)
+    return (kind, who.place, who.name, role, str(who.given))
 
 
 def _concerned(one: Access, other: Access) -> Iterator[tuple[Who, str]]:

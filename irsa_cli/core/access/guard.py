@@ -7,7 +7,7 @@ list of commands is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from irsa_cli.core.access.difference import AccessChange, Shift
@@ -48,7 +48,8 @@ class Guard:
         """Who gains by what the command says itself; `clusters` by their issuers."""
         found = {Who.account(*account) for account in self.accounts}
         found |= {Who.principal("AWS", role) for role in self.roles}
-        return found.union(*(named_by(document, clusters) for document in self.trusts))
+        found = found.union(*(named_by(document, clusters) for document in self.trusts))
+        return {replace(who, given=()) for who in found}
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,11 @@ class PlannedAccess:
             named = guard.names(by_issuer((*self.there.clusters, self.cluster)))
             # Whoever gets a provider, or an audience of one, gets it for all tokens of its cluster.
             of_all = {item.key for item in self._of(_is_for_all).gains}
-            others = [item for item in found.gains if item.who not in named and item.key not in of_all]
+            others = [
+                item
+                for item in found.gains
+                if replace(item.who, given=()) not in named and item.key not in of_all
+            ]
             if others:
                 raise self._refused("others than it names would gain a role", others, guard, gain=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -27,6 +27,7 @@ from irsa_cli.core.values.names import subject
 _PREFIX = "system:serviceaccount:"
 _NAMES = ("aws:requesttag/kubernetes-namespace", "aws:requesttag/kubernetes-service-account")
 _CLUSTERS = ("aws:sourcearn", "aws:requesttag/eks-cluster-arn")
+_PRINCIPAL = "aws:principalarn"
 ANYBODY = "*"
 _ALL_BUT = "everybody but "
 
@@ -71,6 +72,8 @@ class Who:
     kind: WhoKind
     place: str
     name: str
+    given: tuple[tuple[str, str], ...] = ()
+    """Condition keys (in lower case) with the values that a statement wants of a principal: it has them."""
 
     @classmethod
     def account(cls, cluster: str, namespace: str, name: str) -> Who:
@@ -78,8 +81,8 @@ class Who:
         return cls(WhoKind.SERVICE_ACCOUNT, cluster, f"{namespace}/{name}")
 
     @classmethod
-    def principal(cls, kind: str, name: str) -> Who:
-        return cls(WhoKind.PRINCIPAL, kind, name)
+    def principal(cls, kind: str, name: str, given: Iterable[tuple[str, str]] = ()) -> Who:
+        return cls(WhoKind.PRINCIPAL, kind, name, tuple(sorted(given)))
 
     @classmethod
     def of_token(cls, issuer: str, subject_of_token: str, clusters: Mapping[str, Cluster]) -> Who:
@@ -123,7 +126,8 @@ class Who:
             return f"{name} of {self.place}"
         if self.is_everybody:
             return "everybody" if self.name == ANYBODY else self.name
-        return f"{self.place} {self.name}"
+        given = ", ".join(f"{key} {value}" for key, value in self.given)
+        return f"{self.place} {self.name}{f' with {given}' if given else ''}"
 
     @classmethod
     def read(cls, data: Any) -> Who:
@@ -131,10 +135,12 @@ class Who:
         place, name = data["place"], data["name"]
         if not (isinstance(place, str) and isinstance(name, str)):
             raise TypeError("a name is not a text")
-        return cls(WhoKind(data["kind"]), place, name)
+        given = tuple((str(key), str(value)) for key, value in data["given"].items())
+        return cls(WhoKind(data["kind"]), place, name, given)
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind.value, "place": self.place, "name": self.name, "pattern": self.is_pattern}
+        names = {"kind": self.kind.value, "place": self.place, "name": self.name}
+        return {**names, "pattern": self.is_pattern, "given": dict(self.given)}
 
 
 def named_by(document: Mapping[str, Any], clusters: Mapping[str, Cluster]) -> Iterator[Who]:
@@ -157,10 +163,10 @@ def _named(item: Statement, clusters: Mapping[str, Cluster]) -> Iterator[Who]:
             issuer = issuer_of(provider)
             yield from (Who.of_token(issuer, text, clusters) for text in _subjects(item, issuer))
         elif provider != ANYBODY:
-            yield Who.principal("Federated", provider)
+            yield Who.principal("Federated", provider, _given(item))
     for text in principals(item, "AWS"):
         if text != ANYBODY:
-            yield from (Who.principal("AWS", name) for name in _roles(item) or [text])
+            yield from (Who.principal("AWS", name, _given(item)) for name in _roles(item) or [text])
     for service in principals(item, "Service"):
         yield _service(item, service, clusters)
 
@@ -193,7 +199,7 @@ def _roles(item: Statement) -> list[str]:
     return [
         text
         for operator, key, values in tests_of(item)
-        if key.lower() == "aws:principalarn" and is_positive(operator)
+        if key.lower() == _PRINCIPAL and is_positive(operator)
         for text in values
         if is_target(text)
     ]
@@ -210,7 +216,16 @@ def _service(item: Statement, service: str, clusters: Mapping[str, Cluster]) -> 
         known = {cluster.arn for cluster in clusters.values()} & arns
         if all(len(values) == 1 for values in names) and len(arns) == len(known) == 1:
             return Who.account(known.pop(), *(values[0] for values in names))
-    return Who.principal("Service", service)
+    return Who.principal("Service", service, _given(item))
+
+
+def _given(item: Statement) -> ItemsView[str, str]:
+    """What a statement wants of a request, where it wants one value: others may want something else."""
+    return {
+        key.lower(): values[0]
+        for operator, key, values in tests_of(item)
+        if is_positive(operator) and len(values) == 1 and key.lower() != _PRINCIPAL
+    }.items()
 
 
 def by_issuer(clusters: tuple[Cluster, ...]) -> dict[str, Cluster]:

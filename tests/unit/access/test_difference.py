@@ -227,3 +227,21 @@ def test_a_statement_of_a_policy_that_was_not_read_is_known() -> None:
 def test_an_annotation_that_is_no_arn_gives_nothing() -> None:
     assert shifts(Documents(), annotation("not an ARN")) == ([], [])
     assert shifts(Documents(), annotation("not an ARN").inverse) == ([], [])
+
+
+def test_statements_for_one_principal_are_told_apart_by_what_they_want() -> None:
+    """Somebody else's statement for EKS Pod Identity says nothing of the ServiceAccount of irsa's."""
+    theirs = {
+        "Effect": "Allow",
+        "Principal": {"Service": assuming.SERVICE},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "other"}},
+    }
+    there = Documents(trusts={APP_ROLE: trust(allow(BLUE, "backend/app"), theirs)})
+    assert shifts(there, statement("app", None, FOR_PODS)) == ([], [])
+    assert shifts(there, statement("app", theirs, None)) == (
+        [],
+        [
+            "Service pods.eks.amazonaws.com with aws:requesttag/kubernetes-namespace other app principal>",
+        ],
+    )
