@@ -72,17 +72,16 @@ class PlannedAccess:
                 raise self._refused("a step that adds would take a role from somebody", taken, guard)
             if used := [item for item in found.losses if guard.uses(*item.key)]:
                 raise self._refused("a role would be taken from who uses it", used, guard)
-        if not guard.gains and found.gains:
-            named = guard.names(by_issuer((*self.there.clusters, self.cluster)))
-            # Whoever gets a provider, or an audience of one, gets it for all tokens of its cluster.
-            of_all = {item.key for item in self._of(_is_for_all).gains}
-            others = [
-                item
-                for item in found.gains
-                if replace(item.who, given=()) not in named and item.key not in of_all
-            ]
-            if others:
-                raise self._refused("others than it names would gain a role", others, guard, gain=True)
+        if not guard.gains and (others := self._beyond(guard)):
+            raise self._refused("others than it names would gain a role", others, guard, gain=True)
+
+    def _beyond(self, guard: Guard) -> list[Shift]:
+        """The gains of others than the command names."""
+        named = guard.names(by_issuer((*self.there.clusters, self.cluster)))
+        others = [item for item in self.change.gains if replace(item.who, given=()) not in named]
+        # Whoever gets a provider, or an audience of one, gets it for all tokens of its cluster.
+        of_all = {item.key for item in self._of(_is_for_all).gains} if others else ()
+        return [item for item in others if item.key not in of_all]
 
     def _of(self, chosen: Callable[[Change], bool]) -> AccessChange:
         """What the chosen changes alone would change."""
