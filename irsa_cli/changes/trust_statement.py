@@ -168,11 +168,7 @@ def _edited(change: Change, document: Document) -> Document:
         state.document if isinstance(state, DocumentState) else None
         for state in (change.before, change.after)
     )
-    if old is None:
-        return document if new is None else trust_policy.with_statement(document, new)
-    if new is None:
-        return trust_policy.without_statement(document, old)
-    return trust_policy.with_replaced(document, old, new)
+    return trust_policy.edited(document, old, new)
 
 
 IamOf = Callable[[str], "IAMClient"]

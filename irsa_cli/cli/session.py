@@ -112,7 +112,8 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
         from irsa_cli.usecases.plans.saved_plan import check_saved, plan_of, save
 
         try:
-            plan = plan_of(command, request, done)
+            allow = options["allow_access_change"]
+            plan = plan_of(command, request, done, allow_access_change=allow)
         except IrsaError as error:
             say(f"Note: {error}", err=True)
             return

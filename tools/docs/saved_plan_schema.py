@@ -18,7 +18,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.binding.boundaries import BoundaryRules  # noqa: E402 - the package may not be installed
+from irsa_cli.core.access.who import Way, WhoKind  # noqa: E402 - the package may not be installed
+from irsa_cli.core.binding.boundaries import BoundaryRules  # noqa: E402
 from irsa_cli.core.plan import written  # noqa: E402
 from irsa_cli.core.plan.changes import Kind  # noqa: E402
 from irsa_cli.usecases.command.connect import Target  # noqa: E402
@@ -99,6 +100,25 @@ def change(kind: Kind) -> Schema:
     )
 
 
+def _shift() -> Schema:
+    """Somebody who gains or loses a role."""
+    text, flag = {"type": "string"}, {"type": "boolean"}
+    texts = {"type": "array", "items": text}
+    kinds, ways = ({"enum": [item.value for item in found]} for found in (WhoKind, Way))
+    given = {"type": "object", "additionalProperties": text}
+    who = {"kind": kinds, "place": text, "name": text, "pattern": flag, "given": given}
+    fields_of_it = {
+        "who": closed(who, [*who]),
+        "role": closed({"arn": text}, ["arn"]),
+        "before": {"type": "array", "items": ways},
+        "after": {"type": "array", "items": ways},
+        "certain": flag,
+        "conditions": texts,
+        "podsOnly": flag,
+    }
+    return closed(fields_of_it, [*fields_of_it])
+
+
 def schema() -> Schema:
     """The whole schema."""
     definitions: Schema = {f"change.{kind.value}": change(kind) for kind in Kind}
@@ -112,6 +132,8 @@ def schema() -> Schema:
     }
     cluster = {**dict.fromkeys(("name", "arn", "region", "account", "issuer"), text)}
     changes = {"anyOf": [{"$ref": f"#/definitions/change.{kind.value}"} for kind in Kind]}
+    shifts = {"type": "array", "items": _shift(), "description": "As `access` of -o json has them"}
+    shifted = {"gains": shifts, "losses": shifts}
     item = {
         "name": {**text, "description": "namespace/name of the ServiceAccount, or '' for shared parts"},
         "cluster": {"type": "object", "properties": cluster, "required": [*cluster]},
@@ -129,6 +151,7 @@ def schema() -> Schema:
             "additionalProperties": text,
             "description": "Digests of the current state that the plan depends on",
         },
+        "access": {"anyOf": [{"type": "null"}, closed(shifted, [*shifted])]},
     }
     whole = closed(
         {
@@ -136,6 +159,10 @@ def schema() -> Schema:
             "kind": {"const": saved_plan.KIND},
             "metadata": closed(metadata, [*metadata]),
             "request": {"type": "object", "description": "The options of the command"},
+            "allowAccessChange": {
+                "type": "boolean",
+                "description": "Whether others than the command names may gain or lose a role by it",
+            },
             "items": {"type": "array", "items": closed(item, [*item])},
             "digest": {**text, "pattern": "^sha256:[0-9a-f]{64}$"},
         },

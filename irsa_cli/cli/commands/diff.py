@@ -20,6 +20,7 @@ from irsa_cli.cli.options.types import shared, switch
 @verify_option
 @switch("--changed-by", help="Show who changed a resource, from CloudTrail.")
 @shared("out")
+@shared("access change")
 @switch("--detailed-exitcode", help="Exit 6 if there are changes (the default of diff).")
 @common.reported_output_options
 def command(**options: Any) -> int:

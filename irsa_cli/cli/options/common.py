@@ -92,6 +92,7 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
         listen=progress.listen,
         note=progress.note,
         lock=lock,
+        allow_access_change=options["allow_access_change"],
         saves=bool(options.get("out")),
         asks=confirmation.asks,
         confirm_plan=confirmation.of_plan,

@@ -40,7 +40,18 @@ def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
     changes = [item.change for item in result.changes]
     yield from change_lines(changes, whole=whole)
     yield totals(changes, whole=whole)
+    yield from access_lines([result], whole=whole)
     yield "Nothing was changed (dry run)."
+
+
+def access_lines(results: Iterable[Result], *, whole: bool = False, ended: bool = False) -> Iterator[str]:
+    """Who gains a role by these, and who loses one; `ended`: only who has lost one. `whole`: all of them."""
+    found = [result.access for result in results if result.access is not None]
+    if found:
+        from irsa_cli.core.access import difference, texts
+
+        lines = texts.loss_lines if ended else texts.access_lines
+        yield from map(visible, lines(difference.together(found), whole=whole))
 
 
 def totals(changes: Iterable[Change], *, whole: bool = False) -> str:

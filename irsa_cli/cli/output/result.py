@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from irsa_cli.cli.output.plan_text import attributes, is_mark, plan_lines, totals, values
+from irsa_cli.cli.output.plan_text import access_lines, attributes, is_mark, plan_lines, totals, values
 from irsa_cli.cli.output.report import Document, Entry, Level, Line, Rank, Report
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.policies.policy import difference
@@ -37,7 +37,7 @@ _DOCUMENTS = {"trust": "trust policy", "document": "policy", "session_policy": "
 
 def of_result(result: Result, *, quiet: bool, verbose: bool = False) -> Report:
     """The report of one result; `quiet`: messages only if something is wrong."""
-    text = " ".join(text_lines(result)) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
+    text = _ended_line(result) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
     notes = [*result.notes, *([text] if text and result.error is None else [])]
     is_shown = not quiet or result.error is not None or bool(result.left)
     return Report(
@@ -96,7 +96,7 @@ def is_good(result: Result) -> bool:
 def entry_of(title: str, result: Result, place: FilePlace | None = None) -> Entry:
     # Without irsa's own marks, as in a text.
     lines = [_line(item) for item in result.changes if item.is_public and not is_mark(item.change)]
-    lines += warning_lines(result.warnings)
+    lines += [*_access(result), *warning_lines(result.warnings)]
     bad = not is_good(result)
     ranks = [line.rank for line in lines]
     rank = min([*ranks, Rank.GOOD])
@@ -105,6 +105,18 @@ def entry_of(title: str, result: Result, place: FilePlace | None = None) -> Entr
     message = tuple(messages(replace(result, notes=[], warnings=())))  # They are elsewhere in the report.
     level = Level.ERROR if bad or result.left else None
     return Entry(title, WORDS[result.ended], rank, tuple(lines), message, level, place)
+
+
+def _access(result: Result) -> Iterator[Line]:
+    """Who gains a role by a plan, and who loses one."""
+    if result.access is not None and result.ended in (Ended.PLANNED, Ended.COMMITTED):
+        from irsa_cli.core.access.texts import sentence
+
+        home = result.access.home
+        for item in result.access.losses:
+            yield Line(sentence(item, gain=False, home=home), Rank.TRUST, "access -")
+        for item in result.access.gains:
+            yield Line(sentence(item, gain=True, home=home), Rank.CREATED, "access +")
 
 
 def failure(error: Exception | None, title: str = "") -> Iterator[Entry]:
@@ -171,16 +183,23 @@ def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
     """The lines for standard output; `whole`: every value of a plan."""
     if result.ended is Ended.PLANNED:
         yield from plan_lines(result, whole=whole)
-    elif result.ended is Ended.COMMITTED:
-        yield visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
-    elif result.ended is Ended.UNCHANGED:
-        outcome = visible(_outcome(result))
-        yield f"Nothing to do. {outcome}".rstrip()
-    elif result.ended is Ended.ROLLED_BACK and result.error is None:
+    elif line := _ended_line(result):
+        yield line
+        yield from access_lines([result], whole=whole, ended=True)
+
+
+def _ended_line(result: Result) -> str:
+    """How a run ended well; '' for one that did not."""
+    if result.ended is Ended.COMMITTED:
+        return visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
+    if result.ended is Ended.UNCHANGED:
+        return f"Nothing to do. {visible(_outcome(result))}".rstrip()
+    if result.ended is Ended.ROLLED_BACK and result.error is None:
         # After a deletion, a rollback creates.
         again = sum(item.state == "undone" and item.change.after is None for item in result.changes)
         restored = f"irsa restored what the transaction had deleted or detached ({plural(again, 'object')})."
-        yield restored if again else "Everything that the transaction did was rolled back."
+        return restored if again else "Everything that the transaction did was rolled back."
+    return ""
 
 
 def _outcome(result: Result) -> str:

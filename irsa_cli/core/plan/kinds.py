@@ -11,6 +11,7 @@ from functools import partial
 
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.traits import (
+    Decides,
     Proof,
     Service,
     Traits,
@@ -37,7 +38,7 @@ _SHOW_PROVIDER = "aws iam get-open-id-connect-provider --open-id-connect-provide
 _Iam = partial(Traits, service=Service.IAM)
 _Kubernetes = partial(Traits, whole="", service=Service.KUBERNETES, proof=Proof.MARK)
 _PartOfRole = partial(_Iam, whole="ROLE", roles=its_role)
-_FieldOfRole = partial(_PartOfRole, target=("role",), shown_by=_SHOW_ROLE)
+_FieldOfRole = partial(_PartOfRole, target=("role",), decides=Decides.NOTHING, shown_by=_SHOW_ROLE)
 """A part that a role has once, identified by the role's name."""
 
 
@@ -55,6 +56,7 @@ class Kind(str, Enum):
 
     PROVIDER = _Iam(
         "OIDCProvider",
+        decides=Decides.PROVIDER,
         state=states.ProviderState,
         target=("provider ARN",),
         whole="",
@@ -66,6 +68,7 @@ class Kind(str, Enum):
     )
     AUDIENCE = _Iam(
         "OIDCProviderAudience",
+        decides=Decides.AUDIENCE,
         state=states.Present,
         target=("provider ARN", "audience"),
         whole="PROVIDER",
@@ -77,6 +80,7 @@ class Kind(str, Enum):
     )
     NAMESPACE = _Kubernetes(
         "Namespace",
+        decides=Decides.NOTHING,
         state=states.NamespaceState,
         target=("namespace",),
         roles=no_role,
@@ -86,6 +90,7 @@ class Kind(str, Enum):
     )
     ROLE = _Iam(
         "Role",
+        decides=Decides.ROLE,
         state=states.RoleState,
         target=("role",),
         whole="",
@@ -97,6 +102,7 @@ class Kind(str, Enum):
     )
     ATTACHMENT = _PartOfRole(
         "PolicyAttachment",
+        decides=Decides.POLICY,
         state=states.Present,
         target=("role", "policy ARN"),
         proof=Proof.PUT_ON,
@@ -106,6 +112,7 @@ class Kind(str, Enum):
     )
     INLINE_POLICY = _PartOfRole(
         "InlinePolicy",
+        decides=Decides.POLICY,
         state=states.DocumentState,
         target=("role", "policy"),
         proof=Proof.PUT_ON,
@@ -114,6 +121,7 @@ class Kind(str, Enum):
     )
     TRUST_STATEMENT = _PartOfRole(
         "TrustStatement",
+        decides=Decides.STATEMENT,
         state=states.DocumentState,
         target=("role", "subject"),
         proof=Proof.JOURNAL,
@@ -123,6 +131,7 @@ class Kind(str, Enum):
     )
     TARGET_TRUST = _Iam(
         "TargetTrustStatement",
+        decides=Decides.STATEMENT,
         state=states.DocumentState,
         target=("target role ARN", "role ARN"),
         whole="",
@@ -135,6 +144,7 @@ class Kind(str, Enum):
     )
     CONFIG_MAP = _Kubernetes(
         "ConfigMap",
+        decides=Decides.NOTHING,
         state=states.ConfigMapState,
         target=("namespace", "name"),
         roles=recorded_role,
@@ -145,6 +155,7 @@ class Kind(str, Enum):
     )
     ASSOCIATION = Traits(
         "PodIdentityAssociation",
+        decides=Decides.ASSOCIATION,
         state=states.AssociationState,
         target=("cluster", "namespace", "ServiceAccount"),
         whole="",
@@ -159,6 +170,7 @@ class Kind(str, Enum):
     )
     SERVICE_ACCOUNT = _Kubernetes(
         "ServiceAccount",
+        decides=Decides.SERVICE_ACCOUNT,
         state=states.ServiceAccountState,
         target=("namespace", "name"),
         roles=annotated_roles,
@@ -170,6 +182,7 @@ class Kind(str, Enum):
     )
     RESTART = _Kubernetes(
         "Restart",
+        decides=Decides.NOTHING,
         state=states.RestartState,
         target=("namespace", "ServiceAccount"),
         proof=Proof.JOURNAL,
@@ -203,6 +216,7 @@ class Kind(str, Enum):
     ROLE_TAGS = _FieldOfRole("RoleTags", state=states.TagsState, proof=Proof.JOURNAL, described=with_tags)
     TRUST_POLICY = _FieldOfRole(
         "TrustPolicy",
+        decides=Decides.TRUST_POLICY,
         state=states.DocumentState,
         proof=Proof.JOURNAL,
         changes_trust=True,

@@ -42,6 +42,20 @@ class Service(Enum):
         return self is not Service.KUBERNETES
 
 
+class Decides(Enum):
+    """The document that a change is about, of those that decide who can assume which role."""
+
+    NOTHING = "nothing"
+    ROLE = "a role with its trust policy"
+    TRUST_POLICY = "a trust policy"
+    STATEMENT = "a statement of a trust policy"
+    POLICY = "a policy of a role, which may let it assume other roles"
+    SERVICE_ACCOUNT = "a ServiceAccount with its annotations"
+    ASSOCIATION = "an EKS Pod Identity association"
+    PROVIDER = "an OIDC provider"
+    AUDIENCE = "an audience of an OIDC provider"
+
+
 class Proof(Enum):
     """The proof, without the journal, that a change is a run's own."""
 
@@ -76,6 +90,8 @@ class Traits:
     shown_by: str
     """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted,
     `{target}` is the first one without what an ARN has before the name."""
+    decides: Decides
+    """What it is of that which decides who can assume which role."""
     takes_over: bool = False
     """Whether it makes what another run has begun this run's own."""
     owner_decides: bool = False

@@ -45,6 +45,8 @@ class Deletion:
     """The stages of a deletion, always all six; `lost` are ARNs of unusable roles, `notes` what stays."""
 
     stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
+    bound: Bound | None = None
+    """What is deleted; None for a role alone."""
     lost: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -75,7 +77,7 @@ def merged(deletions: Iterable[Deletion]) -> Plan:
 
 def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
     """Delete what irsa created for a binding; `keep_account`: only remove annotations."""
-    work = Deletion()
+    work = Deletion(bound=bound)
     if keep_role:
         # A complete role whose ServiceAccount could tell has to tell it itself from now on.
         for role in bound.own:

@@ -100,6 +100,21 @@ class ReadAccount:
     providers: Mapping[str, states.ProviderState | None] = field(default_factory=dict)
     roles: tuple[LeftRole, ...] = ()
 
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """Its clusters, as far as their ARNs and issuers tell."""
+        return tuple(
+            Cluster(
+                arn.rpartition("/")[2],
+                arn,
+                arn.split(":")[3],
+                self.partition,
+                self.number,
+                f"https://{issuer}",
+            )
+            for arn, issuer in self.living.items()
+        )
+
     def owner(self, provider: str) -> str:
         """The cluster that irsa created a provider for, by its tag; '' if nothing tells it."""
         state = self.providers.get(provider)
@@ -276,6 +291,11 @@ class Retiring:
     def dead(self) -> frozenset[str]:
         """The providers whose clusters are certainly gone."""
         return frozenset(arn for item in self.found if not item.doubt for arn in item.providers)
+
+    @property
+    def gone(self) -> frozenset[str]:
+        """The issuers (without `https://`) of the clusters that are certainly gone."""
+        return frozenset(map(issuer_of, self.dead))
 
     def is_nobody(self, principal: str) -> bool:
         """Whether a principal is a provider whose cluster is gone."""

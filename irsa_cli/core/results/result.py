@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from irsa_cli.core.plan.changes import Change, PlannedWork
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, exit_code_of
+
+if TYPE_CHECKING:
+    from irsa_cli.core.access.difference import AccessChange
 
 
 class Command(str, Enum):
@@ -138,6 +141,8 @@ class Result:
     """Whether exit code 6 tells a plan with changes from one without (0)."""
     planned: PlannedWork | None = None
     """The plan and what it is for; None if irsa did not get so far."""
+    access: AccessChange | None = None
+    """Who gains a role by the plan, and who loses one; None for a plan without changes."""
 
     @property
     def exit_code(self) -> int:

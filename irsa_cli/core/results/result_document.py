@@ -57,6 +57,7 @@ def result_json(result: Result) -> dict[str, Any]:
         "provider": None,
         **result.facts,
         "changes": [change_json(change) for change in result.changes if change.is_public],
+        "access": None if result.access is None else result.access.to_json(),
         "verifications": result.verifications,
         "left": [{"what": item.what, "why": item.why, "repair": item.repair} for item in result.left],
         "notes": result.notes,

@@ -204,6 +204,13 @@ def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> 
     return {**document, "Statement": statements}
 
 
+def edited(document: Mapping[str, Any], old: Document | None, new: Document | None) -> Document:
+    """The policy with the statement `new` in the place of `old`; None stands for no statement."""
+    if old is None:
+        return dict(document) if new is None else with_statement(document, new)
+    return without_statement(document, old) if new is None else with_replaced(document, old, new)
+
+
 def check_size(role: str, document: Document, quota: int) -> None:
     """Raise `Refused` for a trust policy that is larger than the account's quota (ACLSizePerRole)."""
     length = size(document)

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.bindings import association
 from irsa_cli.aws.recent_writes import recent_writes
@@ -31,6 +31,11 @@ from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_
 from irsa_cli.usecases.command.caller import Target, with_caller, written_target
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings, stoppable
+
+if TYPE_CHECKING:
+    from irsa_cli.core.access.difference import AccessChange
+    from irsa_cli.core.access.documents import Documents
+    from irsa_cli.core.access.guard import Guard, PlannedAccess
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,12 @@ class RunContext:
         account = self.target.role_account or None
         return About(self.command.value, self.cluster, self.service_account, account)
 
-    def planned(self, plan: Plan, cluster: Cluster, seen: Iterable[object] = ()) -> PlannedWork:
+    def planned(
+        self, plan: Plan, cluster: Cluster, seen: Iterable[object] = (), access: AccessChange | None = None
+    ) -> PlannedWork:
         """The planned work, and the current state that it depends on."""
         found = {**seen_of(*seen), **seen_of({"issuer of the cluster": cluster.issuer})} if len(plan) else {}
-        return PlannedWork(self.cluster, self.command.value, self.service_account or "", plan, found)
+        return PlannedWork(self.cluster, self.command.value, self.service_account or "", plan, found, access)
 
     @property
     def way(self) -> str:
@@ -127,7 +134,8 @@ Gate = Callable[[Run | None], None]
 class Job:
     """A plan, and where and how it is carried out.
 
-    `seen` is the current state behind the plan, `counted_on` are the objects that it depends on.
+    `seen` is the current state behind the plan, `counted_on` are the objects that it depends on. `documents`
+    are what was read of who can assume which role, `guard` is what the command may change of that.
     """
 
     plan: Plan
@@ -136,6 +144,26 @@ class Job:
     context: RunContext
     seen: Sequence[object] = ()
     counted_on: Iterable[Change] = ()
+    documents: Callable[[], Documents] | None = None
+    guard: Callable[[], Guard] | None = None
+
+    @property
+    def access(self) -> PlannedAccess | None:
+        """Who gains a role by the plan, and who loses one; None for a plan without changes."""
+        if not len(self.plan):
+            return None
+        from irsa_cli.core.access.documents import Documents
+        from irsa_cli.core.access.guard import PlannedAccess
+
+        there = self.documents() if self.documents is not None else Documents()
+        return PlannedAccess(there, [*self.plan], self.connection.cluster)
+
+    def check_access(self, access: PlannedAccess) -> None:
+        """Raise `Refused` if the plan takes or gives more than its command says; see `PlannedAccess`."""
+        from irsa_cli.core.access.guard import Guard
+
+        if not self.settings.allow_access_change:
+            access.check(self.guard() if self.guard is not None else Guard())
 
 
 CarryOut = Callable[[Job, Gate | None], Result]
@@ -181,9 +209,13 @@ def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = Non
     plan, connection, settings = job.plan, job.connection, job.settings
     cluster = connection.cluster
     served = [_served(job)] if settings.keeps_plan and len(plan) else []
-    now = job.context.planned(plan, cluster, [*job.seen, *served])
+    access = job.access
+    shifted = None if access is None else access.change
+    now = job.context.planned(plan, cluster, [*job.seen, *served], shifted)
     if settings.expected is not None:
         settings.expected(now)
+    if access is not None:
+        job.check_access(access)
     if settings.dry_run and len(plan):
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
@@ -203,6 +235,7 @@ def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = Non
     result.notes += [] if connection.gone is None else [connection.gone.note]
     result.notes += not_again(item.change for item in result.changes if item.state in ("planned", "undone"))
     result.command, result.seconds, result.planned = job.context.command, settings.seconds, now
+    result.access = shifted
     return result
 
 

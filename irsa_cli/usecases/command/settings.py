@@ -129,6 +129,8 @@ class Settings:
     """The held locks; None without locking."""
     expected: Callable[[PlannedWork], None] | None = None
     """Raises `Refused` for another plan than the saved one; None where what is planned now is carried out."""
+    allow_access_change: bool = False
+    """Whether a plan may take a role from others, or give one to others, than its command names."""
     saves: bool = False
     """Whether the plan of a dry run is saved."""
     started: float = field(default_factory=time.monotonic)

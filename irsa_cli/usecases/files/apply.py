@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 
 from irsa_cli.aws.trail import writes_to
+from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.binding.access_documents import guard_of_all, of_bound, of_current
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan, _is_for_good
@@ -228,7 +230,14 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
     gated = [desired for desired in desired_states if desired.gated and len(plan)]
     asked = cluster_run.asked
     gate = _gate(cluster_run, gated, plan, proof) if gated else None
-    result = cluster_run.make(plan, gate, ground.there, seen=[current for _, current in looked])
+
+    def documents() -> Documents:
+        created = (of_current(desired, current) for desired, current in looked)
+        bounds = (item.bound for item in deletions if item is not None)
+        return Documents.together([*created, *(of_bound(item) for item in bounds if item is not None)])
+
+    seen, guard = [current for _, current in looked], partial(guard_of_all, desired_states)
+    result = cluster_run.make(plan, gate, ground.there, seen, documents, guard)
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
     if result.error is None:

@@ -10,6 +10,8 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from irsa_cli.aws.session import AwsSession
+from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
@@ -315,7 +317,9 @@ class ClusterRun:
             begun.append(SharedTransaction.begin(job))
             return begun[0].result
 
-        job = Job(ground.plan, self.connection, settings, self._context(SHARED_PARTS))
+        there = Documents((self.connection.cluster,))
+        context = self._context(SHARED_PARTS)
+        job = Job(ground.plan, self.connection, settings, context, documents=lambda: there)
         result = result_of(lambda: perform(job, carry_out=lay))
         note(self.ended(SHARED_PARTS, result))
         is_ready, shared = result.ended in (Ended.COMMITTED, Ended.PLANNED), next(iter(begun), None)
@@ -347,11 +351,19 @@ class ClusterRun:
                 self.settings.note(other_desired_state(path))
 
     def make(
-        self, plan: Plan, gate: Gate | None, counted_on: Iterable[Change], seen: Sequence[object]
+        self,
+        plan: Plan,
+        gate: Gate | None,
+        counted_on: Iterable[Change],
+        seen: Sequence[object],
+        documents: Callable[[], Documents],
+        guard: Callable[[], Guard],
     ) -> Result:
         """Carry a plan for all ServiceAccounts of the files out, or only show it."""
         settings = replace(self.settings, started=time.monotonic())
-        return perform(Job(plan, self.connection, settings, self._context(ALL), seen, counted_on), gate)
+        context = self._context(ALL)
+        job = Job(plan, self.connection, settings, context, seen, counted_on, documents, guard)
+        return perform(job, gate)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
         """The desired state of each entry, and the entries that have none."""

@@ -14,6 +14,8 @@ from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.aws.iam import NOT_THERE
+from irsa_cli.core.access.difference import AccessChange
+from irsa_cli.core.access.texts import sentence
 from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
 from irsa_cli.core.plan.states import NOBODY, OwnerState
@@ -50,13 +52,16 @@ Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedL
 
 def shown(plan: saved_plan.SavedPlan) -> AppliedList:
     """The plan as its dry run has shown it, and what was requested."""
-    return AppliedList([_shown(item) for item in plan.items], request=settings_of(plan.request))
+    settings = settings_of(plan.request)
+    if plan.allow_access_change:
+        settings["allow_access_change"] = True
+    return AppliedList([_shown(item) for item in plan.items], request=settings)
 
 
 def _shown(item: saved_plan.PlannedItem) -> Item:
     changes = [ChangeResult(change, "planned") for change in item.work.plan]
     ended = Ended.PLANNED if changes else Ended.UNCHANGED
-    result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work)
+    result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work, access=item.work.access)
     return Item(item.cluster.name, item.name, result, item.where, item.place)
 
 
@@ -138,7 +143,10 @@ def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
     texts = (about["made"], about["version"], document["digest"])
     saved_plan.check_texts(texts)
     items = saved_plan.read_items(document["items"], about["made"])
-    return saved_plan.SavedPlan(command, request, items, *texts)
+    allow = document.get("allowAccessChange", False)
+    if not isinstance(allow, bool):
+        raise TypeError("allowAccessChange is not true or false")
+    return saved_plan.SavedPlan(command, request, items, *texts, allow_access_change=allow)
 
 
 SHOWN = 5
@@ -169,7 +177,9 @@ class Expectation:
 
     def check(self, now: PlannedWork) -> None:
         """Raise `StalePlan` where a plan is another one than was saved."""
-        works = self.works if self.thorough else [replace(work, seen=now.seen) for work in self.works]
+        works: Sequence[PlannedWork] = self.works
+        if not self.thorough:
+            works = [replace(work, seen=now.seen, access=now.access) for work in works]
         moved = as_planned(works, now)
         if moved:
             more, name = len(moved) - SHOWN, now.service_account or "the cluster"
@@ -204,6 +214,7 @@ def apply_plan(
 ) -> Result | AppliedList:
     """Carry it out as `who` asks (profile, role, kubeconfig). Where a part is stale, nothing is begun."""
     command = COMMANDS[plan.command]
+    settings = replace(settings, allow_access_change=plan.allow_access_change)
     request = _permitted(saved_plan.asked_by(plan.request, who))
     if isinstance(request, delete_sa.Request):
         request = replace(request, ignore_not_found=True)  # A deletion that is retried ends well.
@@ -279,7 +290,11 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
     works = list(planned)
     # Of an object as desired, only that fact is kept: the new plan shows what has changed.
     same = [
-        [*(_moved(item.seen, now.seen) if len(item.plan) else ()), *_changed(item.plan, now.plan)]
+        [
+            *(_moved(item.seen, now.seen) if len(item.plan) else ()),
+            *_changed(item.plan, now.plan),
+            *_shifted(item.access, now.access),
+        ]
         for item in works
         if item.key == now.key
     ]
@@ -316,6 +331,15 @@ def _changed(before: Plan, after: Plan) -> Iterator[str]:
     half = len(before.stages)
     if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
         yield "planned in another order"
+
+
+def _shifted(before: AccessChange | None, after: AccessChange | None) -> Iterator[str]:
+    """Who gains or loses a role otherwise than planned; plans of older versions do not say it."""
+    if before is None or after is None:
+        return
+    for gain, old, new in ((True, before.gains, after.gains), (False, before.losses, after.losses)):
+        yield from (f"planned, but not so now: {sentence(it, gain=gain)}" for it in old if it not in new)
+        yield from (f"not planned: {sentence(it, gain=gain)}" for it in new if it not in old)
 
 
 def _key(change: Change) -> tuple[str, tuple[str, ...]]:

@@ -24,6 +24,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from irsa_cli import __version__
+from irsa_cli.core.access.difference import AccessChange
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import Plan, PlannedWork
@@ -75,6 +76,8 @@ class SavedPlan:
     made: str
     version: str = __version__
     digest: str = ""
+    allow_access_change: bool = False
+    """Whether others than the command names may gain or lose a role by it."""
 
     @property
     def works(self) -> list[PlannedWork]:
@@ -92,6 +95,7 @@ class SavedPlan:
                 "format": FORMAT,
             },
             "request": converter().unstructure(self.request),
+            "allowAccessChange": self.allow_access_change,
             "items": [
                 {
                     "name": item.name,
@@ -104,6 +108,7 @@ class SavedPlan:
                         [written.write(change) for change in stage] for stage in item.work.plan.stages
                     ],
                     "seen": dict(item.work.seen),
+                    "access": None if item.work.access is None else item.work.access.kept,
                 }
                 for item in self.items
             ],
@@ -190,7 +195,8 @@ def _read_item(data: Mapping[str, Any], made: datetime) -> PlannedItem:
     partition = arn.split(":")[1]
     cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
     plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
-    work = PlannedWork(arn, data["command"], data["serviceAccount"], plan, data["seen"])
+    access = AccessChange.read(data.get("access"), arn)
+    work = PlannedWork(arn, data["command"], data["serviceAccount"], plan, data["seen"], access)
     return PlannedItem(data["name"], cluster, work, data["where"], data["place"])
 
 
@@ -241,7 +247,7 @@ def _exactly(value: Any, wanted: Any) -> Any:
     return value
 
 
-def plan_of(command: str, request: Request, done: DryRun) -> SavedPlan:
+def plan_of(command: str, request: Request, done: DryRun, *, allow_access_change: bool = False) -> SavedPlan:
     """The plan of a dry run; raises `IrsaError` if it is not complete."""
     found = done.lines
     broken = next((item for item in found if item.result.ended not in (Ended.PLANNED, Ended.UNCHANGED)), None)
@@ -249,7 +255,8 @@ def plan_of(command: str, request: Request, done: DryRun) -> SavedPlan:
         why = "it was stopped" if broken is None else "a part of it failed"
         raise IrsaError("no plan was saved", reason=f"the dry run is not complete: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    plan = SavedPlan(command, _placed(request, found), tuple(map(_planned, found)), now)
+    items = tuple(map(_planned, found))
+    plan = SavedPlan(command, _placed(request, found), items, now, allow_access_change=allow_access_change)
     return replace(plan, digest=digest_of(plan.to_json()))
 
 

@@ -277,7 +277,8 @@ class _Recovery:
             kept = () if free else (Kind.PROVIDER,)
             back = results.backward_changes(own[1])
             changes = [item for item in back if item.after is not None or item.kind not in kept]
-        result = results.planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
+        about = (_facts(leftovers), self.connection.cluster, self.settings)
+        result = results.planned(leftovers.transaction, changes, *about)
         result.notes = [*(f"left alone: {spared_text(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
 

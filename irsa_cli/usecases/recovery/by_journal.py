@@ -183,9 +183,10 @@ class _Work:
         return results.forward_changes(story) if self.request.forward else results.backward_changes(story)
 
     def plan(self, story: Story) -> Result:
-        self.announce(results.cluster_of(story))
-        changes = self._changes(story)
-        result = results.planned(story.transaction, changes, results.facts_of(story), self.settings)
+        cluster = results.cluster_of(story)
+        self.announce(cluster)
+        changes, facts = self._changes(story), results.facts_of(story)
+        result = results.planned(story.transaction, changes, facts, cluster, self.settings)
         if not story.sealed:
             result.notes.append(authority.NOT_WRITTEN_HERE.format(story.transaction))
         return result
@@ -243,11 +244,13 @@ class _Work:
                 why = f"{_gone(story)}: the transaction counts as committed"
                 changes = [ChangeResult(record.change, "done") for record in story.records]
                 result = Result(Ended.COMMITTED, transaction=story.transaction, changes=changes, notes=[why])
+                result.access = results.access_of([item.change for item in changes], connection.cluster)
             elif self.request.forward or ended is recovery.DeletionEnd.HALF:
                 run = Run(story.transaction, settings.timeout, fence=settings.hold)
                 with stop.holding(run):
                     report = roll_forward(path, read(path), found, run, self.settings.listen)
                 result = _forward_result(report, story, connection, settings)
+                result.access = results.access_of(results.forward_changes(story), connection.cluster)
                 result.notes += (
                     [f"{_gone(story)}: irsa continues the deletion"]
                     if ended is recovery.DeletionEnd.HALF

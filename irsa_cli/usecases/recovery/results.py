@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from irsa_cli.core.access.difference import AccessChange
+from irsa_cli.core.access.documents import Documents
 from irsa_cli.core.plan.changes import Change, Kind, not_again
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
@@ -40,16 +42,32 @@ def backward_changes(story: Story) -> list[Change]:
     return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
 
 
+def backward_changes_of(results: Sequence[ChangeResult]) -> list[Change]:
+    """The changes that a rollback has made, in their order."""
+    return [item.change.inverse for item in reversed(results) if item.state == "undone"]
+
+
 def planned(
-    transaction: str, changes: Iterable[Change], facts: Mapping[str, Any], settings: Settings
+    transaction: str,
+    changes: Sequence[Change],
+    facts: Mapping[str, Any],
+    cluster: Cluster,
+    settings: Settings,
 ) -> Result:
+    """The changes that would be made for a transaction; `cluster` is its own."""
     return Result(
         Ended.PLANNED,
         transaction=transaction,
         facts=facts,
         changes=[ChangeResult(change, "planned") for change in changes],
         seconds=settings.seconds,
+        access=access_of(changes, cluster),
     )
+
+
+def access_of(changes: Sequence[Change], cluster: Cluster) -> AccessChange | None:
+    """Who gains a role by changes, and who loses one, as far as these tell; None without changes."""
+    return AccessChange.of(Documents((cluster,)), changes, cluster) if changes else None
 
 
 def roll_back(path: Path, story: Story, connection: Connection, settings: Settings) -> list[Leftover]:
@@ -79,6 +97,7 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
         left=[repairs.of(item) for item in leftovers],
         error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
         notes=[*gone, *not_again(item.change for item in changes if item.state == "undone")],
+        access=access_of(backward_changes_of(changes), cluster),
     )
 
 
@@ -86,10 +105,13 @@ def cluster_of(story: Story) -> Cluster:
     """The cluster by its ARN in the journal, or by the options of one that is not on EKS."""
     target, arn = story.target, str(story.context.get("cluster", ""))
     parts, given = arn.split(":"), (target.get("region") or "", target.get("account") or "")
-    region, account = parts[3:5] if arn.startswith("arn:") and len(parts) > 5 else given
+    is_arn = arn.startswith("arn:") and len(parts) > 5
+    region, account = parts[3:5] if is_arn else given
     roles = target.get("role_account") or ""
     now = datetime.now(timezone.utc)
-    return Cluster(target.get("cluster") or "", arn, region, "", account, "", role_account=roles, seen=now)
+    partition = parts[1] if is_arn else ""
+    name = target.get("cluster") or ""
+    return Cluster(name, arn, region, partition, account, "", role_account=roles, seen=now)
 
 
 def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.ownership import Belongs, belonging
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
@@ -242,7 +243,8 @@ def _one_of_all(
 def _carry_out(
     connection: Connection, pair: Pairing, found: Adoption, settings: Settings, context: RunContext
 ) -> Result:
-    result = perform(Job(found.plan, connection, settings, context, [pair]))
+    documents, guard = partial(of_pairing, pair), partial(guard_of_account, pair, pair.role_arn)
+    result = perform(Job(found.plan, connection, settings, context, [pair], (), documents, guard))
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
         result.notes += found.kept

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.core.access.documents import Documents
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes
@@ -53,7 +54,9 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
         changes = provider_changes(
             cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
         )
-        result = perform(Job(Plan.of(changes), connection, settings, context, [present]))
+        there = Documents((cluster,), providers={arn: None if present is None else present.audiences})
+        job = Job(Plan.of(changes), connection, settings, context, [present], documents=lambda: there)
+        result = perform(job)
         before = present.audiences if present else []
         audiences = [*before, *(item for item in request.audiences if item not in before)]
         result.facts = {"provider": {"arn": arn, "url": cluster.issuer, "audiences": audiences}}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
@@ -39,6 +40,10 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.observe import external_id_notes, observe
+
+if TYPE_CHECKING:
+    from irsa_cli.core.access.documents import Documents
+    from irsa_cli.core.access.guard import Guard
 
 Planner = Callable[[DesiredState, CurrentState], Plan]
 
@@ -162,8 +167,10 @@ class Work:
             self.settings.note(f"Note: {note}")
         proof: dict[str, Any] = {}
         gate = self._gate(todo, proof) if self.desired.gated else None
+        documents, guard = partial(_documents, self.desired, current), partial(_guard, self.desired)
         result = execute.perform(
-            execute.Job(todo, self.connection, self.settings, self.context, [current]), gate
+            execute.Job(todo, self.connection, self.settings, self.context, [current], (), documents, guard),
+            gate,
         )
         result.verification = proof or None
         result.warnings = warnings if result.error is None else ()
@@ -213,6 +220,18 @@ class Work:
             proof.update(iam_steps.verify(self.connection, self.desired, plan=todo, **how))
 
         return prove
+
+
+def _documents(desired: DesiredState, current: CurrentState) -> Documents:
+    from irsa_cli.core.binding.access_documents import of_current  # A plan without changes needs none.
+
+    return of_current(desired, current)
+
+
+def _guard(desired: DesiredState) -> Guard:
+    from irsa_cli.core.binding.access_documents import guard_of
+
+    return guard_of(desired)
 
 
 def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.aws.gone import recognize
+from irsa_cli.core.access.guard import Guard
+from irsa_cli.core.binding.access_documents import of_bound
 from irsa_cli.core.binding.bound import Bound, NamedRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
@@ -161,7 +163,11 @@ class _Deleting:
             if found is None:
                 return self._nothing(bound, before)
         context = _context(self.connection, self.request)
-        result = perform(Job(found.plan, self.connection, self.settings, context, [bound]))
+        documents = partial(of_bound, bound)
+        guard = partial(Guard, losses=self.request.force, loss_flag="--force")
+        result = perform(
+            Job(found.plan, self.connection, self.settings, context, [bound], (), documents, guard)
+        )
         result.facts = _facts(self.request, bound, found, result)
         result.notes += [*found.notes, *_unsearched(bound)]
         if before is not None and result.ended in GOOD:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import partial
 
 from irsa_cli.aws import iam
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.gone import recognize
+from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.marks.makers import UNKNOWN, maker_of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
@@ -47,16 +50,16 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     with naming_caller(connection.caller):
         present = reading.provider(connection.iam, arn) if cluster.issuer else None
         changes = [] if present is None else [Change(Kind.PROVIDER, (arn,), present, None)]
-        notes = []
+        notes, there = [], Documents((cluster,))
         if present is not None:
-            notes = [
-                *_check_known(changes, request),
-                *_check_ours(connection.cluster, request, present),
-                *_check_unused(connection, request, arn),
-            ]
+            notes = [*_check_known(changes, request), *_check_ours(cluster, request, present)]
+            trusting, there = _check_unused(connection, request, arn)
+            notes += trusting
             others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
             notes += [f"it also accepted the audiences {', '.join(others)}"] if others else []
-    result = perform(Job(Plan.of(changes), connection, settings, context, [present]))
+    guard = partial(Guard, losses=request.force, loss_flag="--force")
+    job = Job(Plan.of(changes), connection, settings, context, [present], (), lambda: there, guard)
+    result = perform(job)
     supersede_if_well(earlier, result, settings)
     result.facts = {
         "provider": {
@@ -113,20 +116,22 @@ def _check_known(changes: list[Change], request: Request) -> list[str]:
     return []
 
 
-def _check_unused(connection: Connection, request: Request, arn: str) -> list[str]:
-    """Refuse while roles trust the provider; with --force they are noted."""
+def _check_unused(connection: Connection, request: Request, arn: str) -> tuple[list[str], Documents]:
+    """Refuse while roles trust the provider; with --force they are noted. And the roles as they are."""
+    clusters = (connection.cluster,)
     try:
         roles = iam.list_roles(connection.iam).roles
     except ServiceError as error:
         if error.status != 403 or not request.force:
             raise
-        return [f"not checked whether roles trust the provider: {error.reason}"]
-    trusting = [role.arn for role in roles if names_provider(role.trust, arn)]
+        return [f"not checked whether roles trust the provider: {error.reason}"], Documents(clusters)
+    trusts = {role.arn: role.trust for role in roles if names_provider(role.trust, arn)}
+    trusting, there = [*trusts], Documents(clusters, trusts, has_all_roles=True)
     if not trusting:
-        return []
+        return [], there
     shown = [*trusting[:SHOWN], *([f"and {len(trusting) - SHOWN} more"] if len(trusting) > SHOWN else [])]
     if request.force:
-        return [f"AWS no longer accepts the cluster's tokens for: {', '.join(shown)}"]
+        return [f"AWS no longer accepts the cluster's tokens for: {', '.join(shown)}"], there
     raise Refused(
         f"{len(trusting)} role{'s trust' if len(trusting) != 1 else ' trusts'} the OIDC provider of"
         f" {connection.cluster.name}",

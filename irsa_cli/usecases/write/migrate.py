@@ -14,6 +14,7 @@ from functools import cache, cached_property, partial
 from time import monotonic
 
 from irsa_cli.aws import bindings
+from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
@@ -252,7 +253,10 @@ class _Moving:
         if request.finish and len(plan.transacted):
             rehearses = not (settings.dry_run or self._is_checked_later(plan))
             notes += self._check_new_pods(settings, ways, rehearses=rehearses)
-        result = perform(Job(plan, self.connection, settings, context, [ways.pair]), None, self._carry_out)
+        documents = partial(of_pairing, replace(ways.pair, association=ways.association))
+        guard = partial(guard_of_account, ways.pair, ways.pair.role_arn)
+        job = Job(plan, self.connection, settings, context, [ways.pair], (), documents, guard)
+        result = perform(job, None, self._carry_out)
         result.cluster = self.connection.cluster
         if result.ended is Ended.PLANNED and request.restart:
             notes += planning.notes_of_restart(request.to, ways)

@@ -17,6 +17,9 @@ from typing import Any
 
 from irsa_cli.aws import iam
 from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
+from irsa_cli.core.access.documents import Account
+from irsa_cli.core.access.guard import Guard
+from irsa_cli.core.binding.access_documents import of_role
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -35,6 +38,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, Unverified, read
 from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
@@ -162,6 +166,12 @@ class _Moving:
     accounts: list[tuple[Connection, list[ServiceAccount] | Unreadable]] = field(default_factory=list)
     """Both clusters with their ServiceAccounts, for `verify` and `status`; the new one first."""
 
+    @property
+    def clusters(self) -> list[Cluster]:
+        """The new cluster, and the old one if it exists."""
+        old = self.old.connection
+        return [self.connection.cluster, *([] if old is None else [old.cluster])]
+
     @classmethod
     def read(cls, connection: Connection, request: Request, log: WireLog) -> _Moving:
         """Read both clusters and the roles; raises `IrsaError` if they can't be read."""
@@ -279,9 +289,21 @@ class _One:
         with naming_caller(connection.caller):
             role = self._read()
             plan, notes = (self._add if self.move.request.phase is Phase.ADD else self._retire)(role)
-        result = perform(Job(plan, connection, settings, context, [role.state]))
+        documents = partial(of_role, self.listed.arn, role.state.trust, self.move.clusters)
+        guard = partial(self._guard, role)
+        result = perform(Job(plan, connection, settings, context, [role.state], (), documents, guard))
         result.notes += notes
         return result
+
+    def _guard(self, role: FoundRole) -> Guard:
+        """`--add` says of the new cluster what is said of the old one; `--retire` gives nobody anything."""
+        if self.move.request.phase is not Phase.ADD:
+            return Guard()
+        copies, _ = planning.additions(role.state.trust, self.move.move)
+        cluster = self.move.connection.cluster.arn
+        wanted = self.move.wanted.get(self.listed.arn, ())
+        accounts = frozenset(Account(cluster, *item.name) for item in wanted)
+        return Guard(accounts, trusts=({"Statement": copies},))
 
     def _add(self, role: FoundRole) -> tuple[Plan, list[str]]:
         move, trust = self.move.move, role.state.trust

@@ -20,6 +20,8 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.trail import use_in_trail
+from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.binding.access_documents import of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import retire as planning
@@ -28,6 +30,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
+from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.shown import plural
@@ -189,7 +192,10 @@ class _Running:
         unmarked = self.request.unmarked
         why = "" if state is None else planning.provider_kept(state, trusting.get(arn, ()), unmarked=unmarked)
         changes = [] if state is None or why else [Change(Kind.PROVIDER, (arn,), state, None)]
-        result = perform(Job(Plan.of(changes), connection, settings, context, [state]))
+        # That no role trusts it was read.
+        there = Documents((connection.cluster,), gone=frozenset({issuer_of(arn)}), has_all_roles=True)
+        job = Job(Plan.of(changes), connection, settings, context, [state], documents=lambda: there)
+        result = perform(job)
         supersede_if_well(self.earlier.get(arn, ()), result, settings)
         deleted = result.ended is Ended.COMMITTED
         url, audiences = (
@@ -306,7 +312,9 @@ class _Retired:
             why = self.retiring.why_kept(role, self.dead)
             gone = planning.deletion(role)
             plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
-        result = perform(Job(plan, self.connection, settings, context, [current]))
+        clusters = (self.connection.cluster, *self.retiring.account.clusters)
+        documents = partial(of_role, role.arn, current.state.trust, clusters, self.retiring.gone)
+        result = perform(Job(plan, self.connection, settings, context, [current], documents=documents))
         result.notes += notes
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             unwanted = [] if not why else [item.before.document for item in plan]  # type: ignore[union-attr]

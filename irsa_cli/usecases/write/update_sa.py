@@ -7,11 +7,14 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 from irsa_cli.aws import bindings, iam
+from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
@@ -27,7 +30,7 @@ from irsa_cli.core.planning.consent import Permitted
 from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.planning.migrate import addition, without_tags
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.trust.chain import Chain, statement_removals
+from irsa_cli.core.trust.chain import Chain, FoundTarget, statement_removals
 from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
 from irsa_cli.transaction.protocol import Run
@@ -135,6 +138,8 @@ class _Updating:
     """The role's target after the update."""
     there: planning.FoundChain | None = None
     """The current targets and ConfigMaps, before and after the update."""
+    new_target: str | None = None
+    """The ARN of the role's target after the update, where the targets were read."""
     chain_notes: list[str] = field(default_factory=list)
     by_association: bool = False
     """Whether only an EKS Pod Identity association gives pods the role."""
@@ -148,7 +153,13 @@ class _Updating:
         gated = self.request.verify and (len(todo) > 0 or not self.verification)
         gate = (lambda run: self._prove(todo, pair, run)) if gated else None
         seen = [pair, self.versions, *([self.there] if self.there is not None else [])]
-        result = perform(Job(todo, self.connection, self.settings, self.context, seen), gate)
+        documents = partial(self._documents, pair)
+        allow = self.request.allow_wide_trust
+        flags: dict[str, Any] = {"gains": allow, "gain_flag": "--allow-wide-trust"}
+        guard = partial(guard_of_account, pair, pair.role_arn, **flags)
+        result = perform(
+            Job(todo, self.connection, self.settings, self.context, seen, (), documents, guard), gate
+        )
         result.facts = {
             "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
             "role": {"arn": pair.role_arn, "created": False},
@@ -163,6 +174,14 @@ class _Updating:
                 result.notes += observe.external_id_notes(self.connection, *names, target)
         result.verification = self.verification or None
         return result
+
+    def _documents(self, pair: Pairing) -> Documents:
+        there, targets = self.there, dict[str, FoundTarget]()
+        if there is not None:
+            targets.update(there.left)
+            if self.new_target is not None and there.after is not None:
+                targets[self.new_target] = there.after
+        return of_pairing(pair, targets)
 
     def _read(self) -> tuple[Pairing, list[str]]:
         """The current state and notes about gaps; raises `Refused` if it must not change."""
@@ -223,6 +242,7 @@ class _Updating:
         if chain is not None:
             adds, gated = update.update_target_trust, self.request.verify
             judged = adds and not self.request.allow_wide_trust
+            self.new_target = None if chain.after is None else chain.after.target_arn
             there = self.there = _read_chains(self.connection, pair.namespace, chain, judged=judged)
             found = planning.with_chain(found, chain, there, pair, adds=adds, gated=gated)
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]

@@ -33,6 +33,7 @@ ROW = """    NOTE = Traits(
         recorded_by_role=False,
         recreated=False,
         described=by_name,
+        decides=Decides.NOTHING,
         given_back="written again",
         shown_by="aws iam get-note {first}",
     )

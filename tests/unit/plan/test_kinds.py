@@ -70,7 +70,7 @@ def test_nobody_keeps_a_list_of_kinds_by_their_written_names() -> None:
     assert named == []
 
 
-GIVEN = ("value", "state", "target", "whole", "service", "proof", "roles", "described", "shown_by")
+GIVEN = ("value", "state", "target", "whole", "service", "proof", "roles", "described", "shown_by", "decides")
 """What each row has to say; the rest is what few kinds have."""
 
 

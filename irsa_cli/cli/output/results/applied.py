@@ -8,7 +8,7 @@ from itertools import chain
 
 import click
 
-from irsa_cli.cli.output.plan_text import change_lines, totals
+from irsa_cli.cli.output.plan_text import access_lines, change_lines, totals
 from irsa_cli.cli.output.report import Entry, Level, Part, Rank, Report
 from irsa_cli.cli.output.result import (
     GOOD,
@@ -146,8 +146,11 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
             yield visible(f"    changed: {Changed(**facts)}")
     if pending:
         yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
+        yield from access_lines((item.result for item in pending), whole=whole)
     took = f" ({done.seconds:.1f} s)" if done.is_timed else ""
     yield f"{counted(done) or 'Nothing to do'}{took}."
+    committed = (item.result for item in done.items if item.result.ended is Ended.COMMITTED)
+    yield from access_lines(committed, whole=whole, ended=True)
     words = totals_words(done)
     widest = max(map(len, done.by_place), default=0)
     for place, found in done.by_place.items():  # The clusters, if there are several.

@@ -1,0 +1,243 @@
+"""Who may assume roles, and by which way; and who is named by a trust policy."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.statements import (
+    PROVIDER,
+    Statement,
+    comparing,
+    is_positive,
+    names_everybody,
+    principals,
+    statements,
+    tests_of,
+    words_of,
+)
+from irsa_cli.core.trust.assuming import SERVICE
+from irsa_cli.core.values.arn import host_path, is_target, issuer_of
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.names import subject
+
+_PREFIX = "system:serviceaccount:"
+_NAMES = ("aws:requesttag/kubernetes-namespace", "aws:requesttag/kubernetes-service-account")
+_CLUSTERS = ("aws:sourcearn", "aws:requesttag/eks-cluster-arn")
+_PRINCIPAL = "aws:principalarn"
+ANYBODY = "*"
+_ALL_BUT = "everybody but "
+
+
+class WhoKind(str, Enum):
+    """What somebody is; the value is public (`-o json`)."""
+
+    SERVICE_ACCOUNT = "ServiceAccount"
+    TOKEN = "Token"  # noqa: S105 - a kind, not a token
+    """The tokens of an OIDC provider: of another issuer, or for a subject that is no ServiceAccount."""
+    PRINCIPAL = "Principal"
+    """A service, an account, a role, a user, a SAML provider, or everybody."""
+
+
+class Way(str, Enum):
+    """How somebody gets the credentials of a role; the value is public (`-o json`)."""
+
+    IRSA = "irsa"
+    """The ServiceAccount is annotated with it, and no association goes before that."""
+    POD_IDENTITY = "pod-identity"
+    TOKEN = "token"  # noqa: S105 - a way, not a token
+    """By a token that is requested for it: its pods get no credentials by themselves."""
+    PRINCIPAL = "principal"
+    CHAIN = "chain"
+    """By a role that may assume it."""
+
+    @property
+    def serves_pods(self) -> bool:
+        """Whether pods get the credentials without doing anything."""
+        return self in (Way.IRSA, Way.POD_IDENTITY)
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody who may assume a role.
+
+    `place` is the ARN of a ServiceAccount's cluster, the issuer of a token (without `https://`), or the kind
+    of a principal (AWS, Service, Federated). `name` is `namespace/name`, a subject, or the principal; of
+    ServiceAccounts and subjects it may be a pattern, which stands for all that match it.
+    """
+
+    kind: WhoKind
+    place: str
+    name: str
+    given: tuple[tuple[str, str], ...] = ()
+    """Condition keys (in lower case) with the values that a statement wants of a principal: it has them."""
+
+    @classmethod
+    def account(cls, cluster: str, namespace: str, name: str) -> Who:
+        """A ServiceAccount of a cluster, by the cluster's ARN."""
+        return cls(WhoKind.SERVICE_ACCOUNT, cluster, f"{namespace}/{name}")
+
+    @classmethod
+    def principal(cls, kind: str, name: str, given: Iterable[tuple[str, str]] = ()) -> Who:
+        return cls(WhoKind.PRINCIPAL, kind, name, tuple(sorted(given)))
+
+    @classmethod
+    def of_token(cls, issuer: str, subject_of_token: str, clusters: Mapping[str, Cluster]) -> Who:
+        """Who has the tokens for a subject; `clusters` are those that are known, by their issuers."""
+        cluster, rest = clusters.get(issuer), subject_of_token.removeprefix(_PREFIX)
+        if cluster is not None and rest != subject_of_token and rest.count(":") == 1:
+            return cls.account(cluster.arn, *rest.split(":"))
+        return cls(WhoKind.TOKEN, issuer, subject_of_token)
+
+    @property
+    def namespaced(self) -> tuple[str, str]:
+        """Namespace and name of a ServiceAccount."""
+        namespace, _, name = self.name.partition("/")
+        return namespace, name
+
+    @property
+    def subject(self) -> str:
+        """The subject of the tokens."""
+        return subject(*self.namespaced) if self.kind is WhoKind.SERVICE_ACCOUNT else self.name
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it stands for all that match it."""
+        return self.kind is not WhoKind.PRINCIPAL and bool({"*", "?"} & {*self.name})
+
+    @property
+    def is_everybody(self) -> bool:
+        """Whether it is a principal that stands for everybody, or for all but some."""
+        return self.kind is WhoKind.PRINCIPAL and self.name.startswith((ANYBODY, _ALL_BUT))
+
+    def text(self, home: str = "") -> str:
+        """For people; `home` is the ARN of the cluster that goes without saying."""
+        if self.kind is WhoKind.SERVICE_ACCOUNT:
+            place = "" if self.place == home else f" of {self.place.rpartition('/')[2]}"
+            return f"{'every ServiceAccount like ' if self.is_pattern else ''}{self.name}{place}"
+        if self.kind is WhoKind.TOKEN:
+            if self.name == ANYBODY:
+                return f"any token of {self.place}"
+            rest = self.name.removeprefix(_PREFIX)
+            name = rest.replace(":", "/", 1) if rest != self.name else f"'{self.name}'"
+            return f"{name} of {self.place}"
+        if self.is_everybody:
+            return "everybody" if self.name == ANYBODY else self.name
+        given = ", ".join(f"{key} {value}" for key, value in self.given)
+        return f"{self.place} {self.name}{f' with {given}' if given else ''}"
+
+    @classmethod
+    def read(cls, data: Any) -> Who:
+        """The same again; raises `ValueError`, `TypeError` or `LookupError` for what irsa does not write."""
+        place, name = data["place"], data["name"]
+        if not (isinstance(place, str) and isinstance(name, str)):
+            raise TypeError("a name is not a text")
+        given = tuple((str(key), str(value)) for key, value in data["given"].items())
+        return cls(WhoKind(data["kind"]), place, name, given)
+
+    def to_json(self) -> dict[str, Any]:
+        names = {"kind": self.kind.value, "place": self.place, "name": self.name}
+        return {**names, "pattern": self.is_pattern, "given": dict(self.given)}
+
+
+def named_by(document: Mapping[str, Any], clusters: Mapping[str, Cluster]) -> Iterator[Who]:
+    """Who is named by the statements of a trust policy, exactly or by a pattern.
+
+    `clusters` by their issuers. Who is only excluded by NotPrincipal is not named: such a statement is about
+    everybody.
+    """
+    for item in statements(document):
+        if item.get("Effect") in ("Allow", "Deny"):
+            yield from _named(item, clusters)
+
+
+def _named(item: Statement, clusters: Mapping[str, Cluster]) -> Iterator[Who]:
+    if names_everybody(item):
+        yield Who.principal("AWS", _everybody(item))
+        yield from _of_conditions(item, clusters)
+    for provider in principals(item, "Federated"):
+        if PROVIDER.fullmatch(provider):
+            issuer = issuer_of(provider)
+            yield from (Who.of_token(issuer, text, clusters) for text in _subjects(item, issuer))
+        elif provider != ANYBODY:
+            yield Who.principal("Federated", provider, _given(item))
+    for text in principals(item, "AWS"):
+        if text != ANYBODY:
+            yield from (Who.principal("AWS", name, _given(item)) for name in _roles(item) or [text])
+    for service in principals(item, "Service"):
+        yield _service(item, service, clusters)
+
+
+def _everybody(item: Statement) -> str:
+    if "NotPrincipal" not in item:
+        return ANYBODY
+    return f"{_ALL_BUT}{', '.join(words_of(item['NotPrincipal']))}"
+
+
+def _of_conditions(item: Statement, clusters: Mapping[str, Cluster]) -> Iterator[Who]:
+    """Whose tokens the conditions of a statement for everybody are about."""
+    for _, key, values in tests_of(item):
+        if key.lower().endswith(":sub"):
+            yield from (Who.of_token(key[: -len(":sub")], text, clusters) for text in values)
+
+
+def _subjects(item: Statement, issuer: str) -> list[str]:
+    """The subjects that a statement names, with `*` if it limits them by none of them."""
+    key, found, is_limited = f"{issuer}:sub".lower(), list[str](), False
+    for operator, name, values in tests_of(item):
+        if name.lower() == key and comparing(operator) is not None:
+            found += values
+            is_limited |= is_positive(operator)
+    return found if is_limited else [*found, ANYBODY]
+
+
+def _roles(item: Statement) -> list[str]:
+    """The roles that a statement for an account is about by its condition."""
+    return [
+        text
+        for operator, key, values in tests_of(item)
+        if key.lower() == _PRINCIPAL and is_positive(operator)
+        for text in values
+        if is_target(text)
+    ]
+
+
+def _service(item: Statement, service: str, clusters: Mapping[str, Cluster]) -> Who:
+    """A service; EKS Pod Identity stands for the ServiceAccount that a statement limits it to."""
+    if service == SERVICE:
+        said = {key.lower(): values for operator, key, values in tests_of(item) if is_positive(operator)}
+        names = [said.get(key, ()) for key in _NAMES]
+        arns = {
+            text for key in ("aws:sourcearn", "aws:requesttag/eks-cluster-arn") for text in said.get(key, ())
+        }
+        known = {cluster.arn for cluster in clusters.values()} & arns
+        if all(len(values) == 1 for values in names) and len(arns) == len(known) == 1:
+            return Who.account(known.pop(), *(values[0] for values in names))
+    return Who.principal("Service", service, _given(item))
+
+
+def _given(item: Statement) -> ItemsView[str, str]:
+    """What a statement wants of a request, where it wants one value: others may want something else."""
+    return {
+        key.lower(): values[0]
+        for operator, key, values in tests_of(item)
+        if is_positive(operator) and len(values) == 1 and key.lower() != _PRINCIPAL
+    }.items()
+
+
+def by_issuer(clusters: tuple[Cluster, ...]) -> dict[str, Cluster]:
+    """Clusters by their issuers, without `https://`."""
+    return {host_path(cluster.issuer): cluster for cluster in clusters if cluster.issuer}
+
+
+def tested_keys(document: Mapping[str, Any]) -> set[str]:
+    """The condition keys that a policy tests, in lower case."""
+    return {
+        key.lower()
+        for item in as_list(document.get("Statement", []))
+        if isinstance(item, dict)
+        for _, key, _ in tests_of(item)
+    }

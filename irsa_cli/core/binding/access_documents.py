@@ -1,0 +1,142 @@
+"""What was read of bindings as the documents that decide who can assume which role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from irsa_cli.core.access.documents import Account, Documents
+from irsa_cli.core.access.guard import ANY_CHANGE, Guard
+from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
+from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.trust.chain import FoundTarget
+from irsa_cli.core.values.arn import iam_arn, provider_arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Unreadable
+
+
+def of_current(desired: DesiredState, current: CurrentState) -> Documents:
+    """Of a binding that is created or completed."""
+    cluster, account = desired.cluster, _account(desired)
+    trusts: dict[str, Document | Unreadable | None] = {desired.role_arn: None}
+    policies: dict[str, Mapping[str, Document | None]] = {}
+    if current.role is not None:
+        resource = f"role{current.role.state.path}{desired.role_name}"
+        arn = iam_arn(cluster.partition, desired.role_account, resource)
+        trusts[arn] = current.role.state.trust
+        if desired.role is not None:
+            policies[arn] = _policies(current.role)
+    elif current.role_unreadable:
+        trusts[desired.role_arn] = Unreadable(current.role_unreadable)
+    elif desired.role is not None:
+        policies[desired.role_arn] = {}
+    service_account = current.service_account
+    if current.bound_role is not None and service_account is not None:
+        trusts[service_account.annotations[ROLE_ARN_ANNOTATION]] = current.bound_role.state.trust
+    targets = dict(current.former_targets)
+    if desired.chain is not None and current.target is not None:
+        targets[desired.chain.target_arn] = current.target
+    given = None if current.association is None else current.association.state
+    is_home = desired.role_account == cluster.home
+    return Documents(
+        (cluster,),
+        {**trusts, **_targets(targets)},
+        {} if desired.role_only else {account: _annotations(service_account)},
+        {} if desired.association is None else {account: given},
+        {desired.identity.provider_arn: _audiences(current.provider)} if is_home else {},
+        policies,
+    )
+
+
+def guard_of(desired: DesiredState) -> Guard:
+    """Whom a binding that is created or completed names, and what its options permit."""
+    trusts = [desired.own_statement] if desired.role is None else as_list(desired.role.trust["Statement"])
+    return Guard(
+        frozenset({_account(desired)}),
+        frozenset({desired.role_arn}),
+        ({"Statement": trusts},),
+        losses=desired.override or desired.force,
+        gains=desired.allow_wide_trust,
+        gain_flag="--allow-wide-trust",
+    )
+
+
+def guard_of_all(desired_states: Iterable[DesiredState]) -> Guard:
+    """Whom several bindings name together."""
+    each = list(map(guard_of, desired_states))
+    return Guard(
+        frozenset().union(*(guard.accounts for guard in each)),
+        frozenset().union(*(guard.roles for guard in each)),
+        tuple(trust for guard in each for trust in guard.trusts),
+        losses=any(guard.losses for guard in each),
+        gains=any(guard.gains for guard in each),
+        gain_flag="--allow-wide-trust",
+    )
+
+
+def guard_of_account(
+    found: ServiceAccountRef, role_arn: str, *, gains: bool = False, gain_flag: str = ANY_CHANGE
+) -> Guard:
+    """Whom a command about one ServiceAccount and its role names; `gains`: the flag was given."""
+    return Guard(frozenset({_account(found)}), frozenset({role_arn}), gains=gains, gain_flag=gain_flag)
+
+
+def of_pairing(pair: Pairing, targets: Mapping[str, FoundTarget] | None = None) -> Documents:
+    """Of a ServiceAccount with its role; `targets` are roles that this one may assume, by ARN."""
+    account, role, given = _account(pair), pair.role, pair.association
+    provider = provider_arn(pair.cluster.partition, pair.cluster.home, pair.cluster.issuer)
+    exists = pair.account if pair.account.uid else None
+    return Documents(
+        (pair.cluster,),
+        {**({} if role is None else {pair.role_arn: role.state.trust}), **_targets(targets or {})},
+        {account: _annotations(exists)},
+        {} if given is None else {account: given.state},
+        {} if pair.provider is None else {provider: _audiences(pair.provider)},
+        {} if role is None else {pair.role_arn: _policies(role)},
+    )
+
+
+def of_bound(bound: Bound) -> Documents:
+    """Of a binding that is deleted."""
+    account, given = _account(bound), bound.association
+    roles = (*bound.own, *bound.others, *([bound.used] if bound.used is not None else []))
+    association = given.state if isinstance(given, Association) and given.role_arn else None
+    return Documents(
+        (bound.cluster,),
+        {
+            **{role.arn: role.state.trust for role in roles},
+            **_targets({chain.target_arn: target for chain, target in bound.targets}),
+        },
+        {account: _annotations(bound.account)},
+        {account: association},
+        policies={role.arn: _policies(role.role) for role in bound.own},
+    )
+
+
+def of_role(arn: str, trust: Document, clusters: Iterable[Cluster], gone: Iterable[str] = ()) -> Documents:
+    """Of one role; `gone` are issuers (without `https://`) of clusters that do not exist."""
+    return Documents(tuple(clusters), {arn: trust}, gone=frozenset(gone))
+
+
+def _account(found: ServiceAccountRef) -> Account:
+    return Account(found.cluster.arn, found.namespace, found.name)
+
+
+def _annotations(account: CurrentServiceAccount | None) -> Mapping[str, str] | None:
+    return None if account is None else account.annotations
+
+
+def _audiences(provider: ProviderState | None) -> list[str] | None:
+    return None if provider is None else provider.audiences
+
+
+def _policies(role: CurrentRole) -> Mapping[str, Document | None]:
+    return {**dict.fromkeys(role.attached), **role.inline}
+
+
+def _targets(found: Mapping[str, FoundTarget]) -> dict[str, Document | Unreadable | None]:
+    return {arn: Unreadable(it.unread) if it.unread else it.trust for arn, it in found.items()}
