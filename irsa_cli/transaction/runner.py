@@ -12,7 +12,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, LockLost, Outcome, ServiceError
+from irsa_cli.core.values.errors import (
+    Conflict,
+    DeadlineExceeded,
+    LockLost,
+    Outcome,
+    Overwritten,
+    ServiceError,
+)
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.journal import Journal, JournalError
@@ -20,6 +27,7 @@ from irsa_cli.transaction.protocol import (
     Event,
     Handler,
     Interrupted,
+    Leftover,
     Listener,
     Run,
     RunReport,
@@ -68,6 +76,40 @@ class Runner:
             except Exception as error:
                 return None if is_last and self._has_committed(stage) else error
         return None
+
+    def end_well(self) -> RunReport:
+        """Note the end of a plan that was carried out, and look whether others have undone some of it.
+
+        Others may go by what was reached. So the run has committed before, whatever becomes of this.
+        """
+        commit(self._journal)
+        notes: list[str] = []
+        lost: list[Leftover] = []
+        shared: dict[tuple[Kind, str], list[Tracked]] = {}
+        for step in all_of(self._stages):
+            if step.change.kind.traits.is_shared and step.written is not None:
+                shared.setdefault((step.change.kind, step.change.target[0]), []).append(step)
+
+        def confirm(first: Tracked) -> None:
+            steps = shared[first.change.kind, first.change.target[0]]
+            changes, written = [step.change for step in steps], max(step.written or 0.0 for step in steps)
+            try:
+                with within(self._run):
+                    note = self._rollback.handler(first.change).confirm(changes, self._run, written)
+            except Overwritten as error:
+                for step in steps:
+                    step.state = "left"
+                    lost.append(Leftover(step.change, error))
+                return
+            except Exception as error:  # Also a bug: it undoes nothing of what was reached.
+                note = f"{first.change.kind.value} {first.change.name} was not read again: {error}"
+            notes.extend([note] if note else [])
+
+        in_parallel(confirm, [steps[0] for steps in shared.values()])
+        if lost:
+            self._rollback.note("outcome", outcome="incomplete")
+        outcome, error = ("incomplete", lost[0].error) if lost else ("committed", None)
+        return tracking.report(self._stages, outcome, error, lost, notes)
 
     def recall(self) -> None:
         self._rollback.recall(self._stages, self._run.transaction)
@@ -180,9 +222,9 @@ class Transaction(Runner):
         `ends_later`: a plan that is carried out is not the end yet, `end` is.
         """
         error = self.go_on(gate)
+        if error is None and not ends_later:
+            return self.end_well()
         if error is None:
-            if not ends_later:
-                commit(self._journal)
             return tracking.report(self._stages, "committed", None, [])
         self._listen(Event(Step.ROLLBACK, error=error))
         leftovers = self._rollback.undo(self._stages, self._run.transaction)

@@ -44,6 +44,14 @@ def honoured_seconds() -> float:
     return PROPAGATION_SECONDS * 0.2
 
 
+def overlap_seconds() -> float:
+    """For how long after a write another run, which has read before it, may still write over it.
+
+    That run's write follows its read by one round trip: 0.1 to 0.3 s to IAM's only control plane.
+    """
+    return PROPAGATION_SECONDS * 0.05
+
+
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
 

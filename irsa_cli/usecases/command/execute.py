@@ -19,7 +19,7 @@ from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, ServedAccounts, not_again, seen_of
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain
+from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain, Overwritten
 from irsa_cli.core.values.shown import redacted
 from irsa_cli.transaction import reading
 from irsa_cli.transaction.journal import Journal, RefusedJournal
@@ -313,6 +313,7 @@ def result_of_report(
         transaction=transaction,
         changes=report.changes,
         left=[left(item, transaction, way, lock_lost=lost) for item in report.leftovers],
+        notes=list(report.notes),
         error=report.error,
         signal=signal_number,
         seconds=settings.seconds,
@@ -330,6 +331,8 @@ def left(leftover: Leftover, transaction: str, way: str = "", *, lock_lost: bool
         repair += "  # after the other run has ended"
         if change.kind is Kind.ROLE:  # A person may have annotated it: then only forward ends it.
             repair += f"; or {SAME_AGAIN}"
+    elif isinstance(error, Overwritten):
+        repair = f"irsa recover {transaction} --forward{way}"
     elif isinstance(error, MadeAgain):
         namespace, name = change.target
         repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them to restart them"
