@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 REPEATS = 2
 """How often a change is made again: who undoes it that often will not stop."""
-SHORTEST_OVERLAP = 1.0
-"""Seconds; a write that takes no longer is nothing to tell of, however short irsa's own waits are."""
+SHORTEST_TOLD = 1.0
+"""Seconds from read to write: another run that has written in between has read again later than that."""
 
 
 def difference_of(change: Change) -> TrustDifference:
@@ -115,7 +115,7 @@ class TrustConfirmation:
     def _note(self) -> str:
         """The note on a write that took so long that another run may have ended in the meantime."""
         seconds = recent_writes(self.iam).overlap_of(self.role)
-        if seconds <= max(limits.overlap_seconds(), SHORTEST_OVERLAP):
+        if seconds <= SHORTEST_TOLD:
             return ""
         return (
             f"IAM took {seconds:.0f} s to change the trust policy of {self.role}: a change by others in that"

@@ -227,7 +227,7 @@ def recall_recent(
             story = read(path)
             if story.finished:
                 known.add(path.stem)
-            if (story.role_account or Arn.parse(str(story.context.get("cluster"))).account) != account:
+            if _account_of(story) != account:
                 continue
             for record in story.records:
                 kind = record.change.kind
@@ -236,6 +236,31 @@ def recall_recent(
                     change = record.change.inverse if record.undone else record.change
                     age = max(0.0, time.time() - at)
                     handler_of(change.kind).recall(change, Claim(story.transaction, record.identity), age)
+
+
+def changes_beside(path: Path, moment: float) -> list[Change]:
+    """The changes of shared documents that other runs of this machine have made since this moment.
+
+    `path` is the journal of the run that asks, `moment` in seconds since the epoch. Only of runs that have
+    committed, in the same account: a run that is under way looks after its changes itself. Of several changes
+    with one target, the last one.
+    """
+    found: dict[tuple[Kind, tuple[str, ...]], Change] = {}
+    with contextlib.suppress(JournalError, OSError, IrsaError):
+        account = _account_of(read(path))
+        for other, _ in _journals_since(moment, path.parent, {path.stem}):
+            with contextlib.suppress(JournalError, OSError, IrsaError):
+                story = read(other)
+                if story.outcome != "committed" or _account_of(story) != account:
+                    continue
+                made = [item.change for item in story.records if item.done and item.changed]
+                found |= {(it.kind, it.target): it for it in made if it.kind.traits.is_shared}
+    return list(found.values())
+
+
+def _account_of(story: Story) -> str:
+    """The account of a run's roles."""
+    return story.role_account or Arn.parse(str(story.context.get("cluster"))).account
 
 
 def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[tuple[Path, float]]:

@@ -36,6 +36,7 @@ from irsa_cli.transaction.protocol import (
     end_of,
     harmless,
 )
+from irsa_cli.transaction.reading import changes_beside
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Stages, Tracked, all_of, in_parallel
 
@@ -85,31 +86,43 @@ class Runner:
         commit(self._journal)
         notes: list[str] = []
         lost: list[Leftover] = []
-        shared: dict[tuple[Kind, str], list[Tracked]] = {}
-        for step in all_of(self._stages):
-            if step.change.kind.traits.is_shared and step.written is not None:
-                shared.setdefault((step.change.kind, step.change.target[0]), []).append(step)
+        written = [
+            step for step in all_of(self._stages) if step.change.kind.traits.is_shared and step.written
+        ]
+        documents = {step.change.target[0]: step for step in written}
 
-        def confirm(first: Tracked) -> None:
-            steps = shared[first.change.kind, first.change.target[0]]
-            changes, written = [step.change for step in steps], max(step.written or 0.0 for step in steps)
+        def confirm(last: Tracked) -> None:
+            steps = [step for step in written if step.change.target[0] == last.change.target[0]]
             try:
-                with within(self._run):
-                    note = self._rollback.handler(first.change).confirm(changes, self._run, written)
+                note = self._confirm(steps)
             except Overwritten as error:
                 for step in steps:
                     step.state = "left"
                     lost.append(Leftover(step.change, error))
                 return
             except Exception as error:  # Also a bug: it undoes nothing of what was reached.
-                note = f"{first.change.kind.value} {first.change.name} was not read again: {error}"
+                note = f"{last.change.kind.value} {last.change.name} was not read again: {error}"
             notes.extend([note] if note else [])
 
-        in_parallel(confirm, [steps[0] for steps in shared.values()])
+        in_parallel(confirm, [*documents.values()])
         if lost:
             self._rollback.note("outcome", outcome="incomplete")
         outcome, error = ("incomplete", lost[0].error) if lost else ("committed", None)
         return tracking.report(self._stages, outcome, error, lost, notes)
+
+    def _confirm(self, steps: Sequence[Tracked]) -> str:
+        """Confirm the changes of one document, and what they may have undone of this machine's other runs."""
+        mine, written = [step.change for step in steps], max(step.written or 0.0 for step in steps)
+        began = min((step.written or 0.0) - step.seconds for step in steps)
+        beside = changes_beside(self._journal.path, time.time() - (time.monotonic() - began))
+        objects = [(change.kind, change.target) for change in mine]
+        theirs = [
+            change
+            for change in beside
+            if change.target[0] == mine[0].target[0] and (change.kind, change.target) not in objects
+        ]
+        with within(self._run):
+            return self._rollback.handler(mine[0]).confirm([*mine, *theirs], self._run, written)
 
     def recall(self) -> None:
         self._rollback.recall(self._stages, self._run.transaction)
