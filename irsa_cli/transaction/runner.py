@@ -114,13 +114,7 @@ class Runner:
         """Confirm the changes of one document, and what they may have undone of this machine's other runs."""
         mine, written = [step.change for step in steps], max(step.written or 0.0 for step in steps)
         began = min((step.written or 0.0) - step.seconds for step in steps)
-        beside = changes_beside(self._journal.path, time.time() - (time.monotonic() - began))
-        objects = [(change.kind, change.target) for change in mine]
-        theirs = [
-            change
-            for change in beside
-            if change.target[0] == mine[0].target[0] and (change.kind, change.target) not in objects
-        ]
+        theirs = changes_beside(self._journal.path, time.time() - (time.monotonic() - began), mine)
         with within(self._run):
             return self._rollback.handler(mine[0]).confirm([*mine, *theirs], self._run, written)
 

@@ -24,9 +24,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from irsa_cli.core.values import limits
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.sandbox.exchange import Label
+from irsa_cli.sandbox.model import Call
 from tests.faults.zygote import OVERLAP
 from tests.scenarios.test_repoint import JENKINS, NAMESPACE, Pair
 from tests.support.eks_states import add_addon
@@ -53,40 +53,45 @@ TOLD = "may be lost"
 class Holding:
     """Holds a run at its first write of a trust policy; told of each call before it is executed.
 
-    `callers` are the access keys of the run that is held and of the other one.
+    `callers` are the access keys of the run that is held and of the other one, `answered` the sandbox's calls
+    so far.
     """
 
     window: str
     callers: Sequence[str]
+    answered: Sequence[Call]
     arrived: threading.Event = field(default_factory=threading.Event)
     """Set when the run that is held is in its window."""
     forced: bool = False
-    """Whether the run was held until what it was held for."""
+    """Whether it was held until what it was held for."""
     _changed: threading.Condition = field(default_factory=threading.Condition)
-    _calls: Counter[str] = field(default_factory=Counter)
-    _since_write: Counter[str] = field(default_factory=Counter)
+    _writes: Counter[str] = field(default_factory=Counter)
     _ended: set[str] = field(default_factory=set)
 
     def listen(self, label: Label) -> None:
-        """Note a call of IAM, and hold it."""
-        caller, is_write = label.caller, label.operation == WRITE
-        if caller not in self.callers or label.service != "iam":
+        """Note a write of a trust policy, and hold it."""
+        caller = label.caller
+        if caller not in self.callers or label.operation != WRITE:
             return
         with self._changed:
-            is_first = is_write and not self._calls[caller]
-            self._calls[caller] += is_write
-            self._since_write[caller] += self._calls[caller] > 0
+            self._writes[caller] += 1
             self._changed.notify_all()
-            if is_first and (caller == self.callers[0] or self.window == "both"):
+            if self._writes[caller] == 1 and (caller == self.callers[0] or self.window == "both"):
                 self.arrived.set()
-                other = self.callers[1 - self.callers.index(caller)]
-                self.forced |= self._changed.wait_for(lambda: self._is_over(other), LONGEST_SECONDS)
+                self._hold(self.callers[1 - self.callers.index(caller)])
+
+    def _hold(self, other: str) -> None:
+        until = time.monotonic() + LONGEST_SECONDS
+        while not (is_over := self._is_over(other)) and time.monotonic() < until:
+            self._changed.wait(0.02)  # Nobody tells when a call was answered.
+        self.forced = self.forced or is_over
 
     def _is_over(self, other: str) -> bool:
         if self.window == "both":
-            return self._calls[other] > 0
-        has_looked = self._since_write[other] >= 2  # The write itself, and the look at it.
-        return other in self._ended or (self.window == "write" and has_looked)
+            return self._writes[other] > 0
+        mine = [call.operation for call in self.answered if call.service == "iam" and call.caller == other]
+        since = mine[mine.index(WRITE) :] if WRITE in mine else []
+        return other in self._ended or (self.window == "write" and len(since) > 1)
 
     def ended(self, caller: str) -> None:
         """Note that a run has ended."""
@@ -154,38 +159,39 @@ def other_run(pair: Pair, case: Case, user: str, env: Mapping[str, str]) -> Ran:
     return pair.blue.irsa("delete-sa", *common, user=user, **env)
 
 
-def play(case: Case) -> tuple[str, str]:
+def play(case: Case, sandbox: Sandbox, folder: Path) -> tuple[str, str]:
     """What became of it (`kept`, `said` or `lost`), and what both runs said."""
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
-        pair = world(sandbox, Path(folder))
-        users = USERS if case.is_add_held else USERS[::-1]
-        holding = Holding(case.window, [pair.blue.env(user)["AWS_ACCESS_KEY_ID"] for user in users])
-        usual = {OVERLAP: f"{limits.OVERLAP_SECONDS:g}"}
-        env = usual if case.is_same_machine else {**usual, "IRSA_STATE_DIR": "elsewhere"}
-        runs: dict[str, Callable[[], Ran]] = {
-            "first": lambda: pair.repoint("--add", ROLE, user="first", **usual),
-            "second": lambda: other_run(pair, case, "second", env),
-        }
+    pair = world(sandbox, folder)
+    users = USERS if case.is_add_held else USERS[::-1]
+    keys = {user: pair.blue.env(user)["AWS_ACCESS_KEY_ID"] for user in users}
+    sandbox.calls.clear()
+    holding = Holding(case.window, [*keys.values()], sandbox.calls)
+    usual = {OVERLAP: "1"}  # As users have it.
+    env = usual if case.is_same_machine else {**usual, "IRSA_STATE_DIR": "elsewhere"}
+    runs: dict[str, Callable[[], Ran]] = {
+        "first": lambda: pair.repoint("--add", ROLE, user="first", **usual),
+        "second": lambda: other_run(pair, case, "second", env),
+    }
 
-        def run(user: str) -> Ran:
-            if case.window != "both" and user == users[1]:
-                holding.arrived.wait(LONGEST_SECONDS)
-            try:
-                return runs[user]()
-            finally:
-                holding.ended(pair.blue.env(user)["AWS_ACCESS_KEY_ID"])
+    def run(user: str) -> Ran:
+        if case.window != "both" and user == users[1]:
+            holding.arrived.wait(LONGEST_SECONDS)
+        try:
+            return runs[user]()
+        finally:
+            holding.ended(keys[user])
 
-        sandbox.listen(holding.listen)
-        LATENESS[case.late](sandbox, case.seed)
-        with ThreadPoolExecutor(2) as pool:
-            ended = [item.result() for item in [pool.submit(run, user) for user in users]]
-        sandbox.settle()
-        text = "\n".join(f"exit {ran.code}\n{ran.err}" for ran in ended)
-        if not holding.forced:
-            return "not forced", text
-        if is_kept(pair, case):
-            return "kept" if all(ran.code == 0 for ran in ended) else "kept, but failed", text
-        return "said" if any(ran.code != 0 or TOLD in ran.err for ran in ended) else "lost", text
+    sandbox.listen(holding.listen)
+    LATENESS[case.late](sandbox, case.seed)
+    with ThreadPoolExecutor(2) as pool:
+        ended = [item.result() for item in [pool.submit(run, user) for user in users]]
+    sandbox.settle()
+    text = "\n".join(f"exit {ran.code}\n{ran.err}" for ran in ended)
+    if not holding.forced:
+        return "not forced", text
+    if is_kept(pair, case):
+        return "kept" if all(ran.code == 0 for ran in ended) else "kept, but failed", text
+    return "said" if any(ran.code != 0 or TOLD in ran.err for ran in ended) else "lost", text
 
 
 def is_kept(pair: Pair, case: Case) -> bool:
@@ -212,7 +218,8 @@ def main() -> int:
     counts: dict[str, Counter[str]] = {}
     for case in cases(options.count, options.window or WINDOWS):
         began = time.monotonic()
-        outcome, story = play(case)
+        with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+            outcome, story = play(case, sandbox, Path(folder))
         machine = "one machine" if case.is_same_machine else "two machines"
         counts.setdefault(f"{case.window}, {machine}", Counter())[outcome] += 1
         print(f"{case}: {outcome} ({time.monotonic() - began:.1f} s)", flush=True)
