@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 REPEATS = 2
-"""How often a change is made again: who undoes it that often will not stop."""
+"""How often a change is written again: who undoes it that often will not stop."""
 SHORTEST_TOLD = 1.0
 """Seconds from read to write: another run that has written in between has read again later than that."""
 
@@ -74,7 +74,7 @@ class TrustConfirmation:
             if repeated < REPEATS:
                 self._write(document)
                 written = time.monotonic()
-        raise self._overwritten(f"irsa has made it again {REPEATS} times, and each time it was undone")
+        raise self._overwritten(f"irsa wrote it again {REPEATS} times, and each time it was undone")
 
     def _stands_in(self, document: Document) -> bool:
         return all(difference_of(change).stands_in(document) for change in self.changes)
@@ -110,7 +110,7 @@ class TrustConfirmation:
                     PolicyDocument=policy.dump(document),
                 )
         except IrsaError as error:
-            raise self._overwritten(f"making it again failed: {error}") from error
+            raise self._overwritten(f"irsa could not write it again: {error}") from error
 
     def _note(self) -> str:
         """The note on a write that took so long that another run may have ended in the meantime."""
@@ -124,4 +124,4 @@ class TrustConfirmation:
 
     def _overwritten(self, reason: str) -> Overwritten:
         names = ", ".join(dict.fromkeys(f"{item.kind.value} {item.name}" for item in self.changes))
-        return Overwritten(f"another write of the trust policy has undone {names}", reason=reason)
+        return Overwritten(f"another write of the trust policy undid {names}", reason=reason)

@@ -101,7 +101,8 @@ class Runner:
                     lost.append(Leftover(step.change, error))
                 return
             except Exception as error:  # Also a bug: it undoes nothing of what was reached.
-                note = f"{last.change.kind.value} {last.change.name} was not read again: {error}"
+                what = f"{last.change.kind.value} {last.change.name}"
+                note = f"irsa could not check whether another write undid {what}: {error}"
             notes.extend([note] if note else [])
 
         in_parallel(confirm, [*documents.values()])
