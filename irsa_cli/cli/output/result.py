@@ -202,6 +202,8 @@ def _outcome(result: Result) -> str:
         return f"{who} has the role {role['arn']}{_elsewhere(facts)}.{restart if needed else ''}"
     if command is Command.ADOPT:
         return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
+    if account.get("exists") is False:
+        return f"{who} has the role {role['arn']}. The ServiceAccount does not exist yet."
     inside = "; to check it inside of one: irsa preflight" if result.verification else ""
     elsewhere = _elsewhere(facts) or f". Pods that start from now on use it{inside}"
     return f"{who} has the role {role['arn']}{elsewhere}."

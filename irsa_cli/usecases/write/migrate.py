@@ -44,7 +44,7 @@ from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account, read_association
-from irsa_cli.usecases.read.pod_identity import support_of
+from irsa_cli.usecases.read.pod_identity_support import support_of
 from irsa_cli.usecases.read.users_of_pods import probe
 from irsa_cli.usecases.write.update_sa import earlier_runs, notes_of_support
 
