@@ -55,6 +55,10 @@ class RecentWrites:
     _gone: dict[Key, int] = field(default_factory=dict)
     _trust: dict[str, tuple[str, float]] = field(default_factory=dict)
     """The trust policy of each role, as it was read or written last, and when."""
+    _overlap: dict[str, float] = field(default_factory=dict)
+    """Seconds between the last read of a role's trust policy and the answer to the write of it."""
+    _late: dict[Key, float] = field(default_factory=dict)
+    """When (monotonic) an object was last shown in an older state than it had."""
     recalled: set[str] = field(default_factory=set)
     """The transactions whose writes are noted here, and those of this process."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -65,6 +69,8 @@ class RecentWrites:
         with self._lock:
             if operation == "UpdateAssumeRolePolicy":
                 state |= _statements(_object(asked), _parsed(asked["PolicyDocument"]), self._written)
+            if operation == "UpdateAssumeRolePolicy" and asked["RoleName"] in self._trust:
+                self._overlap[asked["RoleName"]] = time.monotonic() - self._trust[asked["RoleName"]][1]
             if not ago:
                 self._note_trust(state)
             # A new role shows with the tags that it was created with, or does not show at all.
@@ -112,8 +118,10 @@ class RecentWrites:
                 and self._was_there(place)
             ):
                 self._gone[place] = self._gone.get(place, 0) + 1
+                self._late[place] = time.monotonic()
                 return True
             if answer is None and "PolicyName" not in asked and self._is_expected(place):
+                self._late[place] = time.monotonic()
                 return True
             if answer is not None:
                 self._gone.pop(place, None)
@@ -121,10 +129,22 @@ class RecentWrites:
                 self._shown[key] = self._shown.get(key, frozenset()) | {value}
             known = [(self._written[key], value) for key, value in shown.items() if key in self._written]
         is_late = any(item.is_recent() and value in item.older for item, value in known)
-        if not is_late:
-            with self._lock:
+        with self._lock:
+            if is_late:
+                self._late[place] = time.monotonic()
+            else:
                 self._note_trust(shown)
         return is_late
+
+    def was_late(self, role: str, since: float) -> bool:
+        """Whether a read has shown an older state of a role since then (monotonic seconds)."""
+        with self._lock:
+            return self._late.get(("role", role), -math.inf) >= since
+
+    def overlap_of(self, role: str) -> float:
+        """Seconds from the last read of a role's trust policy to the answer to the last write of it."""
+        with self._lock:
+            return self._overlap.get(role, 0.0)
 
     def trust_of(self, role: str) -> str:
         """The text of a role's trust policy as it was last read or written; '' if a read can't be older."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,6 +38,10 @@ class Unclaimed:
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`. Kubernetes shows what was written at once."""
+
+    def confirm(self, changes: Sequence[Change], run: Run, written: float) -> str:
+        """See `Handler.confirm`. Most objects have one writer, or a server that compares."""
+        return ""
 
 
 class Settled(Unclaimed):

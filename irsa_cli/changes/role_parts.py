@@ -12,13 +12,14 @@ owns is in `irsa_cli.changes.trust_statement`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Asked, OnIam, conflict, expect, read_until, settle, tag_call, telling
+from irsa_cli.changes.trust_confirmation import TrustConfirmation
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -190,6 +191,11 @@ class TrustPolicyHandler(_PartHandler):
 
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
         return policy.equal(role.trust, expect(DocumentState, state).document)
+
+    def confirm(self, changes: Sequence[Change], run: Run, written: float) -> str:
+        """See `Handler.confirm`."""
+        role = changes[0].target[0]
+        return TrustConfirmation(self._iam, role, changes, run, nullcontext()).confirm(written)
 
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
         text = policy.dump(expect(DocumentState, state).document)

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.recent_writes import recent_writes, text_of
 from irsa_cli.changes.common import Unclaimed, conflict, read_until, telling
+from irsa_cli.changes.trust_confirmation import TrustConfirmation
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
@@ -130,6 +131,12 @@ class TrustStatementHandler(Unclaimed):
                 asked = {"RoleName": change.target[0], "Statement": state.document}
                 recent_writes(self._iam).note(operation, asked, asked, ago=ago)
 
+    def confirm(self, changes: Sequence[Change], run: Run, written: float) -> str:
+        """See `Handler.confirm`."""
+        role = changes[0].target[0]
+        lock = _LOCKS[f"{self._account}/{role}"]
+        return TrustConfirmation(self._iam, role, changes, run, lock).confirm(written)
+
     def _read(self, change: Change, claim: Claim | None) -> Document | None:
         """The trust policy; None if the role is gone and nothing needs to be done."""
         found = reading.bare_role(self._iam, change.target[0])
@@ -192,6 +199,10 @@ class TargetTrustHandler(Unclaimed):
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         handler, there = self._there(change)
         handler.recall(there, claim, ago)
+
+    def confirm(self, changes: Sequence[Change], run: Run, written: float) -> str:
+        handler, _ = self._there(changes[0])
+        return handler.confirm([self._there(change)[1] for change in changes], run, written)
 
     def _there(self, change: Change) -> tuple[TrustStatementHandler, Change]:
         """The handler of its account, and the change in that handler's form: with the role's name."""

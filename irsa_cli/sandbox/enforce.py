@@ -342,14 +342,24 @@ def admitting(document: str, action: str, who: Who, context: Context) -> set[str
 
 
 def _named(statement: dict[str, Any], who: Who) -> set[str]:
+    denies = statement["Effect"] == "Deny"
     if "NotPrincipal" in statement:
-        return {"*"} - ({"*"} if _principals(statement["NotPrincipal"], who) else set())
-    return _principals(statement.get("Principal", {}), who)
+        # Whoever an Allow may leave out is left out; whoever a Deny may leave out is denied.
+        excluded = _principals(statement["NotPrincipal"], who, widely=not denies)
+        return set() if excluded else {"*"}
+    return _principals(statement.get("Principal", {}), who, widely=denies)
 
 
-def _principals(principal: Any, who: Who) -> set[str]:
+def _principals(principal: Any, who: Who, *, widely: bool) -> set[str]:
+    """The principals that mean the caller.
+
+    AWS documents what "*" means for callers of its own kind only; `widely`: also those of other kinds.
+    """
     if principal == "*":
-        return {"*"} if not who.service else set()
-    federated = {p for p in listed(principal.get("Federated", [])) if p == who.federated}
-    aws = {p for p in listed(principal.get("AWS", [])) if who.aws and (p == "*" or p in who.aws)}
-    return federated | aws | {p for p in listed(principal.get("Service", [])) if p == who.service}
+        return {"*"} if widely or not who.service else set()
+    names = {kind: set(listed(principal.get(kind, []))) for kind in ("AWS", "Federated", "Service")}
+    if widely and "*" in names["AWS"] | names["Federated"]:
+        return {"*"}
+    aws = names["AWS"] & {*who.aws, "*"} if who.aws else set()
+    service = names["Service"] & {who.service, *("*" if widely else "")} if who.service else set()
+    return aws | service | (names["Federated"] & {who.federated})

@@ -136,6 +136,15 @@ class Handler(Protocol):
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """Note that an earlier process applied it `ago` seconds before: older states are late reads."""
 
+    def confirm(self, changes: Sequence[Change], run: Run, written: float) -> str:
+        """Read again whether changes of one document that others write as well still stand.
+
+        If another write has undone them, they are written again. `written`: when (monotonic) the last of
+        them was written. Returns a note on what is not known, or ''; raises `Overwritten` if they are gone
+        for good, `ServiceError` if the document can't be read.
+        """
+        return ""
+
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """Why somebody else relies on the object (`ours`: it is in effect), or ''; raises `ServiceError`."""
 
@@ -233,3 +242,4 @@ class RunReport:
     changes: list[ChangeResult]
     error: Exception | None = None
     leftovers: list[Leftover] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)

@@ -227,7 +227,7 @@ def recall_recent(
             story = read(path)
             if story.finished:
                 known.add(path.stem)
-            if (story.role_account or Arn.parse(str(story.context.get("cluster"))).account) != account:
+            if _account_of(story) != account:
                 continue
             for record in story.records:
                 kind = record.change.kind
@@ -236,6 +236,41 @@ def recall_recent(
                     change = record.change.inverse if record.undone else record.change
                     age = max(0.0, time.time() - at)
                     handler_of(change.kind).recall(change, Claim(story.transaction, record.identity), age)
+
+
+def changes_beside(path: Path, moment: float, mine: Sequence[Change]) -> list[Change]:
+    """The changes of the document of `mine` that other runs of this machine have made since this moment.
+
+    `path` is the journal of the run that asks, `moment` in seconds since the epoch. Only of runs that have
+    committed, in the same account: a run that is under way looks after its changes itself. Without those
+    whose states a later change, or one of `mine`, is about as well.
+    """
+    found: list[Change] = []
+    with contextlib.suppress(JournalError, OSError, IrsaError):
+        account = _account_of(read(path))
+        for other, _ in _journals_since(moment, path.parent, {path.stem}):
+            with contextlib.suppress(JournalError, OSError, IrsaError):
+                story = read(other)
+                if story.outcome == "committed" and _account_of(story) == account:
+                    made = [item.change for item in story.records if item.done and item.changed]
+                    of_document = [it for it in made if it.target[0] == mine[0].target[0]]
+                    found += [it for it in of_document if it.kind.traits.is_shared]
+    later = [*found, *mine]
+    return [
+        change
+        for number, change in enumerate(found)
+        if not any(_has_same_state(change, other) for other in later[number + 1 :])
+    ]
+
+
+def _has_same_state(one: Change, other: Change) -> bool:
+    states = [state for state in (other.before, other.after) if state is not None]
+    return one.before in states or one.after in states
+
+
+def _account_of(story: Story) -> str:
+    """The account of a run's roles."""
+    return story.role_account or Arn.parse(str(story.context.get("cluster"))).account
 
 
 def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[tuple[Path, float]]:

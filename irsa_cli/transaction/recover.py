@@ -18,7 +18,7 @@ from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.protocol import Fence, Handler, Identity, Leftover, Listener, Run, RunReport, end_of
 from irsa_cli.transaction.reading import content_of, journals, read
 from irsa_cli.transaction.rollback import Rollback
-from irsa_cli.transaction.runner import Runner, commit
+from irsa_cli.transaction.runner import Runner
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Tracked, all_of, numbered
 from irsa_cli.transaction.story import TAKES_BACK, UNFINISHED, Record, Story, is_transaction
 
@@ -198,9 +198,7 @@ def roll_forward(
         runner = Runner(stages, handlers, journal, run, listen)
         runner.recall()
         error = runner.go_on()
-        if error is None:
-            commit(journal)
-        return tracking.report(stages, "committed" if error is None else UNFINISHED, error, [])
+        return runner.end_well() if error is None else tracking.report(stages, UNFINISHED, error, [])
 
 
 @contextlib.contextmanager

@@ -12,7 +12,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, LockLost, Outcome, ServiceError
+from irsa_cli.core.values.errors import (
+    Conflict,
+    DeadlineExceeded,
+    LockLost,
+    Outcome,
+    Overwritten,
+    ServiceError,
+)
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.journal import Journal, JournalError
@@ -20,6 +27,7 @@ from irsa_cli.transaction.protocol import (
     Event,
     Handler,
     Interrupted,
+    Leftover,
     Listener,
     Run,
     RunReport,
@@ -28,6 +36,7 @@ from irsa_cli.transaction.protocol import (
     end_of,
     harmless,
 )
+from irsa_cli.transaction.reading import changes_beside
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Stages, Tracked, all_of, in_parallel
 
@@ -68,6 +77,47 @@ class Runner:
             except Exception as error:
                 return None if is_last and self._has_committed(stage) else error
         return None
+
+    def end_well(self) -> RunReport:
+        """Note the end of a plan that was carried out, and look whether others have undone some of it.
+
+        Others may go by what was reached. So the run has committed before, whatever becomes of this.
+        """
+        commit(self._journal)
+        notes: list[str] = []
+        lost: list[Leftover] = []
+        written = [
+            step for step in all_of(self._stages) if step.change.kind.traits.is_shared and step.written
+        ]
+        documents = {step.change.target[0]: step for step in written}
+
+        def confirm(last: Tracked) -> None:
+            steps = [step for step in written if step.change.target[0] == last.change.target[0]]
+            try:
+                note = self._confirm(steps)
+            except Overwritten as error:
+                for step in steps:
+                    step.state = "left"
+                    lost.append(Leftover(step.change, error))
+                return
+            except Exception as error:  # Also a bug: it undoes nothing of what was reached.
+                what = f"{last.change.kind.value} {last.change.name}"
+                note = f"irsa could not check whether another write undid {what}: {error}"
+            notes.extend([note] if note else [])
+
+        in_parallel(confirm, [*documents.values()])
+        if lost:
+            self._rollback.note("outcome", outcome="incomplete")
+        outcome, error = ("incomplete", lost[0].error) if lost else ("committed", None)
+        return tracking.report(self._stages, outcome, error, lost, notes)
+
+    def _confirm(self, steps: Sequence[Tracked]) -> str:
+        """Confirm the changes of one document, and what they may have undone of this machine's other runs."""
+        mine, written = [step.change for step in steps], max(step.written or 0.0 for step in steps)
+        began = min((step.written or 0.0) - step.seconds for step in steps)
+        theirs = changes_beside(self._journal.path, time.time() - (time.monotonic() - began), mine)
+        with within(self._run):
+            return self._rollback.handler(mine[0]).confirm([*mine, *theirs], self._run, written)
 
     def recall(self) -> None:
         self._rollback.recall(self._stages, self._run.transaction)
@@ -180,9 +230,9 @@ class Transaction(Runner):
         `ends_later`: a plan that is carried out is not the end yet, `end` is.
         """
         error = self.go_on(gate)
+        if error is None and not ends_later:
+            return self.end_well()
         if error is None:
-            if not ends_later:
-                commit(self._journal)
             return tracking.report(self._stages, "committed", None, [])
         self._listen(Event(Step.ROLLBACK, error=error))
         leftovers = self._rollback.undo(self._stages, self._run.transaction)

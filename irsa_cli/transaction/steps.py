@@ -68,9 +68,15 @@ def numbered(stages: Iterable[Iterable[Record]]) -> list[list[Tracked]]:
     return found
 
 
-def report(stages: Stages, outcome: str, error: Exception | None, leftovers: list[Leftover]) -> RunReport:
+def report(
+    stages: Stages,
+    outcome: str,
+    error: Exception | None,
+    leftovers: list[Leftover],
+    notes: Sequence[str] = (),
+) -> RunReport:
     changes = [ChangeResult(step.change, step.state, step.seconds) for step in all_of(stages)]
-    return RunReport(outcome, changes, error, leftovers)
+    return RunReport(outcome, changes, error, leftovers, list(notes))
 
 
 def in_parallel(work: Callable[[Tracked], None], steps: Sequence[Tracked]) -> list[Exception]:

@@ -45,6 +45,11 @@ MOST_LATE_SECONDS = 3.0
 PROPAGATION = "FAULTS_PROPAGATION_SECONDS"
 """A variable of the environment: that many seconds are left of it instead."""
 
+OVERLAP_SECONDS = 0.2
+"""What is left of irsa's `OVERLAP_SECONDS`: the sandbox answers at once."""
+OVERLAP = "FAULTS_OVERLAP_SECONDS"
+"""A variable of the environment, as `PROPAGATION`."""
+
 HURRIED = "FAULTS_HURRIED"
 """A variable of the environment: what the shim starts has the shorter times, too."""
 
@@ -317,6 +322,7 @@ def _shorten_pauses(env: Mapping[str, str]) -> None:
 
     seconds = float(env.get(PROPAGATION, PROPAGATION_SECONDS))
     setattr(limits, "PROPAGATION_SECONDS", seconds)  # noqa: B010 - mypy takes it for a slip
+    setattr(limits, "OVERLAP_SECONDS", float(env.get(OVERLAP, OVERLAP_SECONDS)))  # noqa: B010 - as above
     # What IAM does not find yet is tried again: not for a shorter time than IAM may be late.
     setattr(limits, "RETRY_SECONDS", max(RETRY_SECONDS, seconds))  # noqa: B010 - as above
     setattr(rollback, "late_seconds", late_seconds)  # noqa: B010 - as above

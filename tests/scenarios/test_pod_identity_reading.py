@@ -194,6 +194,27 @@ def test_not_verified_without_tag_session(stage: Stage, namespace: str, unique: 
     assert {"trust", "exchange", "pods"} <= failed, ran.out
 
 
+@pytest.mark.parametrize("everybody", ["*", ["*"]])
+def test_a_deny_for_everybody_may_mean_eks(
+    stage: Stage, namespace: str, unique: str, carted: str, everybody: Any
+) -> None:
+    """AWS does not say whether it means its services: irsa does not promise that it doesn't."""
+    assert carted
+    document = json.loads(trust({"Service": SERVICE}, action=ACTIONS))
+    denial = {"Effect": "Deny", "Principal": {"AWS": everybody}, "Action": "sts:AssumeRole"}
+    document["Statement"].append(denial)
+    stage.iam().update_assume_role_policy(RoleName=f"cart-{unique}", PolicyDocument=json.dumps(document))
+    (item,) = read(stage, "get-sa", "-n", namespace).items
+    assert item["status"] == "uncertain"
+    assert "does not document" in item["reason"]
+    ran = read(stage, "verify", "cart", "-n", namespace)
+    assert ran.code == 5, ran.err
+    steps = {step["name"]: step["status"] for step in ran.item["steps"]}
+    assert (steps["trust"], steps["exchange"]) == ("not-checked", "failed")
+    text = stage.irsa("doctor", "cart", "-n", namespace, "-c", stage.cluster, "-v").out
+    assert "AWS does not document whether the principal" in text
+
+
 def test_verify_says_what_the_caller_may_not_ask(stage: Stage, namespace: str, carted: str) -> None:
     assert carted
     user = stage.restricted(

@@ -14,7 +14,7 @@ from irsa_cli.changes import trust_statement
 from irsa_cli.core.values import limits
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
 from irsa_cli.transaction import rollback
-from tests.faults.zygote import PROPAGATION_SECONDS, RETRY_SECONDS, late_seconds
+from tests.faults.zygote import OVERLAP_SECONDS, PROPAGATION_SECONDS, RETRY_SECONDS, late_seconds
 from tests.support.assets import find_assets
 from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.podwebhook import pod_webhook
@@ -98,6 +98,7 @@ class real_cluster:  # noqa: N801 - used like a function
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs in this process repeats calls, and waits for IAM, no longer than runs of the zygote do."""
     monkeypatch.setattr(limits, "PROPAGATION_SECONDS", PROPAGATION_SECONDS)
+    monkeypatch.setattr(limits, "OVERLAP_SECONDS", OVERLAP_SECONDS)
     monkeypatch.setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)
     monkeypatch.setattr(rollback, "late_seconds", late_seconds)
     monkeypatch.setattr(trust_statement, "late_seconds", late_seconds)

@@ -15,7 +15,7 @@ from irsa_cli.core.policies.policy import difference
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.trust.rules.rule import FilePlace, Risk
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Overwritten
 from irsa_cli.core.values.shown import caller_name, moment, plural, redacted, visible
 
 WORDS = {
@@ -221,6 +221,8 @@ def _outcome(result: Result) -> str:
         return f"{who} has the role {role['arn']}{_elsewhere(facts)}.{restart if needed else ''}"
     if command is Command.ADOPT:
         return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
+    if account.get("exists") is False:
+        return f"{who} has the role {role['arn']}. The ServiceAccount does not exist yet."
     inside = "; to check it inside of one: irsa preflight" if result.verification else ""
     elsewhere = _elsewhere(facts) or f". Pods that start from now on use it{inside}"
     return f"{who} has the role {role['arn']}{elsewhere}."
@@ -297,7 +299,9 @@ _TO_COPY = re.compile(r"(irsa|aws|kubectl|eksctl|helm|terraform) ")
 def _aftermath(result: Result) -> Iterator[str]:
     code = result.exit_code
     if result.left:
-        yield f"The rollback is incomplete (exit {code}). Left behind:"
+        is_lost = isinstance(result.error, Overwritten)
+        head = f"A change is missing (exit {code}):" if is_lost else ""
+        yield head or f"The rollback is incomplete (exit {code}). Left behind:"
         for item in result.left:
             yield f"  {item.what}: {item.why}"
             yield f"    to finish: {item.repair}"

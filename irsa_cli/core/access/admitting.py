@@ -12,12 +12,20 @@ from irsa_cli.core.access.documents import Account, Documents
 from irsa_cli.core.access.who import ANYBODY, Way, Who, WhoKind, by_issuer, named_by, tested_keys
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION
-from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import WAYS_IN, does, principals, statements, tests_of_key
+from irsa_cli.core.policies.statements import WAYS_IN, Statement, does, principals, statements, tests_of_key
 from irsa_cli.core.policies.web_identity import UNKNOWN, WebIdentity
 from irsa_cli.core.trust import assuming
-from irsa_cli.core.trust.assuming import SERVICE, Names, Said, context_of_session, names_role
+from irsa_cli.core.trust.assuming import (
+    IS_NAMED,
+    SERVICE,
+    Named,
+    Names,
+    Said,
+    beyond_its_kind,
+    context_of_session,
+    names_role,
+)
 from irsa_cli.core.trust.chain import Chain
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, host_path, is_role, is_target, provider_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -226,7 +234,7 @@ def _of_service(trust: Document, cluster: Cluster, who: Who, *, tagged: bool) ->
     context = assuming.context_of_service(cluster, _Named(*who.namespaced), tagged=tagged)
     for action in assuming.actions(tagged=tagged):
         named = {"Service": SERVICE}
-        ask = lambda each, action=action: assuming.said(each, assuming.is_service, context, action)  # noqa: E731
+        ask = lambda each, action=action: assuming.said(each, assuming.names_service, context, action)  # noqa: E731
         found = found.and_(of_request(trust, named, ask))
     return found
 
@@ -252,14 +260,16 @@ def _of_principal(trust: Document, who: Who) -> Admission:
 
 
 def _names(who: Who) -> Names:
-    """Whether a Principal element names a principal, or all that it belongs to."""
+    """Whether a statement names a principal, or all that it belongs to."""
     if who.place == "AWS" and is_target(who.name):
         return names_role(Arn.parse(who.name), who.name)
 
-    def names(principal: Any) -> Truth:
-        given = principals({"Principal": principal}, who.place)
-        is_any = principal == ANYBODY or (who.place == "AWS" and ANYBODY in given)
-        return is_any or who.name in given
+    def names(item: Statement) -> Named:
+        given = principals(item, who.place)
+        is_any = item.get("Principal") == ANYBODY or (who.place == "AWS" and ANYBODY in given)
+        if who.name in given or (is_any and who.place != "Service"):
+            return IS_NAMED
+        return beyond_its_kind(item, f"{who.place} {who.name}")
 
     return names
 

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-minimum-sdk.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from irsa_cli.core.objects import kinds
@@ -34,7 +34,8 @@ class PodIdentitySupport:
     `platforms` are those of its nodes (`linux` and the keys of `_TITLES`), none without nodes; `profile` is
     the Fargate profile that takes all pods of the namespace, '' for none. `pods` and `templates` are those of
     the namespace, `associations` the number in the cluster. `labelled_profiles` are Fargate profiles that
-    take pods of the namespace with these labels.
+    take pods of the namespace with these labels. `absence` is what there is to say about a ServiceAccount
+    that does not exist, '' for one that exists or was not looked for.
     """
 
     agent: bool | Unreadable
@@ -45,6 +46,12 @@ class PodIdentitySupport:
     agent_address: str = AGENT_ADDRESSES["ipv4"]
     templates: Templates = field(default_factory=Templates)
     labelled_profiles: Sequence[tuple[str, Mapping[str, str]]] = ()
+    absence: str | Unreadable = ""
+
+    @property
+    def is_without_account(self) -> bool:
+        """Whether the ServiceAccount is known not to exist."""
+        return isinstance(self.absence, str) and bool(self.absence)
 
     def check(self, cluster: Cluster, namespace: str, name: str) -> None:
         """Raise `Refused` if pods of the ServiceAccount would certainly get no credentials."""
@@ -110,13 +117,16 @@ class PodIdentitySupport:
         return [pod for pod in pods if pod.service_account == name and pod.is_alive]
 
     def notes(self, name: str) -> Iterator[str]:
-        """The checks that were not possible, and why."""
+        """The checks that were not possible, and why; and that the ServiceAccount does not exist."""
+        if self.is_without_account:
+            yield str(self.absence)
         for what, found in (
             ("the EKS Pod Identity agent", self.agent),
             ("the platform of the nodes", self.platforms),
             ("the Fargate profiles", self.profile),
             ("the number of associations", self.associations),
             ("the running pods", self.pods),
+            ("the ServiceAccount", self.absence),
         ):
             if isinstance(found, Unreadable):
                 yield f"not checked: {what} ({found.why})"
@@ -136,6 +146,13 @@ class PodIdentitySupport:
 
 def _new_pods(workload: Workload) -> NewPods:
     return of_template(workload, IdentitySource.POD_IDENTITY)
+
+
+def is_agent(name: str, labels: Mapping[str, str], images: Iterable[str]) -> bool:
+    """Whether a DaemonSet or a pod of kube-system is the agent: by its name, its label or an image."""
+    # The name of an image: what is before it is a registry, what is behind it a tag or a digest.
+    named = {re.split("[:@]", image.rpartition("/")[2])[0] for image in images}
+    return AGENT in {name, labels.get("app.kubernetes.io/name"), *named}
 
 
 _PREFIX = 7

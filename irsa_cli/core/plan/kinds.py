@@ -126,6 +126,7 @@ class Kind(str, Enum):
         target=("role", "subject"),
         proof=Proof.JOURNAL,
         changes_trust=True,
+        is_shared=True,
         described=lambda change: f"{change.target[0]} trusts {change.target[1]}",
         shown_by=_SHOW_ROLE,
     )
@@ -137,6 +138,7 @@ class Kind(str, Enum):
         whole="",
         proof=Proof.JOURNAL,
         roles=lambda change: frozenset((last_part(change.target[-1]),)),
+        is_shared=True,
         waits_for_whole=True,
         recorded_by_role=True,
         described=lambda change: f"{change.target[0]} trusts {last_part(change.target[1])}",
@@ -220,6 +222,7 @@ class Kind(str, Enum):
         state=states.DocumentState,
         proof=Proof.JOURNAL,
         changes_trust=True,
+        is_shared=True,
         described=by_name,
     )
 

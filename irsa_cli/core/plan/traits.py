@@ -100,6 +100,9 @@ class Traits:
     """Whether every run that ends well writes it last: who has it has ended."""
     changes_trust: bool = False
     """Whether it changes which roles count on an OIDC provider."""
+    is_shared: bool = False
+    """Whether others write the document that it is a part of, and IAM does not compare: their write may
+    undo it without a sign."""
     for_all: bool = False
     """Whether it serves the whole cluster: roles count on it, so it is rolled back after them."""
     waits_for_whole: bool = False

@@ -12,13 +12,14 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.policies.operators import Truth, first_failing
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import does, principals
+from irsa_cli.core.policies.statements import Statement, does, names_everybody, principals
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer
 from irsa_cli.core.trust.trust_policy import MARK
@@ -27,8 +28,20 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced
 
 ASSUME, TAG = "sts:AssumeRole", "sts:TagSession"
-Names = Callable[[Any], Truth]
-"""Whether a Principal element names who assumes the role."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Whether the principals of a statement include who assumes the role, and why if that is not known."""
+
+    truth: Truth
+    why: str = ""
+
+
+IS_NAMED, IS_NOT_NAMED = Named(True), Named(False)
+Names = Callable[[Statement], Named]
+"""Whether a statement's Principal names who assumes the role."""
+_EVERYBODY = "*"
 
 
 @dataclass(frozen=True)
@@ -65,33 +78,54 @@ def context_of_session(role_arn: str) -> dict[str, Any]:
 
 
 def names_role(arn: Arn, text: str) -> Names:
-    """Whether a Principal element names this role, or its account."""
-    known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
+    """Whether a statement names this role, or its account."""
+    known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", _EVERYBODY}
 
-    def names(principal: Any) -> Truth:
-        return principal == "*" or not known.isdisjoint(principals({"Principal": principal}, "AWS"))
+    def names(item: Statement) -> Named:
+        is_named = item.get("Principal") == _EVERYBODY or not known.isdisjoint(principals(item, "AWS"))
+        return IS_NAMED if is_named else beyond_its_kind(item, "a role")
 
     return names
 
 
+def beyond_its_kind(item: Statement, caller: str) -> Named:
+    """Whether a statement for everybody of another kind of principals includes the caller.
+
+    AWS documents `"*"` for its own kind only. What a Deny says to others is not known; an Allow is not
+    taken for theirs.
+    """
+    is_for_everybody = names_everybody(item) or _EVERYBODY in principals(item, "Service")
+    if item.get("Effect") != "Deny" or not is_for_everybody:
+        return IS_NOT_NAMED
+    text = json.dumps(item["Principal"])
+    return Named(None, f"AWS does not document whether the principal {text} includes {caller}")
+
+
 def said(document: Document, names: Names, context: Context, action: str) -> Said:
-    """Whether a trust policy allows an action. A Deny goes before every Allow; the rest may be unknown."""
+    """Whether a trust policy allows an action.
+
+    A Deny that applies goes before every Allow. Without an Allow that may apply it is a no, whatever a Deny
+    says that is not known.
+    """
     variables = document.get("Version") == VARIABLES_SINCE
     verdicts = [
         (str(item.get("Effect")), *_judge(item, names, context, action, variables=variables))
         for item in as_list(document.get("Statement", []))
         if isinstance(item, dict)
     ]
-    for effect, truth, why in verdicts:
-        if effect == "Deny" and truth is not False:
-            why = f"a Deny statement may apply: {why}" if why else "a Deny statement applies"
-            return Said(action, Answer.NO if truth else Answer.UNKNOWN, why)
-    allowed = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
-    if any(truth is True for truth, _ in allowed):
+    denying = [(truth, why) for effect, truth, why in verdicts if effect == "Deny" and truth is not False]
+    allowing = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
+    if any(truth is True for truth, _ in denying):
+        return Said(action, Answer.NO, "a Deny statement applies")
+    if all(truth is False for truth, _ in allowing):
+        reasons = [why for _, why in allowing if why]
+        return Said(action, Answer.NO, "; ".join(dict.fromkeys(reasons)) or "no statement allows it")
+    if denying:
+        return Said(action, Answer.UNKNOWN, f"a Deny statement may apply: {denying[0][1]}")
+    if any(truth is True for truth, _ in allowing):
         return Said(action, Answer.YES)
-    reasons = [why for truth, why in allowed if truth is None] or [why for _, why in allowed if why]
-    answer = Answer.UNKNOWN if any(truth is None for truth, _ in allowed) else Answer.NO
-    return Said(action, answer, "; ".join(dict.fromkeys(reasons)) or "no statement allows it")
+    unknown = [why for truth, why in allowing if truth is None]
+    return Said(action, Answer.UNKNOWN, "; ".join(dict.fromkeys(unknown)))
 
 
 def _judge(
@@ -101,13 +135,13 @@ def _judge(
         return False, ""
     if "NotPrincipal" in item:
         return None, "the statement uses NotPrincipal"
-    named = names(item.get("Principal"))
-    if named is False:
+    named = names(item)
+    if named.truth is False:
         return False, ""
     block = item.get("Condition")
     tested = None if block in (None, {}) else first_failing(block, context, variables=variables)
-    if tested is None or (named is None and tested.truth is None):
-        return named, "" if named else "it trusts a session name that the application chooses"
+    if tested is None or (named.truth is None and tested.truth is None):
+        return named.truth, named.why
     wanted = ", ".join(f"'{value}'" for value in tested.wanted)
     got = tested.got if isinstance(tested.got, tuple) else None
     if tested.truth is None:
@@ -162,7 +196,7 @@ def said_to_service(
 ) -> tuple[Said, ...]:
     """How a trust policy answers EKS Pod Identity for a ServiceAccount; `tagged`: with session tags."""
     context = context_of_service(cluster, subject, tagged=tagged)
-    return tuple(said(document, is_service, context, action) for action in actions(tagged=tagged))
+    return tuple(said(document, names_service, context, action) for action in actions(tagged=tagged))
 
 
 def context_of_service(cluster: Cluster, subject: Namespaced, *, tagged: bool = True) -> Context:
@@ -199,7 +233,7 @@ def actions(*, tagged: bool) -> tuple[str, ...]:
     return ACTIONS if tagged else (ASSUME,)
 
 
-def is_service(principal: Any) -> Truth:
-    """Whether a Principal element names EKS Pod Identity."""
-    # "*" stands for accounts and users, not for AWS' services.
-    return SERVICE in principals({"Principal": principal}, "Service")
+def names_service(item: Statement) -> Named:
+    """Whether a statement names EKS Pod Identity."""
+    services = principals(item, "Service")
+    return IS_NAMED if SERVICE in services else beyond_its_kind(item, "services of AWS")

@@ -19,12 +19,21 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.rules import check, noted
 from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import Policies, allowed, principals
+from irsa_cli.core.policies.statements import Policies, Statement, allowed, principals
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, context_of_session, names_role, said
+from irsa_cli.core.trust.assuming import (
+    ASSUME,
+    IS_NAMED,
+    TAG,
+    Named,
+    Names,
+    Said,
+    context_of_session,
+    names_role,
+    said,
+)
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn, is_target
 from irsa_cli.core.values.errors import InvalidInput
@@ -120,12 +129,14 @@ class Chain:
         plain = names_role(source, self.role_arn)
         session = f"arn:{source.partition}:sts::{source.account}:assumed-role/{source.name}/"
 
-        def names(principal: Any) -> Truth:
-            given = principals({"Principal": principal}, "AWS")
-            if plain(principal) or (self.role_id and self.role_id in given):
-                return True
+        def names(item: Statement) -> Named:
+            given = principals(item, "AWS")
+            if self.role_id and self.role_id in given:
+                return IS_NAMED
             # A session of the role that has one name: the pods' SDKs choose theirs.
-            return None if any(item.startswith(session) for item in given) else False
+            if any(name.startswith(session) for name in given) and not plain(item).truth:
+                return Named(None, "it trusts a session name that the application chooses")
+            return plain(item)
 
         return names
 

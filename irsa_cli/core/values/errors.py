@@ -117,6 +117,10 @@ class NotVisible(IrsaError):
     """A write was answered, but its result is not visible yet: it may be missing."""
 
 
+class Overwritten(IrsaError):
+    """A change that was made is gone again: others overwrite it, and writing it again did not help."""
+
+
 class Claimed(Conflict):
     """Somebody else, whose run may be over (`ended`), relies on an object of the rollback: it stays."""
 

@@ -44,6 +44,18 @@ def honoured_seconds() -> float:
     return PROPAGATION_SECONDS * 0.2
 
 
+OVERLAP_SECONDS = 1.0
+"""For how long after a write another run, which has read before it, is expected to write over it.
+
+That run's write follows its read by one round trip to IAM: 0.1 to 0.4 s. Who takes longer says so.
+"""
+
+
+def overlap_seconds() -> float:
+    """`OVERLAP_SECONDS`, and no longer than IAM takes to show a write."""
+    return min(OVERLAP_SECONDS, PROPAGATION_SECONDS)
+
+
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
 

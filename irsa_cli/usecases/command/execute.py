@@ -21,7 +21,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, ServedAc
 from irsa_cli.core.recovery.authority import beyond_marks
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain
+from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain, Overwritten
 from irsa_cli.core.values.shown import redacted
 from irsa_cli.transaction import reading
 from irsa_cli.transaction.journal import Journal, RefusedJournal
@@ -360,6 +360,7 @@ def result_of_report(
         transaction=transaction,
         changes=report.changes,
         left=[repairs.of(item) for item in report.leftovers],
+        notes=list(report.notes),
         error=report.error,
         signal=signal_number,
         seconds=settings.seconds,
@@ -403,6 +404,8 @@ class Repairs:
             # A person may have annotated a role: then only forward ends it.
             forward = f"; or {SAME_AGAIN}" if change.kind is Kind.ROLE else ""
             return f"{recover}  # after the other run has ended{forward}"
+        if isinstance(error, Overwritten):
+            return recover_command(self.transaction, self.target, "--forward")
         if isinstance(error, MadeAgain):
             namespace, name = map(shlex.quote, change.target)
             return f"kubectl -n {namespace} get pods  # those of {name}: delete them to restart them"

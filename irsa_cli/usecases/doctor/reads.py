@@ -17,7 +17,7 @@ from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcE
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope, selector
 from irsa_cli.core.objects import kinds, service_accounts, webhooks
 from irsa_cli.core.objects.aws import Association, Role
-from irsa_cli.core.objects.kinds import AGENT, Pod
+from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
@@ -29,6 +29,7 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import subject
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.pod_identity import agents_of, runs_agent
 from irsa_cli.usecases.read.reads import Background, Reads
 from irsa_cli.usecases.read.users_of_pods import probe
 
@@ -127,7 +128,7 @@ class DoctorReads(Background):
 
     @_in_background
     def agents(self) -> tuple[Pod, ...]:
-        return tuple(filter(is_agent, map(kinds.pod, self._kube.pods("kube-system"))))
+        return agents_of(self._connection)
 
     @_in_background
     def network_policies(self, namespace: str | None) -> tuple[NetworkPolicy, ...]:
@@ -211,10 +212,8 @@ class DoctorReads(Background):
 
     @_in_background
     def agent(self) -> bool:
-        """Whether the cluster has the EKS Pod Identity agent: built in, as an add-on, or as `agents` pods."""
-        if needed(self.eks()).auto_mode or AGENT in bindings.addons(self._eks_client, self._cluster.name):
-            return True
-        return bool(needed(self.agents()))
+        """Whether the cluster has the EKS Pod Identity agent; `agents` are asked for in any case."""
+        return runs_agent(self._connection, lambda: needed(self.agents()))
 
     @property
     def _eks_client(self) -> Any:
@@ -281,9 +280,3 @@ def needed(future: Future[T | Unreadable]) -> T:
     if isinstance(found, Unreadable):
         raise IrsaError(found.why)
     return found
-
-
-def is_agent(pod: Pod) -> bool:
-    """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
-    name = pod.labels.get("app.kubernetes.io/name", "")
-    return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)

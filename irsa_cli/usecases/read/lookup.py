@@ -308,6 +308,21 @@ def read_pairing(
     return pair, accounts.result()
 
 
+def absence(connection: Connection, namespace: str, name: str) -> str:
+    """What there is to say about a ServiceAccount that does not exist, '' for one that does.
+
+    With the names of its namespace or of others that may have been meant.
+    """
+    if connection.kube.service_account(namespace, name) is not None:
+        return ""
+    why = NamedServiceAccount(connection, namespace, name).missing()
+    try:
+        check_namespace(connection, namespace)
+    except Refused as error:
+        why = error
+    return "; ".join((why.message, *why.details))
+
+
 def check_namespace(connection: Connection, name: str) -> None:
     """Raise `Refused` if the namespace does not exist.
 

@@ -91,10 +91,11 @@ def association_of(
     """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
         return None, None
-    from irsa_cli.usecases.read.pod_identity import support_of
+    from irsa_cli.usecases.read.pod_identity_support import support_of
 
     found = read_association(connection, desired.namespace, desired.name)
-    return found, support_of(connection, desired.namespace) if found is None else None
+    name = "" if desired.creates_account else desired.name
+    return found, support_of(connection, desired.namespace, name) if found is None else None
 
 
 def read_association(connection: Connection, namespace: str, name: str) -> Association | None:

@@ -1,22 +1,18 @@
-"""Whether EKS Pod Identity works in a cluster: its agent, nodes and Fargate profiles."""
+"""The associations of EKS Pod Identity in a cluster, and its agent: one answer for all commands."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from irsa_cli.aws import bindings
-from irsa_cli.aws.errors import call, pages
-from irsa_cli.core.binding.pod_identity_support import AGENT_ADDRESSES, PodIdentitySupport
+from irsa_cli.core.binding.pod_identity_support import is_agent
 from irsa_cli.core.objects import kinds
-from irsa_cli.core.objects.kinds import AGENT
-from irsa_cli.core.policies.operators import like
-from irsa_cli.core.values.errors import Unreadable, read
+from irsa_cli.core.objects.kinds import AGENT, Pod
+from irsa_cli.core.values.errors import ServiceError, Unreadable, read
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.associations import Given, associations
-from irsa_cli.usecases.read.templates import templates_of
 
 
 def described(connection: Connection, namespace: str = "", name: str = "") -> Given:
@@ -30,65 +26,36 @@ def described(connection: Connection, namespace: str = "", name: str = "") -> Gi
         return found, agent.result()
 
 
-def runs_agent(connection: Connection) -> bool:
-    """Whether the agent is built into the nodes (Auto Mode), an add-on, or a DaemonSet of kube-system."""
+def runs_agent(connection: Connection, agents: Callable[[], Sequence[object]] | None = None) -> bool:
+    """Whether the agent is built into the nodes (Auto Mode), an add-on, or runs in kube-system.
+
+    Who installs it otherwise has a DaemonSet, or pods of another kind; `agents` reads those, for a caller
+    that needs them as well. Raises `ServiceError` if nothing shows it and not all can be read.
+    """
     built_in = (connection.description or {}).get("computeConfig", {}).get("enabled")
     if built_in or AGENT in bindings.addons(connection.aws.client("eks"), connection.cluster.name):
         return True
-    return any(map(_is_agent, connection.kube.workloads("kube-system", "daemonsets")))
+    denied: ServiceError | None = None
+    try:
+        if any(map(_is_of_agent, connection.kube.workloads("kube-system", "daemonsets"))):
+            return True
+    except ServiceError as error:
+        denied = error
+    pods = read(agents or (lambda: agents_of(connection)))
+    if not isinstance(pods, Unreadable) and pods:
+        return True
+    if denied is not None:
+        raise denied
+    return False
 
 
-def _is_agent(daemon_set: Json) -> bool:
-    template = daemon_set["spec"].get("template", {})
-    images = [item.get("image", "") for item in template.get("spec", {}).get("containers", [])]
-    return daemon_set["metadata"]["name"] == AGENT or any(f"/{AGENT}:" in f"/{image}" for image in images)
+def agents_of(connection: Connection) -> tuple[Pod, ...]:
+    """The pods of the agent."""
+    found = map(kinds.pod, connection.kube.pods("kube-system"))
+    return tuple(pod for pod in found if is_agent("", pod.labels, (item.image for item in pod.containers)))
 
 
-def support_of(connection: Connection, namespace: str) -> PodIdentitySupport:
-    """The facts of a cluster that decide about EKS Pod Identity for a namespace."""
-    eks, cluster, kube = connection.aws.client("eks"), connection.cluster.name, connection.kube
-    family = (connection.description or {}).get("kubernetesNetworkConfig", {}).get("ipFamily", "")
-    with ThreadPoolExecutor(6) as pool:
-        agent = pool.submit(read, lambda: runs_agent(connection))
-        platforms = pool.submit(read, lambda: _platforms(connection))
-        profiles = pool.submit(read, lambda: _profiles(connection, namespace))
-        number = pool.submit(read, lambda: len(bindings.associations(eks, cluster)))
-        pods = pool.submit(read, lambda: tuple(map(kinds.pod, kube.pods(namespace))))
-        templates = pool.submit(templates_of, connection, namespace)
-    found = profiles.result()
-    return PodIdentitySupport(
-        agent.result(),
-        platforms.result(),
-        found if isinstance(found, Unreadable) else next((it for it, labels in found if not labels), ""),
-        number.result(),
-        pods.result(),
-        AGENT_ADDRESSES.get(family, AGENT_ADDRESSES["ipv4"]),
-        templates.result(),
-        () if isinstance(found, Unreadable) else tuple(it for it in found if it[1]),
-    )
-
-
-def _platforms(connection: Connection) -> frozenset[str]:
-    if (connection.description or {}).get("outpostConfig"):
-        return frozenset({"outposts"})
-    return frozenset(map(_platform, connection.kube.all("nodes")))
-
-
-def _platform(node: Json) -> str:
-    labels = node["metadata"].get("labels") or {}
-    if labels.get("eks.amazonaws.com/compute-type") == "fargate":
-        return "fargate"
-    return str(labels.get("kubernetes.io/os", "linux"))
-
-
-def _profiles(connection: Connection, namespace: str) -> list[tuple[str, Mapping[str, str]]]:
-    """The Fargate profiles that take pods of a namespace: all of them, or those with labels."""
-    eks, cluster = connection.aws.client("eks"), connection.cluster.name
-    listed = pages(eks.list_fargate_profiles, "nextToken", clusterName=cluster)
-    found: list[tuple[str, Mapping[str, str]]] = []
-    for name in (str(name) for page in listed for name in page.get("fargateProfileNames", [])):
-        described: Any = call(eks.describe_fargate_profile, clusterName=cluster, fargateProfileName=name)
-        selectors = described["fargateProfile"].get("selectors", [])
-        here = [item for item in selectors if like(namespace, item.get("namespace", ""))]
-        found += [(name, item.get("labels") or {}) for item in here]
-    return found
+def _is_of_agent(daemon_set: Json) -> bool:
+    metadata, template = daemon_set["metadata"], daemon_set["spec"].get("template", {})
+    images = (item.get("image", "") for item in template.get("spec", {}).get("containers", []))
+    return is_agent(metadata["name"], metadata.get("labels") or {}, images)

@@ -239,6 +239,8 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
     account: dict[str, Any] | None = None
     if not desired.role_only or desired.association is not None:
         account = {"namespace": desired.namespace, "name": desired.name}
+        if current.support is not None and current.support.is_without_account:
+            account["exists"] = False
     role = {"arn": desired.role_arn, "created": created}
     trust: dict[str, Any] = {}
     if desired.role is None:

@@ -185,7 +185,7 @@ def _twice(facts: Facts) -> Judgement:
     found = some(repeated, "no setting repeats the role's ARN")
     names = names_role(Arn.parse(arn), arn)
     for _, statement in allowing(subject.annotated_role().trust):
-        if covers(actions_of(statement), ASSUME) and names(statement.get("Principal", {})):
+        if covers(actions_of(statement), ASSUME) and names(statement).truth:
             return ok("the role trusts itself", containers=where(found))
     asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
     if asked:

@@ -263,7 +263,7 @@ def _agent_down(facts: Facts) -> Judgement:
     users = [pod for pod in subject.users() if not runs_without(pod)]
     placed = [pod for pod in users if pod.node]
     if not agents:
-        text = "the agent's add-on is installed, but kube-system has no pods of it"
+        text = "the agent is installed, but kube-system has no pods of it"
         return suspect(text, pods=subjects.pod_names(placed)) if placed else unknown(text)
     served = {pod.node for pod in agents if _is_up(pod)}
     bad = [pod for pod in agents if not _is_up(pod)]
