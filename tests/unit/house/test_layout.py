@@ -16,8 +16,8 @@ import pytest
 import irsa_cli
 
 PROGRAM = Path(irsa_cli.__file__).parent
-LISTS = {"irsa_cli.cli.commands", "irsa_cli.core.doctor.causes"}
-"""Folders with one module for each of many things of one kind: commands, causes."""
+LISTS = {"irsa_cli.cli.commands", "irsa_cli.core", "irsa_cli.core.doctor.causes"}
+"""Folders with one module, or room, for each of many things of one kind: commands, subjects, causes."""
 
 
 @pytest.fixture(scope="module")
