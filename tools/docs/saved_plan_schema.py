@@ -18,7 +18,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.access.who import Way, WhoKind  # noqa: E402 - the package may not be installed
+from irsa_cli.core.access.who import AccessWay, WhoKind  # noqa: E402 - the package may not be installed
 from irsa_cli.core.binding.boundaries import BoundaryRules  # noqa: E402
 from irsa_cli.core.plan import written  # noqa: E402
 from irsa_cli.core.plan.changes import Kind  # noqa: E402
@@ -104,7 +104,7 @@ def _shift() -> Schema:
     """Somebody who gains or loses a role."""
     text, flag = {"type": "string"}, {"type": "boolean"}
     texts = {"type": "array", "items": text}
-    kinds, ways = ({"enum": [item.value for item in found]} for found in (WhoKind, Way))
+    kinds, ways = ({"enum": [item.value for item in found]} for found in (WhoKind, AccessWay))
     given = {"type": "object", "additionalProperties": text}
     who = {"kind": kinds, "place": text, "name": text, "pattern": flag, "given": given}
     fields_of_it = {

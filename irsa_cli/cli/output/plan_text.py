@@ -45,7 +45,7 @@ def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
 
 
 def access_lines(results: Iterable[Result], *, whole: bool = False, ended: bool = False) -> Iterator[str]:
-    """Who gains a role by these, and who loses one; `ended`: only who has lost one. `whole`: all of them."""
+    """Gains and losses of roles by these; `ended`: only the losses. `whole`: all of them."""
     found = [result.access for result in results if result.access is not None]
     if found:
         from irsa_cli.core.access import difference, texts

@@ -108,7 +108,7 @@ def entry_of(title: str, result: Result, place: FilePlace | None = None) -> Entr
 
 
 def _access(result: Result) -> Iterator[Line]:
-    """Who gains a role by a plan, and who loses one."""
+    """Gains and losses of roles by a plan."""
     if result.access is not None and result.ended in (Ended.PLANNED, Ended.COMMITTED):
         from irsa_cli.core.access.texts import sentence
 

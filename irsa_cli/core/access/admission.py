@@ -1,8 +1,8 @@
-"""Whether a trust policy admits somebody: the cases in which it does, with the conditions of each.
+"""The cases in which a trust policy allows somebody, with the conditions of each.
 
 A case that has no condition is a yes. The evaluators are `irsa_cli.core.trust.evaluation` (tokens) and
 `irsa_cli.core.trust.assuming` (sts:AssumeRole); here their answers become comparable: two policies that
-depend on the same conditions admit the same.
+depend on the same conditions allow the same.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ Conditions = frozenset[str]
 
 
 @dataclass(frozen=True)
-class Case:
-    """Admitted if all conditions of `needs` hold, and not all conditions of one of `denials`."""
+class AllowedCase:
+    """Allowed if all conditions of `needs` hold, and not all conditions of one of `denials`."""
 
     needs: Conditions = frozenset()
     denials: frozenset[Conditions] = frozenset()
 
-    def is_within(self, other: Case) -> bool:
-        """Whether whoever is admitted in this case is so in the other one."""
+    def is_within(self, other: AllowedCase) -> bool:
+        """Whether the other case allows everybody whom this one allows."""
         denied = all(any(mine <= theirs for mine in self.denials) for theirs in other.denials)
         return other.needs <= self.needs and denied
 
-    def and_(self, other: Case) -> Case:
+    def and_(self, other: AllowedCase) -> AllowedCase:
         """The case in which both hold."""
-        return Case(self.needs | other.needs, self.denials | other.denials)
+        return AllowedCase(self.needs | other.needs, self.denials | other.denials)
 
 
 @dataclass(frozen=True)
 class Admission:
-    """The cases in which somebody is admitted; without one, never."""
+    """The cases in which somebody is allowed; without one, never."""
 
-    cases: frozenset[Case] = frozenset()
+    cases: frozenset[AllowedCase] = frozenset()
 
     @property
     def answer(self) -> Answer:
-        if Case() in self.cases:
+        if AllowedCase() in self.cases:
             return Answer.YES
         return Answer.UNKNOWN if self.cases else Answer.NO
 
@@ -58,34 +58,34 @@ class Admission:
         return (*sorted(needs), *sorted(denials))
 
     def is_within(self, other: Admission) -> bool:
-        """Whether whoever is admitted by this is admitted by the other, whatever the conditions are."""
+        """Whether the other one allows everybody whom this one allows, whatever the conditions are."""
         return all(any(case.is_within(wider) for wider in other.cases) for case in self.cases)
 
     def or_(self, *others: Admission) -> Admission:
-        """Admitted by one of them."""
+        """Allowed by one of them."""
         return Admission(self.cases.union(*(item.cases for item in others)))
 
     def unless(self, condition: str) -> Admission:
         """The same, but for this condition, which can't be known."""
         denial = frozenset({frozenset({condition})})
-        return Admission(frozenset(Case(case.needs, case.denials | denial) for case in self.cases))
+        return Admission(frozenset(AllowedCase(case.needs, case.denials | denial) for case in self.cases))
 
     def and_(self, other: Admission) -> Admission:
-        """Admitted by both."""
+        """Allowed by both."""
         return Admission(frozenset(one.and_(two) for one in self.cases for two in other.cases))
 
 
 NEVER = Admission()
-ALWAYS = Admission(frozenset({Case()}))
+ALWAYS = Admission(frozenset({AllowedCase()}))
 
 
 def if_(condition: str) -> Admission:
-    """Admitted if this holds, which can't be known."""
-    return Admission(frozenset({Case(frozenset({condition}))}))
+    """Allowed if this holds, which can't be known."""
+    return Admission(frozenset({AllowedCase(frozenset({condition}))}))
 
 
 def of_token(document: Mapping[str, Any], identity: WebIdentity) -> Admission:
-    """Whether a trust policy admits a token."""
+    """Whether a trust policy allows a token."""
     needs: list[Conditions] = []
     denials: set[Conditions] = set()
     for verdict in explain(document, identity).verdicts:
@@ -96,7 +96,7 @@ def of_token(document: Mapping[str, Any], identity: WebIdentity) -> Admission:
             return NEVER
         elif verdict.applies:
             denials.add(undecided)
-    return Admission(frozenset(Case(each, frozenset(denials)) for each in needs))
+    return Admission(frozenset(AllowedCase(each, frozenset(denials)) for each in needs))
 
 
 Ask = Callable[[Document], Said]
@@ -104,10 +104,10 @@ Ask = Callable[[Document], Said]
 
 
 def of_request(document: Mapping[str, Any], named: Mapping[str, Any], ask: Ask) -> Admission:
-    """Whether a trust policy admits who asks, statement by statement.
+    """Whether a trust policy allows a request, statement by statement.
 
-    `named` is a Principal element that names who asks: a Deny is asked whether it is about them beside a
-    statement that allows them everything.
+    `named` is a Principal element that names who asks: a Deny is evaluated with a statement that allows them
+    everything.
     """
     version = {key: document[key] for key in ("Version",) if key in document}
     allowing = {"Effect": "Allow", "Principal": named, "Action": "*"}
@@ -125,7 +125,7 @@ def of_request(document: Mapping[str, Any], named: Mapping[str, Any], ask: Ask) 
             return NEVER
         if said.answer is Answer.UNKNOWN:
             denials.add(_conditions(said))
-    return Admission(frozenset(Case(each, frozenset(denials)) for each in needs))
+    return Admission(frozenset(AllowedCase(each, frozenset(denials)) for each in needs))
 
 
 def _conditions(said: Said) -> Conditions:
@@ -133,7 +133,7 @@ def _conditions(said: Said) -> Conditions:
 
 
 def of_answers(answers: Iterable[Said]) -> Admission:
-    """Admitted if all of these are a yes."""
+    """Allowed if all of these are a yes."""
     found = ALWAYS
     for said in answers:
         one = {Answer.YES: ALWAYS, Answer.NO: NEVER}.get(said.answer)

@@ -1,4 +1,4 @@
-"""Who can assume which role in a state, and by which ways."""
+"""Access in one state: everybody who can assume a role, and by which ways."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from irsa_cli.core.access.admission import ALWAYS, NEVER, Admission, if_, of_answers, of_request, of_token
 from irsa_cli.core.access.documents import Account, Documents
-from irsa_cli.core.access.who import ANYBODY, Way, Who, WhoKind, by_issuer, named_by, tested_keys
+from irsa_cli.core.access.who import ANYBODY, AccessWay, Who, WhoKind, by_issuer, named_by, tested_keys
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
@@ -32,12 +32,12 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.names import Namespaced
 
-Ways = Mapping[Way, Admission]
-"""The ways by which somebody may get a role; none that never admits."""
+Ways = Mapping[AccessWay, Admission]
+"""The ways by which somebody may get a role."""
 
 
 class Access:
-    """Who can assume the roles of a state: (who, role, way), each a yes or under conditions."""
+    """All (who, role, way) of a state, each a yes or under conditions."""
 
     def __init__(self, documents: Documents) -> None:
         self.documents = documents
@@ -49,7 +49,7 @@ class Access:
 
     @cached_property
     def pairs(self) -> frozenset[tuple[Who, str]]:
-        """Who is named by a role's trust policy, its annotations or its associations, with the role's ARN."""
+        """Everybody named by a trust policy, an annotation or an association, with the role's ARN."""
         found = {
             (who, role)
             for role, trust in (*self.documents.trusts.items(), *self.documents.statements.items())
@@ -81,27 +81,27 @@ class Access:
         }[who.kind](who, role)
         return {way: admission for way, admission in found.items() if admission.cases}
 
-    def __iter__(self) -> Iterator[tuple[Who, str, Way, Admission]]:
+    def __iter__(self) -> Iterator[tuple[Who, str, AccessWay, Admission]]:
         for who, role in self.pairs:
             yield from ((who, role, way, admission) for way, admission in self.ways(who, role).items())
 
-    def _of_account(self, who: Who, role: str) -> dict[Way, Admission]:
+    def _of_account(self, who: Who, role: str) -> dict[AccessWay, Admission]:
         found = self._direct(who, role)
         if reached := [self._by_chain(who, source, role) for source in self._sources(role)]:
-            found[Way.CHAIN] = NEVER.or_(*reached)
+            found[AccessWay.CHAIN] = NEVER.or_(*reached)
         return found
 
-    def _direct(self, who: Who, role: str) -> dict[Way, Admission]:
+    def _direct(self, who: Who, role: str) -> dict[AccessWay, Admission]:
         """The ways that need no other role, but the one that EKS goes through for an association's target."""
         account = Account(who.place, *who.namespaced)
         cluster, given = self._clusters[who.place], self.documents.associations.get(account)
         noted = self.documents.accounts.get(account) or {}
-        found = {Way.TOKEN: self._by_tokens(who.subject, cluster.issuer, role)}
+        found = {AccessWay.TOKEN: self._by_tokens(who.subject, cluster.issuer, role)}
         if isinstance(given, states.AssociationState):
-            found[Way.POD_IDENTITY] = self._by_association(cluster, who, given, role)
+            found[AccessWay.POD_IDENTITY] = self._by_association(cluster, who, given, role)
         elif noted.get(ROLE_ARN_ANNOTATION) == role:
             audience = noted.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
-            found[Way.IRSA] = self._by_token(who.subject, cluster.issuer, role, audience)
+            found[AccessWay.IRSA] = self._by_token(who.subject, cluster.issuer, role, audience)
         return found
 
     def _by_association(
@@ -126,7 +126,7 @@ class Access:
         direct, found = self._direct(who, source), NEVER
         served = {way: admission for way, admission in direct.items() if way.serves_pods}
         for way, admission in (served or direct).items():
-            tagged = tags and way is Way.POD_IDENTITY
+            tagged = tags and way is AccessWay.POD_IDENTITY
             found = found.or_(admission.and_(self._chained(source, role, tagged=tagged)))
         return found
 
@@ -165,8 +165,8 @@ class Access:
             if is_target(resource) and resource != role
         }
 
-    def _of_token(self, who: Who, role: str) -> dict[Way, Admission]:
-        return {Way.TOKEN: self._by_tokens(who.name, who.place, role)}
+    def _of_token(self, who: Who, role: str) -> dict[AccessWay, Admission]:
+        return {AccessWay.TOKEN: self._by_tokens(who.name, who.place, role)}
 
     def _by_tokens(self, subject: str, issuer: str, role: str) -> Admission:
         """By a token for any audience that the role's trust policy, or the provider, names."""
@@ -180,7 +180,7 @@ class Access:
         return NEVER.or_(*(self._by_token(subject, issuer, role, each) for each in audiences))
 
     def _by_token(self, subject: str, issuer: str, role: str, audience: str) -> Admission:
-        """By a token for this audience; a provider that does not accept it admits nobody."""
+        """By a token for this audience; a provider that does not accept it allows nobody."""
         accepted = self._accepted(issuer, role)
         is_refused = accepted is not None and audience not in accepted
         if is_refused or not issuer or host_path(issuer) in self.documents.gone:
@@ -209,8 +209,8 @@ class Access:
             return None
         return tuple(self.documents.providers[provider] or ())
 
-    def _of_principal(self, who: Who, role: str) -> dict[Way, Admission]:
-        return {Way.PRINCIPAL: self._on_trust(role, lambda trust: _of_principal(trust, who))}
+    def _of_principal(self, who: Who, role: str) -> dict[AccessWay, Admission]:
+        return {AccessWay.PRINCIPAL: self._on_trust(role, lambda trust: _of_principal(trust, who))}
 
     def _on_trust(self, role: str, judge: Callable[[Document], Admission], what: str = "it") -> Admission:
         """The answer of a role's trust policy; what was not read of one may allow it, and may deny it."""
@@ -229,7 +229,7 @@ class _Named(Namespaced):
 
 
 def _of_service(trust: Document, cluster: Cluster, who: Who, *, tagged: bool) -> Admission:
-    """Whether a trust policy admits EKS Pod Identity for a ServiceAccount: all actions that it needs."""
+    """Whether a trust policy allows EKS Pod Identity for a ServiceAccount: all actions that it needs."""
     found = ALWAYS
     context = assuming.context_of_service(cluster, _Named(*who.namespaced), tagged=tagged)
     for action in assuming.actions(tagged=tagged):
@@ -240,7 +240,7 @@ def _of_service(trust: Document, cluster: Cluster, who: Who, *, tagged: bool) ->
 
 
 def _of_principal(trust: Document, who: Who) -> Admission:
-    """Whether a trust policy admits a principal, by any of the actions that give credentials."""
+    """Whether a trust policy allows a principal, by any of the actions that give credentials."""
     context: dict[str, Any] = dict.fromkeys(tested_keys(trust), UNKNOWN)
     if who.place == "AWS" and is_target(who.name):
         context |= context_of_session(who.name)

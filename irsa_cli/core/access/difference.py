@@ -1,4 +1,4 @@
-"""What a plan changes of access: who gains a role, and who loses one.
+"""Changes of access by a plan: who gains a role, and who loses one.
 
 Compared for each (who, role) over all ways: who has a role by another way afterwards has not lost it. That
 pods no longer get it by themselves is a loss, though their ServiceAccount may still request a token for it.
@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.core.access.admission import NEVER, Admission
 from irsa_cli.core.access.admitting import Access, Ways
 from irsa_cli.core.access.documents import Account, Documents, after, before
-from irsa_cli.core.access.who import Way, Who, WhoKind
+from irsa_cli.core.access.who import AccessWay, Who, WhoKind
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import issuer_of
@@ -31,8 +31,8 @@ class Shift:
 
     who: Who
     role: str
-    before: tuple[Way, ...]
-    after: tuple[Way, ...]
+    before: tuple[AccessWay, ...]
+    after: tuple[AccessWay, ...]
     certain: bool = True
     conditions: tuple[str, ...] = ()
     pods_only: bool = False
@@ -55,7 +55,7 @@ class Shift:
     @classmethod
     def read(cls, data: Any) -> Shift:
         """The same again; raises `ValueError`, `TypeError` or `LookupError` for what irsa does not write."""
-        first, last = (tuple(map(Way, data[key])) for key in ("before", "after"))
+        first, last = (tuple(map(AccessWay, data[key])) for key in ("before", "after"))
         role, certain, conditions = data["role"]["arn"], data["certain"], tuple(data["conditions"])
         found = cls(Who.read(data["who"]), role, first, last, certain, conditions, data["podsOnly"])
         if found.to_json() != data or not all(isinstance(text, str) for text in (role, *conditions)):
@@ -65,7 +65,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class AccessChange:
-    """Who gains, and who loses; `unread` says of whom this is not known, as it was not read."""
+    """All gains and losses; `unread` are those for whom this is not known, as it was not read."""
 
     gains: tuple[Shift, ...] = ()
     losses: tuple[Shift, ...] = ()
@@ -115,7 +115,7 @@ class AccessChange:
 
 
 def together(changes: Iterable[AccessChange]) -> AccessChange:
-    """What several plans change."""
+    """The changes of several plans."""
     found = list(changes)
     return AccessChange(
         tuple(item for each in found for item in each.gains),
@@ -126,7 +126,7 @@ def together(changes: Iterable[AccessChange]) -> AccessChange:
 
 
 def _unread(first: Documents, changes: Iterable[Change]) -> Iterator[str]:
-    """What was not read although the changes concern it."""
+    """The parts that were not read although the changes concern them."""
     yield from first.unread
     yield from (
         f"the trust policy of {arn}" for arn, it in first.trusts.items() if isinstance(it, Unreadable)
@@ -169,11 +169,14 @@ def _shift(who: Who, role: str, first: Ways, last: Ways, *, gain: bool) -> Shift
         if not has.is_within(had):
             certain = has.answer is Answer.YES and had.answer is Answer.NO
             conditions = () if certain else tuple(dict.fromkeys((*has.conditions, *had.conditions)))
-            ways = tuple(way for way in Way if way in first), tuple(way for way in Way if way in last)
+            ways = (
+                tuple(way for way in AccessWay if way in first),
+                tuple(way for way in AccessWay if way in last),
+            )
             return Shift(who, role, *ways, certain, conditions, served)
     return None
 
 
 def _all(ways: Ways, *, served: bool) -> Admission:
-    """Whether one of the ways admits; `served`: of those by which pods get credentials by themselves."""
+    """Whether one of the ways is allowed; `served`: of those by which pods get credentials by themselves."""
     return NEVER.or_(*(admission for way, admission in ways.items() if way.serves_pods or not served))

@@ -31,7 +31,7 @@ class Account(NamedTuple):
 
 @dataclass(frozen=True)
 class Documents:
-    """What was read of a state. Roles and OIDC providers are known by their ARNs.
+    """The parts of a state that were read. Roles and OIDC providers are known by their ARNs.
 
     `providers` have the audiences that each accepts. `policies` are those of roles, by the role and the
     policy's name or ARN, None for one that was not read. `statements` are what is known of a trust policy
@@ -114,7 +114,7 @@ class _Editing:
         )
 
     def learn(self, change: Change) -> None:
-        """Take what a change says of the state before it, where that was not read."""
+        """Add what a change tells of the state before it, if that was not read."""
         there, decides = change.before, change.kind.traits.decides
         if decides is Decides.ROLE:
             role = there if there is not None else change.after

@@ -1,7 +1,7 @@
 """The rule for all plans: what adds takes nothing from anybody, and gives nothing to others than it says.
 
-What removes takes nothing from who uses it. Whether a change adds or removes, its kind and its states say: no
-list of commands is kept.
+A plan that removes takes nothing from anybody who uses it. The kind of a change and its states tell whether
+it adds or removes: there is no list of commands.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Guard:
     uses: Callable[[Who, str], str] = lambda who, role: ""
 
     def names(self, clusters: Mapping[str, Cluster]) -> set[Who]:
-        """Who gains by what the command says itself; `clusters` by their issuers."""
+        """Everybody who gains by what the command says itself; `clusters` by their issuers."""
         found = {Who.account(*account) for account in self.accounts}
         found |= {Who.principal("AWS", role) for role in self.roles}
         found = found.union(*(named_by(document, clusters) for document in self.trusts))
@@ -84,7 +84,7 @@ class PlannedAccess:
         return [item for item in others if item.key not in of_all]
 
     def _of(self, chosen: Callable[[Change], bool]) -> AccessChange:
-        """What the chosen changes alone would change."""
+        """The access that the chosen changes alone would change."""
         changes = [change for change in self.changes if chosen(change)]
         if len(changes) == len(self.changes):
             return self.change

@@ -1,4 +1,4 @@
-"""What a plan changes of access, in words."""
+"""Changes of access in words."""
 
 from __future__ import annotations
 
@@ -45,3 +45,12 @@ def _listed(change: AccessChange, *, gain: bool, whole: bool) -> Iterator[str]:
     if len(items) > len(shown):
         verb = "gain" if gain else "lose"
         yield f"Access: {sign} {len(items) - len(shown)} more {verb} a role (-v shows them)"
+
+
+def moved_access(before: AccessChange | None, after: AccessChange | None) -> Iterator[str]:
+    """Gains and losses that differ from the planned ones; plans of older versions have none."""
+    if before is None or after is None:
+        return
+    for gain, old, new in ((True, before.gains, after.gains), (False, before.losses, after.losses)):
+        yield from (f"planned, but no longer so: {sentence(it, gain=gain)}" for it in old if it not in new)
+        yield from (f"not planned: {sentence(it, gain=gain)}" for it in new if it not in old)

@@ -1,4 +1,4 @@
-"""Who may assume roles, and by which way; and who is named by a trust policy."""
+"""Somebody who may assume a role, the ways to do so, and everybody whom a trust policy names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ALL_BUT = "everybody but "
 
 
 class WhoKind(str, Enum):
-    """What somebody is; the value is public (`-o json`)."""
+    """The kind of somebody; the value is public (`-o json`)."""
 
     SERVICE_ACCOUNT = "ServiceAccount"
     TOKEN = "Token"  # noqa: S105 - a kind, not a token
@@ -42,7 +42,7 @@ class WhoKind(str, Enum):
     """A service, an account, a role, a user, a SAML provider, or everybody."""
 
 
-class Way(str, Enum):
+class AccessWay(str, Enum):
     """How somebody gets the credentials of a role; the value is public (`-o json`)."""
 
     IRSA = "irsa"
@@ -57,7 +57,7 @@ class Way(str, Enum):
     @property
     def serves_pods(self) -> bool:
         """Whether pods get the credentials without doing anything."""
-        return self in (Way.IRSA, Way.POD_IDENTITY)
+        return self in (AccessWay.IRSA, AccessWay.POD_IDENTITY)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Who:
 
     @classmethod
     def of_token(cls, issuer: str, subject_of_token: str, clusters: Mapping[str, Cluster]) -> Who:
-        """Who has the tokens for a subject; `clusters` are those that are known, by their issuers."""
+        """The owner of the tokens for a subject; `clusters` are those that are known, by their issuers."""
         cluster, rest = clusters.get(issuer), subject_of_token.removeprefix(_PREFIX)
         if cluster is not None and rest != subject_of_token and rest.count(":") == 1:
             return cls.account(cluster.arn, *rest.split(":"))
@@ -144,10 +144,9 @@ class Who:
 
 
 def named_by(document: Mapping[str, Any], clusters: Mapping[str, Cluster]) -> Iterator[Who]:
-    """Who is named by the statements of a trust policy, exactly or by a pattern.
+    """Everybody whom the statements of a trust policy name, exactly or by a pattern.
 
-    `clusters` by their issuers. Who is only excluded by NotPrincipal is not named: such a statement is about
-    everybody.
+    `clusters` by their issuers. NotPrincipal names nobody: such a statement is about everybody else.
     """
     for item in statements(document):
         if item.get("Effect") in ("Allow", "Deny"):
@@ -220,7 +219,7 @@ def _service(item: Statement, service: str, clusters: Mapping[str, Cluster]) -> 
 
 
 def _given(item: Statement) -> ItemsView[str, str]:
-    """What a statement wants of a request, where it wants one value: others may want something else."""
+    """The values that a statement wants of a request, if it wants one of a key."""
     return {
         key.lower(): values[0]
         for operator, key, values in tests_of(item)

@@ -1,4 +1,4 @@
-"""What was read of bindings as the documents that decide who can assume which role."""
+"""The current state of bindings as the documents that decide who can assume which role."""
 
 from __future__ import annotations
 

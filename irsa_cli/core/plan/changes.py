@@ -216,7 +216,7 @@ class PlannedWork:
     plan: Plan = field(default_factory=Plan)
     seen: Seen = field(default_factory=dict)
     access: Any = None
-    """Who gains a role, and who loses one: an `AccessChange` of `irsa_cli.core.access`; None: not known."""
+    """An `AccessChange` of `irsa_cli.core.access`; None: not known."""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -91,7 +91,7 @@ class Traits:
     """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted,
     `{target}` is the first one without what an ARN has before the name."""
     decides: Decides
-    """What it is of that which decides who can assume which role."""
+    """The document that it is about, of those that decide who can assume which role."""
     takes_over: bool = False
     """Whether it makes what another run has begun this run's own."""
     owner_decides: bool = False

@@ -46,7 +46,7 @@ class Deletion:
 
     stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
     bound: Bound | None = None
-    """What is deleted; None for a role alone."""
+    """The deleted binding; None for a role alone."""
     lost: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 

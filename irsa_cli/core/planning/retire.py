@@ -100,21 +100,6 @@ class ReadAccount:
     providers: Mapping[str, states.ProviderState | None] = field(default_factory=dict)
     roles: tuple[LeftRole, ...] = ()
 
-    @property
-    def clusters(self) -> tuple[Cluster, ...]:
-        """Its clusters, as far as their ARNs and issuers tell."""
-        return tuple(
-            Cluster(
-                arn.rpartition("/")[2],
-                arn,
-                arn.split(":")[3],
-                self.partition,
-                self.number,
-                f"https://{issuer}",
-            )
-            for arn, issuer in self.living.items()
-        )
-
     def owner(self, provider: str) -> str:
         """The cluster that irsa created a provider for, by its tag; '' if nothing tells it."""
         state = self.providers.get(provider)

@@ -142,7 +142,7 @@ class Result:
     planned: PlannedWork | None = None
     """The plan and what it is for; None if irsa did not get so far."""
     access: AccessChange | None = None
-    """Who gains a role by the plan, and who loses one; None for a plan without changes."""
+    """Gains and losses of roles by the plan; None for a plan without changes."""
 
     @property
     def exit_code(self) -> int:

@@ -149,7 +149,7 @@ class Job:
 
     @property
     def access(self) -> PlannedAccess | None:
-        """Who gains a role by the plan, and who loses one; None for a plan without changes."""
+        """Gains and losses of roles by the plan; None for a plan without changes."""
         if not len(self.plan):
             return None
         from irsa_cli.core.access.documents import Documents

@@ -18,6 +18,7 @@ from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan, _is_for_good
 from irsa_cli.core.planning.converge import trust_notes
+from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.applied import AppliedList, Item, objects_of
 from irsa_cli.core.results.result import ALL, SHARED_PARTS, Command, Ended, Result
@@ -215,14 +216,9 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
         steps = dict.fromkeys(step for it in refusals for step in it.next_steps)
         why = f"{len(refusals)} of the ServiceAccounts can't reach their desired state"
         raise Refused(why, details=details, next_steps=[*steps])
-    roles = {f"{desired.namespace}/{desired.name}": desired.role_arn for desired in desired_states}
-    deletions = [
-        planned_deletion(cluster_run.connection, item, cluster_run.settings)
-        for stage in cluster_run.prune_candidates(roles)
-        for item in stage
-    ]
+    deletions = _deletions(cluster_run, desired_states)
     plans = [item for item in found if isinstance(item, Plan)]
-    plans += [item.plan for item in deletions if item is not None]
+    plans += [item.plan for item in deletions]
     plan = side_by_side(ground.plan, plans)
     facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in desired_states]}
     warnings = tuple(item for desired, current in looked for item in of_desired_state(desired, current, plan))
@@ -230,12 +226,7 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
     gated = [desired for desired in desired_states if desired.gated and len(plan)]
     asked = cluster_run.asked
     gate = _gate(cluster_run, gated, plan, proof) if gated else None
-
-    def documents() -> Documents:
-        created = (of_current(desired, current) for desired, current in looked)
-        bounds = (item.bound for item in deletions if item is not None)
-        return Documents.together([*created, *(of_bound(item) for item in bounds if item is not None)])
-
+    documents = partial(_documents, looked, deletions)
     seen, guard = [current for _, current in looked], partial(guard_of_all, desired_states)
     result = cluster_run.make(plan, gate, ground.there, seen, documents, guard)
     result.facts, result.verification = facts, proof or None
@@ -254,6 +245,26 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
         for note in trust_notes(desired, current)
     ]
     return result
+
+
+def _deletions(cluster_run: ClusterRun, desired_states: Iterable[DesiredState]) -> list[Deletion]:
+    """The deletions of what no file lists any more."""
+    roles = {f"{desired.namespace}/{desired.name}": desired.role_arn for desired in desired_states}
+    stages = cluster_run.prune_candidates(roles)
+    planned = (
+        planned_deletion(cluster_run.connection, item, cluster_run.settings)
+        for stage in stages
+        for item in stage
+    )
+    return [item for item in planned if item is not None]
+
+
+def _documents(
+    looked: Iterable[tuple[DesiredState, CurrentState]], deletions: Iterable[Deletion]
+) -> Documents:
+    created = (of_current(desired, current) for desired, current in looked)
+    deleted = (of_bound(item.bound) for item in deletions if item.bound is not None)
+    return Documents.together([*created, *deleted])
 
 
 def _association_notes(asked: Question, desired_states: Sequence[DesiredState]) -> Iterator[str]:

@@ -317,9 +317,7 @@ class ClusterRun:
             begun.append(SharedTransaction.begin(job))
             return begun[0].result
 
-        there = Documents((self.connection.cluster,))
-        context = self._context(SHARED_PARTS)
-        job = Job(ground.plan, self.connection, settings, context, documents=lambda: there)
+        job = Job(ground.plan, self.connection, settings, self._context(SHARED_PARTS))
         result = result_of(lambda: perform(job, carry_out=lay))
         note(self.ended(SHARED_PARTS, result))
         is_ready, shared = result.ended in (Ended.COMMITTED, Ended.PLANNED), next(iter(begun), None)

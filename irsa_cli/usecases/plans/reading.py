@@ -14,8 +14,7 @@ from typing import Any
 
 from irsa_cli import __version__
 from irsa_cli.aws.iam import NOT_THERE
-from irsa_cli.core.access.difference import AccessChange
-from irsa_cli.core.access.texts import sentence
+from irsa_cli.core.access.texts import moved_access
 from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
 from irsa_cli.core.plan.states import NOBODY, OwnerState
@@ -293,7 +292,7 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
         [
             *(_moved(item.seen, now.seen) if len(item.plan) else ()),
             *_changed(item.plan, now.plan),
-            *_shifted(item.access, now.access),
+            *moved_access(item.access, now.access),
         ]
         for item in works
         if item.key == now.key
@@ -331,15 +330,6 @@ def _changed(before: Plan, after: Plan) -> Iterator[str]:
     half = len(before.stages)
     if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
         yield "planned in another order"
-
-
-def _shifted(before: AccessChange | None, after: AccessChange | None) -> Iterator[str]:
-    """Who gains or loses a role otherwise than planned; plans of older versions do not say it."""
-    if before is None or after is None:
-        return
-    for gain, old, new in ((True, before.gains, after.gains), (False, before.losses, after.losses)):
-        yield from (f"planned, but not so now: {sentence(it, gain=gain)}" for it in old if it not in new)
-        yield from (f"not planned: {sentence(it, gain=gain)}" for it in new if it not in old)
 
 
 def _key(change: Change) -> tuple[str, tuple[str, ...]]:

@@ -54,7 +54,7 @@ def planned(
     cluster: Cluster,
     settings: Settings,
 ) -> Result:
-    """The changes that would be made for a transaction; `cluster` is its own."""
+    """The report of a dry run on a transaction of this cluster."""
     return Result(
         Ended.PLANNED,
         transaction=transaction,
@@ -66,7 +66,7 @@ def planned(
 
 
 def access_of(changes: Sequence[Change], cluster: Cluster) -> AccessChange | None:
-    """Who gains a role by changes, and who loses one, as far as these tell; None without changes."""
+    """Gains and losses of roles by changes, as far as these tell; None without changes."""
     return AccessChange.of(Documents((cluster,)), changes, cluster) if changes else None
 
 

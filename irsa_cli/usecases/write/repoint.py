@@ -296,7 +296,7 @@ class _One:
         return result
 
     def _guard(self, role: FoundRole) -> Guard:
-        """`--add` says of the new cluster what is said of the old one; `--retire` gives nobody anything."""
+        """`--add` names everybody of the new cluster whom its statements name; `--retire` names nobody."""
         if self.move.request.phase is not Phase.ADD:
             return Guard()
         copies, _ = planning.additions(role.state.trust, self.move.move)

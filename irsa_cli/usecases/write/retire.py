@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -31,6 +31,7 @@ from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
 from irsa_cli.core.values.arn import issuer_of
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import account_json
 from irsa_cli.core.values.shown import plural
@@ -277,6 +278,13 @@ def _in_terms_of(command: str, error: IrsaError) -> IrsaError:
     return error.but(next_steps=[again.sub(proposed, step) for step in error.next_steps])
 
 
+def _living(account: ReadAccount) -> Iterator[Cluster]:
+    """The clusters of an account, as far as their ARNs and issuers tell."""
+    for arn, issuer in account.living.items():
+        name, region = arn.rpartition("/")[2], arn.split(":")[3]
+        yield Cluster(name, arn, region, account.partition, account.number, f"https://{issuer}")
+
+
 @dataclass(frozen=True)
 class _Retired:
     """The work on one role, which is read again before anything is written."""
@@ -312,7 +320,7 @@ class _Retired:
             why = self.retiring.why_kept(role, self.dead)
             gone = planning.deletion(role)
             plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
-        clusters = (self.connection.cluster, *self.retiring.account.clusters)
+        clusters = (self.connection.cluster, *_living(self.retiring.account))
         documents = partial(of_role, role.arn, current.state.trust, clusters, self.retiring.gone)
         result = perform(Job(plan, self.connection, settings, context, [current], documents=documents))
         result.notes += notes
