@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.core": (4, 1),
     "irsa_cli.core.access": (1241, 8),
     "irsa_cli.core.audit": (2357, 10),
-    "irsa_cli.core.binding": (1762, 11),
+    "irsa_cli.core.binding": (1765, 11),
     "irsa_cli.core.config": (1827, 10),
     "irsa_cli.core.doctor": (5368, 21),
     "irsa_cli.core.inventory": (1060, 5),
@@ -54,7 +54,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.command": (1657, 9),
     "irsa_cli.usecases.doctor": (920, 5),
     "irsa_cli.usecases.exec": (475, 3),
-    "irsa_cli.usecases.files": (1876, 7),
+    "irsa_cli.usecases.files": (1881, 7),
     "irsa_cli.usecases.local": (413, 4),
     "irsa_cli.usecases.locks": (1164, 7),
     "irsa_cli.usecases.plans": (614, 3),
@@ -62,7 +62,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.usecases.recovery": (1122, 6),
     "irsa_cli.usecases.show": (321, 3),
     "irsa_cli.usecases.verification": (993, 4),
-    "irsa_cli.usecases.write": (2811, 11),
+    "irsa_cli.usecases.write": (2814, 11),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
 REACH = 26_900
