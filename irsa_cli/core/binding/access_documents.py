@@ -42,13 +42,16 @@ def of_current(desired: DesiredState, current: CurrentState) -> Documents:
         targets[desired.chain.target_arn] = current.target
     given = None if current.association is None else current.association.state
     is_home = desired.role_account == cluster.home
+    is_known = service_account is not None or not desired.role_only or desired.creates_account
     return Documents(
         (cluster,),
         {**trusts, **_targets(targets)},
-        {} if desired.role_only else {account: _annotations(service_account)},
+        {account: _annotations(service_account)} if is_known else {},
         {} if desired.association is None else {account: given},
         {desired.identity.provider_arn: _audiences(current.provider)} if is_home else {},
         policies,
+        # An association goes before an annotation, if there is one.
+        unread=(f"ServiceAccount {desired.full_name}",) if desired.association and not is_known else (),
     )
 
 
@@ -65,11 +68,11 @@ def guard_of(desired: DesiredState) -> Guard:
     )
 
 
-def guard_of_all(desired_states: Iterable[DesiredState]) -> Guard:
-    """Whom several bindings name together."""
+def guard_of_all(desired_states: Iterable[DesiredState], deleted: Iterable[Bound] = ()) -> Guard:
+    """Whom several bindings name together, and those that are deleted."""
     each = list(map(guard_of, desired_states))
     return Guard(
-        frozenset().union(*(guard.accounts for guard in each)),
+        frozenset(map(_account, deleted)).union(*(guard.accounts for guard in each)),
         frozenset().union(*(guard.roles for guard in each)),
         tuple(trust for guard in each for trust in guard.trusts),
         losses=any(guard.losses for guard in each),

@@ -13,6 +13,7 @@ from typing import Any
 
 from irsa_cli.aws.trail import writes_to
 from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import guard_of_all, of_bound, of_current
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
@@ -227,7 +228,7 @@ def _attempt(cluster_run: ClusterRun, desired_states: list[DesiredState], *, aga
     asked = cluster_run.asked
     gate = _gate(cluster_run, gated, plan, proof) if gated else None
     documents = partial(_documents, looked, deletions)
-    seen, guard = [current for _, current in looked], partial(guard_of_all, desired_states)
+    seen, guard = [current for _, current in looked], partial(_guard, desired_states, deletions)
     result = cluster_run.make(plan, gate, ground.there, seen, documents, guard)
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
@@ -265,6 +266,10 @@ def _documents(
     created = (of_current(desired, current) for desired, current in looked)
     deleted = (of_bound(item.bound) for item in deletions if item.bound is not None)
     return Documents.together([*created, *deleted])
+
+
+def _guard(desired_states: Iterable[DesiredState], deletions: Iterable[Deletion]) -> Guard:
+    return guard_of_all(desired_states, [item.bound for item in deletions if item.bound is not None])
 
 
 def _association_notes(asked: Question, desired_states: Sequence[DesiredState]) -> Iterator[str]:

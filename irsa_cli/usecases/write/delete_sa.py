@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.aws.gone import recognize
+from irsa_cli.core.access.documents import Account
 from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import of_bound
 from irsa_cli.core.binding.bound import Bound, NamedRole
@@ -164,7 +165,9 @@ class _Deleting:
                 return self._nothing(bound, before)
         context = _context(self.connection, self.request)
         documents = partial(of_bound, bound)
-        guard = partial(Guard, losses=self.request.force, loss_flag="--force")
+        # Without an association, pods get the role of the annotation.
+        account = Account(bound.cluster.arn, bound.namespace, bound.name)
+        guard = partial(Guard, frozenset({account}), losses=self.request.force, loss_flag="--force")
         result = perform(
             Job(found.plan, self.connection, self.settings, context, [bound], (), documents, guard)
         )
