@@ -33,6 +33,7 @@ from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.protocol import RunReport
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.usecases.command import execute
+from irsa_cli.usecases.command.caller import written_target
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Note, RunGroup
 from irsa_cli.usecases.files.targets import Place, Request
@@ -189,13 +190,13 @@ class SharedTransaction:
     result: Result
     _transaction: Transaction
     _journal: Journal
-    _way: str
+    _target: execute.Reached
     _note: Note
 
     @classmethod
     def begin(cls, job: execute.Job) -> SharedTransaction:
         """Begin the transaction; raises `JournalError`. `end` must follow in any case."""
-        settings, way = job.settings, job.context.way
+        settings = job.settings
         run = execute.new_run(settings)
         # The empty last stage says that doing all of the plan is not yet the end.
         journal = execute.open_journal(replace(job, plan=Plan((*job.plan.stages, ()))), run)
@@ -206,9 +207,9 @@ class SharedTransaction:
         except BaseException:
             journal.close()
             raise
-        cluster, target = job.connection.cluster, execute.written_target(job.context.target)
+        cluster, target = job.connection.cluster, written_target(job.context.target)
         result = execute.result_of_report(report, cluster, run.transaction, settings, target)
-        return cls(result, transaction, journal, way, settings.note)
+        return cls(result, transaction, journal, target, settings.note)
 
     @property
     def is_whole(self) -> bool:
@@ -254,7 +255,8 @@ class SharedTransaction:
         if stuck:
             result.ended = Ended.INCOMPLETE
             result.error = IrsaError("the shared parts could not be rolled back completely")
-            result.left = [execute.left(item, result.transaction, self._way) for item in stuck]
+            repairs = execute.Repairs(result.transaction, self._target)
+            result.left = [repairs.of(item) for item in stuck]
         elif not stays and any(item.state == "undone" for item in result.changes):
             result.ended = Ended.ROLLED_BACK
         if not wholly and stays:
