@@ -226,9 +226,10 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         account = next((item for item in bound if item.full_name == role.account), bound[0])
         why = lifecycle.unbinding(account.full_name, account.annotations, account.manager)
         # Of another ServiceAccount, only the mark tells that it had the role.
-        own = account.full_name == role.account
-        steps = life.rebinding(role.arn, where, account.annotations) if own else ()
-        return Standing(spared=True, why=why, next_steps=steps)
+        rebinding = life.rebinding(role.arn, where, account.annotations)
+        return Standing(
+            spared=True, why=why, next_steps=rebinding if account.full_name == role.account else ()
+        )
     if life.is_over:
         return Standing()
     reason = ""
