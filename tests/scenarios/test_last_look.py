@@ -62,9 +62,7 @@ def test_what_differs_by_then_is_left_to_the_user(own: Locking) -> None:
     assert seen[0].code == 0, seen[0].err
     assert (ran.code, ran.metadata["outcome"]) == (3, "incomplete"), ran.err
     assert "another wish" in str(ran.error["details"])
-    assert {entry["repair"].partition(":")[0] for entry in ran.item["left"]} == {
-        "run the same irsa command again"
-    }
+    assert {entry["repair"] for entry in ran.item["left"]} == {SAME_AGAIN}
     # The same command ends it: it says what differs, and the command for that.
     assert own.create().code == 4
     assert own.leases() == []

@@ -196,7 +196,8 @@ def write_odd_journals(stage: Stage) -> None:
     (path,) = [path for path in folder.glob("*.jsonl") if f"{NAMESPACE}/half" in path.read_text()]
     lines = path.read_text().replace(NAMESPACE, ODD).splitlines()
     number = 0
-    for value in (None, [], {}, 1, "x", "\n", [{}], "29991231T235959000Z-00000001"):
+    values: tuple[Any, ...] = (None, [], {}, 1, "x", "\n", [{}], "29991231T235959000Z-00000001")
+    for value in values:
         header = json.loads(lines[0])
         for place in (header, header["context"]):
             for key in place:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.test_recover_cluster import iam_of
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 NAMESPACE, NAME = "default", "app"
@@ -176,3 +178,30 @@ def test_a_mark_of_an_earlier_role_does_not_make_a_new_one_complete(small: Stage
     assert roles(small) == []
     assert small.irsa("create-sa", *of(small), *WISH, *ELSEWHERE).code == 0
     assert binding(small, role)["status"] == "ok"
+
+
+def test_a_role_whose_service_account_was_recreated_is_kept(small: Stage) -> None:
+    """A chart is uninstalled and installed again: no mark tells any more that the run had finished."""
+    name = bound(small, "chart").rpartition("/")[2]
+    (made,) = [role for role in iam_of(small).roles.values() if role.name == name]
+    made.create_date -= timedelta(days=1)
+    assert small.kube.delete(ACCOUNT).status == 200
+    small.make_account(NAMESPACE, NAME, labels={"app.kubernetes.io/managed-by": "Helm"})
+    before = small.world()
+    assert recover(small, "--all", "--yes", "--min-age", "0s").code == 0
+    assert small.world() == before
+    (item,) = recover(small, "--min-age", "0s", "-o", "json").items
+    (spared,) = item["leftAlone"]
+    assert "was created after it, and not by its run; Helm manages it" in spared["why"]
+    (command,) = spared["next"]
+    ran = small.irsa(*shlex.split(command, comments=True)[1:], *ELSEWHERE)
+    assert ran.code == 0, ran.err
+    assert roles(small) == []
+
+
+def test_the_same_create_sa_binds_a_recreated_service_account(small: Stage) -> None:
+    bound(small, "chart")
+    assert small.kube.delete(ACCOUNT).status == 200
+    small.make_account(NAMESPACE, NAME, labels={"app.kubernetes.io/managed-by": "Helm"})
+    assert small.irsa("create-sa", *of(small), *WISH, *ELSEWHERE).code == 0
+    assert small.role_of(NAMESPACE, NAME)["attached"] == [READ_ONLY]

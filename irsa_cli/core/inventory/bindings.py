@@ -17,20 +17,17 @@ from typing import Any
 from urllib.parse import unquote
 
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.lifecycle import Lifecycle, Stage, wrote
+from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
-from irsa_cli.core.recovery import leftovers
-from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
-from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.arn import Arn, provider_arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
@@ -311,45 +308,6 @@ def _judgement(
 def interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
     """The status of a role whose run or deletion is not over: its stage of life."""
     return BindingStatus(life.stage.value), life.why
-
-
-def unbound(
-    cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount], granted: str = ""
-) -> ListedBinding:
-    """Judge a role created by irsa without an annotated ServiceAccount; `accounts` are by full name.
-
-    `granted`: the options of create-sa that complete it, if they are known.
-    """
-    full_name = lifecycle.account_of(role.tags)
-    namespace, _, name = full_name.partition("/")
-    there = accounts.get(full_name)
-    annotations = there.annotations if there is not None else {}
-    life = lifecycle.of(role.tags, named=False, marked=lifecycle.was_bound(annotations, role.arn))
-    steps = life.next_steps(cluster.options, granted)
-    if there is not None and life.stage is Stage.UNBOUND:
-        manager = makers.manager_of_account(there.labels, there.annotations, there.managers)
-        status, reason = (
-            BindingStatus.ANNOTATION_CHANGED,
-            lifecycle.unbinding(full_name, annotations, manager),
-        )
-        steps = life.rebinding(role.arn, cluster.options, annotations)
-    elif not full_name:
-        status = BindingStatus.NO_SERVICE_ACCOUNT
-        text = shown(role.tags.get(SERVICE_ACCOUNT_TAG, ""))
-        reason = f"its tag {SERVICE_ACCOUNT_TAG} names no ServiceAccount: {text}"
-    elif lifecycle.tells_itself(role.tags):
-        apart = f"no association gives it to {full_name}" if trusts_service(role.trust, SERVICE) else ""
-        status, reason = (BindingStatus.ROLE_ONLY, apart) if life.is_over else interrupted(life)
-    else:
-        other = annotations.get(ROLE_ARN_ANNOTATION, "")
-        why = leftovers.unnamed(full_name, exists=there is not None, other=other)
-        # Its run was interrupted before the last step, or that step was undone later.
-        doubt = "" if life.is_over else f": it was changed later, or run {life.transaction} was interrupted"
-        status, reason = BindingStatus.NO_SERVICE_ACCOUNT, why + doubt
-    risks = wide(cluster, role)
-    return ListedBinding(
-        namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=risks, bare=there
-    )
 
 
 def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:

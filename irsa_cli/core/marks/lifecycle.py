@@ -192,7 +192,7 @@ def was_bound(annotations: Mapping[str, str], role_arn: str) -> bool:
 
 
 def unbinding(full_name: str, annotations: Mapping[str, str], manager: str) -> str:
-    """What has become of a binding that irsa completed.
+    """The later change of a binding that irsa completed, in one sentence.
 
     `manager` is the tool that manages the ServiceAccount, not known to have changed it; '' for none.
     """

@@ -81,8 +81,8 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
     if keep_role:
         # A complete role whose ServiceAccount could tell has to tell it itself from now on.
         for role in bound.own:
-            told = role.arn == bound.annotation or bound.was_bound_to(role)
-            if told and not lifecycle.tells_itself(role.state.tags):
+            is_bound = role.arn == bound.annotation or bound.was_bound_to(role)
+            if is_bound and not lifecycle.tells_itself(role.state.tags):
                 work.stages[OWNERS].append(_own(role))
                 work.stages[COMMITS].append(_commit(role, states.DONE))
     else:

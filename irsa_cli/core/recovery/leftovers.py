@@ -225,9 +225,11 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     if life.stage is Stage.UNBOUND:
         account = next((item for item in bound if item.full_name == role.account), bound[0])
         why = lifecycle.unbinding(account.full_name, account.annotations, account.manager)
-        steps = life.rebinding(role.arn, where, account.annotations)
         # Of another ServiceAccount, only the mark tells that it had the role.
-        return Standing(spared=True, why=why, next_steps=steps if account.full_name == role.account else ())
+        rebinding = life.rebinding(role.arn, where, account.annotations)
+        return Standing(
+            spared=True, why=why, next_steps=rebinding if account.full_name == role.account else ()
+        )
     if life.is_over:
         return Standing()
     reason = ""
@@ -237,7 +239,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         names = sorted(account.full_name for account in seen.accounts if account.role == role.arn)
         reason = f"ServiceAccount {', '.join(names)} uses it"
     if not reason and life.stage is Stage.INCOMPLETE:
-        reason = _reason_to_spare(role, life, seen.now)
+        reason = _reason_to_spare(role, life, seen)
     why = reason or life.why
     if life.named:
         why = f"{reason}: {life.why}"
@@ -249,9 +251,16 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     return Standing(not reason, bool(reason), why, next_steps)
 
 
-def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
+def _reason_to_spare(role: SeenRole, life: Lifecycle, seen: SeenLeftovers) -> str:
+    now = seen.now
     if not life.is_readable:
         return life.why
+    account = next((item for item in seen.accounts if item.full_name == role.account), None)
+    is_later = account is not None and account.created > role.created
+    if account is not None and is_later and account.transaction != role.transaction and life.said is None:
+        # With the one before, irsa's mark has gone that would tell whether the run had finished.
+        manager = f"; {account.manager} manages it" if account.manager else ""
+        return f"ServiceAccount {account.full_name} was created after it, and not by its run{manager}"
     # Until then a use may have been the run's own proof (`--verify`).
     proven = max([role.created, *began(role.transaction, now)]) + timedelta(seconds=MINIMUM_AGE)
     if role.last_used is not None and role.last_used > proven:

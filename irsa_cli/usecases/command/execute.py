@@ -343,7 +343,7 @@ def handlers_of(connection: Connection, kinds: Collection[Kind] = tuple(Kind)) -
 
 
 Reached = Mapping[str, str | None]
-"""A cluster and how it was reached, as a journal has it."""
+"""A cluster and how it was reached, in the form of a journal."""
 
 
 def result_of_report(
@@ -371,7 +371,7 @@ _FOR_PROVIDERS = (
     *("cluster", "issuer_url", "account", "region", "profile", "assume_role"),
     *("role_account", "role_assume_role", "role_profile"),
 )
-"""What tells `irsa associate-oidc` the cluster and its caller."""
+"""The keys with the cluster and the caller that `irsa associate-oidc` needs."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
 from irsa_cli.core.inventory.list_document import associated
+from irsa_cli.core.inventory.unbound import unbound
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.objects.aws import Association
@@ -202,7 +203,7 @@ def _bindings(
         roles[account][role.name] for account, its in listed.items() for role in its if role.arn not in used
     ]
     orphans = [
-        bindings.unbound(cluster, role, full_names, granted(cluster, role))
+        unbound(cluster, role, full_names, granted(cluster, role))
         for role in alone
         if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
     ]

@@ -16,8 +16,8 @@ from irsa_cli.core.inventory.bindings import (
     binding_of,
     identity_of,
     in_order,
-    unbound,
 )
+from irsa_cli.core.inventory.unbound import unbound
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.values.cluster import Cluster
