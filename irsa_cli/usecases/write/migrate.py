@@ -39,12 +39,13 @@ from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.read.absence import check_namespace
 from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
+from irsa_cli.usecases.read.lookup import read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account, read_association
-from irsa_cli.usecases.read.pod_identity_support import support_of
+from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.users_of_pods import probe
 from irsa_cli.usecases.write.update_sa import earlier_runs, notes_of_support
 

@@ -19,54 +19,54 @@ SLACK = 60
 ROOMS: dict[str, tuple[int, int]] = {
     # room: lines, modules
     "irsa_cli": (65, 2),
-    "irsa_cli.aws": (2864, 16),
-    "irsa_cli.changes": (1787, 8),
+    "irsa_cli.aws": (2884, 16),
+    "irsa_cli.changes": (1935, 9),
     "irsa_cli.cli": (377, 3),
     "irsa_cli.cli.commands": (3655, 38),
     "irsa_cli.cli.help": (836, 5),
     "irsa_cli.cli.options": (834, 7),
-    "irsa_cli.cli.output": (3029, 24),
+    "irsa_cli.cli.output": (3033, 24),
     "irsa_cli.cli.terminal": (453, 4),
     "irsa_cli.core": (4, 1),
     "irsa_cli.core.audit": (2357, 10),
-    "irsa_cli.core.binding": (1620, 10),
+    "irsa_cli.core.binding": (1637, 10),
     "irsa_cli.core.config": (1827, 10),
     "irsa_cli.core.doctor": (5368, 21),
     "irsa_cli.core.inventory": (1060, 5),
     "irsa_cli.core.lint": (2239, 10),
     "irsa_cli.core.marks": (731, 5),
     "irsa_cli.core.objects": (932, 8),
-    "irsa_cli.core.plan": (1132, 7),
+    "irsa_cli.core.plan": (1138, 7),
     "irsa_cli.core.planning": (3725, 14),
     "irsa_cli.core.policies": (1357, 8),
     "irsa_cli.core.rbac": (1105, 5),
     "irsa_cli.core.recovery": (788, 4),
     "irsa_cli.core.results": (1582, 10),
-    "irsa_cli.core.trust": (3197, 15),
-    "irsa_cli.core.values": (1707, 11),
+    "irsa_cli.core.trust": (3301, 16),
+    "irsa_cli.core.values": (1723, 11),
     "irsa_cli.kube": (1263, 6),
     "irsa_cli.preflight": (849, 5),
-    "irsa_cli.sandbox": (7220, 33),
-    "irsa_cli.transaction": (2151, 10),
+    "irsa_cli.sandbox": (7230, 33),
+    "irsa_cli.transaction": (2250, 10),
     "irsa_cli.usecases": (145, 2),
     "irsa_cli.usecases.audit": (612, 4),
-    "irsa_cli.usecases.command": (1622, 9),
+    "irsa_cli.usecases.command": (1625, 9),
     "irsa_cli.usecases.doctor": (920, 5),
     "irsa_cli.usecases.exec": (475, 3),
     "irsa_cli.usecases.files": (1846, 7),
     "irsa_cli.usecases.local": (413, 4),
     "irsa_cli.usecases.locks": (1164, 7),
     "irsa_cli.usecases.plans": (596, 3),
-    "irsa_cli.usecases.read": (2140, 13),
+    "irsa_cli.usecases.read": (2207, 14),
     "irsa_cli.usecases.recovery": (1096, 6),
     "irsa_cli.usecases.show": (321, 3),
     "irsa_cli.usecases.verification": (993, 4),
-    "irsa_cli.usecases.write": (2715, 11),
+    "irsa_cli.usecases.write": (2718, 11),
 }
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 25_100
+REACH = 25_600
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 19_900
+USE_CASE = 20_400
 """Lines that the use case of `create-sa` alone can reach."""
 
 
