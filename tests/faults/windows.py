@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.sandbox.exchange import Label
@@ -166,7 +167,7 @@ def play(case: Case, sandbox: Sandbox, folder: Path) -> tuple[str, str]:
     keys = {user: pair.blue.env(user)["AWS_ACCESS_KEY_ID"] for user in users}
     sandbox.calls.clear()
     holding = Holding(case.window, [*keys.values()], sandbox.calls)
-    usual = {OVERLAP: "1"}  # As users have it.
+    usual: dict[str, Any] = {OVERLAP: "1"}  # As users have it.
     env = usual if case.is_same_machine else {**usual, "IRSA_STATE_DIR": "elsewhere"}
     runs: dict[str, Callable[[], Ran]] = {
         "first": lambda: pair.repoint("--add", ROLE, user="first", **usual),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.usecases.command.execute import SAME_AGAIN
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_lock_limits import Locking
 from tests.support.stage import READ_ONLY, Ran

@@ -19,8 +19,8 @@ from irsa_cli.core.trust import assuming
 from irsa_cli.core.trust.assuming import (
     IS_NAMED,
     SERVICE,
-    Named,
     Names,
+    Naming,
     Said,
     beyond_its_kind,
     context_of_session,
@@ -264,7 +264,7 @@ def _names(who: Who) -> Names:
     if who.place == "AWS" and is_target(who.name):
         return names_role(Arn.parse(who.name), who.name)
 
-    def names(item: Statement) -> Named:
+    def names(item: Statement) -> Naming:
         given = principals(item, who.place)
         is_any = item.get("Principal") == ANYBODY or (who.place == "AWS" and ANYBODY in given)
         if who.name in given or (is_any and who.place != "Service"):

@@ -31,15 +31,15 @@ ASSUME, TAG = "sts:AssumeRole", "sts:TagSession"
 
 
 @dataclass(frozen=True)
-class Named:
+class Naming:
     """Whether the principals of a statement include who assumes the role, and why if that is not known."""
 
     truth: Truth
     why: str = ""
 
 
-IS_NAMED, IS_NOT_NAMED = Named(True), Named(False)
-Names = Callable[[Statement], Named]
+IS_NAMED, IS_NOT_NAMED = Naming(True), Naming(False)
+Names = Callable[[Statement], Naming]
 """Whether a statement's Principal names who assumes the role."""
 _EVERYBODY = "*"
 
@@ -81,14 +81,14 @@ def names_role(arn: Arn, text: str) -> Names:
     """Whether a statement names this role, or its account."""
     known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", _EVERYBODY}
 
-    def names(item: Statement) -> Named:
+    def names(item: Statement) -> Naming:
         is_named = item.get("Principal") == _EVERYBODY or not known.isdisjoint(principals(item, "AWS"))
         return IS_NAMED if is_named else beyond_its_kind(item, "a role")
 
     return names
 
 
-def beyond_its_kind(item: Statement, caller: str) -> Named:
+def beyond_its_kind(item: Statement, caller: str) -> Naming:
     """Whether a statement for everybody of another kind of principals includes the caller.
 
     AWS documents `"*"` for its own kind only. What a Deny says to others is not known; an Allow is not
@@ -98,7 +98,7 @@ def beyond_its_kind(item: Statement, caller: str) -> Named:
     if item.get("Effect") != "Deny" or not is_for_everybody:
         return IS_NOT_NAMED
     text = json.dumps(item["Principal"])
-    return Named(None, f"AWS does not document whether the principal {text} includes {caller}")
+    return Naming(None, f"AWS does not document whether the principal {text} includes {caller}")
 
 
 def said(document: Document, names: Names, context: Context, action: str) -> Said:
@@ -233,7 +233,7 @@ def actions(*, tagged: bool) -> tuple[str, ...]:
     return ACTIONS if tagged else (ASSUME,)
 
 
-def names_service(item: Statement) -> Named:
+def names_service(item: Statement) -> Naming:
     """Whether a statement names EKS Pod Identity."""
     services = principals(item, "Service")
     return IS_NAMED if SERVICE in services else beyond_its_kind(item, "services of AWS")

@@ -27,8 +27,8 @@ from irsa_cli.core.trust.assuming import (
     ASSUME,
     IS_NAMED,
     TAG,
-    Named,
     Names,
+    Naming,
     Said,
     context_of_session,
     names_role,
@@ -129,13 +129,13 @@ class Chain:
         plain = names_role(source, self.role_arn)
         session = f"arn:{source.partition}:sts::{source.account}:assumed-role/{source.name}/"
 
-        def names(item: Statement) -> Named:
+        def names(item: Statement) -> Naming:
             given = principals(item, "AWS")
             if self.role_id and self.role_id in given:
                 return IS_NAMED
             # A session of the role that has one name: the pods' SDKs choose theirs.
             if any(name.startswith(session) for name in given) and not plain(item).truth:
-                return Named(None, "it trusts a session name that the application chooses")
+                return Naming(None, "it trusts a session name that the application chooses")
             return plain(item)
 
         return names

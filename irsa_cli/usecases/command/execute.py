@@ -398,8 +398,7 @@ class Repairs:
         recover = recover_command(self.transaction, self.target)
         if isinstance(error, Claimed) and error.ended:
             # Its transaction is over: `irsa recover` has nothing to do.
-            shared = change.kind in (Kind.PROVIDER, Kind.AUDIENCE)
-            return self._keep_provider(change) if shared else SAME_AGAIN
+            return self._keep_provider(change) if change.kind.traits.for_all else SAME_AGAIN
         if isinstance(error, Claimed):
             # A person may have annotated a role: then only forward ends it.
             forward = f"; or {SAME_AGAIN}" if change.kind is Kind.ROLE else ""

@@ -29,7 +29,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.doctor.further_reads import absent, account_named, judged, with_iam, with_refusals
 from irsa_cli.usecases.doctor.in_pod import InPod, look_inside
 from irsa_cli.usecases.doctor.reads import WORKERS, DoctorReads
-from irsa_cli.usecases.read.lookup import check_namespace
+from irsa_cli.usecases.read.absence import check_namespace
 from irsa_cli.usecases.read.users_of_pods import account_used
 
 Pods = tuple[Pod, ...] | Unreadable

@@ -10,7 +10,6 @@ import getpass
 import shlex
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.aws.sts import assume_by_token, exchange_for_pod
@@ -23,9 +22,10 @@ from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.jwt import Lifetime
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable, Unverified
-from irsa_cli.core.values.names import Namespaced, near
+from irsa_cli.core.values.names import Namespaced
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.absence import missing_account
 from irsa_cli.usecases.read.associations import association, unread
 
 
@@ -183,29 +183,7 @@ class NamedServiceAccount(Namespaced):
 
         A command that `deletes` is not proposed for another namespace.
         """
-        everywhere: list[tuple[str, str]] = []
-        for namespace in (None, self.namespace):  # Those that the caller may list.
-            with suppress(ServiceError):
-                items = self.connection.kube.service_accounts(namespace)
-                everywhere = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
-                break
-        elsewhere = sorted({place for place, name in everywhere if name == self.name})
-        similar = near(self.name, [name for place, name in everywhere if place == self.namespace])
-        details = []
-        if elsewhere:
-            details.append(f"namespaces with a ServiceAccount of that name: {', '.join(elsewhere)}")
-        if similar:
-            details.append(f"ServiceAccounts of {self.namespace} with a similar name: {', '.join(similar)}")
-        return Refused(
-            f"there is no ServiceAccount {self.full_name} in {self.connection.cluster.name}",
-            details=tuple(details),
-            next_steps=(
-                f"run this again with -n {elsewhere[0]}"
-                if len(elsewhere) == 1 and not deletes
-                else reach_of(self.connection.target).for_irsa(f"get-sa -n {shlex.quote(self.namespace)}")
-                + "  # lists those with a role",
-            ),
-        )
+        return missing_account(self.connection, self.namespace, self.name, deletes=deletes)
 
     def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
         """The error; for a missing permission with the rule that grants it, and how to create that rule."""

@@ -27,13 +27,12 @@ from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn, provider_arn, role_arn
-from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unreadable, read, unless_denied
+from irsa_cli.core.values.errors import InvalidInput, Refused, Unreadable, read, unless_denied
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.observe import similar_namespaces
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -306,36 +305,3 @@ def read_pairing(
             return read_named(connection, namespace, name, role), accounts.result()
         pair = with_role(connection, read_account(connection, namespace, name))
     return pair, accounts.result()
-
-
-def absence(connection: Connection, namespace: str, name: str) -> str:
-    """What there is to say about a ServiceAccount that does not exist, '' for one that does.
-
-    With the names of its namespace or of others that may have been meant.
-    """
-    if connection.kube.service_account(namespace, name) is not None:
-        return ""
-    why = NamedServiceAccount(connection, namespace, name).missing()
-    try:
-        check_namespace(connection, namespace)
-    except Refused as error:
-        why = error
-    return "; ".join((why.message, *why.details))
-
-
-def check_namespace(connection: Connection, name: str) -> None:
-    """Raise `Refused` if the namespace does not exist.
-
-    Without permission to read namespaces, there is no error: the next read reports it.
-    """
-    try:
-        found = connection.kube.one("namespaces", "", name)
-    except ServiceError:
-        return
-    if found is None:
-        similar = similar_namespaces(connection, name)
-        raise Refused(
-            f"there is no namespace {name} in {connection.cluster.name}",
-            details=(f"namespaces with a similar name: {', '.join(similar)}",) if similar else (),
-            next_steps=("check --namespace and --cluster",),
-        )

@@ -27,6 +27,7 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.names import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.absence import similar_namespaces
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
@@ -91,7 +92,7 @@ def association_of(
     """The association, if one is desired; and if it is missing, what the cluster has for one."""
     if desired.association is None:
         return None, None
-    from irsa_cli.usecases.read.pod_identity_support import support_of
+    from irsa_cli.usecases.read.pod_identity import support_of
 
     found = read_association(connection, desired.namespace, desired.name)
     name = "" if desired.creates_account else desired.name
@@ -345,12 +346,3 @@ def found_config_map(body: Json) -> FoundConfigMap:
         marks.get(states.TRANSACTION_TAG, ""),
         body["metadata"].get("uid", ""),
     )
-
-
-def similar_namespaces(connection: Connection, name: str) -> tuple[str, ...]:
-    """Namespaces with similar names; () if they can't be listed."""
-    try:
-        found = connection.kube.namespaces()
-    except errors.ServiceError:
-        return ()
-    return near(name, [str(item["metadata"]["name"]) for item in found])

@@ -26,7 +26,7 @@ from irsa_cli.core.values.errors import Unreadable, unless_denied
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
-from irsa_cli.usecases.read.pod_identity_support import support_of
+from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.reads import Background
 
 T = TypeVar("T")

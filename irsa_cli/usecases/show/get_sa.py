@@ -16,9 +16,9 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import Refused, read
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.read.absence import check_namespace
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import check_namespace
 
 
 @dataclass(frozen=True)

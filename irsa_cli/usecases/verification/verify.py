@@ -29,10 +29,10 @@ from irsa_cli.core.values.patience import Count
 from irsa_cli.kube.client import TokenAnswer
 from irsa_cli.usecases.command.caller import naming_caller, pasted_options, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.read.absence import check_namespace
 from irsa_cli.usecases.read.associations import unread
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import check_namespace
 from irsa_cli.usecases.read.pod_identity import runs_agent
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import iam_steps, steps

@@ -49,7 +49,7 @@ from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.exchanges import Exchanges
 from irsa_cli.usecases.read.new_pods import NewPodsOf
-from irsa_cli.usecases.read.pod_identity_support import support_of
+from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.switching import check_switching
 from irsa_cli.usecases.read.templates import templates_of
 from irsa_cli.usecases.read.users_of_pods import probe

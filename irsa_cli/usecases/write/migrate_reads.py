@@ -16,10 +16,11 @@ from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.ways import CurrentIdentity
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.absence import check_namespace
 from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
-from irsa_cli.usecases.read.lookup import check_namespace, read_provider, with_role
+from irsa_cli.usecases.read.lookup import read_provider, with_role
 from irsa_cli.usecases.read.observe import current_account, read_association
 
 

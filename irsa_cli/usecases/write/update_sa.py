@@ -44,7 +44,7 @@ from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
-from irsa_cli.usecases.read.pod_identity_support import support_of
+from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.switching import check_switching
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.create_sa import may_be_spreading, only_arns, resolved

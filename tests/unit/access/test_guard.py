@@ -136,6 +136,6 @@ def test_a_change_says_whether_it_adds(change: Change, is_addition: bool) -> Non
 def test_each_kind_says_what_it_decides(kind: Kind) -> None:
     """Only what no trust policy, ServiceAccount, association or provider is about decides nothing."""
     of_role = {"RoleOwner", "RoleCommit", "RoleSettings", "RoleBoundary", "RoleTags"}
-    nothing = of_role | {"Namespace", "ConfigMap"}
+    nothing = of_role | {"Namespace", "ConfigMap", "Restart"}
     decides: Any = kind.traits.decides
     assert (decides.name == "NOTHING") == (kind.value in nothing)

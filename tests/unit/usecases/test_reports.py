@@ -155,7 +155,8 @@ def test_a_saved_plan_is_shown_and_applied_with_reports(
     path, plan = play.file(FILE), str(tmp_path / "plan.json")
     made = play.irsa("diff", "-f", path, "--out", plan, "-o", "markdown", code=6).out
     shown = play.irsa("show", plan, "-o", "markdown", *flags(files)).out
-    assert made.splitlines()[4:] == shown.splitlines()[4:]
+    changes = made.splitlines()[4:]
+    assert shown.splitlines()[-len(changes) :] == changes, "after the request, which only a saved plan shows"
     assert ended(files)[0] == "planned"
     applied = play.irsa("apply", plan, "-o", "markdown", *flags(files))
     assert applied.out.startswith("## ✅ irsa apply: ")
