@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[int, int]] = {
     "irsa_cli.cli.terminal": (453, 4),
     "irsa_cli.core": (4, 1),
     "irsa_cli.core.audit": (2357, 10),
-    "irsa_cli.core.binding": (1620, 10),
+    "irsa_cli.core.binding": (1630, 10),
     "irsa_cli.core.config": (1827, 10),
     "irsa_cli.core.doctor": (5368, 21),
     "irsa_cli.core.inventory": (1060, 5),
