@@ -151,7 +151,7 @@ def _forged(working: Node, owners: list[Json]) -> None:
     """A healthy answer in the log of a pod that is not the Job's, whose name comes first in a list."""
     pod = working.pod(working.jobs[-1])
     identity = f"arn:aws:sts::111122223333:assumed-role/{working.scene.world.role}/x"
-    item = {"verdict": "expected", "sentence": "All is well.", "cause": "x", "next": []}
+    item: Json = {"verdict": "expected", "sentence": "All is well.", "cause": "x", "next": []}
     item |= {"evidence": {"identity": identity, "source": {"go": "web identity (IRSA)"}}, "notReached": []}
     working.ends(
         _copy(working, pod, "a-pod-of-somebody-else", owners),

@@ -15,6 +15,7 @@ import jsonschema
 import yaml
 
 from irsa_cli.cli.main import wanted_form
+from tests.support import proposals
 
 Json = dict[str, Any]
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "output.schema.json"
@@ -103,18 +104,26 @@ def full_name(item: Json) -> str:
 def promised(ran: Ran, arguments: Sequence[str]) -> Ran:
     """The run; fails where JSON or YAML was asked for, and no document came that fits schema and exit code.
 
+    It also fails where irsa can't read a command of its own among the next steps.
+
     A run that was killed prints none.
     """
     output = wanted_form(arguments)
+    steps = [*proposals.steps_in_text(ran.err), *proposals.steps_in_text("" if output else ran.out)]
     assert not (found := MISCOUNTED.findall(ran.out + ran.err)), f"numbers that do not agree: {found}"
     if output in ("json", "yaml") and ran.code >= 0 and not {"-h", "--help"} & set(arguments):
         document = ran.json if output == "json" else ran.yaml
+        steps += proposals.steps_in_document(document)
         check(document, ran.code)
         scope = document["metadata"].get("scope", {"complete": True})
         assert document["metadata"].get("complete", scope["complete"]) == scope["complete"], scope
         assert scope["complete"] or ran.code or "--allow-partial" in arguments, (
             "exit 0 of an incomplete answer"
         )
+    refused = {
+        command: why for command in proposals.commands(steps) if (why := proposals.unreadable(command))
+    }
+    assert not refused, refused
     return ran
 
 

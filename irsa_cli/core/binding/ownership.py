@@ -54,8 +54,7 @@ def check_account(pair: Pairing) -> None:
 def check_there(pair: Pairing) -> RoleState:
     """The role's state; raises `Refused` when there is no role of that ARN."""
     user = "the association of" if pair.named_role else "ServiceAccount"
-    way = "--pod-identity" if pair.named_role else "--override-existing-serviceaccounts"
-    create = f"{pair.command('create-sa')} {way} --attach-policy-arn ARN"
+    create = _with_its_own_role(pair)
     if pair.role is None:
         raise Refused(
             f"role {pair.role_arn} does not exist",
@@ -71,6 +70,12 @@ def check_there(pair: Pairing) -> RoleState:
             next_steps=(create,),
         )
     return state
+
+
+def _with_its_own_role(pair: Pairing) -> str:
+    """The command that creates another role for the ServiceAccount."""
+    way = "--pod-identity" if pair.named_role else "--override-existing-serviceaccounts"
+    return f"{pair.command('create-sa')} {way} --attach-policy-arn ARN"
 
 
 def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
@@ -106,7 +111,7 @@ def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
             f"role {pair.role_arn} is also used by other ServiceAccounts: {', '.join(sharers)}",
             reason="a change for one would affect all of them",
             next_steps=(
-                "create a separate role for each: irsa create-sa ... --override-existing-serviceaccounts",
+                f"create a separate role for this one: {_with_its_own_role(pair)}",
                 "or change the role with the tool that manages it",
             ),
         )
