@@ -20,7 +20,7 @@ STEPS = {
 }
 """Round trips of each step of migrate, in their order.
 
-All is read again when the role is locked; the last one sees that nobody has undone the change of the trust policy.
+All is read again when the role is locked; the last read sees that nobody has undone the new trust policy.
 """
 
 

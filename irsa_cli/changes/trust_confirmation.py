@@ -2,8 +2,8 @@
 
 IAM has no conditional write, and locks are in the cluster of each run. So two runs that read the same policy
 write over each other, and the second one's write undoes the first one's change. Each run looks after its own
-statements only: it reads the policy again when the other one's write is over, and makes its change in what is
-there by then. docs/explanation/transaction.md tells which window is left.
+statements only: it reads the policy again when the other one's write is over, and repeats its change in the
+newest policy. docs/explanation/transaction.md tells which window is left.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 REPEATS = 2
 """How often a change is written again: who undoes it that often will not stop."""
-SHORTEST_TOLD = 1.0
-"""Seconds from read to write: another run that has written in between has read again later than that."""
+LONG_WRITE_SECONDS = 1.0
+"""Seconds from read to write, `OVERLAP_SECONDS`: another run may have written in between and have ended."""
 
 
 def difference_of(change: Change) -> TrustDifference:
-    """What a change of a whole trust policy, or of one statement, adds and removes."""
+    """The statements that a change of a whole trust policy, or of one statement, adds and removes."""
     if change.kind is Kind.TRUST_POLICY:
         before, after = (expect(DocumentState, state) for state in (change.before, change.after))
         return TrustDifference.between(before.document, after.document)
@@ -115,7 +115,7 @@ class TrustConfirmation:
     def _note(self) -> str:
         """The note on a write that took so long that another run may have ended in the meantime."""
         seconds = recent_writes(self.iam).overlap_of(self.role)
-        if seconds <= SHORTEST_TOLD:
+        if seconds <= LONG_WRITE_SECONDS:
             return ""
         return (
             f"IAM took {seconds:.0f} s to change the trust policy of {self.role}: a change by others in that"

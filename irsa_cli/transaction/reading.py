@@ -238,7 +238,7 @@ def recall_recent(
                     handler_of(change.kind).recall(change, Claim(story.transaction, record.identity), age)
 
 
-def changes_beside(path: Path, moment: float, mine: Sequence[Change]) -> list[Change]:
+def concurrent_changes(path: Path, moment: float, mine: Sequence[Change]) -> list[Change]:
     """The changes of the document of `mine` that other runs of this machine have made since this moment.
 
     `path` is the journal of the run that asks, `moment` in seconds since the epoch. Only of runs that have

@@ -36,7 +36,7 @@ from irsa_cli.transaction.protocol import (
     end_of,
     harmless,
 )
-from irsa_cli.transaction.reading import changes_beside
+from irsa_cli.transaction.reading import concurrent_changes
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import ROLLBACK_SECONDS, Stages, Tracked, all_of, in_parallel
 
@@ -115,7 +115,7 @@ class Runner:
         """Confirm the changes of one document, and what they may have undone of this machine's other runs."""
         mine, written = [step.change for step in steps], max(step.written or 0.0 for step in steps)
         began = min((step.written or 0.0) - step.seconds for step in steps)
-        theirs = changes_beside(self._journal.path, time.time() - (time.monotonic() - began), mine)
+        theirs = concurrent_changes(self._journal.path, time.time() - (time.monotonic() - began), mine)
         with within(self._run):
             return self._rollback.handler(mine[0]).confirm([*mine, *theirs], self._run, written)
 

@@ -91,8 +91,8 @@ def names_role(arn: Arn, text: str) -> Names:
 def beyond_its_kind(item: Statement, caller: str) -> Naming:
     """Whether a statement for everybody of another kind of principals includes the caller.
 
-    AWS documents `"*"` for its own kind only. What a Deny says to others is not known; an Allow is not
-    taken for theirs.
+    AWS documents `"*"` for its own kind only. A Deny may include other callers; an Allow
+    does not count for them.
     """
     is_for_everybody = names_everybody(item) or _EVERYBODY in principals(item, "Service")
     if item.get("Effect") != "Deny" or not is_for_everybody:

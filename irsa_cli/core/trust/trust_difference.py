@@ -1,4 +1,4 @@
-"""What a change adds to a trust policy and removes from it, to be found again in a later one.
+"""The statements that a change adds to a trust policy and removes from it, looked for in a later policy.
 
 Others write the same policy. So a change is judged by its own statements only, and for a statement that has
 several subjects, by its own subjects.
@@ -28,7 +28,7 @@ class TrustDifference:
 
     @classmethod
     def of_statement(cls, before: Document | None, after: Document | None) -> TrustDifference:
-        """The difference that one statement makes that is replaced, added (no `before`) or removed."""
+        """The difference of a statement that is replaced, added (no `before`) or removed (no `after`)."""
         documents = ({"Statement": [] if item is None else [item]} for item in (before, after))
         return cls.between(*documents)
 

@@ -118,7 +118,7 @@ class NotVisible(IrsaError):
 
 
 class Overwritten(IrsaError):
-    """A change that was made is gone again: others overwrite it, and writing it again did not help."""
+    """A change was written and is gone again: others overwrite it, also after irsa wrote it again."""
 
 
 class Claimed(Conflict):

@@ -47,7 +47,8 @@ def honoured_seconds() -> float:
 OVERLAP_SECONDS = 1.0
 """For how long after a write another run, which has read before it, is expected to write over it.
 
-That run's write follows its read by one round trip to IAM: 0.1 to 0.4 s. Who takes longer says so.
+That run's write follows its read by one round trip to IAM: 0.1 to 0.4 s.
+A run that takes longer has a note about it.
 """
 
 

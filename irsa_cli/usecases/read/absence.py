@@ -1,4 +1,4 @@
-"""What does not exist in a cluster, and what may have been meant: ServiceAccounts and namespaces.
+"""ServiceAccounts and namespaces that do not exist in a cluster, and similar names.
 
 One answer for all commands: some refuse, and `create-sa --pod-identity` says so, as an association may be
 there before its ServiceAccount.
@@ -16,10 +16,7 @@ from irsa_cli.usecases.command.connect import Connection
 
 
 def absence(connection: Connection, namespace: str, name: str) -> str:
-    """What there is to say about a ServiceAccount that does not exist, '' for one that does.
-
-    With the names of its namespace or of others that may have been meant.
-    """
+    """The words for a ServiceAccount that does not exist, with similar names; '' for one that exists."""
     if connection.kube.service_account(namespace, name) is not None:
         return ""
     why = missing_account(connection, namespace, name)
