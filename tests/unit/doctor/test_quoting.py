@@ -13,7 +13,6 @@ from irsa_cli.core.doctor.commands import edit, restarts
 from irsa_cli.core.doctor.finding import Judgement, Verdict
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod, pod
-from irsa_cli.core.plan.states import PENDING, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning.delete import unannotate
 from irsa_cli.core.values.cluster import Reach
 from tests.unit.current import (
@@ -28,7 +27,7 @@ from tests.unit.current import (
     role,
     working,
 )
-from tests.unit.doctor.diagnosis_cases import CASES, FOREIGN, marked
+from tests.unit.doctor.diagnosis_cases import CASES, FOREIGN
 
 EVIL = "x; touch pwned $(touch pwned)"
 
@@ -67,7 +66,6 @@ HOSTILE = {
     "pod-identity-trust": around(
         account=annotated(), association=Association("a-1", FOREIGN), association_role=None
     ),
-    "role-incomplete": around(role=role(tags={**marked(PENDING), SERVICE_ACCOUNT_TAG: f"{EVIL}/{EVIL}"})),
     "service-account-namespace": both(
         around(account=None), of_cluster(accounts=(account(namespace=EVIL, name="reader"),))
     ),
