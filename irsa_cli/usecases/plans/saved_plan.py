@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -195,9 +195,22 @@ def _read_item(data: Mapping[str, Any], made: datetime) -> PlannedItem:
     partition = arn.split(":")[1]
     cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
     plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
+    check_texts(_texts_in(data.get("access")))
     access = AccessChange.read(data.get("access"), arn)
     work = PlannedWork(arn, data["command"], data["serviceAccount"], plan, data["seen"], access)
     return PlannedItem(data["name"], cluster, work, data["where"], data["place"])
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """All texts of a document, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts_in(item)
 
 
 def _cluster_fact(cluster: Mapping[str, Any], key: str) -> str:
