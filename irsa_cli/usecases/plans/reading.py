@@ -249,7 +249,7 @@ def _again(plan: saved_plan.SavedPlan, file: str) -> str:
     words += ["-r", target.region] if target.region and not all(item.region for item in configs) else []
     command = shlex.join(["irsa", "diff", *words, "--out", file])
     if not configs:
-        command = f"irsa {plan.command} as before, with --dry-run --out {shlex.quote(file)}"
+        command = f"the same irsa {plan.command} with --dry-run --out {shlex.quote(file)}"
     return f"create the plan again and have it reviewed: {command}"
 
 
