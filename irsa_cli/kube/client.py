@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.kube.calls import READ_LOG, Calls, Dated, DatedList, Json, Request, WireLog, or_none, path_of
+from irsa_cli.kube.errors import NOT_FOUND
 
 __all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
 
@@ -190,7 +191,7 @@ class Kube(Calls):
         try:
             self._call("delete leases", namespace, name, body=_exactly(uid, version))
         except ServiceError as error:
-            if error.status != 404:
+            if error.code != NOT_FOUND:
                 raise
             # It was this call if an answer before was lost.
             return error.outcome is Outcome.UNKNOWN

@@ -371,7 +371,7 @@ OPERATIONS: dict[str, tuple[Prepare, dict[Operation, tuple[str, ...]]]] = {
                 "eks:DescribeCluster", "iam:GetRole", "eks:CreatePodIdentityAssociation",
                 "eks:ListPodIdentityAssociations", "eks:DescribePodIdentityAssociation", "eks:TagResource",
                 "iam:PassRole", "iam:UpdateAssumeRolePolicy", "iam:ListAttachedRolePolicies",
-                "iam:ListRolePolicies", "iam:GetRolePolicy",
+                "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:GetPolicy", "iam:GetPolicyVersion",
             ),
             migrate_back: ("eks:DeletePodIdentityAssociation", "iam:GetOpenIDConnectProvider"),
             migrate_a_binding_by_pod_identity: ("iam:UntagRole",),

@@ -21,8 +21,15 @@ def commands(steps: Iterable[str]) -> Iterator[str]:
     for step in steps:
         for line in step.split("\n"):
             found = _COMMAND.search(line)
-            if found:
-                yield _END.split(found[1])[0]
+            if found and not _is_sentence(found[1]):
+                whole = found[1]
+                yield whole if not unreadable(whole) else _END.split(whole)[0]
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a text is about a command, or leaves words of it to the reader (NAME)."""
+    words = text.split()
+    return any(word in ("does", "shows", "as") or re.fullmatch("[A-Z][A-Z-]+", word) for word in words)
 
 
 def steps_in_text(text: str) -> Iterator[str]:

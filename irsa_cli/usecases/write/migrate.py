@@ -14,6 +14,8 @@ from functools import cache, cached_property, partial
 from time import monotonic
 
 from irsa_cli.aws import bindings
+from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
@@ -21,7 +23,8 @@ from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
-from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.migrate import CurrentIdentity, Permitted
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
@@ -253,8 +256,7 @@ class _Moving:
         if request.finish and len(plan.transacted):
             rehearses = not (settings.dry_run or self._is_checked_later(plan))
             notes += self._check_new_pods(settings, ways, rehearses=rehearses)
-        documents = partial(of_pairing, replace(ways.pair, association=ways.association))
-        guard = partial(guard_of_account, ways.pair, ways.pair.role_arn)
+        documents, guard = partial(_documents, ways), partial(_guard, ways, plan)
         job = Job(plan, self.connection, settings, context, [ways.pair], (), documents, guard)
         result = perform(job, None, self._carry_out)
         result.cluster = self.connection.cluster
@@ -441,3 +443,24 @@ class _Moving:
         patience.waiting(what, settings.spent, settings.timeout)
         self.stop.pause(POLL)
         return POLL
+
+
+def _documents(ways: CurrentIdentity) -> Documents:
+    """The documents that decide who can assume the role.
+
+    Roles that pods switch to are left out: `check_switching` has read their trust policies, and refused.
+    """
+    return replace(of_pairing(replace(ways.pair, association=ways.association)), policies={})
+
+
+def _guard(ways: CurrentIdentity, plan: Plan) -> Guard:
+    """Whom the command names: the ServiceAccount, and whom irsa's statement for it allows.
+
+    Without session tags, that statement allows EKS Pod Identity in the whole cluster; the page says so.
+    """
+    added = [
+        change.after.document
+        for change in plan
+        if change.kind is Kind.TRUST_STATEMENT and isinstance(change.after, DocumentState)
+    ]
+    return replace(guard_of_account(ways.pair, ways.pair.role_arn), trusts=({"Statement": added},))

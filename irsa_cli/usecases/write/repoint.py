@@ -297,13 +297,20 @@ class _One:
 
     def _guard(self, role: FoundRole) -> Guard:
         """`--add` names everybody of the new cluster whom its statements name; `--retire` names nobody."""
-        if self.move.request.phase is not Phase.ADD:
-            return Guard()
+        request = self.move.request
+        permitted = Guard(
+            losses=request.force,
+            gains=request.allow_wide_trust,
+            loss_flag="--force",
+            gain_flag="--allow-wide-trust",
+        )
+        if request.phase is not Phase.ADD:
+            return permitted
         copies, _ = planning.additions(role.state.trust, self.move.move)
         cluster = self.move.connection.cluster.arn
         wanted = self.move.wanted.get(self.listed.arn, ())
         accounts = frozenset(Account(cluster, *item.name) for item in wanted)
-        return Guard(accounts, trusts=({"Statement": copies},))
+        return replace(permitted, accounts=accounts, trusts=({"Statement": copies},))
 
     def _add(self, role: FoundRole) -> tuple[Plan, list[str]]:
         move, trust = self.move.move, role.state.trust
