@@ -87,7 +87,8 @@ def test_names_of_branches_and_files(job: MakeJob, github: GitHub, text: str) ->
     name = f"x {one_line}.yaml"
     (mine.workspace / "bindings.yaml").rename(mine.workspace / name)
     used = mine.use(command="diff", files=name, **IRSA)
-    assert used.outputs["exit-code"] == "6", used.log
+    # A plan whose texts can't be printed is not saved.
+    assert used.outputs["exit-code"] == ("6" if name.isprintable() else "1"), used.log
     assert_harmless(used, mine, github)
 
 

@@ -281,7 +281,7 @@ def test_an_association_with_tags_is_not_finished_until_it_has_none(stage: Stage
 def test_roles_that_irsa_can_not_see_are_named(stage: Stage, namespace: str, resource: str) -> None:
     create(stage, namespace)
     allow(stage, namespace, BOTH, resource)
-    ran = migrate(stage, "pod-identity", NAME, "-n", namespace)
+    ran = migrate(stage, "pod-identity", NAME, "-n", namespace, "--allow-wide-trust")
     assert ran.code == 0, ran.err
     assert "not known if pods can still assume other roles" in ran.err
     assert resource in ran.err

@@ -312,11 +312,14 @@ def _step(step: str, cluster: Cluster, full_name: str, forces: bool, deletes: bo
         step = re.sub(pattern, words, step)
     if not deletes:
         return step
-    namespace, _, name = full_name.partition("/")
+    account, _, former_role = full_name.partition(" (role ")
+    namespace, _, name = account.partition("/")
     where = (
         f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster.name)} -r {cluster.region}{cluster.home_option}"
     )
     delete = f"irsa delete-sa {shlex.quote(name)} {where}"
+    if former_role:
+        delete += f" --role-name {shlex.quote(former_role.removesuffix(')'))}"
     step = step.replace("keep it: --keep-role", f"keep it: {delete} --keep-role")
     step = step.replace("run this again without --role-only, or with --force", "run this again with --force")
     return step if forces else step.replace("run this again with --force", f"{delete} --force")

@@ -256,6 +256,9 @@ class _Moving:
         if request.finish and len(plan.transacted):
             rehearses = not (settings.dry_run or self._is_checked_later(plan))
             notes += self._check_new_pods(settings, ways, rehearses=rehearses)
+        if request.restart and not request.finish and not len(plan):
+            # No pod is restarted that would show what new ones get.
+            notes += self._check_templates(settings, ways)
         documents, guard = partial(_documents, ways), partial(_guard, ways, plan)
         job = Job(plan, self.connection, settings, context, [ways.pair], (), documents, guard)
         result = perform(job, None, self._carry_out)
@@ -316,6 +319,14 @@ class _Moving:
                     self._await_webhook(settings)
                 return self.new_pods.check_created(request.to, role, alone=True)
         return self.new_pods.check_templates(request.to, role, alone=True)
+
+    def _check_templates(self, settings: Settings, ways: CurrentIdentity) -> list[str]:
+        """Check that new pods get the role with both ways there; returns what is not known."""
+        to, role = self.request.to, ways.pair.role_arn
+        if settings.dry_run:
+            return self.new_pods.check_templates(to, role)
+        self._await_webhook(settings)
+        return self.new_pods.check_created(to, role)
 
     def _role(self, ways: CurrentIdentity) -> Role | Unreadable | None:
         """The role with its policies."""
