@@ -29,7 +29,7 @@ def commands(steps: Iterable[str]) -> Iterator[str]:
 def _is_sentence(text: str) -> bool:
     """Whether a text is about a command, or leaves words of it to the reader (NAME)."""
     words = text.split()
-    return any(word in ("does", "shows", "as") or re.fullmatch("[A-Z][A-Z-]+", word) for word in words)
+    return any(word in ("does", "shows", "as") or re.fullmatch("(?!ARN$)[A-Z][A-Z-]+", word) for word in words)
 
 
 def steps_in_text(text: str) -> Iterator[str]:
