@@ -13,6 +13,7 @@ from irsa_cli.cli.main import COMMANDS
 from irsa_cli.cli.main import irsa as group
 
 _COMMAND = re.compile(rf"(?:^|: |\()(irsa (?:{'|'.join(COMMANDS)})(?: .*)?)$")
+_PLACEHOLDER = re.compile("(?!ARN$)[A-Z][A-Z-]+")
 _END = re.compile(r" +# |; |, (?=[a-z])|(?<! )\)")
 
 
@@ -28,8 +29,7 @@ def commands(steps: Iterable[str]) -> Iterator[str]:
 
 def _is_sentence(text: str) -> bool:
     """Whether a text is about a command, or leaves words of it to the reader (NAME)."""
-    words = text.split()
-    return any(word in ("does", "shows", "as") or re.fullmatch("(?!ARN$)[A-Z][A-Z-]+", word) for word in words)
+    return any(word in ("does", "shows", "as") or _PLACEHOLDER.fullmatch(word) for word in text.split())
 
 
 def steps_in_text(text: str) -> Iterator[str]:
