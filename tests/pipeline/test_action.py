@@ -210,8 +210,8 @@ def test_a_cancelled_job_is_rolled_back(job: MakeJob, stage: Stage, github: GitH
 
     def cancel() -> None:
         mine.cancel()
-        # The call is under way until irsa has the signal.
-        while not list(mine.temp.glob("irsa-run-*/signalled")):
+        # The call is under way until irsa has heard the signal, and says so.
+        while not any("Stopping" in log.read_text() for log in mine.temp.glob("irsa-run-*/log")):
             threading.Event().wait(0.01)
 
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=cancel))
