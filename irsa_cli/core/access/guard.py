@@ -69,11 +69,13 @@ class PlannedAccess:
         found = self.change
         if not guard.losses and found.losses:
             if taken := self._of(adds).losses:
-                raise self._refused("a step that adds would take a role from somebody", taken, guard)
+                raise self._refused("the plan would take a role from others", taken, guard)
             if used := [item for item in found.losses if guard.uses(*item.key)]:
-                raise self._refused("a role would be taken from who uses it", used, guard)
+                raise self._refused("the plan would take a role from someone who uses it", used, guard)
         if not guard.gains and (others := self._beyond(guard)):
-            raise self._refused("others than it names would gain a role", others, guard, gain=True)
+            raise self._refused(
+                "the plan would give a role to others than the command names", others, guard, gain=True
+            )
 
     def _beyond(self, guard: Guard) -> list[Shift]:
         """The gains of others than the command names."""
@@ -101,7 +103,7 @@ class PlannedAccess:
 
         return Refused(
             why,
-            reason="the plan says so of what was read",
+            reason="irsa compared who can assume the role before and after the plan",
             details=listed(map(details, shifts)),
             next_steps=(f"if this is intended: run this again with {flag}",),
         )

@@ -59,7 +59,7 @@ def test_a_step_that_adds_takes_nothing(play: Play) -> None:
     before = play.world
     for arguments in (TAKES, (*TAKES, "--dry-run")):
         ran = play.irsa(*arguments, code=4)
-        assert "a step that adds would take a role from somebody" in ran.err
+        assert "the plan would take a role from others" in ran.err
         assert "pods of backend/reader may no longer get theirs" in ran.err
         assert "run this again with --allow-access-change" in ran.err
         assert play.world == before
@@ -74,7 +74,7 @@ def test_the_flag_is_in_the_plan_and_its_digest(play: Play) -> None:
     without = {**document, "allowAccessChange": False}
     assert digest_of(without) != document["digest"]
     altered = play.file(json.dumps({**without, "digest": digest_of(without)}), "altered.json")
-    assert "would take a role from somebody" in play.irsa("apply", altered, code=4).err
+    assert "would take a role from others" in play.irsa("apply", altered, code=4).err
     assert not play.world.associations
     play.irsa("apply", path)
     assert play.world.associations
