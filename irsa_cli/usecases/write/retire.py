@@ -21,6 +21,8 @@ from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.trail import use_in_trail
 from irsa_cli.core.access.documents import Documents
+from irsa_cli.core.access.guard import Guard
+from irsa_cli.core.access.who import Who
 from irsa_cli.core.binding.access_documents import of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
@@ -303,6 +305,10 @@ class _Retired:
         run = (lambda _: self._with_facts(stays, deletes=False)) if idle else self._run
         return Task(self.connection.cluster, self.role.name, place, run, not why)
 
+    def _why_used(self, who: Who, _role: str) -> str:
+        """Why somebody counts as a user of the role: nobody of a cluster that exists may lose it."""
+        return "its cluster exists" if who.place in self.retiring.account.living else ""
+
     def _run(self, settings: Settings) -> Result:
         """Delete the role, or remove the statements that nobody can use."""
         context = RunContext.of(Command.RETIRE, self.connection, self.role.name)
@@ -322,7 +328,9 @@ class _Retired:
             plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
         clusters = (self.connection.cluster, *_living(self.retiring.account))
         documents = partial(of_role, role.arn, current.state.trust, clusters, self.retiring.gone)
-        result = perform(Job(plan, self.connection, settings, context, [current], documents=documents))
+        guard = partial(Guard, uses=self._why_used)
+        job = Job(plan, self.connection, settings, context, [current], documents=documents, guard=guard)
+        result = perform(job)
         result.notes += notes
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             unwanted = [] if not why else [item.before.document for item in plan]  # type: ignore[union-attr]
