@@ -19,16 +19,13 @@ from irsa_cli.core.objects.workloads import ROLLED, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.association import check_owner
-from irsa_cli.core.planning.consent import NOTHING, check_consent, check_statement
-from irsa_cli.core.planning.consent import Permitted as Permitted
-from irsa_cli.core.planning.consent import notes_of_maker as notes_of_maker
+from irsa_cli.core.planning.consent import NOTHING, Permitted, check_consent, check_statement
 from irsa_cli.core.planning.create import check_provider
-from irsa_cli.core.planning.ways import CurrentIdentity as CurrentIdentity
-from irsa_cli.core.planning.ways import by_way as by_way
+from irsa_cli.core.planning.ways import CurrentIdentity
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.evaluation import Answer
-from irsa_cli.core.uses.ways import IdentitySource as IdentitySource
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed, plural

@@ -26,7 +26,8 @@ from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.migrate import CurrentIdentity, Permitted
+from irsa_cli.core.planning.consent import Permitted, notes_of_maker
+from irsa_cli.core.planning.ways import CurrentIdentity, by_way
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.uses.credentials import is_without, ways_of
@@ -223,12 +224,12 @@ class _Moving:
             facts["role"] = {"arn": self.ways.pair.role_arn, "created": False}
         if self.ways is not None or self.problem:
             pods = [kinds.pod(body) for body in self.bodies]
-            by_way = planning.by_way(pods)
+            pods_by_way = by_way(pods)
             has = self.ways.has if self.ways is not None else lambda _: False
             facts["migration"] = {
                 "to": self.request.to.value,
                 "ways": [way.value for way in IdentitySource if has(way)],
-                "pods": {way.value: [pod.name for pod in by_way[way]] for way in IdentitySource},
+                "pods": {way.value: [pod.name for pod in pods_by_way[way]] for way in IdentitySource},
                 "podsWithoutCredentials": [pod.name for pod in pods if is_without(pod)],
                 **({"problem": self.problem} if self.problem else {}),
             }
@@ -240,8 +241,8 @@ class _Moving:
             pods = pool.submit(self._pods)
             ways = read_ways(self.connection, namespace, self.name)
         self.bodies = pods.result()
-        by_way = planning.by_way(map(kinds.pod, self.bodies))
-        self.ways = replace(ways, pods=by_way, disables_tags=self.request.disable_session_tags)
+        pods_by_way = by_way(map(kinds.pod, self.bodies))
+        self.ways = replace(ways, pods=pods_by_way, disables_tags=self.request.disable_session_tags)
         return self.ways
 
     def _pods(self) -> list[Json]:
@@ -282,7 +283,7 @@ class _Moving:
             notes += [*self._check_switching(ways, plan, role), *kept]
         else:
             plan = planning.addition(request.to, ways, request.allowed)
-            notes += [*planning.notes_of_maker(plan, ways), *self._check_switching(ways, plan, role)]
+            notes += [*notes_of_maker(plan, ways), *self._check_switching(ways, plan, role)]
             notes += notes_of_support(plan, ways.pair, self.support)
             if request.to is IdentitySource.IRSA and len(plan):
                 notes += self.new_pods.check_templates(request.to, ways.pair.role_arn)
@@ -465,13 +466,16 @@ def _documents(ways: CurrentIdentity) -> Documents:
 
 
 def _guard(ways: CurrentIdentity, plan: Plan) -> Guard:
-    """Whom the command names: the ServiceAccount, and whom irsa's statement for it allows.
+    """Whom the command names: the ServiceAccount.
 
-    Without session tags, that statement allows EKS Pod Identity in the whole cluster; the page says so.
+    With `--disable-session-tags` also the whole cluster, as EKS then sends no names to compare.
     """
+    guard = guard_of_account(ways.pair, ways.pair.role_arn)
+    if not ways.disables_tags:
+        return guard
     added = [
         change.after.document
         for change in plan
         if change.kind is Kind.TRUST_STATEMENT and isinstance(change.after, DocumentState)
     ]
-    return replace(guard_of_account(ways.pair, ways.pair.role_arn), trusts=({"Statement": added},))
+    return replace(guard, trusts=({"Statement": added},))

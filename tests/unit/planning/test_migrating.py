@@ -15,7 +15,8 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.planning.migrate import CurrentIdentity, addition, by_way, retirement, warnings
+from irsa_cli.core.planning.migrate import addition, retirement, warnings
+from irsa_cli.core.planning.ways import CurrentIdentity, by_way
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import assuming, trust_policy

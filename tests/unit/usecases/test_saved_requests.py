@@ -16,7 +16,7 @@ import pytest
 from irsa_cli.cli.main import run
 from irsa_cli.core.binding.spec import BindingSpec
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.planning.migrate import IdentitySource
+from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files.delete_files import Request as DeleteRequest
 from irsa_cli.usecases.files.targets import Request as ApplyRequest
