@@ -13,7 +13,6 @@ from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning.ways import CurrentIdentity
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust import restrictions
 from irsa_cli.core.trust.added import AddedStatement
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.uses.ways import IdentitySource
@@ -61,7 +60,11 @@ def check_consent(to: IdentitySource, ways: CurrentIdentity) -> None:
 
 
 def _named_in_words(to: IdentitySource, ways: CurrentIdentity) -> str:
-    """The command that gives the role to the ServiceAccount, and names both."""
+    """The command that gives the role to the ServiceAccount, and names both.
+
+    The role can be what somebody wrote into an annotation. So the command has no flag that bypasses a
+    condition or allows a powerful role: `create-sa` judges that, and says which flag it would take.
+    """
     pair, there = ways.pair, ways.association
     words = [pair.command("create-sa")]
     if to is IdentitySource.POD_IDENTITY:
@@ -70,10 +73,6 @@ def _named_in_words(to: IdentitySource, ways: CurrentIdentity) -> str:
     elif pair.audience != DEFAULT_AUDIENCE:
         words += ["--audience", shlex.quote(pair.audience)]
     words += ["--attach-role-arn", shlex.quote(pair.role_arn), "--update-trust"]
-    if restrictions.voided(ways.trust, pair.identity(pair.audience)):
-        words.append("--force")
-    if ways.power:
-        words.append("--allow-wide-trust")
     return " ".join(words)
 
 

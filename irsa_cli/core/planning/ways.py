@@ -36,11 +36,6 @@ class CurrentIdentity:
     """Reads the power of the role; None if nobody asks for it."""
 
     @property
-    def power(self) -> str:
-        """Why the role is powerful, or why that is not known; '' if it is not. It is read at this moment."""
-        return "" if self.judged is None else self.judged().power
-
-    @property
     def is_own_role(self) -> bool:
         """Whether irsa created the role, or took it over, for this ServiceAccount."""
         tags = self.pair.role.state.tags if self.pair.role is not None else {}
