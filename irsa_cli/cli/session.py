@@ -6,6 +6,7 @@ import errno
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import Request
 
 T = TypeVar("T")
+_FINALIZED = 0.001
+"""Seconds until an object is finalized: then a signal that came meanwhile is handled again."""
 
 
 def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
@@ -42,6 +45,20 @@ def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
         stop()
         raise KeyboardInterrupt(number)
 
+    def handle_again(_number: int, _frame: object) -> None:
+        # By now a transaction may have begun, which handles signals in its own way.
+        if heard:
+            signal.raise_signal(heard.pop())
+
+    def keep(lost: sys.UnraisableHookArgs) -> None:
+        if heard and isinstance(lost.exc_value, KeyboardInterrupt):
+            signal.signal(signal.SIGALRM, handle_again)
+            signal.setitimer(signal.ITIMER_REAL, _FINALIZED)
+        else:
+            show(lost)
+
+    # Python drops what is raised while it finalizes an object: the signal would be lost, with a traceback.
+    show, sys.unraisablehook = sys.unraisablehook, keep
     signal.signal(signal.SIGTERM, handle)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, handle)

@@ -1,6 +1,7 @@
 """What a later run makes of an earlier one that was cut off: only what it is about needs no recovery."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_apply import apply, config, entry
 from tests.scenarios.test_recover import unfinished
+from tests.scenarios.test_recover_cluster import iam_of
 from tests.support.stage import ACCOUNT, READ_ONLY, Json, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
@@ -67,8 +69,12 @@ def test_a_role_of_another_name_stays_listed_and_is_taken_back(small: Stage) -> 
     assert unfinished(small) == []
 
 
-def test_a_role_of_another_name_is_found_in_the_cluster(small: Stage) -> None:
+@pytest.mark.parametrize("days", [0, 1])
+def test_a_role_of_another_name_is_found_in_the_cluster(small: Stage, days: int) -> None:
+    """Its journal says that it was never bound, whenever its ServiceAccount was created."""
     role_with_a_role_name(small)
+    (made,) = [role for role in iam_of(small).roles.values() if role.name == "a"]
+    made.create_date -= timedelta(days=days)
     ran = small.irsa("recover", "--cluster", small.cluster, "--min-age", "0s", "--all")
     assert ran.code == 0, ran.err
     assert roles(small) == {"b": [SQS]}

@@ -83,6 +83,8 @@ class SeenRole(_Tagged):
     """Why these are not known, else ''."""
     has_journal: bool = False
     """Whether the journal of its run is on this machine."""
+    is_never_bound: bool = False
+    """Whether that journal says that the run never began to annotate the ServiceAccount."""
 
     @property
     def is_associated(self) -> bool:
@@ -257,7 +259,8 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, seen: SeenLeftovers) -> st
         return life.why
     account = next((item for item in seen.accounts if item.full_name == role.account), None)
     is_later = account is not None and account.created > role.created
-    if account is not None and is_later and account.transaction != role.transaction and life.said is None:
+    is_new = account is not None and is_later and account.transaction != role.transaction
+    if account is not None and is_new and life.said is None and not role.is_never_bound:
         # With the one before, irsa's mark has gone that would tell whether the run had finished.
         manager = f"; {account.manager} manages it" if account.manager else ""
         return f"ServiceAccount {account.full_name} was created after it, and not by its run{manager}"

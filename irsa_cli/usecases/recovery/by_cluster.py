@@ -120,6 +120,13 @@ def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers
     return replace(seen, roles=tuple(roles), namespaces=tuple(namespaces))
 
 
+def _with_journal(role: SeenRole, story: Story) -> SeenRole:
+    """With what the journal of its run tells of it."""
+    bindings = [record for record in story.records if record.change.kind is Kind.SERVICE_ACCOUNT]
+    is_never_bound = bool(bindings) and not any(record.begun for record in bindings)
+    return replace(role, has_journal=True, is_never_bound=is_never_bound)
+
+
 def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
     """With the ConfigMaps that its run made, and that its ServiceAccount does not note (yet, or no more)."""
     try:
@@ -258,7 +265,10 @@ class _Recovery:
         # Of one that a later run superseded, what that one doesn't use is left, and nobody else's.
         mine = {name: story for name, (_, story) in journals.items() if story.sealed}
         ended = [name for name, story in mine.items() if story.outcome == "committed"]
-        roles = [replace(role, has_journal=role.transaction in mine) for role in seen.roles]
+        roles = [
+            _with_journal(role, mine[role.transaction]) if role.transaction in mine else role
+            for role in seen.roles
+        ]
         seen = replace(seen, roles=tuple(roles))
         return cls(request, settings, connection, journals, Finder(seen, ended))
 
