@@ -61,9 +61,9 @@ LEAST = irsa_cli.usecases=60 irsa_cli.changes=70
 measure: $(VENV)/.ready  ## Print the size of each folder, the imports, and files that are too large
 	$(BIN)/python tools/house/measure.py
 
-EACH ?= 3
-mutants: $(VENV)/.ready  ## Plant faults in the program, and count those that the tests find (EACH=n a room, SEED=n)
-	$(BIN)/python tools/house/mutants.py --each $(EACH) --seed $(SEED)
+FAULTS ?= tools/house/planted_faults.json
+mutants: $(VENV)/.ready  ## Plant 200 faults in the program, and count those that the tests find (FAULTS=file)
+	$(BIN)/python tools/house/mutants.py plant $(FAULTS)
 
 check: lint types imports docs  ## Run all checks of CI except the tests
 
