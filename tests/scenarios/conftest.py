@@ -163,6 +163,7 @@ def real_stage(sandbox: Sandbox, real: RealCluster, folder: Path) -> Stage:
 def namespace(stage: Stage, unique: str) -> str:
     """A namespace of this test's own."""
     stage.make_namespace(unique)
+    stage.words["ns"] = unique
     return unique
 
 

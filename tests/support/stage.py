@@ -17,6 +17,7 @@ from tests.support.foreign import Foreign
 from tests.support.kubeclient import Answer, KubeClient
 from tests.support.ran import Ran as Ran
 from tests.support.ran import promised
+from tests.support.rows import Running
 from tests.support.sandbox_clients import administrator
 
 Json = dict[str, Any]
@@ -35,7 +36,7 @@ NO_LOCK = {"IRSA_LOCK": "0"}
 EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 
-class Stage:
+class Stage(Running):
     """One cluster in the sandbox; `kube_world` and `kube` reach its Kubernetes API as an administrator."""
 
     def __init__(
@@ -55,6 +56,8 @@ class Stage:
         self.folder = folder
         self.kube = kube
         self.account_id = account
+        self.words: dict[str, str] = {"account": account, "region": region}
+        """What `run` puts in place of `$NAME`."""
         self.region = region
         self._kube_world = kube_world
         self._grant = grant
