@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-LIMIT = 60
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_BROWSER = next((found for name in _NAMES if (found := shutil.which(name))), None)
-needs_browser = pytest.mark.skipif(
-    _BROWSER is None, reason="there is no Chromium: the page was not tried in one"
-)
+from tests.support.programs import first_of, reason
+
+LIMIT = 600
+"""Seconds after which a browser hangs, also on a machine that has other things to do."""
+_BROWSER = first_of("chromium", "chromium-browser", "google-chrome", "chrome")
+needs_browser = pytest.mark.skipif(_BROWSER is None, reason=reason("chromium"))
 
 
 @dataclass(frozen=True)

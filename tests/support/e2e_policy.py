@@ -1,15 +1,17 @@
-"""The rule for tests that need a real control plane: run, or be seen not to run.
+"""The rule for tests that need a real control plane, or a program of the machine: run, or be seen not to run.
 
 A pytest plugin, loaded by tests/conftest.py. Tests marked `e2e` are skipped when the binaries are not
 there, and the summary says so. With IRSA_E2E=required their absence ends the run before it starts,
-and an e2e test that skips itself has failed.
+and an e2e test that skips itself has failed. What else was not run, and how to get it, is the last line.
 """
 
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
+from tests.support import programs
 from tests.support.assets import find_assets, missing, required
 from tests.support.controlplane import ControlPlane
 
@@ -41,6 +43,8 @@ def pytest_runtest_makereport(
     if report.skipped and required() and item.get_closest_marker("e2e"):
         report.outcome = "failed"
         report.longrepr = f"e2e tests are required, this one was skipped: {report.longrepr}"
+    if report.skipped and programs.required() and programs.PREFIX in str(report.longrepr):
+        report.outcome = "failed"
     if report.failed and isinstance(item, pytest.Function):
         for value in item.funcargs.values():
             if isinstance(value, ControlPlane):
@@ -48,9 +52,23 @@ def pytest_runtest_makereport(
     return report
 
 
+_missed: Counter[str] = Counter()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in the last line what was not run for want of a program, and how to get it."""
+    if _missed and not hasattr(config, "workerinput"):
+        print("; ".join(f"{count} tests {why}" for why, count in sorted(_missed.items())))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many e2e tests ran, loudly when none could."""
     stats = terminalreporter.stats
+    for report in stats.get("skipped", []):
+        _, _, why = str(report.longrepr[2]).partition(programs.PREFIX)
+        if why:
+            _missed[programs.PREFIX + why] += 1
     ran = sum("e2e" in report.keywords for report in stats.get("passed", []))
     skipped = sum("e2e" in report.keywords for report in stats.get("skipped", []))
     if skipped:

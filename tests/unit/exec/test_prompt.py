@@ -1,12 +1,12 @@
 """The prompts of real shells: the label stands before the user's own, whose start-up files are read."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from irsa_cli.usecases.exec.child import labelled
+from tests.support.programs import need
 from tests.support.terminal import Terminal
 
 LABEL = "backend/reader@demo"
@@ -36,11 +36,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "folder"
 
 
-def needs(shell: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"no {shell} here")
-
-
 @pytest.mark.parametrize(
     "own",
     [
@@ -51,7 +46,7 @@ def needs(shell: str) -> None:
 )
 @pytest.mark.parametrize("arguments", [[], ["-i"]])
 def test_bash(home: Path, folder: Path, own: str, arguments: list[str]) -> None:
-    needs("bash")
+    need("bash")
     (home / ".bashrc").write_text(f"MINE=yes\n{own}\n")
     with started(["bash", *arguments], home, folder) as terminal:
         for _ in range(2):
@@ -67,7 +62,7 @@ def test_bash(home: Path, folder: Path, own: str, arguments: list[str]) -> None:
     ["PROMPT='own> '", "precmd() { PROMPT='own> '; }", "setopt prompt_subst\nPROMPT='$(echo own)> '"],
 )
 def test_zsh(home: Path, folder: Path, own: str) -> None:
-    needs("zsh")
+    need("zsh")
     (home / ".zshenv").write_text("MINE=yes\n")
     (home / ".zshrc").write_text(f"unsetopt zle prompt_cr prompt_sp\n{own}\n")
     with started(["zsh"], home, folder) as terminal:
@@ -80,7 +75,7 @@ def test_zsh(home: Path, folder: Path, own: str) -> None:
 
 
 def test_zsh_with_its_files_elsewhere(home: Path, folder: Path) -> None:
-    needs("zsh")
+    need("zsh")
     (home / "zsh files").mkdir()
     (home / "zsh files" / ".zshrc").write_text("unsetopt zle prompt_cr prompt_sp\nPROMPT='own> '\n")
     with started(["zsh"], home, folder, ZDOTDIR=f"{home}/zsh files") as terminal:
@@ -91,7 +86,7 @@ def test_zsh_with_its_files_elsewhere(home: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["sh", "dash", "ksh"])
 def test_sh(home: Path, folder: Path, shell: str) -> None:
-    needs(shell)
+    need(shell)
     (home / "my shrc").write_text("MINE=yes\nPS1='own> '\n")
     with started([shell], home, folder, ENV="$HOME/my shrc") as terminal:
         terminal.read(rf"\[{LABEL}\] own> ")
