@@ -1,0 +1,77 @@
+"""One clock for the tests and all runs of irsa that they start: it counts no time in which nobody could run.
+
+Where the processor is taken away from all of them, for seconds, `time.monotonic` goes on by half a second. A
+process that a test stops by itself finds that time has passed. A thread of the first process writes down when
+it was last awake, in a file that all others map.
+
+Waiting (`Event.wait`, `sleep`, sockets) and the time of day are the machine's.
+"""
+
+import atexit
+import mmap
+import os
+import struct
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+FILE = "IRSA_TEST_CLOCK"
+"""A variable of the environment: the file of the clock."""
+MOST = 0.5
+"""Seconds by which the clock goes on while nobody is awake."""
+TICK = 0.05
+_LAYOUT = struct.Struct("<Qdd")
+_monotonic, _clock_gettime = time.monotonic, time.clock_gettime
+
+
+class Clock:
+    """A count of changes, seconds that don't count, and when somebody was last awake; in a mapped file."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
+
+    def read(self) -> float:
+        """The seconds that have passed on this clock."""
+        count, lost, awake = 1, 0.0, 0.0
+        for _ in range(1000):  # What is just being written is read again.
+            count, lost, awake = _LAYOUT.unpack_from(self._map)
+            if count % 2 == 0 and count == _LAYOUT.unpack_from(self._map)[0]:
+                break
+        now = _monotonic()
+        return now - lost - max(0.0, now - awake - MOST)
+
+    def tick(self) -> None:
+        """Note that somebody is awake."""
+        count, lost, awake = _LAYOUT.unpack_from(self._map)
+        now = _monotonic()
+        if awake:
+            lost += max(0.0, now - awake - MOST)
+        _LAYOUT.pack_into(self._map, 0, count + 1, lost, awake)
+        _LAYOUT.pack_into(self._map, 0, count + 2, lost, now)
+
+
+def rule() -> None:
+    """Let this process count time by the clock of the tests, which the first of them makes."""
+    path = os.environ.get(FILE)
+    is_first = path is None
+    if path is None:
+        handle, path = tempfile.mkstemp(prefix="irsa-test-clock-")
+        os.truncate(handle, _LAYOUT.size)
+        os.close(handle)
+        os.environ[FILE] = path
+        atexit.register(Path(path).unlink)
+    clock = Clock(Path(path))
+    if is_first:
+        clock.tick()
+        threading.Thread(target=_keep_awake, args=(clock,), daemon=True).start()
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    time.monotonic = clock.read
+    time.clock_gettime = lambda which: clock.read() if which == boot else _clock_gettime(which)
+
+
+def _keep_awake(clock: Clock) -> None:
+    while True:
+        clock.tick()
+        time.sleep(TICK)
