@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.sandbox import Rule, Sandbox
-from tests.faults.zygote import Process
+from tests.faults.zygote import SETTLE, Process
 from tests.support import forks
 from tests.support.foreign import Foreign
 from tests.support.kubeclient import Answer, KubeClient
@@ -70,7 +70,9 @@ class Stage(Running):
         inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         inherited["KUBECONFIG"] = os.devnull
         state = {"IRSA_STATE_DIR": str(self.folder / "state"), "IRSA_LOCK_DURATION": LOCK_SECONDS}
-        return {**inherited, **self._sandbox_env(user), **state}
+        # Where IAM is late, the time until it is not has to pass.
+        settle = {} if self.sandbox.lag else {SETTLE: self.sandbox.control_url}
+        return {**inherited, **self._sandbox_env(user), **state, **settle}
 
     def leases(self) -> list[Json]:
         """The locks that are there, held or not, in the namespace of all locks."""
