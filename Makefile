@@ -38,6 +38,7 @@ test: $(VENV)/.ready  ## Run all tests; E2E=required fails if the real control p
 	    $(BIN)/python tools/pipeline/build_checks.py || echo "!!! checks of pipelines will NOT RUN: no Go" >&2 ;; \
 	esac
 	@# Each worker collects all tests: what pytest makes of their modules is kept for them.
+	@echo "Collecting the tests ..."
 	$(BIN)/python -m pytest --collect-only -q | tail -n 1
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 

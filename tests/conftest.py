@@ -10,7 +10,7 @@ from irsa_cli.aws import recent_writes
 from tests.support import botocore_once
 from tests.support.thoroughness import EXAMPLES, PROFILE
 
-pytest_plugins = ["tests.support.e2e_policy", "tests.support.fixtures"]
+pytest_plugins = ["tests.support.e2e_policy", "tests.support.fixtures", "tests.support.order"]
 
 botocore_once.keep(descriptions=False)
 gc.disable()

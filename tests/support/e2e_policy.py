@@ -52,6 +52,12 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """With several workers, name a failed test at once and not only at the end."""
+    if report.failed and hasattr(report, "node"):
+        print(f"\nFAILED {report.nodeid}", flush=True)
+
+
 _missed: Counter[str] = Counter()
 
 
