@@ -17,6 +17,7 @@ from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.sandbox.enforce import Who, admits
+from tests.support.documents import doc
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 CLUSTER = Cluster(
@@ -24,7 +25,9 @@ CLUSTER = Cluster(
 )
 SUBJECT = ServiceAccount("shop", "cart")
 ROLE = "arn:aws:iam::111122223333:role/app"
-EVERYBODY: tuple[Any, ...] = ("*", {"AWS": "*"}, {"AWS": ["111122223333", "*"]}, {"Federated": "*"})
+EVERYBODY: tuple[Any, ...] = tuple(
+    map(json.loads, ('"*"', '{"AWS": "*"}', '{"AWS": ["111122223333", "*"]}', '{"Federated": "*"}'))
+)
 ALLOW = assuming.statement(CLUSTER, "shop", "cart")
 
 
@@ -50,31 +53,26 @@ def to_role(*statements: dict[str, Any]) -> Said:
 
 
 def sandbox_admits(who: Who, *statements: dict[str, Any]) -> bool:
-    context = {
-        "aws:sourceaccount": [CLUSTER.account],
-        "aws:sourcearn": [CLUSTER.arn],
-        "aws:requesttag/eks-cluster-arn": [CLUSTER.arn],
-        "aws:requesttag/kubernetes-namespace": ["shop"],
-        "aws:requesttag/kubernetes-service-account": ["cart"],
-        "aws:principalisawsservice": ["true"],
-    }
+    context = doc(
+        """{"aws:sourceaccount": ["111122223333"], "aws:requesttag/kubernetes-namespace": ["shop"],
+        "aws:sourcearn": ["<arn>"], "aws:requesttag/eks-cluster-arn": ["<arn>"],
+        "aws:requesttag/kubernetes-service-account": ["cart"], "aws:principalisawsservice": ["true"]}""",
+        arn=CLUSTER.arn,
+    )
     return admits(json.dumps(document(*statements)), ASSUME, who, context)
 
 
 @pytest.mark.parametrize("principal", [*EVERYBODY, {"Service": "*"}])
-def test_a_deny_for_everybody_may_mean_services(principal: Any) -> None:
+def test_everybody_may_mean_services_in_a_deny_and_does_not_in_an_allow(principal: Any) -> None:
+    service = Who(service=SERVICE)
     assert to_service(ALLOW) == {YES}
     assert to_service(ALLOW, deny(principal)) == {UNKNOWN}
     (assume, _) = assuming.said_to_service(document(deny(principal), ALLOW), CLUSTER, SUBJECT)
     assert json.dumps(principal) in assume.why
-    assert sandbox_admits(Who(service=SERVICE), ALLOW)
-    assert not sandbox_admits(Who(service=SERVICE), ALLOW, deny(principal))
-
-
-@pytest.mark.parametrize("principal", [*EVERYBODY, {"Service": "*"}])
-def test_an_allow_for_everybody_is_not_taken_for_services(principal: Any) -> None:
+    assert sandbox_admits(service, ALLOW)
+    assert not sandbox_admits(service, ALLOW, deny(principal))
     assert to_service(allow(principal)) == {NO}
-    assert not sandbox_admits(Who(service=SERVICE), allow(principal))
+    assert not sandbox_admits(service, allow(principal))
 
 
 @pytest.mark.parametrize("principal", EVERYBODY)
