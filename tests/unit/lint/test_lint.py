@@ -141,9 +141,10 @@ def test_one_file_that_can_not_be_read_hides_no_other(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_looked_into_but_not_what_others_have_put_there(tmp_path: Path) -> None:
+    trust = (FOLDER / "wide" / "trust.json").read_text()
     for name in ("cdk.out/app.template.json", "node_modules/x/t.json", ".terraform/t.json", "deep/er/t.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text((FOLDER / "wide" / "trust.json").read_text(), encoding="utf-8")
+        (tmp_path / name).write_text(trust, encoding="utf-8")
     (tmp_path / "cdk.out" / "manifest.json").write_text('{"version": "36.0.0"}', encoding="utf-8")
     report = run(tmp_path)
     names = [Path(file.name).relative_to(tmp_path).as_posix() for file in report.files]
