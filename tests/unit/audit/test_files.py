@@ -14,6 +14,7 @@ from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import AuditFile, Estate, estate_of
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.usecases.audit import files
+from tests.support.documents import Json
 from tests.support.estates import (
     ACCOUNT,
     NOW,
@@ -29,7 +30,7 @@ from tests.support.estates import (
 from tests.support.thoroughness import examples
 
 
-def role_json(name: str, document: Any, **more: Any) -> dict[str, Any]:
+def role_json(name: str, document: Any, **more: Any) -> Json:
     return {
         "Arn": arn_of(name),
         "RoleName": name,
@@ -50,7 +51,7 @@ KNOWN = {
     "PolicyVersionList": [{"IsDefaultVersion": True, "Document": POLICIES[READ]}],
 }
 WITH_POLICIES = {**ROLES, "Policies": [KNOWN]}
-CLUSTER: dict[str, Any] = {
+CLUSTER: Json = {
     "cluster": {
         "name": "c",
         "arn": f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/c",
@@ -111,7 +112,7 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
     # Who gets in is in files of their own.
     assert len(audit.unread) == 4
     assert all("no file contains them" in line for line in audit.unread[1:])
-    entries: tuple[dict[str, Any], ...] = (
+    entries: tuple[Json, ...] = (
         {"accessEntries": [DEV]},
         {"accessEntry": {"principalArn": DEV, "username": "dev", "kubernetesGroups": []}},
         {"principalArn": DEV, "associatedAccessPolicies": []},
@@ -202,9 +203,9 @@ def test_wrong_types_cost_no_traceback(key: str, value: Any, inner: str, other: 
 def test_a_folder_is_of_the_cluster_of_its_name(tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()
     for name, document in (("roles", ROLES), ("c/cluster", CLUSTER), ("c/objects", OBJECTS)):
-        (tmp_path / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
     (tmp_path / "d").mkdir()
-    (tmp_path / "d/objects.json").write_text(json.dumps(OBJECTS), encoding="utf-8")
+    (tmp_path / "d/objects.json").write_text(json.dumps(OBJECTS))
     found = files.read_files([tmp_path], NOW)
     assert [(item.name, bool(item.issuer)) for item in found.clusters] == [("c", True), ("d", False)]
 

@@ -12,6 +12,7 @@ from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.rbac.objects import RBAC_GROUP, rbac_objects
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import Unreadable
+from tests.support.documents import Json
 from tests.support.estates import ADMIN, SA, account, admits, arn_of, cluster, estate, role
 
 ACCOUNTS = (
@@ -28,20 +29,20 @@ ROLES = (
 
 
 def broad(
-    rules: list[dict[str, Any]], place: str = "prod", subject: str = "system:authenticated", **more: Any
+    rules: list[Json], place: str = "prod", subject: str = "system:authenticated", **more: Any
 ) -> Estate:
     """The account, with a binding of these rules to a group in a namespace ('': everywhere)."""
     kind = "RoleBinding" if place else "ClusterRoleBinding"
     metadata = {"name": "all", **({"namespace": place} if place else {})}
     ref = {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": "r"}
     subjects = [{"kind": "Group", "name": subject}]
-    lists: dict[str, Any] = {"Role": [], "RoleBinding": [], "ClusterRoleBinding": []}
+    lists: Json = {"Role": [], "RoleBinding": [], "ClusterRoleBinding": []}
     lists["ClusterRole"] = [{"metadata": {"name": "r"}, "rules": rules}]
     lists[kind] = [{"metadata": metadata, "roleRef": ref, "subjects": subjects}]
     return estate(ROLES, [cluster("one", *ACCOUNTS, rbac=rbac_objects({**lists, **more}))])
 
 
-def rule(verbs: str, resource: str, **more: Any) -> list[dict[str, Any]]:
+def rule(verbs: str, resource: str, **more: Any) -> list[Json]:
     return [{"verbs": verbs.split(), "apiGroups": [""], "resources": [resource], **more}]
 
 
@@ -83,7 +84,7 @@ def test_it_is_about_what_is_asked() -> None:
         ([], []),
     ],
 )
-def test_it_says_whom_they_become(rules: list[dict[str, Any]], expected: list[str]) -> None:
+def test_it_says_whom_they_become(rules: list[Json], expected: list[str]) -> None:
     found = broad(rules)
     (only,) = found.clusters
     object.__setattr__(only, "pods", {"prod/b": 2})

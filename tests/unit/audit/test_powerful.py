@@ -14,7 +14,7 @@ from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation
 from irsa_cli.core.trust.rules.power import ESCALATIONS, check_power, power
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import Refused
-from tests.support.documents import statement
+from tests.support.documents import Json, statement
 from tests.support.estates import (
     ACCOUNT,
     ADMIN,
@@ -35,7 +35,7 @@ IAM = f"arn:aws:iam::{ACCOUNT}"
 BOUNDARY = f"{IAM}:policy/boundary"
 
 
-def allowing(texts: str, condition: str = "") -> list[dict[str, Any]]:
+def allowing(texts: str, condition: str = "") -> list[Json]:
     """Statements with `; ` between them; the last one has the condition."""
     found = [statement(text) for text in texts.split("; ")]
     if condition:
@@ -43,7 +43,7 @@ def allowing(texts: str, condition: str = "") -> list[dict[str, Any]]:
     return found
 
 
-def may(texts: str, condition: str = "", **more: Any) -> dict[str, Any]:
+def may(texts: str, condition: str = "", **more: Any) -> Json:
     """The settings of a role that has these statements and no other policy."""
     return {
         "attached": (),
@@ -60,13 +60,13 @@ INSECURE = '{"Bool": {"aws:SecureTransport": "false"}}'
 PASSING = "Allow lambda:CreateFunction,lambda:InvokeFunction on *; Allow iam:PassRole on *"
 
 
-def negated(elements: str) -> dict[str, Any]:
+def negated(elements: str) -> Json:
     """The settings of a role with an Allow of these elements."""
     document = {"Statement": [{"Effect": "Allow", **json.loads(elements)}]}
     return {"attached": (), "inline": ("p",), "documents": {"p": document}}
 
 
-def trusts(principal: str, **more: Any) -> dict[str, Any]:
+def trusts(principal: str, **more: Any) -> Json:
     return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", **more}
 
 
@@ -163,7 +163,7 @@ TEAM = '{"StringEquals": {"aws:PrincipalTag/team": "a"}}'
         (negated('{"Action": "iam:*", "NotResource": "arn:aws:iam::111122223333:role/x"}'), "is"),
     ],
 )
-def test_its_tags_and_its_boundary_count(settings: dict[str, Any], expected: str) -> None:
+def test_its_tags_and_its_boundary_count(settings: Json, expected: str) -> None:
     limit = {"Statement": allowing("Allow iam:* on *")}
     assert found(tight(**settings), policies={**POLICIES, BOUNDARY: limit}) == expected
 

@@ -16,6 +16,7 @@ from irsa_cli.core.audit.ways import By
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
+from tests.support.documents import Json
 from tests.support.estates import (
     ACCOUNT,
     PODS,
@@ -152,7 +153,7 @@ def for_role(principal: str, **more: Any) -> Document:
     return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", **more}
 
 
-def may_assume(resource: str, **more: Any) -> dict[str, Any]:
+def may_assume(resource: str, **more: Any) -> Json:
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": resource, **more}
     return {"attached": (), "inline": ("p",), "documents": {"p": {"Statement": [statement]}}}
 
@@ -175,7 +176,7 @@ ROOT = f"arn:aws:iam::{ACCOUNT}:root"
         ("arn:aws:iam::999999999999:root", may_assume("*"), False),
     ],
 )
-def test_both_sides_have_to_allow_a_chain(principal: str, policies: dict[str, Any], reached: bool) -> None:
+def test_both_sides_have_to_allow_a_chain(principal: str, policies: Json, reached: bool) -> None:
     reach = reach_of(role("a", admits("c", f"{SA}prod:app"), **policies), role("b", for_role(principal)))
     paths = list(reach.paths(arn_of("b")))
     assert [path.roles for path in paths] == ([(arn_of("a"), arn_of("b"))] if reached else [])

@@ -19,12 +19,11 @@ from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacSubject, rbac_objects
 from irsa_cli.core.rbac.principals import AccessEntry, ClusterAccess, EntryPolicy
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import Unreadable
-from tests.support.documents import policy
+from tests.support.documents import Json, policy
 from tests.support.estates import ACCOUNT, ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
 from tests.support.rbacs import NAMES, some_rbac
 from tests.support.thoroughness import examples
 
-Json = dict[str, Any]
 AUTHN, ADMISSION = "authentication.k8s.io", "admissionregistration.k8s.io"
 ACCOUNTS = (
     account("boss", "boss"),

@@ -15,12 +15,10 @@ from irsa_cli.core.config.service_accounts import EKSCTL, OURS
 from irsa_cli.core.policies import wellknown
 from irsa_cli.core.values.errors import InvalidInput
 from tests.docs.console import ROOT
-from tests.support.documents import doc
+from tests.support.documents import Json, doc
 from tests.support.thoroughness import examples
 
-SCHEMA: dict[str, Any] = json.loads(
-    (ROOT / "docs" / "reference" / "irsa-v1.schema.json").read_text(encoding="utf-8")
-)
+SCHEMA: Json = json.loads((ROOT / "docs" / "reference" / "irsa-v1.schema.json").read_text())
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 ENTRY = SCHEMA["definitions"]["serviceAccount"]["properties"]
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
@@ -42,7 +40,7 @@ def _agree(document: Any) -> bool:
     return taken
 
 
-def _bindings(**entry: Any) -> dict[str, Any]:
+def _bindings(**entry: Any) -> Json:
     # A pattern has to match the name, which the schema can't say, unless there is no ServiceAccount.
     alone = {"roleOnly": True} if "subjectPattern" in entry else {}
     whole = {"metadata": {"name": "app"}, **alone, **entry}

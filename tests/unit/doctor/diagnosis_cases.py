@@ -9,7 +9,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, RoleSummary, VpcEndpoint
+from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.reported import PodAnswer
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Pod, Volume
@@ -31,7 +33,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain
 from irsa_cli.core.values.errors import Unreadable
-from tests.support.documents import doc, policy
+from tests.support.documents import Json, doc, policy
 from tests.unit.current import (
     ACCOUNT,
     CLUSTER,
@@ -63,6 +65,7 @@ from tests.unit.current import (
     statement,
     trusting,
     webhook,
+    working,
 )
 
 OTHER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}/id/FEDCBA9876543210FEDCBA9876543210"
@@ -77,7 +80,7 @@ POD_IDENTITY_ENV = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23
 POD_IDENTITY = bare_pod(containers=(container(env=POD_IDENTITY_ENV, mounts={}),))
 
 
-APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
+APART: Json = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
 """A pod that bears nothing of the ServiceAccount's name."""
 
 
@@ -131,6 +134,21 @@ def cli(version: str) -> Pod:
     """A pod with Pod Identity and this AWS CLI."""
     item = replace(POD_IDENTITY.containers[0], image=f"public.ecr.aws/aws-cli/aws-cli:{version}")
     return replace(POD_IDENTITY, containers=(item,))
+
+
+def verdicts(change: Change) -> dict[str, Verdict]:
+    """What each cause says of the broken binding."""
+    return {item.cause.id: item.verdict for item in judge(change(working()))}
+
+
+def problems(change: Change) -> list[str]:
+    """The causes that are found, in their order."""
+    return [cause for cause, verdict in verdicts(change).items() if verdict is Verdict.PROBLEM]
+
+
+def finding(change: Change, identifier: str) -> Finding:
+    """What that cause says."""
+    return next(item for item in judge(change(working())) if item.cause.id == identifier)
 
 
 def inside(verdict: str, identity: str) -> PodAnswer:

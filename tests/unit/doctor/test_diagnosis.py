@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +16,7 @@ from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable
-from tests.support.documents import policy
+from tests.support.documents import Json, policy
 from tests.support.ran import check
 from tests.unit.current import (
     CLUSTER,
@@ -53,8 +52,8 @@ NO_REGION = {key: value for key, value in env().items() if not key.endswith("REG
 def unreadable(facts: Facts, names: set[str]) -> Facts:
     """The facts with these parts unreadable; those of the ServiceAccount begin with a dot."""
     why = Unreadable("not permitted")
-    whole: dict[str, Any] = {name: why for name in names if not name.startswith(".")}
-    part: dict[str, Any] = {name[1:]: why for name in names if name.startswith(".")}
+    whole: Json = {name: why for name in names if not name.startswith(".")}
+    part: Json = {name[1:]: why for name in names if name.startswith(".")}
     return replace(facts, subject=replace(facts.named, **part), **whole)
 
 

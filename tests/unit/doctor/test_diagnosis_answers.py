@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.objects.kinds import Volume
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.values.errors import Unreadable
+from tests.support.documents import Json
 from tests.unit.current import (
     CLUSTER,
     FOLDER,
@@ -184,7 +184,7 @@ def test_hints_of_many_name_the_accounts() -> None:
         ({"containers": (container(),)}, ""),
     ],
 )
-def test_pods_that_the_application_made_on_default(fields: dict[str, Any], expected: str) -> None:
+def test_pods_that_the_application_made_on_default(fields: Json, expected: str) -> None:
     made = {"name": "check-0", "service_account": "default", "owner": "", "labels": RELEASE, **fields}
     change = around(pods=(pod(name="reader-x", labels=RELEASE), bare_pod(**made)))
     item = found(change(working()))["pod-service-account"]
@@ -194,7 +194,7 @@ def test_pods_that_the_application_made_on_default(fields: dict[str, Any], expec
 
 
 def test_whom_only_the_image_names_can_not_be_told_to_read() -> None:
-    cases: list[tuple[dict[str, Any], Verdict]] = [
+    cases: list[tuple[Json, Verdict]] = [
         ({}, Verdict.UNKNOWN),
         ({"user": 0}, Verdict.OK),
         ({"user": 1000}, Verdict.PROBLEM),

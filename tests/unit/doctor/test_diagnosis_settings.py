@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +13,7 @@ from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import Volume
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, TARGET_ANNOTATION
-from tests.support.documents import doc
+from tests.support.documents import Json, doc
 from tests.support.thoroughness import examples
 from tests.unit.current import (
     FOLDER,
@@ -195,7 +193,7 @@ def test_every_variable_of_the_table_is_judged_or_says_why_not() -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in VARIABLES if row["check"]], ids=lambda row: row["name"])
-def test_the_cause_that_the_table_names_looks_at_the_variable(row: dict[str, Any]) -> None:
+def test_the_cause_that_the_table_names_looks_at_the_variable(row: Json) -> None:
     """Some value of it, or that it is there, changes what the cause says."""
     cause, name = CAUSES[row["check"]], row["name"]
     befores = ("", "HTTPS_PROXY=x", "AWS_ENDPOINT_URL=http://minio", "AWS_REGION AWS_DEFAULT_REGION")

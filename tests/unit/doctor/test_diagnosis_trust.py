@@ -18,6 +18,7 @@ from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.trust_policy import statement, with_statement
+from tests.support.documents import Json
 from tests.unit.current import IDENTITY, PROVIDER, TRUST, around, condition, role, working
 from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import Case, cases
@@ -60,11 +61,11 @@ def test_the_fix_cures_every_policy_that_denies_nothing() -> None:
         (condition(StringEquals={"aud": "x"}), {"trust-audience"}),
     ],
 )  # fmt: skip
-def test_all_flaws_of_the_statement_that_comes_nearest(document: dict[str, Any], expected: set[str]) -> None:
+def test_all_flaws_of_the_statement_that_comes_nearest(document: Json, expected: set[str]) -> None:
     assert {flaw.cause for flaw in flaws(document, IDENTITY)} == expected
 
 
-def with_others(*others: Mapping[str, Any]) -> dict[str, Any]:
+def with_others(*others: Mapping[str, Any]) -> Json:
     (near,) = condition(StringEquals={"sub": "system:serviceaccount:backend:raeder"})["Statement"]
     return {**TRUST, "Statement": [*others, near]}
 
@@ -101,7 +102,7 @@ OTHER = PROVIDER.replace("0123456789", "9999999999")
 SUB, WEB = "system:serviceaccount:backend:reader", "system:serviceaccount:front:web"
 
 
-def of_cluster(provider: str, sub: str, aud: str = "sts.amazonaws.com") -> dict[str, Any]:
+def of_cluster(provider: str, sub: str, aud: str = "sts.amazonaws.com") -> Json:
     """A statement for one cluster."""
     (good,), prefix = TRUST["Statement"], provider.partition("oidc-provider/")[2]
     keys = {f"{prefix}:sub": sub, f"{prefix}:aud": aud}

@@ -18,9 +18,9 @@ from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.preflight.__main__ import as_json
 from irsa_cli.preflight.judge import Conclusion
 from irsa_cli.preflight.manifests import manifest
+from tests.support.documents import Json
 from tests.unit.current import ACCOUNT, CLUSTER, ROLE, around, working
 
-Json = dict[str, Any]
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/irsa-preflight-1"
 OTHER = SESSION.replace("/reader/", "/other/")
 WEB = "web identity (IRSA)"

@@ -16,6 +16,7 @@ from irsa_cli.core.doctor.finding import Proposal, Verdict, kind_of
 from irsa_cli.core.doctor.reported import maker
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.kinds import pod as parsed
+from tests.support.documents import Json
 from tests.unit.current import account, around, bare_pod, working
 from tests.unit.doctor.diagnosis_cases import CASES
 
@@ -53,7 +54,7 @@ OWNERS: dict[str, tuple[str, str, dict[str, str], str]] = {
 def owned(what: str, *, controller: bool = True) -> Pod:
     group, kind, labels, _ = OWNERS[what]
     owner = {"apiVersion": group, "kind": kind, "name": "web-5d4f", "uid": "u", "controller": controller}
-    metadata: dict[str, Any] = {"namespace": "backend", "name": "web-0", "labels": labels}
+    metadata: Json = {"namespace": "backend", "name": "web-0", "labels": labels}
     return parsed({"metadata": {**metadata, "ownerReferences": [owner] if kind else []}, "spec": {}})
 
 
@@ -81,7 +82,7 @@ def test_a_plugin_of_kubectl_takes_options_after_its_name() -> None:
     assert restart(working(), [owned("Argo Rollout")]) == "kubectl argo rollouts restart web -n backend"
 
 
-HELD: list[tuple[str, str, dict[str, Any]]] = [
+HELD: list[tuple[str, str, Json]] = [
     ("Deployment", "web", {"paused": True}),
     ("DaemonSet", "web-5d4f", {"updateStrategy": {"type": "OnDelete"}}),
     ("StatefulSet", "web-5d4f", {"updateStrategy": {"type": "OnDelete"}}),
@@ -91,9 +92,7 @@ HELD: list[tuple[str, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("kind", "name", "spec"), HELD)
 @pytest.mark.parametrize("act", [restart, edit])
-def test_what_has_no_effect_is_said_and_not_proposed(
-    kind: str, name: str, spec: dict[str, Any], act: Any
-) -> None:
+def test_what_has_no_effect_is_said_and_not_proposed(kind: str, name: str, spec: Json, act: Any) -> None:
     body = {"metadata": {"name": name}, "spec": spec}
     facts = replace(working(), makers={f"{kind}/{name}": maker(kind, body)})
     text = act(facts, [owned(kind)] if act is restart else owned(kind))

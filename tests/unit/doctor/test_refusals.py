@@ -16,12 +16,11 @@ from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.reported import Maker, failures, maker, refused
 from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.values.errors import Unreadable
-from tests.support.documents import doc
+from tests.support.documents import Json, doc
 from tests.unit.current import NOW, Change, around, bare_pod, pod, webhook, working
 from tests.unit.doctor.diagnosis_cases import MISSING, pod_identity
 from tests.unit.doctor.diagnosis_cases import refused as refusing
 
-Json = dict[str, Any]
 WHY = 'pods "web-5f-" is forbidden: exceeded quota: compute'
 
 

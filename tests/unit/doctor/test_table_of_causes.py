@@ -11,8 +11,9 @@ import pytest
 
 from irsa_cli.core.doctor.causes import causes_of
 from irsa_cli.core.doctor.finding import CHECKS, Cause, Check, Group, check_of, ok
+from tests.support.documents import Json
 
-Row = dict[str, Any]
+Row = Json
 NEEDED = [field.name for field in fields(Cause) if field.default is MISSING and field.name != "check"]
 ROW: Row = {
     "id": "one",
@@ -35,7 +36,7 @@ def read() -> list[Row]:
         return dict(pairs)
 
     table = files("irsa_cli.core.doctor") / "data" / "causes.json"
-    rows: list[Row] = json.loads(table.read_text(encoding="utf-8"), object_pairs_hook=unique)
+    rows: list[Row] = json.loads(table.read_text(), object_pairs_hook=unique)
     return rows
 
 

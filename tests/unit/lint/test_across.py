@@ -57,7 +57,7 @@ def trusting(subject: str) -> str:
 
 def run(folder: Path, *documents: str) -> LintReport:
     for number, document in enumerate(documents):
-        (folder / f"{number}.yaml").write_text(document, encoding="utf-8")
+        (folder / f"{number}.yaml").write_text(document)
     return lint(Request((str(folder),)))
 
 
@@ -103,7 +103,7 @@ spec: {{jobTemplate: {{spec: {template}}}}}
     assert told == {"Deployment prod/web", "Pod x", "CronJob nightly"}
     place = report.selection.shown[0].place
     assert place is not None
-    assert ANNOTATION in (tmp_path / "1.yaml").read_text(encoding="utf-8").splitlines()[place.line - 1]
+    assert ANNOTATION in (tmp_path / "1.yaml").read_text().splitlines()[place.line - 1]
     assert place.line == 2
 
 
@@ -167,7 +167,7 @@ def test_a_role_of_which_a_part_is_not_known_refuses_nobody(tmp_path: Path) -> N
 
 def test_roles_and_service_accounts_of_terraform_know_each_other(tmp_path: Path) -> None:
     source = Path(__file__).with_name("terraform") / "account-reference.tf"
-    text = source.read_text(encoding="utf-8")
+    text = source.read_text()
     (tmp_path / "main.tf").write_text(text.replace("serviceaccount:prod:app", "serviceaccount:prod:api"))
     report = lint(Request((str(tmp_path),)))
     assert found(report) == ["annotated-refused"]

@@ -48,7 +48,7 @@ def template(document: str, role: str = "{'Fn::GetAtt': [App, Arn]}", more: str 
 def run(folder: Path, *documents: str) -> LintReport:
     """Lint the documents, one file each."""
     for number, document in enumerate(documents):
-        (folder / f"{number}.yaml").write_text(document, encoding="utf-8")
+        (folder / f"{number}.yaml").write_text(document)
     return lint(Request((str(folder),)))
 
 
@@ -82,7 +82,7 @@ def test_the_place_is_that_of_the_role(tmp_path: Path) -> None:
     (risk,) = run(tmp_path, template(ASSUME)).selection.shown
     assert "sts:TagSession" in risk.reason
     assert risk.place is not None
-    line = (tmp_path / "0.yaml").read_text(encoding="utf-8").splitlines()[risk.place.line - 1]
+    line = (tmp_path / "0.yaml").read_text().splitlines()[risk.place.line - 1]
     assert "RoleArn" in line
 
 

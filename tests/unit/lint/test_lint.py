@@ -82,7 +82,7 @@ def test_the_tight_files_of_tools_give_no_finding() -> None:
 @pytest.mark.parametrize("path", WIDE, ids=lambda path: path.name)
 def test_wide_ones_give_the_rule_at_its_place(path: Path) -> None:
     report = run(path)
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text().splitlines()
     expected = EXPECTED[path.name].splitlines()
     for item, line in zip(report.selection.shown, expected, strict=True):
         rule, severity, begin = line.split(maxsplit=2)
@@ -105,10 +105,10 @@ def test_the_exit_code_tells_what_was_found_what_could_not_be_read_and_what_may_
     tmp_path: Path,
 ) -> None:
     later = FOLDER / "wide" / "parameters.yaml"
-    text = later.read_text(encoding="utf-8").replace("Effect: Allow", "Effect: Deny")
-    (tmp_path / "later.yaml").write_text(text.replace("backend:*", "backend:app"), encoding="utf-8")
+    text = later.read_text().replace("Effect: Allow", "Effect: Deny")
+    (tmp_path / "later.yaml").write_text(text.replace("backend:*", "backend:app"))
     strange = tmp_path / "other.json"
-    strange.write_text('{"name": "a package"}', encoding="utf-8")
+    strange.write_text('{"name": "a package"}')
     for path, fail_on, code in (
         (later, Severity.HIGH, 5),
         (later, Severity.CRITICAL, 1),
@@ -127,9 +127,9 @@ def test_the_exit_code_tells_what_was_found_what_could_not_be_read_and_what_may_
 
 def test_one_file_that_can_not_be_read_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\niam: {x: 1}\n")
-    (tmp_path / "b.json").write_text("{", encoding="utf-8")
-    (tmp_path / "c.json").write_text((FOLDER / "wide" / "trust.json").read_text(), encoding="utf-8")
-    (tmp_path / "d.yaml").write_text("image: {{ .Values.image }}\nx: }", encoding="utf-8")
+    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "c.json").write_text((FOLDER / "wide" / "trust.json").read_text())
+    (tmp_path / "d.yaml").write_text("image: {{ .Values.image }}\nx: }")
     report = run(tmp_path)
     assert [item.rule.id for item in report.selection.shown] == ["pattern-crosses-colon", "for-all-values"]
     assert len(report.unread) == 2
@@ -144,8 +144,8 @@ def test_a_folder_is_looked_into_but_not_what_others_have_put_there(tmp_path: Pa
     trust = (FOLDER / "wide" / "trust.json").read_text()
     for name in ("cdk.out/app.template.json", "node_modules/x/t.json", ".terraform/t.json", "deep/er/t.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(trust, encoding="utf-8")
-    (tmp_path / "cdk.out" / "manifest.json").write_text('{"version": "36.0.0"}', encoding="utf-8")
+        (tmp_path / name).write_text(trust)
+    (tmp_path / "cdk.out" / "manifest.json").write_text('{"version": "36.0.0"}')
     report = run(tmp_path)
     names = [Path(file.name).relative_to(tmp_path).as_posix() for file in report.files]
     assert names == ["cdk.out/app.template.json", "deep/er/t.json"]
@@ -153,7 +153,7 @@ def test_a_folder_is_looked_into_but_not_what_others_have_put_there(tmp_path: Pa
     assert run(tmp_path / "cdk.out", tmp_path / "cdk.out" / "app.template.json").files[1:] == ()
 
 
-NO_SUBJECT = (FOLDER / "wide" / "cdk-no-subject.template.json").read_text(encoding="utf-8")
+NO_SUBJECT = (FOLDER / "wide" / "cdk-no-subject.template.json").read_text()
 
 
 def accepting(days: int, *rules: str, more: str = "") -> str:
@@ -165,15 +165,15 @@ def accepting(days: int, *rules: str, more: str = "") -> str:
 
 def test_a_baseline_and_what_a_project_accepts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    source = (FOLDER / "wide" / "parameters.yaml").read_text(encoding="utf-8")
-    Path("x.yaml").write_text(source, encoding="utf-8")
-    Path("b.json").write_text(json.dumps(run("x.yaml").envelope().to_json("lint")), encoding="utf-8")
-    Path("x.yaml").write_text(f"# A line more.\n{source}", encoding="utf-8")
+    source = (FOLDER / "wide" / "parameters.yaml").read_text()
+    Path("x.yaml").write_text(source)
+    Path("b.json").write_text(json.dumps(run("x.yaml").envelope().to_json("lint")))
+    Path("x.yaml").write_text(f"# A line more.\n{source}")
     report = run("x.yaml", baseline=tmp_path / "b.json", fail_on=Severity.LOW)
     assert (report.selection.shown, report.selection.known) == ((), 2)
     for file, accepted in (("*.yaml", 1), ("*.json", 0)):
         text = accepting(ACCEPTED_DAYS, "every-name", more=f", role: EveryName, file: '{file}'")
-        Path(".irsa.yaml").write_text(text, encoding="utf-8")
+        Path(".irsa.yaml").write_text(text)
         report = run("x.yaml")
         assert report.selection.shown[0].rule.id == "no-condition"
         assert (len(report.selection.shown), len(report.selection.accepted)) == (2 - accepted, accepted)
@@ -187,7 +187,7 @@ def test_nobody_accepts_a_risk_for_ever(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("x.json").write_text(NO_SUBJECT)
-    Path(".irsa.yaml").write_text(accepting(days, "no-subject", "every-name"), encoding="utf-8")
+    Path(".irsa.yaml").write_text(accepting(days, "no-subject", "every-name"))
     report = run("x.json", fail_on=Severity.LOW)
     document = report.envelope().to_json("lint")
     assert document["metadata"]["summary"]["accepted"] == len(report.selection.accepted) == int(accepted)
@@ -204,7 +204,7 @@ def test_the_settings_of_the_base_judge_and_not_those_that_lie_in_the_checkout(
     monkeypatch.chdir(checkout)
     own = Path(".irsa.yaml")
     Path("x.json").write_text(NO_SUBJECT)
-    own.write_text(f"failOn: never\n{accepting(0, 'no-subject', 'every-name')}", encoding="utf-8")
+    own.write_text(f"failOn: never\n{accepting(0, 'no-subject', 'every-name')}")
     assert cli(["lint", "x.json", "--fail-on", "high"]) == 0
     assert "1 accepted by .irsa.yaml" in capsys.readouterr().out
     base.write_text("failOn: high\n")
@@ -214,13 +214,13 @@ def test_the_settings_of_the_base_judge_and_not_those_that_lie_in_the_checkout(
     monkeypatch.setenv("IRSA_CONFIG", str(base))
     assert cli(["lint", "x.json"]) == 5
     monkeypatch.delenv("IRSA_CONFIG")
-    own.write_text("nonsense: [", encoding="utf-8")
+    own.write_text("nonsense: [")
     assert cli(["lint", "x.json", "--config", str(base)]) == 5
     capsys.readouterr()
     assert cli(["lint", "x.json", "--config", str(tmp_path / "none.yaml")]) == 2
     assert "none.yaml" in capsys.readouterr().err
     # What one run was told holds for no other one.
-    own.write_text("failOn: never\n", encoding="utf-8")
+    own.write_text("failOn: never\n")
     assert cli(["lint", "x.json"]) == 0
 
 
@@ -344,7 +344,7 @@ Fn::Sub Fn::Join Fn::GetAtt RoleDetailList assume_role_policy Type role"""
 
 
 def known_documents() -> list[Any]:
-    texts = [path.read_text(encoding="utf-8") for path in (*TIGHT, *WIDE) if path.suffix == ".json"]
+    texts = [path.read_text() for path in (*TIGHT, *WIDE) if path.suffix == ".json"]
     texts.append(
         '{"apiVersion": "v1", "kind": "List", "items": [{"kind": "ServiceAccount", "metadata": {}}]}'
     )
@@ -408,8 +408,8 @@ def test_the_corrected_policy_is_there_where_a_file_can_tell_it() -> None:
 
 
 def test_the_hook_of_pre_commit_runs() -> None:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    last = (ROOT / hook["entry"]).read_text(encoding="utf-8").splitlines()[-1]
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    last = (ROOT / hook["entry"]).read_text().splitlines()[-1]
     _, program, *words, files = last.split()
     assert (program, files) == ('"$place/bin/irsa"', '"$@"')
     assert cli([*words, *map(str, TIGHT), str(ROOT / "docs/reference/output.schema.json")]) == 0

@@ -28,7 +28,7 @@ def found(report: LintReport) -> list[str]:
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
 def test_a_file_decides_what_it_says(case: Path, tmp_path: Path) -> None:
     shutil.copy(case, tmp_path / "main.tf")
-    text = case.read_text(encoding="utf-8")
+    text = case.read_text()
     labelled = re.match(r"# risks: (.*)\n# not known: (\d+)\n", text)
     assert labelled
     report = run(tmp_path)
@@ -111,7 +111,7 @@ def small_budget(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_budget")
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_file_is_not_called_fine(text: str, tmp_path: Path) -> None:
-    (tmp_path / "main.tf").write_text(LOCALS + text, encoding="utf-8")
+    (tmp_path / "main.tf").write_text(LOCALS + text)
     report = run(tmp_path)
     assert report.selection.shown == ()
     assert report.unjudged or report.unread
@@ -131,7 +131,7 @@ TRUST = """jsonencode({
 def test_a_for_each_over_400_keys_is_judged(tmp_path: Path) -> None:
     keys = ", ".join(f'k{number} = "ns{number}"' for number in range(400))
     trust = TRUST.replace("SUBJECT", '"system:serviceaccount:${each.value}:*"')
-    (tmp_path / "main.tf").write_text(ROLE.format(f"{trust}\n  for_each = {{ {keys} }}"), encoding="utf-8")
+    (tmp_path / "main.tf").write_text(ROLE.format(f"{trust}\n  for_each = {{ {keys} }}"))
     report = run(tmp_path)
     assert report.unread == ()
     assert found(report).count("every-name medium") == 400
@@ -144,7 +144,7 @@ def test_resources_of_a_folder_bring_the_budget_that_they_need(
     monkeypatch.setattr(Budget.__init__, "__defaults__", (0, 0))
     for number in range(100):
         trust = TRUST.replace("SUBJECT", f'"system:serviceaccount:a:s{number}-*"')
-        with (tmp_path / f"{number % 4}.tf").open("a", encoding="utf-8") as file:
+        with (tmp_path / f"{number % 4}.tf").open("a") as file:
             file.write(ROLE.replace('"r"', f'"r{number}"').format(trust))
     report = run(tmp_path)
     assert report.unread == ()
@@ -153,7 +153,7 @@ def test_resources_of_a_folder_bring_the_budget_that_they_need(
 
 @pytest.mark.usefixtures("small_budget")
 def test_what_needs_too_much_is_said_in_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "main.tf").write_text(LOCALS + HOSTILE["loops in loops"], encoding="utf-8")
+    (tmp_path / "main.tf").write_text(LOCALS + HOSTILE["loops in loops"])
     (error,) = run(tmp_path).unread
     assert str(error) == (
         f"{tmp_path / 'main.tf'} can't be checked: its loops and references stand for too many values"
@@ -162,12 +162,12 @@ def test_what_needs_too_much_is_said_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_files_of_a_folder_are_one_module_and_only_named_ones_are_judged(tmp_path: Path) -> None:
-    text = (Path(__file__).with_name("terraform") / "data-no-condition.tf").read_text(encoding="utf-8")
+    text = (Path(__file__).with_name("terraform") / "data-no-condition.tf").read_text()
     data, role = text.partition("resource ")[::2]
     (tmp_path / "deeper").mkdir()
     files = {"data.tf": data, "role.tf": f"resource {role}", "deeper/main.tf": "{ # iam"}
     for name, content in files.items():
-        (tmp_path / name).write_text(content, encoding="utf-8")
+        (tmp_path / name).write_text(content)
     report, whole = run(tmp_path / "role.tf"), run(tmp_path)
     assert found(report) == found(whole) == ["no-condition high"]
     (risk,) = report.selection.shown
@@ -187,9 +187,9 @@ def test_a_policy_in_a_file_beside(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     call = 'templatefile("${path.module}/trust.json.tpl", { arn = var.arn, issuer = var.issuer })'
-    main.write_text(ROLE.format(call), encoding="utf-8")
+    main.write_text(ROLE.format(call))
     assert found(run(main)) == ["every-name medium", "no-audience low"]
-    main.write_text(ROLE.format('file("none.json")'), encoding="utf-8")
+    main.write_text(ROLE.format('file("none.json")'))
     assert len(run(main).unjudged) == 1
 
 
@@ -210,8 +210,8 @@ def test_what_may_hold_roles_and_is_not_judged_is_named(
     name: str, text: str, said: bool, tmp_path: Path
 ) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text(text, encoding="utf-8")
-    (tmp_path / "sound.tf").write_text("locals {}\n", encoding="utf-8")
+    (tmp_path / name).write_text(text)
+    (tmp_path / "sound.tf").write_text("locals {}\n")
     report = lint(Request((str(tmp_path),), fail_on=Severity.MEDIUM))
     assert report.unread == ()
     assert any(name in line for line in report.unchecked) == said
@@ -219,9 +219,9 @@ def test_what_may_hold_roles_and_is_not_judged_is_named(
 
 
 def test_a_folder_without_files_that_can_be_judged_is_not_called_fine(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text("print()", encoding="utf-8")
+    (tmp_path / "app.py").write_text("print()")
     assert run(tmp_path).exit_code == 2
-    (tmp_path / "main.tf").write_text("", encoding="utf-8")
+    (tmp_path / "main.tf").write_text("")
     (tmp_path / "bundle.js").write_bytes(b"\xff\xfe\xff")
     report = run(tmp_path)
     assert report.exit_code == 0

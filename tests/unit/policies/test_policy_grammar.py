@@ -12,8 +12,9 @@ from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.policies import read_policy
 from irsa_cli.core.policies.grammar import problems
 from irsa_cli.core.values.errors import InvalidInput
+from tests.support.documents import Json
 
-GOOD: dict[str, Any] = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}
+GOOD: Json = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}
 
 
 def _problems(**changes: Any) -> list[str]:
@@ -53,7 +54,7 @@ def test_all_managed_policies_of_aws_pass() -> None:
         {"Condition": {"DateGreaterThan": {"aws:CurrentTime": ["2026-01-01T00:00:00Z", "1767225600", 1]}}},
     ],
 )
-def test_what_iam_takes_passes(changes: dict[str, Any]) -> None:
+def test_what_iam_takes_passes(changes: Json) -> None:
     assert _problems(**changes) == []
 
 
@@ -99,7 +100,7 @@ def test_what_iam_takes_passes(changes: dict[str, Any]) -> None:
         ({"Condition": {"DateLessThan": {"aws:CurrentTime": "tomorrow"}}}, "is not a date"),
     ],
 )
-def test_what_iam_refuses_is_found(changes: dict[str, Any], words: str) -> None:
+def test_what_iam_refuses_is_found(changes: Json, words: str) -> None:
     assert words in "\n".join(_problems(**changes))
 
 

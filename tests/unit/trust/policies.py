@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from irsa_cli.core.policies.web_identity import WebIdentity
+from tests.support.documents import Json
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 OTHER = "oidc.eks.eu-west-1.amazonaws.com/id/DEF"
@@ -47,7 +48,7 @@ _OTHER_OPERATORS = {
 class Case:
     """A policy, a token as irsa knows it, and all condition keys of the request as STS knows them."""
 
-    document: dict[str, Any]
+    document: Json
     identity: WebIdentity
     context: dict[str, list[str]]
 
@@ -60,9 +61,7 @@ def cases(count: int, seed: int) -> list[Case]:
 
 def _case(some: Random) -> Case:
     identity = _identity(some)
-    document: dict[str, Any] = {
-        "Statement": [_statement(some, identity) for _ in range(some.choice((1, 1, 2, 3)))]
-    }
+    document: Json = {"Statement": [_statement(some, identity) for _ in range(some.choice((1, 1, 2, 3)))]}
     version = some.choice(("2012-10-17",) * 5 + ("2008-10-17", None))
     if version:
         document["Version"] = version
@@ -102,8 +101,8 @@ def _context(some: Random, identity: WebIdentity) -> dict[str, list[str]]:
     }
 
 
-def _statement(some: Random, identity: WebIdentity) -> dict[str, Any]:
-    statement: dict[str, Any] = {"Effect": "Allow" if some.random() < 0.85 else "Deny"}
+def _statement(some: Random, identity: WebIdentity) -> Json:
+    statement: Json = {"Effect": "Allow" if some.random() < 0.85 else "Deny"}
     if some.random() < 0.3:
         statement["Sid"] = f"S{some.randrange(9)}"
     statement |= _element(some, "Action", _actions(some), none_of=("sts:TagSession", "sts:Get*"))
@@ -114,7 +113,7 @@ def _statement(some: Random, identity: WebIdentity) -> dict[str, Any]:
     return statement
 
 
-def _element(some: Random, name: str, value: Any, *, none_of: tuple[Any, ...]) -> dict[str, Any]:
+def _element(some: Random, name: str, value: Any, *, none_of: tuple[Any, ...]) -> Json:
     """The element, or now and then its negation, mostly with something else in it."""
     if some.random() < 0.93:
         return {name: value}
@@ -161,8 +160,8 @@ def _principal(some: Random) -> Any:
     return some.choice(fitting if some.random() < 0.92 else others)
 
 
-def _condition(some: Random, identity: WebIdentity) -> dict[str, dict[str, Any]]:
-    block: dict[str, dict[str, Any]] = {}
+def _condition(some: Random, identity: WebIdentity) -> dict[str, Json]:
+    block: dict[str, Json] = {}
     for _ in range(some.choice((0, 1, 1, 1, 2, 3))):
         operator, key, wanted = _test(some, identity)
         block.setdefault(operator, {})[key] = wanted

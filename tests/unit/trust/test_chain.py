@@ -6,6 +6,7 @@ import pytest
 
 from irsa_cli.core.trust.chain import Chain, answer_of
 from irsa_cli.core.trust.evaluation import Answer
+from tests.support.documents import Json
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ROLE = "arn:aws:iam::111122223333:role/irsa/demo/app"
@@ -13,12 +14,12 @@ ROOT = {"AWS": "arn:aws:iam::111122223333:root"}
 CHAIN = Chain(ROLE, "arn:aws:iam::222222222222:role/data", "tenant-7")
 
 
-def statement(principal: Any, conditions: Any = None, **more: Any) -> dict[str, Any]:
+def statement(principal: Any, conditions: Any = None, **more: Any) -> Json:
     found = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
     return {**found, "Condition": conditions} if conditions else found
 
 
-def judged(*statements: dict[str, Any], chain: Chain = CHAIN) -> Answer:
+def judged(*statements: Json, chain: Chain = CHAIN) -> Answer:
     return answer_of(chain.judge({"Version": "2012-10-17", "Statement": list(statements)}))
 
 

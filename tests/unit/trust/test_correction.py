@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +13,7 @@ from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected, correc
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules.judge import judge
 from irsa_cli.core.trust.rules.rule import EXAMPLES, TRUST_RULES, before
-from tests.support.documents import doc
+from tests.support.documents import Json, doc
 from tests.support.thoroughness import examples
 from tests.unit.trust.test_judge import AUD, STS, SUB, around, context, policy, web
 
@@ -97,10 +96,13 @@ CLAIMS = {"sub": SUBJECTS, "aud": [STS, "https://vault.example.com"]}
 
 
 @st.composite
-def conditions(draw: st.DrawFn) -> dict[str, Any]:
-    block: dict[str, Any] = {}
+def conditions(draw: st.DrawFn) -> Json:
+    block: Json = {}
     for _ in range(draw(st.integers(0, 3))):
-        operator, issuer = draw(st.sampled_from(OPERATORS.split())), draw(st.sampled_from([ISSUER, ISSUER, OTHER_ISSUER]))
+        operator, issuer = (
+            draw(st.sampled_from(OPERATORS.split())),
+            draw(st.sampled_from([ISSUER, ISSUER, OTHER_ISSUER])),
+        )
         claim = draw(st.sampled_from(["sub", "sub", "aud"]))
         named = draw(st.lists(st.sampled_from(CLAIMS[claim]), min_size=1, max_size=2))
         block.setdefault(operator, {})[f"{issuer}:{claim}"] = named if len(named) > 1 else named[0]
@@ -122,7 +124,7 @@ ELEMENTS = {
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> dict[str, Any]:
+def documents(draw: st.DrawFn) -> Json:
     found = []
     for _ in range(draw(st.integers(1, 3))):
         item, block = draw(st.fixed_dictionaries(ELEMENTS)), draw(conditions())
@@ -133,7 +135,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=examples(600), deadline=None)
 @given(documents(), st.lists(st.sampled_from(NAMES), unique=True), st.booleans())
 def test_what_is_corrected_passes_and_admits_who_is_meant(
-    document: dict[str, Any], names: list[str], complete: bool
+    document: Json, names: list[str], complete: bool
 ) -> None:
     known = context(role=ROLE)
     meant = Meant(tuple(token(name) for name in names), complete)
@@ -172,7 +174,7 @@ def test_a_trust_for_pod_identity_is_corrected_for_the_pods_that_are_known_only(
 @settings(max_examples=examples(200), deadline=None)
 @given(documents(), st.lists(st.sampled_from(NAMES), unique=True), st.booleans())
 def test_what_is_corrected_together_has_less_of_each_and_admits_who_is_meant(
-    document: dict[str, Any], names: list[str], complete: bool
+    document: Json, names: list[str], complete: bool
 ) -> None:
     known, meant = context(role=ROLE), Meant(tuple(token(name) for name in names), complete)
     risks = judge(document, known)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
+from tests.support.documents import Json
 from tests.support.trusts import trust_of
 
 P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
@@ -22,7 +23,7 @@ END = "2026-12-31T00:00:00Z"
 OVER = datetime(2026, 12, 31, tzinfo=timezone.utc)
 
 
-def trusting(effect: str = "Allow", **condition: Any) -> dict[str, Any]:
+def trusting(effect: str = "Allow", **condition: Any) -> Json:
     document = trust_of(TOKEN)
     if effect == "Deny":
         deny = {**document["Statement"][0], "Effect": "Deny", "Condition": condition}
@@ -52,7 +53,7 @@ def trusting(effect: str = "Allow", **condition: Any) -> dict[str, Any]:
         (trusting(DateLessThan={"aws:CurrentTime": ["9" * 400, "2026-13-01", END]}), Answer.YES, OVER),
     ],
 )
-def test_a_window_of_time(document: dict[str, Any], answer: Answer, until: datetime | None) -> None:
+def test_a_window_of_time(document: Json, answer: Answer, until: datetime | None) -> None:
     found = explain(document, TOKEN, now=NOW)
     if found.answer is Answer.UNKNOWN and answer is Answer.YES:
         pytest.fail(str(found.conditions))

@@ -17,7 +17,7 @@ from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.sandbox.enforce import Who, admits
-from tests.support.documents import doc
+from tests.support.documents import Json, doc
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 CLUSTER = Cluster(
@@ -31,28 +31,28 @@ EVERYBODY: tuple[Any, ...] = tuple(
 ALLOW = assuming.statement(CLUSTER, "shop", "cart")
 
 
-def document(*statements: dict[str, Any]) -> dict[str, Any]:
+def document(*statements: Json) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def deny(principal: Any, condition: Any = None, **more: Any) -> dict[str, Any]:
+def deny(principal: Any, condition: Any = None, **more: Any) -> Json:
     found = {"Effect": "Deny", "Principal": principal, "Action": "sts:*", **more}
     return {**found, "Condition": condition} if condition else found
 
 
-def allow(principal: Any) -> dict[str, Any]:
+def allow(principal: Any) -> Json:
     return {"Effect": "Allow", "Principal": principal, "Action": [*assuming.ACTIONS]}
 
 
-def to_service(*statements: dict[str, Any]) -> set[Answer]:
+def to_service(*statements: Json) -> set[Answer]:
     return {item.answer for item in assuming.said_to_service(document(*statements), CLUSTER, SUBJECT)}
 
 
-def to_role(*statements: dict[str, Any]) -> Said:
+def to_role(*statements: Json) -> Said:
     return said(document(*statements), names_role(Arn.parse(ROLE), ROLE), context_of_session(ROLE), ASSUME)
 
 
-def sandbox_admits(who: Who, *statements: dict[str, Any]) -> bool:
+def sandbox_admits(who: Who, *statements: Json) -> bool:
     context = doc(
         """{"aws:sourceaccount": ["111122223333"], "aws:requesttag/kubernetes-namespace": ["shop"],
         "aws:sourcearn": ["<arn>"], "aws:requesttag/eks-cluster-arn": ["<arn>"],

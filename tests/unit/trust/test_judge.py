@@ -17,7 +17,7 @@ from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, can_be_had, cluster_providers
 from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES, TRUST_RULES, Area, Rule, after, before
-from tests.support.documents import doc
+from tests.support.documents import Json, doc
 from tests.support.documents import policy as permissions
 from tests.support.ran import schema
 from tests.support.thoroughness import examples
@@ -86,12 +86,12 @@ def test_the_schema_of_warnings_knows_the_rules_about_trust_policies() -> None:
     assert known == [rule.id for rule in TRUST_RULES]
 
 
-def web(condition: Any, **more: Any) -> dict[str, Any]:
+def web(condition: Any, **more: Any) -> Json:
     base = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": ACTION}
     return {**base, "Condition": condition, **more}
 
 
-def policy(*statements: Any) -> dict[str, Any]:
+def policy(*statements: Any) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
@@ -261,7 +261,7 @@ ANY = st.recursive(
 
 @settings(max_examples=examples(200))
 @given(st.dictionaries(st.sampled_from(["Statement", "Version", "Id"]), ANY, max_size=3))
-def test_whatever_a_document_is_judging_it_does_not_fail(document: dict[str, Any]) -> None:
+def test_whatever_a_document_is_judging_it_does_not_fail(document: Json) -> None:
     for item in judge(document, context()):
         assert item.rule.id in RULES
         assert item.rule.area is Area.TRUST
@@ -275,7 +275,7 @@ def test_a_pattern_with_many_meanings_is_told_once() -> None:
 
 
 def test_the_program_names_rules_that_exist() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in Path(irsa_cli.__file__).parent.rglob("*.py")]
+    texts = [path.read_text() for path in Path(irsa_cli.__file__).parent.rglob("*.py")]
     named = {found for text in texts for found in re.findall(r'\bRULES\["([^"]+)"\]', text)}
     assert len(named) > 30
     assert named <= set(RULES)

@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.jwt import Signature, read
 from irsa_cli.core.values.errors import IrsaError
+from tests.support.documents import Json
 
 ISSUER, SUBJECT, AUDIENCE = (
     "https://oidc.example/id/A",
@@ -24,7 +25,7 @@ ISSUER, SUBJECT, AUDIENCE = (
     "sts.amazonaws.com",
 )
 NOW = 1_800_000_000
-CLAIMS: dict[str, Any] = {
+CLAIMS: Json = {
     "iss": ISSUER,
     "sub": SUBJECT,
     "aud": [AUDIENCE],
@@ -53,7 +54,7 @@ def _ec(kid: str) -> ECKey:
 ONE, OTHER, CURVE = _rsa("one"), _rsa("other"), _ec("curve")
 
 
-def sign(key: Key, claims: dict[str, Any] = CLAIMS, **header: Any) -> str:
+def sign(key: Key, claims: Json = CLAIMS, **header: Any) -> str:
     """A token; a header of None is left out."""
     algorithm = "ES256" if isinstance(key, ECKey) else "RS256"
     whole = {"alg": algorithm, "kid": key.kid, **header}
@@ -61,11 +62,11 @@ def sign(key: Key, claims: dict[str, Any] = CLAIMS, **header: Any) -> str:
     return jws.serialize_compact(kept, json.dumps(claims), key, algorithms=[algorithm])
 
 
-def keys(*found: Key) -> dict[str, Any]:
+def keys(*found: Key) -> Json:
     return {"keys": [dict(key.as_dict(private=False)) for key in found]}
 
 
-def part(value: dict[str, Any]) -> str:
+def part(value: Json) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
@@ -118,7 +119,7 @@ def test_the_public_key_is_no_secret_to_sign_with() -> None:
 
 
 @pytest.mark.parametrize("key", [{}, {"kid": "one"}, {"kid": "one", "kty": "RSA", "n": "!", "e": "AQAB"}])
-def test_a_key_that_is_none_verifies_nothing(key: dict[str, Any]) -> None:
+def test_a_key_that_is_none_verifies_nothing(key: Json) -> None:
     assert jwt.signature(sign(ONE), {"keys": [key]}) in (Signature.BAD, Signature.UNKNOWN_KEY)
 
 
@@ -137,7 +138,7 @@ def test_no_bytes_at_all_are_a_good_signature(mark: bytes) -> None:
         assert jwt.signature(f"{header}.{claims}.{made}", keys(ONE)) is Signature.BAD
 
 
-def wrong_claims(changes: dict[str, Any], now: float = NOW) -> set[str]:
+def wrong_claims(changes: Json, now: float = NOW) -> set[str]:
     """The claims that are wrong in a token with these changes; a change to None removes one."""
     whole = {key: value for key, value in {**CLAIMS, **changes}.items() if value is not None}
     token = read(f"{part({'alg': 'RS256', 'kid': 'one'})}.{part(whole)}.x")
@@ -168,7 +169,7 @@ def wrong_claims(changes: dict[str, Any], now: float = NOW) -> set[str]:
         ({"nbf": None, "iat": None}, set()),
     ],
 )
-def test_claims(changes: dict[str, Any], wrong: set[str]) -> None:
+def test_claims(changes: Json, wrong: set[str]) -> None:
     assert wrong_claims(changes) == wrong
 
 

@@ -10,11 +10,12 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.owned_statements import widened
 from irsa_cli.core.trust.restrictions import demands, voided
 from irsa_cli.core.values.shown import listed
+from tests.support.documents import Json
 from tests.support.trusts import trust_of
 from tests.unit.trust.written import PROVIDER, TOKEN, P, allow, on, policy
 
 
-def keys(*statements: dict[str, Any]) -> list[str]:
+def keys(*statements: Json) -> list[str]:
     return [item.key for item in voided(policy(*statements), TOKEN)]
 
 

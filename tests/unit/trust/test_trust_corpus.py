@@ -42,6 +42,7 @@ from irsa_cli.core.values.errors import Refused
 from irsa_cli.sandbox.aws.iam.grammar import check_trust_policy
 from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.enforce import Who, admits, of_every_request
+from tests.support.documents import Json
 from tests.support.trusts import trust_of
 from tests.unit.inventory.test_bindings import NOW
 from tests.unit.inventory.test_bindings import account as account_with
@@ -120,7 +121,7 @@ def written_out(value: Any) -> Any:
     return re.sub(r"<[\w:-]+>", lambda found: short.get(found[0], found[0]), value)
 
 
-def statement_of(short: Mapping[str, Any]) -> dict[str, Any]:
+def statement_of(short: Mapping[str, Any]) -> Json:
     """A statement as IAM keeps it."""
     whole = {"Effect": "Allow", "Action": ACTION, **short}
     if "NotAction" in short:
@@ -166,7 +167,7 @@ class Found:
     """A document with its origin, and what is asked of it."""
 
     origin: str
-    document: dict[str, Any]
+    document: Json
     asked: tuple[Question, ...]
     short: Any
 

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.trust_policy import Shared
+from tests.support.documents import Json
 from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/A"
 PROVIDERS = [f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}", f"arn:aws:iam::4:oidc-provider/{ISSUER}B"]
-THEIRS: list[dict[str, Any]] = [
+THEIRS: list[Json] = [
     {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
     {**trust_policy.shared(PROVIDERS[0], "sts.amazonaws.com", ["s:a"]).document, "Sid": "ByHand"},
     {"Effect": "Deny", "Principal": "*", "Action": "*"},
@@ -32,7 +33,7 @@ shared = st.builds(
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> dict[str, Any]:
+def documents(draw: st.DrawFn) -> Json:
     own = draw(st.lists(shared, max_size=3, unique_by=lambda item: (item.provider, item.audience)))
     statements = draw(
         st.permutations([*draw(st.lists(st.sampled_from(THEIRS), max_size=2)), *(o.document for o in own)])
@@ -40,12 +41,12 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": copy.deepcopy(statements)}
 
 
-def of_others(document: dict[str, Any]) -> list[str]:
+def of_others(document: Json) -> list[str]:
     return [json.dumps(item) for item in document["Statement"] if not trust_policy.read_statement(item)]
 
 
 @given(documents(), shared)
-def test_what_joins_is_there_and_parts_without_a_trace(document: dict[str, Any], wanted: Shared) -> None:
+def test_what_joins_is_there_and_parts_without_a_trace(document: Json, wanted: Shared) -> None:
     there = trust_policy.with_statement(document, wanted.document)
     assert trust_policy.contains(there, wanted.document)
     assert of_others(there) == of_others(document)
@@ -65,7 +66,7 @@ def test_what_joins_is_there_and_parts_without_a_trace(document: dict[str, Any],
 
 
 @given(documents(), shared)
-def test_there_is_one_statement_for_what_fits_together(document: dict[str, Any], wanted: Shared) -> None:
+def test_there_is_one_statement_for_what_fits_together(document: Json, wanted: Shared) -> None:
     found = [
         trust_policy.read_statement(item)
         for item in trust_policy.with_statement(document, wanted.document)["Statement"]
@@ -98,9 +99,7 @@ def test_two_subjects_of_one_statement_are_both_admitted(identity: WebIdentity, 
 
 
 @given(documents(), shared, shared)
-def test_only_what_bears_the_mark_is_joined_and_parted(
-    document: dict[str, Any], one: Shared, other: Shared
-) -> None:
+def test_only_what_bears_the_mark_is_joined_and_parted(document: Json, one: Shared, other: Shared) -> None:
     """Statements without irsa's Sid stay byte for byte, and in their order, whatever they say."""
     theirs = document["Statement"]
     there = trust_policy.with_statement(document, one.marked.document)
@@ -120,7 +119,7 @@ def test_only_what_bears_the_mark_is_joined_and_parted(
 
 
 @given(documents(), shared)
-def test_a_changed_statement_is_not_irsas(document: dict[str, Any], item: Shared) -> None:
+def test_a_changed_statement_is_not_irsas(document: Json, item: Shared) -> None:
     """Somebody has restricted it: it stays as it is, and the next one gets a Sid of its own."""
     ours = item.marked.document
     theirs = {**ours, "Condition": {**ours["Condition"], "Bool": {"aws:SecureTransport": "true"}}}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from irsa_cli.core.policies.policy import Document, equal
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.owned_statements import Own, with_own
+from tests.support.documents import Json
 from tests.support.thoroughness import examples
 from tests.support.trusts import trust_of
 
@@ -132,7 +132,7 @@ def test_a_wish_for_the_own_service_account_alone_needs_no_tag() -> None:
 
 
 def test_another_condition_of_a_shared_statement_stays_with_the_others() -> None:
-    both: dict[str, Any] = trust_policy.policy_of(
+    both: Json = trust_policy.policy_of(
         PROVIDERS[:1], "sts.amazonaws.com", [APP.subject, JOINED.subject], {"Bool": {"aws:x": "true"}}
     )
     desired = trust_of(APP)

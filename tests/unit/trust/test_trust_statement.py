@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -13,6 +12,7 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import host_path
+from tests.support.documents import Json
 from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
 from tests.unit.policies.test_policy import shuffled
@@ -73,14 +73,14 @@ def test_an_audience_is_never_a_pattern() -> None:
     assert not trust_policy.admits(document, replace(identity, audience="sts.amazonaws.com"))
 
 
-def statements_around() -> st.SearchStrategy[list[dict[str, Any]]]:
+def statements_around() -> st.SearchStrategy[list[Json]]:
     foreign = st.builds(trust_policy.statement, some.identities()) | some.statements()
     return st.lists(foreign, max_size=3)
 
 
 @given(some.identities(), statements_around(), st.data())
 def test_adding_and_taking_away_leaves_no_trace(
-    identity: WebIdentity, others: list[dict[str, Any]], data: st.DataObject
+    identity: WebIdentity, others: list[Json], data: st.DataObject
 ) -> None:
     wanted = trust_policy.statement(identity)
     before = {"Version": "2008-10-17", "Id": "theirs", "Statement": others}
@@ -97,7 +97,7 @@ def test_adding_and_taking_away_leaves_no_trace(
 
 
 @given(some.identities(), some.statements())
-def test_a_policy_of_one_bare_statement_keeps_it(identity: WebIdentity, other: dict[str, Any]) -> None:
+def test_a_policy_of_one_bare_statement_keeps_it(identity: WebIdentity, other: Json) -> None:
     wanted = trust_policy.statement(identity)
     before = {"Version": "2012-10-17", "Statement": other}
     after = trust_policy.with_statement(before, wanted)

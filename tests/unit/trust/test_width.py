@@ -18,6 +18,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, in_one_line
+from tests.support.documents import Json
 from tests.support.documents import policy as permissions
 from tests.support.trusts import trust_of
 from tests.unit.trust.test_trust_corpus import CORPUS, KUBERNETES, provider_of
@@ -28,7 +29,7 @@ TO_STS = '"StringEquals": {"<P>:aud": "sts.amazonaws.com"}'
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
-def like(subject: str, **more: Any) -> dict[str, Any]:
+def like(subject: str, **more: Any) -> Json:
     """A statement for subjects by a pattern."""
     return on(f'{{{TO_STS}, "StringLike": {{"<P>:sub": "{subject}"}}}}', **more)
 
