@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from irsa_cli.core.config import policies
 from irsa_cli.core.policies import grammar, policy
 from irsa_cli.core.values.errors import InvalidInput
-from tests.unit.plan import strategies as some
 from tests.support.documents import doc
+from tests.unit.plan import strategies as some
 
 Path = tuple[str | int, ...]
 
@@ -105,10 +105,6 @@ def test_what_is_not_a_policy_at_all() -> None:
             pytest.fail(f"{text} is read as {policies.parse(text, 'file')}")
 
 
-
-
-
-
 @given(some.documents, st.data())
 def test_form_and_order_mean_nothing(document: policy.Document, data: st.DataObject) -> None:
     one, other = (shuffled(data, document) for _ in range(2))
@@ -151,8 +147,6 @@ def test_one_statement_more_makes_another_policy(document: policy.Document, data
 @given(some.documents)
 def test_a_valid_permissions_policy_is_taken(document: policy.Document) -> None:
     assert grammar.check_identity_policy(document, "file") is document
-
-
 
 
 GOOD = '{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}'

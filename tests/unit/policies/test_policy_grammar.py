@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
@@ -12,8 +11,6 @@ from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.policies import read_policy
 from irsa_cli.core.policies.grammar import problems
 from irsa_cli.core.values.errors import InvalidInput
-from tests.support.documents import Json
-
 
 
 def _problems(elements: str) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,8 +16,6 @@ from irsa_cli.core.policies.policy import WellKnown, check_limits
 from irsa_cli.core.policies.wellknown import Resolved, Scope
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput
-from typing import Any
-from itertools import product
 
 PARTITIONS = "aws aws-cn aws-us-gov aws-iso aws-iso-b aws-iso-e aws-iso-f aws-eusc"
 SCOPE = Scope("aws", "eu-west-1", "111122223333", "prod")
@@ -98,8 +98,6 @@ def test_the_cluster_fills_what_it_knows() -> None:
     assert '"aws:ResourceTag/kubernetes.io/cluster/prod": "owned"' in text
     with pytest.raises(InvalidInput, match="needs the parameter account"):
         wellknown.resolve([WellKnown("karpenter")], Scope("aws", "eu-west-1", cluster="prod"))
-
-
 
 
 def test_wrong_uses() -> None:
