@@ -163,5 +163,5 @@ def test_what_iam_would_refuse_as_a_permissions_policy() -> None:
     for text in REFUSED.splitlines():
         with pytest.raises(InvalidInput):
             pytest.fail(f"{text}: {grammar.check_identity_policy(doc(text, GOOD=GOOD), 'file')}")
-    with pytest.raises(InvalidInput, match="Effect must be Allow or Deny"):
+    with pytest.raises(InvalidInput, match="file is not a valid policy: 3 problems"):
         grammar.check_identity_policy(doc('{"Statement": {"Effect": "allow"}}'), "file")
