@@ -32,7 +32,7 @@ ROLES = (
 def broad(
     text: str, place: str = "prod", subject: str = "system:authenticated", more: str = "{}", **lists: Any
 ) -> Estate:
-    """The account, with a binding of a rule (`verb,verb resource`) to a group in a namespace, or everywhere."""
+    """The account, with a binding of a rule (`verb,verb resource`) to a group, here or everywhere."""
     verbs, _, resource = text.partition(" ")
     rule = {"verbs": verbs.split(","), "apiGroups": [""], "resources": [resource], **json.loads(more)}
     binding = {

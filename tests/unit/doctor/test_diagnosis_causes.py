@@ -51,8 +51,8 @@ AUDIENCE = "sts.amazonaws.com"
 
 NEVER_A_PROBLEM = """chain-pod pod-sts-proxy pod-unseen pod-profile pod-credentials-file pod-old-annotation
 pod-identity-endpoint provider-thumbprint role-new role-without-permissions role-wide-trust
-organization-policy pod-region sts-global-endpoint pod-host-network node-hop-limit pod-role-twice token-malformed pod-mesh
-pod-container-missed pod-network-policy sts-never-asked sts-refused run-at-work"""
+organization-policy pod-region sts-global-endpoint pod-host-network node-hop-limit pod-role-twice
+token-malformed pod-mesh pod-container-missed pod-network-policy sts-never-asked sts-refused run-at-work"""
 """Causes that can be hinted at from outside, and not proven."""
 
 
