@@ -50,45 +50,45 @@ from tests.unit.inventory.test_bindings import account as account_with
 FOLDER = Path(__file__).with_name("trust_corpus")
 ACTION = "sts:AssumeRoleWithWebIdentity"
 ACCOUNTS = {"1": "111122223333", "2": "222233334444", "3": "333344445555"}
-ISSUERS = {
-    "eks": "oidc.eks.eu-central-1.amazonaws.com/id/0F1E2D3C4B5A69788796A5B4C3D2E1F0",
-    "old": "oidc.eks.eu-central-1.amazonaws.com/id/AAAABBBBCCCCDDDDEEEEFFFF00001111",
-    "far": "oidc.eks.us-west-2.amazonaws.com/id/0F1E2D3C4B5A69788796A5B4C3D2E1F0",
-    "cn": "oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF0123456789ABCDEF",
-    "rosa": "oidc.rosa.example/29c0ffee",
-    "self": "irsa.cluster.example",
-    "self2": "irsa.other.example",
-    "s3": "s3.eu-west-1.amazonaws.com/discovery-one",
-    "s3b": "s3.eu-west-1.amazonaws.com/discovery-two",
-    "slash": "issuer.cluster.example/",
-    "upbound": "proidc.upbound.io",
-    "spire": "spire.acme.example",
-    "gh": "token.actions.githubusercontent.com",
-    "ghe": "token.actions.githubusercontent.com/acme",
-    "gl": "gitlab.com",
-    "gls": "gitlab.acme.example",
-    "tfc": "app.terraform.io",
-    "tfe": "tfe.acme.example",
-    "cci": "oidc.circleci.com/org/org-1",
-    "bb": "api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc",
-    "bk": "agent.buildkite.com",
-    "fly": "oidc.fly.io/acme",
-    "spc": "acme.app.spacelift.io",
-    "pul": "api.pulumi.com/oidc",
-    "sem": "acme.semaphoreci.com",
-    "har": "app.harness.io/ng/api/oidc/account/acme",
-    "vault": "vault.acme.example/v1/identity/oidc",
-    "auth": "login.acme.example/",
-    "other-auth": "login.other.example/",
-    "auth0": "oidc.acme.example",
-    "entra": "sts.windows.net/0a1b2c3d/",
-    "cog": "cognito-identity.amazonaws.com",
-    "google": "accounts.google.com",
-    "amazon": "www.amazon.com",
-    "facebook": "graph.facebook.com",
-}
+_HOSTS = """eks oidc.eks.eu-central-1.amazonaws.com/id/0F1E2D3C4B5A69788796A5B4C3D2E1F0
+old oidc.eks.eu-central-1.amazonaws.com/id/AAAABBBBCCCCDDDDEEEEFFFF00001111
+far oidc.eks.us-west-2.amazonaws.com/id/0F1E2D3C4B5A69788796A5B4C3D2E1F0
+cn oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF0123456789ABCDEF
+rosa oidc.rosa.example/29c0ffee
+self irsa.cluster.example
+self2 irsa.other.example
+s3 s3.eu-west-1.amazonaws.com/discovery-one
+s3b s3.eu-west-1.amazonaws.com/discovery-two
+slash issuer.cluster.example/
+upbound proidc.upbound.io
+spire spire.acme.example
+gh token.actions.githubusercontent.com
+ghe token.actions.githubusercontent.com/acme
+gl gitlab.com
+gls gitlab.acme.example
+tfc app.terraform.io
+tfe tfe.acme.example
+cci oidc.circleci.com/org/org-1
+bb api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc
+bk agent.buildkite.com
+fly oidc.fly.io/acme
+spc acme.app.spacelift.io
+pul api.pulumi.com/oidc
+sem acme.semaphoreci.com
+har app.harness.io/ng/api/oidc/account/acme
+vault vault.acme.example/v1/identity/oidc
+auth login.acme.example/
+other-auth login.other.example/
+auth0 oidc.acme.example
+entra sts.windows.net/0a1b2c3d/
+cog cognito-identity.amazonaws.com
+google accounts.google.com
+amazon www.amazon.com
+facebook graph.facebook.com"""
+ISSUERS = {name: host for name, _, host in (line.partition(" ") for line in _HOSTS.splitlines())}
 BUILT_IN = {"cog", "google", "amazon", "facebook"}
-KUBERNETES = {"eks", "old", "far", "cn", "rosa", "self", "self2", "s3", "s3b", "slash"}
+_CLUSTERS = "eks old far cn rosa self self2 s3 s3b slash"
+KUBERNETES = set(_CLUSTERS.split())
 PARTITIONS = {"cn": "aws-cn"}
 
 
