@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -383,34 +382,38 @@ def proxied(text: str) -> Change:
     return pod_identity(pods=(behind_proxy(text),))
 
 
-def each(cause: str, make: Callable[[Any], Change], *broken: Any) -> list[tuple[str, Change]]:
-    """The cause with each of these."""
-    return [(cause, make(item)) for item in broken]
-
-
 CHINESE = ROLE.replace("aws", "aws-cn", 1)
 OTHER_AUDIENCE = around(account=annotated(role_arn=ROLE, audience="other"), pods=())
 SPARK = {"labels": {"spark-app-selector": "s-1"}}
-CASES: list[tuple[str, Change]] = [
-    ("chain-permission", going_on(CHAINED, permission=policy("Allow s3:* on *"))),
-    ("chain-external-id", going_on(NAMED)),
-    ("chain-external-id", going_on(NAMED, external="mine")),
-    ("chain-trust", going_on()),
-    ("chain-trust", going_on({**CHAINED, "Principal": {"AWS": "AROAEXAMPLEEXAMPLE123"}})),
-    ("chain-session", going_on(CHAINED, config="[profile target]\nduration_seconds = 7200\n")),
-    ("cluster-unsupported", of_cluster(eks=EksFacts("1.36", on_outposts=True))),
-    *each("provider-missing", absent, OTHER),
-    ("provider-missing", of_cluster(provider=None, providers=())),
-    *each(
-        "provider-url",
-        absent,
-        PROVIDER.replace("amazonaws.com", "api.aws").replace("oidc.", "oidc-"),
-        f"{PROVIDER}/",
-        PROVIDER.replace("ABCDEF", "abcdef"),
-    ),
-    *each("provider-audience", accepting, [], ["sts.amazonaws.com "], ["sts.amazon.com"]),
-    (
-        "provider-account",
+WAYS: dict[str, list[Change]] = {
+    "chain-permission": [going_on(CHAINED, permission=policy("Allow s3:* on *"))],
+    "chain-external-id": [going_on(NAMED), going_on(NAMED, external="mine")],
+    "chain-trust": [going_on(), going_on({**CHAINED, "Principal": {"AWS": "AROAEXAMPLEEXAMPLE123"}})],
+    "chain-session": [going_on(CHAINED, config="[profile target]\nduration_seconds = 7200\n")],
+    "cluster-unsupported": [of_cluster(eks=EksFacts("1.36", on_outposts=True))],
+    "provider-missing": [absent(OTHER), of_cluster(provider=None, providers=())],
+    "provider-url": [
+        *map(
+            absent,
+            (
+                PROVIDER.replace("amazonaws.com", "api.aws").replace("oidc.", "oidc-"),
+                f"{PROVIDER}/",
+                PROVIDER.replace("ABCDEF", "abcdef"),
+            ),
+        )
+    ],
+    "provider-audience": [
+        *map(
+            accepting,
+            (
+                [],
+                ["sts.amazonaws.com "],
+                ["sts.amazon.com"],
+            ),
+        ),
+        both(OTHER_AUDIENCE, conditional('{"StringEquals": {"sub": "<SUB>", "aud": "other"}}')),
+    ],
+    "provider-account": [
         around(
             account=annotated(role_arn=FOREIGN),
             provider=None,
@@ -419,307 +422,371 @@ CASES: list[tuple[str, Change]] = [
                 trust=statement(Principal={"Federated": PROVIDER.replace(ACCOUNT, "444455556666")}),
             ),
             pods=(pod(containers=(container(env=env(FOREIGN)),)),),
+        )
+    ],
+    "issuer-documents": [of_cluster(published_keys=Unreadable("returns HTTP 403", answered=True))],
+    "issuer-keys": [of_cluster(cluster_keys=frozenset({"k3"})), of_cluster(published_keys=frozenset())],
+    "sts-endpoint-policy": [
+        endpoint(Principal={"AWS": ACCOUNT}),
+        endpoint(Action="sts:GetCallerIdentity"),
+        endpoint(Effect="Deny"),
+    ],
+    "service-account-missing": [nameless(account=None)],
+    "service-account-namespace": [
+        both(nameless(account=None), of_cluster(accounts=(account(namespace="front"),)))
+    ],
+    "annotation-missing": [
+        nameless(bare_pod(), candidates=ADMITTING),
+        nameless(),
+        *map(
+            marked_as,
+            (
+                *("iam.amazonaws.com/role", "eks.amazonaws.com/ecr-role-arn", "irsa/target-role-arn"),
+                *("iam.gke.io/gcp-service-account", "azure.workload.identity/client-id", "irsa/audience"),
+            ),
         ),
-    ),
-    ("issuer-documents", of_cluster(published_keys=Unreadable("returns HTTP 403", answered=True))),
-    ("issuer-keys", of_cluster(cluster_keys=frozenset({"k3"}))),
-    ("issuer-keys", of_cluster(published_keys=frozenset())),
-    ("sts-endpoint-policy", endpoint(Principal={"AWS": ACCOUNT})),
-    ("sts-endpoint-policy", endpoint(Action="sts:GetCallerIdentity")),
-    ("sts-endpoint-policy", endpoint(Effect="Deny")),
-    ("service-account-missing", nameless(account=None)),
-    (
-        "service-account-namespace",
-        both(nameless(account=None), of_cluster(accounts=(account(namespace="front"),))),
-    ),
-    ("annotation-missing", nameless(bare_pod(), candidates=ADMITTING)),
-    ("annotation-missing", nameless()),
-    ("annotation-key", nameless(bare_pod(), account=annotated(role_anr=ROLE))),
-    ("annotation-key", marked_as("eks.amazonaws.com/role_arn", pod())),
-    ("annotation-key", marked_as("eks.amazon.com/role-arn", pod())),
-    *each(
-        "annotation-missing",
-        marked_as,
-        *("iam.amazonaws.com/role", "eks.amazonaws.com/ecr-role-arn", "irsa/target-role-arn"),
-        *("iam.gke.io/gcp-service-account", "azure.workload.identity/client-id", "irsa/audience"),
-    ),
-    ("annotation-removed", marked_as("irsa/role-arn")),
-    ("annotation-removed", nameless(pod())),
-    ("annotation-place", nameless(bare_pod(annotations={ROLE_ARN: ROLE}))),
-    *each("annotation-whitespace", noted, f"{ROLE} ", f"{ROLE}\n", f"\u200b{ROLE}", f'"{ROLE}"'),
-    *each(
-        "annotation-arn",
-        noted,
-        *("arn:aws:iam::::role/reader", "reader", "arn:aws:iam::1111222233:role/reader"),
-        *("arn:aws:iam::<ACCOUNT>:role/reader", ""),
-    ),
-    ("annotation-partition", both(noted(CHINESE), around(role=None, candidates=()))),
-    ("annotation-partition", noted(CHINESE)),
-    (
-        "annotation-account",
+    ],
+    "annotation-key": [
+        nameless(bare_pod(), account=annotated(role_anr=ROLE)),
+        marked_as("eks.amazonaws.com/role_arn", pod()),
+        marked_as("eks.amazon.com/role-arn", pod()),
+    ],
+    "annotation-removed": [marked_as("irsa/role-arn"), nameless(pod())],
+    "annotation-place": [nameless(bare_pod(annotations={ROLE_ARN: ROLE}))],
+    "annotation-whitespace": [
+        *map(
+            noted,
+            (
+                f"{ROLE} ",
+                f"{ROLE}\n",
+                f"\u200b{ROLE}",
+                f'"{ROLE}"',
+            ),
+        )
+    ],
+    "annotation-arn": [
+        *map(
+            noted,
+            (
+                *("arn:aws:iam::::role/reader", "reader", "arn:aws:iam::1111222233:role/reader"),
+                *("arn:aws:iam::<ACCOUNT>:role/reader", ""),
+            ),
+        )
+    ],
+    "annotation-partition": [both(noted(CHINESE), around(role=None, candidates=())), noted(CHINESE)],
+    "annotation-account": [
         both(
             noted(ROLE.replace(ACCOUNT, "111122223330")),
             around(role=Unreadable("other"), provider=Unreadable("other"), candidates=ADMITTING),
+        )
+    ],
+    "annotation-path": [
+        *map(
+            noted,
+            (
+                f"arn:aws:iam::{ACCOUNT}:role/reader",
+                ROLE.replace("reader", "Reader"),
+            ),
+        )
+    ],
+    "annotation-other-role": [
+        both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", TRUST),)))
+    ],
+    "role-missing": [around(role=None), around(role=None, candidates=ADMITTING)],
+    "annotation-audience": [OTHER_AUDIENCE],
+    "trust-audience": [
+        both(OTHER_AUDIENCE, accepting([STS, "other"])),
+        conditional('{"StringEquals": {"sub": "<SUB>", "aud": "sts.amazon.com"}}'),
+    ],
+    "trust-principal": [
+        trust(
+            '{"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole", "Condition": null}'
         ),
-    ),
-    *each("annotation-path", noted, f"arn:aws:iam::{ACCOUNT}:role/reader", ROLE.replace("reader", "Reader")),
-    (
-        "annotation-other-role",
-        both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", TRUST),))),
-    ),
-    ("role-missing", around(role=None)),
-    ("role-missing", around(role=None, candidates=ADMITTING)),
-    ("annotation-audience", OTHER_AUDIENCE),
-    (
-        "provider-audience",
-        both(OTHER_AUDIENCE, conditional('{"StringEquals": {"sub": "<SUB>", "aud": "other"}}')),
-    ),
-    ("trust-audience", both(OTHER_AUDIENCE, accepting([STS, "other"]))),
-    *each(
-        "trust-principal",
-        trust,
-        '{"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole", "Condition": null}',
-    ),
-    ("trust-principal", trusting({"Version": "2012-10-17", "Statement": []})),
-    ("trust-old-cluster", old_cluster(None)),
-    (
-        "trust-old-cluster",
+        trusting({"Version": "2012-10-17", "Statement": []}),
+    ],
+    "trust-old-cluster": [
+        old_cluster(None),
         old_cluster(ProviderState("https://x", [STS], tags={"alpha.eksctl.io/cluster-name": "demo"})),
-    ),
-    ("trust-other-cluster", old_cluster(ProviderState("https://x", [STS]))),
-    *each(
-        "trust-provider-arn",
-        federated,
-        PROVIDER.replace("oidc-provider/", "oidc-provider/https://"),
-        PROVIDER.replace(ACCOUNT, "444455556666"),
-        PROVIDER.lower(),
-        PROVIDER.replace("eu-west-1", "eu-west-2"),
-    ),
-    *each(
-        "trust-action",
-        trust,
-        '{"Action": "sts:AssumeRole"}',
-        '{"Action": ["sts:AssumeRole", "sts:TagSession"]}',
-    ),
-    *each(
-        "trust-key-https",
-        trust,
-        '{"Condition": {"StringEquals": {"https://<P>:sub": "<SUB>", "<P>:aud": "<STS>"}}}',
-        '{"Condition": {"StringEquals": {"https://<P>:sub": "<SUB>", "https://<P>:aud": "<STS>"}}}',
-    ),
-    *each(
-        "trust-key",
-        trust,
-        '{"Condition": {"StringEquals": {"arn:aws:iam::<ACCOUNT>:oidc-provider/<P>:sub": "<SUB>",'
-        ' "<P>:aud": "<STS>"}}}',
-        '{"Condition": {"StringEquals": {"<P>/:sub": "<SUB>", "<P>:aud": "<STS>"}}}',
-        '{"Condition": {"StringEquals": {"<OTHER>:sub": "<SUB>", "<OTHER>:aud": "<STS>"}}}',
-    ),
-    *each(
-        "trust-key",
-        conditional,
-        '{"StringEquals": {"aud": "<SUB>"}}',
-        '{"StringEquals": {"sub": "<STS>", "aud": "<STS>"}}',
-    ),
-    *each(
-        "trust-wildcard",
-        conditional,
-        '{"StringEquals": {"sub": "system:serviceaccount:backend:*", "aud": "<STS>"}}',
-        '{"StringEquals": {"sub": "system:serviceaccount:backend:reade?", "aud": "<STS>"}}',
-    ),
-    *each(
-        "trust-whitespace",
-        conditional,
-        r'{"StringEquals": {"sub": "<SUB>\n", "aud": "<STS>"}}',
-        '{"StringEquals": {"sub": "system:serviceaccount: backend:reader", "aud": "<STS>"}}',
-        '{"StringEquals": {"sub": "<SUB>", "aud": " <STS>"}}',
-    ),
-    *each(
-        "trust-subject",
-        conditional,
-        '{"StringEquals": {"sub": "system:serviceaccount:backend:raeder", "aud": "<STS>"}}',
-        '{"StringLike": {"sub": "system:serviceaccount:front:*"}, "StringEquals": {"aud": "<STS>"}}',
-        '{"StringNotEquals": {"sub": "<SUB>"}}',
-    ),
-    *each("trust-audience", conditional, '{"StringEquals": {"sub": "<SUB>", "aud": "sts.amazon.com"}}'),
-    *each(
-        "trust-condition",
-        trust,
-        '{"Condition": {"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "<STS>", "sts:ExternalId": "x"}}}',
-        '{"Condition": {"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "<STS>", "<P>:amr": "x"}}}',
-    ),
-    (
-        "trust-deny",
-        trusting(
-            {"Statement": [*TRUST["Statement"], {"Effect": "Deny", "Principal": "*", "Action": ACTION}]}
+    ],
+    "trust-other-cluster": [old_cluster(ProviderState("https://x", [STS]))],
+    "trust-provider-arn": [
+        *map(
+            federated,
+            (
+                PROVIDER.replace("oidc-provider/", "oidc-provider/https://"),
+                PROVIDER.replace(ACCOUNT, "444455556666"),
+                PROVIDER.lower(),
+                PROVIDER.replace("eu-west-1", "eu-west-2"),
+            ),
+        )
+    ],
+    "trust-action": [
+        *map(
+            trust,
+            (
+                '{"Action": "sts:AssumeRole"}',
+                '{"Action": ["sts:AssumeRole", "sts:TagSession"]}',
+            ),
+        )
+    ],
+    "trust-key-https": [
+        *map(
+            trust,
+            (
+                '{"Condition": {"StringEquals": {"https://<P>:sub": "<SUB>", "<P>:aud": "<STS>"}}}',
+                '{"Condition": {"StringEquals": {"https://<P>:sub": "<SUB>", "https://<P>:aud": "<STS>"}}}',
+            ),
+        )
+    ],
+    "trust-key": [
+        *map(
+            trust,
+            (
+                '{"Condition": {"StringEquals": {"arn:aws:iam::<ACCOUNT>:oidc-provider/<P>:sub": "<SUB>",'
+                ' "<P>:aud": "<STS>"}}}',
+                '{"Condition": {"StringEquals": {"<P>/:sub": "<SUB>", "<P>:aud": "<STS>"}}}',
+                '{"Condition": {"StringEquals": {"<OTHER>:sub": "<SUB>", "<OTHER>:aud": "<STS>"}}}',
+            ),
         ),
-    ),
-    ("trust-generated-name", released("app-7f8d9c5b6", "app-5c4b1d2e3")),
-    ("pod-china-region", china(NO_REGION)),
-    ("session-duration", event("ValidationError", 7200)),
-    ("sts-region", event("RegionDisabledException")),
-    ("token-expired", event("ExpiredTokenException")),
-    ("sts-throttled", event("IDPCommunicationError")),
-    ("webhook-missing", both(of_cluster(webhooks=()), around(probe=UNSHOWN))),
-    ("webhook-missing", both(of_cluster(webhooks=()), around(probe=Unreadable("no")), with_bare())),
-    (
-        "webhook-namespace",
+        *map(
+            conditional,
+            (
+                '{"StringEquals": {"aud": "<SUB>"}}',
+                '{"StringEquals": {"sub": "<STS>", "aud": "<STS>"}}',
+            ),
+        ),
+    ],
+    "trust-wildcard": [
+        *map(
+            conditional,
+            (
+                '{"StringEquals": {"sub": "system:serviceaccount:backend:*", "aud": "<STS>"}}',
+                '{"StringEquals": {"sub": "system:serviceaccount:backend:reade?", "aud": "<STS>"}}',
+            ),
+        )
+    ],
+    "trust-whitespace": [
+        *map(
+            conditional,
+            (
+                r'{"StringEquals": {"sub": "<SUB>\n", "aud": "<STS>"}}',
+                '{"StringEquals": {"sub": "system:serviceaccount: backend:reader", "aud": "<STS>"}}',
+                '{"StringEquals": {"sub": "<SUB>", "aud": " <STS>"}}',
+            ),
+        )
+    ],
+    "trust-subject": [
+        *map(
+            conditional,
+            (
+                '{"StringEquals": {"sub": "system:serviceaccount:backend:raeder", "aud": "<STS>"}}',
+                '{"StringLike": {"sub": "system:serviceaccount:front:*"}, "StringEquals": {"aud": "<STS>"}}',
+                '{"StringNotEquals": {"sub": "<SUB>"}}',
+            ),
+        )
+    ],
+    "trust-condition": [
+        *map(
+            trust,
+            (
+                '{"Condition": {"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "<STS>",'
+                ' "sts:ExternalId": "x"}}}',
+                '{"Condition": {"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "<STS>", "<P>:amr": "x"}}}',
+            ),
+        )
+    ],
+    "trust-deny": [
+        trusting({"Statement": [*TRUST["Statement"], {"Effect": "Deny", "Principal": "*", "Action": ACTION}]})
+    ],
+    "trust-generated-name": [released("app-7f8d9c5b6", "app-5c4b1d2e3")],
+    "pod-china-region": [china(NO_REGION)],
+    "session-duration": [event("ValidationError", 7200)],
+    "sts-region": [event("RegionDisabledException")],
+    "token-expired": [event("ExpiredTokenException")],
+    "sts-throttled": [event("IDPCommunicationError")],
+    "webhook-missing": [
+        both(of_cluster(webhooks=()), around(probe=UNSHOWN)),
+        both(of_cluster(webhooks=()), around(probe=Unreadable("no")), with_bare()),
+    ],
+    "webhook-namespace": [
         both(
             selecting(namespace_selector=(*webhook().object_selector, *webhook().object_selector)),
             around(namespace_labels={"eks.amazonaws.com/skip-pod-identity-webhook": "1"}, probe=UNSHOWN),
             with_bare(),
-        ),
-    ),
-    ("webhook-failing", both(around(probe=UNSHOWN), with_bare())),
-    (
-        "webhook-failing",
+        )
+    ],
+    "webhook-failing": [
+        both(around(probe=UNSHOWN), with_bare()),
         around(
             probe=Unreadable('Internal error: failed calling webhook "iam-for-pods.amazonaws.com": refused')
         ),
-    ),
-    (
-        "webhook-failing",
         both(selecting(ca_ends=NOW - timedelta(days=1)), around(probe=Unreadable("not permitted"))),
-    ),
-    ("webhook-failing", around(probe=UNSHOWN, pods=())),
-    ("webhook-failing", pod_identity(probe=UNSHOWN, pods=())),
-    (
-        "webhook-prefix",
+        around(probe=UNSHOWN, pods=()),
+        pod_identity(probe=UNSHOWN, pods=()),
+        pod_identity(pods=(bare_pod(),), probe=UNSHOWN),
+    ],
+    "webhook-prefix": [
         both(
             of_cluster(webhook_arguments=("/webhook", "--annotation-prefix=example.com")),
             around(probe=UNSHOWN),
             with_bare(),
-        ),
-    ),
-    (
-        "webhook-objects",
+        )
+    ],
+    "webhook-objects": [
         both(selecting(object_selector=(replace(webhook().object_selector[0], key="app"),)), with_bare()),
-    ),
-    (
-        "webhook-objects",
         both(
             selecting(object_selector=(Requirement("irsa", "In", ("on",)),)),
             around(probe=UNSHOWN),
             with_bare(),
         ),
-    ),
-    (
-        "pod-identity-association",
-        around(association=Association("a-1", FOREIGN), pods=(POD_IDENTITY,), probe=POD_IDENTITY),
-    ),
-    ("pod-identity-gone", around(pods=(POD_IDENTITY,))),
-    ("pod-own-token", own_token(trust=FOR_ANOTHER)),
-    ("pod-own-token", own_token(arn=f"{ROLE}-2")),
-    ("pod-own-token", own_token(None)),
-    ("pod-own-token", own_token("reader")),
-    ("pod-own-token", own_token(audience="other")),
-    *each("pod-identity-trust", trusted, TRUST, for_service("sts:AssumeRole")),
-    ("pod-identity-trust", pod_identity(association_role=None)),
-    *each("pod-identity-proxy", proxied, "", "NO_PROXY=10.0.0.0/8,.cluster.local"),
-    ("pod-identity-sdk", pod_identity(pods=(cli("1.29.0"),))),
-    ("pod-identity-sdk", pod_identity(pods=(cli("2.14.9"),))),
-    *each(
-        "pod-endpoint",
-        with_env,
-        "AWS_ENDPOINT_URL=http://minio.storage:9000",
-        "AWS_ENDPOINT_URL=https://s3.eu-west-1.amazonaws.com",
-    ),
-    ("pod-token-volume", with_pod(volumes=(Volume("aws-iam-token", STS, "other"),))),
-    (
-        "pod-static-credentials",
+    ],
+    "pod-identity-association": [
+        around(association=Association("a-1", FOREIGN), pods=(POD_IDENTITY,), probe=POD_IDENTITY)
+    ],
+    "pod-identity-gone": [around(pods=(POD_IDENTITY,))],
+    "pod-own-token": [
+        own_token(trust=FOR_ANOTHER),
+        own_token(arn=f"{ROLE}-2"),
+        own_token(None),
+        own_token("reader"),
+        own_token(audience="other"),
+    ],
+    "pod-identity-trust": [
+        *map(
+            trusted,
+            (
+                TRUST,
+                for_service("sts:AssumeRole"),
+            ),
+        ),
+        pod_identity(association_role=None),
+        *map(
+            trusted,
+            (
+                asking(**{"aws:SourceAccount": "444455556666"}),
+                asking(**{"aws:SourceArn": f"{CLUSTER.arn}-2"}),
+                asking(**{"aws:RequestTag/kubernetes-namespace": "front"}),
+                asking(**{"aws:RequestTag/kubernetes-service-account": "raeder"}),
+                asking(**{"aws:RequestTag/team": "x"}),
+            ),
+        ),
+    ],
+    "pod-identity-proxy": [
+        *map(
+            proxied,
+            (
+                "",
+                "NO_PROXY=10.0.0.0/8,.cluster.local",
+            ),
+        )
+    ],
+    "pod-identity-sdk": [pod_identity(pods=(cli("1.29.0"),)), pod_identity(pods=(cli("2.14.9"),))],
+    "pod-endpoint": [
+        *map(
+            with_env,
+            (
+                "AWS_ENDPOINT_URL=http://minio.storage:9000",
+                "AWS_ENDPOINT_URL=https://s3.eu-west-1.amazonaws.com",
+            ),
+        )
+    ],
+    "pod-token-volume": [
+        with_pod(volumes=(Volume("aws-iam-token", STS, "other"),)),
+        with_pod(volumes=(Volume("aws-iam-token"),)),
+        with_container(mounts={}),
+    ],
+    "pod-static-credentials": [
         with_pod(containers=(container(env=env(AWS_ACCESS_KEY_ID="x")), container(name="proxy"))),
-    ),
-    ("pod-static-credentials", from_config_map("configmap/app", "AWS_ACCESS_KEY_ID")),
-    ("pod-static-credentials", from_config_map("configmap/app (prefix AWS_)", "ACCESS_KEY_ID", "X")),
-    ("pod-static-credentials", with_env("AWS_ACCESS_KEY_ID")),
-    *each(
-        "pod-setting",
-        unasked,
-        "AWS_REGION=eu-wset-1",
-        "AWS_REGION=EU-WEST-1",
-        "AWS_REGION=us-gov-west-1",
-        "AWS_REGION=eu-west-1a AWS_DEFAULT_REGION=eu-west-1a",
-        "AWS_USE_FIPS_ENDPOINT=true",
-        "AWS_USE_FIPS_ENDPOINT=True AWS_REGION=ca-central-1",
-        "AWS_ROLE_SESSION_NAME='a b'",
-        "AWS_ROLE_SESSION_NAME=x",
-        f"AWS_ROLE_SESSION_NAME={'x' * 65}",
-    ),
-    (
-        "pod-env-partial",
+        from_config_map("configmap/app", "AWS_ACCESS_KEY_ID"),
+        from_config_map("configmap/app (prefix AWS_)", "ACCESS_KEY_ID", "X"),
+        with_env("AWS_ACCESS_KEY_ID"),
+    ],
+    "pod-setting": [
+        *map(
+            unasked,
+            (
+                "AWS_REGION=eu-wset-1",
+                "AWS_REGION=EU-WEST-1",
+                "AWS_REGION=us-gov-west-1",
+                "AWS_REGION=eu-west-1a AWS_DEFAULT_REGION=eu-west-1a",
+                "AWS_USE_FIPS_ENDPOINT=true",
+                "AWS_USE_FIPS_ENDPOINT=True AWS_REGION=ca-central-1",
+                "AWS_ROLE_SESSION_NAME='a b'",
+                "AWS_ROLE_SESSION_NAME=x",
+                f"AWS_ROLE_SESSION_NAME={'x' * 65}",
+            ),
+        )
+    ],
+    "pod-env-partial": [
         with_pod(containers=(container(), container(name="i", init=True, env={"AWS_ROLE_ARN": ROLE}))),
-    ),
-    *each(
-        "pod-identity-trust",
-        trusted,
-        asking(**{"aws:SourceAccount": "444455556666"}),
-        asking(**{"aws:SourceArn": f"{CLUSTER.arn}-2"}),
-        asking(**{"aws:RequestTag/kubernetes-namespace": "front"}),
-        asking(**{"aws:RequestTag/kubernetes-service-account": "raeder"}),
-        asking(**{"aws:RequestTag/team": "x"}),
-    ),
-    ("pod-identity-target", targeting(None)),
-    ("pod-identity-target", targeting(role(arn=FOREIGN))),
-    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role("sts:AssumeRole")))),
-    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role(*ASSUMING, external="x")))),
-    ("pod-identity-agent", pod_identity(agent=False)),
-    *(("pod-identity-agent-down", pod_identity(agents=(down,))) for down in AGENTS_DOWN),
-    ("pod-identity-missed", pod_identity(pods=(bare_pod(),))),
-    ("pod-identity-missed", pod_identity(pods=(POD_IDENTITY, bare_pod(name="reader-2")))),
-    ("pod-identity-missed", pod_identity(pods=(bare_pod(labels=SKIPPING),))),
-    ("webhook-failing", pod_identity(pods=(bare_pod(),), probe=UNSHOWN)),
-    ("pod-identity-other-name", other_association("backend", "reader-sa")),
-    ("pod-identity-other-name", other_association("front", "reader")),
-    *each("pod-not-created", refused, *REFUSALS.splitlines()),
-    ("pod-not-created", refused(MISSING.format("raeder-sa"), service_account="raeder-sa")),
-    ("pod-not-created", refused(MISSING.format("reader-sa"), service_account=None, hidden="not permitted")),
-    (
-        "pod-identity-platform",
+        with_container(env={"AWS_ROLE_ARN": ROLE}),
+    ],
+    "pod-identity-target": [
+        targeting(None),
+        targeting(role(arn=FOREIGN)),
+        targeting(role(arn=FOREIGN, trust=for_role("sts:AssumeRole"))),
+        targeting(role(arn=FOREIGN, trust=for_role(*ASSUMING, external="x"))),
+    ],
+    "pod-identity-agent": [pod_identity(agent=False)],
+    "pod-identity-agent-down": [*(pod_identity(agents=(down,)) for down in AGENTS_DOWN)],
+    "pod-identity-missed": [
+        pod_identity(pods=(bare_pod(),)),
+        pod_identity(pods=(POD_IDENTITY, bare_pod(name="reader-2"))),
+        pod_identity(pods=(bare_pod(labels=SKIPPING),)),
+    ],
+    "pod-identity-other-name": [
+        other_association("backend", "reader-sa"),
+        other_association("front", "reader"),
+    ],
+    "pod-not-created": [
+        *map(refused, (*REFUSALS.splitlines(),)),
+        refused(MISSING.format("raeder-sa"), service_account="raeder-sa"),
+        refused(MISSING.format("reader-sa"), service_account=None, hidden="not permitted"),
+    ],
+    "pod-identity-platform": [
         pod_identity(pods=(replace(POD_IDENTITY, labels={"eks.amazonaws.com/fargate-profile": "fp"}),)),
-    ),
-    ("pod-identity-platform", pod_identity(pods=(replace(POD_IDENTITY, os="windows"),))),
-    ("pod-older-than-association", pod_identity(pods=(bare_pod(created=NOW - timedelta(days=3)),))),
-    ("pod-older-than-annotation", with_bare(created=NOW - timedelta(days=3))),
-    ("pod-older-than-annotation", around(pods=(bare_pod(),), account=account(annotated=None))),
-    (
-        "pod-older-than-webhook",
+        pod_identity(pods=(replace(POD_IDENTITY, os="windows"),)),
+    ],
+    "pod-older-than-association": [pod_identity(pods=(bare_pod(created=NOW - timedelta(days=3)),))],
+    "pod-older-than-annotation": [
+        with_bare(created=NOW - timedelta(days=3)),
+        around(pods=(bare_pod(),), account=account(annotated=None)),
+    ],
+    "pod-older-than-webhook": [
         both(with_bare(), around(account=account(annotated=None)), selecting(created=NOW)),
-    ),
-    ("pod-older-than-webhook", both(with_bare(), selecting(created=NOW))),
-    ("pod-missed", with_bare()),
-    ("pod-opted-out", with_bare(labels=SKIPPING)),
-    ("pod-opted-out", with_bare(annotations={"eks.amazonaws.com/skip-containers": "app"})),
-    ("pod-service-account", with_bare(service_account="default")),
-    ("pod-service-account", with_bare(**APART, service_account="reader-sa")),
-    ("pod-service-account", with_bare(**APART, service_account="raeder")),
-    ("pod-service-account", around(pods=(), elsewhere=(bare_pod(namespace="front"),))),
-    (
-        "pod-service-account",
+        both(with_bare(), selecting(created=NOW)),
+    ],
+    "pod-missed": [with_bare()],
+    "pod-opted-out": [
+        with_bare(labels=SKIPPING),
+        with_bare(annotations={"eks.amazonaws.com/skip-containers": "app"}),
+    ],
+    "pod-service-account": [
+        with_bare(service_account="default"),
+        with_bare(**APART, service_account="reader-sa"),
+        with_bare(**APART, service_account="raeder"),
+        around(pods=(), elsewhere=(bare_pod(namespace="front"),)),
         around(pods=(pod(), bare_pod(**{**APART, "owner": f"Pod/{pod().name}"}, service_account="default"))),
-    ),
-    (
-        "pod-service-account",
         around(pods=(pod(**SPARK), bare_pod(**{**APART, **SPARK}, service_account="default"))),
-    ),
-    ("service-account-renamed", nameless(bare_pod(), renamed=((ADMITTING[0], "reader-sa"),))),
-    ("pod-role-differs", with_container(env=env(FOREIGN))),
-    ("pod-audience-differs", with_pod(volumes=(Volume("aws-iam-token", "other"),))),
-    ("pod-token-kept", with_pod(containers=(PART_OF_A_VOLUME,))),
-    ("pod-env-partial", with_container(env={"AWS_ROLE_ARN": ROLE})),
-    ("pod-token-volume", with_pod(volumes=(Volume("aws-iam-token"),))),
-    ("pod-token-volume", with_container(mounts={})),
-    ("pod-sts-endpoint", with_env("AWS_ENDPOINT_URL_STS=https://sts.amazonaws.com")),
-    ("pod-windows", with_pod(os="windows")),
-    ("pod-token-unreadable", both(of_cluster(eks=EksFacts("1.18")), with_pod(user=1000))),
-    ("sdk-too-old", with_container(image="amazon/aws-cli:1.16.100")),
-    *(("role-incomplete", around(role=role(tags=marked(commit)))) for commit in (PENDING, DELETING, "else")),
-    (
-        "permissions-boundary",
-        around(role=role(boundary="arn:aws:iam::aws:policy/b", boundary_policy=policy("Allow sqs:* on *"))),
-    ),
-    ("pod-inside", around(inside=inside("wrong", ""))),
-    ("pod-inside", around(inside=inside("unknown", f"arn:aws:sts::{ACCOUNT}:assumed-role/other/s"))),
-]
+    ],
+    "service-account-renamed": [nameless(bare_pod(), renamed=((ADMITTING[0], "reader-sa"),))],
+    "pod-role-differs": [with_container(env=env(FOREIGN))],
+    "pod-audience-differs": [with_pod(volumes=(Volume("aws-iam-token", "other"),))],
+    "pod-token-kept": [with_pod(containers=(PART_OF_A_VOLUME,))],
+    "pod-sts-endpoint": [with_env("AWS_ENDPOINT_URL_STS=https://sts.amazonaws.com")],
+    "pod-windows": [with_pod(os="windows")],
+    "pod-token-unreadable": [both(of_cluster(eks=EksFacts("1.18")), with_pod(user=1000))],
+    "sdk-too-old": [with_container(image="amazon/aws-cli:1.16.100")],
+    "role-incomplete": [*(around(role=role(tags=marked(commit))) for commit in (PENDING, DELETING, "else"))],
+    "permissions-boundary": [
+        around(role=role(boundary="arn:aws:iam::aws:policy/b", boundary_policy=policy("Allow sqs:* on *")))
+    ],
+    "pod-inside": [
+        around(inside=inside("wrong", "")),
+        around(inside=inside("unknown", f"arn:aws:sts::{ACCOUNT}:assumed-role/other/s")),
+    ],
+}
+CASES = [(cause, change) for cause, changes in WAYS.items() for change in changes]
 BESIDE: list[tuple[tuple[str, ...], Change]] = [
     (("provider-missing", "provider-quota"), of_cluster(provider=None, providers=PROVIDERS)),
     (("trust-subject", "trust-quota"), trusting(full_trust())),

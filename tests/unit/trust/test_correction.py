@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected, corrected_together
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.rules.judge import judge
 from irsa_cli.core.trust.rules.rule import EXAMPLES, TRUST_RULES, before
+from irsa_cli.core.trust.trust_policy import admits
 from tests.support.documents import Json, doc
 from tests.support.thoroughness import examples
 from tests.unit.trust.test_judge import AUD, STS, SUB, around, context, policy, web
@@ -45,8 +45,8 @@ def test_the_example_of_each_rule_is_corrected() -> None:
         if found is not None:
             assert rule.id not in [item.rule.id for item in judge(found, known)]
             for each in MEANT.tokens:
-                admitted = trust_policy.admits(dict(before(rule)), each)
-                assert trust_policy.admits(found, each) is admitted, rule.id
+                admitted = admits(dict(before(rule)), each)
+                assert admits(found, each) is admitted, rule.id
 
 
 def test_only_where_all_who_are_meant_are_known_is_a_pattern_replaced() -> None:
@@ -66,8 +66,8 @@ def test_two_clusters_in_one_statement_get_one_each_and_other_principals_keep_th
     risk = next(item for item in judge(document, context()) if item.rule.id == "no-condition")
     found = corrected(document, risk, context(), meant)
     assert found is not None
-    assert all(trust_policy.admits(found, each) for each in meant.tokens)
-    assert not trust_policy.admits(found, token("prod:other"))
+    assert all(admits(found, each) for each in meant.tokens)
+    assert not admits(found, token("prod:other"))
     assert {"AWS": "arn:aws:iam::1:role/ci"} in [item["Principal"] for item in found["Statement"]]
 
 
@@ -77,7 +77,7 @@ def test_an_audience_of_their_own_is_kept() -> None:
     own = token("prod:app", audience="https://vault.example.com")
     found = corrected(document, risk, context(), Meant((own,), complete=True))
     assert found is not None
-    assert trust_policy.admits(found, own)
+    assert admits(found, own)
     both = Meant((own, token("prod:app")), complete=True)
     assert corrected(document, risk, context(), both) is None
 

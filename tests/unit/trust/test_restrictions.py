@@ -6,9 +6,9 @@ import pytest
 
 from irsa_cli.core.marks import applied
 from irsa_cli.core.planning.adopt import also_admitted
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.owned_statements import widened
 from irsa_cli.core.trust.restrictions import demands, voided
+from irsa_cli.core.trust.trust_policy import statement
 from irsa_cli.core.values.shown import listed
 from tests.support.documents import Json
 from tests.support.trusts import trust_of
@@ -54,7 +54,7 @@ def test_what_does_not_hold_the_subject_back_is_none() -> None:
 
 def test_where_it_is_open_already_nothing_is_voided() -> None:
     vault = on('{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "vault"}}')
-    assert keys(CLOSED, trust_policy.statement(TOKEN)) == []
+    assert keys(CLOSED, statement(TOKEN)) == []
     assert keys(CLOSED, vault) == ["aws:SourceVpc"]
 
 
@@ -72,7 +72,7 @@ def test_a_policy_that_takes_the_place_of_another_is_looked_at_statement_by_stat
         '{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "sts.amazonaws.com", "aws:SourceVpc": "vpc-1"}}'
     )
     other = on('{"StringEquals": {"aws:SourceVpc": "vpc-1"}}', Principal={"Federated": f"{PROVIDER}D"})
-    both, opened = policy(closed, other), policy(trust_policy.statement(TOKEN), other)
+    both, opened = policy(closed, other), policy(statement(TOKEN), other)
     assert widened(both, both) == ()
     assert [item.key for item in widened(both, opened)] == ["aws:SourceVpc"]
     assert widened(policy(other), opened) == ()

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.trust_policy import admits
 from tests.unit.trust.written import TOKEN, allow, on, policy, written
 
 
 def admitted(*statements: Any) -> bool:
-    return trust_policy.admits(policy(*statements), TOKEN)
+    return admits(policy(*statements), TOKEN)
 
 
 TRUE = [
@@ -186,13 +186,13 @@ def test_statements_are_alternatives_and_a_deny_comes_first() -> None:
     "text", ["{}", '{"Statement": []}', '{"Statement": ["x", null, 1]}', '{"Statement": "x"}']
 )
 def test_a_policy_without_statements_admits_nobody(text: str) -> None:
-    assert not trust_policy.admits(written(text), TOKEN)
+    assert not admits(written(text), TOKEN)
 
 
 def test_a_single_statement_needs_no_brackets() -> None:
-    assert trust_policy.admits({"Statement": allow()}, TOKEN)
+    assert admits({"Statement": allow()}, TOKEN)
     # The language of 2008 has the same operators.
-    assert trust_policy.admits(policy(on('{"StringLike": {"<P>:sub": "*"}}'), Version="2008-10-17"), TOKEN)
+    assert admits(policy(on('{"StringLike": {"<P>:sub": "*"}}'), Version="2008-10-17"), TOKEN)
 
 
 PATTERNS = {

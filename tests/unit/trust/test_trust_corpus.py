@@ -34,9 +34,9 @@ from irsa_cli.core.planning.adopt import adoption
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import Answer, explain, takes_audience
 from irsa_cli.core.trust.owned_statements import Own, with_own
+from irsa_cli.core.trust.trust_policy import contains, read_statement, with_statement, without_statement
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.sandbox.aws.iam.grammar import check_trust_policy
@@ -271,14 +271,14 @@ def read_by_others(found: Found) -> None:
         assert {flaw.cause for flaw in keeping_out} <= set(TRUST_CAUSES), found.origin
         takes_audience(document, question.token.provider_arn, question.token.audience)
     trusted_providers(document)
-    added = trust_policy.with_statement(document, wanted)
-    assert trust_policy.contains(added, wanted), found.origin
-    assert trust_policy.contains(with_own(document, desired, own), wanted), found.origin
-    if not trust_policy.contains(document, wanted):
-        assert trust_policy.without_statement(document, wanted)["Statement"] == theirs, found.origin
+    added = with_statement(document, wanted)
+    assert contains(added, wanted), found.origin
+    assert contains(with_own(document, desired, own), wanted), found.origin
+    if not contains(document, wanted):
+        assert without_statement(document, wanted)["Statement"] == theirs, found.origin
     for item in theirs:
         assert own.rest(item) is item, found.origin
-        trust_policy.read_statement(item)
+        read_statement(item)
     assert json.dumps(document) == before, found.origin
 
 

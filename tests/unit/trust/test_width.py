@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from irsa_cli.core.policies.operators import like as matches
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.result_document import warning_json
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, in_one_line
+from irsa_cli.core.trust.trust_policy import marked_statement
 from tests.support.documents import Json
 from tests.support.documents import policy as permissions
 from tests.support.trusts import trust_of
@@ -160,7 +160,7 @@ def test_a_trust_for_one_subject_and_audience_is_never_wide(
     identity = WebIdentity(PROVIDER, f"https://{P}", f"{SA}{namespace}:{name}", audience)
     for document in (
         trust_of(identity, pattern=by_like),
-        {"Statement": trust_policy.marked_statement(identity)},
+        {"Statement": marked_statement(identity)},
     ):
         assert wide_trusts(document, (PROVIDER,)) == ()
 
