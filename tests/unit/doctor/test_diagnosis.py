@@ -34,7 +34,7 @@ from tests.unit.current import (
     trusting,
     working,
 )
-from tests.unit.doctor.diagnosis_cases import CASES, with_container, with_pod
+from tests.unit.doctor.diagnosis_cases import CASES, verdicts, with_container, with_pod
 
 OF_CLUSTER = [
     *("eks", "provider", "providers", "quotas", "sts_endpoints", "published_keys", "cluster_keys"),
@@ -207,7 +207,7 @@ def on_node(node: str, **nodes: NodeMetadata) -> Change:
     ],
 )
 def test_hints_are_shown_and_are_no_problem(cause: str, change: Change) -> None:
-    found = {item.cause.id: item.verdict for item in judge(change(working()))}
+    found = verdicts(change)
     assert found[cause] is Verdict.UNKNOWN
     assert Verdict.PROBLEM not in found.values()
 
@@ -229,5 +229,4 @@ ITSELF = {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sts:AssumeRo
     ],
 )
 def test_what_a_hint_is_not_about(cause: str, change: Change) -> None:
-    found = {item.cause.id: item.verdict for item in judge(change(working()))}
-    assert found[cause] is Verdict.OK
+    assert verdicts(change)[cause] is Verdict.OK
