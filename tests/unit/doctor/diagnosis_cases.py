@@ -786,6 +786,7 @@ WAYS: dict[str, list[Change]] = {
         around(inside=inside("unknown", f"arn:aws:sts::{ACCOUNT}:assumed-role/other/s")),
     ],
 }
+"""By cause: a new one needs one here, and is then in `CASES`."""
 CASES = [(cause, change) for cause, changes in WAYS.items() for change in changes]
 BESIDE: list[tuple[tuple[str, ...], Change]] = [
     (("provider-missing", "provider-quota"), of_cluster(provider=None, providers=PROVIDERS)),

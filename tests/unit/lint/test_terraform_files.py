@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from irsa_cli.core.lint import hcl
 from irsa_cli.core.lint.budget import Budget
 from irsa_cli.core.lint.report import LintReport
 from irsa_cli.core.trust.rules.rule import Severity
@@ -97,7 +98,6 @@ HOSTILE = {
     "flattened": doubled('["x"]', "concat(OLD, OLD)"),
     "loops": doubled('["x"]', "[for each in OLD : OLD]"),
     "texts": doubled('"x"', '"${OLD}${OLD}"'),
-    "large": ROLE.format('"x"') * 30_000,
 }
 
 
@@ -159,6 +159,15 @@ def test_what_needs_too_much_is_said_in_one_sentence(tmp_path: Path) -> None:
         f"{tmp_path / 'main.tf'} can't be checked: its loops and references stand for too many values"
     )
     assert error.next_steps == ("check the plan instead: terraform show -json PLANFILE | irsa lint -",)
+
+
+def test_a_file_that_is_too_large_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = ROLE.format('"x"')
+    (tmp_path / "main.tf").write_text(text)
+    for limit, too_large in ((len(text), False), (len(text) - 1, True)):
+        monkeypatch.setattr(hcl, "_LARGEST_FILE", limit)
+        told = [f"more than {limit} characters" in str(error) for error in run(tmp_path).unread]
+        assert any(told) is too_large
 
 
 def test_files_of_a_folder_are_one_module_and_only_named_ones_are_judged(tmp_path: Path) -> None:
