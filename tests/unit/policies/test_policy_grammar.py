@@ -86,7 +86,7 @@ REFUSED = {
     '{"Resource": {"a": "b"}}': "must be a string",
     '{"Resource": "arn:${AWS::Partition}:s3:::b"}': "'${AWS::Partition}' is a placeholder",
     '{"Principal": "*"}': "has no Principal",
-    '{"NotPrincipal": "*"}': "has no Principal",
+    '{"NotPrincipal": "*"}': "has no NotPrincipal",
     '{"resource": "*"}': "did you mean 'Resource'?",
     '{"Conditions": {}}': "did you mean 'Condition'?",
     '{"Condition": []}': "Condition must be an object",
