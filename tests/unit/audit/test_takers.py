@@ -19,11 +19,11 @@ from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacSubject, rbac_objects
 from irsa_cli.core.rbac.principals import AccessEntry, ClusterAccess, EntryPolicy
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import Unreadable
+from tests.support.documents import Json, policy
 from tests.support.estates import ACCOUNT, ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
 from tests.support.rbacs import NAMES, some_rbac
 from tests.support.thoroughness import examples
 
-Json = dict[str, Any]
 AUTHN, ADMISSION = "authentication.k8s.io", "admissionregistration.k8s.io"
 ACCOUNTS = (
     account("boss", "boss"),
@@ -40,9 +40,26 @@ DEVS: Json = {"kind": "Group", "name": "devs"}
 RUNNING = {"prod/boss": 1}
 
 
-def rule(verbs: str, resources: str, group: str = "", names: str = "") -> Json:
-    found: Json = {"verbs": verbs.split(), "apiGroups": [group], "resources": resources.split()}
-    return {**found, **({"resourceNames": names.split()} if names else {})}
+GROUPS = {
+    "apps": "apps",
+    "batch": "batch",
+    "rbac": RBAC_GROUP,
+    "authn": AUTHN,
+    "admission": ADMISSION,
+    "*": "*",
+}
+
+
+def rule(text: str) -> Json:
+    """A rule in words: `verb,verb resource,resource [group] [only name]`."""
+    words, _, name = text.partition(" only ")
+    verbs, resources, *group = words.split()
+    found: Json = {
+        "verbs": verbs.split(","),
+        "resources": resources.split(","),
+        "apiGroups": [GROUPS[group[0]] if group else ""],
+    }
+    return {**found, "resourceNames": [name]} if name else found
 
 
 def sa(full_name: str) -> Json:
@@ -51,14 +68,16 @@ def sa(full_name: str) -> Json:
 
 
 def bound(
-    place: str, subject: Json, *rules: Json, name: str = "b", **metadata: Any
+    place: str, texts: str, *subjects: Json, name: str = "b", **metadata: Any
 ) -> Iterator[tuple[str, Json]]:
-    """A role of these rules and its binding in a namespace ('': in the whole cluster)."""
+    """A role of these rules and its binding for developers or others, in a namespace ('': everywhere)."""
     where = {"namespace": place} if place else {}
-    yield "ClusterRole", {"metadata": {"name": f"{name}-role"}, "rules": list(rules)}
+    rules = [rule(text) for text in texts.split("; ")]
+    yield "ClusterRole", {"metadata": {"name": f"{name}-role"}, "rules": rules}
     ref = {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": f"{name}-role"}
     kind = "RoleBinding" if place else "ClusterRoleBinding"
-    yield kind, {"metadata": {"name": name, **where, **metadata}, "roleRef": ref, "subjects": [subject]}
+    metadata = {"name": name, **where, **metadata}
+    yield kind, {"metadata": metadata, "roleRef": ref, "subjects": list(subjects or [DEVS])}
 
 
 def world(*objects: Iterator[tuple[str, Json]], roles: Any = ROLES, **more: Any) -> Estate:
@@ -82,48 +101,46 @@ def risks(found: Estate, scope: AuditScope | None = None) -> list[Risk]:
     return [item for item in audit.risks if item.rule.id == "powerful-service-account"]
 
 
-SURE: dict[str, tuple[str, tuple[Json, ...]]] = {
-    "a pod": ("prod", (rule("create", "pods"),)),
-    "a deployment": ("prod", (rule("create", "deployments", "apps"),)),
-    "a token": ("prod", (rule("create", "serviceaccounts/token", names="boss"),)),
-    "entering its pod": ("prod", (rule("create", "pods/exec"),)),
-    "a role of more": ("prod", (rule("bind create", "clusterroles rolebindings", RBAC_GROUP),)),
-    "aws-auth": ("kube-system", (rule("patch", "configmaps", names="aws-auth"),)),
-    "the kubelet": ("", (rule("get", "nodes/proxy"),)),
-    "as masters": ("", (rule("impersonate", "users groups"),)),
+def of_first(found: Estate, **more: Any) -> Estate:
+    """The same with other settings of its cluster."""
+    return replace(found, clusters=(replace(found.clusters[0], **more),))
+
+
+SURE = {
+    "a pod": ("prod", "create pods"),
+    "a deployment": ("prod", "create deployments apps"),
+    "a token": ("prod", "create serviceaccounts/token only boss"),
+    "entering its pod": ("prod", "create pods/exec"),
+    "a role of more": ("prod", "bind,create clusterroles,rolebindings rbac"),
+    "aws-auth": ("kube-system", "patch configmaps only aws-auth"),
+    "the kubelet": ("", "get nodes/proxy"),
+    "as masters": ("", "impersonate users,groups"),
     "as a node": (
         "",
-        (
-            rule("impersonate:arbitrary-node", "nodes", AUTHN),
-            rule("impersonate-on:arbitrary-node:create", "serviceaccounts/token"),
-        ),
+        "impersonate:arbitrary-node nodes authn; impersonate-on:arbitrary-node:create serviceaccounts/token",
     ),
-    "all of it": ("", (rule("*", "*", "*"),)),
+    "all of it": ("", "* * *"),
 }
-MAYBE: dict[str, tuple[str, tuple[Json, ...], str]] = {
-    "the host's files": ("dev", (rule("create", "pods"),), "rejects hostPath"),
+MAYBE = {
+    "the host's files": ("dev", "create pods", "rejects hostPath"),
     "as somebody, constrained": (
         "",
-        (
-            rule("impersonate:user-info", "users groups", AUTHN),
-            rule("impersonate-on:user-info:create", "serviceaccounts/token"),
-        ),
+        "impersonate:user-info users,groups authn; impersonate-on:user-info:create serviceaccounts/token",
         "never system:masters",
     ),
     "a policy": (
         "",
-        (rule("create", "mutatingadmissionpolicies mutatingadmissionpolicybindings", ADMISSION),),
+        "create mutatingadmissionpolicies,mutatingadmissionpolicybindings admission",
         "created afterwards",
     ),
-    "a webhook": ("", (rule("update", "mutatingwebhookconfigurations", ADMISSION),), "created afterwards"),
-    "its template": ("prod", (rule("patch", "deployments", "apps"),), "its namespace has deployments"),
+    "a webhook": ("", "update mutatingwebhookconfigurations admission", "created afterwards"),
+    "its template": ("prod", "patch deployments apps", "its namespace has deployments"),
 }
 
 
 @pytest.mark.parametrize("way", SURE)
 def test_each_way_that_hangs_on_nothing_is_high(way: str) -> None:
-    place, rules = SURE[way]
-    (item,) = risks(world(bound(place, DEVS, *rules)))
+    (item,) = risks(world(bound(*SURE[way])))
     assert (item.severity.value, item.statement) == ("high", "Group devs of cluster one")
     assert "as prod/boss (" in item.reason
     assert f"AdministratorAccess ({arn_of('boss')}" in item.reason
@@ -133,214 +150,191 @@ def test_each_way_that_hangs_on_nothing_is_high(way: str) -> None:
 @pytest.mark.parametrize("way", MAYBE)
 def test_what_something_else_decides_is_said_with_an_if(way: str) -> None:
     place, rules, condition = MAYBE[way]
-    (item,) = risks(world(bound(place, DEVS, *rules), levels={"dev": ""}))
+    (item,) = risks(world(bound(place, rules), levels={"dev": ""}))
     assert item.severity.value == "medium"
     assert condition in item.reason
 
 
-@pytest.mark.parametrize(
-    ("place", "rules"),
-    [
-        ("prod", (rule("get list watch", "pods"),)),
-        ("prod", (rule("create", "serviceaccounts/token", names="reader"),)),
-        ("prod", (rule("create", "pods", names="x"),)),
-        ("dev", (rule("create", "serviceaccounts/token"),)),
-        ("kube-system", (rule("patch", "configmaps", names="coredns"),)),
-        ("dev", (rule("patch", "configmaps"),)),
-        ("", (rule("create", "persistentvolumes"),)),
-        ("", (rule("create", "mutatingadmissionpolicies", ADMISSION),)),
-        ("prod", (rule("impersonate:serviceaccount", "serviceaccounts", AUTHN),)),
-        ("prod", (rule("create get", "secrets"),)),
-        ("", (rule("impersonate", "groups"),)),
-        ("prod", (rule("patch", "serviceaccounts"),)),
-    ],
-)
-def test_half_a_way_and_what_leads_elsewhere_is_no_risk(place: str, rules: tuple[Json, ...]) -> None:
-    assert risks(world(bound(place, DEVS, *rules))) == []
+HALF = [
+    ("prod", "get,list,watch pods"),
+    ("prod", "create serviceaccounts/token only reader"),
+    ("prod", "create pods only x"),
+    ("dev", "create serviceaccounts/token"),
+    ("kube-system", "patch configmaps only coredns"),
+    ("dev", "patch configmaps"),
+    ("", "create persistentvolumes"),
+    ("", "create mutatingadmissionpolicies admission"),
+    ("prod", "impersonate:serviceaccount serviceaccounts authn"),
+    ("prod", "create,get secrets"),
+    ("", "impersonate groups"),
+    ("prod", "patch serviceaccounts"),
+]
+
+
+def test_half_a_way_and_what_leads_elsewhere_is_no_risk() -> None:
+    for place, rules in HALF:
+        assert risks(world(bound(place, rules))) == [], rules
 
 
 def test_pod_security_decides_whether_the_hosts_files_can_be_had() -> None:
-    found = world(bound("dev", DEVS, rule("create", "pods")), levels={"dev": "restricted"})
+    found = world(bound("dev", "create pods"), levels={"dev": "restricted"})
     assert risks(found) == []
-    (only,) = found.clusters
-    (item,) = risks(replace(found, clusters=(replace(only, levels={"dev": "privileged"}),)))
+    (item,) = risks(of_first(found, levels={"dev": "privileged"}))
     assert "Pod Security" not in item.reason
-    unread = replace(found, clusters=(replace(only, levels=Unreadable("forbidden")),))
+    unread = of_first(found, levels=Unreadable("forbidden"))
     (item,) = risks(unread)
     assert "Pod Security" in item.reason
     assert any("forbidden" in line and "namespaces" in line for line in Audit(unread).unread)
     # Whose pods run on no node is reached by none.
-    assert risks(replace(found, clusters=(replace(only, levels={}, pods={}),))) == []
-
-
-def test_a_volume_of_the_hosts_files_passes_pod_security() -> None:
-    volumes = bound("", DEVS, rule("create", "persistentvolumes"))
-    jobs = bound("dev", DEVS, rule("create", "jobs", "batch"), name="jobs")
-    (item,) = risks(world(volumes, jobs, levels={"dev": "restricted"}))
+    assert risks(of_first(found, levels={}, pods={})) == []
+    # A volume of the host's files passes.
+    jobs = bound("dev", "create jobs batch", name="jobs")
+    (item,) = risks(world(bound("", "create persistentvolumes"), jobs, levels={"dev": "restricted"}))
     assert (item.severity.value, "create persistentvolumes" in item.reason) == ("medium", True)
 
 
+TOKEN = "create serviceaccounts/token"
+
+
 def test_the_way_through_other_service_accounts_is_shown() -> None:
-    token = rule("create", "serviceaccounts/token")
-    found = world(
-        bound("tools", DEVS, rule("create", "pods"), name="first"),
-        bound("batch", sa("tools/ci"), token, name="second"),
-        bound("prod", sa("batch/job"), rule("create", "jobs", "batch"), name="third"),
+    def told(*bindings: Iterator[tuple[str, Json]], **more: Any) -> dict[str, Risk]:
+        found = risks(world(*bindings, **more))
+        return {item.statement.partition(" of ")[0]: item for item in found}
+
+    whole = told(
+        bound("tools", "create pods", name="first"),
+        bound("batch", TOKEN, sa("tools/ci"), name="second"),
+        bound("prod", "create jobs batch", sa("batch/job"), name="third"),
         pods={},
     )
-    told = {item.statement.partition(" of ")[0]: item for item in risks(found)}
-    assert set(told) == {"Group devs", "ServiceAccount tools/ci", "ServiceAccount batch/job"}
-    chain = told["Group devs"].reason
-    assert [line.split()[1] for line in told["Group devs"].evidence] == [
-        "tools/first:", "batch/second:", "prod/third:",
-    ]  # fmt: skip
-    steps = ["tools/ci", "batch/job", "prod/boss"]
-    assert [chain.index(name) for name in steps] == sorted(chain.index(name) for name in steps)
+    assert set(whole) == {"Group devs", "ServiceAccount tools/ci", "ServiceAccount batch/job"}
+    chain = whole["Group devs"]
+    places = [line.split()[1] for line in chain.evidence]
+    assert places == ["tools/first:", "batch/second:", "prod/third:"]
+    steps = [chain.reason.index(name) for name in ("tools/ci", "batch/job", "prod/boss")]
+    assert steps == sorted(steps)
     # Who acts as one in Kubernetes only can go on from there, too.
-    acting = world(
-        bound("tools", DEVS, rule("impersonate", "serviceaccounts"), name="first"),
-        bound("prod", sa("tools/ci"), token, name="second"),
+    acting = told(
+        bound("tools", "impersonate serviceaccounts", name="first"),
+        bound("prod", TOKEN, sa("tools/ci"), name="second"),
     )
-    assert (
-        "tools/ci"
-        in {item.statement.partition(" of ")[0]: item for item in risks(acting)}["Group devs"].reason
+    assert "tools/ci" in acting["Group devs"].reason
+    secrets = told(
+        bound("tools", "create,get secrets", name="first"),
+        bound("prod", TOKEN, {"kind": "Group", "name": "system:serviceaccounts:tools"}, name="second"),
     )
-    secrets = world(
-        bound("tools", DEVS, rule("create get", "secrets"), name="first"),
-        bound("prod", {"kind": "Group", "name": "system:serviceaccounts:tools"}, token, name="second"),
-    )
-    assert len(risks(secrets)) == 2
+    assert len(secrets) == 2
 
 
 def test_what_the_trust_policy_hangs_on_is_said() -> None:
     statement = admits("one", f"{SA}prod:boss")
-    statement = {
-        **statement,
-        "Condition": {**statement["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
-    }
-    found = world(
-        bound("prod", DEVS, rule("create", "pods")), roles=(role("boss", statement, attached=(ADMIN,)),)
-    )
-    (item,) = risks(found)
+    statement["Condition"]["IpAddress"] = {"aws:SourceIp": "10.0.0.0/8"}
+    (item,) = risks(world(bound("prod", "create pods"), roles=(role("boss", statement, attached=(ADMIN,)),)))
     assert item.severity.value == "medium"
     assert "aws:SourceIp" in item.reason
 
 
-@pytest.mark.parametrize(("place", "expected"), [("prod", 1), ("dev", 0)])
-def test_a_right_of_the_cluster_with_one_of_a_namespace(place: str, expected: int) -> None:
-    everywhere = bound("", DEVS, rule("bind", "clusterroles", RBAC_GROUP), name="bind")
-    here = bound(place, DEVS, rule("create", "rolebindings", RBAC_GROUP), name="create")
-    assert len(risks(world(everywhere, here))) == expected
+def test_a_right_of_the_cluster_with_one_of_a_namespace() -> None:
+    for place, expected in (("prod", 1), ("dev", 0)):
+        everywhere = bound("", "bind clusterroles rbac", name="bind")
+        here = bound(place, "create rolebindings rbac", name="create")
+        assert len(risks(world(everywhere, here))) == expected, place
 
 
 def test_a_role_that_was_not_read_is_said() -> None:
-    found = world(bound("prod", DEVS, rule("create", "pods")), roles=())
     other = "arn:aws:iam::444455556666:role/other"
     given = (AuditedAssociation("prod", "boss", "a-1", other),)
-    found = replace(found, clusters=(replace(found.clusters[0], associations=given),))
+    found = of_first(world(bound("prod", "create pods"), roles=()), associations=given)
     assert risks(found) == []
     assert any(other in line for line in Audit(found).unread)
 
 
 def test_a_circle_ends() -> None:
-    token = rule("create", "serviceaccounts/token")
-    found = world(
-        bound("batch", sa("tools/ci"), token, name="there"),
-        bound("tools", sa("batch/job"), token, name="back"),
-    )
-    assert risks(found) == []
-    more = world(
-        bound("batch", sa("tools/ci"), token, name="there"),
-        bound("tools", sa("batch/job"), token, name="back"),
-        bound("prod", sa("batch/job"), token, name="on"),
-    )
-    assert len(risks(more)) == 2
+    def circle() -> list[Iterator[tuple[str, Json]]]:
+        return [
+            bound("batch", TOKEN, sa("tools/ci"), name="there"),
+            bound("tools", TOKEN, sa("batch/job"), name="back"),
+        ]
+
+    assert risks(world(*circle())) == []
+    assert len(risks(world(*circle(), bound("prod", TOKEN, sa("batch/job"), name="on")))) == 2
 
 
 def test_who_has_as_much_power_is_no_risk() -> None:
-    everything = rule("*", "*", "*")
-    entry = AccessEntry(arn_of("boss"), "boss", ("devs",))
-    found = world(bound("", DEVS, everything), access=ClusterAccess((entry,), ()))
-    assert risks(found) == []
-    other = AccessEntry(arn_of("reader"), "reader", ("devs",))
-    (item,) = risks(world(bound("", DEVS, everything), access=ClusterAccess((entry, other), ())))
+    entry, other = (AccessEntry(arn_of(name), name, ("devs",)) for name in ("boss", "reader"))
+
+    def among(*entries: AccessEntry, mapped: Any = ()) -> list[Risk]:
+        return risks(world(bound("", "* * *"), access=ClusterAccess(entries, mapped)))
+
+    assert among(entry) == []
+    (item,) = among(entry, other)
     assert item.evidence[1:] == (f"Group devs is {arn_of('reader')} (access entry)",)
     # Who else there is, is not known.
-    (item,) = risks(world(bound("", DEVS, everything), access=ClusterAccess((entry,), Unreadable("no"))))
-    assert risks(world(bound("", sa("prod/boss"), everything))) == []
-    (item,) = risks(world(bound("", sa("prod/reader"), everything)))
+    assert len(among(entry, mapped=Unreadable("no"))) == 1
+    assert risks(world(bound("", "* * *", sa("prod/boss")))) == []
+    (item,) = risks(world(bound("", "* * *", sa("prod/reader"))))
     assert item.statement == "ServiceAccount prod/reader of cluster one"
 
 
 def test_iam_principals_of_access_policies_and_aws_auth() -> None:
     dev = "arn:aws:iam::111122223333:role/dev"
-    policy = EntryPolicy("AmazonEKSEditPolicy", ("pro*",))
-    (item,) = risks(world(access=ClusterAccess((AccessEntry(dev, policies=(policy,)),), ())))
+
+    def with_policy(name: str, *namespaces: str) -> Estate:
+        entry = AccessEntry(dev, policies=(EntryPolicy(name, namespaces),))
+        return world(access=ClusterAccess((entry,), ()))
+
+    (item,) = risks(with_policy("AmazonEKSEditPolicy", "pro*"))
     assert item.statement == f"IAM {dev} of cluster one"
     masters = AccessEntry(dev, "dev", ("system:masters",), by="aws-auth mapRoles")
     (item,) = risks(world(access=ClusterAccess((), (masters,))))
     assert item.statement == f"Group system:masters ({dev}) of cluster one"
     assert item.evidence[1:] == (f"Group system:masters is {dev} (aws-auth mapRoles)",)
-    unknown = EntryPolicy("AmazonEKSOfTomorrowPolicy")
-    found = world(access=ClusterAccess((AccessEntry(dev, policies=(unknown,)),), ()))
-    assert risks(found) == []
-    assert any("AmazonEKSOfTomorrowPolicy" in line for line in Audit(found).unread)
+    unknown = with_policy("AmazonEKSOfTomorrowPolicy")
+    assert risks(unknown) == []
+    assert any("AmazonEKSOfTomorrowPolicy" in line for line in Audit(unknown).unread)
+
+
+def controller() -> Iterator[tuple[str, Json]]:
+    """A part of Kubernetes."""
+    own = {"labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}
+    return bound("", "create pods", sa("kube-system/job"), name="system:controller:job", **own)
 
 
 def test_parts_of_kubernetes_are_counted_only() -> None:
-    own = {"labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}
-    controller = bound("", sa("kube-system/job"), rule("create", "pods"), name="system:controller:job", **own)
-    found = world(controller)
-    audit = Audit(found)
-    assert risks(found) == []
+    audit = Audit(world(controller()))
+    assert (risks(world(controller())), audit.unread) == ([], ())
     (note,) = audit.notes
     assert "cluster one: 1 part of Kubernetes" in note
-    assert audit.unread == ()
-
-
-def test_a_part_of_kubernetes_is_a_way_for_others() -> None:
-    own = {"labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}
-    found = world(
-        bound("", sa("kube-system/job"), rule("create", "pods"), name="system:controller:job", **own),
-        bound("kube-system", DEVS, rule("create", "serviceaccounts/token"), name="ours"),
-    )
-    (only,) = found.clusters
-    assert not isinstance(only.accounts, Unreadable)
-    more = replace(only, accounts=(*only.accounts, account("job", "", "kube-system")))
-    (item,) = risks(replace(found, clusters=(more,)))
+    # But they are a way for others.
+    found = world(controller(), bound("kube-system", TOKEN, name="ours"))
+    more = of_first(found, accounts=(*ACCOUNTS, account("job", "", "kube-system")))
+    (item,) = risks(more)
     assert "as kube-system/job (" in item.reason
 
 
 def test_many_of_one_binding_are_one_risk() -> None:
     subjects = [{"kind": "User", "name": f"u{number}"} for number in range(40)]
-    parts = [*bound("prod", DEVS, rule("create", "pods"))]
-    parts[1][1]["subjects"] = subjects
-    (item,) = risks(world(iter(parts)))
+    (item,) = risks(world(bound("prod", "create pods", *subjects)))
     assert "and 37 more" in item.statement
     # And those of many bindings of one group, too.
-    spaces = [bound(f"n{number}", DEVS, rule("create", "pods"), name=f"b{number}") for number in range(30)]
-    found = world(*spaces, bound("prod", DEVS, rule("create", "pods")))
-    assert len(risks(found)) == 1
+    spaces = [bound(f"n{number}", "create pods", name=f"b{number}") for number in range(30)]
+    assert len(risks(world(*spaces, bound("prod", "create pods")))) == 1
 
 
-@pytest.mark.parametrize("name", ["eks:vpc-resource-controller", "system:kube-scheduler"])
-def test_users_of_the_control_plane_are_counted_only(name: str) -> None:
-    found = world(bound("", {"kind": "User", "name": name}, rule("create", "pods")))
-    assert risks(found) == []
-    assert len(Audit(found).notes) == 1
-    # But for somebody whom the cluster knows by that name.
-    entry = AccessEntry("arn:aws:iam::111122223333:role/dev", name)
-    assert (
-        len(risks(replace(found, clusters=(replace(found.clusters[0], access=ClusterAccess((), (entry,))),))))
-        == 1
-    )
+def test_users_of_the_control_plane_are_counted_only() -> None:
+    for name in ("eks:vpc-resource-controller", "system:kube-scheduler"):
+        found = world(bound("", "create pods", {"kind": "User", "name": name}))
+        assert risks(found) == []
+        assert len(Audit(found).notes) == 1
+        # But for somebody whom the cluster knows by that name.
+        entry = AccessEntry("arn:aws:iam::111122223333:role/dev", name)
+        assert len(risks(of_first(found, access=ClusterAccess((), (entry,))))) == 1
 
 
 def test_each_has_the_principals_that_are_its_own() -> None:
-    parts = [*bound("prod", DEVS, rule("create", "pods"))]
-    parts[1][1]["subjects"] = [{"kind": "Group", "name": name} for name in ("a", "b")]
+    groups = [{"kind": "Group", "name": name} for name in ("a", "b")]
     entries = tuple(AccessEntry(arn_of(f"dev-{name}"), name, (name,)) for name in "ab")
-    (item,) = risks(world(iter(parts), access=ClusterAccess(entries, ())))
+    (item,) = risks(world(bound("prod", "create pods", *groups), access=ClusterAccess(entries, ())))
     assert item.statement == f"Group a ({arn_of('dev-a')}), Group b ({arn_of('dev-b')}) of cluster one"
     assert [line.split()[1] for line in item.evidence[1:]] == ["a", "b"]
 
@@ -355,84 +349,84 @@ def test_the_roles_of_eks_itself_are_no_people() -> None:
 
 
 def test_it_is_about_what_is_asked() -> None:
-    found = world(bound("prod", DEVS, rule("create", "pods")))
-    assert len(risks(found, AuditScope(account="prod/boss"))) == 1
-    assert risks(found, AuditScope(account="prod/reader")) == []
-    assert len(risks(found, AuditScope(role=arn_of("boss")))) == 1
-    assert risks(found, AuditScope(role=arn_of("reader"))) == []
+    found = world(bound("prod", "create pods"))
+    for name, count in (("boss", 1), ("reader", 0)):
+        assert len(risks(found, AuditScope(account=f"prod/{name}"))) == count
+        assert len(risks(found, AuditScope(role=arn_of(name)))) == count
     # Who has as much power has it whatever is asked about.
     chief = role("chief", admits("one", f"{SA}prod:reader"), attached=(ADMIN,))
-    powers = world(bound("prod", sa("prod/reader"), rule("create", "pods")), roles=(*ROLES, chief))
+    powers = world(bound("prod", "create pods", sa("prod/reader")), roles=(*ROLES, chief))
     assert risks(powers, AuditScope(account="prod/boss")) == []
 
 
 def test_the_worst_role_is_told() -> None:
-    named = {"p": {"Statement": {"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": "*"}}}
+    named = {"p": policy("Allow iam:PutRolePolicy on *")}
     lesser = role("aaa", admits("one", f"{SA}prod:aaa"), attached=(), inline=("p",), documents=named)
-    found = world(bound("prod", DEVS, rule("create", "pods")), roles=(lesser, *ROLES))
-    (only,) = found.clusters
-    assert not isinstance(only.accounts, Unreadable)
-    more = replace(only, accounts=(account("aaa", "aaa"), *only.accounts))
-    (item,) = risks(replace(found, clusters=(more,)))
+    found = world(bound("prod", "create pods"), roles=(lesser, *ROLES))
+    (item,) = risks(of_first(found, accounts=(account("aaa", "aaa"), *ACCOUNTS)))
     assert ("prod/boss" in item.reason, "1 more" in item.reason) == (True, True)
 
 
-NODE = f"arn:aws:ec2:eu-west-1:{ACCOUNT}:instance/*"
-OF_CLUSTER = [
-    f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/one",
-    f"arn:aws:eks:eu-west-1:{ACCOUNT}:access-entry/one/*",
-]
+NODE = "arn:aws:ec2:eu-west-1:111122223333:instance/*"
+OF_CLUSTER = (
+    "arn:aws:eks:eu-west-1:111122223333:cluster/one,arn:aws:eks:eu-west-1:111122223333:access-entry/one/*"
+)
+BOTH = "eks:CreateAccessEntry,eks:AssociateAccessPolicy"
 
 
-def by_iam(actions: str, resource: Any = "*", **more: Any) -> list[Risk]:
-    document = {"Statement": {"Effect": "Allow", "Action": actions.split(), "Resource": resource}}
-    ops = role("ops", attached=(READ,), inline=("p",), documents={"p": document})
-    return risks(world(roles=(*ROLES, ops), **more))
+def ops(text: str, condition: Any = None) -> Any:
+    """A role with this right."""
+    document = policy(text)
+    if condition:
+        document["Statement"][0]["Condition"] = condition
+    return role("ops", attached=(READ,), inline=("p",), documents={"p": document})
+
+
+def by_iam(text: str, condition: Any = None, **more: Any) -> list[Risk]:
+    return risks(world(roles=(*ROLES, ops(f"Allow {text}", condition)), **more))
 
 
 @pytest.mark.parametrize(
-    ("actions", "resource", "expected"),
+    ("right", "expected"),
     [
-        ("eks:CreateAccessEntry eks:AssociateAccessPolicy", OF_CLUSTER, True),
-        ("eks:*", "*", True),
-        ("eks:CreateAccessEntry", "*", False),
-        ("eks:AssociateAccessPolicy", "*", False),
-        ("eks:CreateAccessEntry eks:AssociateAccessPolicy", "arn:aws:eks:*:*:cluster/two", False),
-        ("ssm:SendCommand", NODE, True),
-        ("ssm:StartSession", NODE, True),
-        ("ssm:DescribeInstanceInformation", "*", False),
-        ("ec2:ModifyInstanceAttribute ec2:StopInstances ec2:StartInstances", NODE, True),
-        ("ec2:StartInstances", NODE, False),
+        (f"{BOTH} on {OF_CLUSTER}", True),
+        ("eks:* on *", True),
+        ("eks:CreateAccessEntry on *", False),
+        ("eks:AssociateAccessPolicy on *", False),
+        (f"{BOTH} on arn:aws:eks:*:*:cluster/two", False),
+        (f"ssm:SendCommand on {NODE}", True),
+        (f"ssm:StartSession on {NODE}", True),
+        ("ssm:DescribeInstanceInformation on *", False),
+        (f"ec2:ModifyInstanceAttribute,ec2:StopInstances,ec2:StartInstances on {NODE}", True),
+        (f"ec2:StartInstances on {NODE}", False),
     ],
 )
-def test_iam_roles_by_eks_and_on_nodes(actions: str, resource: Any, expected: bool) -> None:
-    found = by_iam(actions, resource)
+def test_iam_roles_by_eks_and_on_nodes(right: str, expected: bool) -> None:
+    found = by_iam(right)
     assert [item.statement for item in found] == ([arn_of("ops")] if expected else [])
     assert all(item.severity.value == "high" for item in found)
 
 
 def test_iam_roles_and_what_the_cluster_reads() -> None:
     entry = ClusterAccess((AccessEntry(arn_of("ops"), "ops"),), (), True, True)
-    assert len(by_iam("eks:AssociateAccessPolicy", access=entry)) == 1
+    assert len(by_iam("eks:AssociateAccessPolicy on *", access=entry)) == 1
     only_map = ClusterAccess((), (), True, False)
-    both = "eks:CreateAccessEntry eks:AssociateAccessPolicy"
-    assert by_iam(both, OF_CLUSTER, access=only_map) == []
-    assert len(by_iam(f"{both} eks:UpdateClusterConfig", OF_CLUSTER, access=only_map)) == 1
+    assert by_iam(f"{BOTH} on {OF_CLUSTER}", access=only_map) == []
+    assert len(by_iam(f"{BOTH},eks:UpdateClusterConfig on {OF_CLUSTER}", access=only_map)) == 1
     # No pod runs on a node.
-    assert by_iam("ssm:SendCommand", NODE, pods={}) == []
+    assert by_iam(f"ssm:SendCommand on {NODE}", pods={}) == []
 
 
 def test_iam_roles_of_which_something_is_not_known() -> None:
-    (item,) = by_iam("ssm:SendCommand", NODE, pods=Unreadable("forbidden"))
+    (item,) = by_iam(f"ssm:SendCommand on {NODE}", pods=Unreadable("forbidden"))
     assert (item.severity.value, "if one of its pods is running" in item.reason) == ("medium", True)
     tagged = {"StringEquals": {"aws:ResourceTag/team": "ops"}}
-    statement = {"Effect": "Allow", "Action": "ssm:StartSession", "Resource": NODE, "Condition": tagged}
-    ops = role("ops", attached=(READ,), inline=("p",), documents={"p": {"Statement": statement}})
-    (item,) = risks(world(roles=(*ROLES, ops)))
+    (item,) = by_iam(f"ssm:StartSession on {NODE}", tagged)
     assert (item.severity.value, "aws:ResourceTag/team" in item.reason) == ("medium", True)
     # What is in another account, or AWS' own, is nobody's way here.
-    linked = replace(ops, arn=f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/x.amazonaws.com/x")
-    other = replace(ops, arn="arn:aws:iam::444455556666:role/ops")
+    own = ops(f"Allow ssm:StartSession on {NODE}")
+    linked = replace(own, arn=f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/x.amazonaws.com/x")
+    other = replace(own, arn="arn:aws:iam::444455556666:role/ops")
     assert risks(world(roles=(*ROLES, linked, other))) == []
 
 

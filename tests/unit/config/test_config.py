@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pytest
 
 from irsa_cli.core.config.documents import parse
@@ -16,11 +14,6 @@ USED = f"    attachRoleARN: {ROLE}\n"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: prod, region: eu-west-1}\n"
 OWN = "apiVersion: irsa/v1\nkind: Bindings\nmetadata: {name: prod, region: eu-west-1}\n"
-ALLOW = '{Effect: Allow, Action: "s3:GetObject", Resource: "*"}'
-
-
-def _dedent(text: str) -> str:
-    return textwrap.dedent(text).lstrip("\n")
 
 
 def _one(text: str) -> Binding:
@@ -29,10 +22,9 @@ def _one(text: str) -> Binding:
     return binding
 
 
-def _entry(fields: str, head: str = OWN) -> Binding:
-    """The entry with these fields, each in a line of its own."""
-    lines = "".join(f"  {line}\n" for line in _dedent(fields).splitlines())
-    return _one(f"{head}serviceAccounts:\n- metadata: {{name: app}}\n{lines}")
+def _entry(field: str) -> Binding:
+    """The entry with this field."""
+    return _one(f"{OWN}serviceAccounts:\n- metadata: {{name: app}}\n  {field}\n")
 
 
 def _wrong(text: str) -> list[str]:
@@ -161,31 +153,33 @@ serviceAccounts:
 
 
 def test_bindings() -> None:
-    (config,) = parse(BINDINGS, "f.yaml", {"policies/bucket.json": _json_allow()}.__getitem__)
+    allow = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
+    (config,) = parse(BINDINGS, "f.yaml", {"policies/bucket.json": allow}.__getitem__)
     (orders,) = config.bindings
     assert config.with_oidc
     assert sorted(orders.inline) == ["bucket", "queue"]
-    assert orders.well_known == (WellKnown("externalDNS", {"hostedZones": ("Z0123456789", "Z9876543210")}),)
-    assert (orders.role_path, orders.description, orders.max_session_duration) == (
-        "/apps/",
-        "Reads orders",
-        7200,
+    zones = ("Z0123456789", "Z9876543210")
+    assert orders == Binding(
+        namespace="shop",
+        name="orders",
+        where="f.yaml:7",
+        cluster="shop",
+        region="eu-central-1",
+        inline=orders.inline,
+        well_known=(WellKnown("externalDNS", {"hostedZones": zones}),),
+        role_path="/apps/",
+        description="Reads orders",
+        max_session_duration=7200,
+        audience="my-audience",
+        sts_regional_endpoints=False,
+        token_expiration=3600,
+        subjects=("system:serviceaccount:shop:worker-*", "system:serviceaccount:batch:worker"),
+        clusters=(
+            OtherCluster("shop-blue", "eu-west-1"),
+            OtherCluster(issuer="https://oidc.example.com/id/A"),
+        ),
+        conditions={"StringEquals": {"aws:SourceVpc": ["vpc-1", "vpc-2"]}},
     )
-    assert (orders.audience, orders.sts_regional_endpoints, orders.token_expiration) == (
-        "my-audience",
-        False,
-        3600,
-    )
-    assert orders.subjects == ("system:serviceaccount:shop:worker-*", "system:serviceaccount:batch:worker")
-    assert orders.clusters == (
-        OtherCluster("shop-blue", "eu-west-1"),
-        OtherCluster(issuer="https://oidc.example.com/id/A"),
-    )
-    assert orders.conditions == {"StringEquals": {"aws:SourceVpc": ["vpc-1", "vpc-2"]}}
-
-
-def _json_allow() -> str:
-    return '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
 
 
 @pytest.mark.parametrize(
@@ -245,19 +239,19 @@ metadata:
     assert problem.endswith("(use irsa create-sa NAME -n default --attach-role-arn ROLE-ARN)")
 
 
-@pytest.mark.parametrize(
-    "value", ["on", "y", "N", "true", "0123456", "089", "12", "1e3", "1.5", "1_000", "0x1f", "1:30"]
-)
-def test_what_is_no_string_in_yaml_has_to_be_quoted(value: str) -> None:
-    (problem,) = _wrong(f"{OWN}serviceAccounts:\n- metadata: {{name: a}}\n  tags:\n    account: {value}\n")
-    assert problem.startswith("f.yaml:7:14: ")
-    assert f'quote it ("{value}")' in problem
-    assert _entry(f'tags: {{account: "{value}"}}').tags == {"account": value}
+NO_STRINGS = "on y N true 0123456 089 12 1e3 1.5 1_000 0x1f 1:30"
+STRINGS = "2012-10-17 1.2.3 123456789012-x = yess"
 
 
-@pytest.mark.parametrize("value", ["2012-10-17", "1.2.3", "123456789012-x", "=", "yess"])
-def test_what_only_looks_like_something_else_is_a_string(value: str) -> None:
-    assert _entry(f"tags: {{a: {value}}}").tags == {"a": value}
+def test_what_is_no_string_in_yaml_has_to_be_quoted() -> None:
+    for value in NO_STRINGS.split():
+        entry = f"- metadata: {{name: a}}\n  tags:\n    account: {value}\n"
+        (problem,) = _wrong(f"{OWN}serviceAccounts:\n{entry}")
+        assert problem.startswith("f.yaml:7:14: "), value
+        assert f'quote it ("{value}")' in problem, value
+        assert _entry(f'tags: {{account: "{value}"}}').tags == {"account": value}
+    for value in STRINGS.split():
+        assert _entry(f"tags: {{a: {value}}}").tags == {"a": value}
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -267,78 +261,77 @@ def test_all_problems_are_told_at_once() -> None:
     assert [line.partition(": ")[0] for line in found] == ["f.yaml:5:20", "f.yaml:6:23", "f.yaml:7:13"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ("attachPolicyARNs: [foo]", "'foo' is not an ARN"),
-        ("attachPolicyARNs: arn", "expected a list of strings, not 'arn'"),
-        ("permissionsBoundary: arn:aws:iam::1:role/x", "is not an ARN"),
-        ("roleName: a/b", "not a valid role name"),
-        ("rolePath: x", "not a valid role path"),
-        ("maxSessionDuration: 60", "not a valid session duration"),
-        ("maxSessionDuration: 07200", "expected a whole number in decimal digits"),
-        ('maxSessionDuration: "7200"', "expected a whole number in decimal digits"),
-        ("tokenExpiration: 1", "not a valid token expiration"),
-        ("tags: {aws:x: z}", "reserved"),
-        ("tags: {a: b, A: c}", "the same key in IAM"),
-        ("subjectPattern: b*", "does not match app"),
-        ("subjects: [{namespace: a}]", "no name"),
-        ("subjects: [{namespace: A, name: b}]", "not a valid namespace"),
-        ("clusters: [{}]", "name or its issuer"),
-        ("clusters: [{issuer: https://a.b, region: eu-west-1}]", "an issuer has no region"),
-        ("clusters: [{issuer: http://a.b}]", "is not an https URL"),
-        ("trustConditions: {stringEquals: {a: b}}", "did you mean 'StringEquals'?"),
-        ("trustConditions: {StringEquals: {x:sub: b}}", "irsa sets x:sub itself"),
-        ("trustConditions: {StringEquals: {}}", "has no keys"),
-        ("trustConditions: {Bool: {aws:SecureTransport: true}}", "quote it"),
-        ("attachPolicy: {Statement: []}", "it has no Statement"),
-        ("attachPolicy: {Statement: [{Effect: allow}]}", "Effect must be Allow or Deny"),
-        ("attachPolicy: []", "a policy is a mapping"),
-        (f"attachPolicy: {{Statement: {ALLOW}, Statement: 1}}", "'Statement' is given twice"),
-        ("attachPolicy: {Id: 0777, Statement: []}", "quote it"),
-        ("inlinePolicies: {a b: {file: x}}", "not a valid policy name"),
-        ("inlinePolicies: {a: {file: x}}", "can't be read here"),
-        ("wellKnownPolicies: {certmanager: true}", "did you mean 'certManager'?"),
-        ("wellKnownPolicies: {certManager: {zones: [a]}}", "unknown field 'zones'"),
-        ("wellKnownPolicies: {certManager: {hostedZones: [a]}}", "not valid for hostedZones"),
-        ("metadata: {name: b}", "'metadata' is given twice"),
-        ("unknown: !!python/object x", "unknown field"),
-        ("roleName: !Ref x", "a value with the tag !Ref"),
-    ],
-)
-def test_wrong_fields(fields: str, words: str) -> None:
-    lines = f"{OWN}serviceAccounts:\n- metadata: {{name: app}}\n  {fields}\n"
-    found = _wrong(lines)
-    assert words in "\n".join(found)
-    assert all(line.startswith("f.yaml:6:") for line in found)
+WRONG = {
+    "attachPolicyARNs: [foo]": "'foo' is not an ARN",
+    "attachPolicyARNs: arn": "expected a list of strings, not 'arn'",
+    "permissionsBoundary: arn:aws:iam::1:role/x": "is not an ARN",
+    "roleName: a/b": "not a valid role name",
+    "rolePath: x": "not a valid role path",
+    "maxSessionDuration: 60": "not a valid session duration",
+    "maxSessionDuration: 07200": "expected a whole number in decimal digits",
+    'maxSessionDuration: "7200"': "expected a whole number in decimal digits",
+    "tokenExpiration: 1": "not a valid token expiration",
+    "tags: {aws:x: z}": "reserved",
+    "tags: {a: b, A: c}": "the same key in IAM",
+    "subjectPattern: b*": "does not match app",
+    "subjects: [{namespace: a}]": "no name",
+    "subjects: [{namespace: A, name: b}]": "not a valid namespace",
+    "clusters: [{}]": "name or its issuer",
+    "clusters: [{issuer: https://a.b, region: eu-west-1}]": "an issuer has no region",
+    "clusters: [{issuer: http://a.b}]": "is not an https URL",
+    "trustConditions: {stringEquals: {a: b}}": "did you mean 'StringEquals'?",
+    "trustConditions: {StringEquals: {x:sub: b}}": "irsa sets x:sub itself",
+    "trustConditions: {StringEquals: {}}": "has no keys",
+    "trustConditions: {Bool: {aws:SecureTransport: true}}": "quote it",
+    "attachPolicy: {Statement: []}": "it has no Statement",
+    "attachPolicy: {Statement: [{Effect: allow}]}": "Effect must be Allow or Deny",
+    "attachPolicy: []": "a policy is a mapping",
+    "attachPolicy: {Statement: {Effect: Allow}, Statement: 1}": "'Statement' is given twice",
+    "attachPolicy: {Id: 0777, Statement: []}": "quote it",
+    "inlinePolicies: {a b: {file: x}}": "not a valid policy name",
+    "inlinePolicies: {a: {file: x}}": "can't be read here",
+    "wellKnownPolicies: {certmanager: true}": "did you mean 'certManager'?",
+    "wellKnownPolicies: {certManager: {zones: [a]}}": "unknown field 'zones'",
+    "wellKnownPolicies: {certManager: {hostedZones: [a]}}": "not valid for hostedZones",
+    "metadata: {name: b}": "'metadata' is given twice",
+    "unknown: !!python/object x": "unknown field",
+    "roleName: !Ref x": "a value with the tag !Ref",
+}
 
 
-@pytest.mark.parametrize(
-    "field", ["roleName: x", "tags: {a: b}", "roleOnly: true", "description: x", "attachPolicyARNs: [a]"]
-)
-def test_an_existing_role_is_used_as_it_is(field: str) -> None:
-    role = "arn:aws:iam::111122223333:role/x"
-    lines = f"{OWN}serviceAccounts:\n- metadata: {{name: app}}\n  attachRoleARN: {role}\n"
-    assert "contradicts it (default/app)" in "\n".join(_wrong(f"{lines}  {field}\n"))
+def test_wrong_fields() -> None:
+    for fields, words in WRONG.items():
+        found = _wrong(f"{OWN}serviceAccounts:\n- metadata: {{name: app}}\n  {fields}\n")
+        assert words in "\n".join(found)
+        assert all(line.startswith("f.yaml:6:") for line in found), fields
+
+
+def test_an_existing_role_is_used_as_it_is() -> None:
+    lines = f"{OWN}serviceAccounts:\n- metadata: {{name: app}}\n  attachRoleARN: {ROLE}\n"
+    for field in (
+        "roleName: x",
+        "tags: {a: b}",
+        "roleOnly: true",
+        "description: x",
+        "attachPolicyARNs: [a]",
+    ):
+        assert "contradicts it (default/app)" in "\n".join(_wrong(f"{lines}  {field}\n")), field
     assert not _one(lines + "  roleOnly: false\n  attachPolicyARNs: []\n").role_only
 
 
-@pytest.mark.parametrize(
-    ("annotation", "words"),
-    [
-        ("eks.amazonaws.com/role-arn: x", "for an existing role: attachRoleARN"),
-        ("eks.amazonaws.com/other: x", "is set by irsa"),
-        ('eks.amazonaws.com/sts-regional-endpoints: "maybe"', 'expected "true" or "false"'),
-        ('eks.amazonaws.com/token-expiration: "1h"', "expected seconds"),
-        ('eks.amazonaws.com/token-expiration: "1"', "not a valid token expiration"),
-        ("a/b/c: x", "not a valid"),
-    ],
-)
-def test_wrong_annotations(annotation: str, words: str) -> None:
-    entry = f"  - metadata:\n      name: app\n      annotations:\n        {annotation}\n{USED}"
-    (problem,) = _wrong(f"{HEAD}iam:\n  serviceAccounts:\n{entry}")
-    assert words in problem
-    assert problem.startswith("f.yaml:9:")
+def test_wrong_annotations() -> None:
+    for annotation, words in {
+        "eks.amazonaws.com/role-arn: x": "for an existing role: attachRoleARN",
+        "eks.amazonaws.com/other: x": "is set by irsa",
+        'eks.amazonaws.com/sts-regional-endpoints: "maybe"': 'expected "true" or "false"',
+        'eks.amazonaws.com/token-expiration: "1h"': "expected seconds",
+        'eks.amazonaws.com/token-expiration: "1"': "not a valid token expiration",
+        "a/b/c: x": "not a valid",
+    }.items():
+        entry = f"  - metadata:\n      name: app\n      annotations:\n        {annotation}\n{USED}"
+        (problem,) = _wrong(f"{HEAD}iam:\n  serviceAccounts:\n{entry}")
+        assert words in problem
+        assert problem.startswith("f.yaml:9:"), annotation
 
 
 def test_annotation_and_field_may_not_contradict() -> None:
@@ -356,23 +349,21 @@ def test_json_with_tabs_and_surrogates() -> None:
     assert _wrong(text % "A")[0].startswith("f.yaml:4:")
 
 
+MERGED = """apiVersion: irsa/v1
+kind: Bindings
+serviceAccounts:
+- &base
+  metadata: {name: one}
+  tags: &tags {a: b, c: d}
+  roleOnly: true
+- <<: *base
+  metadata: {name: two}
+  tags: {<<: [*tags, {e: f}], a: z}
+"""
+
+
 def test_anchors_and_merges() -> None:
-    text = _dedent(
-        """
-        apiVersion: irsa/v1
-        kind: Bindings
-        serviceAccounts:
-        - &base
-          metadata: {name: one}
-          tags: &tags {a: b, c: d}
-          roleOnly: true
-        - <<: *base
-          metadata: {name: two}
-          tags: {<<: [*tags, {e: f}], a: z}
-        """
-    )
-    (config,) = parse(text, "f.yaml")
-    one, two = config.bindings
+    ((one, two),) = [config.bindings for config in parse(MERGED, "f.yaml")]
     assert (one.name, one.tags, one.role_only) == ("one", {"a": "b", "c": "d"}, True)
     assert (two.name, two.tags, two.role_only) == ("two", {"a": "z", "c": "d", "e": "f"}, True)
 

@@ -10,11 +10,11 @@ from irsa_cli.core.config import documents, entry_fields, service_accounts
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import OF_ASSOCIATIONS, Binding
 from irsa_cli.core.values.errors import InvalidInput
+from tests.support.documents import policy
 
 ROLE = "arn:aws:iam::111122223333:role/app"
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-STATEMENT = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-DOCUMENT = {"Version": "2012-10-17", "Statement": [STATEMENT]}
+DOCUMENT = policy("Allow s3:* on *")
 HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: prod, tags: {a: b}}\n"
 ENTRY = "namespace: shop, serviceAccountName: app"
 
@@ -59,13 +59,13 @@ def test_hints_name_the_fields_that_the_file_has() -> None:
 
 
 def test_all_fields_of_a_new_role() -> None:
-    policy = json.dumps(json.dumps(DOCUMENT))
+    session = json.dumps(json.dumps(DOCUMENT))
     found = _one(
         _iam(
             f"{ENTRY}, createServiceAccount: true, roleName: r, permissionsBoundaryARN: {POLICY},"
             f" permissionPolicyARNs: [{POLICY}], permissionPolicy: {json.dumps(DOCUMENT)},"
             " permissionPolicyName: p, wellKnownPolicies: {autoScaler: true}, tags: {c: d},"
-            f" targetRoleARN: {ROLE}, disableSessionTags: true, policy: {policy}"
+            f" targetRoleARN: {ROLE}, disableSessionTags: true, policy: {session}"
         )
     )
     assert (str(found), found.cluster, found.where) == ("shop/app", "prod", "f.yaml:6")
@@ -98,50 +98,31 @@ def test_associations_need_no_provider() -> None:
     assert _one(_iam(f"{ENTRY}, roleARN: {ROLE}", "  withOIDC: false\n"))
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (
-            f"namespace: shop, roleARN: {ROLE}",
-            "f.yaml:6:5: this Pod Identity association has no serviceAccountName",
-        ),
-        (f"serviceAccountName: app, roleARN: {ROLE}", "has no namespace"),
-        (
-            f"{ENTRY}, roleArn: {ROLE}",
-            "unknown field 'roleArn' in podIdentityAssociations: did you mean 'roleARN'",
-        ),
-        (f"{ENTRY}, roleARN: {POLICY}", "is not"),
-        (
-            f"{ENTRY}, roleARN: {ROLE}, permissionPolicyARNs: [{POLICY}]",
-            "permissionPolicyARNs contradicts it",
-        ),
-        (
-            f"{ENTRY}, roleARN: {ROLE}, wellKnownPolicies: {{autoScaler: true}}",
-            "wellKnownPolicies contradicts",
-        ),
-        (
-            f"{ENTRY}, roleARN: {ROLE}, permissionsBoundaryARN: {POLICY}",
-            "permissionsBoundaryARN contradicts it",
-        ),
-        (f"{ENTRY}, wellKnownPolicies: {{autoScaler: false}}, permissionPolicyARNs: []", "has no role"),
-        (
-            f"{ENTRY}, wellKnownPolicies: {{velero: true}}",
-            "only 'apiVersion: irsa/v1, kind: Bindings' has it",
-        ),
-        (f"{ENTRY}, permissionPolicy: {{Statement: []}}", "Statement"),
-        (f"{ENTRY}, permissionPolicyARNs: [{POLICY}], permissionPolicyName: p", "needs permissionPolicy"),
-        (f"{ENTRY}, roleARN: {ROLE}, policy: '{{}}'", "policy"),
-        (f"{ENTRY}, roleARN: {ROLE}, policy: {{Statement: []}}", "expected a string"),
-        (f"{ENTRY}, roleARN: {ROLE}, targetRoleARN: x", "'x' is not"),
-        (f"{ENTRY}, roleARN: {ROLE}, disableSessionTags: 1", "expected true or false"),
-        (
-            f"{ENTRY}, roleARN: {ROLE}}}\n  - {{{ENTRY}, roleARN: {ROLE}",
-            "shop/app is also defined in f.yaml:6",
-        ),
-    ],
-)
-def test_what_is_wrong_in_an_association(text: str, words: str) -> None:
-    assert words in _wrong(_iam(text))
+WRONG = {
+    "namespace: shop, roleARN: ROLE": "f.yaml:6:5: this Pod Identity association has no serviceAccountName",
+    "serviceAccountName: app, roleARN: ROLE": "has no namespace",
+    "ENTRY, roleArn: ROLE": "unknown field 'roleArn' in podIdentityAssociations: did you mean 'roleARN'",
+    "ENTRY, roleARN: POLICY": "is not",
+    "ENTRY, roleARN: ROLE, permissionPolicyARNs: [POLICY]": "permissionPolicyARNs contradicts it",
+    "ENTRY, roleARN: ROLE, wellKnownPolicies: {autoScaler: true}": "wellKnownPolicies contradicts",
+    "ENTRY, roleARN: ROLE, permissionsBoundaryARN: POLICY": "permissionsBoundaryARN contradicts it",
+    "ENTRY, wellKnownPolicies: {autoScaler: false}, permissionPolicyARNs: []": "has no role",
+    "ENTRY, wellKnownPolicies: {velero: true}": "only 'apiVersion: irsa/v1, kind: Bindings' has it",
+    "ENTRY, permissionPolicy: {Statement: []}": "Statement",
+    "ENTRY, permissionPolicyARNs: [POLICY], permissionPolicyName: p": "needs permissionPolicy",
+    "ENTRY, roleARN: ROLE, policy: '{}'": "policy",
+    "ENTRY, roleARN: ROLE, policy: {Statement: []}": "expected a string",
+    "ENTRY, roleARN: ROLE, targetRoleARN: x": "'x' is not",
+    "ENTRY, roleARN: ROLE, disableSessionTags: 1": "expected true or false",
+    "ENTRY, roleARN: ROLE}\n  - {ENTRY, roleARN: ROLE": "shop/app is also defined in f.yaml:6",
+}
+
+
+def test_what_is_wrong_in_an_association() -> None:
+    for text, words in WRONG.items():
+        for name, value in (("ENTRY", ENTRY), (": ROLE", f": {ROLE}"), ("POLICY", POLICY)):
+            text = text.replace(name, value)
+        assert words in _wrong(_iam(text)), text
 
 
 def test_one_way_for_each_service_account() -> None:
@@ -161,20 +142,17 @@ def test_own_entries() -> None:
     assert not _one(_own("podIdentity: false")).pod_identity
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("podIdentity: true, audience: x", "audience contradicts podIdentity"),
-        ("podIdentity: true, subjects: [{name: b}]", "subjects contradicts podIdentity"),
-        ("podIdentity: true, roleOnly: true", "roleOnly contradicts podIdentity"),
-        (f"also: pod-identity, targetRole: {ROLE}", "targetRole contradicts also"),
-        (f"also: pod-identity, attachRoleARN: {ROLE}", "attachRoleARN contradicts also"),
-        ("also: irsa", "'irsa' is not a valid value"),
-        ("podIdentity: {sessionPolicies: {}}", "unknown field 'sessionPolicies' in podIdentity"),
-    ],
-)
-def test_what_is_wrong_in_own_entries(text: str, words: str) -> None:
-    assert words in _wrong(_own(text))
+def test_what_is_wrong_in_own_entries() -> None:
+    for text, words in {
+        "podIdentity: true, audience: x": "audience contradicts podIdentity",
+        "podIdentity: true, subjects: [{name: b}]": "subjects contradicts podIdentity",
+        "podIdentity: true, roleOnly: true": "roleOnly contradicts podIdentity",
+        f"also: pod-identity, targetRole: {ROLE}": "targetRole contradicts also",
+        f"also: pod-identity, attachRoleARN: {ROLE}": "attachRoleARN contradicts also",
+        "also: irsa": "'irsa' is not a valid value",
+        "podIdentity: {sessionPolicies: {}}": "unknown field 'sessionPolicies' in podIdentity",
+    }.items():
+        assert words in _wrong(_own(text)), text
 
 
 def test_labels_that_are_not_set_are_named() -> None:

@@ -32,40 +32,30 @@ def found(*configs: Config, target: Target | None = None, shard: Shard | None = 
     return places(configs, target or Target("", "eu-west-1"), Selection(shard=shard))
 
 
-@pytest.mark.parametrize(
-    ("metadata", "account", "role"),
-    [
-        ("{name: a}", "", ""),
-        (f'{{name: a, account: "{ONE}"}}', ONE, ""),
-        (f"{{name: a, assumeRole: {ROLE}}}", TWO, ROLE),
-        (f'{{name: a, account: "{TWO}", assumeRole: {ROLE}}}', TWO, ROLE),
-    ],
-)
-def test_the_account_and_the_role_of_a_cluster(metadata: str, account: str, role: str) -> None:
-    text = f"{HEAD}metadata: {metadata}\nserviceAccounts: [{{metadata: {{name: x}}}}]\n"
-    (read,) = parse(text, "f")
-    assert (read.account, read.assume_role, read.bindings[0].account) == (account, role, account)
+def test_the_account_and_the_role_of_a_cluster() -> None:
+    for more, account, role in (
+        ("", "", ""),
+        (f', account: "{ONE}"', ONE, ""),
+        (f", assumeRole: {ROLE}", TWO, ROLE),
+        (f', account: "{TWO}", assumeRole: {ROLE}', TWO, ROLE),
+    ):
+        entry = "serviceAccounts: [{metadata: {name: x}}]"
+        (read,) = parse(f"{HEAD}metadata: {{name: a{more}}}\n{entry}\n", "f")
+        assert (read.account, read.assume_role, read.bindings[0].account) == (account, role, account)
 
 
-@pytest.mark.parametrize(
-    ("metadata", "words"),
-    [
-        (f'{{name: a, account: "{ONE}", assumeRole: {ROLE}}}', f"this role is in account {TWO}"),
-        ("{name: a, account: 111122223333}", "quote it"),
-        ('{name: a, account: "1"}', "12 digits"),
-        ("{name: a, assumeRole: fleet}", "fleet"),
-        ("{name: a, assumeRole: null}", "this is empty"),
-    ],
-)
-def test_the_rules_of_the_flags_are_those_of_the_fields(metadata: str, words: str) -> None:
-    with pytest.raises(InvalidInput, match=words):
-        parse(f"{HEAD}metadata: {metadata}\n", "f")
-
-
-def test_a_cluster_config_has_no_role_to_assume() -> None:
-    text = f"apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {{name: a, assumeRole: {ROLE}}}\n"
-    with pytest.raises(InvalidInput, match="a field of irsa/v1 Bindings"):
-        parse(text, "f")
+def test_the_rules_of_the_flags_are_those_of_the_fields() -> None:
+    eksctl = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\n"
+    for head, metadata, words in (
+        (HEAD, f'account: "{ONE}", assumeRole: {ROLE}', f"this role is in account {TWO}"),
+        (HEAD, "account: 111122223333", "quote it"),
+        (HEAD, 'account: "1"', "12 digits"),
+        (HEAD, "assumeRole: fleet", "fleet"),
+        (HEAD, "assumeRole: null", "this is empty"),
+        (eksctl, f"assumeRole: {ROLE}", "a field of irsa/v1 Bindings"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            parse(f"{head}metadata: {{name: a, {metadata}}}\n", "f")
 
 
 def test_documents_of_one_cluster_are_one_place_whoever_names_the_account() -> None:
@@ -119,12 +109,13 @@ def test_a_shard_knows_what_is_in_other_documents_of_its_cluster() -> None:
     assert [place.names for place in kept] == [{"ns/x", "ns/y"}]
 
 
-@pytest.mark.parametrize(
-    "text", ["4/4", "1", "1/", "/2", "-1/2", "0/0", "01/2", "1/10000", "1 /2", "a/b", "\u0660/\u0664"]
-)
-def test_what_is_no_shard(text: str) -> None:
-    with pytest.raises(InvalidInput, match="counted from 0"):
-        parse_shard(text)
+NO_SHARDS = "4/4 1 1/ /2 -1/2 0/0 01/2 1/10000 a/b \u0660/\u0664"
+
+
+def test_what_is_no_shard() -> None:
+    for text in ("1 /2", *NO_SHARDS.split()):
+        with pytest.raises(InvalidInput, match="counted from 0"):
+            parse_shard(text)
 
 
 def test_the_canary_is_one_cluster() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import yaml
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.values.errors import InvalidInput
+from tests.support.documents import Json
 from tests.unit.config.test_config import BINDINGS, CLUSTER_CONFIG
 
 # PyYAML writes y and n without quotes, which the parser refuses: others take them for booleans.
@@ -67,7 +67,7 @@ entry = st.fixed_dictionaries(
 )
 
 
-def _written(document: dict[str, Any], form: str) -> str:
+def _written(document: Json, form: str) -> str:
     if form.startswith("json"):
         return json.dumps(
             document, indent={"json": None, "json-tabs": "\t"}[form], ensure_ascii=form == "json"
@@ -75,7 +75,7 @@ def _written(document: dict[str, Any], form: str) -> str:
     return yaml.safe_dump(document, sort_keys=False, default_flow_style=form == "flow", allow_unicode=True)
 
 
-def _meant(entry: dict[str, Any]) -> Binding:
+def _meant(entry: Json) -> Binding:
     metadata = entry["metadata"]
     inline = dict(entry.get("inlinePolicies", {}))
     if "attachPolicy" in entry:
@@ -108,7 +108,7 @@ def _meant(entry: dict[str, Any]) -> Binding:
 
 @settings(deadline=None)
 @given(entry, st.sampled_from(["json", "json-tabs", "block", "flow"]))
-def test_what_is_written_is_read(written: dict[str, Any], form: str) -> None:
+def test_what_is_written_is_read(written: Json, form: str) -> None:
     document = {"apiVersion": "irsa/v1", "kind": "Bindings", "serviceAccounts": [written]}
     ((found,),) = [config.bindings for config in parse(_written(document, form), "f.yaml")]
     meant = _meant(written)

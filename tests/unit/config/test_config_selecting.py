@@ -10,39 +10,40 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.config.model import Binding, Config, Selection, distinct
 from irsa_cli.core.values.errors import InvalidInput
+from tests.support.documents import Json
 
 NAMES = ("shop/orders", "shop/orders-2", "kube-system/aws-node", "default/app.v1")
+SELECTIONS = [
+    # Globs to include, globs to exclude, and which of the names are left.
+    ("", "", "0 1 2 3"),
+    ("shop/orders", "", "0"),
+    ("shop/*", "", "0 1"),
+    ("*", "", "0 1 2 3"),
+    ("*orders*", "*-2", "0"),
+    ("", "kube-*/*", "0 1 3"),
+    ("s?op/order[a-z]", "", "0"),
+    ("shop/orders-[!1]", "", "1"),
+    ("{shop,default}/{orders,app.v1}", "", "0 3"),
+    ("default/app\\.v1", "", "3"),
+    ("default/appxv1 *", "", "0 1 2 3"),
+    ("shop/*", "shop/*", ""),
+]
 name = st.from_regex(r"[a-z]{1,5}/[a-z.-]{1,5}", fullmatch=True)
 
 
-@pytest.mark.parametrize(
-    ("include", "exclude", "expected"),
-    [
-        ((), (), NAMES),
-        (("shop/orders",), (), NAMES[:1]),
-        (("shop/*",), (), NAMES[:2]),
-        (("*",), (), NAMES),
-        (("*orders*",), ("*-2",), NAMES[:1]),
-        ((), ("kube-*/*",), (NAMES[0], NAMES[1], NAMES[3])),
-        (("s?op/order[a-z]",), (), NAMES[:1]),
-        (("shop/orders-[!1]",), (), NAMES[1:2]),
-        (("{shop,default}/{orders,app.v1}",), (), (NAMES[0], NAMES[3])),
-        (("default/app\\.v1",), (), NAMES[3:]),
-        (("default/appxv1", "*"), (), NAMES),
-        (("shop/*",), ("shop/*",), ()),
-    ],
-)
-def test_selection(include: tuple[str, ...], exclude: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    selection = Selection(include, exclude)
-    assert tuple(item for item in NAMES if selection.admits(item)) == expected
+def test_selection() -> None:
     bindings = [Binding(space, short) for space, _, short in (item.partition("/") for item in NAMES)]
-    assert tuple(map(str, selection.of(bindings))) == expected
+    for include, exclude, places in SELECTIONS:
+        selection = Selection(tuple(include.split()), tuple(exclude.split()))
+        expected = [NAMES[int(place)] for place in places.split()]
+        assert [item for item in NAMES if selection.admits(item)] == expected, include
+        assert list(map(str, selection.of(bindings))) == expected, include
 
 
-@pytest.mark.parametrize("glob", ["[", "[a", "a]", "{a", "a}", "\\", "{a,{b}"])
-def test_what_is_no_glob(glob: str) -> None:
-    with pytest.raises(InvalidInput, match="not a valid glob"):
-        Selection(exclude=("a", glob))
+def test_what_is_no_glob() -> None:
+    for glob in ("[", "[a", "a]", "{a", "a}", "\\", "{a,{b}"):
+        with pytest.raises(InvalidInput, match="not a valid glob"):
+            Selection(exclude=("a", glob))
 
 
 def test_an_include_that_matches_nothing_is_a_slip() -> None:
@@ -64,20 +65,20 @@ ONE = Binding("shop", "orders", where="a.yaml:3", cluster="prod", region="eu-wes
 
 
 @pytest.mark.parametrize(
-    ("other", "twice"),
+    ("fields", "twice"),
     [
-        (ONE, True),
-        (replace(ONE, cluster=""), True),
-        (replace(ONE, region=""), True),
-        (replace(ONE, cluster="", region="us-east-1"), False),
-        (replace(ONE, cluster="blue"), False),
-        (replace(ONE, region="us-east-1"), False),
-        (replace(ONE, namespace="default"), False),
-        (replace(ONE, name="order"), False),
+        ({}, True),
+        ({"cluster": ""}, True),
+        ({"region": ""}, True),
+        ({"cluster": "", "region": "us-east-1"}, False),
+        ({"cluster": "blue"}, False),
+        ({"region": "us-east-1"}, False),
+        ({"namespace": "default"}, False),
+        ({"name": "order"}, False),
     ],
 )
-def test_a_service_account_stands_in_one_place(other: Binding, twice: bool) -> None:
-    other = replace(other, where="b.yaml:7")
+def test_a_service_account_stands_in_one_place(fields: Json, twice: bool) -> None:
+    other = replace(ONE, where="b.yaml:7", **fields)
     configs = [Config("a.yaml:1", bindings=(ONE,)), Config("b.yaml:1", bindings=(other,))]
     if not twice:
         distinct(configs)
@@ -90,26 +91,15 @@ def test_a_service_account_stands_in_one_place(other: Binding, twice: bool) -> N
     assert len(caught.value.details) == 3
 
 
-@pytest.mark.parametrize(
-    ("role", "cluster", "clash"),
-    [
-        ("shop", "prod", True),
-        ("Shop", "prod", True),
-        ("shop", "", True),
-        ("shop", "blue", False),
-        ("other", "prod", False),
-        ("", "prod", False),
-    ],
-)
-def test_a_role_is_named_in_one_entry(role: str, cluster: str, clash: bool) -> None:
-    one = replace(ONE, role_name="shop")
-    other = replace(ONE, name="stock", where="b.yaml:7", role_name=role, cluster=cluster)
-    configs = [Config("a.yaml:1", bindings=(one,)), Config("b.yaml:1", bindings=(other,))]
-    if not clash:
-        distinct(configs)
-        return
-    with pytest.raises(InvalidInput, match=r"^b\.yaml:7: shop/stock .* of shop/orders \(a\.yaml:3\);"):
-        distinct(configs)
+def test_a_role_is_named_in_one_entry() -> None:
+    one = Config("a.yaml:1", bindings=(replace(ONE, role_name="shop"),))
+    other = replace(ONE, name="stock", where="b.yaml:7")
+    for role, cluster in (("shop", "prod"), ("Shop", "prod"), ("shop", "")):
+        clashing = replace(other, role_name=role, cluster=cluster)
+        with pytest.raises(InvalidInput, match=r"^b\.yaml:7: shop/stock .* of shop/orders \(a\.yaml:3\);"):
+            distinct([one, Config("b.yaml:1", bindings=(clashing,))])
+    for role, cluster in (("shop", "blue"), ("other", "prod"), ("", "prod")):
+        distinct([one, Config("b.yaml:1", bindings=(replace(other, role_name=role, cluster=cluster),))])
 
 
 def test_a_config_map_is_named_in_one_entry_of_a_namespace() -> None:

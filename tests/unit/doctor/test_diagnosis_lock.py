@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.marks.locks import Holder, LeaseState, Lock, LockScope, Timing, Writer
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.values.errors import Unreadable
-from tests.unit.current import NOW, around, working
+from tests.unit.current import NOW, around
+from tests.unit.doctor.diagnosis_cases import finding
 
 
 def seen(
@@ -30,14 +30,13 @@ def seen(
     return SeenLock(LeaseState.read(body), NOW if date else None)
 
 
-def finding(lock: SeenLock | Unreadable | None) -> Finding:
-    (found,) = [item for item in judge(around(lock=lock)(working())) if item.cause.id == "run-at-work"]
-    return found
+def about(lock: SeenLock | Unreadable | None) -> Finding:
+    return finding(around(lock=lock), "run-at-work")
 
 
-@pytest.mark.parametrize("lock", [None, seen(0, holder="")])
-def test_what_nobody_holds_is_in_order(lock: SeenLock | None) -> None:
-    assert finding(lock).verdict is Verdict.OK
+def test_what_nobody_holds_is_in_order() -> None:
+    for lock in (None, seen(0, holder="")):
+        assert about(lock).verdict is Verdict.OK
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_what_nobody_holds_is_in_order(lock: SeenLock | None) -> None:
     ],
 )
 def test_what_is_locked_is_a_hint_and_no_problem(lock: SeenLock, words: str) -> None:
-    found = finding(lock)
+    found = about(lock)
     assert words in found.judgement.text
     assert (found.verdict, found.judgement.hints, found.judgement.decides) == (Verdict.UNKNOWN, True, False)
     evidence = dict(found.judgement.evidence)
@@ -60,12 +59,12 @@ def test_what_is_locked_is_a_hint_and_no_problem(lock: SeenLock, words: str) -> 
 
 
 def test_what_may_not_be_read_is_a_note_only() -> None:
-    found = finding(Unreadable("not permitted"))
+    found = about(Unreadable("not permitted"))
     judged = found.judgement
     assert (judged.text, judged.hints, judged.decides) == ("not permitted", False, False)
 
 
 def test_the_holders_words_do_nothing() -> None:
-    found = finding(seen(0, holder="x\x1b[2J\n::error::", command="\x1b]0;x\x07"))
+    found = about(seen(0, holder="x\x1b[2J\n::error::", command="\x1b]0;x\x07"))
     assert "\x1b" not in str(found.judgement.evidence)
     assert "\n" not in str(dict(found.judgement.evidence)["holder"])

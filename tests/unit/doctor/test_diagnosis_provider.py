@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from irsa_cli.core.doctor.diagnosis import judge
-from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.values.errors import Unreadable
-from tests.unit.current import PROVIDER, ROLE, Change, both, of_cluster, pod, working
-from tests.unit.doctor.diagnosis_cases import POD_IDENTITY, pod_identity
+from tests.unit.current import PROVIDER, ROLE, both, of_cluster, pod, working
+from tests.unit.doctor.diagnosis_cases import POD_IDENTITY, pod_identity, problems
 
 FOREIGN = "arn:aws:iam::444455556666:role/reader"
 ABSENT = of_cluster(provider=None, providers=())
@@ -24,13 +22,8 @@ def named(*roles: str, **annotations: str) -> tuple[ServiceAccount, ...]:
     )
 
 
-def problems(change: Change) -> list[str]:
-    return [item.cause.id for item in judge(change(working())) if item.verdict is Verdict.PROBLEM]
-
-
-@pytest.mark.parametrize(
-    ("accounts", "wrong"),
-    [
+def test_of_a_cluster_it_is_missing_where_a_role_of_its_account_is_named() -> None:
+    cases: list[tuple[Any, bool]] = [
         (named(ROLE), True),
         (named(FOREIGN, ROLE), True),
         (named(f" {ROLE}"), True),
@@ -40,38 +33,27 @@ def problems(change: Change) -> list[str]:
         (named(""), False),
         ((ServiceAccount("backend", "web"),), False),
         ((), False),
-    ],
-)
-def test_of_a_cluster_it_is_missing_where_a_role_of_its_account_is_named(
-    accounts: tuple[ServiceAccount, ...] | Unreadable, wrong: bool
-) -> None:
-    change = both(ABSENT, of_cluster(subject=None, accounts=accounts))
-    assert problems(change) == (["provider-missing"] if wrong else [])
+    ]
+    for accounts, wrong in cases:
+        change = both(ABSENT, of_cluster(subject=None, accounts=accounts))
+        assert problems(change) == (["provider-missing"] if wrong else [])
 
 
 def test_pod_identity_needs_none_but_a_token_of_a_pod_s_own_does() -> None:
     assert problems(both(pod_identity(), ABSENT)) == []
-    assert "provider-missing" in problems(both(pod_identity(pods=(POD_IDENTITY, pod())), ABSENT))
-    annotated = working().named.account
-    assert "provider-missing" in problems(both(pod_identity(account=annotated), ABSENT))
+    for fields in ({"pods": (POD_IDENTITY, pod())}, {"account": working().named.account}):
+        assert "provider-missing" in problems(both(pod_identity(**fields), ABSENT))
 
 
-@pytest.mark.parametrize(
-    ("audiences", "accepted", "wrong"),
-    [
-        (("example.com",), ("example.com",), False),
-        (("example.com", "sts.amazonaws.com"), ("example.com",), True),
-        (("example.com",), ("example.org",), True),
-        ((), ("example.com",), True),
-    ],
-)
-def test_of_a_cluster_the_audiences_count_that_are_asked_for(
-    audiences: tuple[str, ...], accepted: tuple[str, ...], wrong: bool
-) -> None:
-    found = [named(ROLE, **{AUDIENCE_ANNOTATION: audience}) for audience in audiences] or [named(ROLE)]
-    change = of_cluster(
-        subject=None,
-        accounts=tuple(item for some in found for item in some),
-        provider=ProviderState(PROVIDER, list(accepted)),
-    )
-    assert problems(change) == (["provider-audience"] if wrong else [])
+def test_of_a_cluster_the_audiences_count_that_are_asked_for() -> None:
+    for audiences, accepted, wrong in (
+        (("example.com",), "example.com", False),
+        (("example.com", "sts.amazonaws.com"), "example.com", True),
+        (("example.com",), "example.org", True),
+        ((), "example.com", True),
+    ):
+        found = [named(ROLE, **{AUDIENCE_ANNOTATION: audience}) for audience in audiences] or [named(ROLE)]
+        accounts = tuple(item for some in found for item in some)
+        provider = ProviderState(PROVIDER, [accepted])
+        change = of_cluster(subject=None, accounts=accounts, provider=provider)
+        assert problems(change) == (["provider-audience"] if wrong else [])

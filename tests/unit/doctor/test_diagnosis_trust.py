@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from itertools import product
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.role import overlap
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.diagnosis import judge
-from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.trust_policy import statement, with_statement
-from tests.unit.current import IDENTITY, PROVIDER, TRUST, around, condition, role, working
+from tests.support.documents import Json
+from tests.unit.current import IDENTITY, PROVIDER, TRUST, around, condition, role
+from tests.unit.doctor.diagnosis_cases import problems
 from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import Case, cases
 
@@ -50,37 +48,29 @@ def test_the_fix_cures_every_policy_that_denies_nothing() -> None:
             assert flaws(cured, case.identity) == ()
 
 
-@pytest.mark.parametrize(
-    ("document", "expected"),
-    [
-        (
-            condition(StringEquals={"sub": "system:serviceaccount:a:b", "aud": "x"}),
-            {"trust-subject", "trust-audience"},
-        ),
-        (condition(StringEquals={"aud": "x"}), {"trust-audience"}),
-    ],
-)  # fmt: skip
-def test_all_flaws_of_the_statement_that_comes_nearest(document: dict[str, Any], expected: set[str]) -> None:
-    assert {flaw.cause for flaw in flaws(document, IDENTITY)} == expected
-
-
-def with_others(*others: Mapping[str, Any]) -> dict[str, Any]:
-    (near,) = condition(StringEquals={"sub": "system:serviceaccount:backend:raeder"})["Statement"]
-    return {**TRUST, "Statement": [*others, near]}
+def test_all_flaws_of_the_statement_that_comes_nearest() -> None:
+    for equals, expected in (
+        ({"sub": "system:serviceaccount:a:b", "aud": "x"}, {"trust-subject", "trust-audience"}),
+        ({"aud": "x"}, {"trust-audience"}),
+    ):
+        assert {flaw.cause for flaw in flaws(condition(StringEquals=equals), IDENTITY)} == expected
 
 
 def test_the_statement_that_was_meant_is_found_among_others() -> None:
     ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    front = condition(StringEquals={"sub": "system:serviceaccount:front:web"})["Statement"][0]
-    (flaw,) = flaws(with_others(ec2, front), IDENTITY)
+    front, near = (
+        condition(StringEquals={"sub": f"system:serviceaccount:{name}"})["Statement"][0]
+        for name in ("front:web", "backend:raeder")
+    )
+    (flaw,) = flaws({**TRUST, "Statement": [ec2, front, near]}, IDENTITY)
     assert (flaw.cause, flaw.statement) == ("trust-subject", "statement 3")
     assert "backend:raeder" in flaw.found
 
 
-@pytest.mark.parametrize("principal", [{"AWS": "*"}, {"Federated": "*"}])
-def test_a_principal_that_can_not_be_known_is_no_certain_flaw(principal: dict[str, str]) -> None:
-    document = {"Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:*"}}
-    assert all(flaw.unknown for flaw in flaws(document, IDENTITY))
+def test_a_principal_that_can_not_be_known_is_no_certain_flaw() -> None:
+    for kind in ("AWS", "Federated"):
+        document = {"Statement": {"Effect": "Allow", "Principal": {kind: "*"}, "Action": "sts:*"}}
+        assert all(flaw.unknown for flaw in flaws(document, IDENTITY))
 
 
 def test_a_condition_on_the_network_is_no_certain_flaw() -> None:
@@ -91,34 +81,31 @@ def test_a_condition_on_the_network_is_no_certain_flaw() -> None:
 
 
 def test_a_provider_of_a_cluster_that_is_gone_is_told_from_one_of_another() -> None:
-    other = PROVIDER.replace("0123456789", "9999999999")
-    document = {"Statement": {**TRUST["Statement"][0], "Principal": {"Federated": other}, "Condition": {}}}
-    assert [flaw.cause for flaw in flaws(document, IDENTITY)] == ["trust-other-cluster"]
-    assert [flaw.cause for flaw in flaws(document, IDENTITY, frozenset({other}))] == ["trust-old-cluster"]
+    document = {"Statement": {**TRUST["Statement"][0], "Principal": {"Federated": OTHER}, "Condition": {}}}
+    for gone, cause in ((frozenset(), "trust-other-cluster"), (frozenset({OTHER}), "trust-old-cluster")):
+        assert [flaw.cause for flaw in flaws(document, IDENTITY, gone)] == [cause]
 
 
 OTHER = PROVIDER.replace("0123456789", "9999999999")
 SUB, WEB = "system:serviceaccount:backend:reader", "system:serviceaccount:front:web"
 
 
-def of_cluster(provider: str, sub: str, aud: str = "sts.amazonaws.com") -> dict[str, Any]:
+def of_cluster(provider: str, sub: str, aud: str = "sts.amazonaws.com") -> Json:
     """A statement for one cluster."""
     (good,), prefix = TRUST["Statement"], provider.partition("oidc-provider/")[2]
     keys = {f"{prefix}:sub": sub, f"{prefix}:aud": aud}
     return {**good, "Principal": {"Federated": provider}, "Condition": {"StringEquals": keys}}
 
 
-@pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("aud", ["sts.amazonaws.com", "vault"])
-@pytest.mark.parametrize("sub", [WEB, "system:serviceaccount:backend:raeder"])
-def test_of_several_clusters_the_statement_with_our_provider_is_blamed(
-    sub: str, aud: str, first: bool
-) -> None:
-    statements = [of_cluster(OTHER, SUB), of_cluster(PROVIDER, sub, aud), of_cluster(f"{OTHER}1", SUB)]
-    document = {**TRUST, "Statement": statements if first else [*statements[1:], statements[0]]}
-    found = flaws(document, IDENTITY)
-    assert {flaw.statement for flaw in found} == {f"statement {2 if first else 1}"}
-    assert {flaw.cause for flaw in found} <= {"trust-subject", "trust-audience"}
+def test_of_several_clusters_the_statement_with_our_provider_is_blamed() -> None:
+    for sub, aud in product((WEB, "system:serviceaccount:backend:raeder"), ("sts.amazonaws.com", "vault")):
+        theirs, ours = of_cluster(OTHER, SUB), of_cluster(PROVIDER, sub, aud)
+        for place in (0, 1, 2):
+            statements = [theirs, of_cluster(f"{OTHER}1", SUB)]
+            statements.insert(place, ours)
+            found = flaws({**TRUST, "Statement": statements}, IDENTITY)
+            assert {flaw.statement for flaw in found} == {f"statement {place + 1}"}
+            assert {flaw.cause for flaw in found} <= {"trust-subject", "trust-audience"}
 
 
 def test_a_statement_for_everybody_is_not_taken_for_the_clusters() -> None:
@@ -135,9 +122,8 @@ def test_a_cluster_of_the_same_name_in_another_region_is_another_one() -> None:
         (OTHER.replace("eu-west-1", "us-east-1"), "trust-other-cluster"),
     ):
         known = {provider: ProviderState("https://x", ["sts.amazonaws.com"], tags=tags)}
-        change = around(role=role(trust={**TRUST, "Statement": [of_cluster(provider, SUB)]}), providers=known)
-        wrong = [item for item in judge(change(working())) if item.verdict is Verdict.PROBLEM]
-        assert [item.cause.id for item in wrong] == [cause]
+        trust = {**TRUST, "Statement": [of_cluster(provider, SUB)]}
+        assert problems(around(role=role(trust=trust), providers=known)) == [cause]
 
 
 def test_what_is_another_clusters_is_not_proposed_to_be_changed() -> None:

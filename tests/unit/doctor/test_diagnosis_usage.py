@@ -33,27 +33,29 @@ from tests.unit.current import (
     pod,
     working,
 )
-from tests.unit.doctor.diagnosis_cases import APART, POD_IDENTITY
+from tests.unit.doctor.diagnosis_cases import APART, POD_IDENTITY, nameless, with_bare, with_pod
+
+NEAR = """reader reader-sa
+efs-csi-controller-sa efs-csi-node-sa
+s3-reader s3-raeder
+external-dns external-dns-irsa"""
+FAR = """external-dns external-secrets
+reader default
+reader reader
+web api
+worker-a worker-b
+worker-1 worker-2
+web web-worker"""
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "near"),
-    [
-        ("reader", "reader-sa", True),
-        ("efs-csi-controller-sa", "efs-csi-node-sa", True),
-        ("s3-reader", "s3-raeder", True),
-        ("external-dns", "external-dns-irsa", True),
-        ("external-dns", "external-secrets", False),
-        ("reader", "default", False),
-        ("reader", "reader", False),
-        ("web", "api", False),
-        ("worker-a", "worker-b", False),
-        ("worker-1", "worker-2", False),
-        ("web", "web-worker", False),
-    ],
-)
-def test_names_that_are_variants_of_each_other(one: str, other: str, near: bool) -> None:
-    assert is_near(one, other) is is_near(other, one) is near
+def test_names_that_are_variants_of_each_other() -> None:
+    for pair in (*NEAR.splitlines(), *FAR.splitlines()):
+        one, other = pair.split()
+        assert is_near(one, other) is is_near(other, one) is (pair in NEAR.splitlines()), pair
+
+
+def problems(facts: Facts) -> list[str]:
+    return [item.cause.id for item in judge(facts) if item.verdict is Verdict.PROBLEM]
 
 
 RELEASE, CACHE = "app.kubernetes.io/instance", "reader-cache"
@@ -64,25 +66,24 @@ OWN_ROLE = account(name="other", annotations={ROLE_ARN: f"{ROLE}-2"})
     "change",
     [
         # A neighbour of the same release with a role, or an identity, of its own.
-        both(around(pods=(bare_pod(service_account="other"),)), of_cluster(accounts=(account(), OWN_ROLE))),
-        around(pods=(pod(service_account="other"),)),
+        both(with_bare(service_account="other"), of_cluster(accounts=(account(), OWN_ROLE))),
+        with_pod(service_account="other"),
         around(pods=(replace(POD_IDENTITY, service_account="other"),)),
         # One that has a ServiceAccount of its own name, without a role.
-        around(pods=(bare_pod(name="reader-cache-0", labels={RELEASE: "reader"}, service_account=CACHE),)),
+        with_bare(name="reader-cache-0", labels={RELEASE: "reader"}, service_account=CACHE),
         # Another application.
-        around(pods=(bare_pod(**APART, service_account="web"),)),
-        around(pods=(bare_pod(**APART, service_account="default"),)),
+        with_bare(**APART, service_account="web"),
+        with_bare(**APART, service_account="default"),
         # It is used, and others in the namespace have no role.
         around(pods=(pod(), bare_pod(service_account="default"))),
         around(pods=(pod(), bare_pod(service_account="reader-sa"))),
         # The old pods of a workload that was put right end.
         around(pods=(pod(), bare_pod(service_account="default", ending=True))),
-        around(pods=(bare_pod(service_account="default", phase="Succeeded"),)),
+        with_bare(service_account="default", phase="Succeeded"),
     ],
 )
 def test_neighbours_are_not_told_to_change(change: Change) -> None:
-    found = judge(change(working()))
-    assert [item.cause.id for item in found if item.verdict is Verdict.PROBLEM] == []
+    assert problems(change(working())) == []
 
 
 def test_a_namesake_is_looked_for_where_nobody_uses_the_account() -> None:
@@ -96,52 +97,62 @@ def test_a_namesake_is_looked_for_where_nobody_uses_the_account() -> None:
 PLAIN = account(annotations={})
 RENAMED = account(name="reader-sa", annotations={})
 SUMMARY = RoleSummary(ROLE, TRUST)
+WILD = condition(
+    StringLike={"sub": SUBJECT.replace("reader", "*")}, StringEquals={"aud": "sts.amazonaws.com"}
+)
 
 
-@pytest.mark.parametrize(
-    ("seen", "lost"),
-    [
-        (Seen((PLAIN,), (bare_pod(),), (SUMMARY,), PROVIDER), True),
-        (Seen((PLAIN,), (pod(),), (), PROVIDER), True),
-        (Seen((PLAIN,), (bare_pod(annotations={ROLE_ARN: ROLE}),), (), PROVIDER), True),
-        (Seen((annotated(role_anr=ROLE),), (), (), PROVIDER), True),
-        (Seen((RENAMED,), (bare_pod(service_account="reader-sa"),), (SUMMARY,), PROVIDER), True),
-        (Seen((PLAIN,), (bare_pod(),), (), PROVIDER), False),
-        (Seen((PLAIN,), (), (SUMMARY,), PROVIDER), False),
-        (Seen((PLAIN,), (bare_pod(),), (SUMMARY,), f"{PROVIDER}X"), False),
-        (Seen((PLAIN,), (bare_pod(),), (SUMMARY,), PROVIDER, frozenset({("backend", "reader")})), False),
-        (Seen((PLAIN,), (POD_IDENTITY,), (SUMMARY,), PROVIDER), False),
-        (Seen((PLAIN,), Unreadable("no"), Unreadable("no"), PROVIDER), False),
-        (Seen((account(),), (bare_pod(),), (SUMMARY,), PROVIDER), False),
-        (Seen((PLAIN,), (pod(volumes=()),), (), PROVIDER), False),
-    ],
-)  # fmt: skip
-def test_accounts_that_lost_their_role(seen: Seen, lost: bool) -> None:
-    assert bool(seen.lost()) is lost
+def seen(
+    account: ServiceAccount = PLAIN, pods: Any = (), roles: Any = (), provider: str = PROVIDER, used: Any = ()
+) -> Seen:
+    """One ServiceAccount, these pods, and the roles that admit some."""
+    return Seen((account,), pods, roles, provider, frozenset(used))
 
 
-def test_a_role_for_everybody_tells_of_no_account() -> None:
-    wild = condition(
-        StringLike={"sub": SUBJECT.replace("reader", "*")}, StringEquals={"aud": "sts.amazonaws.com"}
-    )
-    assert Seen((PLAIN,), (bare_pod(),), (RoleSummary(ROLE, wild),), PROVIDER).lost() == ()
+BARE, ADMITTING = (bare_pod(),), (SUMMARY,)
+LOST = [
+    seen(PLAIN, BARE, ADMITTING),
+    seen(PLAIN, (pod(),)),
+    seen(PLAIN, (bare_pod(annotations={ROLE_ARN: ROLE}),)),
+    seen(annotated(role_anr=ROLE)),
+    seen(RENAMED, (bare_pod(service_account="reader-sa"),), ADMITTING),
+]
+NOT_LOST = [
+    seen(PLAIN, BARE),
+    seen(PLAIN, (), ADMITTING),
+    seen(PLAIN, BARE, ADMITTING, f"{PROVIDER}X"),
+    seen(PLAIN, BARE, ADMITTING, used=[("backend", "reader")]),
+    seen(PLAIN, (POD_IDENTITY,), ADMITTING),
+    seen(PLAIN, Unreadable("no"), Unreadable("no")),
+    seen(account(), BARE, ADMITTING),
+    seen(PLAIN, (pod(volumes=()),)),
+    # A role for everybody tells of no account.
+    seen(PLAIN, BARE, (RoleSummary(ROLE, WILD),)),
+]
+
+
+def test_accounts_that_lost_their_role() -> None:
+    for item in (*LOST, *NOT_LOST):
+        assert bool(item.lost()) is (item in LOST), item
 
 
 def test_a_role_of_an_account_that_is_gone() -> None:
-    assert gone_names((RENAMED,), (SUMMARY,), PROVIDER, ("backend", "reader-sa")) == ((SUMMARY, "reader"),)
-    assert gone_names((RENAMED, PLAIN), (SUMMARY,), PROVIDER, ("backend", "reader-sa")) == ()
-    assert gone_names((RENAMED,), (SUMMARY,), PROVIDER, ("front", "reader-sa")) == ()
+    for accounts, namespace, gone in (
+        ((RENAMED,), "backend", ((SUMMARY, "reader"),)),
+        ((RENAMED, PLAIN), "backend", ()),
+        ((RENAMED,), "front", ()),
+    ):
+        assert gone_names(accounts, ADMITTING, PROVIDER, (namespace, "reader-sa")) == gone
 
 
-@pytest.mark.parametrize(("roles", "chosen"), [(1, True), (2, False)])
-def test_of_several_roles_of_a_name_that_is_gone_a_person_chooses(roles: int, chosen: bool) -> None:
-    found = tuple((RoleSummary(f"{ROLE}-{number}", TRUST), "reader-sa") for number in range(roles))
-    change = around(account=annotated(), role=Unreadable("no"), pods=(bare_pod(),), renamed=found)
-    (item,) = (item for item in judge(change(working())) if item.verdict is Verdict.PROBLEM)
-    assert item.cause.id == "service-account-renamed"
-    lines = item.judgement.fix.splitlines()
-    assert all(role.arn in item.judgement.fix for role, _ in found)
-    assert all(line.startswith("#") for line in lines) is not chosen
+def test_of_several_roles_of_a_name_that_is_gone_a_person_chooses() -> None:
+    for roles, chosen in ((1, True), (2, False)):
+        found = tuple((RoleSummary(f"{ROLE}-{number}", TRUST), "reader-sa") for number in range(roles))
+        facts = nameless(bare_pod(), renamed=found)(working())
+        assert problems(facts) == ["service-account-renamed"]
+        fix = said(facts, "service-account-renamed").judgement.fix
+        assert all(role.arn in fix for role, _ in found)
+        assert all(line.startswith("#") for line in fix.splitlines()) is not chosen
 
 
 HELM = "meta.helm.sh/release-name"
@@ -170,11 +181,11 @@ def test_one_with_a_role_and_its_neighbour_without_are_one_cause_from_both_sides
     assert (lonely.verdict, lonely.judgement.decides) == (Verdict.UNKNOWN, True)
     assert ("pods use", "airflow-worker") in lonely.judgement.evidence
     neighbour = of_release(WORKER, WORKING, role=Unreadable("names no role"))
-    found = [item for item in judge(neighbour) if item.verdict is Verdict.PROBLEM]
-    assert [item.cause.id for item in found] == ["pod-service-account"]
-    assert ("with role", "reader") in found[0].judgement.evidence
-    assert "set serviceaccount statefulset airflow-worker reader" in found[0].judgement.fix
-    assert all(line.startswith("#") for line in found[0].judgement.fix.splitlines())
+    assert problems(neighbour) == ["pod-service-account"]
+    judged = said(neighbour).judgement
+    assert ("with role", "reader") in judged.evidence
+    assert "set serviceaccount statefulset airflow-worker reader" in judged.fix
+    assert all(line.startswith("#") for line in judged.fix.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -196,27 +207,18 @@ def test_a_role_that_allows_the_neighbour_itself_is_what_was_meant() -> None:
     assert said(facts).verdict is Verdict.OK
 
 
-WILD = condition(
-    StringLike={"sub": SUBJECT.replace("reader", "*")}, StringEquals={"aud": "sts.amazonaws.com"}
-)
-
-
 def test_bare_pods_that_a_pattern_allows_are_a_hint_among_many_and_no_all_clear() -> None:
-    seen = Seen((PLAIN,), (bare_pod(),), (RoleSummary(ROLE, WILD),), PROVIDER)
-    facts = both(around(account=PLAIN, pods=(bare_pod(),)), of_cluster(within="backend"))(working())
-    assert seen.allowed(facts) == (PLAIN,)
-    for other in (
-        replace(seen, pods=(pod(),)),
-        replace(seen, accounts=(account(),)),
-        replace(seen, roles=()),
-    ):
-        assert other.allowed(facts) == ()
-    facts = replace(facts, subject=replace(facts.named, candidates=seen.roles, role=Unreadable("none")))
+    wild = seen(PLAIN, BARE, (RoleSummary(ROLE, WILD),))
+    facts = both(around(account=PLAIN, pods=BARE), of_cluster(within="backend"))(working())
+    assert wild.allowed(facts) == (PLAIN,)
+    for other in ({"pods": (pod(),)}, {"accounts": (account(),)}, {"roles": ()}):
+        assert replace(wild, **other).allowed(facts) == ()
+    facts = around(candidates=wild.roles, role=Unreadable("none"))(facts)
     found = judge(facts)
-    assert Verdict.PROBLEM not in {item.verdict for item in found}
+    assert problems(facts) == []
     assert said(facts, "annotation-missing").judgement.hints
     whole = Diagnosis(CLUSTER, (), accounts=(examined(facts, found),))
-    assert (whole.exit_code, verdict_line(whole)) == (
-        0,
-        "No problem was found. There are hints for backend/reader: run irsa doctor NAME.",
+    assert whole.exit_code == 0
+    assert verdict_line(whole) == (
+        "No problem was found. There are hints for backend/reader: run irsa doctor NAME."
     )

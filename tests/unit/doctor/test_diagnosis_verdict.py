@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,8 +13,8 @@ from irsa_cli.cli.output.results.doctor import lines
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge, undecided
 from irsa_cli.core.doctor.facts import Facts, RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.values.errors import Unreadable
+from tests.support.documents import Json
 from tests.unit.current import (
     ACCOUNT,
     CLUSTER,
@@ -23,7 +22,6 @@ from tests.unit.current import (
     SUBJECT,
     TRUST,
     Change,
-    account,
     annotated,
     around,
     condition,
@@ -33,7 +31,15 @@ from tests.unit.current import (
     trusting,
     working,
 )
-from tests.unit.doctor.diagnosis_cases import CASES, pod_identity
+from tests.unit.doctor.diagnosis_cases import (
+    CASES,
+    finding,
+    noted,
+    pod_identity,
+    problems,
+    verdicts,
+    with_pod,
+)
 
 RIGHT = {"sub": SUBJECT, "aud": "sts.amazonaws.com"}
 WHY = Unreadable("not permitted")
@@ -67,26 +73,24 @@ def many(facts: Facts) -> Diagnosis:
         (around(probe=WHY, nodes=WHY, network_policies=WHY), 0),
         (around(pods=WHY), 1),
         (around(pods=()), 1),
-        (around(pods=(pod(phase="Pending"),)), 1),
-        (around(pods=(pod(ending=True),)), 1),
-        (around(pods=(pod(phase="Succeeded"),)), 1),
+        (with_pod(phase="Pending"), 1),
+        (with_pod(ending=True), 1),
+        (with_pod(phase="Succeeded"), 1),
         (around(pods=(pod(phase="Pending"), pod())), 0),
         (of_cluster(webhooks=WHY, accounts=WHY, quotas=WHY, cluster_keys=WHY), 0),
     ],
 )
 def test_the_exit_code_tells_whether_all_that_decides_was_looked_at(change: Change, code: int) -> None:
     facts = change(working())
-    assert (one(facts).exit_code, many(facts).exit_code) == (code, code)
-    sentence = "No problem was found." if code == 0 else "No problem was found, but"
     for diagnosis in (one(facts), many(facts)):
+        assert diagnosis.exit_code == code
+        sentence = "No problem was found." if code == 0 else "No problem was found, but"
         assert list(lines(diagnosis, everything=False))[-1].startswith(sentence)
 
 
 def test_a_role_by_pod_identity_is_judged_by_its_association() -> None:
-    facts = around(account=account(annotations={}), pods=())(pod_identity()(working()))
-    assert isinstance(facts.named.association, Association)
-    assert one(facts).exit_code == 1  # No pod was seen.
     facts = pod_identity()(working())
+    assert one(around(pods=())(facts)).exit_code == 1  # No pod was seen.
     assert one(facts).exit_code == 0
     assert one(around(association_role=WHY)(facts)).exit_code == 1
 
@@ -107,7 +111,7 @@ def test_nothing_is_called_right_of_which_a_deciding_check_was_not_made(
     case: tuple[str, Change], hidden: set[str]
 ) -> None:
     facts = case[1](working())
-    fields: dict[str, Any] = dict.fromkeys(hidden, WHY)
+    fields: Json = dict.fromkeys(hidden, WHY)
     facts = replace(facts, subject=replace(facts.named, **fields))
     (found,) = many(facts).accounts
     if found.verdict is Verdict.OK:
@@ -120,48 +124,44 @@ ODD = st.text(st.characters(categories=["Cc", "Cf", "Lu", "Po", "Zl"]), max_size
 
 @given(ODD)
 def test_what_others_wrote_stays_in_its_line(text: str) -> None:
-    facts = around(account=annotated(role_arn=f"arn:aws:iam::1:role/{text}", audience=text), pods=())(
-        working()
-    )
-    for diagnosis in (one(facts), many(facts)):
+    change = around(account=annotated(role_arn=f"arn:aws:iam::1:role/{text}", audience=text), pods=())
+    for diagnosis in (one(change(working())), many(change(working()))):
         for everything in (False, True):
-            printed = list(lines(diagnosis, everything=everything))
-            assert all(line.isprintable() for line in printed)
+            assert all(line.isprintable() for line in lines(diagnosis, everything=everything))
 
 
 @given(ODD)
 def test_no_arn_with_odd_characters_is_suggested(text: str) -> None:
-    facts = around(account=annotated(role_arn=f"arn:aws:iam::1:role/{text}"), pods=())(working())
-    found = [item for item in judge(facts) if item.cause.id.startswith("annotation-")]
-    assert [item.cause.id for item in found if item.verdict is Verdict.PROBLEM] == ["annotation-arn"]
-    assert all(line.isprintable() for item in found for line in item.judgement.fix.splitlines())
+    change = noted(f"arn:aws:iam::1:role/{text}")
+    assert [name for name in problems(change) if name.startswith("annotation-")] == ["annotation-arn"]
+    fix = finding(change, "annotation-arn").judgement.fix
+    assert all(line.isprintable() for line in fix.splitlines())
 
 
 NAMESAKE = (RoleSummary(ROLE, TRUST),)
 
 
 @pytest.mark.parametrize(
-    ("change", "verdict"),
+    ("fields", "verdict"),
     [
-        (around(), Verdict.OK),
-        (around(candidates=NAMESAKE), Verdict.OK),
-        (around(candidates=WHY), Verdict.OK),
-        (around(provider=None), Verdict.OK),
-        (around(role=None), Verdict.OK),
-        (around(role=None, candidates=NAMESAKE), Verdict.PROBLEM),
-        (around(role=role(arn=FAR, trust=TRUST), candidates=NAMESAKE), Verdict.PROBLEM),
-        (around(role=WHY), Verdict.UNKNOWN),
-        (around(provider=WHY), Verdict.UNKNOWN),
-        (around(role=WHY, candidates=NAMESAKE), Verdict.PROBLEM),
+        ({}, Verdict.OK),
+        ({"candidates": NAMESAKE}, Verdict.OK),
+        ({"candidates": WHY}, Verdict.OK),
+        ({"provider": None}, Verdict.OK),
+        ({"role": None}, Verdict.OK),
+        ({"role": None, "candidates": NAMESAKE}, Verdict.PROBLEM),
+        ({"role": role(arn=FAR, trust=TRUST), "candidates": NAMESAKE}, Verdict.PROBLEM),
+        ({"role": WHY}, Verdict.UNKNOWN),
+        ({"provider": WHY}, Verdict.UNKNOWN),
+        ({"role": WHY, "candidates": NAMESAKE}, Verdict.PROBLEM),
     ],
 )
-def test_another_account_is_wrong_only_where_that_was_seen(change: Change, verdict: Verdict) -> None:
-    far = around(account=annotated(role_arn=FAR), role=role(arn=FAR, trust=FAR_TRUST), candidates=(), pods=())
-    found = {item.cause.id: item.verdict for item in judge(change(far(working())))}
-    assert found["annotation-account"] is verdict
+def test_another_account_is_wrong_only_where_that_was_seen(fields: Json, verdict: Verdict) -> None:
+    far = {"account": annotated(role_arn=FAR), "role": role(arn=FAR, trust=FAR_TRUST), "candidates": ()}
+    assert verdicts(around(pods=(), **{**far, **fields}))["annotation-account"] is verdict
 
 
 def test_the_verdict_of_a_service_account_is_in_the_document() -> None:
     hidden = around(role=WHY)(working())
-    assert one(hidden).envelope().to_json()["items"][0]["verdict"] == "unknown"
-    assert [item["verdict"] for item in many(hidden).envelope().to_json()["items"][1:]] == ["unknown"]
+    for diagnosis, place in ((one(hidden), 0), (many(hidden), 1)):
+        assert diagnosis.envelope().to_json()["items"][place]["verdict"] == "unknown"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -18,9 +15,10 @@ from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.preflight.__main__ import as_json
 from irsa_cli.preflight.judge import Conclusion
 from irsa_cli.preflight.manifests import manifest
+from tests.support.documents import Json
 from tests.unit.current import ACCOUNT, CLUSTER, ROLE, around, working
+from tests.unit.doctor.diagnosis_cases import finding
 
-Json = dict[str, Any]
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/irsa-preflight-1"
 OTHER = SESSION.replace("/reader/", "/other/")
 WEB = "web identity (IRSA)"
@@ -35,67 +33,54 @@ def document(verdict: str = "expected", identity: str | None = SESSION) -> Json:
 
 
 def test_the_answer_is_read() -> None:
+    because = f"the SDK's first source is {WEB}"
+    shown = {"identity": SESSION, "source": WEB, "because": because, "to do": "do this"}
     found = answer_in(json.dumps(document()))
-    assert found == PodAnswer(
-        "expected",
-        f"The pod is {SESSION}.",
-        SESSION,
-        {
-            "identity": SESSION,
-            "source": WEB,
-            "because": f"the SDK's first source is {WEB}",
-            "to do": "do this",
-        },
-    )
+    assert found == PodAnswer("expected", f"The pod is {SESSION}.", SESSION, shown)
 
 
-def _item(**fields: Any) -> Callable[[Json], None]:
-    return lambda whole: whole["items"][0].update(fields)
+ITEMS = r"""{"verdict": "fine"}
+{"verdict": ["expected"]}
+{"sentence": null}
+{"cause": {"a": "b"}}
+{"next": "do this now and then that"}
+{"next": [{}]}
+{"next": null}
+{"evidence": []}"""
+EVIDENCE = rf"""{{"identity": ""}}
+{{"identity": null}}
+{{"identity": 7}}
+{{"identity": "admin"}}
+{{"identity": "{SESSION}\n"}}
+{{"identity": "{SESSION} and more"}}
+{{"identity": "{SESSION}{"x" * 300}"}}
+{{"source": "{WEB}"}}
+{{"source": {{"go": 1}}}}"""
+CHANGES: list[tuple[str, Json]] = [
+    *(("item", json.loads(text)) for text in ITEMS.splitlines()),
+    ("item", {"sentence": "x" * 1001}),
+    ("item", {"next": ["x"] * 11}),
+    *(("evidence", json.loads(text)) for text in EVIDENCE.splitlines()),
+    ("whole", {"items": document()["items"] * 2}),
+    ("whole", {"items": []}),
+    ("whole", {"kind": "DiagnosisList"}),
+    ("whole", {"kind": None}),
+]
 
 
-def _evidence(**fields: Any) -> Callable[[Json], None]:
-    return lambda whole: whole["items"][0]["evidence"].update(fields)
+def test_anything_else_is_no_answer() -> None:
+    for part, change in CHANGES:
+        whole = document()
+        (item,) = whole["items"]
+        {"item": item, "evidence": item["evidence"], "whole": whole}[part].update(change)
+        with pytest.raises(IrsaError, match="no answer of irsa preflight"):
+            pytest.fail(f"{change} is read as {answer_in(json.dumps(whole))}")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        _item(verdict="fine"),
-        _item(verdict=["expected"]),
-        _item(sentence=None),
-        _item(sentence="x" * 1001),
-        _item(cause={"a": "b"}),
-        _item(next="do this now and then that"),
-        _item(next=["x"] * 11),
-        _item(next=[{}]),
-        _item(next=None),
-        _item(evidence=[]),
-        _evidence(identity=""),
-        _evidence(identity=None),
-        _evidence(identity=7),
-        _evidence(identity="admin"),
-        _evidence(identity=f"{SESSION}\n"),
-        _evidence(identity=f"{SESSION} and more"),
-        _evidence(identity=SESSION + "x" * 300),
-        _evidence(source=WEB),
-        _evidence(source={"go": 1}),
-        lambda whole: whole["items"].append(whole["items"][0]),
-        lambda whole: whole.update(items=[]),
-        lambda whole: whole.update(kind="DiagnosisList"),
-        lambda whole: whole.pop("kind"),
-    ],
-)
-def test_anything_else_is_no_answer(change: Callable[[Json], None]) -> None:
-    whole = copy.deepcopy(document())
-    change(whole)
-    with pytest.raises(IrsaError, match="no answer of irsa preflight"):
-        answer_in(json.dumps(whole))
-
-
-@pytest.mark.parametrize("log", ["", "hello", "[]", "7", "null", "[" * 100_000, '{"items": 7}', "{}{}"])
-def test_a_log_that_is_no_document(log: str) -> None:
-    with pytest.raises(IrsaError, match="no answer of irsa preflight"):
-        answer_in(log)
+def test_a_log_that_is_no_document() -> None:
+    for log in ("", "hello", "[]", "7", "null", "[" * 100_000, '{"items": 7}', "{}{}"):
+        with pytest.raises(IrsaError, match="no answer of irsa preflight"):
+            answer_in(log)
 
 
 def test_what_the_pod_writes_forges_no_line_and_shows_no_token() -> None:
@@ -111,12 +96,6 @@ def test_what_the_pod_writes_forges_no_line_and_shows_no_token() -> None:
     shown = [found.sentence, *found.evidence.values()]
     assert all(text.isprintable() for text in shown), shown
     assert not any(token[:20] in text or text.startswith("::") or "##vso" in text for text in shown)
-
-
-def _judged(answer: PodAnswer | Unreadable) -> tuple[Verdict, bool, str]:
-    facts = around(inside=answer)(working())
-    (item,) = [item for item in judge(facts) if item.cause.id == INSIDE]
-    return item.verdict, item.judgement.decides, item.judgement.text
 
 
 def _answer(verdict: str, identity: str | None = SESSION) -> PodAnswer:
@@ -138,7 +117,8 @@ def _answer(verdict: str, identity: str | None = SESSION) -> PodAnswer:
     ],
 )
 def test_the_judgement(answer: PodAnswer | Unreadable, verdict: Verdict, decides: bool) -> None:
-    assert _judged(answer)[:2] == (verdict, decides)
+    item = finding(around(inside=answer), INSIDE)
+    assert (item.verdict, item.judgement.decides) == (verdict, decides)
 
 
 def test_the_scope_has_the_pod_only_if_it_answered() -> None:
@@ -153,35 +133,35 @@ def test_the_scope_has_the_pod_only_if_it_answered() -> None:
 
 def test_the_expected_role_is_the_one_that_new_pods_get() -> None:
     served = Association("a-1", "arn:aws:iam::111122223333:role/served")
-    subject = working().named
-    assert expected_role(subject) == ROLE
-    for association, role in (
-        (served, served.role_arn),
-        (Unreadable("not permitted"), ""),
+    for change, role in (
+        (around(), ROLE),
+        (around(association=served), served.role_arn),
+        (around(association=Unreadable("not permitted")), ""),
+        (around(account=None), ""),
     ):
-        assert expected_role(around(association=association)(working()).named) == role
-    assert expected_role(around(account=None)(working()).named) == ""
+        assert expected_role(change(working()).named) == role
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        ({}, (False, "new")),
-        ({"phase": "Pending"}, (False, "Pending")),
-        ({"phase": "Failed", "reason": "Evicted", "message": "low"}, (None, "Evicted: low")),
-        ({"state": {"running": {}}, "phase": "Running"}, (False, "Running")),
-        ({"state": {"waiting": {"reason": "ContainerCreating"}}}, (False, "ContainerCreating")),
-        ({"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}, (False, "ErrImagePull: no")),
-        ({"state": {"waiting": {"reason": "ImagePullBackOff"}}}, (None, "ImagePullBackOff")),
-        ({"state": {"terminated": {"reason": "Error", "exitCode": 5}}}, (True, "Error")),
-        ({"state": {"waiting": {"reason": "a\nb"}}}, (False, "a\\u000ab")),
-    ],
-)
-def test_the_state_of_a_pod(status: Json, expected: tuple[bool | None, str]) -> None:
-    state = status.pop("state", None)
-    beside = {"name": "istio-proxy", "state": {"terminated": {"reason": "Completed"}}}
-    own = [{"name": CONTAINER, "state": state}] if state else []
-    assert state_of({"status": {**status, "containerStatuses": [beside, *own]}}) == expected
+STATES = {
+    "{}": (False, "new"),
+    '{"phase": "Pending"}': (False, "Pending"),
+    '{"phase": "Failed", "reason": "Evicted", "message": "low"}': (None, "Evicted: low"),
+    '{"state": {"running": {}}, "phase": "Running"}': (False, "Running"),
+    '{"state": {"waiting": {"reason": "ContainerCreating"}}}': (False, "ContainerCreating"),
+    '{"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}': (False, "ErrImagePull: no"),
+    '{"state": {"waiting": {"reason": "ImagePullBackOff"}}}': (None, "ImagePullBackOff"),
+    '{"state": {"terminated": {"reason": "Error", "exitCode": 5}}}': (True, "Error"),
+    r'{"state": {"waiting": {"reason": "a\nb"}}}': (False, r"a\u000ab"),
+}
+
+
+def test_the_state_of_a_pod() -> None:
+    for text, expected in STATES.items():
+        status = json.loads(text)
+        state = status.pop("state", None)
+        beside = {"name": "istio-proxy", "state": {"terminated": {"reason": "Completed"}}}
+        own = [{"name": CONTAINER, "state": state}] if state else []
+        assert state_of({"status": {**status, "containerStatuses": [beside, *own]}}) == expected, text
 
 
 def test_the_container_has_the_name_in_the_manifest() -> None:

@@ -3,6 +3,7 @@
 The pasted text is judged by what Kubernetes' controllers do; the API server decides nothing of it.
 """
 
+import json
 import shlex
 from dataclasses import replace
 from typing import Any
@@ -16,45 +17,49 @@ from irsa_cli.core.doctor.finding import Proposal, Verdict, kind_of
 from irsa_cli.core.doctor.reported import maker
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.kinds import pod as parsed
+from tests.support.documents import Json
 from tests.unit.current import account, around, bare_pod, working
 from tests.unit.doctor.diagnosis_cases import CASES
 
-HASHED = {"pod-template-hash": "5d4f"}
-OWNERS: dict[str, tuple[str, str, dict[str, str], str]] = {
-    "Deployment": ("apps/v1", "ReplicaSet", HASHED, "rollout restart deployment/web"),
-    "StatefulSet": ("apps/v1", "StatefulSet", {}, "rollout restart statefulset/web-5d4f"),
-    "DaemonSet": ("apps/v1", "DaemonSet", {}, "rollout restart daemonset/web-5d4f"),
-    "ReplicaSet": ("apps/v1", "ReplicaSet", {}, "delete pod web-0"),
-    "hash of another": ("apps/v1", "ReplicaSet", {"pod-template-hash": "9c9c"}, "delete pod web-0"),
-    "ReplicationController": ("v1", "ReplicationController", {}, "delete pod web-0"),
+OWNERS: dict[str, tuple[str, str, str]] = {
+    "Deployment": ("apps/v1 ReplicaSet", "pod-template-hash=5d4f", "rollout restart deployment/web"),
+    "StatefulSet": ("apps/v1 StatefulSet", "", "rollout restart statefulset/web-5d4f"),
+    "DaemonSet": ("apps/v1 DaemonSet", "", "rollout restart daemonset/web-5d4f"),
+    "ReplicaSet": ("apps/v1 ReplicaSet", "", "delete pod web-0"),
+    "hash of another": ("apps/v1 ReplicaSet", "pod-template-hash=9c9c", "delete pod web-0"),
+    "ReplicationController": ("v1 ReplicationController", "", "delete pod web-0"),
     "Argo Rollout": (
-        "apps/v1",
-        "ReplicaSet",
-        {"rollouts-pod-template-hash": "5d4f"},
+        "apps/v1 ReplicaSet",
+        "rollouts-pod-template-hash=5d4f",
         "argo rollouts restart web",
     ),
-    "Job": ("batch/v1", "Job", {}, ""),
-    "TaskRun": ("tekton.dev/v1", "TaskRun", {}, ""),
-    "SparkApplication": ("sparkoperator.k8s.io/v1beta2", "SparkApplication", {}, ""),
-    "Workflow": ("argoproj.io/v1alpha1", "Workflow", {}, ""),
-    "EphemeralRunner": ("actions.github.com/v1alpha1", "EphemeralRunner", {}, ""),
-    "RayCluster": ("ray.io/v1", "RayCluster", {}, ""),
-    "a pod (Spark's driver)": ("v1", "Pod", {}, ""),
-    "a node (static)": ("v1", "Node", {}, ""),
-    "StatefulSet of Kruise": ("apps.kruise.io/v1beta1", "StatefulSet", {}, ""),
-    "DaemonSet of Kruise": ("apps.kruise.io/v1alpha1", "DaemonSet", {}, ""),
-    "Job of Volcano": ("batch.volcano.sh/v1alpha1", "Job", {}, ""),
-    "ReplicaSet of nobody known": ("example.com/v1", "ReplicaSet", HASHED, ""),
-    "nobody": ("", "", {}, ""),
+    "ReplicaSet of nobody known": ("example.com/v1 ReplicaSet", "pod-template-hash=5d4f", ""),
+    "nobody": ("", "", ""),
 }
+"""By the owner: API version and kind, a label of the pod, the command that harms nothing ('' for none)."""
+OTHERS = """batch/v1 Job
+tekton.dev/v1 TaskRun
+sparkoperator.k8s.io/v1beta2 SparkApplication
+argoproj.io/v1alpha1 Workflow
+actions.github.com/v1alpha1 EphemeralRunner
+ray.io/v1 RayCluster
+v1 Pod
+v1 Node
+apps.kruise.io/v1beta1 StatefulSet
+apps.kruise.io/v1alpha1 DaemonSet
+batch.volcano.sh/v1alpha1 Job"""
+OWNERS |= {kind: (kind, "", "") for kind in OTHERS.splitlines()}
 """By the owner: API version, kind, labels of the pod, and the command that harms nothing ('' for none)."""
 
 
 def owned(what: str, *, controller: bool = True) -> Pod:
-    group, kind, labels, _ = OWNERS[what]
-    owner = {"apiVersion": group, "kind": kind, "name": "web-5d4f", "uid": "u", "controller": controller}
-    metadata: dict[str, Any] = {"namespace": "backend", "name": "web-0", "labels": labels}
-    return parsed({"metadata": {**metadata, "ownerReferences": [owner] if kind else []}, "spec": {}})
+    kinds, label, _ = OWNERS[what]
+    owners: list[Json] = [dict(zip(("apiVersion", "kind"), kinds.split(), strict=True))] if kinds else []
+    for owner in owners:
+        owner |= {"name": "web-5d4f", "uid": "u", "controller": controller}
+    labels = dict([label.split("=")]) if label else {}
+    metadata = {"namespace": "backend", "name": "web-0", "labels": labels, "ownerReferences": owners}
+    return parsed({"metadata": metadata, "spec": {}})
 
 
 def pasted(text: str) -> list[list[str]]:
@@ -64,12 +69,16 @@ def pasted(text: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("what", OWNERS)
 def test_only_what_is_created_again_is_restarted(what: str) -> None:
-    command = OWNERS[what][3]
-    found = pasted(restart(working(), [owned(what)]))
-    assert [[word for word in words[1:] if word not in ("-n", "backend")] for words in found] == (
-        [command.split()] if command else []
-    )
-    assert restart(working(), [owned(what)])
+    command, text, opened = OWNERS[what][2], restart(working(), [owned(what)]), edit(working(), owned(what))
+    found = [[word for word in words[1:] if word not in ("-n", "backend")] for words in pasted(text)]
+    assert found == ([command.split()] if command else [])
+    assert text
+    # Nothing immutable is opened.
+    assert bool(pasted(opened)) is bool(command)
+    assert all("edit" in words and "pod" not in words for words in pasted(opened))
+    # As zsh, typed at: it takes `#` for a command, and what follows a `;` for another one.
+    for line in f"{text}\n{opened}".splitlines():
+        assert not line.startswith("#") or not set(line) & set("';&|`$()<>"), line
 
 
 def test_an_owner_that_does_not_control_the_pod_creates_nothing_again() -> None:
@@ -81,48 +90,35 @@ def test_a_plugin_of_kubectl_takes_options_after_its_name() -> None:
     assert restart(working(), [owned("Argo Rollout")]) == "kubectl argo rollouts restart web -n backend"
 
 
-HELD: list[tuple[str, str, dict[str, Any]]] = [
-    ("Deployment", "web", {"paused": True}),
-    ("DaemonSet", "web-5d4f", {"updateStrategy": {"type": "OnDelete"}}),
-    ("StatefulSet", "web-5d4f", {"updateStrategy": {"type": "OnDelete"}}),
-    ("StatefulSet", "web-5d4f", {"updateStrategy": {"rollingUpdate": {"partition": 2}}}),
+HELD = [
+    ("Deployment", "web", '{"paused": true}'),
+    ("DaemonSet", "web-5d4f", '{"updateStrategy": {"type": "OnDelete"}}'),
+    ("StatefulSet", "web-5d4f", '{"updateStrategy": {"type": "OnDelete"}}'),
+    ("StatefulSet", "web-5d4f", '{"updateStrategy": {"rollingUpdate": {"partition": 2}}}'),
 ]
 
 
 @pytest.mark.parametrize(("kind", "name", "spec"), HELD)
 @pytest.mark.parametrize("act", [restart, edit])
-def test_what_has_no_effect_is_said_and_not_proposed(
-    kind: str, name: str, spec: dict[str, Any], act: Any
-) -> None:
-    body = {"metadata": {"name": name}, "spec": spec}
-    facts = replace(working(), makers={f"{kind}/{name}": maker(kind, body)})
-    text = act(facts, [owned(kind)] if act is restart else owned(kind))
-    assert kind_of(text) is (Proposal.CHOICE if act is restart else Proposal.EDIT)
-    assert f"{kind} {name} " in text
-    assert "owner" in text
-    plain = replace(working(), makers={f"{kind}/{name}": maker(kind, {**body, "spec": {}})})
-    assert "# " not in act(plain, [owned(kind)] if act is restart else owned(kind))
+def test_what_has_no_effect_is_said_and_not_proposed(kind: str, name: str, spec: str, act: Any) -> None:
+    def text(made: Json) -> str:
+        item = maker(kind, {"metadata": {"name": name}, "spec": made})
+        facts = replace(working(), makers={f"{kind}/{name}": item})
+        said: str = act(facts, [owned(kind)] if act is restart else owned(kind))
+        return said
 
-
-@pytest.mark.parametrize("what", OWNERS)
-def test_comments_do_nothing_in_a_shell_that_knows_none(what: str) -> None:
-    """As zsh, typed at: it takes `#` for a command, and what follows a `;` for another one."""
-    for line in (restart(working(), [owned(what)]) + "\n" + edit(working(), owned(what))).splitlines():
-        assert not line.startswith("#") or not set(line) & set("';&|`$()<>"), line
-
-
-@pytest.mark.parametrize("what", OWNERS)
-def test_nothing_immutable_is_opened(what: str) -> None:
-    found = pasted(edit(working(), owned(what)))
-    assert bool(found) is bool(OWNERS[what][3])
-    assert all("edit" in words and "pod" not in words for words in found)
+    held = text(json.loads(spec))
+    assert kind_of(held) is (Proposal.CHOICE if act is restart else Proposal.EDIT)
+    assert f"{kind} {name} " in held
+    assert "owner" in held
+    assert "# " not in text({})
 
 
 def test_the_template_of_a_cron_job_is_opened_for_the_pod_of_its_job() -> None:
     owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "controller": True}
     job = maker("Job", {"metadata": {"name": "web-5d4f", "ownerReferences": [owner]}, "spec": {}})
     facts = replace(working(), makers={"Job/web-5d4f": job})
-    assert edit(facts, owned("Job")) == "kubectl -n backend edit cronjob nightly"
+    assert edit(facts, owned("batch/v1 Job")) == "kubectl -n backend edit cronjob nightly"
 
 
 def of_owner(facts: Facts, what: str) -> Facts:
@@ -138,7 +134,7 @@ def of_owner(facts: Facts, what: str) -> Facts:
     return replace(facts, subject=replace(subject, pods=pods, elsewhere=elsewhere))
 
 
-@pytest.mark.parametrize("what", [name for name, owner in OWNERS.items() if not owner[3]])
+@pytest.mark.parametrize("what", [name for name, owner in OWNERS.items() if not owner[2]])
 def test_whatever_is_wrong_running_work_still_runs(what: str) -> None:
     for cause, change in CASES:
         if cause == "pod-not-created":
@@ -166,16 +162,18 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("workload", "labels", "theirs", "asked"), ASKED)
-@pytest.mark.parametrize("user", ["default", "bare"])
 def test_another_identity_is_given_only_to_what_the_same_release_calls_so(
-    workload: str, labels: dict[str, str], theirs: dict[str, str], asked: bool, user: str
+    workload: str, labels: dict[str, str], theirs: dict[str, str], asked: bool
 ) -> None:
     mine = {**theirs, "pod-template-hash": "5d4f"}
-    stray = bare_pod(name=f"{workload}-5d4f-x", service_account=user, owner=f"ReplicaSet/{workload}-5d4f")
-    facts = around(account=account(labels=labels), pods=(replace(stray, labels=mine),))(working())
-    judgement = CAUSES["pod-service-account"].judge(facts)
-    if judgement.verdict is not Verdict.PROBLEM:
-        assert asked
-        return
-    assert f"set serviceaccount deployment {workload} reader" in judgement.fix or "create-sa" in judgement.fix
-    assert (judgement.proposal is Proposal.CHOICE) is asked
+    for user in ("default", "bare"):
+        owner = f"ReplicaSet/{workload}-5d4f"
+        stray = bare_pod(name=f"{workload}-5d4f-x", service_account=user, owner=owner, labels=mine)
+        facts = around(account=account(labels=labels), pods=(stray,))(working())
+        judgement = CAUSES["pod-service-account"].judge(facts)
+        if judgement.verdict is Verdict.PROBLEM:
+            fix = judgement.fix
+            assert f"set serviceaccount deployment {workload} reader" in fix or "create-sa" in fix
+            assert (judgement.proposal is Proposal.CHOICE) is asked
+        else:
+            assert asked

@@ -2,52 +2,45 @@
 
 from dataclasses import replace
 
-import pytest
-
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.commands import in_account
 from irsa_cli.core.doctor.diagnosis import finding_json
 from irsa_cli.core.doctor.finding import Finding, Proposal, Verdict, comment, kind_of
-from tests.unit.current import Change, around, role, working
+from tests.unit.current import around, role, working
 from tests.unit.doctor.diagnosis_cases import CASES, FOR_ANOTHER
 
-KINDS = [
-    ("kubectl --context get -n get rollout restart deployment/get", Proposal.COMMAND),
-    ("kubectl -n shop get pods\nkubectl -n shop delete pod web-0", Proposal.COMMAND),
-    ("aws iam delete-role --role-name get-role", Proposal.COMMAND),
-    ("kubectl --context=prod -n shop edit deployment web", Proposal.EDIT),
-    ("kubectl -n shop edit deployment web\n# kubectl -n shop delete pod web-0", Proposal.EDIT),
-    ("irsa create-sa web -n shop --attach-policy-arn ARN", Proposal.FILL_IN),
-    ("irsa update-sa web --target-assume-role arn:aws:iam::111122223333:role/NAME", Proposal.FILL_IN),
-    (
-        "kubectl -n shop annotate serviceaccount web key=1\naws iam get-role --role-name '<role>'",
-        Proposal.FILL_IN,
-    ),
-    ("# kubectl -n shop delete pod web-0", Proposal.CHOICE),
-    ("kubectl --kubeconfig /k -n shop get pods # how many", Proposal.LOOK),
-    ("irsa get-sa web -n shop", Proposal.LOOK),
-    ("aws iam get-role --role-name delete --profile p", Proposal.LOOK),
-    ("curl -i https://issuer/", Proposal.LOOK),
-    ("kubectl -n 'a\nb' delete pod web-0", Proposal.COMMAND),
-]
+KINDS = {
+    "kubectl --context get -n get rollout restart deployment/get": Proposal.COMMAND,
+    "kubectl -n shop get pods\nkubectl -n shop delete pod web-0": Proposal.COMMAND,
+    "aws iam delete-role --role-name get-role": Proposal.COMMAND,
+    "kubectl --context=prod -n shop edit deployment web": Proposal.EDIT,
+    "kubectl -n shop edit deployment web\n# kubectl -n shop delete pod web-0": Proposal.EDIT,
+    "irsa create-sa web -n shop --attach-policy-arn ARN": Proposal.FILL_IN,
+    "irsa update-sa web --target-assume-role arn:aws:iam::111122223333:role/NAME": Proposal.FILL_IN,
+    "kubectl annotate serviceaccount web key=1\naws iam get-role --role-name '<role>'": Proposal.FILL_IN,
+    "# kubectl -n shop delete pod web-0": Proposal.CHOICE,
+    "kubectl --kubeconfig /k -n shop get pods # how many": Proposal.LOOK,
+    "irsa get-sa web -n shop": Proposal.LOOK,
+    "aws iam get-role --role-name delete --profile p": Proposal.LOOK,
+    "curl -i https://issuer/": Proposal.LOOK,
+    "kubectl -n 'a\nb' delete pod web-0": Proposal.COMMAND,
+}
 
 
-@pytest.mark.parametrize(("fix", "kind"), KINDS)
-def test_a_proposal_is_called_by_what_pasting_it_does(fix: str, kind: Proposal) -> None:
-    assert kind_of(fix) is kind
-
-
-def test_a_comment_stays_one_whatever_is_in_it() -> None:
+def test_a_proposal_is_called_by_what_pasting_it_does() -> None:
+    for fix, kind in KINDS.items():
+        assert kind_of(fix) is kind, fix
+    # A comment stays one, whatever is in it.
     assert kind_of(comment("x\nkubectl delete pod web-0\u2028rm")) is Proposal.CHOICE
 
 
-@pytest.mark.parametrize(("cause", "change"), CASES)
-def test_each_finding_says_what_its_proposal_is(cause: str, change: Change) -> None:
-    judgement = CAUSES[cause].judge(change(working()))
-    shown = finding_json(Finding(CAUSES[cause], judgement))["fixKind"]
-    assert (shown is None) is (judgement.fix == "")
-    if " get-" in judgement.fix and "\n" not in judgement.fix:
-        assert shown == "look"
+def test_each_finding_says_what_its_proposal_is() -> None:
+    for cause, change in CASES:
+        judgement = CAUSES[cause].judge(change(working()))
+        shown = finding_json(Finding(CAUSES[cause], judgement))["fixKind"]
+        assert (shown is None) is (judgement.fix == "")
+        if " get-" in judgement.fix and "\n" not in judgement.fix:
+            assert shown == "look", judgement.fix
 
 
 def test_what_another_account_has_to_do_does_nothing_here() -> None:

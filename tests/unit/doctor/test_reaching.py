@@ -7,13 +7,11 @@ import shlex
 from dataclasses import replace
 from itertools import pairwise
 
-import pytest
-
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.values.cluster import PLAIN, Reach
 from irsa_cli.usecases.command.caller import reach_of
 from irsa_cli.usecases.command.connect import Target
-from tests.unit.current import Change, working
+from tests.unit.current import working
 from tests.unit.doctor.diagnosis_cases import CASES
 
 REACH = reach_of(Target("demo", region="eu-west-1", profile="ops", kubeconfig="/a b", context="prod"))
@@ -21,13 +19,11 @@ BEGINS = re.compile(r"(?:# |.*: )?((?:kubectl|aws|irsa) .*)")
 """A command, or one in a comment that is to be pasted instead."""
 
 
-@pytest.mark.parametrize(("cause", "change"), CASES)
-def test_each_command_of_a_fix_reaches_the_same_cluster(cause: str, change: Change) -> None:
-    facts = replace(change(working()), reach=REACH)
-    for line in CAUSES[cause].judge(facts).fix.splitlines():
-        found = BEGINS.fullmatch(line)
-        if found:
-            assert reaches(found[1]), line
+def test_each_command_of_a_fix_reaches_the_same_cluster() -> None:
+    for cause, change in CASES:
+        for line in CAUSES[cause].judge(replace(change(working()), reach=REACH)).fix.splitlines():
+            found = BEGINS.fullmatch(line)
+            assert found is None or reaches(found[1]), line
 
 
 def reaches(command: str) -> bool:

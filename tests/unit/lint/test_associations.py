@@ -3,84 +3,72 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from irsa_cli.core.lint.report import LintReport
 from irsa_cli.usecases.audit.lint import Request, lint
+from tests.unit.lint.test_across import found, run
 
 SERVICE = "pods.eks.amazonaws.com"
 ROLE = "arn:aws:iam::111122223333:role/app"
-BOTH = ["sts:AssumeRole", "sts:TagSession"]
-LIMITED = {
-    "StringEquals": {"aws:SourceAccount": "111122223333", "aws:RequestTag/kubernetes-namespace": "prod"}
-}
+LIMITED = (
+    "Condition: {StringEquals: {'aws:SourceAccount': '111122223333',"
+    " 'aws:RequestTag/kubernetes-namespace': prod}}"
+)
 BARE = "pod-identity-no-condition"
 REFUSED = "association-refused"
 
 
-def trust(service: str = SERVICE, action: Any = BOTH, **more: Any) -> dict[str, Any]:
+def trust(action: str = "['sts:AssumeRole', 'sts:TagSession']", more: str = LIMITED) -> str:
     """A trust policy of one statement."""
-    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action, **more}
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    statement = f"Effect: Allow, Principal: {{Service: {SERVICE}}}, Action: {action}, {more}"
+    return f"{{Version: '2012-10-17', Statement: [{{{statement}}}]}}"
 
 
-def template(document: Any, **more: Any) -> dict[str, Any]:
+def of_role(document: str) -> str:
+    """A role as AWS describes it."""
+    return f"Role: {{Arn: '{ROLE}', AssumeRolePolicyDocument: {document}}}"
+
+
+def template(document: str, role: str = "{'Fn::GetAtt': [App, Arn]}", more: str = "") -> str:
     """A CloudFormation template with a role and its association."""
-    association = {
-        "ClusterName": "prod",
-        "Namespace": "prod",
-        "ServiceAccount": "app",
-        "RoleArn": {"Fn::GetAtt": ["App", "Arn"]},
-        **more,
-    }
-    return {
-        "Resources": {
-            "App": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": document}},
-            "Link": {"Type": "AWS::EKS::PodIdentityAssociation", "Properties": association},
-        }
-    }
+    return f"""Resources:
+  App: {{Type: AWS::IAM::Role, Properties: {{AssumeRolePolicyDocument: {document}}}}}
+  Link:
+    Type: AWS::EKS::PodIdentityAssociation
+    Properties:
+      ClusterName: prod
+      Namespace: prod
+      ServiceAccount: app
+      RoleArn: {role}
+      {more}
+"""
 
 
-def run(folder: Path, *documents: Any) -> LintReport:
-    """Lint the documents, one file each."""
-    for number, document in enumerate(documents):
-        (folder / f"{number}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    return lint(Request((str(folder),)))
-
-
-def found(report: LintReport) -> list[str]:
-    """The rules of its risks."""
-    return sorted(item.rule.id for item in report.selection.shown)
-
-
-CASES: list[tuple[Any, dict[str, Any], list[str]]] = [
-    (trust(Condition=LIMITED), {}, []),
-    (trust(), {}, [BARE]),
-    (trust(action="sts:AssumeRole", Condition=LIMITED), {}, [REFUSED]),
-    (trust(action="sts:AssumeRole", Condition=LIMITED), {"DisableSessionTags": True}, []),
-    (trust(action="sts:*", Condition=LIMITED), {}, ["all-sts-actions"]),
-    (trust("ec2.amazonaws.com"), {}, [REFUSED, "other-services"]),
-    (trust(Condition=LIMITED), {"RoleArn": ROLE}, []),
+ASSUME = trust("'sts:AssumeRole'")
+CASES = [
+    (template(trust()), []),
+    (template(trust(more="")), [BARE]),
+    (template(ASSUME), [REFUSED]),
+    (template(ASSUME, more="DisableSessionTags: true"), []),
+    (template(trust("'sts:*'")), []),
+    (template(trust().replace(SERVICE, "ec2.amazonaws.com")), [REFUSED]),
+    (template(trust(), f"'{ROLE}'"), []),
 ]
 
 
-@pytest.mark.parametrize(("document", "more", "rules"), CASES)
-def test_in_cloudformation(tmp_path: Path, document: Any, more: dict[str, Any], rules: list[str]) -> None:
-    report = run(tmp_path, template(document, **more))
-    assert [name for name in found(report) if name in (REFUSED, BARE)] == [
-        name for name in rules if name in (REFUSED, BARE)
-    ]
+@pytest.mark.parametrize(("text", "rules"), CASES)
+def test_in_cloudformation(tmp_path: Path, text: str, rules: list[str]) -> None:
+    report = run(tmp_path, text)
+    assert [name for name in found(report) if name in (REFUSED, BARE)] == rules
     assert report.scope.examined["EKS Pod Identity association"] == 1
 
 
 def test_the_place_is_that_of_the_role(tmp_path: Path) -> None:
-    (risk,) = run(tmp_path, template(trust(action="sts:AssumeRole", Condition=LIMITED))).selection.shown
+    (risk,) = run(tmp_path, template(ASSUME)).selection.shown
     assert "sts:TagSession" in risk.reason
     assert risk.place is not None
-    line = (tmp_path / "0.yaml").read_text(encoding="utf-8").splitlines()[risk.place.line - 1]
+    line = (tmp_path / "0.yaml").read_text().splitlines()[risk.place.line - 1]
     assert "RoleArn" in line
 
 
@@ -114,59 +102,51 @@ resource "aws_eks_pod_identity_association" "app" {
     assert "aws_iam_role.app.arn" in risk.reason
 
 
-@pytest.mark.parametrize(("tags", "rules"), [(False, [REFUSED]), (True, [])])
-def test_in_a_cluster_config(tmp_path: Path, tags: bool, rules: list[str]) -> None:
-    entry = {"namespace": "prod", "serviceAccountName": "app", "roleARN": ROLE, "disableSessionTags": tags}
-    config = {
-        "apiVersion": "eksctl.io/v1alpha5",
-        "kind": "ClusterConfig",
-        "metadata": {"name": "prod", "region": "eu-west-1"},
-        "iam": {"podIdentityAssociations": [entry]},
-    }
-    document = trust(action="sts:AssumeRole", Condition=LIMITED)
-    role = {"Role": {"Arn": ROLE, "AssumeRolePolicyDocument": document}}
-    assert [name for name in found(run(tmp_path, config, role)) if name == REFUSED] == rules
-
-
-def cluster_config(**entry: Any) -> dict[str, Any]:
-    """A ClusterConfig with an association after an entry of IRSA."""
-    irsa = {"metadata": {"name": "web", "namespace": "prod"}, "wellKnownPolicies": {"autoScaler": True}}
-    given = {"namespace": "prod", "serviceAccountName": "app", **entry}
-    return {
-        "apiVersion": "eksctl.io/v1alpha5",
-        "kind": "ClusterConfig",
-        "metadata": {"name": "prod", "region": "eu-west-1"},
-        "iam": {"withOIDC": True, "serviceAccounts": [irsa], "podIdentityAssociations": [given]},
-    }
-
-
-@pytest.mark.parametrize("tags", [False, True])
-def test_a_role_that_apply_would_create_is_judged(tmp_path: Path, tags: bool) -> None:
-    entry = {
-        "permissionPolicyARNs": ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"],
-        "disableSessionTags": tags,
-    }
-    report = run(tmp_path, cluster_config(**entry))
+@pytest.mark.parametrize(("tags", "rules"), [("false", [REFUSED]), ("true", [])])
+def test_in_a_cluster_config(tmp_path: Path, tags: str, rules: list[str]) -> None:
+    config = cluster_config(f", roleARN: '{ROLE}', disableSessionTags: {tags}")
+    assert [name for name in found(run(tmp_path, config, of_role(ASSUME))) if name == REFUSED] == rules
+    # A role that apply would create is judged.
+    policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    (tmp_path / "1.yaml").unlink()
+    report = run(
+        tmp_path, cluster_config(f", permissionPolicyARNs: ['{policy}'], disableSessionTags: {tags}")
+    )
     assert not found(report)
     examined = report.scope.examined
     assert (examined["trust policy"], examined["EKS Pod Identity association"]) == (2, 1)
 
 
+def cluster_config(entry: str) -> str:
+    """A ClusterConfig with an association after an entry of IRSA."""
+    return f"""apiVersion: eksctl.io/v1alpha5
+kind: ClusterConfig
+metadata: {{name: prod, region: eu-west-1}}
+iam:
+  withOIDC: true
+  serviceAccounts:
+  - metadata: {{name: web, namespace: prod}}
+    wellKnownPolicies: {{autoScaler: true}}
+  podIdentityAssociations:
+  - {{namespace: prod, serviceAccountName: app{entry}}}
+"""
+
+
 def test_an_entry_that_apply_would_refuse_is_refused(tmp_path: Path) -> None:
-    report = run(tmp_path, cluster_config())
+    report = run(tmp_path, cluster_config(""))
     assert "prod/app has no role" in str([item.problems for item in report.files])
 
 
+OWN = f"""apiVersion: irsa/v1
+kind: Bindings
+serviceAccounts:
+- {{metadata: {{name: app, namespace: prod}}, attachRoleARN: '{ROLE}', podIdentity: true}}
+- {{metadata: {{name: web, namespace: prod}}, also: pod-identity}}
+"""
+
+
 def test_own_entries(tmp_path: Path) -> None:
-    entries = [
-        {"metadata": {"name": "app", "namespace": "prod"}, "attachRoleARN": ROLE, "podIdentity": True},
-        {"metadata": {"name": "web", "namespace": "prod"}, "also": "pod-identity"},
-    ]
-    document = {"apiVersion": "irsa/v1", "kind": "Bindings", "serviceAccounts": entries}
-    role = {
-        "Role": {"Arn": ROLE, "AssumeRolePolicyDocument": trust(action="sts:AssumeRole", Condition=LIMITED)}
-    }
-    report = run(tmp_path, document, role)
+    report = run(tmp_path, OWN, of_role(ASSUME))
     (risk,) = (item for item in report.selection.shown if item.rule.id == REFUSED)
     assert risk.account == "prod/app"
     assert report.scope.examined["EKS Pod Identity association"] == 2

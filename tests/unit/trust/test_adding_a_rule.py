@@ -75,7 +75,7 @@ assert "give it a Sid" in irsa("audit", "--explain", "no-sid").stdout
 
 
 def test_a_rule_is_added_by_the_files_that_are_listed_and_no_others(tmp_path: Path) -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = (ROOT / "CONTRIBUTING.md").read_text()
     listed = re.search(r"^## A new rule\n(.*?)^## ", text, re.M | re.S)
     assert listed is not None
     files = re.findall(r"`irsa_cli/(core/trust/rules/(?:rules\.json|judge\.py))`", listed[1])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.values.errors import IrsaError
+from tests.support.documents import Json
 
 values = st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text()), max_size=5)
 
@@ -19,9 +20,7 @@ def part(value: Any) -> str:
 
 
 @given(values, values, st.text(alphabet="abcXYZ019-_", max_size=20))
-def test_header_and_claims_come_out_as_they_went_in(
-    header: dict[str, Any], body: dict[str, Any], signature: str
-) -> None:
+def test_header_and_claims_come_out_as_they_went_in(header: Json, body: Json, signature: str) -> None:
     assert jwt.read(f"{part(header)}.{part(body)}.{signature}") == jwt.Claims(header, body)
 
 
@@ -40,5 +39,5 @@ def test_what_is_no_token_is_refused_and_not_repeated(text: str) -> None:
     ("body", "expected"),
     [({"iat": 100, "exp": 700}, 600.0), ({"exp": 700}, None), ({"iat": "x", "exp": 700}, None)],
 )
-def test_the_lifetime_is_by_the_issuers_clock(body: dict[str, Any], expected: float | None) -> None:
+def test_the_lifetime_is_by_the_issuers_clock(body: Json, expected: float | None) -> None:
     assert jwt.Claims({}, body).seconds == expected

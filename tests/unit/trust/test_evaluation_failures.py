@@ -10,84 +10,66 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, Failure, explain, takes_audience
 from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
 from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import cases
+from tests.unit.trust.written import AUD, PROVIDER, SUB, TOKEN, P, allow, on, policy, written
 
-P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
-PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{P}"
-SUB, AUD = "system:serviceaccount:backend:reader", "sts.amazonaws.com"
-TOKEN = WebIdentity(PROVIDER, f"https://{P}", SUB, AUD)
-S, A = f"{P}:sub", f"{P}:aud"
-OTHER = "system:serviceaccount:backend:other"
-
-
-def allow(condition: Any = None, **elements: Any) -> dict[str, Any]:
-    whole = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": ACTION}
-    return {**whole, **({} if condition is None else {"Condition": condition}), **elements}
-
-
-FAILURES: list[tuple[dict[str, Any], Failure]] = [
-    (allow(Action="sts:AssumeRole"), Failure("Action", wanted=("sts:AssumeRole",), got=(ACTION,))),
-    (
-        allow({"StringEquals": {S: OTHER}}, Action="sts:AssumeRole"),
-        Failure("Action", wanted=("sts:AssumeRole",), got=(ACTION,)),
+FAILURES = {
+    '{"Action": "sts:AssumeRole"}': (
+        '["Action", "", "", ["sts:AssumeRole"], ["sts:AssumeRoleWithWebIdentity"]]'
     ),
-    (
-        allow(Principal={"Federated": "arn:x", "AWS": ["1", "2"]}),
-        Failure("Principal", wanted=("Federated arn:x", "AWS 1", "AWS 2"), got=(f"Federated {PROVIDER}",)),
+    '{"Action": "sts:AssumeRole", "Condition": {"StringEquals": {"<P>:sub": "other"}}}': (
+        '["Action", "", "", ["sts:AssumeRole"], ["sts:AssumeRoleWithWebIdentity"]]'
     ),
-    (
-        allow({"StringEquals": {A: AUD, S: [OTHER, "x"]}}),
-        Failure("Condition", "StringEquals", S, (OTHER, "x"), (SUB,)),
+    '{"Principal": {"Federated": "arn:x", "AWS": ["1", "2"]}}': (
+        '["Principal", "", "", ["Federated arn:x", "AWS 1", "AWS 2"], ["Federated <PROVIDER>"]]'
     ),
-    (
-        allow({"StringEquals": {A: AUD}, "StringLike": {S: "a*"}, "StringNotEquals": {S: SUB}}),
-        Failure("Condition", "StringLike", S, ("a*",), (SUB,)),
+    '{"Condition": {"StringEquals": {"<P>:aud": "sts.amazonaws.com", "<P>:sub": ["other", "x"]}}}': (
+        '["Condition", "StringEquals", "<P>:sub", ["other", "x"], ["<SUB>"]]'
     ),
-    (
-        allow({"StringEquals": {f"https://{S}": SUB}}),
-        Failure("Condition", "StringEquals", f"https://{S}", (SUB,), None),
+    '{"Condition": {"StringEquals": {"<P>:aud": "sts.amazonaws.com"},'
+    ' "StringLike": {"<P>:sub": "a*"}, "StringNotEquals": {"<P>:sub": "<SUB>"}}}': (
+        '["Condition", "StringLike", "<P>:sub", ["a*"], ["<SUB>"]]'
     ),
-    (
-        allow({"StringNotEquals": {S: SUB}}),
-        Failure("Condition", "StringNotEquals", S, (SUB,), (SUB,)),
+    '{"Condition": {"StringEquals": {"https://<P>:sub": "<SUB>"}}}': (
+        '["Condition", "StringEquals", "https://<P>:sub", ["<SUB>"]]'
     ),
-    (allow({"Null": {S: True}}), Failure("Condition", "Null", S, ("true",), (SUB,))),
-    (
-        allow({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
-        Failure("Condition", "IpAddress", "aws:SourceIp", ("10.0.0.0/8",), None, unknown=True),
+    '{"Condition": {"StringNotEquals": {"<P>:sub": "<SUB>"}}}': (
+        '["Condition", "StringNotEquals", "<P>:sub", ["<SUB>"], ["<SUB>"]]'
     ),
-    (
-        allow({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}, "StringEquals": {S: OTHER}}),
-        Failure("Condition", "StringEquals", S, (OTHER,), (SUB,)),
+    '{"Condition": {"Null": {"<P>:sub": true}}}': '["Condition", "Null", "<P>:sub", ["true"], ["<SUB>"]]',
+    '{"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}': (
+        '["Condition", "IpAddress", "aws:SourceIp", ["10.0.0.0/8"], null, true]'
     ),
-    (allow("junk"), Failure("Condition", unknown=True)),
-    (allow({"StringEquals": "junk"}), Failure("Condition", "StringEquals", unknown=True)),
-    (allow(Effect="allow"), Failure("Effect", wanted=("allow",), unknown=True)),
-]
+    '{"Condition": {"IpAddress": {"aws:SourceIp": "::1/8"}, "StringEquals": {"<P>:sub": "other"}}}': (
+        '["Condition", "StringEquals", "<P>:sub", ["other"], ["<SUB>"]]'
+    ),
+    '{"Condition": "junk"}': '["Condition", "", "", [], null, true]',
+    '{"Condition": {"StringEquals": "junk"}}': '["Condition", "StringEquals", "", [], null, true]',
+    '{"Effect": "allow"}': '["Effect", "", "", ["allow"], null, true]',
+}
+"""Elements of a statement; the failure's part, operator, key, what is wanted, what is got, and if unknown."""
 
 
-@pytest.mark.parametrize(("statement", "failure"), FAILURES)
-def test_the_first_thing_that_fails(statement: dict[str, Any], failure: Failure) -> None:
-    (verdict,) = explain({"Version": "2012-10-17", "Statement": statement}, TOKEN).verdicts
-    assert verdict.failure == failure
+def test_the_first_thing_that_fails() -> None:
+    for text, failure in FAILURES.items():
+        (verdict,) = explain(policy(allow(text)), TOKEN).verdicts
+        parts: list[Any] = [tuple(part) if isinstance(part, list) else part for part in written(failure)]
+        assert verdict.failure == Failure(*parts), text
+
+
+NOT_IT = '{"StringEquals": {"<P>:sub": "other"}}'
 
 
 def test_each_statement_has_its_verdict() -> None:
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [
-            allow({"StringEquals": {S: OTHER}}, Sid="Other"),
-            "junk",
-            allow(Effect="Deny", Action="sts:TagSession"),
-            allow({"StringEquals": {S: SUB}}),
-        ],
-    }
-    found = explain(document, TOKEN)
+    last = on('{"StringEquals": {"<P>:sub": "<SUB>"}}')
+    found = explain(
+        policy(on(NOT_IT, Sid="Other"), "junk", allow(Effect="Deny", Action="sts:TagSession"), last), TOKEN
+    )
     assert [(item.index, item.sid, item.effect, item.applies) for item in found.verdicts] == [
         (0, "Other", "Allow", False),
         (2, "", "Deny", False),
@@ -97,22 +79,21 @@ def test_each_statement_has_its_verdict() -> None:
 
 
 def test_the_text_names_statement_condition_and_both_values() -> None:
-    document = {"Version": "2012-10-17", "Statement": [allow({"StringEquals": {S: OTHER}}, Sid="Other")]}
-    (line,) = explain(document, TOKEN).text
-    assert all(part in line for part in ("statement 1 (Other)", "StringEquals sub: ", OTHER, SUB))
+    (line,) = explain(policy(on(NOT_IT, Sid="Other")), TOKEN).text
+    assert all(part in line for part in ("statement 1 (Other)", "StringEquals sub: ", "'other'", SUB))
 
 
 def test_a_statement_for_another_cluster_is_not_blamed_first() -> None:
     elsewhere = allow(Principal={"Federated": PROVIDER.replace("/ABC", "/DEF")})
-    first, second = explain({"Statement": [elsewhere, allow({"StringEquals": {S: OTHER}})]}, TOKEN).text
+    first, second = explain(policy(elsewhere, on(NOT_IT)), TOKEN).text
     assert first.startswith("statement 2 does not apply: StringEquals")
     assert second.startswith("statement 1 does not apply: Principal")
 
 
 def test_the_text_tells_what_denies() -> None:
-    document = {"Version": "2012-10-17", "Statement": [allow(), allow(Effect="Deny", Principal="*")]}
-    assert explain(document, TOKEN).text == ("statement 2 denies it: it has no condition",)
-    assert explain({"Statement": []}, TOKEN).text == ("no statement allows anything",)
+    denying = policy(allow(), allow(Effect="Deny", Principal="*"))
+    assert explain(denying, TOKEN).text == ("statement 2 denies it: it has no condition",)
+    assert explain(policy(), TOKEN).text == ("no statement allows anything",)
 
 
 def test_another_action_can_be_asked_for() -> None:
@@ -186,19 +167,23 @@ def test_a_verdict_and_its_failure_agree(seed: int) -> None:
 @pytest.mark.parametrize(
     ("condition", "takes"),
     [
-        ({"StringEquals": {A: AUD, S: OTHER}}, True),
-        ({"StringEquals": {A.upper(): ["x", AUD]}, "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, True),
-        ({"StringLike": {A: "*"}}, True),
-        ({"StringEquals": {S: SUB}}, True),
-        (None, True),
-        ({"StringSomething": {A: "x"}}, True),
-        ({"StringEquals": {A: "x", S: SUB}}, False),
-        ({"StringNotEquals": {A: AUD}}, False),
+        ('{"StringEquals": {"<P>:aud": "sts.amazonaws.com", "<P>:sub": "other"}}', True),
+        (
+            '{"StringEquals": {"OIDC.EKS.EU-WEST-1.AMAZONAWS.COM/ID/ABC:AUD": ["x", "sts.amazonaws.com"]},'
+            ' "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}',
+            True,
+        ),
+        ('{"StringLike": {"<P>:aud": "*"}}', True),
+        ('{"StringEquals": {"<P>:sub": "<SUB>"}}', True),
+        ("null", True),
+        ('{"StringSomething": {"<P>:aud": "x"}}', True),
+        ('{"StringEquals": {"<P>:aud": "x", "<P>:sub": "<SUB>"}}', False),
+        ('{"StringNotEquals": {"<P>:aud": "sts.amazonaws.com"}}', False),
     ],
 )
-def test_which_audiences_a_policy_takes_of_whomever(condition: Any, takes: bool) -> None:
-    for other in ([], [allow({"StringEquals": {A: "x"}}), "none"]):
-        document = {"Version": "2012-10-17", "Statement": [*other, allow(condition)]}
+def test_which_audiences_a_policy_takes_of_whomever(condition: str, takes: bool) -> None:
+    for other in ([], [on('{"StringEquals": {"<P>:aud": "x"}}'), "none"]):
+        document = policy(*other, on(condition))
         assert takes_audience(document, PROVIDER, AUD) is takes
         assert not takes_audience(document, f"{PROVIDER}D", AUD)
 
@@ -210,59 +195,56 @@ def test_who_admits_a_token_takes_its_audience(identity: WebIdentity) -> None:
     assert not takes_audience(document, identity.provider_arn, f"{identity.audience}x")
 
 
-@pytest.mark.parametrize(
-    ("conditions", "answer"),
-    [
-        ([{}], Answer.YES),
-        ([{"StringEquals": {S: OTHER}}], Answer.NO),
-        ([{"StringEquals": {"aws:SourceVpc": "vpc-1"}}], Answer.UNKNOWN),
-        ([{"StringEquals": {"aws:SourceVpc": "vpc-1"}}, {}], Answer.YES),
-    ],
-)
-def test_the_answer_is_one_of_three(conditions: list[Any], answer: Answer) -> None:
-    document = {"Version": "2012-10-17", "Statement": [allow(item) for item in conditions]}
-    explanation = explain(document, TOKEN)
-    assert explanation.answer is answer
-    assert bool(explanation.conditions) is (answer is Answer.UNKNOWN)
+def test_the_answer_is_one_of_three() -> None:
+    vpc = '{"StringEquals": {"aws:SourceVpc": "vpc-1"}}'
+    for conditions, answer in (
+        (["{}"], Answer.YES),
+        ([NOT_IT], Answer.NO),
+        ([vpc], Answer.UNKNOWN),
+        ([vpc, "{}"], Answer.YES),
+    ):
+        explanation = explain(policy(*map(on, conditions)), TOKEN)
+        assert explanation.answer is answer
+        assert bool(explanation.conditions) is (answer is Answer.UNKNOWN)
 
 
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
         (
-            allow({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, Effect="Deny"),
+            '{"Effect": "Deny", "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}}',
             "denies it: StringNotEquals aws:PrincipalOrgID: the unsigned request has no such key, so"
             " a negated test matches",
         ),
         (
-            allow({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}, Effect="Deny"),
+            '{"Effect": "Deny", "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}}',
             "denies it: BoolIfExists aws:MultiFactorAuthPresent: the request has no such key, so"
             " IfExists matches",
         ),
         (
-            {"Effect": "Deny", "NotPrincipal": {"AWS": "1"}, "NotAction": "sts:TagSession"},
+            '{"Effect": "Deny", "Principal": null, "NotPrincipal": {"AWS": "1"},'
+            ' "Action": null, "NotAction": "sts:TagSession"}',
             "denies it: NotPrincipal excludes only 'AWS 1'; NotAction excludes only 'sts:TagSession'; it has"
             " no condition",
         ),
         (
-            {"Effect": "Allow", "Principal": "*", "NotAction": "sts:*"},
-            f"does not apply: NotAction: the policy excludes 'sts:*', the token has '{ACTION}', which is"
-            " one of them",
+            '{"Principal": "*", "Action": null, "NotAction": "sts:*"}',
+            "does not apply: NotAction: the policy excludes 'sts:*', the token has"
+            " 'sts:AssumeRoleWithWebIdentity', which is one of them",
         ),
         (
-            allow({"StringEquals": {"sts:RoleSessionName": "app"}}),
+            '{"Condition": {"StringEquals": {"sts:RoleSessionName": "app"}}}',
             "may allow it: StringEquals sts:RoleSessionName: the policy has 'app'; irsa"
             " can't tell whether that matches: the pod's SDK chooses the session name",
         ),
     ],
 )
-def test_the_words_say_why(statement: dict[str, Any], said: str) -> None:
-    document = {"Version": "2012-10-17", "Statement": [statement]}
-    assert explain(document, TOKEN).verdicts[0].means == said
+def test_the_words_say_why(statement: str, said: str) -> None:
+    assert explain(policy(allow(statement)), TOKEN).verdicts[0].means == said
 
 
 def test_an_issuer_that_ends_in_a_slash_keeps_it_in_its_keys() -> None:
     token = replace(TOKEN, provider_arn=f"{PROVIDER}/", issuer=f"https://{P}/")
-    with_slash = allow({"StringEquals": {f"{P}/:sub": SUB}}, Principal={"Federated": f"{PROVIDER}/"})
-    assert explain({"Statement": [with_slash]}, token).answer is Answer.YES
-    assert explain({"Statement": [allow({"StringEquals": {S: SUB}})]}, token).answer is Answer.NO
+    for key, answer in (("<P>/:sub", Answer.YES), ("<P>:sub", Answer.NO)):
+        text = f'{{"StringEquals": {{"{key}": "<SUB>"}}}}'
+        assert explain(policy(on(text, Principal={"Federated": f"{PROVIDER}/"})), token).answer is answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -9,20 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, explain
+from tests.support.documents import Json
 from tests.support.trusts import trust_of
+from tests.unit.trust.written import TOKEN
 
-P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
-TOKEN = WebIdentity(
-    f"arn:aws:iam::111122223333:oidc-provider/{P}", f"https://{P}", "system:serviceaccount:a:b", "sts"
-)
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=timezone.utc)
 END = "2026-12-31T00:00:00Z"
 OVER = datetime(2026, 12, 31, tzinfo=timezone.utc)
 
 
-def trusting(effect: str = "Allow", **condition: Any) -> dict[str, Any]:
+def trusting(effect: str = "Allow", **condition: Any) -> Json:
     document = trust_of(TOKEN)
     if effect == "Deny":
         deny = {**document["Statement"][0], "Effect": "Deny", "Condition": condition}
@@ -31,31 +29,31 @@ def trusting(effect: str = "Allow", **condition: Any) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize(
-    ("document", "answer", "until"),
-    [
-        (trusting(), Answer.YES, None),
-        (trusting(DateLessThan={"aws:CurrentTime": END}), Answer.YES, OVER),
-        (trusting(DateLessThanEquals={"aws:CurrentTime": END}), Answer.YES, OVER + timedelta(seconds=1)),
-        (trusting(DateLessThan={"AWS:currenttime": "2026-11-25T11:59:59Z"}), Answer.NO, None),
-        (trusting(DateGreaterThan={"aws:CurrentTime": END}), Answer.NO, OVER + timedelta(seconds=1)),
-        (trusting(DateGreaterThan={"aws:EpochTime": "1500000000"}), Answer.YES, None),
-        (trusting(NumericLessThan={"aws:EpochTime": int(OVER.timestamp())}), Answer.YES, OVER),
-        (trusting("Deny", DateGreaterThanEquals={"aws:CurrentTime": END}), Answer.YES, OVER),
-        (trusting("Deny", DateLessThan={"aws:CurrentTime": END}), Answer.NO, OVER),
-        (
-            trusting(DateLessThan={"aws:CurrentTime": END}, IpAddress={"aws:SourceIp": "10.0.0.0/8"}),
-            Answer.UNKNOWN,
-            OVER,
-        ),
-        (trusting(DateLessThan={"aws:CurrentTime": "soon"}), Answer.UNKNOWN, None),
-        (trusting(DateLessThan={"aws:CurrentTime": ["9" * 400, "2026-13-01", END]}), Answer.YES, OVER),
-    ],
-)
-def test_a_window_of_time(document: dict[str, Any], answer: Answer, until: datetime | None) -> None:
-    found = explain(document, TOKEN, now=NOW)
-    if found.answer is Answer.UNKNOWN and answer is Answer.YES:
-        pytest.fail(str(found.conditions))
+WINDOWS: list[tuple[str, Answer, datetime | None]] = [
+    ("{}", Answer.YES, None),
+    ('{"DateLessThan": {"aws:CurrentTime": "END"}}', Answer.YES, OVER),
+    ('{"DateLessThanEquals": {"aws:CurrentTime": "END"}}', Answer.YES, OVER + timedelta(seconds=1)),
+    ('{"DateLessThan": {"AWS:currenttime": "2026-11-25T11:59:59Z"}}', Answer.NO, None),
+    ('{"DateGreaterThan": {"aws:CurrentTime": "END"}}', Answer.NO, OVER + timedelta(seconds=1)),
+    ('{"DateGreaterThan": {"aws:EpochTime": "1500000000"}}', Answer.YES, None),
+    ('{"NumericLessThan": {"aws:EpochTime": 1798675200}}', Answer.YES, OVER),
+    (
+        '{"DateLessThan": {"aws:CurrentTime": "END"}, "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}',
+        Answer.UNKNOWN,
+        OVER,
+    ),
+    ('{"DateLessThan": {"aws:CurrentTime": "soon"}}', Answer.UNKNOWN, None),
+    (f'{{"DateLessThan": {{"aws:CurrentTime": ["{"9" * 400}", "2026-13-01", "END"]}}}}', Answer.YES, OVER),
+    ('Deny {"DateGreaterThanEquals": {"aws:CurrentTime": "END"}}', Answer.YES, OVER),
+    ('Deny {"DateLessThan": {"aws:CurrentTime": "END"}}', Answer.NO, OVER),
+]
+
+
+@pytest.mark.parametrize(("text", "answer", "until"), WINDOWS, ids=[row[0][:60] for row in WINDOWS])
+def test_a_window_of_time(text: str, answer: Answer, until: datetime | None) -> None:
+    effect = "Deny" if text.startswith("Deny") else "Allow"
+    condition = json.loads(text.removeprefix("Deny ").replace("END", END))
+    found = explain(trusting(effect, **condition), TOKEN, now=NOW)
     assert (found.answer, found.until) == (answer, until)
     if until is not None:
         assert f"until {until:%Y-%m-%d %H:%M:%S} UTC" in found.text[-1]

@@ -17,6 +17,7 @@ from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.sandbox.enforce import Who, admits
+from tests.support.documents import Json, doc
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 CLUSTER = Cluster(
@@ -24,57 +25,54 @@ CLUSTER = Cluster(
 )
 SUBJECT = ServiceAccount("shop", "cart")
 ROLE = "arn:aws:iam::111122223333:role/app"
-EVERYBODY: tuple[Any, ...] = ("*", {"AWS": "*"}, {"AWS": ["111122223333", "*"]}, {"Federated": "*"})
+EVERYBODY: tuple[Any, ...] = tuple(
+    map(json.loads, ('"*"', '{"AWS": "*"}', '{"AWS": ["111122223333", "*"]}', '{"Federated": "*"}'))
+)
 ALLOW = assuming.statement(CLUSTER, "shop", "cart")
 
 
-def document(*statements: dict[str, Any]) -> dict[str, Any]:
+def document(*statements: Json) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def deny(principal: Any, condition: Any = None, **more: Any) -> dict[str, Any]:
+def deny(principal: Any, condition: Any = None, **more: Any) -> Json:
     found = {"Effect": "Deny", "Principal": principal, "Action": "sts:*", **more}
     return {**found, "Condition": condition} if condition else found
 
 
-def allow(principal: Any) -> dict[str, Any]:
+def allow(principal: Any) -> Json:
     return {"Effect": "Allow", "Principal": principal, "Action": [*assuming.ACTIONS]}
 
 
-def to_service(*statements: dict[str, Any]) -> set[Answer]:
+def to_service(*statements: Json) -> set[Answer]:
     return {item.answer for item in assuming.said_to_service(document(*statements), CLUSTER, SUBJECT)}
 
 
-def to_role(*statements: dict[str, Any]) -> Said:
+def to_role(*statements: Json) -> Said:
     return said(document(*statements), names_role(Arn.parse(ROLE), ROLE), context_of_session(ROLE), ASSUME)
 
 
-def sandbox_admits(who: Who, *statements: dict[str, Any]) -> bool:
-    context = {
-        "aws:sourceaccount": [CLUSTER.account],
-        "aws:sourcearn": [CLUSTER.arn],
-        "aws:requesttag/eks-cluster-arn": [CLUSTER.arn],
-        "aws:requesttag/kubernetes-namespace": ["shop"],
-        "aws:requesttag/kubernetes-service-account": ["cart"],
-        "aws:principalisawsservice": ["true"],
-    }
+def sandbox_admits(who: Who, *statements: Json) -> bool:
+    context = doc(
+        """{"aws:sourceaccount": ["111122223333"], "aws:requesttag/kubernetes-namespace": ["shop"],
+        "aws:sourcearn": ["<arn>"], "aws:requesttag/eks-cluster-arn": ["<arn>"],
+        "aws:requesttag/kubernetes-service-account": ["cart"], "aws:principalisawsservice": ["true"]}""",
+        arn=CLUSTER.arn,
+    )
     return admits(json.dumps(document(*statements)), ASSUME, who, context)
 
 
 @pytest.mark.parametrize("principal", [*EVERYBODY, {"Service": "*"}])
-def test_a_deny_for_everybody_may_mean_services(principal: Any) -> None:
+def test_everybody_may_mean_services_in_a_deny_and_does_not_in_an_allow(principal: Any) -> None:
+    service = Who(service=SERVICE)
     assert to_service(ALLOW) == {YES}
     assert to_service(ALLOW, deny(principal)) == {UNKNOWN}
     (assume, _) = assuming.said_to_service(document(deny(principal), ALLOW), CLUSTER, SUBJECT)
     assert json.dumps(principal) in assume.why
-    assert sandbox_admits(Who(service=SERVICE), ALLOW)
-    assert not sandbox_admits(Who(service=SERVICE), ALLOW, deny(principal))
-
-
-@pytest.mark.parametrize("principal", [*EVERYBODY, {"Service": "*"}])
-def test_an_allow_for_everybody_is_not_taken_for_services(principal: Any) -> None:
+    assert sandbox_admits(service, ALLOW)
+    assert not sandbox_admits(service, ALLOW, deny(principal))
     assert to_service(allow(principal)) == {NO}
-    assert not sandbox_admits(Who(service=SERVICE), allow(principal))
+    assert not sandbox_admits(service, allow(principal))
 
 
 @pytest.mark.parametrize("principal", EVERYBODY)

@@ -17,6 +17,8 @@ from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, can_be_had, cluster_providers
 from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES, TRUST_RULES, Area, Rule, after, before
+from tests.support.documents import Json, doc
+from tests.support.documents import policy as permissions
 from tests.support.ran import schema
 from tests.support.thoroughness import examples
 
@@ -55,25 +57,28 @@ def broken(document: Any, known: TrustContext | None = None) -> list[str]:
     return [item.rule.id for item in judge(document, known or context())]
 
 
-@pytest.mark.parametrize("rule", TRUST_RULES, ids=lambda rule: rule.id)
-def test_a_rules_example_breaks_it_and_what_follows_breaks_none(rule: Rule) -> None:
-    found = judge(before(rule), around(rule))
-    assert rule.id in [item.rule.id for item in found]
+def test_a_rules_example_breaks_it_and_what_follows_breaks_none() -> None:
     beside = {"wrong-issuer-key": {"no-subject"}, "loose-beside-tight": {"no-subject"}}
-    assert {item.rule.id for item in found} == {rule.id} | beside.get(rule.id, set())
-    assert broken(after(rule), around(rule)) == []
+    for rule in TRUST_RULES:
+        found = judge(before(rule), around(rule))
+        assert {item.rule.id for item in found} == {rule.id} | beside.get(rule.id, set())
+        assert broken(after(rule), around(rule)) == [], rule.id
+        for item in found:
+            place: Any = before(rule)
+            for step in item.path:
+                place = place[step]
+            assert place, rule.id
+            assert item.path[0] == "Statement", rule.id
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
-def test_a_rule_says_why_what_to_do_and_who_says_so(rule: Rule) -> None:
-    assert RULES[rule.id] is rule
-    assert rule.source.startswith("https://")
-    for text in (rule.title, rule.reason):
-        assert text.endswith(".")
-        assert "\n" not in text
-    assert rule.fix
-    assert not rule.fix.endswith(".")
-    assert json.dumps(before(rule)) != json.dumps(after(rule))
+def test_a_rule_says_why_what_to_do_and_who_says_so() -> None:
+    for name, rule in RULES.items():
+        assert rule.id == name
+        assert rule.source.startswith("https://"), name
+        assert all(text.endswith(".") and "\n" not in text for text in (rule.title, rule.reason)), name
+        assert rule.fix, name
+        assert not rule.fix.endswith("."), name
+        assert json.dumps(before(rule)) != json.dumps(after(rule)), name
 
 
 def test_the_schema_of_warnings_knows_the_rules_about_trust_policies() -> None:
@@ -81,91 +86,43 @@ def test_the_schema_of_warnings_knows_the_rules_about_trust_policies() -> None:
     assert known == [rule.id for rule in TRUST_RULES]
 
 
-@pytest.mark.parametrize("rule", TRUST_RULES, ids=lambda rule: rule.id)
-def test_a_risks_path_leads_to_what_breaks_the_rule(rule: Rule) -> None:
-    for item in judge(before(rule), around(rule)):
-        place: Any = before(rule)
-        for step in item.path:
-            place = place[step]
-        assert place
-        assert item.path[0] == "Statement"
+def web(condition: Any, **more: Any) -> Json:
+    base = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": ACTION}
+    return {**base, "Condition": condition, **more}
 
 
-def web(condition: Any, **more: Any) -> dict[str, Any]:
-    return {
-        "Effect": "Allow",
-        "Principal": {"Federated": PROVIDER},
-        "Action": ACTION,
-        "Condition": condition,
-        **more,
-    }
-
-
-def policy(*statements: Any) -> dict[str, Any]:
+def policy(*statements: Any) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 EXACT = {"StringEquals": {SUB: SA, AUD: STS}}
-PODS = {
-    "Effect": "Allow",
-    "Principal": {"Service": "pods.eks.amazonaws.com"},
+PODS = doc(
+    """{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"},
     "Action": ["sts:AssumeRole", "sts:TagSession"],
-    "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}},
+    "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "prod"}}}"""
+)
+CONDITIONS = {
+    "eksctl, CDK": '{"StringEquals": {"<sub>": "<SA>", "<aud>": "<STS>"}}',
+    "terraform-aws-modules": '{"StringEquals": {"<sub>": ["<SA>", "<SA>-2"], "<aud>": "<STS>"}}',
+    "Terraform, by a pattern without a sign": '{"StringLike": {"<sub>": "<SA>", "<aud>": "<STS>"}}',
+    "CDK, with a literal audience": '{"StringEquals": {"<aud>": ["<STS>"], "<sub>": ["<SA>"]}}',
+    "rosa": '{"StringEquals": {"<sub>": ["system:serviceaccount:openshift:router"], "<aud>": "openshift"}}',
+    "if it exists, of the own issuer": (
+        '{"StringEquals": {"<aud>": "<STS>"}, "StringEqualsIfExists": {"<sub>": "<SA>"}}'
+    ),
 }
-TIGHT = {
-    "eksctl": policy(web(EXACT, Action=[ACTION])),
-    "terraform-aws-modules": policy(
-        web({"StringEquals": {SUB: [SA, "system:serviceaccount:prod:web"], AUD: STS}}, Sid="")
-    ),
-    "terraform-aws-modules, by a pattern without a sign": policy(
-        web({"StringLike": {SUB: SA, AUD: STS}}),
-    ),
-    "CDK": policy(web(EXACT)),
-    "CDK, with a literal audience": policy(web({"StringEquals": {AUD: [STS], SUB: [SA]}})),
-    "rosa": policy(
+OTHER = json.loads(json.dumps(EXACT).replace(ISSUER, EXAMPLES["other"]))
+BESIDE = {
+    "irsa, two clusters of a stage": [web(OTHER, Principal={"Federated": OTHER_PROVIDER})],
+    "both ways to the same pods": [PODS],
+    "an administrator beside": [{**PODS, "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"}}],
+    "no pod's": [{**PODS, "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:*"}],
+    "GitHub's": [
         web(
-            {
-                "StringEquals": {
-                    SUB: ["system:serviceaccount:openshift-ingress:router"],
-                    AUD: "openshift",
-                }
-            }
+            {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:a/b:*"}},
+            Principal={"Federated": "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com"},
         )
-    ),
-    "irsa": policy(web(EXACT, Sid="Irsa1")),
-    "irsa, two clusters of a stage": policy(
-        web(EXACT),
-        web(
-            {
-                "StringEquals": {
-                    key.replace(ISSUER, EXAMPLES["other"]): value
-                    for key, value in EXACT["StringEquals"].items()
-                }
-            },
-            Principal={"Federated": OTHER_PROVIDER},
-        ),
-    ),
-    "both ways to the same pods": policy(web(EXACT), PODS),
-    "an administrator beside": policy(
-        web(EXACT),
-        {
-            "Effect": "Allow",
-            "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"},
-            "Action": "sts:AssumeRole",
-        },
-    ),
-    "no pod's": policy({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:*"}),
-    "GitHub's": policy(
-        {
-            "Effect": "Allow",
-            "Principal": {"Federated": "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com"},
-            "Action": ACTION,
-            "Condition": {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:a/b:*"}},
-        }
-    ),
-    "if it exists, of the own issuer": policy(
-        web({"StringEquals": {AUD: STS}, "StringEqualsIfExists": {SUB: SA}})
-    ),
+    ],
 }
 
 
@@ -177,9 +134,14 @@ def test_the_account_does_not_say_which_pods() -> None:
 SAME_STAGE = context(clusters={PROVIDER: KnownCluster("shop-prod"), OTHER_PROVIDER: KnownCluster("prod-2")})
 
 
-@pytest.mark.parametrize("document", TIGHT.values(), ids=TIGHT)
-def test_the_tight_trusts_of_tools_break_no_rule(document: Any) -> None:
-    assert broken(document, SAME_STAGE) == []
+def test_the_tight_trusts_of_tools_break_no_rule() -> None:
+    for tool, text in CONDITIONS.items():
+        condition = doc(text, sub=SUB, aud=AUD, SA=SA, STS=STS)
+        for more in ({}, {"Sid": "Irsa1", "Action": [ACTION]}):
+            assert broken(policy(web(condition, **more)), SAME_STAGE) == [], tool
+    for tool, statements in BESIDE.items():
+        own = [] if tool in ("no pod's", "GitHub's") else [web(EXACT)]
+        assert broken(policy(*own, *statements), SAME_STAGE) == [], tool
 
 
 def test_what_was_not_read_breaks_nothing() -> None:
@@ -204,119 +166,102 @@ def test_a_statement_that_demands_less_stands_beside_a_tight_one() -> None:
 
 
 def test_the_providers_of_clusters_are_found() -> None:
-    known = "arn:aws:iam::1:oidc-provider/api.example.com"
+    known, google, kops = (
+        f"arn:aws:iam::1:oidc-provider/{host}"
+        for host in ("api.example.com", "accounts.google.com", "kops.example")
+    )
+    by_key = {"StringLike": {"Kops.example:SUB": "system:serviceaccount:*"}}
     document = policy(
         web(EXACT),
-        web({}, Principal={"Federated": [known, "arn:aws:iam::1:oidc-provider/accounts.google.com"]}),
-        web(
-            {"StringLike": {"Kops.example:SUB": "system:serviceaccount:*"}},
-            Principal={"Federated": "arn:aws:iam::1:oidc-provider/kops.example"},
-        ),
+        web({}, Principal={"Federated": [known, google]}),
+        web(by_key, Principal={"Federated": kops}),
     )
-    found = cluster_providers(document, {known: None})
-    assert found == (PROVIDER, known, "arn:aws:iam::1:oidc-provider/kops.example")
+    assert cluster_providers(document, {known: None}) == (PROVIDER, known, kops)
+
+
+def test_the_stage_that_a_name_says() -> None:
+    for names, stage in (
+        ("prod shop-prd-eu", "production"),
+        ("Shop_Staging pre-prod", "pre-production"),
+        ("non-prod dev2", "development"),
+        ("product main prod-test", ""),
+    ):
+        for name in names.split():
+            assert KnownCluster(name).stage == stage, name
+
+
+HAD = """my-oidc.s3.eu-west-1.amazonaws.com/x s3.us-west-2.amazonaws.com/my-oidc storage.googleapis.com/b
+s3-eu-west-1.amazonaws.com/my-oidc me.github.io"""
+OWNED = """rh-oidc.s3.us-east-1.amazonaws.com/1 d111.cloudfront.net/1
+container.googleapis.com/v1/projects/p"""
+
+
+def test_hosts_that_can_be_had() -> None:
+    assert [host for host in (*HAD.split(), *OWNED.split(), ISSUER) if can_be_had(host)] == HAD.split()
+
+
+ATTACH = "Allow iam:AttachRolePolicy on *"
 
 
 @pytest.mark.parametrize(
-    ("name", "stage"),
+    ("statements", "words"),
     [
-        ("prod", "production"),
-        ("shop-prd-eu", "production"),
-        ("Shop_Staging", "pre-production"),
-        ("pre-prod", "pre-production"),
-        ("non-prod", "development"),
-        ("dev2", "development"),
-        ("product", ""),
-        ("main", ""),
-        ("prod-test", ""),
+        ((ATTACH,), "iam:AttachRolePolicy (by attaching"),
+        (("Allow iam:Put* on *",), "iam:PutRolePolicy"),
+        (("Allow iam:PassRole on *", "Allow ec2:* on *"), "iam:PassRole with ec2:RunInstances"),
+        (("Allow iam:PassRole on *",), ""),
+        (("Allow ec2:RunInstances,s3:* on *",), ""),
+        (("Allow iam:AttachRolePolicy on arn:aws:iam::1:role/x",), ""),
+        ((ATTACH, "Deny iam:*Role* on *"), ""),
+        (("Allow * on *", "Deny * on *"), ""),
     ],
 )
-def test_the_stage_that_a_name_says(name: str, stage: str) -> None:
-    assert KnownCluster(name).stage == stage
-
-
-@pytest.mark.parametrize(
-    ("issuer", "had"),
-    [
-        ("my-oidc.s3.eu-west-1.amazonaws.com/x", True),
-        ("s3.us-west-2.amazonaws.com/my-oidc", True),
-        ("s3-eu-west-1.amazonaws.com/my-oidc", True),
-        ("storage.googleapis.com/b", True),
-        ("me.github.io", True),
-        ("rh-oidc.s3.us-east-1.amazonaws.com/1", False),
-        ("d111.cloudfront.net/1", False),
-        (ISSUER, False),
-        ("container.googleapis.com/v1/projects/p", False),
-    ],
-)
-def test_hosts_that_can_be_had(issuer: str, had: bool) -> None:
-    assert can_be_had(issuer) is had
-
-
-def allows(*actions: str, **more: Any) -> dict[str, Any]:
-    return {"Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*", **more}]}
-
-
-@pytest.mark.parametrize(
-    ("policies", "words"),
-    [
-        ({"p": allows("iam:AttachRolePolicy")}, "iam:AttachRolePolicy (by attaching"),
-        ({"p": allows("iam:Put*")}, "iam:PutRolePolicy"),
-        ({"p": allows("iam:PassRole"), "q": allows("ec2:*")}, "iam:PassRole with ec2:RunInstances"),
-        ({"p": {"Statement": {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}}}, "more ways"),
-        ({"p": allows("iam:PassRole")}, ""),
-        ({"p": allows("ec2:RunInstances", "s3:*")}, ""),
-        ({"p": allows("iam:AttachRolePolicy", Resource="arn:aws:iam::1:role/x")}, ""),
-        ({"p": allows("iam:AttachRolePolicy", Condition={"Bool": {"a": "b"}})}, ""),
-        ({"p": allows("iam:AttachRolePolicy"), "q": allows("iam:*Role*", Effect="Deny")}, ""),
-        ({"p": allows("*"), "q": allows("*", Effect="Deny")}, ""),
-        ({"p": 3, "q": {"Statement": ["x", None]}}, ""),
-    ],
-)
-def test_ways_to_become_administrator(policies: dict[str, Any], words: str) -> None:
-    found = power((), policies)
+def test_ways_to_become_administrator(statements: tuple[str, ...], words: str) -> None:
+    """In policies of their own."""
+    found = power((), {text: permissions(text) for text in statements})
     assert words in found
     assert bool(found) is bool(words)
 
 
+def test_policies_that_are_said_otherwise() -> None:
+    for text, words in (
+        ('{"Statement": {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}}', "more ways"),
+        ("3", ""),
+        ('{"Statement": ["x", null]}', ""),
+    ):
+        found = power((), {"p": doc(text)})
+        assert words in found
+        assert bool(found) is bool(words)
+    (statement,) = permissions(ATTACH)["Statement"]
+    assert power((), {"p": {"Statement": {**statement, "Condition": {"Bool": {"a": "b"}}}}}) == ""
+
+
 def test_what_the_boundary_does_not_allow_is_not_much() -> None:
     admin = "arn:aws:iam::aws:policy/AdministratorAccess"
-    assert power([admin], {}, "arn:b", allows("s3:*")) == ""
-    assert "boundary" in power([admin], {}, "arn:b", allows("*"))
-    assert "boundary" in power((), {"p": allows("iam:*")}, "arn:b", allows("iam:AttachRolePolicy"))
+    everything = permissions("Allow * on *")
+    assert power([admin], {}, "arn:b", permissions("Allow s3:* on *")) == ""
+    assert "boundary" in power([admin], {}, "arn:b", everything)
+    assert "boundary" in power((), {"p": permissions("Allow iam:* on *")}, "arn:b", permissions(ATTACH))
 
 
-def test_the_policies_of_aws_are_known_by_their_names() -> None:
-    for name in ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess"):
-        assert power([f"arn:aws-cn:iam::aws:policy/{name}"])
-
-
+WORDS = (
+    "Statement Effect Principal Federated AWS Service Action Condition Sid NotAction StringLike NotPrincipal"
+    f" ForAllValues:StringEquals {SUB} {AUD}"
+).split()
 ANY = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.text(max_size=5)
     | st.sampled_from([PROVIDER, SA, "*", STS]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                (
-                    "Statement Effect Principal Federated AWS Service Action Condition Sid NotAction"
-                    f" StringLike NotPrincipal ForAllValues:StringEquals {SUB} {AUD}"
-                ).split()
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
     max_leaves=12,
 )
 
 
 @settings(max_examples=examples(200))
 @given(st.dictionaries(st.sampled_from(["Statement", "Version", "Id"]), ANY, max_size=3))
-def test_whatever_a_document_is_judging_it_does_not_fail(document: dict[str, Any]) -> None:
+def test_whatever_a_document_is_judging_it_does_not_fail(document: Json) -> None:
     for item in judge(document, context()):
         assert item.rule.id in RULES
         assert item.rule.area is Area.TRUST
@@ -330,7 +275,7 @@ def test_a_pattern_with_many_meanings_is_told_once() -> None:
 
 
 def test_the_program_names_rules_that_exist() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in Path(irsa_cli.__file__).parent.rglob("*.py")]
+    texts = [path.read_text() for path in Path(irsa_cli.__file__).parent.rglob("*.py")]
     named = {found for text in texts for found in re.findall(r'\bRULES\["([^"]+)"\]', text)}
     assert len(named) > 30
     assert named <= set(RULES)

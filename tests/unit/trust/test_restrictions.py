@@ -6,97 +6,76 @@ import pytest
 
 from irsa_cli.core.marks import applied
 from irsa_cli.core.planning.adopt import also_admitted
-from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.owned_statements import widened
 from irsa_cli.core.trust.restrictions import demands, voided
+from irsa_cli.core.trust.trust_policy import statement
 from irsa_cli.core.values.shown import listed
+from tests.support.documents import Json
 from tests.support.trusts import trust_of
-
-ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
-PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
-APP = "system:serviceaccount:backend:app"
-TOKEN = WebIdentity(PROVIDER, f"https://{ISSUER}", APP, "sts.amazonaws.com")
-SUB, AUD = f"{ISSUER}:sub", f"{ISSUER}:aud"
-VPC = {"aws:SourceVpc": "vpc-1"}
+from tests.unit.trust.written import PROVIDER, TOKEN, P, allow, on, policy
 
 
-def allow(condition: Any = None, **more: Any) -> dict[str, Any]:
-    made = {
-        "Effect": "Allow",
-        "Principal": {"Federated": PROVIDER},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        **more,
-    }
-    return made if condition is None else {**made, "Condition": condition}
+def keys(*statements: Json) -> list[str]:
+    return [item.key for item in voided(policy(*statements), TOKEN)]
 
 
-def document(*statements: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+CLOSED = on('{"StringEquals": {"<P>:sub": "<SUB>", "aws:SourceVpc": "vpc-1"}}')
 
 
-def keys(*statements: dict[str, Any], identity: WebIdentity = TOKEN) -> list[str]:
-    return [item.key for item in voided(document(*statements), identity)]
+def test_a_condition_on_the_subject_is_a_restriction() -> None:
+    """Of whichever audience: whoever it is for comes from that VPC."""
+    for text in (
+        '{"StringEquals": {"<P>:sub": "<SUB>", "aws:SourceVpc": "vpc-1"}}',
+        '{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "sts.amazonaws.com", "aws:SourceVpc": "vpc-1"}}',
+        '{"StringEquals": {"<P>:sub": ["x", "<SUB>"]}, "StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}}',
+        '{"StringLike": {"<P>:sub": "system:*:reader"}, "StringEquals": {"aws:SourceVpc": "vpc-1"}}',
+        '{"StringLike": {"<P>:sub": "*:backend:*"}, "ForAnyValue:StringEquals": {"aws:SourceVpc": "vpc-1"}}',
+        '{"StringEquals": {"aws:SourceVpc": "vpc-1"}}',
+        '{"StringNotEquals": {"<P>:sub": "other"}, "StringEquals": {"aws:SourceVpc": "vpc-1"}}',
+        '{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "vault", "aws:SourceVpc": "vpc-1"}}',
+    ):
+        assert keys(on(text)) == ["aws:SourceVpc"], text
 
 
-@pytest.mark.parametrize(
-    "condition",
-    [
-        {"StringEquals": {SUB: APP, **VPC}},
-        {"StringEquals": {SUB: APP, AUD: "sts.amazonaws.com", **VPC}},
-        {"StringEquals": {SUB: ["x", APP]}, "StringEqualsIfExists": VPC},
-        {"StringLike": {SUB: "system:serviceaccount:*:app"}, "StringEquals": VPC},
-        {"StringLike": {SUB: "system:serviceaccount:backend:*"}, "ForAnyValue:StringEquals": VPC},
-        {"StringEquals": VPC},
-        {"StringNotEquals": {SUB: "system:serviceaccount:backend:other"}, "StringEquals": VPC},
-        # Another audience than the wanted one: whoever it is for comes from that VPC.
-        {"StringEquals": {SUB: APP, AUD: "vault", **VPC}},
-    ],
-)
-def test_a_condition_on_the_subject_is_a_restriction(condition: Any) -> None:
-    assert keys(allow(condition)) == ["aws:SourceVpc"]
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        allow({"StringEquals": {SUB: "system:serviceaccount:backend:other", **VPC}}),
-        allow({"StringEquals": {SUB: APP, AUD: "vault"}}),
-        allow({"StringEquals": {SUB: APP}, "Bool": {"aws:SecureTransport": "true"}}),
-        allow({"StringEquals": VPC}, Principal={"Federated": PROVIDER + "D"}),
-        allow({"StringEquals": VPC}, Principal={"Service": "ec2.amazonaws.com"}, Action="sts:AssumeRole"),
-        allow({"StringEquals": {SUB: APP, **VPC}}, Effect="Deny"),
-        # The subject of another cluster's tokens, by mistake: it lets nobody in.
-        allow({"StringEquals": {"oidc.eks.eu-west-1.amazonaws.com/id/OLD:sub": APP}}),
-    ],
-)
-def test_what_does_not_hold_the_subject_back_is_none(statement: dict[str, Any]) -> None:
-    assert keys(statement) == []
+def test_what_does_not_hold_the_subject_back_is_none() -> None:
+    """The subject of another cluster's tokens, by mistake, lets nobody in."""
+    vpc = '"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}'
+    for text in (
+        '{"Condition": {"StringEquals": {"<P>:sub": "other", "aws:SourceVpc": "vpc-1"}}}',
+        '{"Condition": {"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "vault"}}}',
+        '{"Condition": {"StringEquals": {"<P>:sub": "<SUB>"}, "Bool": {"aws:SecureTransport": "true"}}}',
+        f'{{"Principal": {{"Federated": "<PROVIDER>D"}}, {vpc}}}',
+        f'{{"Principal": {{"Service": "ec2.amazonaws.com"}}, "Action": "sts:AssumeRole", {vpc}}}',
+        f'{{"Effect": "Deny", {vpc}}}',
+        '{"Condition": {"StringEquals": {"oidc.eks.eu-west-1.amazonaws.com/id/OLD:sub": "<SUB>"}}}',
+    ):
+        assert keys(allow(text)) == [], text
 
 
 def test_where_it_is_open_already_nothing_is_voided() -> None:
-    closed = allow({"StringEquals": {SUB: APP, **VPC}})
-    assert keys(closed, trust_policy.statement(TOKEN)) == []
-    assert keys(closed, allow({"StringEquals": {SUB: APP, AUD: "vault"}})) == ["aws:SourceVpc"]
+    vault = on('{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "vault"}}')
+    assert keys(CLOSED, statement(TOKEN)) == []
+    assert keys(CLOSED, vault) == ["aws:SourceVpc"]
 
 
 def test_what_the_new_statement_demands_too_is_not_voided() -> None:
-    closed = allow({"StringEquals": {SUB: APP, **VPC, "aws:SourceVpce": "vpce-1"}})
-    found = voided(
-        document(closed), TOKEN, demands(allow({"StringEquals": {SUB: APP, "AWS:sourcevpc": "vpc-1"}}))
+    closed = on(
+        '{"StringEquals": {"<P>:sub": "<SUB>", "aws:SourceVpc": "vpc-1", "aws:SourceVpce": "vpce-1"}}'
     )
-    assert [item.key for item in found] == ["aws:SourceVpce"]
-    assert found[0].text == ("statement 1 allows it only if StringEquals aws:SourceVpce matches 'vpce-1'")
+    demanded = demands(on('{"StringEquals": {"<P>:sub": "<SUB>", "AWS:sourcevpc": "vpc-1"}}'))
+    (left,) = voided(policy(closed), TOKEN, demanded)
+    assert left.text == "statement 1 allows it only if StringEquals aws:SourceVpce matches 'vpce-1'"
 
 
 def test_a_policy_that_takes_the_place_of_another_is_looked_at_statement_by_statement() -> None:
-    closed = allow({"StringEquals": {SUB: APP, AUD: "sts.amazonaws.com", **VPC}})
-    other = allow({"StringEquals": VPC}, Principal={"Federated": PROVIDER + "D"})
-    assert widened(document(closed, other), document(closed, other)) == ()
-    assert [
-        i.key for i in widened(document(closed, other), document(trust_policy.statement(TOKEN), other))
-    ] == ["aws:SourceVpc"]
-    assert widened(document(other), document(trust_policy.statement(TOKEN), other)) == ()
+    closed = on(
+        '{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "sts.amazonaws.com", "aws:SourceVpc": "vpc-1"}}'
+    )
+    other = on('{"StringEquals": {"aws:SourceVpc": "vpc-1"}}', Principal={"Federated": f"{PROVIDER}D"})
+    both, opened = policy(closed, other), policy(statement(TOKEN), other)
+    assert widened(both, both) == ()
+    assert [item.key for item in widened(both, opened)] == ["aws:SourceVpc"]
+    assert widened(policy(other), opened) == ()
 
 
 @pytest.mark.parametrize("broken", [None, "text", [], {"Statement": "x"}, {"Statement": {"Effect": "Allow"}}])
@@ -108,9 +87,9 @@ def test_what_is_no_policy_restricts_nobody(broken: Any) -> None:
 
 def test_the_exact_subject_of_its_own_provider_is_nobody_else() -> None:
     assert also_admitted(trust_of(TOKEN), TOKEN) == ()
-    elsewhere = document(allow({"StringEquals": {SUB: APP}}, Principal={"Federated": PROVIDER + "D"}))
-    assert also_admitted(elsewhere, TOKEN) == (f"every token of {ISSUER}D by statement 1",)
-    assert also_admitted(document(allow(Principal="*")), TOKEN) == ("everybody by statement 1",)
+    elsewhere = on('{"StringEquals": {"<P>:sub": "<SUB>"}}', Principal={"Federated": f"{PROVIDER}D"})
+    assert also_admitted(policy(elsewhere), TOKEN) == (f"every token of {P}D by statement 1",)
+    assert also_admitted(policy(allow(Principal="*")), TOKEN) == ("everybody by statement 1",)
     assert listed("abcdefghijklm")[-2:] == ["j", "and 3 more"]
 
 

@@ -34,14 +34,15 @@ from irsa_cli.core.planning.adopt import adoption
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import Answer, explain, takes_audience
 from irsa_cli.core.trust.owned_statements import Own, with_own
+from irsa_cli.core.trust.trust_policy import contains, read_statement, with_statement, without_statement
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.sandbox.aws.iam.grammar import check_trust_policy
 from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.enforce import Who, admits, of_every_request
+from tests.support.documents import Json
 from tests.support.trusts import trust_of
 from tests.unit.inventory.test_bindings import NOW
 from tests.unit.inventory.test_bindings import account as account_with
@@ -49,45 +50,45 @@ from tests.unit.inventory.test_bindings import account as account_with
 FOLDER = Path(__file__).with_name("trust_corpus")
 ACTION = "sts:AssumeRoleWithWebIdentity"
 ACCOUNTS = {"1": "111122223333", "2": "222233334444", "3": "333344445555"}
-ISSUERS = {
-    "eks": "oidc.eks.eu-central-1.amazonaws.com/id/0F1E2D3C4B5A69788796A5B4C3D2E1F0",
-    "old": "oidc.eks.eu-central-1.amazonaws.com/id/AAAABBBBCCCCDDDDEEEEFFFF00001111",
-    "far": "oidc.eks.us-west-2.amazonaws.com/id/0F1E2D3C4B5A69788796A5B4C3D2E1F0",
-    "cn": "oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF0123456789ABCDEF",
-    "rosa": "oidc.rosa.example/29c0ffee",
-    "self": "irsa.cluster.example",
-    "self2": "irsa.other.example",
-    "s3": "s3.eu-west-1.amazonaws.com/discovery-one",
-    "s3b": "s3.eu-west-1.amazonaws.com/discovery-two",
-    "slash": "issuer.cluster.example/",
-    "upbound": "proidc.upbound.io",
-    "spire": "spire.acme.example",
-    "gh": "token.actions.githubusercontent.com",
-    "ghe": "token.actions.githubusercontent.com/acme",
-    "gl": "gitlab.com",
-    "gls": "gitlab.acme.example",
-    "tfc": "app.terraform.io",
-    "tfe": "tfe.acme.example",
-    "cci": "oidc.circleci.com/org/org-1",
-    "bb": "api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc",
-    "bk": "agent.buildkite.com",
-    "fly": "oidc.fly.io/acme",
-    "spc": "acme.app.spacelift.io",
-    "pul": "api.pulumi.com/oidc",
-    "sem": "acme.semaphoreci.com",
-    "har": "app.harness.io/ng/api/oidc/account/acme",
-    "vault": "vault.acme.example/v1/identity/oidc",
-    "auth": "login.acme.example/",
-    "other-auth": "login.other.example/",
-    "auth0": "oidc.acme.example",
-    "entra": "sts.windows.net/0a1b2c3d/",
-    "cog": "cognito-identity.amazonaws.com",
-    "google": "accounts.google.com",
-    "amazon": "www.amazon.com",
-    "facebook": "graph.facebook.com",
-}
+_HOSTS = """eks oidc.eks.eu-central-1.amazonaws.com/id/0F1E2D3C4B5A69788796A5B4C3D2E1F0
+old oidc.eks.eu-central-1.amazonaws.com/id/AAAABBBBCCCCDDDDEEEEFFFF00001111
+far oidc.eks.us-west-2.amazonaws.com/id/0F1E2D3C4B5A69788796A5B4C3D2E1F0
+cn oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF0123456789ABCDEF
+rosa oidc.rosa.example/29c0ffee
+self irsa.cluster.example
+self2 irsa.other.example
+s3 s3.eu-west-1.amazonaws.com/discovery-one
+s3b s3.eu-west-1.amazonaws.com/discovery-two
+slash issuer.cluster.example/
+upbound proidc.upbound.io
+spire spire.acme.example
+gh token.actions.githubusercontent.com
+ghe token.actions.githubusercontent.com/acme
+gl gitlab.com
+gls gitlab.acme.example
+tfc app.terraform.io
+tfe tfe.acme.example
+cci oidc.circleci.com/org/org-1
+bb api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc
+bk agent.buildkite.com
+fly oidc.fly.io/acme
+spc acme.app.spacelift.io
+pul api.pulumi.com/oidc
+sem acme.semaphoreci.com
+har app.harness.io/ng/api/oidc/account/acme
+vault vault.acme.example/v1/identity/oidc
+auth login.acme.example/
+other-auth login.other.example/
+auth0 oidc.acme.example
+entra sts.windows.net/0a1b2c3d/
+cog cognito-identity.amazonaws.com
+google accounts.google.com
+amazon www.amazon.com
+facebook graph.facebook.com"""
+ISSUERS = {name: host for name, _, host in (line.partition(" ") for line in _HOSTS.splitlines())}
 BUILT_IN = {"cog", "google", "amazon", "facebook"}
-KUBERNETES = {"eks", "old", "far", "cn", "rosa", "self", "self2", "s3", "s3b", "slash"}
+_CLUSTERS = "eks old far cn rosa self self2 s3 s3b slash"
+KUBERNETES = set(_CLUSTERS.split())
 PARTITIONS = {"cn": "aws-cn"}
 
 
@@ -120,7 +121,7 @@ def written_out(value: Any) -> Any:
     return re.sub(r"<[\w:-]+>", lambda found: short.get(found[0], found[0]), value)
 
 
-def statement_of(short: Mapping[str, Any]) -> dict[str, Any]:
+def statement_of(short: Mapping[str, Any]) -> Json:
     """A statement as IAM keeps it."""
     whole = {"Effect": "Allow", "Action": ACTION, **short}
     if "NotAction" in short:
@@ -166,7 +167,7 @@ class Found:
     """A document with its origin, and what is asked of it."""
 
     origin: str
-    document: dict[str, Any]
+    document: Json
     asked: tuple[Question, ...]
     short: Any
 
@@ -270,14 +271,14 @@ def read_by_others(found: Found) -> None:
         assert {flaw.cause for flaw in keeping_out} <= set(TRUST_CAUSES), found.origin
         takes_audience(document, question.token.provider_arn, question.token.audience)
     trusted_providers(document)
-    added = trust_policy.with_statement(document, wanted)
-    assert trust_policy.contains(added, wanted), found.origin
-    assert trust_policy.contains(with_own(document, desired, own), wanted), found.origin
-    if not trust_policy.contains(document, wanted):
-        assert trust_policy.without_statement(document, wanted)["Statement"] == theirs, found.origin
+    added = with_statement(document, wanted)
+    assert contains(added, wanted), found.origin
+    assert contains(with_own(document, desired, own), wanted), found.origin
+    if not contains(document, wanted):
+        assert without_statement(document, wanted)["Statement"] == theirs, found.origin
     for item in theirs:
         assert own.rest(item) is item, found.origin
-        trust_policy.read_statement(item)
+        read_statement(item)
     assert json.dumps(document) == before, found.origin
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.policies.policy import normalized
 from irsa_cli.core.trust.trust_difference import TrustDifference
 from irsa_cli.core.trust.trust_policy import contains, shared
+from tests.support.documents import Json
 
 PROVIDERS = [f"arn:aws:iam::111122223333:oidc-provider/oidc.example/id/{name}" for name in "AB"]
 SUBJECTS = [f"system:serviceaccount:shop:{name}" for name in ("cart", "pay", "ship")]
@@ -18,11 +19,11 @@ DENY = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:TagSession"}
 OTHERS = {"Sid": "Theirs", "Effect": "Allow", "Principal": {"Service": "ec2"}, "Action": "sts:AssumeRole"}
 
 
-def policy(*statements: Any) -> dict[str, Any]:
+def policy(*statements: Any) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def ours(provider: str, *subjects: str) -> dict[str, Any]:
+def ours(provider: str, *subjects: str) -> Json:
     return shared(provider, "sts.amazonaws.com", subjects).marked.document
 
 
@@ -40,7 +41,7 @@ POLICIES = st.lists(STATEMENTS, max_size=4, unique_by=lambda item: str(item.get(
 
 
 @given(POLICIES, POLICIES)
-def test_it_stands_where_the_change_was_made(before: dict[str, Any], after: dict[str, Any]) -> None:
+def test_it_stands_where_the_change_was_made(before: Json, after: Json) -> None:
     difference = TrustDifference.between(before, after)
     assert difference.stands_in(after)
     assert difference.stands_in(difference.made_in(before))
@@ -49,7 +50,7 @@ def test_it_stands_where_the_change_was_made(before: dict[str, Any], after: dict
 
 
 @given(POLICIES, POLICIES)
-def test_what_others_have_added_stays(before: dict[str, Any], after: dict[str, Any]) -> None:
+def test_what_others_have_added_stays(before: Json, after: Json) -> None:
     difference = TrustDifference.between(before, after)
     made = difference.made_in(policy(*before["Statement"], OTHERS))
     assert OTHERS in made["Statement"]

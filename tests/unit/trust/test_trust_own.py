@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +11,10 @@ from hypothesis import strategies as st
 from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.policies.policy import Document, equal
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust import owned_statements, trust_policy
+from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.owned_statements import Own, with_own
+from irsa_cli.core.trust.trust_policy import admits, contains, policy_of, statement, with_statement
+from tests.support.documents import Json
 from tests.support.thoroughness import examples
 from tests.support.trusts import trust_of
 
@@ -41,8 +42,8 @@ GITHUB_ACTIONS = {
 THEIRS: list[Document] = [
     {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
     GITHUB_ACTIONS,
-    trust_policy.statement(identity("app", 2)),  # The same ServiceAccount of a cluster that no file names.
-    trust_policy.statement(identity("everybody-*"), pattern=True),
+    statement(identity("app", 2)),  # The same ServiceAccount of a cluster that no file names.
+    statement(identity("everybody-*"), pattern=True),
     {"Effect": "Deny", "Principal": "*", "Action": "sts:TagSession"},
 ]
 JOINED = identity("guest")
@@ -54,7 +55,7 @@ def desired_states(draw: st.DrawFn) -> Document:
     """What a file may wish of the trust policy of APP's role."""
     names = ["app" if draw(st.booleans()) else "a*", *draw(subjects)]
     conditions = draw(st.sampled_from([{}, {}, {"StringEquals": {"aws:SourceVpc": "vpc-1"}}]))
-    return trust_policy.policy_of(
+    return policy_of(
         PROVIDERS[: draw(st.sampled_from([1, 2]))],
         draw(st.sampled_from(["sts.amazonaws.com", "vault"])),
         [f"system:serviceaccount:ns:{name}" for name in names],
@@ -81,14 +82,14 @@ def test_from_wish_to_wish_and_back_others_stay_byte_for_byte(
     made = {TRANSACTION_TAG: "t1"}
     first, tags = applied({**one, "Statement": theirs}, one, made)
     if joined:
-        first = trust_policy.with_statement(first, trust_policy.statement(JOINED))
+        first = with_statement(first, statement(JOINED))
     second, later = applied(first, other, tags)
     third, last = applied(second, one, later)
     assert last == tags
     for document, desired in ((first, one), (second, other), (third, one)):
         assert [item for item in document["Statement"] if item in theirs] == theirs
-        assert all(trust_policy.contains(document, item) for item in desired["Statement"])
-        assert trust_policy.admits(document, JOINED) or not joined
+        assert all(contains(document, item) for item in desired["Statement"])
+        assert admits(document, JOINED) or not joined
     assert _meaning(third) == _meaning(first)
     assert equal(applied(third, one, last)[0], third)
 
@@ -101,7 +102,7 @@ def _meaning(document: Document) -> set[tuple[str, str, bool]]:
         for number in range(3)
         for name in names
         for audience in ("sts.amazonaws.com", "vault")
-        if (admitted := trust_policy.admits(document, replace(identity(name, number), audience=audience)))
+        if (admitted := admits(document, replace(identity(name, number), audience=audience)))
     }
 
 
@@ -113,15 +114,15 @@ def test_what_is_no_longer_wished_is_no_longer_admitted(one: Document, other: Do
 
 @given(desired_states())
 def test_of_a_role_that_was_taken_over_only_its_own_statement_changes(desired: Document) -> None:
-    wide = trust_policy.statement(identity("*"), pattern=True)
-    document = {**desired, "Statement": [wide, trust_policy.statement(APP)]}
+    wide = statement(identity("*"), pattern=True)
+    document = {**desired, "Statement": [wide, statement(APP)]}
     there = with_own(document, desired, Own.of(APP, desired, {}))
     assert there["Statement"] == [wide, *desired["Statement"]]
 
 
 @given(st.sets(st.text("abc", min_size=1, max_size=5), min_size=1, max_size=90))
 def test_however_many_were_wished_the_tags_can_hold_them(names: set[str]) -> None:
-    desired = trust_policy.policy_of(PROVIDERS[:2], "sts.amazonaws.com", [APP.subject, *names], {})
+    desired = policy_of(PROVIDERS[:2], "sts.amazonaws.com", [APP.subject, *names], {})
     tags = owned_statements.tags(APP, desired)
     assert all(len(text) <= 256 for text in tags.values())
     assert Own.of(APP, {"Statement": []}, tags).marks == Own.of(APP, desired, {}).marks
@@ -132,11 +133,11 @@ def test_a_wish_for_the_own_service_account_alone_needs_no_tag() -> None:
 
 
 def test_another_condition_of_a_shared_statement_stays_with_the_others() -> None:
-    both: dict[str, Any] = trust_policy.policy_of(
+    both: Json = policy_of(
         PROVIDERS[:1], "sts.amazonaws.com", [APP.subject, JOINED.subject], {"Bool": {"aws:x": "true"}}
     )
     desired = trust_of(APP)
     (ours, theirs) = with_own(both, desired, Own.of(APP, desired, {}))["Statement"]
-    assert ours == trust_policy.statement(APP)
+    assert ours == statement(APP)
     assert theirs["Condition"]["Bool"] == {"aws:x": "true"}
     assert theirs["Condition"]["StringEquals"][f"{HOST}/BLUE:sub"] == JOINED.subject
