@@ -94,7 +94,7 @@ class InSandbox:
     """The sandbox's AWS and its Kubernetes API, over sockets."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._iam = client(sandbox, "iam")
         found = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]
         ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
@@ -103,7 +103,7 @@ class InSandbox:
         self.handlers = handlers(self._iam, kube)
 
     def fill(self, world: World) -> None:
-        self._sandbox.reset()
+        self.sandbox.reset()
         for provider in world.providers.values():
             tags = _listed(provider.tags)
             self._iam.create_open_id_connect_provider(
@@ -120,7 +120,7 @@ class InSandbox:
         for (namespace, name), state in world.config_maps.items():
             body = config_map_body(namespace, name, state, state.transaction)
             self._create(f"namespaces/{namespace}/configmaps", body)
-        self._sandbox.calls.clear()
+        self.sandbox.calls.clear()
 
     def _make_role(self, name: str, role: Role) -> None:
         state = role.state
@@ -144,7 +144,7 @@ class InSandbox:
         assert answer.status == 201, answer.text
 
     def world(self) -> World:
-        found = self._sandbox.world()
+        found = self.sandbox.world()
         kubernetes = found["kubernetes"]["demo"]
         # Those that every cluster has, and each namespace's `default`, are nobody's.
         own = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -190,16 +190,16 @@ class InSandbox:
 
     def writes(self) -> list[Write]:
         reading = ("Get", "List", "GET")
-        made = [(call.service, call.operation) for call in self._sandbox.calls]
+        made = [(call.service, call.operation) for call in self.sandbox.calls]
         return [item for item in dict.fromkeys(made) if not item[1].startswith(reading)]
 
     def break_(self, writes: list[Write], how: str) -> None:
         kinds = {REFUSED: "error", BEFORE: "reset-before", AFTER: "reset-after"}
         for service, operation in writes:
-            self._sandbox.faults.add(Fault(service, operation, kinds[how], times=None))  # type: ignore[arg-type]
+            self.sandbox.faults.add(Fault(service, operation, kinds[how], times=None))  # type: ignore[arg-type]
 
     def mend(self) -> None:
-        self._sandbox.faults.clear()
+        self.sandbox.faults.clear()
 
 
 def told(world: World) -> World:
