@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,14 +22,13 @@ from irsa_cli.core.values import limits
 from irsa_cli.kube.client import Kube
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.protocol import Handler
-from tests.support.eks import bearer
-from tests.support.kubeclient import KubeClient
 from tests.support.kubes import kube_of
 from tests.support.memory import MemoryCloud
 from tests.support.memory.cloud import LOST_AFTER, LOST_BEFORE
 from tests.support.memory.iam import MemoryIam, Refusal
 from tests.support.memory.kube import MemoryKube
 from tests.support.sandbox_clients import client
+from tests.support.sandbox_kube import kube_as
 from tests.unit.world import Account, Role, World
 
 REFUSED, BEFORE, AFTER = "refused", "lost before it", "lost after it"
@@ -96,9 +94,7 @@ class InSandbox:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self._iam = client(sandbox, "iam")
-        found = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]
-        ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-        self._kube = KubeClient(found["endpoint"], ca, bearer(sandbox.env(), "demo"))
+        self._kube = kube_as(sandbox)
         kube: Kube = kube_of(self._kube)
         self.handlers = handlers(self._iam, kube)
 

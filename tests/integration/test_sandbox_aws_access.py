@@ -19,20 +19,24 @@ from botocore.credentials import Credentials
 import irsa_cli.sandbox
 from irsa_cli.sandbox import ClusterSpec, Fault, Rule, Sandbox
 from tests.support.aws_lines import do, refused, tried
-from tests.support.kubeclient import KubeClient
 from tests.support.sandbox_clients import ACCOUNT, AUDIENCE, anonymous, client, client_of, policy, trust
+from tests.support.sandbox_kube import kube_as
 
 OTHER = "222233334444"
 NAMESPACES = "/api/v1/namespaces"
 SHOP = {"metadata": {"name": "shop"}}
 
 
-def sign(sandbox: Sandbox, credentials: Credentials, host: str = "", **changes: str | None) -> str:
+def sign(
+    sandbox: Sandbox,
+    credentials: Credentials,
+    host: str = "",
+    *,
+    cluster: str = "demo",
+    action: str = "GetCallerIdentity",
+    service: str = "sts",
+) -> str:
     """A token for the cluster demo, or one that is wrong."""
-    cluster, action, service = (
-        changes.get(key, own)
-        for key, own in (("cluster", "demo"), ("action", "GetCallerIdentity"), ("service", "sts"))
-    )
     url = f"{host or sandbox.url}/?Action={action}&Version=2011-06-15"
     request = AWSRequest("GET", url, headers={"x-k8s-aws-id": cluster} if cluster else {})
     SigV4QueryAuth(credentials, service, "eu-west-1", expires=60).add_auth(request)
@@ -44,31 +48,24 @@ def user(sandbox: Sandbox, name: str = "admin", account: str = ACCOUNT) -> Crede
     return Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
 
 
-def kube(sandbox: Sandbox, token: str | None = None) -> KubeClient:
-    """The cluster demo, as its administrator unless there is a token."""
-    cluster = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]
-    ca = base64.b64decode(cluster["certificateAuthority"]["data"]).decode()
-    return KubeClient(cluster["endpoint"], ca, token or sign(sandbox, user(sandbox)))
-
-
 def test_a_token_for_the_real_address_of_sts_is_good(sandbox: Sandbox) -> None:
     token = sign(sandbox, user(sandbox), "https://sts.eu-west-1.amazonaws.com")
-    assert kube(sandbox, token).create(NAMESPACES, SHOP).status == 201
+    assert kube_as(sandbox, token=token).create(NAMESPACES, SHOP).status == 201
     assert "shop" in sandbox.world()["kubernetes"]["demo"]["namespaces"]
 
 
 def test_bad_tokens(sandbox: Sandbox) -> None:
     mine = user(sandbox)
-    changes: Any = ({"cluster": None}, {"action": "GetSessionToken"}, {"service": "iam"})
+    changes: Any = ({"cluster": ""}, {"action": "GetSessionToken"}, {"service": "iam"})
     tokens = [sign(sandbox, mine, **change) for change in changes]
-    for credentials in (Credentials(mine.access_key, "wrong"), user(sandbox, account=OTHER)):
-        tokens.append(sign(sandbox, credentials))
-    assert [kube(sandbox, token).get(NAMESPACES).status for token in tokens] == [401] * 5
+    others = (Credentials(mine.access_key, "wrong"), user(sandbox, account=OTHER))
+    tokens += [sign(sandbox, credentials) for credentials in others]
+    assert [kube_as(sandbox, token=token).get(NAMESPACES).status for token in tokens] == [401] * 5
 
 
 @pytest.mark.parametrize("token", ["garbage", "k8s-aws-v1.%%%", "k8s-aws-v1.aGVsbG8", "k8s-aws-v2.x"])
 def test_garbage(sandbox: Sandbox, token: str) -> None:
-    assert kube(sandbox, token).get(NAMESPACES).status == 401
+    assert kube_as(sandbox, token=token).get(NAMESPACES).status == 401
 
 
 def test_grants_end_with_a_reset(sandbox: Sandbox) -> None:
@@ -77,7 +74,7 @@ def test_grants_end_with_a_reset(sandbox: Sandbox) -> None:
         sandbox.add_user("ci")
         if not reset:
             sandbox.grant("demo", "ci", username="deployer", rules=[Rule(("list",), ("namespaces",))])
-        mine = kube(sandbox, sign(sandbox, user(sandbox, "ci")))
+        mine = kube_as(sandbox, sandbox.env(user="ci"))
         statuses.append((mine.get(NAMESPACES).status, mine.create(NAMESPACES, SHOP).status))
         sandbox.reset()
     assert statuses == [(200, 403), (401, 401)]
@@ -88,14 +85,14 @@ def test_a_role_is_what_it_is_granted(sandbox: Sandbox) -> None:
     do(iam, "CreateRole {RoleName: hop, Path: /ci/, AssumeRolePolicyDocument: $ROOT}")
     made = do(sts, "AssumeRole {RoleArn: $HERE:role/ci/hop, RoleSessionName: me}")["Credentials"]
     session = Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
-    mine = kube(sandbox, sign(sandbox, session))
+    mine = kube_as(sandbox, token=sign(sandbox, session))
     assert mine.get(NAMESPACES).status == 401
     sandbox.grant("demo", f"arn:aws:iam::{ACCOUNT}:role/ci/hop", groups=["system:masters"])
     assert mine.get(NAMESPACES).status == 200
 
 
 def test_who_calls_is_not_among_the_calls(sandbox: Sandbox) -> None:
-    admin = kube(sandbox)
+    admin = kube_as(sandbox)
     admin.get(f"{NAMESPACES}/default")
     admin.create(f"{NAMESPACES}/default/serviceaccounts", {"metadata": {"name": "cart"}})
     told = [f"{call.service} {call.operation} {call.subject} {call.status}" for call in sandbox.calls]
@@ -106,7 +103,7 @@ def test_who_calls_is_not_among_the_calls(sandbox: Sandbox) -> None:
 
 
 def test_faults_strike_kubernetes_too(sandbox: Sandbox) -> None:
-    admin = kube(sandbox)
+    admin = kube_as(sandbox)
     sandbox.faults.add(Fault("kubernetes", "POST namespaces", "error", code="Conflict", status=409))
     failed = admin.create(NAMESPACES, SHOP)
     assert (failed.status, failed.body["kind"], failed.body["reason"]) == (409, "Status", "Conflict")
@@ -128,7 +125,7 @@ def test_connections_are_kept_alive(sandbox: Sandbox) -> None:
 
 
 def test_a_service_account_reaches_aws_with_the_clusters_token(sandbox: Sandbox) -> None:
-    admin = kube(sandbox)
+    admin = kube_as(sandbox)
     path = f"{NAMESPACES}/default/serviceaccounts"
     admin.create(path, {"metadata": {"name": "cart"}})
     spec = {"audiences": [AUDIENCE], "expirationSeconds": 600}
@@ -141,7 +138,9 @@ def test_a_service_account_reaches_aws_with_the_clusters_token(sandbox: Sandbox)
     condition = {"StringEquals": {f"{issuer[8:]}:sub": "system:serviceaccount:default:cart"}}
     document = trust({"Federated": provider}, condition, action="sts:AssumeRoleWithWebIdentity")
     do(iam, "CreateRole {RoleName: cart, AssumeRolePolicyDocument: $T}", T=document)
-    exchange = "AssumeRoleWithWebIdentity {RoleArn: $HERE:role/cart, RoleSessionName: me, WebIdentityToken: $T}"
+    exchange = (
+        "AssumeRoleWithWebIdentity {RoleArn: $HERE:role/cart, RoleSessionName: me, WebIdentityToken: $T}"
+    )
     session = do(anonymous(sandbox, "sts"), exchange, T=token)["Credentials"]
     s3 = client_of(sandbox, "s3", session)
     assert refused(s3, "ListBuckets") == "AccessDenied 403"
@@ -197,7 +196,7 @@ def test_the_control_api_does_what_python_does(sandbox: Sandbox) -> None:
     assert control(sandbox, "POST users", {"name": "ci", "policy": policy("iam:*")})[0] == 200
     rules = [{"verbs": ["list"], "resources": ["namespaces"]}]
     assert control(sandbox, "POST grants", {"cluster": "demo", "user": "ci", "rules": rules})[0] == 200
-    assert kube(sandbox, sign(sandbox, user(sandbox, "ci"))).get(NAMESPACES).status == 200
+    assert kube_as(sandbox, token=sign(sandbox, user(sandbox, "ci"))).get(NAMESPACES).status == 200
     control(sandbox, "POST faults", {"service": "iam", "operation": "*", "kind": "throttle", "times": None})
     iam = client(sandbox, "iam", user="ci")
     assert refused(iam, "ListRoles") == "Throttling 400"
@@ -231,9 +230,14 @@ def test_reset_brings_back_the_start(sandbox: Sandbox) -> None:
     def places() -> tuple[Any, ...]:
         world = sandbox.world()
         clusters = world["kubernetes"]
-        return list(clusters), list(clusters["demo"]["namespaces"]), world["policies"], sandbox.quotas["RolesQuota"]
+        return (
+            list(clusters),
+            list(clusters["demo"]["namespaces"]),
+            world["policies"],
+            sandbox.quotas["RolesQuota"],
+        )
 
-    start, admin = places(), kube(sandbox)
+    start, admin = places(), kube_as(sandbox)
     assert start[2:] == ({}, 1000)
     sandbox.add_cluster(ClusterSpec("second"))
     sandbox.add_user("ci")

@@ -3,7 +3,6 @@
 Judged by the EKS API reference: https://docs.aws.amazon.com/eks/latest/APIReference/
 """
 
-import base64
 import json
 import re
 from typing import Any
@@ -13,10 +12,9 @@ import pytest
 from irsa_cli.sandbox import ClusterSpec, Sandbox
 from tests.docs.staging import CLUSTER
 from tests.support.aws_lines import do, refused
-from tests.support.eks import bearer
 from tests.support.eks_states import add_addon, describe_cluster_as, note_exchange
-from tests.support.kubeclient import KubeClient
 from tests.support.sandbox_clients import ACCOUNT, client, policy, trust
+from tests.support.sandbox_kube import kube_as
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
 PODS = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
@@ -114,15 +112,8 @@ def test_permissions_are_about_clusters_and_associations(sandbox: Sandbox, eks: 
     assert refused(reader, which(made, "Delete")) == refused(other, LIST) == DENIED
 
 
-def kube(sandbox: Sandbox, env: dict[str, str]) -> KubeClient:
-    """The cluster, as who has this environment."""
-    found = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
-    ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-    return KubeClient(found["endpoint"], ca, bearer(env, CLUSTER))
-
-
 def test_the_webhook_gives_pods_the_association(sandbox: Sandbox, eks: Any) -> None:
-    admin = kube(sandbox, sandbox.env())
+    admin = kube_as(sandbox)
     path = "/api/v1/namespaces/default"
     metadata = {"name": "cart", "annotations": {"eks.amazonaws.com/role-arn": ROLE}}
     admin.create(f"{path}/serviceaccounts", {"metadata": metadata})
@@ -164,7 +155,7 @@ def test_an_access_entry_is_not_for_a_role_made_again(sandbox: Sandbox, eks: Any
         names = {"ACCESS_KEY_ID": "AccessKeyId", "SECRET_ACCESS_KEY": "SecretAccessKey"}
         names["SESSION_TOKEN"] = "SessionToken"
         env = {**sandbox.env(), **{f"AWS_{name}": given[key] for name, key in names.items()}}
-        return kube(sandbox, env).get("/api/v1/namespaces/default/serviceaccounts").status
+        return kube_as(sandbox, env).get("/api/v1/namespaces/default/serviceaccounts").status
 
     do(iam, "CreateRole {RoleName: dev, AssumeRolePolicyDocument: $ROOT}")
     do(eks, f"CreateAccessEntry {{clusterName: {CLUSTER}, principalArn: $HERE:role/dev}}")

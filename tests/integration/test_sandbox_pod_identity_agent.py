@@ -3,7 +3,6 @@
 Judged by https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html and aws/eks-pod-identity-agent.
 """
 
-import base64
 import json
 import urllib.error
 import urllib.request
@@ -19,9 +18,8 @@ from botocore.exceptions import ClientError, CredentialRetrievalError
 from irsa_cli.sandbox import ClusterSpec, Sandbox
 from tests.docs.staging import CLUSTER
 from tests.support.aws_lines import do, refused, tried
-from tests.support.eks import bearer
-from tests.support.kubeclient import KubeClient
 from tests.support.sandbox_clients import ACCOUNT, client, policy, refusal, trust
+from tests.support.sandbox_kube import kube_as
 
 AUDIENCE = "pods.eks.amazonaws.com"
 OTHER = "222233334444"
@@ -43,9 +41,7 @@ Tokens = Callable[..., str]
 @pytest.fixture
 def tokens(sandbox: Sandbox) -> Tokens:
     """Tokens of default/cart; `pod` is bound to one."""
-    found = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
-    ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-    admin = KubeClient(found["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
+    admin = kube_as(sandbox)
     path = "/api/v1/namespaces/default"
     admin.create(f"{path}/serviceaccounts", {"metadata": {"name": "cart"}})
 
@@ -64,7 +60,10 @@ def tokens(sandbox: Sandbox) -> Tokens:
 
 def make_role(sandbox: Sandbox, name: str = "reader", **changes: Any) -> None:
     document = trust({"Service": AUDIENCE}, **{"action": ACTIONS, "condition": LIMITED, **changes})
-    for line in ("CreateRole {RoleName: $N, AssumeRolePolicyDocument: $T}", "AttachRolePolicy {RoleName: $N, PolicyArn: $S3}"):
+    for line in (
+        "CreateRole {RoleName: $N, AssumeRolePolicyDocument: $T}",
+        "AttachRolePolicy {RoleName: $N, PolicyArn: $S3}",
+    ):
         do(client(sandbox, "iam"), line, N=name, T=document)
 
 
