@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.asking import Asking
 from tests.contract.clusters import Cluster, on_real_server, simulated
 from tests.support.controlplane import Etcd
 
@@ -45,18 +46,12 @@ def accounts(namespace: str) -> str:
 
 
 @pytest.fixture
-def account(cluster: Cluster, accounts: str) -> str:
-    """The path of a ServiceAccount `app` as Helm would have made it, with everything on it."""
-    body = {
-        "metadata": {
-            "name": "app",
-            "labels": {"app.kubernetes.io/managed-by": "Helm"},
-            "annotations": {"meta.helm.sh/release-name": "app"},
-        },
-        "secrets": [{"name": "app-token"}],
-        "imagePullSecrets": [{"name": "registry"}],
-        "automountServiceAccountToken": False,
-    }
-    answer = cluster.admin.create(accounts, body)
-    assert answer.status == 201, answer.text
-    return f"{accounts}/app"
+def asking(cluster: Cluster, namespace: str) -> Asking:
+    """The namespace with the ServiceAccount `app`, and requests to it."""
+    return Asking(cluster, namespace)
+
+
+@pytest.fixture
+def account(asking: Asking) -> str:
+    """The path of the ServiceAccount `app` as Helm would have made it."""
+    return asking.words["app"]

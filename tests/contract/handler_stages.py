@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,14 +22,13 @@ from irsa_cli.core.values import limits
 from irsa_cli.kube.client import Kube
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.protocol import Handler
-from tests.support.eks import bearer
-from tests.support.kubeclient import KubeClient
 from tests.support.kubes import kube_of
 from tests.support.memory import MemoryCloud
 from tests.support.memory.cloud import LOST_AFTER, LOST_BEFORE
 from tests.support.memory.iam import MemoryIam, Refusal
 from tests.support.memory.kube import MemoryKube
 from tests.support.sandbox_clients import client
+from tests.support.sandbox_kube import kube_as
 from tests.unit.world import Account, Role, World
 
 REFUSED, BEFORE, AFTER = "refused", "lost before it", "lost after it"
@@ -94,16 +92,14 @@ class InSandbox:
     """The sandbox's AWS and its Kubernetes API, over sockets."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._iam = client(sandbox, "iam")
-        found = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]
-        ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-        self._kube = KubeClient(found["endpoint"], ca, bearer(sandbox.env(), "demo"))
+        self._kube = kube_as(sandbox)
         kube: Kube = kube_of(self._kube)
         self.handlers = handlers(self._iam, kube)
 
     def fill(self, world: World) -> None:
-        self._sandbox.reset()
+        self.sandbox.reset()
         for provider in world.providers.values():
             tags = _listed(provider.tags)
             self._iam.create_open_id_connect_provider(
@@ -120,7 +116,7 @@ class InSandbox:
         for (namespace, name), state in world.config_maps.items():
             body = config_map_body(namespace, name, state, state.transaction)
             self._create(f"namespaces/{namespace}/configmaps", body)
-        self._sandbox.calls.clear()
+        self.sandbox.calls.clear()
 
     def _make_role(self, name: str, role: Role) -> None:
         state = role.state
@@ -144,7 +140,7 @@ class InSandbox:
         assert answer.status == 201, answer.text
 
     def world(self) -> World:
-        found = self._sandbox.world()
+        found = self.sandbox.world()
         kubernetes = found["kubernetes"]["demo"]
         # Those that every cluster has, and each namespace's `default`, are nobody's.
         own = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -190,16 +186,16 @@ class InSandbox:
 
     def writes(self) -> list[Write]:
         reading = ("Get", "List", "GET")
-        made = [(call.service, call.operation) for call in self._sandbox.calls]
+        made = [(call.service, call.operation) for call in self.sandbox.calls]
         return [item for item in dict.fromkeys(made) if not item[1].startswith(reading)]
 
     def break_(self, writes: list[Write], how: str) -> None:
         kinds = {REFUSED: "error", BEFORE: "reset-before", AFTER: "reset-after"}
         for service, operation in writes:
-            self._sandbox.faults.add(Fault(service, operation, kinds[how], times=None))  # type: ignore[arg-type]
+            self.sandbox.faults.add(Fault(service, operation, kinds[how], times=None))  # type: ignore[arg-type]
 
     def mend(self) -> None:
-        self._sandbox.faults.clear()
+        self.sandbox.faults.clear()
 
 
 def told(world: World) -> World:

@@ -47,23 +47,6 @@ def case(request: pytest.FixtureRequest) -> Case:
     return CASES[request.param]
 
 
-@pytest.fixture(params=[name for name, case in CASES.items() if case.theirs is not None])
-def before(request: pytest.FixtureRequest) -> tuple[Case, World]:
-    """A case, and what somebody else has made of its world before."""
-    found = CASES[request.param]
-    assert found.theirs is not None
-    return found, found.theirs(copy.deepcopy(found.before))
-
-
-@pytest.fixture(params=[name for name, case in CASES.items() if case.since or case.theirs])
-def since(request: pytest.FixtureRequest) -> tuple[Case, World]:
-    """A case, and what somebody else has made of its world after the change."""
-    found = CASES[request.param]
-    edit = found.since or found.theirs
-    assert edit is not None
-    return found, edit(apply(copy.deepcopy(found.before), found.change))
-
-
 def do(stage: Stage, case: Case) -> Applied:
     """Make the change, as a run does."""
     return stage.handlers[case.change.kind].apply(case.change, Run(THIS_RUN, 60))
@@ -105,33 +88,21 @@ def test_each_kind_has_a_handler_and_each_handler_a_case() -> None:
     assert contested == kinds - WITHOUT_AN_OWNER
 
 
-def test_it_is_done_and_taken_back(stage: Stage, case: Case) -> None:
+def test_it_is_done_and_taken_back_and_neither_twice(stage: Stage, case: Case) -> None:
     stage.fill(case.before)
     assert stage.world() == told(case.before)
     assert not is_done(stage, case)
     applied = do(stage, case)
     assert applied.changed
-    assert stage.world() == after(case)
-    assert is_done(stage, case)
-    undo(stage, case, applied)
-    assert stage.world() == told(case.before)
-    assert not is_done(stage, case)
-
-
-def test_what_is_done_is_not_done_twice(stage: Stage, case: Case) -> None:
-    stage.fill(case.before)
-    do(stage, case)
-    with suppress(Conflict):  # Of an owner, who takes over has to find the old one.
-        do(stage, case)
-    assert stage.world() == after(case)
-
-
-def test_what_is_taken_back_is_not_taken_back_twice(stage: Stage, case: Case) -> None:
-    stage.fill(case.before)
-    applied = do(stage, case)
+    for _ in range(2):
+        assert stage.world() == after(case)
+        assert is_done(stage, case)
+        with suppress(Conflict):  # Of an owner, who takes over has to find the old one.
+            do(stage, case)
     for _ in range(2):
         undo(stage, case, applied)
-    assert stage.world() == told(case.before)
+        assert stage.world() == told(case.before)
+        assert not is_done(stage, case)
 
 
 def test_what_was_not_begun_is_not_taken_back(stage: Stage, case: Case) -> None:
@@ -168,16 +139,23 @@ def test_a_write_that_never_arrives_is_not_called_done(stage: Stage, case: Case)
     assert stage.world() == told(case.before)
 
 
-def test_what_somebody_else_has_made_of_it_is_a_conflict(stage: Stage, before: tuple[Case, World]) -> None:
-    case, theirs = before
+@pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.theirs], indirect=True)
+def test_what_somebody_else_has_made_of_it_is_a_conflict(stage: Stage, case: Case) -> None:
+    assert case.theirs is not None
+    theirs = case.theirs(copy.deepcopy(case.before))
     stage.fill(theirs)
     with pytest.raises(Conflict):
         do(stage, case)
     assert stage.world() == told(theirs)
 
 
-def test_what_somebody_else_has_made_of_it_since_stays(stage: Stage, since: tuple[Case, World]) -> None:
-    case, theirs = since
+@pytest.mark.parametrize(
+    "case", [name for name, case in CASES.items() if case.since or case.theirs], indirect=True
+)
+def test_what_somebody_else_has_made_of_it_since_stays(stage: Stage, case: Case) -> None:
+    edit = case.since or case.theirs
+    assert edit is not None
+    theirs = edit(apply(copy.deepcopy(case.before), case.change))
     stage.fill(theirs)
     with suppress(Conflict):  # Or nothing of it is left, which is no conflict.
         undo(stage, case, Applied(changed=True))

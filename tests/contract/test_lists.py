@@ -1,12 +1,26 @@
-"""Lists: of all namespaces, in pages, and as metadata only."""
+"""Lists: of all namespaces, in pages, by labels and fields, and as metadata only; events and discovery."""
 
 import pytest
 
+from irsa_cli.sandbox.kube.kinds import KINDS
+from tests.contract.asking import Asking, Row, alike, rows
 from tests.contract.clusters import Cluster
-from tests.contract.statuses import assert_refused
 from tests.support.kubeclient import Json
 
 PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+def names_of(body: Json) -> list[str]:
+    return [item["metadata"]["name"] for item in body["items"]]
+
+
+def pages(cluster: Cluster, path: str, limit: str, **query: str) -> list[Json]:
+    """All pages of a list."""
+    found = [cluster.admin.get(path, limit=limit, **query).body]
+    while more := found[-1]["metadata"].get("continue"):
+        found.append(cluster.admin.get(path, limit=limit, **{"continue": more}, **query).body)
+    return found
 
 
 @pytest.fixture
@@ -18,66 +32,36 @@ def five(cluster: Cluster, accounts: str) -> list[str]:
     return names
 
 
-def names_of(body: Json) -> list[str]:
-    return [item["metadata"]["name"] for item in body["items"]]
-
-
 def test_pages(cluster: Cluster, accounts: str, five: list[str]) -> None:
-    found: list[str] = []
-    query: dict[str, str] = {}
-    pages = 0
-    versions = set()
-    while True:
-        body = cluster.admin.get(accounts, limit="2", **query).body
-        found += names_of(body)
-        pages += 1
-        versions.add(body["metadata"]["resourceVersion"])
-        more = body["metadata"].get("continue")
-        assert body["metadata"].get("remainingItemCount", 0) == len(five) - len(found)
-        if not more:
-            break
-        query = {"continue": more}
-    assert (found, pages, len(versions)) == (five, 3, 1)
-
-
-def test_rest_without_a_limit(cluster: Cluster, accounts: str, five: list[str]) -> None:
-    token = cluster.admin.get(accounts, limit="2").body["metadata"]["continue"]
-    body = cluster.admin.get(accounts, **{"continue": token}).body
-    assert names_of(body) == five[2:]
-    assert "continue" not in body["metadata"]
+    found = pages(cluster, accounts, "2")
+    assert [names_of(body) for body in found] == [five[:2], five[2:4], five[4:]]
+    assert [body["metadata"].get("remainingItemCount", 0) for body in found] == [3, 1, 0]
+    assert len({body["metadata"]["resourceVersion"] for body in found}) == 1
 
 
 @pytest.mark.parametrize("limit", ["5", "500", "0", "-1"])
 def test_limits_that_do_not_bind(cluster: Cluster, accounts: str, five: list[str], limit: str) -> None:
     body = cluster.admin.get(accounts, limit=limit).body
-    assert names_of(body) == five
-    assert set(body["metadata"]) == {"resourceVersion"}
-
-
-@pytest.mark.parametrize("query", [{"limit": "x"}, {"limit": ""}, {"limit": "1", "continue": "rubbish"}])
-def test_bad_queries(cluster: Cluster, accounts: str, query: dict[str, str]) -> None:
-    assert_refused(cluster.admin.get(accounts, **query), 400, "BadRequest")
+    assert (names_of(body), set(body["metadata"])) == (five, {"resourceVersion"})
 
 
 def test_all_namespaces_in_pages(cluster: Cluster, namespace: str, five: list[str]) -> None:
-    found: set[tuple[str, str]] = set()
-    query: dict[str, str] = {}
-    while True:
-        body = cluster.admin.get("/api/v1/serviceaccounts", limit="3", **query).body
-        found |= {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in body["items"]}
-        if not body["metadata"].get("continue"):
-            break
-        query = {"continue": body["metadata"]["continue"]}
-    assert {(namespace, name) for name in five} <= found
+    items = [
+        item["metadata"] for body in pages(cluster, "/api/v1/serviceaccounts", "3") for item in body["items"]
+    ]
+    places = [item["namespace"] for item in items]
+    assert places == sorted(places, key=lambda place: f"{place}/")
+    assert [item["name"] for item in items if item["namespace"] == namespace] == five
 
 
-def test_namespaces_in_pages(cluster: Cluster, namespace: str) -> None:
+def test_the_rest_comes_without_a_limit(cluster: Cluster, namespace: str) -> None:
     whole = names_of(cluster.admin.get("/api/v1/namespaces").body)
     first = cluster.admin.get("/api/v1/namespaces", limit="1").body
     assert first["metadata"]["remainingItemCount"] == len(whole) - 1
     rest = cluster.admin.get("/api/v1/namespaces", **{"continue": first["metadata"]["continue"]}).body
     assert names_of(first) + names_of(rest) == whole
     assert namespace in whole
+    assert "continue" not in rest["metadata"]
 
 
 def test_order_is_that_of_the_keys(cluster: Cluster, unique: str) -> None:
@@ -91,21 +75,192 @@ def test_order_is_that_of_the_keys(cluster: Cluster, unique: str) -> None:
     assert [place for place in places if place.startswith(unique)] == [long, short]
 
 
-def test_metadata_only(cluster: Cluster, account: str, accounts: str) -> None:
-    body = cluster.admin.get(accounts, accept=PARTIAL).body
-    assert (body["kind"], body["apiVersion"]) == ("PartialObjectMetadataList", "meta.k8s.io/v1")
-    (item,) = body["items"]
-    assert set(item) == {"kind", "apiVersion", "metadata"}
-    assert (item["kind"], item["metadata"]["name"]) == ("PartialObjectMetadata", "app")
-    assert item["metadata"]["annotations"] == {"meta.helm.sh/release-name": "app"}
+def lease(name: str, labels: str = "") -> str:
+    """A Lease with labels is made."""
+    return f"POST $leases {{metadata: {{name: {name}, labels: {{{labels}}}}}}}"
 
 
-def test_metadata_in_pages(cluster: Cluster, accounts: str, five: list[str]) -> None:
-    body = cluster.admin.get(accounts, accept=f"{PARTIAL},application/json", limit="1").body
-    assert (body["kind"], names_of(body)) == ("PartialObjectMetadataList", five[:1])
-    assert body["metadata"]["remainingItemCount"] == 4
+@rows(
+    *alike(
+        "a bad query",
+        "GET $accounts?<>",
+        "400 BadRequest",
+        *("limit=x", "limit=", "limit=1&continue=rubbish"),
+    ),
+    Row(
+        "metadata only",
+        "GET $accounts",
+        "200",
+        options={"accept": PARTIAL},
+        shows="{kind: PartialObjectMetadataList, apiVersion: meta.k8s.io/v1, items: [{kind:"
+        " PartialObjectMetadata,"
+        " metadata: {name: app, annotations: {meta.helm.sh/release-name: app}}, secrets: null}]}",
+    ),
+    Row(
+        "metadata in pages",
+        "GET $accounts?limit=1",
+        "200",
+        given="POST $accounts {metadata: {name: b}}",
+        options={"accept": f"{PARTIAL},application/json"},
+        shows="{kind: PartialObjectMetadataList, items: [{metadata: {name: app}}],"
+        " metadata: {remainingItemCount: 1}}",
+    ),
+    Row(
+        "the first media type counts",
+        "GET $accounts",
+        "200",
+        options={"accept": f"application/json,{PARTIAL}"},
+        shows="kind: ServiceAccountList",
+    ),
+    *alike(
+        "no selector",
+        "GET $leases?labelSelector=<>",
+        "400 BadRequest",
+        *("z+in", "a+b", "=", "%2C", "z=2%2C"),
+    ),
+    *alike(
+        "no selector either",
+        "GET $leases?labelSelector=<>",
+        "400 BadRequest",
+        *("z=2=3", "Z_!=a", "z=a+b", "a//b"),
+    ),
+    Row(
+        "labels go with pages",
+        "GET $leases?labelSelector=odd=0&limit=2",
+        "200",
+        given=[lease(name, f"odd: '{number % 2}'") for number, name in enumerate("abcde")],
+        shows="{items: [{metadata: {name: a}}, {metadata: {name: c}}], metadata: {remainingItemCount: null}}",
+    ),
+    Row(
+        "a field that can't be selected by",
+        "GET $spaces/$ns/events?fieldSelector=message=x",
+        "400 BadRequest",
+        "...field label not supported: message",
+    ),
+    *alike(
+        "discovery is for who is known",
+        "GET <>",
+        "200",
+        "/api",
+        "/apis",
+        by="user",
+        options={"accept": DISCOVERY},
+    ),
+    *alike(
+        "discovery is not for everybody",
+        "GET <>",
+        "403 Forbidden",
+        *("/api", "/apis"),
+        says='forbidden: User "system:anonymous" cannot get path "<>"',
+        by="nobody",
+    ),
+)
+def test_lists(asking: Asking, row: Row) -> None:
+    row.play(asking)
 
 
-def test_the_first_media_type_counts(cluster: Cluster, account: str, accounts: str) -> None:
-    body = cluster.admin.get(accounts, accept=f"application/json,{PARTIAL}").body
-    assert body["kind"] == "ServiceAccountList"
+@pytest.fixture
+def leases(asking: Asking) -> str:
+    """The path of three Leases with labels."""
+    for line in (lease("a", "kind: binding, x/y: '1'"), lease("b", "kind: binding, x/y: '2'"), lease("c")):
+        asking.ask(line)
+    return asking.words["leases"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "names"),
+    [
+        ("", "abc"),
+        ("kind=binding", "ab"),
+        ("kind==binding", "ab"),
+        ("kind!=binding", "c"),
+        (" kind = binding , x/y = 1 ", "a"),
+        ("kind=binding,x/y!=1", "b"),
+        ("kind", "ab"),
+        ("!kind", "c"),
+        ("x/y in (1, 2)", "ab"),
+        ("x/y notin (1)", "bc"),
+        ("x/y in (1,2),kind", "ab"),
+        ("x/y=", ""),
+        ("other", ""),
+        ("inn", ""),
+    ],
+)
+def test_labels(cluster: Cluster, leases: str, selector: str, names: str) -> None:
+    assert names_of(cluster.admin.get(leases, labelSelector=selector).body) == list(names)
+
+
+EVENT = (
+    "POST $spaces/$ns/events {metadata: {name: <>}, involvedObject: {kind: <kind>, name: <object>,"
+    " namespace: $ns,"
+    " apiVersion: apps/v1}, reason: <reason>, message: it was refused, type: Warning, count: 3, source:"
+    " {component: replicaset-controller}, firstTimestamp: '2026-11-01T10:00:00Z', lastTimestamp:"
+    " '2026-11-01T10:05:00Z'}"
+)
+
+
+@pytest.fixture
+def events(asking: Asking) -> str:
+    """The path of the events in a namespace in which three things were told."""
+    for words in ("web.1 ReplicaSet FailedCreate", "web.2 ReplicaSet Created", "once.1 Job FailedCreate"):
+        name, kind, reason = words.split()
+        line = EVENT.replace("<>", name).replace("<kind>", kind).replace("<reason>", reason)
+        asking.ask(line.replace("<object>", name.partition(".")[0]))
+    return asking.text("$spaces/$ns/events")
+
+
+def test_an_event_is_answered(cluster: Cluster, events: str) -> None:
+    body = cluster.admin.get(f"{events}/web.2").body
+    assert (body["reason"], body["count"], body["type"]) == ("Created", 3, "Warning")
+    assert (body["involvedObject"]["name"], body["lastTimestamp"]) == ("web", "2026-11-01T10:05:00Z")
+    assert body["source"] == {"component": "replicaset-controller"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "names"),
+    [
+        ("reason=FailedCreate", "once.1 web.1"),
+        ("reason==FailedCreate,involvedObject.kind=ReplicaSet", "web.1"),
+        ("reason!=FailedCreate", "web.2"),
+        ("involvedObject.name=web", "web.1 web.2"),
+        ("source=replicaset-controller", "once.1 web.1 web.2"),
+        ("metadata.name=web.2", "web.2"),
+        ("reason=Other", ""),
+    ],
+)
+def test_fields(cluster: Cluster, events: str, selector: str, names: str) -> None:
+    assert names_of(cluster.admin.get(events, fieldSelector=selector).body) == names.split()
+
+
+def test_fields_go_with_pages(cluster: Cluster, events: str) -> None:
+    found = pages(cluster, events, "1", fieldSelector="reason=FailedCreate")
+    assert [name for body in found for name in names_of(body)] == ["once.1", "web.1"]
+    assert not any("remainingItemCount" in body["metadata"] for body in found)
+
+
+def groups(cluster: Cluster, path: str) -> dict[str, Json]:
+    """The aggregated document's groups by name, each with its version v1."""
+    body = cluster.admin.get(path, accept=f"{DISCOVERY},application/json").body
+    assert (body["kind"], body["apiVersion"]) == ("APIGroupDiscoveryList", "apidiscovery.k8s.io/v2")
+    return {
+        group["metadata"].get("name", ""): version
+        for group in body["items"]
+        for version in group["versions"]
+        if version["version"] == "v1"
+    }
+
+
+@pytest.mark.parametrize(("group", "resource"), KINDS)
+def test_discovery(cluster: Cluster, group: str, resource: str) -> None:
+    version = groups(cluster, "/apis" if group else "/api")[group]
+    assert version["freshness"] == "Current"
+    (entry,) = [item for item in version["resources"] if item["resource"] == resource]
+    kind = KINDS[group, resource]
+    assert entry["responseKind"]["kind"] == kind.kind
+    assert entry["scope"] == ("Namespaced" if kind.namespaced else "Cluster")
+    assert entry["singularResource"] == kind.singular
+    verbs = {"create", "delete", "get", "list", "patch", *["update"] * (resource == "leases")}
+    assert set(entry["verbs"]) >= verbs
+    assert entry.get("shortNames", []) == list(kind.short_names)
+    parts = {item["subresource"] for item in entry.get("subresources", [])}
+    assert {"serviceaccounts": {"token"}, "pods": {"status"}}.get(resource, set()) <= parts

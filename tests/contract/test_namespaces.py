@@ -1,160 +1,134 @@
 """Namespaces: reading, creating, deleting, and what happens in one that is ending."""
 
-import pytest
+from tests.contract.asking import Asking, Row, alike, rows
 
-from tests.contract.clusters import Cluster
-from tests.contract.statuses import assert_refused, causes
-
-NAMESPACES = "/api/v1/namespaces"
-
-
-def test_get(cluster: Cluster, namespace: str) -> None:
-    answer = cluster.admin.get(f"{NAMESPACES}/{namespace}")
-    assert answer.status == 200
-    assert answer.body["kind"] == "Namespace"
-    assert answer.body["metadata"]["name"] == namespace
-    assert answer.body["metadata"]["labels"] == {"kubernetes.io/metadata.name": namespace}
-    assert answer.body["spec"] == {"finalizers": ["kubernetes"]}
-    assert answer.body["status"] == {"phase": "Active"}
+ACTIVE = "{spec: {finalizers: [kubernetes]}, status: {phase: Active}}"
+ENDS = "DELETE $spaces/$ns"
+ENDING = "metadata.namespace NamespaceTerminating"
+AGAIN = "POST $spaces {metadata: {name: $ns}}"
+MISSING = 'namespaces "$free" not found'
 
 
-def test_get_missing(cluster: Cluster, unique: str) -> None:
-    answer = cluster.admin.get(f"{NAMESPACES}/{unique}")
-    details = assert_refused(answer, 404, "NotFound", f'namespaces "{unique}" not found')
-    assert details == {"name": unique, "kind": "namespaces"}
+@rows(
+    Row(
+        "one",
+        "GET $spaces/$ns",
+        "200",
+        shows="{kind: Namespace, metadata: {name: $ns, labels: {kubernetes.io/metadata.name: $ns}}, "
+        + ACTIVE[1:],
+    ),
+    Row("none", "GET $spaces/$free", "404 NotFound", MISSING, "{name: $free, kind: namespaces}"),
+    *alike(
+        "a new cluster's",
+        "GET $spaces/<>",
+        "200",
+        *("default", "kube-system", "kube-public", "kube-node-lease"),
+        shows="status: {phase: Active}",
+    ),
+    Row(
+        "made twice",
+        AGAIN,
+        "409 AlreadyExists",
+        'namespaces "$ns" already exists',
+        "{name: $ns, kind: namespaces}",
+    ),
+    Row("rehearsed twice", AGAIN.replace(" {m", "?dryRun=All {m"), "409 AlreadyExists"),
+    Row(
+        "rehearsed",
+        "POST $spaces?dryRun=All {metadata: {name: $free}}",
+        "201",
+        shows="metadata: {resourceVersion: null}",
+        then="$spaces/$free 404",
+    ),
+    *alike(
+        "a bad name",
+        "POST $spaces {metadata: {name: <>}}",
+        "422 Invalid",
+        *("Upper", "under_score", "a.b", "-a", "a-", "$a64", "ä"),
+        says='Namespace "<>" is invalid: ...',
+        cause="metadata.name FieldValueInvalid",
+        shows="details: {name: <>, kind: Namespace}",
+    ),
+    *alike(
+        "no name",
+        "POST $spaces {<>}",
+        "422 Invalid",
+        *("", "metadata: {}", "metadata: {name: ''}"),
+        cause="metadata.name FieldValueRequired",
+    ),
+    Row(
+        "a patch keeps what is the server's",
+        "PATCH $spaces/$ns {metadata: {labels: {team: a}}, spec: null, status: {phase: Terminating}}",
+        "200",
+        shows=ACTIVE,
+        then="$spaces/$ns metadata: {labels: {team: a}}",
+    ),
+    Row(
+        "a deletion makes it end",
+        ENDS,
+        "200",
+        shows="{kind: Namespace, status: {phase: Terminating}}",
+        then="$spaces/$ns status: {phase: Terminating}",
+    ),
+    Row("a rehearsed deletion", f"{ENDS}?dryRun=All", "200", shows="status: {phase: Terminating}"),
+    Row(
+        "a deletion of another uid",
+        f"{ENDS} {{preconditions: {{uid: another}}}}",
+        "409 Conflict",
+        'Operation cannot be fulfilled on namespaces "$ns": Precondition failed: UID in precondition:'
+        " another,"
+        " UID in object meta: $uid",
+        given="GET $spaces/$ns",
+    ),
+    *alike(
+        "a deletion of the system's own",
+        "DELETE $spaces/<>",
+        "403 Forbidden",
+        *("default", "kube-system", "kube-public"),
+        says='namespaces "<>" is forbidden: this namespace may not be deleted',
+    ),
+    Row("a deletion of none", "DELETE $spaces/$free", "404 NotFound", MISSING),
+    Row(
+        "nothing new in one that ends",
+        "POST $accounts {metadata: {name: late}}",
+        "403 Forbidden",
+        'serviceaccounts "late" is forbidden: unable to create new content in namespace $ns because it is'
+        " being"
+        " terminated",
+        causes=ENDING,
+        given=ENDS,
+    ),
+    Row(
+        "no token in one that ends", "POST $app/token {spec: {}}", "403 Forbidden", causes=ENDING, given=ENDS
+    ),
+    Row("a change in one that ends", "PATCH $app {metadata: {annotations: {a: b}}}", "200", given=ENDS),
+    Row("a deletion in one that ends", "DELETE $app", "200", given=ENDS, then="$app 404"),
+    Row(
+        "one that ends is made",
+        AGAIN,
+        "409 AlreadyExists",
+        'object is being deleted: namespaces "$ns" already exists',
+        given=ENDS,
+    ),
+    Row(
+        "one that ends is deleted",
+        ENDS,
+        "200",
+        given=(ENDS, "GET $spaces/$ns"),
+        shows="metadata: {resourceVersion: $version}",
+    ),
+)
+def test_namespaces(asking: Asking, row: Row) -> None:
+    row.play(asking)
 
 
-@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public", "kube-node-lease"])
-def test_a_new_cluster_has_the_usual_namespaces(cluster: Cluster, name: str) -> None:
-    assert cluster.admin.get(f"{NAMESPACES}/{name}").body["status"]["phase"] == "Active"
-
-
-def test_list_has_it_without_kind(cluster: Cluster, namespace: str) -> None:
-    body = cluster.admin.get(NAMESPACES).body
+def test_a_list_has_it_without_kind(asking: Asking) -> None:
+    body = asking.ask("GET $spaces").body
     assert (body["kind"], body["apiVersion"]) == ("NamespaceList", "v1")
     assert body["metadata"]["resourceVersion"].isdecimal()
-    (item,) = [item for item in body["items"] if item["metadata"]["name"] == namespace]
-    assert "kind" not in item
-    assert "apiVersion" not in item
+    (namespace,) = [item for item in body["items"] if item["metadata"]["name"] == asking.words["ns"]]
+    assert not {"kind", "apiVersion"} & set(namespace)
 
 
-def test_create_again(cluster: Cluster, namespace: str) -> None:
-    answer = cluster.admin.create(NAMESPACES, {"metadata": {"name": namespace}})
-    message = f'namespaces "{namespace}" already exists'
-    details = assert_refused(answer, 409, "AlreadyExists", message)
-    assert details == {"name": namespace, "kind": "namespaces"}
-
-
-def test_create_dry_run_leaves_nothing(cluster: Cluster, unique: str) -> None:
-    answer = cluster.admin.create(NAMESPACES, {"metadata": {"name": unique}}, dryRun="All")
-    assert answer.status == 201
-    assert answer.body["metadata"]["uid"]
-    assert "resourceVersion" not in answer.body["metadata"]
-    assert cluster.admin.get(f"{NAMESPACES}/{unique}").status == 404
-
-
-def test_create_dry_run_sees_that_it_exists(cluster: Cluster, namespace: str) -> None:
-    answer = cluster.admin.create(NAMESPACES, {"metadata": {"name": namespace}}, dryRun="All")
-    assert_refused(answer, 409, "AlreadyExists")
-
-
-@pytest.mark.parametrize("name", ["Upper", "under_score", "a.b", "-a", "a-", "a" * 64, "ä"])
-def test_create_bad_name(cluster: Cluster, name: str) -> None:
-    answer = cluster.admin.create(NAMESPACES, {"metadata": {"name": name}})
-    details = assert_refused(answer, 422, "Invalid")
-    assert (details["name"], details["kind"]) == (name, "Namespace")
-    assert ("metadata.name", "FieldValueInvalid") in causes(answer)
-    start = f'Namespace "{name}" is invalid: '
-    assert answer.body["message"].startswith((start + "metadata.name", start + "[metadata.name"))
-
-
-@pytest.mark.parametrize("body", [{}, {"metadata": {}}, {"metadata": {"name": ""}}])
-def test_create_without_name(cluster: Cluster, body: object) -> None:
-    answer = cluster.admin.create(NAMESPACES, body)
-    assert_refused(answer, 422, "Invalid")
-    assert ("metadata.name", "FieldValueRequired") in causes(answer)
-
-
-def test_patch_keeps_what_is_the_servers(cluster: Cluster, namespace: str) -> None:
-    path = f"{NAMESPACES}/{namespace}"
-    patch = {"metadata": {"labels": {"team": "a"}}, "spec": None, "status": {"phase": "Terminating"}}
-    answer = cluster.admin.patch(path, patch)
-    assert answer.status == 200
-    assert answer.body["status"] == {"phase": "Active"}
-    assert answer.body["spec"] == {"finalizers": ["kubernetes"]}
-    assert cluster.world()["namespaces"][namespace]["labels"]["team"] == "a"
-
-
-def test_delete_makes_it_end(cluster: Cluster, namespace: str) -> None:
-    answer = cluster.admin.delete(f"{NAMESPACES}/{namespace}")
-    assert answer.status == 200
-    assert answer.body["kind"] == "Namespace"
-    assert answer.body["status"]["phase"] == "Terminating"
-    assert answer.body["metadata"]["deletionTimestamp"]
-
-
-def test_delete_dry_run_leaves_it(cluster: Cluster, namespace: str) -> None:
-    answer = cluster.admin.delete(f"{NAMESPACES}/{namespace}", dryRun="All")
-    assert answer.status == 200
-    assert answer.body["status"]["phase"] == "Terminating"
-    assert cluster.world()["namespaces"][namespace]["phase"] == "Active"
-
-
-def test_delete_with_another_uid(cluster: Cluster, namespace: str) -> None:
-    path = f"{NAMESPACES}/{namespace}"
-    uid = cluster.admin.get(path).body["metadata"]["uid"]
-    answer = cluster.admin.delete(path, {"preconditions": {"uid": "another"}})
-    message = (
-        f'Operation cannot be fulfilled on namespaces "{namespace}": Precondition failed: '
-        f"UID in precondition: another, UID in object meta: {uid}"
-    )
-    assert_refused(answer, 409, "Conflict", message)
-    assert cluster.world()["namespaces"][namespace]["phase"] == "Active"
-
-
-@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public"])
-def test_delete_of_the_systems_own(cluster: Cluster, name: str) -> None:
-    answer = cluster.admin.delete(f"{NAMESPACES}/{name}")
-    message = f'namespaces "{name}" is forbidden: this namespace may not be deleted'
-    assert_refused(answer, 403, "Forbidden", message)
-
-
-def test_delete_missing(cluster: Cluster, unique: str) -> None:
-    answer = cluster.admin.delete(f"{NAMESPACES}/{unique}")
-    assert_refused(answer, 404, "NotFound", f'namespaces "{unique}" not found')
-
-
-def test_nothing_new_in_one_that_ends(cluster: Cluster, namespace: str, account: str) -> None:
-    cluster.admin.delete(f"{NAMESPACES}/{namespace}")
-    create = cluster.admin.create(account.rpartition("/")[0], {"metadata": {"name": "late"}})
-    message = (
-        f'serviceaccounts "late" is forbidden: unable to create new content in namespace {namespace} '
-        "because it is being terminated"
-    )
-    assert_refused(create, 403, "Forbidden", message)
-    assert causes(create) == {("metadata.namespace", "NamespaceTerminating")}
-    token = cluster.admin.create(f"{account}/token", {"spec": {}})
-    assert_refused(token, 403, "Forbidden")
-    assert causes(token) == {("metadata.namespace", "NamespaceTerminating")}
-
-
-def test_what_is_in_one_that_ends_can_change_and_go(cluster: Cluster, namespace: str, account: str) -> None:
-    cluster.admin.delete(f"{NAMESPACES}/{namespace}")
-    patch = {"metadata": {"annotations": {"a": "b"}}}
-    assert cluster.admin.patch(account, patch).status == 200
-    assert cluster.admin.delete(account).status == 200
-
-
-def test_create_again_while_it_ends(cluster: Cluster, namespace: str) -> None:
-    cluster.admin.delete(f"{NAMESPACES}/{namespace}")
-    answer = cluster.admin.create(NAMESPACES, {"metadata": {"name": namespace}})
-    message = f'object is being deleted: namespaces "{namespace}" already exists'
-    assert_refused(answer, 409, "AlreadyExists", message)
-
-
-def test_delete_again_while_it_ends(cluster: Cluster, namespace: str) -> None:
-    path = f"{NAMESPACES}/{namespace}"
-    cluster.admin.delete(path)
-    version = cluster.admin.get(path).body["metadata"]["resourceVersion"]
-    again = cluster.admin.delete(path)
-    assert (again.status, again.body["metadata"]["resourceVersion"]) == (200, version)
+def test_one_that_ends_says_since_when(asking: Asking) -> None:
+    assert asking.ask(ENDS).body["metadata"]["deletionTimestamp"]

@@ -3,186 +3,188 @@
 Judged by https://github.com/aws/amazon-eks-pod-identity-webhook (README) and the EKS user guide.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import pytest
+import yaml
 
-from tests.contract.clusters import ASSOCIATED, REGION, Cluster
+from tests.contract.asking import Asking, contains
+from tests.contract.clusters import ASSOCIATED, REGION
 from tests.support.kubeclient import Json
 
-ROLE = "arn:aws:iam::111122223333:role/reader"
+ROLE = "role-arn: 'arn:aws:iam::111122223333:role/reader'"
 FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+REGIONS = {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}
+ENDPOINTS = {"AWS_STS_REGIONAL_ENDPOINTS": "regional", **REGIONS}
 FULL = {
-    "AWS_STS_REGIONAL_ENDPOINTS": "regional",
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_REGION": REGION,
-    "AWS_ROLE_ARN": ROLE,
+    **ENDPOINTS,
+    "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/reader",
     "AWS_WEB_IDENTITY_TOKEN_FILE": f"{FOLDER}/token",
 }
-WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook"
+LEGACY = {name: value for name, value in FULL.items() if not name.endswith("ENDPOINTS")}
+BARE = {name: value for name, value in FULL.items() if name not in REGIONS}
+WINDOWS = {
+    **FULL,
+    "AWS_WEB_IDENTITY_TOKEN_FILE": r"C:\var\run\secrets\eks.amazonaws.com\serviceaccount\token",
+}
+PODS = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
+ASSOCIATION = {
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{PODS}/eks-pod-identity-token",
+}
+MOUNT = f"containers: [{{volumeMounts: [{{name: aws-iam-token, readOnly: true, mountPath: {FOLDER}}}]}}]"
+NOTHING = "{volumes: null, containers: [{volumeMounts: null}]}"
+OWN = dict.fromkeys(FULL, "mine")
+HAS_ALL = ", ".join(f"{{name: {key}, value: mine}}" for key in FULL)
 
-Show = Callable[..., Json]
+
+def token(audience: str = "sts.amazonaws.com", seconds: int = 86400, name: str = "aws-iam-token") -> str:
+    """The only volume, with a token."""
+    path = ", path: token" if name == "aws-iam-token" else ""
+    inside = f"{{audience: {audience}, expirationSeconds: {seconds}{path}}}"
+    sources = f"{{sources: [{{serviceAccountToken: {inside}}}], defaultMode: 420}}"
+    return f"volumes: [{{name: {name}, projected: {sources}}}]"
 
 
-@pytest.fixture
-def show(cluster: Cluster, namespace: str) -> Show:
-    """Make a ServiceAccount with annotations below eks.amazonaws.com/, and show a pod of it."""
+def container(name: str, value: str = "mine") -> str:
+    """A container that has a variable already."""
+    return f"spec: {{containers: [{{name: app, image: a, env: [{{name: {name}, value: {value}}}]}}]}}"
 
-    def shown(
-        annotations: Mapping[str, str], *, name: str = "app", metadata: Json | None = None, **spec: Any
-    ) -> Json:
-        place = f"/api/v1/namespaces/{namespace}"
-        keys = {f"eks.amazonaws.com/{key}": value for key, value in annotations.items()}
-        account = {"metadata": {"name": name, "annotations": keys}, "automountServiceAccountToken": False}
-        assert cluster.admin.create(f"{place}/serviceaccounts", account).status == 201
-        whole = {"serviceAccountName": name, "containers": [{"name": "app", "image": "app"}], **spec}
-        pod = {"metadata": {"name": "web-0", **(metadata or {})}, "spec": whole}
-        answer = cluster.admin.create(f"{place}/pods", pod, dryRun="All")
-        assert answer.status == 201, answer.text
-        found: Json = answer.body["spec"]
-        return found
 
-    return shown
+def pod(annotation: str) -> str:
+    """A pod with an annotation."""
+    return f"metadata: {{annotations: {{{annotation}}}}}"
+
+
+def show(asking: Asking, annotations: str, of_pod: str = "", name: str = "web") -> Json:
+    """A ServiceAccount with annotations below eks.amazonaws.com/, and a pod of it; `env` by names."""
+    keys = {
+        f"eks.amazonaws.com/{key}": value for key, value in (yaml.safe_load(f"{{{annotations}}}")).items()
+    }
+    account = {"metadata": {"name": name, "annotations": keys}, "automountServiceAccountToken": False}
+    place = f"/api/v1/namespaces/{asking.words['ns']}"
+    assert asking.cluster.admin.create(f"{place}/serviceaccounts", account).status == 201
+    own = yaml.safe_load(of_pod) or {}
+    spec = {
+        "serviceAccountName": name,
+        "containers": [{"name": "app", "image": "app"}],
+        **own.get("spec", {}),
+    }
+    body = {"metadata": {"name": "web-0", **own.get("metadata", {})}, "spec": spec}
+    answer = asking.cluster.admin.create(f"{place}/pods", body, dryRun="All")
+    assert answer.status == 201, answer.text
+    found: Json = answer.body["spec"]
+    return found
 
 
 def env(container: Json) -> dict[str, str]:
     return {variable["name"]: variable["value"] for variable in container.get("env", [])}
 
 
-def token(spec: Json) -> Json:
-    """The projected token of the only volume."""
-    (volume,) = spec["volumes"]
-    (source,) = volume["projected"]["sources"]
-    found: Json = source["serviceAccountToken"]
-    return found
+@pytest.mark.parametrize(
+    ("annotations", "of_pod", "variables", "spec"),
+    [
+        (ROLE, "", FULL, MOUNT),
+        (ROLE, "", FULL, token()),
+        ("", "", {}, NOTHING),
+        ("audience: sts.amazonaws.com", "", {}, NOTHING),
+        ("role-arn: ''", "", {}, NOTHING),
+        (f"{ROLE}, audience: other", "", FULL, token("other")),
+        # How long a token lasts.
+        (f"{ROLE}, token-expiration: '3600'", "", FULL, token(seconds=3600)),
+        (
+            f"{ROLE}, token-expiration: '3600'",
+            pod("eks.amazonaws.com/token-expiration: '7200'"),
+            FULL,
+            token(seconds=7200),
+        ),
+        (ROLE, pod("eks.amazonaws.com/token-expiration: '7200'"), FULL, token(seconds=7200)),
+        (f"{ROLE}, token-expiration: '60'", "", FULL, token(seconds=600)),
+        (
+            f"{ROLE}, token-expiration: '3600'",
+            pod("eks.amazonaws.com/token-expiration: '60'"),
+            FULL,
+            token(seconds=600),
+        ),
+        (f"{ROLE}, token-expiration: an hour", "", FULL, token()),
+        (
+            f"{ROLE}, token-expiration: '3600'",
+            pod("eks.amazonaws.com/token-expiration: an hour"),
+            FULL,
+            token(seconds=3600),
+        ),
+        (f"{ROLE}, sts-regional-endpoints: 'true'", "", FULL, MOUNT),
+        (f"{ROLE}, sts-regional-endpoints: 'false'", "", LEGACY, MOUNT),
+        (f"{ROLE}, sts-regional-endpoints: perhaps", "", FULL, MOUNT),
+        # One of the two variables keeps both away, and a region that is there is kept.
+        (ROLE, container("AWS_ROLE_ARN"), {"AWS_ROLE_ARN": "mine", **ENDPOINTS}, MOUNT),
+        (
+            ROLE,
+            container("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            {"AWS_WEB_IDENTITY_TOKEN_FILE": "mine", **ENDPOINTS},
+            MOUNT,
+        ),
+        (
+            ROLE,
+            container("AWS_REGION", "us-east-1"),
+            {**BARE, "AWS_REGION": "us-east-1"},
+            MOUNT,
+        ),
+        (
+            ROLE,
+            container("AWS_DEFAULT_REGION", "us-east-1"),
+            {**BARE, "AWS_DEFAULT_REGION": "us-east-1"},
+            MOUNT,
+        ),
+        (
+            ROLE,
+            f"spec: {{containers: [{{name: a, image: a, env: [{HAS_ALL}]}}]}}",
+            OWN,
+            "containers: [{volumeMounts: null}]",
+        ),
+        (
+            ROLE,
+            "spec: {volumes: [{name: aws-iam-token, emptyDir: {}}]}",
+            FULL,
+            "volumes: [{name: aws-iam-token, emptyDir: {}, projected: null}]",
+        ),
+        (ROLE, "spec: {nodeSelector: {kubernetes.io/os: windows}}", WINDOWS, token()),
+        (ROLE, "metadata: {labels: {eks.amazonaws.com/skip-pod-identity-webhook: anything}}", {}, NOTHING),
+    ],
+)
+def test_what_a_pod_gets(
+    asking: Asking, annotations: str, of_pod: str, variables: dict[str, str], spec: str
+) -> None:
+    found = show(asking, annotations, of_pod)
+    assert env(found["containers"][0]) == variables
+    contains(yaml.safe_load(spec), found)
 
 
-def test_all_that_it_adds(show: Show) -> None:
-    spec = show({"role-arn": ROLE})
-    (container,) = spec["containers"]
-    assert env(container) == FULL
-    assert container["volumeMounts"] == [{"name": "aws-iam-token", "readOnly": True, "mountPath": FOLDER}]
-    projected = {"audience": "sts.amazonaws.com", "expirationSeconds": 86400, "path": "token"}
-    sources = {"sources": [{"serviceAccountToken": projected}], "defaultMode": 420}
-    assert spec["volumes"] == [{"name": "aws-iam-token", "projected": sources}]
-
-
-@pytest.mark.parametrize("annotations", [{}, {"audience": "sts.amazonaws.com"}, {"role-arn": ""}])
-def test_nothing_without_a_role(show: Show, annotations: dict[str, str]) -> None:
-    spec = show(annotations)
-    assert env(spec["containers"][0]) == {}
-    assert "volumes" not in spec
-
-
-def test_a_real_pod_gets_the_same(cluster: Cluster, namespace: str, show: Show) -> None:
-    expected = show({"role-arn": ROLE})
-    path = f"/api/v1/namespaces/{namespace}/pods"
-    pod = {"serviceAccountName": "app", "containers": [{"name": "app", "image": "app"}]}
-    assert cluster.admin.create(path, {"metadata": {"name": "web-0"}, "spec": pod}).status == 201
-    found = cluster.admin.get(f"{path}/web-0").body["spec"]
+def test_a_real_pod_gets_the_same(asking: Asking) -> None:
+    expected = show(asking, ROLE)
+    spec = "{serviceAccountName: web, containers: [{name: app, image: app}]}"
+    asking.ask(f"POST $pods {{metadata: {{name: web-0}}, spec: {spec}}}")
+    found = asking.ask("GET $pods/web-0").body["spec"]
     assert (found["containers"], found["volumes"]) == (expected["containers"], expected["volumes"])
 
 
-def test_audience(show: Show) -> None:
-    assert token(show({"role-arn": ROLE, "audience": "other"}))["audience"] == "other"
+def test_all_containers_but_those_that_are_skipped(asking: Asking) -> None:
+    skip = "annotations: {eks.amazonaws.com/skip-containers: 'sidecar,first'}"
+    containers = "containers: [{name: app, image: a}, {name: sidecar, image: a}]"
+    before = "initContainers: [{name: first, image: a}, {name: second, image: a}]"
+    spec = show(asking, ROLE, f"{{metadata: {{{skip}}}, spec: {{{containers}, {before}}}}}")
+    equipped = [item["name"] for item in [*spec["initContainers"], *spec["containers"]] if env(item) == FULL]
+    assert equipped == ["second", "app"]
 
 
-@pytest.mark.parametrize(
-    ("account", "pod", "seconds"),
-    [
-        ("3600", None, 3600),
-        ("3600", "7200", 7200),
-        (None, "7200", 7200),
-        ("60", None, 600),
-        ("3600", "60", 600),
-        ("an hour", None, 86400),
-        ("3600", "an hour", 3600),
-    ],
-)
-def test_expiration(show: Show, account: str | None, pod: str | None, seconds: int) -> None:
-    annotations = {"role-arn": ROLE} | ({"token-expiration": account} if account else {})
-    own = {"annotations": {"eks.amazonaws.com/token-expiration": pod}} if pod else {}
-    assert token(show(annotations, metadata=own))["expirationSeconds"] == seconds
-
-
-@pytest.mark.parametrize(("value", "regional"), [("true", True), ("false", False), ("perhaps", True)])
-def test_regional_endpoints(show: Show, value: str, regional: bool) -> None:
-    spec = show({"role-arn": ROLE, "sts-regional-endpoints": value})
-    assert ("AWS_STS_REGIONAL_ENDPOINTS" in env(spec["containers"][0])) == regional
-
-
-def test_all_containers_but_those_that_are_skipped(show: Show) -> None:
-    containers = [{"name": name, "image": "a"} for name in ("app", "sidecar")]
-    skip = {"annotations": {"eks.amazonaws.com/skip-containers": "sidecar,first"}}
-    before = [{"name": name, "image": "a"} for name in ("first", "second")]
-    spec = show({"role-arn": ROLE}, metadata=skip, containers=containers, initContainers=before)
-    equipped = {
-        container["name"]: env(container) == FULL
-        for container in [*spec["initContainers"], *spec["containers"]]
-    }
-    assert equipped == {"first": False, "second": True, "app": True, "sidecar": False}
-
-
-@pytest.mark.parametrize("name", ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"])
-def test_one_of_the_two_keeps_both_away(show: Show, name: str) -> None:
-    containers = [{"name": "app", "image": "a", "env": [{"name": name, "value": "mine"}]}]
-    (container,) = show({"role-arn": ROLE}, containers=containers)["containers"]
-    rest = {key: value for key, value in FULL.items() if key.endswith(("REGION", "ENDPOINTS"))}
-    assert env(container) == {name: "mine", **rest}
-    assert container["volumeMounts"][0]["name"] == "aws-iam-token"
-
-
-@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
-def test_a_region_that_is_there_is_kept(show: Show, name: str) -> None:
-    containers = [{"name": "app", "image": "a", "env": [{"name": name, "value": "us-east-1"}]}]
-    (container,) = show({"role-arn": ROLE}, containers=containers)["containers"]
-    regions = {key: value for key, value in env(container).items() if key.endswith("REGION")}
-    assert regions == {name: "us-east-1"}
-
-
-def test_a_container_that_has_it_all_is_left_alone(show: Show) -> None:
-    own = [{"name": key, "value": "mine"} for key in FULL]
-    (container,) = show({"role-arn": ROLE}, containers=[{"name": "a", "image": "a", "env": own}])[
-        "containers"
-    ]
-    assert set(env(container).values()) == {"mine"}
-    assert "volumeMounts" not in container
-
-
-def test_a_volume_of_that_name_is_kept(show: Show) -> None:
-    spec = show({"role-arn": ROLE}, volumes=[{"name": "aws-iam-token", "emptyDir": {}}])
-    assert spec["volumes"] == [{"name": "aws-iam-token", "emptyDir": {}}]
-
-
-def test_windows(show: Show) -> None:
-    spec = show({"role-arn": ROLE}, nodeSelector={"kubernetes.io/os": "windows"})
-    path = r"C:\var\run\secrets\eks.amazonaws.com\serviceaccount\token"
-    assert env(spec["containers"][0])["AWS_WEB_IDENTITY_TOKEN_FILE"] == path
-
-
-def test_a_label_opts_out(show: Show) -> None:
-    labels = {"eks.amazonaws.com/skip-pod-identity-webhook": "anything"}
-    assert env(show({"role-arn": ROLE}, metadata={"labels": labels})["containers"][0]) == {}
-
-
-def test_an_association_comes_first(show: Show) -> None:
-    spec = show({"role-arn": ROLE}, name=ASSOCIATED)
+def test_an_association_comes_first(asking: Asking) -> None:
+    spec = show(asking, ROLE, name=ASSOCIATED)
     found = env(spec["containers"][0])
-    folder = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
-    assert found["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == "http://169.254.170.23/v1/credentials"
-    assert found["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] == f"{folder}/eks-pod-identity-token"
+    assert ASSOCIATION.items() <= found.items()
     assert "AWS_ROLE_ARN" not in found
-    assert (token(spec)["audience"], spec["volumes"][0]["name"]) == (
-        "pods.eks.amazonaws.com",
-        "eks-pod-identity-token",
-    )
+    contains(yaml.safe_load(token("pods.eks.amazonaws.com", 86400, "eks-pod-identity-token")), spec)
 
 
-def test_its_configuration(cluster: Cluster) -> None:
-    body = cluster.admin.get(WEBHOOK).body
-    (webhook,) = body["webhooks"]
-    assert webhook["failurePolicy"] == "Ignore"
-    assert webhook["namespaceSelector"] == {}
+def test_its_configuration(asking: Asking) -> None:
+    (webhook,) = asking.ask("GET $webhooks/pod-identity-webhook").body["webhooks"]
+    assert (webhook["failurePolicy"], webhook["namespaceSelector"]) == ("Ignore", {})
     (expression,) = webhook["objectSelector"]["matchExpressions"]
     assert expression == {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}

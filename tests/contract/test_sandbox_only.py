@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.test import Client, TestResponse
 
@@ -16,11 +17,20 @@ from irsa_cli.sandbox.kube.api import KubeApi
 from irsa_cli.sandbox.model import Rule
 from tests.contract.clusters import identify, token_of
 
-NAMESPACES = "/api/v1/namespaces"
+SPACES = "/api/v1/namespaces"
 WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook"
-ADMIN = {"Authorization": f"Bearer {token_of('admin', ['system:masters'])}"}
+POD = "{metadata: {name: web}, spec: {serviceAccountName: app, containers: [{name: app, image: app}]}}"
+TEAM = f"POST {SPACES} {{metadata: {{name: team, labels: {{team: a}}}}}}"
+APP = f"POST {SPACES}/team/serviceaccounts {{metadata: {{name: app}}}}"
 
 Send = Callable[..., TestResponse]
+
+
+def as_user(name: str, *groups: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token_of(name, groups)}"}
+
+
+ADMIN = as_user("admin", "system:masters")
 
 
 @pytest.fixture(scope="session")
@@ -37,140 +47,116 @@ def api(signing_key: rsa.RSAPrivateKey) -> KubeApi:
 
 @pytest.fixture
 def send(api: KubeApi) -> Send:
-    """Send a request as an administrator, without a socket."""
+    """Send a request as an administrator, without a socket: a method, a path, and a body in YAML."""
 
-    def request(method: str, path: str, body: object = None, **options: Any) -> TestResponse:
-        if body is not None:
-            options["json"] = body
+    def request(line: str) -> TestResponse:
+        method, path, body = f"{line}  ".split(" ", 2)
+        options: Any = {"json": yaml.safe_load(body)} if body.strip() else {}
+        if method == "PATCH":
+            options["content_type"] = "application/merge-patch+json"
         return Client(api).open(path, method=method, headers=ADMIN, **options)
 
     return request
 
 
-def test_a_new_namespace_has_the_default_account(api: KubeApi, send: Send) -> None:
-    assert send("POST", NAMESPACES, {"metadata": {"name": "team"}}).status_code == 201
-    assert "team/default" in api.world()["serviceaccounts"]
-
-
-def test_a_dry_run_has_no_default_account(api: KubeApi, send: Send) -> None:
+def test_a_new_namespace_has_the_default_account_and_goes_with_all_that_is_in_it(
+    api: KubeApi, send: Send
+) -> None:
     before = api.world()
-    path = f"{NAMESPACES}?dryRun=All"
-    assert send("POST", path, {"metadata": {"name": "team"}}).status_code == 201
+    assert send(TEAM.replace(" {", "?dryRun=All {", 1)).status_code == 201
     assert api.world() == before
-
-
-def test_a_deleted_namespace_goes_with_all_that_is_in_it(api: KubeApi, send: Send) -> None:
-    before = api.world()
-    send("POST", NAMESPACES, {"metadata": {"name": "team"}})
-    send("POST", f"{NAMESPACES}/team/serviceaccounts", {"metadata": {"name": "app"}})
-    answer = send("DELETE", f"{NAMESPACES}/team")
-    assert answer.json is not None
-    assert answer.json["status"]["phase"] == "Terminating"
-    assert api.world() == before
-    assert send("GET", f"{NAMESPACES}/team").status_code == 404
-    assert send("POST", NAMESPACES, {"metadata": {"name": "team"}}).status_code == 201
+    for _ in range(2):
+        assert [send(TEAM).status_code, send(APP).status_code] == [201, 201]
+        assert {"team/default", "team/app"} <= set(api.world()["serviceaccounts"])
+        answer = send(f"DELETE {SPACES}/team")
+        assert answer.json is not None
+        assert answer.json["status"]["phase"] == "Terminating"
+        assert api.world() == before
+        assert send(f"GET {SPACES}/team").status_code == 404
 
 
 def test_reset_leaves_a_new_cluster(api: KubeApi, send: Send) -> None:
-    def places(world: dict[str, Any]) -> tuple[list[str], list[str]]:
-        return sorted(world["namespaces"]), sorted(world["serviceaccounts"])
+    def places() -> list[list[str]]:
+        return [sorted(api.world()[kind]) for kind in ("namespaces", "serviceaccounts")]
 
-    before = api.world()
-    keys = api.jwks()
-    user = {"Authorization": f"Bearer {token_of('user')}"}
+    def status() -> int:
+        return Client(api).get(SPACES, headers=as_user("user")).status_code
+
+    before, keys = places(), api.jwks()
     api.set_rules("user", [Rule(("*",), ("*",))])
-    send("POST", NAMESPACES, {"metadata": {"name": "team"}})
-    assert Client(api).get(NAMESPACES, headers=user).status_code == 200
+    send(TEAM)
+    assert status() == 200
     api.reset()
-    assert places(api.world()) == places(before)
-    assert Client(api).get(NAMESPACES, headers=user).status_code == 403
-    assert api.jwks() == keys
+    assert (places(), status(), api.jwks()) == (before, 403, keys)
 
 
-def test_keys_are_public_only(api: KubeApi) -> None:
+def test_nothing_secret_and_nothing_shared_comes_out(api: KubeApi) -> None:
     (key,) = api.jwks()["keys"]
     assert not set(key) & {"d", "p", "q", "dp", "dq", "qi"}
-
-
-def test_what_comes_out_is_not_the_store(api: KubeApi) -> None:
     api.world()["namespaces"]["default"]["labels"]["a"] = "b"
     assert "a" not in api.world()["namespaces"]["default"]["labels"]
 
 
-@pytest.mark.parametrize("query", ["watch=true", "continue=a"])
-def test_queries_that_would_be_ignored_are_refused(send: Send, query: str) -> None:
-    assert send("GET", f"{NAMESPACES}?{query}").status_code == 400
-
-
-def test_put_is_refused(api: KubeApi, send: Send) -> None:
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (f"GET {SPACES}?watch=true", 400),
+        (f"GET {SPACES}?continue=a", 400),
+        (f"PUT {SPACES}/default/serviceaccounts/default {{metadata: {{name: default}}}}", 405),
+    ],
+)
+def test_what_would_be_ignored_is_refused(api: KubeApi, send: Send, line: str, status: int) -> None:
     before = api.world()
-    answer = send("PUT", f"{NAMESPACES}/default/serviceaccounts/default", {"metadata": {"name": "default"}})
-    assert answer.status_code == 405
+    assert send(line).status_code == status
     assert api.world() == before
 
 
 def test_one_of_many_creators_wins(send: Send) -> None:
-    def create(_: int) -> int:
-        return send(
-            "POST", f"{NAMESPACES}/default/serviceaccounts", {"metadata": {"name": "app"}}
-        ).status_code
-
+    send(TEAM)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(create, range(40)))
-    assert sorted(set(answers)) == [201, 409]
-    assert answers.count(201) == 1
+        answers = [answer.status_code for answer in pool.map(send, [APP] * 40)]
+    assert sorted(answers) == [201, *[409] * 39]
 
 
 def test_no_writer_is_lost(api: KubeApi, send: Send) -> None:
-    path = f"{NAMESPACES}/default/serviceaccounts/default"
-
-    def annotate(number: int) -> int:
-        patch = {"metadata": {"annotations": {f"k{number}": "v"}}}
-        return send("PATCH", path, patch, content_type="application/merge-patch+json").status_code
-
+    path = f"{SPACES}/default/serviceaccounts/default"
+    lines = [f"PATCH {path} {{metadata: {{annotations: {{k{number}: v}}}}}}" for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(annotate, range(40))) == {200}
+        assert {answer.status_code for answer in pool.map(send, lines)} == {200}
     assert len(api.world()["serviceaccounts"]["default/default"]["annotations"]) == 40
 
 
 @pytest.fixture
 def show(send: Send) -> Callable[[], TestResponse]:
     """Create a pod, for show, of an annotated ServiceAccount in the namespace `team`."""
-    send("POST", NAMESPACES, {"metadata": {"name": "team", "labels": {"team": "a"}}})
-    annotations = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/reader"}
-    account = {"metadata": {"name": "app", "annotations": annotations}}
-    assert send("POST", f"{NAMESPACES}/team/serviceaccounts", account).status_code == 201
-    spec = {"serviceAccountName": "app", "containers": [{"name": "app", "image": "app"}]}
-    pod = {"metadata": {"name": "web"}, "spec": spec}
-    return lambda: send("POST", f"{NAMESPACES}/team/pods?dryRun=All", pod)
+    send(TEAM)
+    role = "annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/reader'}"
+    assert send(APP.replace("app}", f"app, {role}}}")).status_code == 201
+    return lambda: send(f"POST {SPACES}/team/pods?dryRun=All {POD}")
 
 
-def change(send: Send, **fields: object) -> None:
+def change(send: Send, fields: str) -> None:
     """Change the webhook's configuration."""
-    (old,) = send("GET", WEBHOOK).json["webhooks"]  # type: ignore[index]
-    patch = {"webhooks": [{**old, **fields}]}
-    assert send("PATCH", WEBHOOK, patch, content_type="application/merge-patch+json").status_code == 200
+    (old,) = send(f"GET {WEBHOOK}").json["webhooks"]  # type: ignore[index]
+    webhook = {**old, **yaml.safe_load(f"{{{fields}}}")}
+    assert send(f"PATCH {WEBHOOK} {yaml.safe_dump({'webhooks': [webhook]}, default_flow_style=True)}").status_code == 200
 
 
 def test_the_webhook_can_be_removed_and_comes_back(
     api: KubeApi, send: Send, show: Callable[[], TestResponse]
 ) -> None:
     assert "AWS_ROLE_ARN" in show().text
-    assert send("DELETE", WEBHOOK).status_code == 200
+    assert send(f"DELETE {WEBHOOK}").status_code == 200
     assert "AWS_ROLE_ARN" not in show().text
     api.reset()
-    assert send("GET", WEBHOOK).status_code == 200
+    assert send(f"GET {WEBHOOK}").status_code == 200
 
 
-def test_a_webhook_that_cannot_be_reached_is_ignored(send: Send, show: Callable[[], TestResponse]) -> None:
-    change(send, clientConfig={"url": "https://127.0.0.1:23443/mutate", "caBundle": "b3RoZXI="})
-    answer = show()
-    assert answer.status_code == 201
-    assert "AWS_ROLE_ARN" not in answer.text
-
-
-def test_a_webhook_that_must_be_reached_refuses_the_pod(send: Send, show: Callable[[], TestResponse]) -> None:
-    change(send, clientConfig={"url": "https://127.0.0.1:1/"}, failurePolicy="Fail")
+def test_a_webhook_that_cannot_be_reached(send: Send, show: Callable[[], TestResponse]) -> None:
+    change(send, "clientConfig: {url: 'https://127.0.0.1:23443/mutate', caBundle: b3RoZXI=}")
+    ignored = show()
+    assert (ignored.status_code, "AWS_ROLE_ARN" in ignored.text) == (201, False)
+    change(send, "clientConfig: {url: 'https://127.0.0.1:1/'}, failurePolicy: Fail")
     answer = show()
     assert answer.json is not None
     assert (answer.status_code, answer.json["reason"]) == (500, "InternalError")
@@ -179,19 +165,19 @@ def test_a_webhook_that_must_be_reached_refuses_the_pod(send: Send, show: Callab
 @pytest.mark.parametrize(
     ("selector", "injected"),
     [
-        ({"matchLabels": {"team": "a"}}, True),
-        ({"matchLabels": {"team": "b"}}, False),
-        ({"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]}, True),
-        ({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["a"]}]}, False),
-        ({"matchExpressions": [{"key": "other", "operator": "NotIn", "values": ["a"]}]}, True),
-        ({"matchExpressions": [{"key": "team", "operator": "Exists"}]}, True),
-        ({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}, False),
+        ("matchLabels: {team: a}", True),
+        ("matchLabels: {team: b}", False),
+        ("matchExpressions: [{key: team, operator: In, values: [a, b]}]", True),
+        ("matchExpressions: [{key: team, operator: NotIn, values: [a]}]", False),
+        ("matchExpressions: [{key: other, operator: NotIn, values: [a]}]", True),
+        ("matchExpressions: [{key: team, operator: Exists}]", True),
+        ("matchExpressions: [{key: team, operator: DoesNotExist}]", False),
     ],
 )
 def test_namespace_selector(
-    send: Send, show: Callable[[], TestResponse], selector: dict[str, Any], injected: bool
+    send: Send, show: Callable[[], TestResponse], selector: str, injected: bool
 ) -> None:
-    change(send, namespaceSelector=selector)
+    change(send, f"namespaceSelector: {{{selector}}}")
     assert ("AWS_ROLE_ARN" in show().text) == injected
 
 
@@ -200,8 +186,8 @@ def test_a_cluster_without_the_webhook(signing_key: rsa.RSAPrivateKey) -> None:
     assert Client(bare).get(WEBHOOK, headers=ADMIN).status_code == 404
 
 
-def test_a_pod_on_a_node_is_gone_at_once(send: Send, show: Callable[[], TestResponse]) -> None:
-    spec = {"serviceAccountName": "app", "containers": [{"name": "a", "image": "a"}], "nodeName": "node-1"}
-    send("POST", f"{NAMESPACES}/team/pods", {"metadata": {"name": "web"}, "spec": spec})
-    assert send("DELETE", f"{NAMESPACES}/team/pods/web").status_code == 200
-    assert send("GET", f"{NAMESPACES}/team/pods/web").status_code == 404
+@pytest.mark.usefixtures("show")
+def test_a_pod_on_a_node_is_gone_at_once(send: Send) -> None:
+    assert send(f"POST {SPACES}/team/pods {POD.replace('app,', 'app, nodeName: n,', 1)}").status_code == 201
+    assert send(f"DELETE {SPACES}/team/pods/web").status_code == 200
+    assert send(f"GET {SPACES}/team/pods/web").status_code == 404

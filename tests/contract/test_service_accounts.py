@@ -1,293 +1,381 @@
-"""ServiceAccounts: reading, creating, deleting."""
+"""ServiceAccounts: reading, creating, deleting, and merge patches, the only way in which irsa changes one."""
 
-import pytest
-
+from tests.contract.asking import Asking, Row, alike, rows
 from tests.contract.clusters import Cluster
-from tests.contract.statuses import assert_refused, causes
 
-KIB = 1024
+FULL = (
+    "{kind: ServiceAccount, apiVersion: v1, metadata: {name: app, namespace: $ns, labels:"
+    " {app.kubernetes.io/managed-by: Helm}, annotations: {meta.helm.sh/release-name: app}},"
+    " secrets: [{name: app-token}], imagePullSecrets: [{name: registry}],"
+    " automountServiceAccountToken: false}"
+)
+MISSING = 'serviceaccounts "other" not found'
+NO_NAMESPACE = 'namespaces "$free" not found'
+NEW = "{metadata: {name: new}}"
+BAD_LABELS = "metadata.labels FieldValueInvalid"
+BAD_KEYS = "metadata.annotations FieldValueInvalid"
+BIND = "{metadata: {annotations: {role: x}}}"
+WRONG_PATCH = "patch FieldValueInvalid"
+KIB_256 = "v" * 256 * 1024
 
 
-def test_get_returns_all_of_it(cluster: Cluster, namespace: str, account: str) -> None:
-    body = cluster.admin.get(account).body
-    assert (body["kind"], body["apiVersion"]) == ("ServiceAccount", "v1")
-    metadata = body["metadata"]
-    assert (metadata["name"], metadata["namespace"]) == ("app", namespace)
-    assert metadata["labels"] == {"app.kubernetes.io/managed-by": "Helm"}
-    assert metadata["annotations"] == {"meta.helm.sh/release-name": "app"}
-    assert body["secrets"] == [{"name": "app-token"}]
-    assert body["imagePullSecrets"] == [{"name": "registry"}]
-    assert body["automountServiceAccountToken"] is False
+def with_annotations(text: str) -> dict[str, object]:
+    """Options of a request whose body is an account with these annotations, and no YAML: it is large."""
+    return {"raw": f'{{"metadata": {{"name": "new", "annotations": {{{text}}}}}}}'.encode()}
+
+
+@rows(
+    Row("all of it", "GET $app", "200", shows=FULL),
+    Row(
+        "one that is not there",
+        "GET $accounts/other",
+        "404 NotFound",
+        MISSING,
+        "{name: other, kind: serviceaccounts}",
+    ),
+    Row(
+        "of a namespace that is not there", "GET $spaces/$free/serviceaccounts/other", "404 NotFound", MISSING
+    ),
+    Row(
+        "made in a namespace that is not there",
+        f"POST $spaces/$free/serviceaccounts {NEW}",
+        "404 NotFound",
+        NO_NAMESPACE,
+        "{name: $free, kind: namespaces}",
+    ),
+    Row(
+        "rehearsed in a namespace that is not there",
+        f"POST $spaces/$free/serviceaccounts?dryRun=All {NEW}",
+        "404 NotFound",
+        NO_NAMESPACE,
+    ),
+    Row(
+        "made twice",
+        "POST $accounts {metadata: {name: app}}",
+        "409 AlreadyExists",
+        'serviceaccounts "app" already exists',
+        "{name: app, kind: serviceaccounts}",
+    ),
+    Row(
+        "a list",
+        "GET $accounts",
+        "200",
+        shows="{kind: ServiceAccountList, items: [{metadata: {name: app}, imagePullSecrets: [{name:"
+        " registry}]}]}",
+    ),
+    Row(
+        "a list of a namespace that is not there",
+        "GET $spaces/$free/serviceaccounts",
+        "200",
+        shows="items: []",
+    ),
+    Row("a rehearsal leaves nothing", f"POST $accounts?dryRun=All {NEW}", "201", then="$accounts/new 404"),
+    Row(
+        "a rehearsal of another name",
+        f"POST $accounts?dryRun=Some {NEW}",
+        "422 Invalid",
+        'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: supported values:'
+        ' "All"',
+        shows="details: {group: meta.k8s.io, kind: CreateOptions}",
+    ),
+    *alike(
+        "a bad name",
+        "POST $accounts {metadata: {name: <>}}",
+        "422 Invalid",
+        *("Upper", "under_score", "a..b", "-a", "a-", ".a", "$a254"),
+        cause="metadata.name FieldValueInvalid",
+        shows="details: {name: <>, kind: ServiceAccount}",
+    ),
+    *alike("a good name", "POST $accounts {metadata: {name: <>}}", "201", "a", "a.b", "'0'", "$a253"),
+    *alike(
+        "bad labels",
+        "POST $accounts {metadata: {name: new, labels: {<>}}}",
+        "422 Invalid",
+        *("a: b c", "a: $x64", "a/b/c: d", "/a: b", "'': b"),
+        causes=BAD_LABELS,
+    ),
+    *alike(
+        "good labels",
+        "POST $accounts {metadata: {name: new, labels: {<>}}}",
+        "201",
+        *("a: ''", "A.b_c-d: A.b_c-d", "example.com/a: $x63"),
+        shows="metadata: {labels: {<>}}",
+    ),
+    *alike(
+        "a bad key of an annotation",
+        "POST $accounts {metadata: {name: new, annotations: {<>: v}}}",
+        "422 Invalid",
+        *("/a", "a b", "a/b/c", "ex_ample.com/a", "example.com/$x64"),
+        causes=BAD_KEYS,
+    ),
+    Row(
+        "the case of a key's prefix does not matter",
+        r'POST $accounts {metadata: {name: new, annotations: {Example.COM/Role: "Any text, even'
+        r' ünicode\n"}}}',
+        "201",
+        shows=r'metadata: {annotations: {Example.COM/Role: "Any text, even ünicode\n"}}',
+    ),
+    Row("annotations of 256 KiB", "POST $accounts", "201", options=with_annotations(f'"k": "{KIB_256[1:]}"')),
+    Row(
+        "annotations of more",
+        "POST $accounts",
+        "422 Invalid",
+        'ServiceAccount "new" is invalid: metadata.annotations: Too long: may not be more than 262144 bytes',
+        causes="metadata.annotations FieldValueTooLong",
+        options=with_annotations(f'"k": "{KIB_256[1:]}", "l": ""'),
+    ),
+    Row(
+        "several errors at once",
+        "POST $accounts {metadata: {name: Upper, labels: {a: b c}}}",
+        "422 Invalid",
+        'ServiceAccount "Upper" is invalid: [metadata.name: ...',
+        causes=f"metadata.name FieldValueInvalid, {BAD_LABELS}",
+    ),
+    *alike(
+        "wrong types",
+        "POST $accounts {<>}",
+        "400 BadRequest",
+        "metadata: {name: new, annotations: {a: 1}}",
+        "metadata: {name: new, annotations: {a: true}}",
+        "metadata: {name: new, labels: {a: 1.5}}",
+        "metadata: {name: new, labels: [a]}",
+        "metadata: {name: 7}",
+        "metadata: {name: new}, automountServiceAccountToken: 'yes'",
+        "metadata: {name: new}, imagePullSecrets: [registry]",
+        says='ServiceAccount in version "v1" cannot be handled as a ServiceAccount: ...',
+    ),
+    Row(
+        "unknown fields vanish",
+        "POST $accounts {metadata: {name: new, colour: red}, spec: {replicas: 3}}",
+        "201",
+        shows="{spec: null, metadata: {colour: null}}",
+    ),
+    Row(
+        "an annotation of null is empty",
+        "POST $accounts {metadata: {name: new, annotations: {a: null}}}",
+        "201",
+        shows="metadata: {annotations: {a: ''}}",
+    ),
+    Row(
+        "another namespace's",
+        "POST $accounts {metadata: {name: new, namespace: default}}",
+        "400 BadRequest",
+        "the namespace of the provided object does not match the namespace sent on the request",
+    ),
+    Row(
+        "a version of its own",
+        "POST $accounts {metadata: {name: new, resourceVersion: '5'}}",
+        "500",
+        "resourceVersion should not be set on objects to be created",
+        shows="reason: null",
+    ),
+    Row(
+        "another kind",
+        "POST $accounts {kind: Pod, apiVersion: v1, metadata: {name: new}}",
+        "400 BadRequest",
+        'Pod in version "v1" cannot be handled as a ServiceAccount...',
+    ),
+    Row("a deletion", "DELETE $app", "200", shows=FULL, then="$app 404"),
+    Row("a deletion of none", "DELETE $accounts/other", "404 NotFound", MISSING),
+    Row("a deletion of one uid of none", "DELETE $accounts/other {preconditions: {uid: x}}", "404 NotFound"),
+    Row(
+        "a deletion of one uid and version",
+        "DELETE $app {apiVersion: v1, kind: DeleteOptions, preconditions: {uid: $uid, resourceVersion:"
+        " $version}}",
+        "200",
+    ),
+    Row(
+        "a deletion of another uid",
+        "DELETE $app {preconditions: {uid: another}}",
+        "409 Conflict",
+        'Operation cannot be fulfilled on ServiceAccount "app": the UID in the precondition (another) does'
+        " not"
+        " match the UID in record ($uid). The object might have been deleted and then recreated",
+        "{name: app, kind: ServiceAccount}",
+    ),
+    Row(
+        "a deletion of an old version", "DELETE $app {preconditions: {resourceVersion: '1'}}", "409 Conflict"
+    ),
+    Row("a rehearsed deletion", "DELETE $app?dryRun=All", "200", then=f"$app {FULL}"),
+    Row(
+        "a deletion that is rehearsed by its body", "DELETE $app {dryRun: [All]}", "200", then=f"$app {FULL}"
+    ),
+    Row(
+        "a rehearsed deletion of another uid",
+        "DELETE $app {dryRun: [All], preconditions: {uid: another}}",
+        "409 Conflict",
+    ),
+    Row(
+        "a patch",
+        f"PATCH $app {BIND}",
+        "200",
+        shows="{metadata: {uid: $uid, labels: {app.kubernetes.io/managed-by: Helm}, annotations:"
+        " {meta.helm.sh/release-name: app, role: x}}, secrets: [{name: app-token}],"
+        " imagePullSecrets: [{name: registry}], automountServiceAccountToken: false}",
+        then=f"$app {BIND}",
+    ),
+    Row(
+        "null removes an annotation",
+        "PATCH $app {metadata: {annotations: {role: null}}}",
+        "200",
+        given=f"PATCH $app {BIND}",
+        shows="metadata: {annotations: {meta.helm.sh/release-name: app, role: null}}",
+    ),
+    Row(
+        "the last annotation takes the field with it",
+        "PATCH $app {metadata: {annotations: {meta.helm.sh/release-name: null}}}",
+        "200",
+        shows="metadata: {annotations: null}",
+    ),
+    Row(
+        "one that has none is annotated",
+        f"PATCH $accounts/new {BIND}",
+        "200",
+        given=f"POST $accounts {NEW}",
+        shows="metadata: {annotations: {role: x}}",
+    ),
+    *alike(
+        "a patch without a change",
+        "PATCH $app {<>}",
+        "200",
+        *("", "metadata: {annotations: {role: null}}", "metadata: {labels: {gone: null}}"),
+        shows="metadata: {resourceVersion: $version}",
+    ),
+    Row(
+        "a patch of this uid and version",
+        "PATCH $app {metadata: {uid: $uid, resourceVersion: $version}}",
+        "200",
+    ),
+    Row(
+        "a patch of an old version",
+        "PATCH $app {metadata: {annotations: {role: x}, resourceVersion: '1'}}",
+        "409 Conflict",
+        'Operation cannot be fulfilled on serviceaccounts "app": the object has been modified; please apply'
+        " your changes to the latest version and try again",
+        "{name: app, kind: serviceaccounts}",
+    ),
+    Row(
+        "a rehearsed patch of an old version",
+        "PATCH $app?dryRun=All {metadata: {resourceVersion: '1'}}",
+        "409 Conflict",
+    ),
+    Row(
+        "a patch of version null",
+        "PATCH $app {metadata: {annotations: {role: x}, resourceVersion: null}}",
+        "200",
+    ),
+    Row("a patch of a version that is no number", "PATCH $app {metadata: {resourceVersion: abc}}", "500"),
+    Row(
+        "a patch of another uid",
+        "PATCH $app {metadata: {annotations: {role: x}, uid: another}}",
+        "422 Invalid",
+        'ServiceAccount "app" is invalid: metadata.uid: Invalid value: "another": field is immutable',
+        causes="metadata.uid FieldValueInvalid",
+    ),
+    Row("a patch of uid null", "PATCH $app {metadata: {uid: null}}", "200", shows="metadata: {uid: $uid}"),
+    Row(
+        "a rehearsed patch",
+        f"PATCH $app?dryRun=All {BIND}",
+        "200",
+        shows="metadata: {annotations: {role: x}, resourceVersion: $version}",
+    ),
+    Row("a patch of none", f"PATCH $accounts/other {BIND}", "404 NotFound", MISSING),
+    Row(
+        "a patch in no namespace",
+        f"PATCH $spaces/$free/serviceaccounts/other {BIND}",
+        "404 NotFound",
+        MISSING,
+    ),
+    *alike(
+        "an annotation that is no text",
+        "PATCH $app {metadata: {annotations: {role: <>}}}",
+        "422 Invalid",
+        *("1", "true", "1.5", "[a]", "{a: b}"),
+        says=' "" is invalid: patch: Invalid value: ...',
+        causes=WRONG_PATCH,
+    ),
+    Row(
+        "a patch to a bad key",
+        "PATCH $app {metadata: {annotations: {/a: b}}}",
+        "422 Invalid",
+        causes=BAD_KEYS,
+    ),
+    Row(
+        "a patch to a bad label",
+        "PATCH $app {metadata: {labels: {a: b c}}}",
+        "422 Invalid",
+        causes=BAD_LABELS,
+    ),
+    Row(
+        "a patch to over 256 KiB together",
+        "PATCH $accounts/new",
+        "422 Invalid",
+        causes="metadata.annotations FieldValueTooLong",
+        given="POST $accounts {metadata: {name: new, annotations: {more: x}}}",
+        options=with_annotations(f'"k": "{KIB_256[1:]}"'),
+    ),
+    Row(
+        "a patch of the name",
+        "PATCH $app {metadata: {name: other}}",
+        "400 BadRequest",
+        "the name of the object (other) does not match the name on the URL (app)",
+    ),
+    Row("a patch of the namespace", "PATCH $app {metadata: {namespace: default}}", "400 BadRequest"),
+    Row("a patch of the kind", "PATCH $app {kind: Pod}", "422 Invalid", causes=WRONG_PATCH),
+    *(
+        Row(f"a patch of {body!r}", "PATCH $app", "400 BadRequest", options={"raw": body})
+        for body in (b"{", b"[]", b"", b'"x"')
+    ),
+    *(
+        Row(
+            f"a patch as {kind}",
+            "PATCH $app {}",
+            "415 UnsupportedMediaType",
+            "415: Unsupported Media Type",
+            options={"content_type": kind},
+        )
+        for kind in ("application/json", "text/plain")
+    ),
+    Row(
+        "lists are replaced",
+        "PATCH $app {imagePullSecrets: [{name: new}], secrets: null}",
+        "200",
+        shows="{imagePullSecrets: [{name: new}], secrets: null}",
+    ),
+)
+def test_service_accounts(asking: Asking, row: Row) -> None:
+    row.play(asking)
 
 
 def test_a_plain_one_has_no_empty_fields(cluster: Cluster, accounts: str) -> None:
-    body = cluster.admin.create(accounts, {"metadata": {"name": "plain"}}).body
+    old = "2000-01-01T00:00:00Z"
+    given = {"name": "plain", "uid": "mine", "creationTimestamp": old, "deletionTimestamp": old}
+    body = cluster.admin.create(accounts, {"metadata": given}).body
     assert set(body) == {"kind", "apiVersion", "metadata"}
     fields = {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"}
     assert set(body["metadata"]) - {"managedFields"} == fields
+    assert body["metadata"]["uid"] != "mine"
+    assert body["metadata"]["creationTimestamp"] > old
 
 
-def test_both_worlds_have_the_same_shape(cluster: Cluster, namespace: str, account: str) -> None:
-    uid = cluster.admin.get(account).body["metadata"]["uid"]
-    assert cluster.world()["serviceaccounts"][f"{namespace}/app"] == {
-        "uid": uid,
+def test_each_change_gives_a_new_version(asking: Asking) -> None:
+    versions = [asking.words["version"]]
+    for line in ("PATCH $app {metadata: {annotations: {a: b}}}", "GET $app", "DELETE $app"):
+        asking.ask(line)
+        versions.append(asking.words["version"])
+    made, patched, read, deleted = map(int, versions)
+    assert made < patched == read < deleted
+
+
+def test_both_worlds_have_the_same_shape(asking: Asking) -> None:
+    world, place = asking.cluster.world(), asking.words["ns"]
+    assert world["serviceaccounts"][f"{place}/app"] == {
+        "uid": asking.words["uid"],
         "labels": {"app.kubernetes.io/managed-by": "Helm"},
         "annotations": {"meta.helm.sh/release-name": "app"},
         "secrets": [{"name": "app-token"}],
         "imagePullSecrets": [{"name": "registry"}],
         "automount": False,
     }
-    state = cluster.world()["namespaces"][namespace]
-    assert state == {
-        "labels": {"kubernetes.io/metadata.name": namespace},
-        "annotations": {},
-        "phase": "Active",
-    }
-
-
-def test_get_missing(cluster: Cluster, accounts: str) -> None:
-    answer = cluster.admin.get(f"{accounts}/other")
-    details = assert_refused(answer, 404, "NotFound", 'serviceaccounts "other" not found')
-    assert details == {"name": "other", "kind": "serviceaccounts"}
-
-
-def test_get_in_missing_namespace_names_the_account(cluster: Cluster, unique: str) -> None:
-    answer = cluster.admin.get(f"/api/v1/namespaces/{unique}/serviceaccounts/app")
-    assert_refused(answer, 404, "NotFound", 'serviceaccounts "app" not found')
-
-
-def test_create_in_missing_namespace_names_the_namespace(cluster: Cluster, unique: str) -> None:
-    path = f"/api/v1/namespaces/{unique}/serviceaccounts"
-    answer = cluster.admin.create(path, {"metadata": {"name": "app"}})
-    details = assert_refused(answer, 404, "NotFound", f'namespaces "{unique}" not found')
-    assert details == {"name": unique, "kind": "namespaces"}
-
-
-def test_create_again(cluster: Cluster, accounts: str, account: str) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "app"}})
-    details = assert_refused(answer, 409, "AlreadyExists", 'serviceaccounts "app" already exists')
-    assert details == {"name": "app", "kind": "serviceaccounts"}
-
-
-def test_list_of_one_namespace(cluster: Cluster, accounts: str, account: str) -> None:
-    body = cluster.admin.get(accounts).body
-    assert body["kind"] == "ServiceAccountList"
-    assert [item["metadata"]["name"] for item in body["items"]] == ["app"]
-    assert body["items"][0]["imagePullSecrets"] == [{"name": "registry"}]
-
-
-def test_list_of_missing_namespace_is_empty(cluster: Cluster, unique: str) -> None:
-    answer = cluster.admin.get(f"/api/v1/namespaces/{unique}/serviceaccounts")
-    assert answer.status == 200
-    assert answer.body["items"] == []
-
-
-def test_list_of_all_namespaces(cluster: Cluster, namespace: str, account: str) -> None:
-    items = cluster.admin.get("/api/v1/serviceaccounts").body["items"]
-    places = [item["metadata"]["namespace"] for item in items]
-    assert places == sorted(places, key=lambda place: f"{place}/")
-    assert namespace in places
-
-
-def test_create_dry_run_leaves_nothing(cluster: Cluster, accounts: str) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "app"}}, dryRun="All")
-    assert answer.status == 201
-    assert cluster.admin.get(f"{accounts}/app").status == 404
-
-
-def test_create_dry_run_in_missing_namespace(cluster: Cluster, unique: str) -> None:
-    path = f"/api/v1/namespaces/{unique}/serviceaccounts"
-    answer = cluster.admin.create(path, {"metadata": {"name": "app"}}, dryRun="All")
-    assert_refused(answer, 404, "NotFound", f'namespaces "{unique}" not found')
-
-
-def test_create_with_other_dry_run(cluster: Cluster, accounts: str) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "app"}}, dryRun="Some")
-    message = (
-        'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: '
-        'supported values: "All"'
-    )
-    details = assert_refused(answer, 422, "Invalid", message)
-    assert (details["group"], details["kind"]) == ("meta.k8s.io", "CreateOptions")
-
-
-@pytest.mark.parametrize("name", ["Upper", "under_score", "a..b", "-a", "a-", ".a", "a" * 254])
-def test_create_bad_name(cluster: Cluster, accounts: str, name: str) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": name}})
-    details = assert_refused(answer, 422, "Invalid")
-    assert (details["name"], details["kind"]) == (name, "ServiceAccount")
-    assert ("metadata.name", "FieldValueInvalid") in causes(answer)
-
-
-@pytest.mark.parametrize("name", ["a", "a.b", "0", "a" * 253])
-def test_create_good_name(cluster: Cluster, accounts: str, name: str) -> None:
-    assert cluster.admin.create(accounts, {"metadata": {"name": name}}).status == 201
-
-
-@pytest.mark.parametrize("labels", [{"a": "b c"}, {"a": "x" * 64}, {"a/b/c": "d"}, {"/a": "b"}, {"": "b"}])
-def test_create_bad_labels(cluster: Cluster, accounts: str, labels: dict[str, str]) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "app", "labels": labels}})
-    assert_refused(answer, 422, "Invalid")
-    assert causes(answer) == {("metadata.labels", "FieldValueInvalid")}
-
-
-@pytest.mark.parametrize("labels", [{"a": ""}, {"A.b_c-d": "A.b_c-d"}, {"example.com/a": "x" * 63}])
-def test_create_good_labels(cluster: Cluster, accounts: str, labels: dict[str, str]) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "app", "labels": labels}})
-    assert answer.status == 201
-    assert answer.body["metadata"]["labels"] == labels
-
-
-@pytest.mark.parametrize("key", ["/a", "a b", "a/b/c", "ex_ample.com/a", "example.com/" + "x" * 64])
-def test_create_bad_annotation_key(cluster: Cluster, accounts: str, key: str) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "app", "annotations": {key: "v"}}})
-    assert_refused(answer, 422, "Invalid")
-    assert causes(answer) == {("metadata.annotations", "FieldValueInvalid")}
-
-
-def test_case_of_annotation_prefix_does_not_matter(cluster: Cluster, accounts: str) -> None:
-    body = {"metadata": {"name": "app", "annotations": {"Example.COM/Role": "Any text, even ünicode\n"}}}
-    answer = cluster.admin.create(accounts, body)
-    assert answer.status == 201
-    assert answer.body["metadata"]["annotations"] == body["metadata"]["annotations"]
-
-
-def test_annotations_up_to_256_kib(cluster: Cluster, accounts: str) -> None:
-    full = {"k": "v" * (256 * KIB - 1)}
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "full", "annotations": full}})
-    assert answer.status == 201
-    over = {"k": "v" * (256 * KIB - 1), "l": ""}
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "over", "annotations": over}})
-    message = (
-        'ServiceAccount "over" is invalid: metadata.annotations: Too long: may not be more than 262144 bytes'
-    )
-    assert_refused(answer, 422, "Invalid", message)
-    assert causes(answer) == {("metadata.annotations", "FieldValueTooLong")}
-
-
-def test_several_errors_are_listed_together(cluster: Cluster, accounts: str) -> None:
-    body = {"metadata": {"name": "Upper", "labels": {"a": "b c"}}}
-    answer = cluster.admin.create(accounts, body)
-    assert_refused(answer, 422, "Invalid")
-    assert {field for field, _ in causes(answer)} == {"metadata.name", "metadata.labels"}
-    assert answer.body["message"].startswith('ServiceAccount "Upper" is invalid: [metadata.name: ')
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"metadata": {"name": "app", "annotations": {"a": 1}}},
-        {"metadata": {"name": "app", "annotations": {"a": True}}},
-        {"metadata": {"name": "app", "labels": {"a": 1.5}}},
-        {"metadata": {"name": "app", "labels": ["a"]}},
-        {"metadata": {"name": 7}},
-        {"metadata": {"name": "app"}, "automountServiceAccountToken": "yes"},
-        {"metadata": {"name": "app"}, "imagePullSecrets": ["registry"]},
-    ],
-)
-def test_create_with_wrong_types(cluster: Cluster, accounts: str, fields: object) -> None:
-    answer = cluster.admin.create(accounts, fields)
-    assert_refused(answer, 400, "BadRequest")
-    start = 'ServiceAccount in version "v1" cannot be handled as a ServiceAccount: '
-    assert answer.body["message"].startswith(start)
-
-
-def test_unknown_fields_vanish(cluster: Cluster, accounts: str) -> None:
-    body = {"metadata": {"name": "app", "colour": "red"}, "spec": {"replicas": 3}}
-    answer = cluster.admin.create(accounts, body)
-    assert answer.status == 201
-    assert "spec" not in answer.body
-    assert "colour" not in answer.body["metadata"]
-
-
-def test_null_annotation_becomes_empty(cluster: Cluster, accounts: str) -> None:
-    body = {"metadata": {"name": "app", "annotations": {"a": None}}}
-    assert cluster.admin.create(accounts, body).body["metadata"]["annotations"] == {"a": ""}
-
-
-def test_uid_and_times_are_the_servers(cluster: Cluster, accounts: str) -> None:
-    old = "2000-01-01T00:00:00Z"
-    body = {"metadata": {"name": "app", "uid": "mine", "creationTimestamp": old, "deletionTimestamp": old}}
-    metadata = cluster.admin.create(accounts, body).body["metadata"]
-    assert metadata["uid"] != "mine"
-    assert metadata["creationTimestamp"] > old
-    assert "deletionTimestamp" not in metadata
-
-
-def test_create_of_another_namespaces(cluster: Cluster, accounts: str) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "app", "namespace": "default"}})
-    message = "the namespace of the provided object does not match the namespace sent on the request"
-    assert_refused(answer, 400, "BadRequest", message)
-
-
-def test_create_with_resource_version(cluster: Cluster, accounts: str) -> None:
-    answer = cluster.admin.create(accounts, {"metadata": {"name": "app", "resourceVersion": "5"}})
-    assert answer.status == 500
-    assert answer.body["message"] == "resourceVersion should not be set on objects to be created"
-    assert "reason" not in answer.body
-
-
-def test_create_of_another_kind(cluster: Cluster, accounts: str) -> None:
-    body = {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "app"}}
-    answer = cluster.admin.create(accounts, body)
-    assert_refused(answer, 400, "BadRequest")
-    assert answer.body["message"].startswith('Pod in version "v1" cannot be handled as a ServiceAccount')
-
-
-def test_delete_returns_what_was_there(cluster: Cluster, account: str) -> None:
-    before = cluster.admin.get(account).body
-    answer = cluster.admin.delete(account)
-    assert answer.status == 200
-    # The version is that of the deletion.
-    versions = [body["metadata"].pop("resourceVersion") for body in (before, answer.body)]
-    assert int(versions[0]) < int(versions[1])
-    assert answer.body == before
-    assert cluster.admin.get(account).status == 404
-
-
-def test_delete_missing(cluster: Cluster, accounts: str) -> None:
-    answer = cluster.admin.delete(f"{accounts}/app")
-    assert_refused(answer, 404, "NotFound", 'serviceaccounts "app" not found')
-
-
-def test_delete_missing_with_preconditions(cluster: Cluster, accounts: str) -> None:
-    answer = cluster.admin.delete(f"{accounts}/app", {"preconditions": {"uid": "x"}})
-    assert_refused(answer, 404, "NotFound")
-
-
-def test_delete_with_fitting_preconditions(cluster: Cluster, account: str) -> None:
-    metadata = cluster.admin.get(account).body["metadata"]
-    wanted = {key: metadata[key] for key in ("uid", "resourceVersion")}
-    options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": wanted}
-    assert cluster.admin.delete(account, options).status == 200
-
-
-def test_delete_with_another_uid(cluster: Cluster, account: str) -> None:
-    uid = cluster.admin.get(account).body["metadata"]["uid"]
-    answer = cluster.admin.delete(account, {"preconditions": {"uid": "another"}})
-    message = (
-        'Operation cannot be fulfilled on ServiceAccount "app": the UID in the precondition (another) does '
-        f"not match the UID in record ({uid}). The object might have been deleted and then recreated"
-    )
-    details = assert_refused(answer, 409, "Conflict", message)
-    assert details == {"name": "app", "kind": "ServiceAccount"}
-    assert cluster.admin.get(account).status == 200
-
-
-def test_delete_with_stale_version(cluster: Cluster, account: str) -> None:
-    stale = cluster.admin.get(account).body["metadata"]["resourceVersion"]
-    cluster.admin.patch(account, {"metadata": {"annotations": {"a": "b"}}})
-    answer = cluster.admin.delete(account, {"preconditions": {"resourceVersion": stale}})
-    assert_refused(answer, 409, "Conflict")
-    assert cluster.admin.get(account).status == 200
-
-
-def test_delete_dry_run_leaves_it(cluster: Cluster, account: str) -> None:
-    assert cluster.admin.delete(account, dryRun="All").status == 200
-    assert cluster.admin.delete(account, {"dryRun": ["All"]}).status == 200
-    assert cluster.admin.get(account).status == 200
-
-
-def test_delete_dry_run_checks_preconditions(cluster: Cluster, account: str) -> None:
-    options = {"dryRun": ["All"], "preconditions": {"uid": "another"}}
-    assert_refused(cluster.admin.delete(account, options), 409, "Conflict")
+    labels = {"kubernetes.io/metadata.name": place}
+    assert world["namespaces"][place] == {"labels": labels, "annotations": {}, "phase": "Active"}

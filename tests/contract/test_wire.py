@@ -1,66 +1,60 @@
 """Requests that are wrong before anything is looked up: bodies, media types, paths, methods."""
 
-import pytest
+from tests.contract.asking import Asking, Row, alike, rows
 
-from tests.contract.clusters import Cluster
-from tests.contract.statuses import assert_refused
-
-NAMESPACES = "/api/v1/namespaces"
+NO_METHOD = "the server does not allow this method on the requested resource"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"'])
-def test_body_that_is_no_object(cluster: Cluster, body: bytes) -> None:
-    answer = cluster.admin.create(NAMESPACES, body)
-    assert_refused(answer, 400, "BadRequest")
-
-
-def test_media_type_that_is_no_json(cluster: Cluster) -> None:
-    answer = cluster.admin.request("POST", NAMESPACES, b"{}", content_type="text/plain")
-    assert_refused(answer, 415, "UnsupportedMediaType")
-    start = (
-        "the body of the request was in an unknown format - accepted media types include: application/json"
-    )
-    assert answer.body["message"].startswith(start)
-
-
-def test_body_over_three_mebibytes(cluster: Cluster) -> None:
-    body = {"metadata": {"name": "x", "annotations": {"a": "v" * 3 * 1024 * 1024}}}
-    answer = cluster.admin.create(NAMESPACES, body)
-    message = "Request entity too large: limit is 3145728"
-    assert_refused(answer, 413, "RequestEntityTooLarge", message)
-
-
-@pytest.mark.parametrize("path", ["/api/v1/widgets", "/api/v1/namespaces/default/widgets/x"])
-def test_resource_that_is_not_served(cluster: Cluster, path: str) -> None:
-    answer = cluster.admin.get(path)
-    message = "the server could not find the requested resource"
-    assert_refused(answer, 404, "NotFound", message)
-
-
-@pytest.mark.parametrize("path", ["/nowhere", "/apis/example.com/v1/widgets"])
-def test_path_that_is_not_served(cluster: Cluster, path: str) -> None:
-    answer = cluster.admin.get(path)
-    assert (answer.status, answer.text) == (404, "404 page not found\n")
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/api/v1/namespaces/default"),
-        ("POST", "/api/v1/namespaces/default/serviceaccounts/x"),
-        ("PATCH", "/api/v1/namespaces"),
-        ("PATCH", "/api/v1/namespaces/default/serviceaccounts"),
-        ("POST", "/api/v1/serviceaccounts"),
-        ("DELETE", "/api/v1/namespaces"),
-    ],
+@rows(
+    *(
+        Row(f"a body {body!r}", "POST $spaces", "400 BadRequest", options={"raw": body})
+        for body in (b"", b"{", b"[]", b'"text"')
+    ),
+    Row(
+        "a body that is no JSON",
+        "POST $spaces {}",
+        "415 UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include:"
+        " application/json...",
+        options={"content_type": "text/plain"},
+    ),
+    Row(
+        "a body over three MiB",
+        "POST $spaces",
+        "413 RequestEntityTooLarge",
+        "Request entity too large: limit is 3145728",
+        options={"raw": b'{"metadata": {"name": "%b"}}' % (b"v" * 3 * 2**20)},
+    ),
+    *alike(
+        "what is not served",
+        "GET <>",
+        "404 NotFound",
+        *("/api/v1/widgets", "$spaces/default/widgets/x"),
+        says="the server could not find the requested resource",
+    ),
+    *alike(
+        "a method of one object, on all",
+        "PATCH <> {}",
+        "405 MethodNotAllowed",
+        *("$spaces", "$accounts"),
+        says=NO_METHOD,
+    ),
+    *alike(
+        "a method of all objects, on one",
+        "POST <> {}",
+        "405 MethodNotAllowed",
+        *("$spaces/default", "$accounts/x", "/api/v1/serviceaccounts"),
+        says=NO_METHOD,
+    ),
+    Row("a deletion of all", "DELETE $spaces {}", "405 MethodNotAllowed", NO_METHOD),
 )
-def test_method_that_is_not_served(cluster: Cluster, method: str, path: str) -> None:
-    answer = cluster.admin.request(method, path, {}, content_type="application/merge-patch+json")
-    message = "the server does not allow this method on the requested resource"
-    assert_refused(answer, 405, "MethodNotAllowed", message)
+def test_wrong_requests(asking: Asking, row: Row) -> None:
+    row.play(asking)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz"])
-def test_health(cluster: Cluster, path: str) -> None:
-    answer = cluster.connect(None).get(path)
-    assert (answer.status, answer.text) == (200, "ok")
+@rows(
+    *alike("no path", "GET <>", "404", "/nowhere", "/apis/example.com/v1/widgets", by="admin"),
+    *alike("health", "GET <>", "200", "/healthz", "/livez", "/readyz", by="nobody"),
+)
+def test_plain_text(asking: Asking, row: Row) -> None:
+    assert row.play(asking).text == ("ok" if row.by == "nobody" else "404 page not found\n")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import urllib3
 
-from irsa_cli.sandbox.model import Rule
 from tests.support import leash
 from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.kubeclient import KubeClient
@@ -28,18 +27,6 @@ def test_two_clusters_on_one_etcd_are_apart(etcd: Etcd, control_plane: ControlPl
     with contextlib.suppress(urllib3.exceptions.HTTPError):
         answer = KubeClient(endpoint, other.ca_pem, other.admin_token).get("/version")
         raise AssertionError(f"it still answers: {answer.text}")
-
-
-def test_rights_count_when_grant_rbac_returns(control_plane: ControlPlane, namespace: str) -> None:
-    user = f"system:serviceaccount:{namespace}:robot"
-    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-    control_plane.admin.create(accounts, {"metadata": {"name": "robot"}})
-    token = control_plane.admin.create(f"{accounts}/robot/token", {"spec": {}}).body["status"]["token"]
-    robot = control_plane.client(token)
-    assert robot.get(accounts).status == 403
-    control_plane.grant_rbac(user, [Rule(("list",), ("serviceaccounts",), namespace)])
-    assert robot.get(accounts).status == 200
-    assert robot.get("/api/v1/serviceaccounts").status == 403
 
 
 def test_a_server_on_the_leash_dies_with_its_starter(tmp_path: Path) -> None:

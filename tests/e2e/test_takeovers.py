@@ -17,44 +17,54 @@ from irsa_cli.core.audit.estate import pod_security
 from irsa_cli.core.rbac.becoming import Becoming
 from irsa_cli.core.rbac.evaluation import RbacIndex
 from irsa_cli.core.rbac.objects import RBAC_KINDS, rbac_objects
+from tests.support.attempts import attempt
 from tests.support.controlplane import ControlPlane
 from tests.support.intruder import RBAC, Attempt, refused
 from tests.support.kubeclient import Answer, Json, KubeClient
 
 GROUP = "rbac.authorization.k8s.io"
-AUTHN, ADMISSION = "authentication.k8s.io", "admissionregistration.k8s.io"
-DRY = {"dryRun": "All"}
-AS_BOSS = {"Impersonate-User": "system:serviceaccount:prod:boss"}
-AS_MASTERS = {"Impersonate-User": "somebody", "Impersonate-Group": "system:masters"}
-AS_CHIEF = {"Impersonate-User": "chief-MARK"}
-AS_NODE = {"Impersonate-User": "system:node:some"}
-TOKEN = "/api/v1/namespaces/prod/serviceaccounts/boss/token"
-SPEC: Json = {"containers": [{"name": "c", "image": "i"}]}
-HOST: Json = {"name": "host", "hostPath": {"path": "/var/lib/kubelet/pods"}}
-CLAIM: Json = {"name": "host", "persistentVolumeClaim": {"claimName": "host"}}
-MATCH: Json = {
-    "resourceRules": [
-        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    ]
-}
+ADMISSION = "admissionregistration.k8s.io"
+ACTIONS = f"/apis/{ADMISSION}/v1/mutatingadmissionpolic"
+PLACES = "/api/v1/namespaces"
+TOKEN = f"POST {PLACES}/prod/serviceaccounts/boss/token {{spec: {{}}}}"
+HOST = "{name: host, hostPath: {path: /var/lib/kubelet/pods}}"
+CLAIM = "{name: host, persistentVolumeClaim: {claimName: host}}"
+AS_BOSS = "Impersonate-User: 'system:serviceaccount:prod:boss'"
+AS_CHIEF = "Impersonate-User: chief-MARK"
+NODE_REVIEW = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews {}"
+SPEC = (
+    "{serviceAccountName: <>, containers: [{name: c, image: i, securityContext: {allowPrivilegeEscalation:"
+    " false,"
+    " capabilities: {drop: [ALL]}}}], securityContext: {runAsNonRoot: true, seccompProfile: {type:"
+    " RuntimeDefault}}, volumes: [<volumes>]}"
+)
+VOLUME = "{capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], hostPath: {path: /var/lib/kubelet/pods}}"
+POLICY = (
+    "{matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE],"
+    " resources:"
+    " [pods]}], namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: prod}}}, mutations:"
+    " [{patchType:"
+    ' ApplyConfiguration, applyConfiguration: {expression: "Object{metadata: Object.metadata{annotations:'
+    " {'evil': 'yes'}}}\"}}], failurePolicy: Ignore, reinvocationPolicy: Never}"
+)
 
 
-def rule(verbs: str, resources: str, group: str = "", names: str = "") -> Json:
-    found: Json = {"verbs": verbs.split(), "apiGroups": [group], "resources": resources.split()}
-    return {**found, **({"resourceNames": names.split()} if names else {})}
+def spec(account: str, volumes: str = "") -> str:
+    """What a pod of an account is."""
+    return SPEC.replace("<>", account).replace("<volumes>", volumes)
 
 
-def pod(account: str, *volumes: Json) -> Json:
-    quiet = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    container = {**SPEC["containers"][0], "securityContext": quiet}
-    safe = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {
-        "serviceAccountName": account,
-        "containers": [container],
-        "securityContext": safe,
-        "volumes": list(volumes),
-    }
-    return {"metadata": {"name": "evil"}, "spec": spec}
+def pod(account: str, volumes: str = "", *, place: str = "prod", name: str = "evil") -> str:
+    """A pod is made."""
+    return f"POST {PLACES}/{place}/pods {{metadata: {{name: {name}}}, spec: {spec(account, volumes)}}}"
+
+
+def rule(text: str) -> Json:
+    """A right: `create pods`, `create,get deployments apps`, `patch configmaps - aws-auth`."""
+    verbs, resources, group, names, *_ = [*text.split(), "-", "-"]
+    found: Json = {"verbs": verbs.split(","), "resources": resources.split(",")}
+    found["apiGroups"] = ["" if group == "-" else group]
+    return {**found, **({} if names == "-" else {"resourceNames": names.split(",")})}
 
 
 @dataclass(frozen=True)
@@ -65,188 +75,130 @@ class Case:
     """
 
     way: str
-    rights: Mapping[str, Sequence[Json]]
-    attempts: Sequence[Attempt]
-    refused: Sequence[Attempt] = ()
+    rights: Mapping[str, Sequence[str]]
+    attempts: Sequence[str]
+    refused: Sequence[str] = ()
     """What is never accepted, by Pod Security as well."""
 
 
-def _deployment() -> Json:
-    labels = {"a": "b"}
-    template = {"metadata": {"labels": labels}, "spec": pod("boss")["spec"]}
-    return {"metadata": {"name": "evil"}, "spec": {"selector": {"matchLabels": labels}, "template": template}}
-
-
-def _volume() -> Json:
-    source = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": HOST["hostPath"]}
-    return {"metadata": {"name": "evil-MARK"}, "spec": source}
-
-
-def _policy() -> Json:
-    patch = {
-        "patchType": "ApplyConfiguration",
-        "applyConfiguration": {
-            "expression": "Object{metadata: Object.metadata{annotations: {'evil': 'yes'}}}"
-        },
-    }
-    only = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "prod"}}}
-    spec = {
-        "matchConstraints": {**MATCH, **only},
-        "mutations": [patch],
-        "failurePolicy": "Ignore",
-        "reinvocationPolicy": "Never",
-    }
-    return {"metadata": {"name": "evil-MARK"}, "spec": spec}
-
-
 CASES = {
-    "a pod": Case(
-        "create-pod",
-        {"prod": [rule("create", "pods")]},
-        [Attempt("POST", "/api/v1/namespaces/prod/pods", pod("boss"))],
-        [Attempt("POST", "/api/v1/namespaces/prod/pods", pod("boss", HOST) | {"metadata": {"name": "host"}})],
-    ),
+    "a pod": Case("create-pod", {"prod": ["create pods"]}, [pod("boss")], [pod("boss", HOST, name="host")]),
     "a deployment": Case(
         "create-workload",
-        {"prod": [rule("create", "deployments", "apps")]},
-        [Attempt("POST", "/apis/apps/v1/namespaces/prod/deployments", _deployment())],
+        {"prod": ["create deployments apps"]},
+        [
+            "POST /apis/apps/v1/namespaces/prod/deployments {metadata: {name: evil}, spec: {selector:"
+            " {matchLabels:"
+            f" {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {spec('boss')}}}}}}}"
+        ],
     ),
     "a token": Case(
         "create-token",
-        {"prod": [rule("create", "serviceaccounts/token", names="boss")]},
-        [Attempt("POST", TOKEN, {"spec": {"audiences": ["sts.amazonaws.com"]}})],
-        [Attempt("POST", TOKEN.replace("boss", "default"), {"spec": {}})],
+        {"prod": ["create serviceaccounts/token - boss"]},
+        [TOKEN.replace("spec: {}", "spec: {audiences: [sts.amazonaws.com]}")],
+        [TOKEN.replace("boss", "default")],
     ),
     "a Secret of a token": Case(
         "token-in-secret",
-        {"prod": [rule("create get", "secrets")]},
+        {"prod": ["create,get secrets"]},
         [
-            Attempt(
-                "POST",
-                "/api/v1/namespaces/prod/secrets",
-                {
-                    "metadata": {
-                        "name": "evil",
-                        "annotations": {"kubernetes.io/service-account.name": "boss"},
-                    },
-                    "type": "kubernetes.io/service-account-token",
-                },
-            ),
-            Attempt("GET", "/api/v1/namespaces/prod/secrets/evil"),
+            "POST /api/v1/namespaces/prod/secrets {metadata: {name: evil, annotations:"
+            " {kubernetes.io/service-account.name:"
+            " boss}}, type: kubernetes.io/service-account-token}",
+            "GET /api/v1/namespaces/prod/secrets/evil",
         ],
     ),
     "reading Secrets": Case(
         "read-secret",
-        {"prod": [rule("list", "secrets")]},
-        [Attempt("GET", "/api/v1/namespaces/prod/secrets")],
-        [Attempt("POST", "/api/v1/namespaces/prod/secrets", {"metadata": {"name": "x"}})],
+        {"prod": ["list secrets"]},
+        ["GET /api/v1/namespaces/prod/secrets"],
+        ["POST /api/v1/namespaces/prod/secrets {metadata: {name: x}}"],
     ),
     "aws-auth": Case(
         "change-aws-auth",
-        {"kube-system": [rule("patch", "configmaps", names="aws-auth")]},
-        [
-            Attempt(
-                "PATCH", "/api/v1/namespaces/kube-system/configmaps/aws-auth", {"data": {"a": "b"}}, query=DRY
-            )
-        ],
-        [Attempt("PATCH", "/api/v1/namespaces/kube-system/configmaps/coredns", {"data": {"a": "b"}})],
+        {"kube-system": ["patch configmaps - aws-auth"]},
+        ["PATCH /api/v1/namespaces/kube-system/configmaps/aws-auth?dryRun=All {data: {a: b}}"],
+        ["PATCH /api/v1/namespaces/kube-system/configmaps/coredns {data: {a: b}}"],
     ),
-    "the host's files": Case(
-        "mount-host",
-        {"dev": [rule("create", "pods")]},
-        [Attempt("POST", "/api/v1/namespaces/dev/pods", pod("default", HOST))],
-    ),
+    "the host's files": Case("mount-host", {"dev": ["create pods"]}, [pod("default", HOST, place="dev")]),
     "a volume of the host's files": Case(
         "mount-host-volume",
-        {"": [rule("create", "persistentvolumes")], "restricted": [rule("create", "pods")]},
+        {"": ["create persistentvolumes"], "restricted": ["create pods"]},
         [
-            Attempt("POST", "/api/v1/persistentvolumes", _volume()),
-            Attempt("POST", "/api/v1/namespaces/restricted/pods", pod("default", CLAIM)),
+            f"POST /api/v1/persistentvolumes {{metadata: {{name: evil-MARK}}, spec: {VOLUME}}}",
+            pod("default", CLAIM, place="restricted"),
         ],
-        [
-            Attempt(
-                "POST",
-                "/api/v1/namespaces/restricted/pods",
-                pod("default", HOST) | {"metadata": {"name": "h"}},
-            )
-        ],
+        [pod("default", HOST, place="restricted", name="h")],
     ),
     "an admission policy": Case(
         "change-admission-policy",
-        {"": [rule("create", "mutatingadmissionpolicies mutatingadmissionpolicybindings", ADMISSION)]},
+        {
+            "": [
+                "create mutatingadmissionpolicies,mutatingadmissionpolicybindings"
+                " admissionregistration.k8s.io"
+            ]
+        },
         [
-            Attempt("POST", f"/apis/{ADMISSION}/v1/mutatingadmissionpolicies", _policy()),
-            Attempt(
-                "POST",
-                f"/apis/{ADMISSION}/v1/mutatingadmissionpolicybindings",
-                {"metadata": {"name": "evil-MARK"}, "spec": {"policyName": "evil-MARK"}},
-            ),
+            f"POST /apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies {{metadata: {{name:"
+            f" evil-MARK}}, spec: {POLICY}}}",
+            "POST /apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings {metadata: {name:"
+            " evil-MARK}, spec: {policyName: evil-MARK}}",
         ],
     ),
     "constrained impersonation": Case(
         "impersonate-account",
         {
             "prod": [
-                rule("impersonate:serviceaccount", "serviceaccounts", AUTHN, "boss"),
-                rule("impersonate-on:serviceaccount:create", "serviceaccounts/token"),
+                "impersonate:serviceaccount serviceaccounts authentication.k8s.io boss",
+                "impersonate-on:serviceaccount:create serviceaccounts/token",
             ]
         },
-        [Attempt("POST", TOKEN, {"spec": {}}, AS_BOSS)],
+        [f"{TOKEN} as Impersonate-User: 'system:serviceaccount:prod:boss'"],
         [
-            Attempt("GET", "/api/v1/namespaces/prod/secrets", headers=AS_BOSS),
-            Attempt("POST", TOKEN, {"spec": {}}, {"Impersonate-User": "system:serviceaccount:prod:default"}),
+            "GET /api/v1/namespaces/prod/secrets as Impersonate-User: 'system:serviceaccount:prod:boss'",
+            f"{TOKEN} as {AS_BOSS.replace('boss', 'default')}",
         ],
     ),
     "constrained impersonation of a user": Case(
         "impersonate-user",
         {
             "": [
-                rule("impersonate:user-info", "users groups", AUTHN),
-                rule("impersonate-on:user-info:create", "serviceaccounts/token"),
+                "impersonate:user-info users,groups authentication.k8s.io",
+                "impersonate-on:user-info:create serviceaccounts/token",
             ]
         },
-        [Attempt("POST", TOKEN, {"spec": {}}, AS_CHIEF)],
+        [f"{TOKEN} as Impersonate-User: chief-MARK"],
         [
-            Attempt("GET", "/api/v1/secrets", headers=AS_CHIEF),
-            Attempt("POST", TOKEN, {"spec": {}}, AS_MASTERS),
+            "GET /api/v1/secrets as Impersonate-User: chief-MARK",
+            f"{TOKEN} as Impersonate-User: somebody, Impersonate-Group: 'system:masters'",
             # The names of ServiceAccounts are not users in this mode.
-            Attempt("POST", TOKEN, {"spec": {}}, AS_BOSS),
+            f"{TOKEN} as Impersonate-User: 'system:serviceaccount:prod:boss'",
         ],
     ),
     "constrained impersonation of a node": Case(
         "impersonate-node",
         {
             "": [
-                rule("impersonate:arbitrary-node", "nodes", AUTHN),
+                "impersonate:arbitrary-node nodes authentication.k8s.io",
                 # What a node may do is decided by an authorizer that this server has not.
-                rule("impersonate-on:arbitrary-node:create", "serviceaccounts/token"),
-                rule("impersonate-on:arbitrary-node:create", "selfsubjectreviews", AUTHN),
+                "impersonate-on:arbitrary-node:create serviceaccounts/token",
+                "impersonate-on:arbitrary-node:create selfsubjectreviews authentication.k8s.io",
             ]
         },
-        [Attempt("POST", f"/apis/{AUTHN}/v1/selfsubjectreviews", {}, AS_NODE)],
+        [f"{NODE_REVIEW} as Impersonate-User: 'system:node:some'"],
     ),
     "a role of more": Case(
         "bind-role",
         {
             "prod": [
-                rule("bind", "clusterroles", GROUP),
-                rule("create", "rolebindings", GROUP),
+                "bind clusterroles rbac.authorization.k8s.io",
+                "create rolebindings rbac.authorization.k8s.io",
             ]
         },
         [
-            Attempt(
-                "POST",
-                f"{RBAC}/namespaces/prod/rolebindings",
-                {
-                    "metadata": {"name": "evil"},
-                    "roleRef": {
-                        "apiGroup": GROUP,
-                        "kind": "ClusterRole",
-                        "name": "admin",
-                    },
-                    "subjects": [{"kind": "ServiceAccount", "namespace": "dev", "name": "eve"}],
-                },
-            )
+            "POST /apis/rbac.authorization.k8s.io/v1/namespaces/prod/rolebindings {metadata: {name: evil},"
+            " roleRef: {apiGroup: rbac.authorization.k8s.io,"
+            " kind: ClusterRole, name: admin}, subjects: [{kind: ServiceAccount, namespace: dev, name: eve}]}"
         ],
     ),
 }
@@ -275,7 +227,8 @@ class World:
             value = own if value == name else value
         return value.replace("MARK", self.mark)
 
-    def attempt(self, item: Attempt) -> Attempt:
+    def attempt(self, line: str) -> Attempt:
+        item = attempt(line)
         found = self.text({"path": item.path, "body": item.body, "headers": dict(item.headers)})
         return Attempt(item.method, found["path"], found["body"], found["headers"], item.query)
 
@@ -294,7 +247,7 @@ class World:
         self.account("prod", "boss")
         self.account("dev", "eve")
         # The victim may make its own tokens: who acts as it in Kubernetes has its role, then.
-        self.grant("prod", [rule("create", "serviceaccounts/token")], "prod", "boss", "boss")
+        self.grant("prod", ["create serviceaccounts/token"], "prod", "boss", "boss")
         chief = {"kind": "User", "name": f"chief-{self.mark}"}
         ref = {"apiGroup": GROUP, "kind": "ClusterRole", "name": f"{self.mark}-boss-prod"}
         path = f"{RBAC}/namespaces/{self.mark}-prod/rolebindings"
@@ -304,10 +257,10 @@ class World:
         path = f"/api/v1/namespaces/{self.mark}-{place}/serviceaccounts"
         assert self.plane.admin.create(path, {"metadata": {"name": name}}).status in (201, 409)
 
-    def grant(self, place: str, rules: Sequence[Json], home: str, name: str, role: str) -> None:
+    def grant(self, place: str, rules: Sequence[str], home: str, name: str, role: str) -> None:
         """A ClusterRole, and its binding in a namespace ('': everywhere)."""
         full = f"{self.mark}-{role}-{place}"
-        self.make(f"{RBAC}/clusterroles", {"metadata": {"name": full}, "rules": list(rules)})
+        self.make(f"{RBAC}/clusterroles", {"metadata": {"name": full}, "rules": list(map(rule, rules))})
         where = place if place in ("", "kube-system") else f"{self.mark}-{place}"
         path = f"{RBAC}/namespaces/{where}/rolebindings" if where else f"{RBAC}/clusterrolebindings"
         subject = {"kind": "ServiceAccount", "namespace": f"{self.mark}-{home}", "name": name}
@@ -389,7 +342,8 @@ def test_a_mutating_admission_policy_changes_the_pods_of_others(world: World) ->
     path = f"/api/v1/namespaces/{world.mark}-prod/pods"
     deadline = time.monotonic() + 30
     while True:
-        made = world.plane.admin.create(path, pod("boss"), **DRY)
+        body = attempt(pod("boss")).body
+        made = world.plane.admin.create(path, body, dryRun="All")
         assert made.status == 201, made.text
         if made.body["metadata"].get("annotations", {}).get("evil") == "yes":
             return
@@ -412,9 +366,9 @@ def test_the_way_through_another_service_account(world: World) -> None:
     eve = world.eve()
     pods = f"/api/v1/namespaces/{world.mark}-restricted/pods"
     token = f"/api/v1/namespaces/{world.mark}-prod/serviceaccounts/boss/token"
-    world.grant("restricted", [rule("create", "pods")], "dev", "eve", "eve")
-    world.grant("prod", [rule("create", "serviceaccounts/token")], "restricted", "default", "through")
-    answer = until(eve, Attempt("POST", pods, pod("default")))
+    world.grant("restricted", ["create pods"], "dev", "eve", "eve")
+    world.grant("prod", ["create serviceaccounts/token"], "restricted", "default", "through")
+    answer = until(eve, Attempt("POST", pods, attempt(pod("default")).body))
     assert answer.status == 201, answer.text
     bound = {"kind": "Pod", "apiVersion": "v1", "name": "evil", "uid": answer.body["metadata"]["uid"]}
     mine = f"/api/v1/namespaces/{world.mark}-restricted/serviceaccounts/default/token"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import boto3
@@ -19,13 +18,16 @@ from irsa_cli.core.values.errors import Conflict, ServiceError
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.protocol import Applied, Claim, Run, RunReport
 from irsa_cli.transaction.runner import Transaction
-from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy
+from tests.support.aws_lines import do
+from tests.support.sandbox_clients import ACCOUNT, S3_READ, client
 from tests.unit.transaction.doubles import MemoryJournal
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
 ROLE = "r"
+SQS = "arn:aws:iam::aws:policy/AmazonSQSFullAccess"
 URL = "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{URL[8:]}"
 OWNER = Change(Kind.ROLE_OWNER, (ROLE,), OwnerState(NOBODY), OwnerState(""))
 COMMIT = Change(Kind.ROLE_COMMIT, (ROLE,), None, CommitState(DELETING))
 
@@ -36,23 +38,16 @@ class Scene:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.iam = client(sandbox, "iam")
-        tags = [{"Key": key, "Value": value} for key, value in {"team": "a", "x": "y"}.items()]
-        self.iam.create_role(
-            RoleName=ROLE,
-            Path="/irsa/demo/",
-            AssumeRolePolicyDocument=EC2_TRUST,
-            Description="d",
-            MaxSessionDuration=7200,
-            PermissionsBoundary=S3_READ,
-            Tags=tags,
-        )
-        self.iam.attach_role_policy(RoleName=ROLE, PolicyArn=S3_READ)
-        document = json.dumps(policy("s3:GetObject"))
-        self.iam.put_role_policy(RoleName=ROLE, PolicyName="p", PolicyDocument=document)
-        made = self.iam.create_open_id_connect_provider(
-            Url=URL, ClientIDList=["sts.amazonaws.com", "vault"], ThumbprintList=["a" * 40], Tags=tags
-        )
-        self.arn: str = made["OpenIDConnectProviderArn"]
+        tags = "Tags: [{Key: team, Value: a}, {Key: x, Value: 'y'}]"
+        for line in (
+            "CreateRole {RoleName: r, Path: /irsa/demo/, AssumeRolePolicyDocument: $EC2, Description: d,"
+            f" MaxSessionDuration: 7200, PermissionsBoundary: $S3, {tags}}}",
+            "AttachRolePolicy {RoleName: r, PolicyArn: $S3}",
+            "PutRolePolicy {RoleName: r, PolicyName: p, PolicyDocument: $READS}",
+            f"CreateOpenIDConnectProvider {{Url: '{URL}', ClientIDList: [sts.amazonaws.com, vault],"
+            f" ThumbprintList: [{'a' * 40}], {tags}}}",
+        ):
+            do(self.iam, line)
         self.run = Run("t1", 60)
 
     def world(self) -> dict[str, Any]:
@@ -65,14 +60,11 @@ class Scene:
         assert found is not None
         return Change(Kind.ROLE, (ROLE,), found[0], None)
 
-    @property
-    def provider(self) -> Change:
-        return Change(Kind.PROVIDER, (self.arn,), reading.provider(self.iam, self.arn), None)
-
     def plan(self) -> Plan:
         current = reading.current_role(self.iam, ROLE)
         assert current is not None
-        return Plan.of([OWNER], [COMMIT], removal(ROLE, current), [self.role], [self.provider])
+        provider = Change(Kind.PROVIDER, (ARN,), reading.provider(self.iam, ARN), None)
+        return Plan.of([OWNER], [COMMIT], removal(ROLE, current), [self.role], [provider])
 
     def execute(self, plan: Plan) -> RunReport:
         return Transaction(plan, handlers(self.iam, None), MemoryJournal(), self.run).execute()
@@ -111,14 +103,6 @@ def test_whatever_fails_everything_comes_back(scene: Scene, operation: str) -> N
     assert scene.world() == before
 
 
-@pytest.mark.parametrize("operation", WRITES)
-def test_answers_that_are_lost_are_settled(scene: Scene, operation: str) -> None:
-    plan = scene.plan()
-    scene.break_(operation, "reset-after")
-    assert scene.execute(plan).outcome == "committed"
-    assert scene.world() == {"roles": {}, "providers": {}}
-
-
 def hasty(sandbox: Sandbox) -> Any:
     """A client that gives up before a late call is executed."""
     env = sandbox.env()
@@ -149,37 +133,21 @@ def test_a_role_is_deleted_by_who_has_marked_it_only(scene: Scene) -> None:
     assert scene.world() == before
 
 
-def test_a_role_that_somebody_changes_meanwhile_stays(scene: Scene) -> None:
-    scene.apply(OWNER)
-    change = scene.role
-    scene.iam.update_role(RoleName=ROLE, Description="theirs")
-    with pytest.raises(Conflict):
-        scene.apply(change)
-    assert scene.world()["roles"][ROLE]["description"] == "theirs"
-
-
 def test_a_role_that_gets_a_policy_meanwhile_stays(scene: Scene) -> None:
     plan = scene.plan()
 
-    def attach() -> None:
-        scene.iam.attach_role_policy(RoleName=ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonSQSFullAccess")
-
-    scene.break_("DeleteRole", "callback", run=attach, times=1)
+    attach = f"AttachRolePolicy {{RoleName: r, PolicyArn: '{SQS}'}}"
+    scene.break_("DeleteRole", "callback", run=lambda: do(scene.iam, attach), times=1)
     report = scene.execute(plan)
     assert (report.outcome, isinstance(report.error, Conflict)) == ("rolled-back", True)
-    assert set(scene.world()["roles"][ROLE]["attached"]) == {
-        S3_READ,
-        "arn:aws:iam::aws:policy/AmazonSQSFullAccess",
-    }
+    assert set(scene.world()["roles"][ROLE]["attached"]) == {S3_READ, SQS}
 
 
 def test_a_role_that_another_one_has_made_again_is_left_to_him(scene: Scene) -> None:
     plan = scene.plan()
 
-    def make() -> None:
-        scene.iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=EC2_TRUST, Description="theirs")
-
-    scene.break_("DeleteOpenIDConnectProvider", "callback", run=make, times=1)
+    make = "CreateRole {RoleName: r, AssumeRolePolicyDocument: $EC2, Description: theirs}"
+    scene.break_("DeleteOpenIDConnectProvider", "callback", run=lambda: do(scene.iam, make), times=1)
     scene.break_("DeleteOpenIDConnectProvider", "error", times=1)
     report = scene.execute(plan)
     role = scene.world()["roles"][ROLE]
@@ -197,24 +165,6 @@ def test_what_has_come_back_without_a_word_in_the_journal_is_there(scene: Scene)
     assert not scene.undo(OWNER).changed
     found = handlers(scene.iam, None)[Kind.ROLE_OWNER]
     assert found.claimed(OWNER, "t1", ours=True) == ""
-    assert scene.world() == before
-
-
-def test_a_provider_comes_back_as_it_was(scene: Scene) -> None:
-    before, change = scene.world(), scene.provider
-    assert scene.apply(change).changed
-    assert not scene.apply(change).changed
-    assert scene.undo(change).changed
-    assert scene.world() == before
-    assert not scene.undo(change).changed
-
-
-def test_a_provider_with_another_audience_stays(scene: Scene) -> None:
-    change = scene.provider
-    scene.iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=scene.arn, ClientID="new")
-    before = scene.world()
-    with pytest.raises(Conflict):
-        scene.apply(change)
     assert scene.world() == before
 
 
@@ -241,10 +191,7 @@ def test_tags_of_aws_itself_are_not_written_again(scene: Scene) -> None:
     scene.iam.delete_role_policy(RoleName=ROLE, PolicyName="p")
     before = scene.world()
     assert scene.apply(stacked).changed
-    try:
-        assert scene.undo(stacked).changed
-    except ServiceError as error:
-        pytest.fail(str(error))
+    assert scene.undo(stacked).changed
     assert scene.world() == before
 
 

@@ -65,11 +65,21 @@ def kube(url: str) -> Kube:
     return Kube(kube_connection.ApiServer(url, kube_connection.Bounded(pool)))
 
 
-def failure(respond: Answer, work: Callable[[str], Any]) -> tuple[ServiceError, list[bytes], float]:
-    started = time.monotonic()
+def failure(respond: Answer, work: Callable[[str], Any]) -> tuple[ServiceError, list[bytes]]:
     with raw_server(respond) as (url, requests), pytest.raises(ServiceError) as caught:
         work(url)
-    return caught.value, requests, time.monotonic() - started
+    return caught.value, requests
+
+
+Write = Callable[[str], Any]
+
+
+@pytest.fixture(params=["aws", "kubernetes"])
+def write(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """A write to a service at an address: in AWS, and in Kubernetes."""
+    if request.param == "aws":
+        return lambda url: attach(url, monkeypatch)
+    return lambda url: kube(url).create("serviceaccounts", "a", {"metadata": {"name": "b"}})
 
 
 FOREIGN = [
@@ -86,10 +96,8 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("respond", FOREIGN)
-def test_a_write_is_not_done_because_somebody_answers(
-    respond: Answer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    error, _, _ = failure(respond, lambda url: attach(url, monkeypatch))
+def test_a_write_is_not_done_because_somebody_answers(respond: Answer, write: Write) -> None:
+    error, _ = failure(respond, write)
     assert error.outcome is Outcome.UNKNOWN
     assert "\n" not in str(error)
 
@@ -101,43 +109,22 @@ def test_a_write_that_iam_confirms_is_done(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("respond", FOREIGN)
 def test_a_cluster_is_not_read_from_somebody_elses_answer(respond: Answer) -> None:
-    error, _, _ = failure(respond, lambda url: kube(url).create("serviceaccounts", "a", {"metadata": {}}))
-    assert error.outcome is Outcome.UNKNOWN
-    error, _, _ = failure(respond, lambda url: kube(url).service_account("a", "b"))
+    error, _ = failure(respond, lambda url: kube(url).service_account("a", "b"))
     assert error.code != "NotFound"
 
 
-@pytest.mark.parametrize("part", ["head", "body"])
-@pytest.mark.parametrize("service", ["aws", "kubernetes"])
-def test_who_sends_a_byte_now_and_then_is_cut_off(
-    part: str, service: str, over: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    head = {} if part == "head" else {"head": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"}
-
-    def work(url: str) -> None:
-        if service == "aws":
-            attach(url, monkeypatch)
-        else:
-            kube(url).service_account("a", "b")
-
-    error, requests, _ = failure(dripping(over, **head), work)
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+def test_who_sends_a_byte_now_and_then_is_cut_off(head: bytes, write: Write, over: threading.Event) -> None:
+    error, requests = failure(dripping(over, **({"head": head} if head else {})), write)
     assert error.outcome is Outcome.UNKNOWN
     assert len(requests) <= 4
 
 
-@pytest.mark.parametrize("service", ["aws", "kubernetes"])
 def test_an_answer_without_an_end_is_not_kept(
-    service: str, over: threading.Event, monkeypatch: pytest.MonkeyPatch
+    write: Write, over: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IRSA_CALL_TIMEOUT", "10")
-
-    def work(url: str) -> None:
-        if service == "aws":
-            attach(url, monkeypatch)
-        else:
-            kube(url).service_accounts("a")
-
-    error, requests, _ = failure(endless(over), work)
+    error, requests = failure(endless(over), write)
     assert "MiB" in error.reason
     assert len(requests) == 1
 
@@ -148,13 +135,14 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = gzip.compress(b" " * (64 * 2**20))
     for status in ("200 OK", "403 Forbidden"):
         respond = answer(status, bomb, "Content-Encoding: gzip")
-        error, _, _ = failure(respond, lambda url: kube(url).service_accounts("a"))
+        error, _ = failure(respond, lambda url: kube(url).service_accounts("a"))
         assert "MiB" in error.reason
 
 
 def test_a_list_that_names_a_page_twice_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     page = (
-        b'<ListRolePoliciesResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ListRolePoliciesResult>'
+        b"<ListRolePoliciesResponse"
+        b' xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ListRolePoliciesResult>'
         b"<PolicyNames/><IsTruncated>true</IsTruncated>%s</ListRolePoliciesResult>"
         b"<ResponseMetadata><RequestId>3f1e</RequestId></ResponseMetadata></ListRolePoliciesResponse>"
     )
@@ -169,7 +157,7 @@ def test_a_list_that_names_a_page_twice_ends(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_list_of_kubernetes_that_names_a_page_twice_ends() -> None:
     body = b'{"kind": "ServiceAccountList", "metadata": {"continue": "again"}, "items": []}'
-    error, requests, _ = failure(answer("200 OK", body), lambda url: kube(url).service_accounts("a"))
+    error, requests = failure(answer("200 OK", body), lambda url: kube(url).service_accounts("a"))
     assert error.code == "EndlessList"
     assert len(requests) == 2
 
@@ -227,14 +215,14 @@ def test_a_conflict_with_a_quota_is_tried_again_and_one_with_what_is_there_is_no
     with raw_server(respond) as (url, requests):
         kube(url).create("serviceaccounts", "a", {"metadata": {"name": "b"}})
     assert len(requests) == 2
-    error, requests, _ = failure(conflict, lambda url: kube(url).patch("serviceaccounts", "a", "b", {}))
+    error, requests = failure(conflict, lambda url: kube(url).patch("serviceaccounts", "a", "b", {}))
     assert (error.code, len(requests)) == ("Conflict", 1)
 
 
 def test_a_token_that_is_sent_back_is_not_told() -> None:
     words = f'{{"kind": "Status", "reason": "Forbidden", "message": "no: Bearer {TOKEN}"}}'.encode()
     for status in ("403 Forbidden", "401 Unauthorized", "500 Oh"):
-        error, _, _ = failure(answer(status, words), lambda url: kube(url).service_account("a", "b"))
+        error, _ = failure(answer(status, words), lambda url: kube(url).service_account("a", "b"))
         assert "aHR0c" not in str(error)
 
 
@@ -276,13 +264,12 @@ def test_no_attempt_begins_when_the_time_is_over(
             over.wait(seconds)
 
     with patience.within(Short()):
-        _, requests, _ = failure(dripping(over), lambda url: attach(url, monkeypatch))
+        _, requests = failure(dripping(over), lambda url: attach(url, monkeypatch))
     assert len(requests) <= 2
 
 
-@pytest.mark.parametrize("service", ["aws", "kubernetes"])
 def test_what_was_given_up_before_it_was_sent_is_not_sent_later(
-    service: str, monkeypatch: pytest.MonkeyPatch
+    write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host's name is found when nobody waits for the attempt any more, nor looks for what it does."""
     whole, found, came = socket.getaddrinfo, threading.Event(), threading.Event()
@@ -301,14 +288,8 @@ def test_what_was_given_up_before_it_was_sent_is_not_sent_later(
     with raw_server(respond) as (url, requests):
         monkeypatch.setattr(socket, "getaddrinfo", slowly)
 
-        def write() -> None:
-            if service == "aws":
-                attach(url, monkeypatch)
-            else:
-                kube(url).create("serviceaccounts", "a", {"metadata": {"name": "b"}})
-
         with pytest.raises(ServiceError) as caught:
-            write()
+            write(url)
         assert caught.value.outcome is Outcome.UNKNOWN
         found.set()
         assert came.wait(10)

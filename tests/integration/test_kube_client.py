@@ -1,6 +1,5 @@
 """irsa's Kubernetes client when lists are cut off and answers are lost."""
 
-import base64
 from typing import Any
 
 import pytest
@@ -10,10 +9,8 @@ from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube import calls
 from irsa_cli.kube.client import Kube
 from irsa_cli.sandbox import Fault, Sandbox
-from tests.support.eks import bearer
-from tests.support.kubeclient import KubeClient
 from tests.support.kubes import kube_of
-from tests.support.sandbox_clients import client
+from tests.support.sandbox_kube import kube_as
 
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 EXPIRED: dict[str, Any] = {"code": "Expired", "status": 410, "times": None}
@@ -23,9 +20,7 @@ EXPIRED: dict[str, Any] = {"code": "Expired", "status": 410, "times": None}
 def kube(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Kube:
     """An administrator's client, in a cluster with five ServiceAccounts and pages of two."""
     monkeypatch.setattr(calls, "PAGE", 2)
-    found = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]
-    ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-    admin = KubeClient(found["endpoint"], ca, bearer(sandbox.env(), "demo"))
+    admin = kube_as(sandbox)
     for number in range(4):
         assert admin.create(ACCOUNTS, {"metadata": {"name": f"app-{number}"}}).status == 201
     sandbox.calls.clear()

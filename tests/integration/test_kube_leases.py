@@ -1,5 +1,6 @@
 """irsa's Leases when answers are lost, late or foreign: what is told of them, and what is repeated."""
 
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -34,41 +35,35 @@ def kube(sandbox: Sandbox) -> Kube:
 def test_the_names_of_the_calls(sandbox: Sandbox, kube: Kube) -> None:
     locking.all_of_it(kube, "default", "app")
     # The list names no object.
-    told = [(call.operation, call.subject, call.status) for call in sandbox.calls]
-    of_one = "default/app"
-    assert told == [
-        ("GET leases", of_one, 404),
-        ("POST leases", of_one, 201),
-        ("GET leases", of_one, 200),
-        ("GET leases", "default/", 200),
-        ("PUT leases", of_one, 200),
-        ("PUT leases", of_one, 200),
-        ("DELETE leases", of_one, 200),
-        ("GET leases", of_one, 404),
+    assert [f"{call.operation} {call.subject} {call.status}" for call in sandbox.calls] == [
+        "GET leases default/app 404",
+        "POST leases default/app 201",
+        "GET leases default/app 200",
+        "GET leases default/ 200",
+        "PUT leases default/app 200",
+        "PUT leases default/app 200",
+        "DELETE leases default/app 200",
+        "GET leases default/app 404",
     ]
 
 
 @pytest.mark.parametrize("kind", LOST)
-def test_a_creation_whose_answer_is_lost(sandbox: Sandbox, kube: Kube, kind: Any) -> None:
-    sandbox.faults.add(Fault("kubernetes", "POST leases", kind))
-    with pytest.raises(ServiceError) as caught:
-        locking.take(kube, "default", "app")
-    assert (caught.value.code, caught.value.outcome) == (EXISTS, Outcome.UNKNOWN)
-    found = kube.lease("default", "app")
-    assert found is not None
-    assert found.body["spec"]["holderIdentity"] == "run-1"
+def test_a_write_whose_answer_is_lost(sandbox: Sandbox, kube: Kube, kind: Any) -> None:
+    def lost(operation: str, code: str, write: Callable[[], object]) -> dict[str, Any]:
+        sandbox.faults.add(Fault("kubernetes", operation, kind))
+        with pytest.raises(ServiceError) as caught:
+            write()
+        assert (caught.value.code, caught.value.outcome) == (code, Outcome.UNKNOWN)
+        found = kube.lease("default", "app")
+        assert found is not None
+        return dict(found.body["spec"])
 
-
-@pytest.mark.parametrize("kind", LOST)
-def test_a_renewal_whose_answer_is_lost(sandbox: Sandbox, kube: Kube, kind: Any) -> None:
-    held = locking.take(kube, "default", "app")
-    sandbox.faults.add(Fault("kubernetes", "PUT leases", kind))
-    with pytest.raises(ServiceError) as caught:
-        locking.replace(kube, "default", held, renewTime=locking.TIME.format(1))
-    assert (caught.value.code, caught.value.outcome) == (CONFLICT, Outcome.UNKNOWN)
-    found = kube.lease("default", "app")
-    assert found is not None
-    assert found.body["spec"]["renewTime"] == locking.TIME.format(1)
+    made = lost("POST leases", EXISTS, lambda: locking.take(kube, "default", "app"))
+    assert made["holderIdentity"] == "run-1"
+    held, later = kube.lease("default", "app"), locking.TIME.format(1)
+    assert held is not None
+    renewed = lost("PUT leases", CONFLICT, lambda: locking.replace(kube, "default", held, renewTime=later))
+    assert renewed["renewTime"] == later
 
 
 @pytest.mark.parametrize("kind", LOST)
@@ -80,15 +75,14 @@ def test_a_release_whose_answer_is_lost(sandbox: Sandbox, kube: Kube, kind: Any)
 
 
 @pytest.mark.parametrize("operation", ["POST leases", "PUT leases", "DELETE leases", "GET leases"])
-def test_what_does_not_arrive_is_sent_again(sandbox: Sandbox, kube: Kube, operation: str) -> None:
-    sandbox.faults.add(Fault("kubernetes", operation, "reset-before"))
-    sandbox.faults.add(Fault("kubernetes", operation, "throttle"))
+def test_what_does_not_arrive_is_sent_again_and_a_refusal_is_told_at_once(
+    sandbox: Sandbox, kube: Kube, operation: str
+) -> None:
+    again: Any = ("reset-before", "throttle")
+    for kind in again:
+        sandbox.faults.add(Fault("kubernetes", operation, kind))
     locking.all_of_it(kube, "default", "app")
     assert len(sandbox.faults.struck) == 2
-
-
-@pytest.mark.parametrize("operation", ["POST leases", "PUT leases", "DELETE leases", "GET leases"])
-def test_a_refusal_is_told_at_once(sandbox: Sandbox, kube: Kube, operation: str) -> None:
     sandbox.faults.add(Fault("kubernetes", operation, "error", code="Forbidden"))
     with pytest.raises(ServiceError) as caught:
         locking.all_of_it(kube, "default", "app")

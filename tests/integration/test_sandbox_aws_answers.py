@@ -1,6 +1,10 @@
-"""How the sandbox's IAM and EKS answer when they don't refuse: what real answers have, and leave out."""
+"""How the sandbox's AWS answers when it does not refuse: what the table of tests/aws_facts does not have.
+
+Also reads of IAM and EC2 that only diagnosis needs, judged by the API references of IAM and EC2.
+"""
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
@@ -8,10 +12,13 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Sandbox
-from tests.support.sandbox_clients import ACCOUNT, EC2_TRUST, S3_READ, Client, client, policy, refusal
+from tests.support.aws_lines import do, refused, tried
+from tests.support.eks_states import add_node, add_sts_endpoint
+from tests.support.sandbox_clients import ACCOUNT, S3_READ, Client, client, policy
 
-DOCUMENT = json.dumps(policy("s3:GetObject"))
-ISSUER = "https://oidc.example.com/id/A"
+OTHER = "222233334444"
+ROLE = "CreateRole {RoleName: $NAME, AssumeRolePolicyDocument: $EC2}"
+PROVIDER = "CreateOpenIDConnectProvider {Url: 'https://oidc.example.com/$NAME', ClientIDList: [one]}"
 
 
 @pytest.fixture
@@ -25,172 +32,167 @@ def test_the_version_of_moto_that_the_strict_layer_was_written_for() -> None:
     assert version("moto") == "5.2.5"
 
 
-def test_create_role_leaves_out_what_aws_leaves_out(iam: Client) -> None:
-    wanted = {"Description": "A role", "MaxSessionDuration": 7200, "Tags": [{"Key": "a", "Value": "b"}]}
-    made = iam.create_role(RoleName="r", Path="/irsa/", AssumeRolePolicyDocument=EC2_TRUST, **wanted)["Role"]
-    assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/irsa/r"
-    assert made["RoleId"].startswith("AROA")
-    assert made["AssumeRolePolicyDocument"] == json.loads(EC2_TRUST)
-    assert "Description" not in made
-    assert "MaxSessionDuration" not in made
-    got = iam.get_role(RoleName="r")["Role"]
-    assert {key: got[key] for key in wanted} == wanted
-
-
-def test_list_roles_leaves_out_tags_and_boundary_and_filters_by_path(iam: Client) -> None:
-    tags = [{"Key": "a", "Value": "b"}]
-    for path in ("/irsa/demo/", "/irsa/other/", "/"):
-        iam.create_role(
-            RoleName=f"r{path.replace('/', '-')}",
-            Path=path,
-            AssumeRolePolicyDocument=EC2_TRUST,
-            Tags=tags,
-            PermissionsBoundary=S3_READ,
-        )
-    listed = iam.list_roles(PathPrefix="/irsa/")["Roles"]
-    assert [role["RoleName"] for role in listed] == ["r-irsa-demo-", "r-irsa-other-"]
-    assert all("Tags" not in role and "PermissionsBoundary" not in role for role in listed)
-    assert listed[0]["AssumeRolePolicyDocument"] == json.loads(EC2_TRUST)
-    boundary = iam.get_role(RoleName="r-")["Role"]["PermissionsBoundary"]
-    assert boundary["PermissionsBoundaryArn"] == S3_READ
-
-
-def test_update_role_keeps_what_it_does_not_name(sandbox: Sandbox, iam: Client) -> None:
-    iam.create_role(
-        RoleName="r", AssumeRolePolicyDocument=EC2_TRUST, Description="old", MaxSessionDuration=7200
-    )
-    iam.update_role(RoleName="r", Description="new")
-    assert _role(sandbox, "r", "description", "max_session_duration") == ("new", 7200)
-    iam.update_role(RoleName="r", MaxSessionDuration=3600)
-    assert _role(sandbox, "r", "description", "max_session_duration") == ("new", 3600)
-
-
-def _role(sandbox: Sandbox, name: str, *fields: str) -> tuple[Any, ...]:
-    role = sandbox.world()["roles"][name]
-    return tuple(role[field] for field in fields)
+def test_the_longest_session_alone_is_updated(sandbox: Sandbox, iam: Client) -> None:
+    do(iam, ROLE.replace("$NAME", "r, Description: old"))
+    iam.update_role(RoleName="r", MaxSessionDuration=7200)
+    role = sandbox.world()["roles"]["r"]
+    assert (role["description"], role["max_session_duration"]) == ("old", 7200)
 
 
 def test_attaching_twice_counts_once(sandbox: Sandbox, iam: Client) -> None:
-    arn = iam.create_policy(PolicyName="p", PolicyDocument=DOCUMENT)["Policy"]["Arn"]
-    iam.create_role(RoleName="r", AssumeRolePolicyDocument=EC2_TRUST)
-    for _ in range(2):
-        iam.attach_role_policy(RoleName="r", PolicyArn=arn)
-    assert iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 1
-    iam.detach_role_policy(RoleName="r", PolicyArn=arn)
-    iam.delete_policy(PolicyArn=arn)
+    do(iam, "CreatePolicy {PolicyName: p, PolicyDocument: $READS}")
+    do(iam, ROLE, NAME="r")
+    for operation in ("AttachRolePolicy", "AttachRolePolicy", "DetachRolePolicy"):
+        do(iam, f"{operation} {{RoleName: r, PolicyArn: $HERE:policy/p}}")
+    do(iam, "DeletePolicy {PolicyArn: $HERE:policy/p}")
     assert sandbox.world()["policies"] == {}
 
 
-def test_a_boundary_in_use_or_old_versions_keep_a_policy(iam: Client) -> None:
-    arn = iam.create_policy(PolicyName="p", PolicyDocument=DOCUMENT)["Policy"]["Arn"]
-    iam.create_role(RoleName="r", AssumeRolePolicyDocument=EC2_TRUST, PermissionsBoundary=arn)
-    assert refusal(lambda: iam.delete_policy(PolicyArn=arn)) == ("DeleteConflict", 409)
-    iam.delete_role_permissions_boundary(RoleName="r")
-    iam.create_policy_version(PolicyArn=arn, PolicyDocument=DOCUMENT, SetAsDefault=True)
-    assert refusal(lambda: iam.delete_policy(PolicyArn=arn)) == ("DeleteConflict", 409)
-    iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
-    iam.delete_policy(PolicyArn=arn)
+def test_what_keeps_a_policy_from_being_deleted(iam: Client) -> None:
+    of = "{PolicyArn: $HERE:policy/p}"
+    do(iam, "CreatePolicy {PolicyName: p, PolicyDocument: $READS}")
+    do(iam, ROLE.replace("$NAME", "r, PermissionsBoundary: $HERE:policy/p"))
+    for kept, ended in (
+        ("GetRole {RoleName: r}", "DeleteRolePermissionsBoundary {RoleName: r}"),
+        (
+            "CreatePolicyVersion {PolicyArn: $HERE:policy/p, PolicyDocument: $READS, SetAsDefault: true}",
+            "DeletePolicyVersion {PolicyArn: $HERE:policy/p, VersionId: v1}",
+        ),
+    ):
+        do(iam, kept)
+        assert refused(iam, f"DeletePolicy {of}") == "DeleteConflict 409"
+        do(iam, ended)
+    do(iam, f"DeletePolicy {of}")
 
 
-def test_tags_are_replaced_and_removed_without_regard_to_case(sandbox: Sandbox, iam: Client) -> None:
-    iam.create_role(RoleName="r", AssumeRolePolicyDocument=EC2_TRUST, Tags=[{"Key": "Team", "Value": "blue"}])
-    iam.tag_role(RoleName="r", Tags=[{"Key": "team", "Value": "red"}, {"Key": "cost", "Value": ""}])
-    assert _role(sandbox, "r", "tags") == ({"team": "red", "cost": ""},)
-    iam.untag_role(RoleName="r", TagKeys=["COST", "absent"])
-    assert _role(sandbox, "r", "tags") == ({"team": "red"},)
+def test_tags_are_removed_without_regard_to_case(sandbox: Sandbox, iam: Client) -> None:
+    do(iam, ROLE.replace("$NAME", "r, Tags: [{Key: Team, Value: blue}, {Key: cost, Value: ''}]"))
+    do(iam, "UntagRole {RoleName: r, TagKeys: [COST, absent]}")
+    assert sandbox.world()["roles"]["r"]["tags"] == {"Team": "blue"}
+
+
+LISTS = {
+    "ListRoles": (
+        "Roles",
+        "RoleName",
+        "CreateRole {RoleName: $NAME, AssumeRolePolicyDocument: $EC2}",
+        "DeleteRole {RoleName: $NAME}",
+    ),
+    "ListPolicies {Scope: Local}": (
+        "Policies",
+        "PolicyName",
+        "CreatePolicy {PolicyName: $NAME, Path: /mine/, PolicyDocument: $READS}",
+        "DeletePolicy {PolicyArn: $HERE:policy/mine/$NAME}",
+    ),
+    "GetAccountAuthorizationDetails {Filter: [Role]}": (
+        "RoleDetailList",
+        "RoleName",
+        "CreateRole {RoleName: $NAME, AssumeRolePolicyDocument: $EC2}",
+        "DeleteRole {RoleName: $NAME}",
+    ),
+    "ListAttachedRolePolicies {RoleName: r}": (
+        "AttachedPolicies",
+        "PolicyName",
+        "AttachRolePolicy {RoleName: r, PolicyArn: 'arn:aws:iam::aws:policy/Amazon$NAMEReadOnlyAccess'}",
+        "DetachRolePolicy {RoleName: r, PolicyArn: 'arn:aws:iam::aws:policy/Amazon$NAMEReadOnlyAccess'}",
+    ),
+    "ListRolePolicies {RoleName: r}": (
+        "PolicyNames",
+        "",
+        "PutRolePolicy {RoleName: r, PolicyName: $NAME, PolicyDocument: $READS}",
+        "DeleteRolePolicy {RoleName: r, PolicyName: $NAME}",
+    ),
+    "ListRoleTags {RoleName: r}": (
+        "Tags",
+        "Key",
+        "TagRole {RoleName: r, Tags: [{Key: $NAME, Value: v}]}",
+        "UntagRole {RoleName: r, TagKeys: [$NAME]}",
+    ),
+}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_pages_miss_nothing_when_items_go_away_between_them(iam: Client, size: int) -> None:
-    for name in "abcdef":
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=EC2_TRUST)
-    first = iam.list_roles(MaxItems=size)
-    iam.delete_role(RoleName="a")
-    seen = [role["RoleName"] for role in first["Roles"]]
-    answer = first
+@pytest.mark.parametrize("line", LISTS)
+def test_pages_miss_nothing_when_items_go_away_between_them(iam: Client, line: str, size: int) -> None:
+    member, key, make, delete = LISTS[line]
+    names = ["DynamoDB", "EC2", "S3", "SNS", "SQS"]
+    if "RoleName: r}" in line:
+        do(iam, ROLE, NAME="r")
+    for name in names:
+        do(iam, make, NAME=name)
+    page = f"{line[:-1]}, MaxItems: {size}" if line.endswith("}") else f"{line} {{MaxItems: {size}"
+    answer = do(iam, f"{page}}}")
+    pages = [answer[member]]
+    do(iam, delete, NAME=names[0])
     while answer["IsTruncated"]:
-        answer = iam.list_roles(MaxItems=size, Marker=answer["Marker"])
-        seen += [role["RoleName"] for role in answer["Roles"]]
-    assert seen == list("abcdef")
+        answer = do(iam, f"{page}, Marker: $MARK}}", MARK=answer["Marker"])
+        pages.append(answer[member])
+    assert {len(page) for page in pages[:-1]} == {size}
+    found = [item[key] if key else item for page in pages for item in page]
+    assert sorted(name.removeprefix("Amazon").removesuffix("ReadOnlyAccess") for name in found) == names
+    assert refused(iam, page.replace(f": {size}", ": 1001") + "}") == "ValidationError 400"
 
 
-def test_attached_and_inline_policies_come_in_pages(iam: Client) -> None:
-    iam.create_role(RoleName="r", AssumeRolePolicyDocument=EC2_TRUST)
-    for number in range(3):
-        arn = iam.create_policy(PolicyName=f"p{number}", PolicyDocument=DOCUMENT)["Policy"]["Arn"]
-        iam.attach_role_policy(RoleName="r", PolicyArn=arn)
-        iam.put_role_policy(RoleName="r", PolicyName=f"i{number}", PolicyDocument=DOCUMENT)
-    paging = {"PageSize": 1}
-    attached = iam.get_paginator("list_attached_role_policies").paginate(
-        RoleName="r", PaginationConfig=paging
-    )
-    inline = iam.get_paginator("list_role_policies").paginate(RoleName="r", PaginationConfig=paging)
-    assert [len(page["AttachedPolicies"]) for page in attached] == [1, 1, 1]
-    assert [page["PolicyNames"] for page in inline] == [["i0"], ["i1"], ["i2"]]
+def test_which_policies(iam: Client) -> None:
+    do(iam, "CreatePolicy {PolicyName: p, Path: /mine/, PolicyDocument: $READS, Description: d, Tags: []}")
+    do(iam, ROLE, NAME="r")
+    do(iam, "AttachRolePolicy {RoleName: r, PolicyArn: $S3}")
+
+    def listed(asked: str) -> set[str]:
+        policies = do(iam, f"ListPolicies {{MaxItems: 1000{asked}}}")["Policies"]
+        assert not any({"Tags", "Description"} & set(item) for item in policies)
+        return {item["Arn"] for item in policies}
+
+    mine = {f"arn:aws:iam::{ACCOUNT}:policy/mine/p"}
+    amazon = listed(", Scope: AWS")
+    assert S3_READ in amazon
+    assert listed("") == listed(", Scope: All") == amazon | mine
+    assert listed(", Scope: AWS, OnlyAttached: true") >= {S3_READ}
+    assert listed(", Scope: Local, OnlyAttached: true") == set()
+    assert listed(", PathPrefix: /mine/") == mine
 
 
-def test_audiences_are_added_and_removed_idempotently(sandbox: Sandbox, iam: Client) -> None:
-    made = iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=["one"])
-    arn = made["OpenIDConnectProviderArn"]
-    for _ in range(2):
-        iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="two")
-    got = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    assert (got["Url"], got["ClientIDList"]) == (ISSUER.removeprefix("https://"), ["one", "two"])
-    for _ in range(2):
-        iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="one")
-    assert sandbox.world()["oidc_providers"][arn]["audiences"] == ["two"]
-    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+def test_providers_are_listed_and_counted(sandbox: Sandbox, iam: Client) -> None:
+    made = {do(iam, PROVIDER, NAME=name)["OpenIDConnectProviderArn"] for name in ("A", "B")}
+    listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    assert {item["Arn"] for item in listed} == made == set(sandbox.world()["oidc_providers"])
+    do(iam, ROLE, NAME="r")
+    summary = iam.get_account_summary()["SummaryMap"]
+    assert (summary["Roles"], summary["Providers"]) == (1, 2)
 
 
-def test_the_account_summary_counts(iam: Client) -> None:
-    before = iam.get_account_summary()["SummaryMap"]
-    iam.create_role(RoleName="r", AssumeRolePolicyDocument=EC2_TRUST)
-    iam.create_open_id_connect_provider(Url=ISSUER)
-    after = iam.get_account_summary()["SummaryMap"]
-    assert (after["Roles"] - before["Roles"], after["Providers"] - before["Providers"]) == (1, 1)
-
-
-def test_what_moto_does_not_implement_is_said_honestly(iam: Client) -> None:
-    assert (
-        refusal(lambda: iam.generate_organizations_access_report(EntityPath="o-a1b2c3d4e5/r-a1b2"))[1] == 501
-    )
+@pytest.mark.parametrize(
+    ("service", "line"),
+    [
+        ("iam", "GenerateOrganizationsAccessReport {EntityPath: o-a1b2c3d4e5/r-a1b2}"),
+        ("iam", "GetAccountAuthorizationDetails"),
+        ("iam", "GetAccountAuthorizationDetails {Filter: [User]}"),
+        ("iam", "GetAccountAuthorizationDetails {Filter: [Role, User]}"),
+        ("eks", "ListNodegroups {clusterName: demo}"),
+    ],
+)
+def test_what_is_not_implemented_is_said_honestly(sandbox: Sandbox, service: str, line: str) -> None:
+    assert refused(client(sandbox, service), line).endswith(" 501")
 
 
 def test_of_eight_at_once_one_creates_the_role(sandbox: Sandbox, iam: Client) -> None:
-    def create(number: int) -> str:
-        try:
-            iam.create_role(RoleName="r", AssumeRolePolicyDocument=EC2_TRUST, Description=str(number))
-        except iam.exceptions.EntityAlreadyExistsException:
-            return "exists"
-        return str(number)
-
+    lines = [ROLE.replace("$NAME", f"r, Description: '{number}'") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        outcomes = sorted(pool.map(create, range(8)))
-    assert outcomes[1:] == ["exists"] * 7
-    assert _role(sandbox, "r", "description") == (outcomes[0],)
+        ends = list(pool.map(lambda line: tried(iam, line), lines))
+    assert sorted(ends) == ["", *["EntityAlreadyExists 409"] * 7]
+    assert sandbox.world()["roles"]["r"]["description"] == str(ends.index(""))
 
 
-def test_a_cluster_is_described_as_eks_does(sandbox: Sandbox) -> None:
-    cluster = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]
-    assert cluster["arn"] == f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/demo"
-    assert cluster["status"] == "ACTIVE"
-    issuer = cluster["identity"]["oidc"]["issuer"]
-    assert issuer.startswith("https://oidc.eks.eu-west-1.amazonaws.com/id/")
-    identifier = issuer.rsplit("/", 1)[-1]
-    assert len(identifier) == 32
-    assert set(identifier) <= set("0123456789ABCDEF")
-
-
-def test_every_cluster_has_its_own_issuer(sandbox: Sandbox) -> None:
+def test_every_cluster_has_its_own_issuer_and_endpoint(sandbox: Sandbox) -> None:
     sandbox.add_cluster(ClusterSpec("second"))
     sandbox.add_cluster(ClusterSpec("demo", region="us-east-1"))
     described = [
-        client(sandbox, "eks", region=region).describe_cluster(name=name)["cluster"]
+        do(client(sandbox, "eks", region=region), "DescribeCluster {name: $NAME}", NAME=name)["cluster"]
         for name, region in (("demo", "eu-west-1"), ("second", "eu-west-1"), ("demo", "us-east-1"))
     ]
-    assert len({cluster["identity"]["oidc"]["issuer"] for cluster in described}) == 3
-    assert len({cluster["endpoint"] for cluster in described}) == 3
+    issuers = {cluster["identity"]["oidc"]["issuer"] for cluster in described}
+    assert len(issuers) == len({cluster["endpoint"] for cluster in described}) == 3
+    assert all(len(set(issuer.rpartition("/")[2]) - set("0123456789ABCDEF")) == 0 for issuer in issuers)
     assert client(sandbox, "eks").list_clusters()["clusters"] == ["demo", "second"]
 
 
@@ -199,12 +201,138 @@ def test_clusters_that_are_not_ready_or_have_no_issuer(sandbox: Sandbox) -> None
     sandbox.add_cluster(ClusterSpec("old", oidc=False))
     eks = client(sandbox, "eks")
     new, old = (eks.describe_cluster(name=name)["cluster"] for name in ("new", "old"))
-    assert new["status"] == "CREATING"
-    assert "endpoint" not in new
-    assert "identity" not in old
-    assert refusal(lambda: eks.describe_cluster(name="none")) == ("ResourceNotFoundException", 404)
+    assert (new["status"], "endpoint" in new, "identity" in old) == ("CREATING", False, False)
 
 
-def test_other_calls_of_eks_are_not_served(sandbox: Sandbox) -> None:
-    eks = client(sandbox, "eks")
-    assert refusal(lambda: eks.list_nodegroups(clusterName="demo")) == ("NotImplementedException", 501)
+def used(iam: Client) -> Any:
+    """When the role was used, and that the account's details have the same."""
+    last = iam.get_role(RoleName="hop")["Role"]["RoleLastUsed"]
+    (told,) = do(iam, "GetAccountAuthorizationDetails {Filter: [Role]}")["RoleDetailList"]
+    whole = {"LastUsedDate": last["LastUsedDate"].replace(microsecond=0)} if last else {}
+    assert told["RoleLastUsed"] == {**last, **whole}
+    return last
+
+
+def test_a_role_that_was_used(sandbox: Sandbox, iam: Client) -> None:
+    do(iam, "CreateRole {RoleName: hop, AssumeRolePolicyDocument: $ROOT}")
+    assert used(iam) == {}
+    sts = client(sandbox, "sts", region="eu-central-1")
+    ends = do(sts, "AssumeRole {RoleArn: $HERE:role/hop, RoleSessionName: me}")["Credentials"]["Expiration"]
+    assert used(iam)["Region"] == "eu-central-1"
+    assert 0 <= (ends - used(iam)["LastUsedDate"]).total_seconds() - 3600 < 60
+    (listed,) = iam.list_roles()["Roles"]
+    assert "RoleLastUsed" not in listed
+
+
+def test_all_that_the_details_have_of_a_role(iam: Client) -> None:
+    do(
+        iam,
+        ROLE.replace(
+            "$NAME", "r, Path: /mine/, Description: x, PermissionsBoundary: $S3, Tags: [{Key: a, Value: b}]"
+        ),
+    )
+    do(iam, "AttachRolePolicy {RoleName: r, PolicyArn: $S3}")
+    do(iam, "PutRolePolicy {RoleName: r, PolicyName: inline, PolicyDocument: $READS}")
+    do(iam, "CreateInstanceProfile {InstanceProfileName: profile}")
+    do(iam, "AddRoleToInstanceProfile {InstanceProfileName: profile, RoleName: r}")
+    answer = do(iam, "GetAccountAuthorizationDetails {Filter: [Role]}")
+    (found,) = answer["RoleDetailList"]
+    role = iam.get_role(RoleName="r")["Role"]
+    same = ("Path", "RoleName", "RoleId", "Arn", "AssumeRolePolicyDocument", "Tags")
+    assert {key: found[key] for key in same} == {key: role[key] for key in same}
+    assert found["AttachedManagedPolicies"] == [
+        {"PolicyName": "AmazonS3ReadOnlyAccess", "PolicyArn": S3_READ}
+    ]
+    assert found["PermissionsBoundary"]["PermissionsBoundaryArn"] == S3_READ
+    assert found["RolePolicyList"] == [{"PolicyName": "inline", "PolicyDocument": policy("s3:GetObject")}]
+    assert [item["InstanceProfileName"] for item in found["InstanceProfileList"]] == ["profile"]
+    assert not {"Description", "MaxSessionDuration"} & set(found)
+    assert (answer["UserDetailList"], answer["GroupDetailList"], answer["Policies"]) == ([], [], [])
+
+
+def endpoints(
+    sandbox: Sandbox, filters: Mapping[str, str] | None = None, **where: Any
+) -> list[dict[str, Any]]:
+    """VPC endpoints by filters, of which each has one value or several with commas."""
+    wanted = [{"Name": name, "Values": value.split(",")} for name, value in (filters or {}).items()]
+    found: list[dict[str, Any]] = client(sandbox, "ec2", **where).describe_vpc_endpoints(Filters=wanted)[
+        "VpcEndpoints"
+    ]
+    return found
+
+
+def test_an_endpoint_for_sts(sandbox: Sandbox) -> None:
+    assert endpoints(sandbox) == []
+    narrow = policy("sts:GetCallerIdentity", Principal="*")
+    add_sts_endpoint(sandbox, "demo", narrow)
+    vpc = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]["resourcesVpcConfig"]["vpcId"]
+    (found,) = endpoints(sandbox)
+    members = ("ServiceName", "VpcEndpointType", "VpcId", "State", "PrivateDnsEnabled")
+    assert [found[name] for name in members] == [
+        "com.amazonaws.eu-west-1.sts",
+        "Interface",
+        vpc,
+        "available",
+        True,
+    ]
+    assert json.loads(found["PolicyDocument"]) == narrow
+    add_sts_endpoint(sandbox, "demo")
+    (statement,) = json.loads(endpoints(sandbox)[0]["PolicyDocument"])["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Allow", "*", "*")
+
+
+def test_filters(sandbox: Sandbox) -> None:
+    sandbox.add_cluster(ClusterSpec("second"))
+    for cluster in ("demo", "second"):
+        add_sts_endpoint(sandbox, cluster)
+    first, second = endpoints(sandbox)
+    assert first["VpcId"] != second["VpcId"]
+    assert endpoints(sandbox, {"vpc-id": first["VpcId"]}) == [first]
+    assert endpoints(sandbox, {"service-name": "com.amazonaws.eu-west-1.sts,x"}) == [first, second]
+    assert endpoints(sandbox, {"vpc-id": first["VpcId"], "service-name": "x"}) == []
+    assert endpoints(sandbox, region="eu-central-1") == endpoints(sandbox, account=OTHER) == []
+    unknown = "{Filters: [{Name: color, Values: [red]}]}"
+    for operation in ("DescribeVpcEndpoints", "DescribeInstances"):
+        assert refused(client(sandbox, "ec2"), f"{operation} {unknown}") == "InvalidParameterValue 400"
+
+
+def test_instances(sandbox: Sandbox) -> None:
+    for name, limit in (("one", 1), ("two", 2)):
+        add_node(sandbox, "demo", name, hop_limit=limit)
+    add_node(sandbox, "demo", "three", endpoint=False)
+
+    def asked(name: str, values: str) -> dict[str, Any]:
+        line = f"DescribeInstances {{Filters: [{{Name: {name}, Values: [{values}]}}]}}"
+        pages = do(client(sandbox, "ec2"), line)["Reservations"]
+        return {item["PrivateDnsName"]: item for page in pages for item in page["Instances"]}
+
+    found = asked("private-dns-name", "one, three, four")
+    options = {name: item["MetadataOptions"] for name, item in found.items()}
+    assert {
+        name: (item["HttpPutResponseHopLimit"], item["HttpEndpoint"]) for name, item in options.items()
+    } == {"one": (1, "enabled"), "three": (2, "disabled")}
+    assert asked("instance-id", found["one"]["InstanceId"]).keys() == {"one"}
+    assert endpoints(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "line", "denial"),
+    [
+        ("ec2", "ec2:DescribeVpcEndpoints", "DescribeVpcEndpoints", "UnauthorizedOperation 403"),
+        (
+            "iam",
+            "iam:GetAccountAuthorizationDetails",
+            "GetAccountAuthorizationDetails {Filter: [Role]}",
+            "AccessDenied 403",
+        ),
+        ("eks", "eks:ListAddons", "ListAddons {clusterName: demo}", "AccessDeniedException 403"),
+        ("cloudtrail", "cloudtrail:LookupEvents", "LookupEvents", "AccessDeniedException 403"),
+    ],
+)
+def test_reading_takes_a_permission(
+    sandbox: Sandbox, service: str, action: str, line: str, denial: str
+) -> None:
+    sandbox.add_user("one", policy=policy(action))
+    sandbox.add_user("two", policy=policy(f"{service}:GetRole", f"{service}:DescribeCluster"))
+    do(client(sandbox, service, user="one"), line)
+    assert refused(client(sandbox, service, user="two"), line) == denial

@@ -1,9 +1,9 @@
-"""EKS Pod Identity associations, and that the pod webhook heeds them.
+"""EKS Pod Identity associations, that the pod webhook heeds them, and what tests let EKS say.
 
 Judged by the EKS API reference: https://docs.aws.amazon.com/eks/latest/APIReference/
 """
 
-import base64
+import json
 import re
 from typing import Any
 
@@ -11,166 +11,188 @@ import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Sandbox
 from tests.docs.staging import CLUSTER
-from tests.support.eks import bearer
-from tests.support.kubeclient import KubeClient
-from tests.support.sandbox_clients import ACCOUNT, client, policy, refusal, trust
+from tests.support.aws_lines import do, refused
+from tests.support.eks_states import add_addon, describe_cluster_as, note_exchange
+from tests.support.sandbox_clients import ACCOUNT, client, policy, trust
+from tests.support.sandbox_kube import kube_as
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
-CART: dict[str, Any] = {"clusterName": CLUSTER, "namespace": "shop", "serviceAccount": "cart"}
+PODS = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
+CREATE = (
+    f"CreatePodIdentityAssociation {{clusterName: {CLUSTER}, namespace: shop, serviceAccount: cart,"
+    " roleArn: $HERE:role/reader}"
+)
+LIST = f"ListPodIdentityAssociations {{clusterName: {CLUSTER}}}"
+IN_USE, MISSING = "ResourceInUseException 409", "ResourceNotFoundException 404"
+INVALID, DENIED = "InvalidParameterException 400", "AccessDeniedException 403"
 
 
 @pytest.fixture
 def eks(sandbox: Sandbox) -> Any:
-    trusted = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
-    client(sandbox, "iam").create_role(RoleName="reader", AssumeRolePolicyDocument=trusted)
+    do(client(sandbox, "iam"), "CreateRole {RoleName: reader, AssumeRolePolicyDocument: $PODS}", PODS=PODS)
     return client(sandbox, "eks")
 
 
-def test_create_and_describe(eks: Any) -> None:
-    made = eks.create_pod_identity_association(**CART, roleArn=ROLE, tags={"a": "b"})["association"]
+def which(association: dict[str, Any], operation: str) -> str:
+    """A call about an association."""
+    of = f"{{clusterName: {CLUSTER}, associationId: {association['associationId']}}}"
+    return f"{operation}PodIdentityAssociation {of}"
+
+
+def listed(eks: Any, more: str = "") -> set[str]:
+    found = do(eks, LIST.replace("}", f"{more}}}"))["associations"]
+    assert all("roleArn" not in item for item in found)
+    return {f"{item['namespace']}/{item['serviceAccount']}" for item in found}
+
+
+def test_one_is_made_described_and_deleted(eks: Any) -> None:
+    made = do(eks, CREATE.replace("}", ", tags: {a: b}}"))["association"]
     number = made["associationId"]
     assert re.fullmatch("a-[a-z0-9]{17}", number)
     assert made["associationArn"] == (
         f"arn:aws:eks:eu-west-1:{ACCOUNT}:podidentityassociation/{CLUSTER}/{number}"
     )
-    assert {**CART, "roleArn": ROLE, "tags": {"a": "b"}}.items() <= made.items()
-    found = eks.describe_pod_identity_association(clusterName=CLUSTER, associationId=number)
-    assert found["association"] == made
+    assert (made["roleArn"], made["tags"], listed(eks)) == (ROLE, {"a": "b"}, {"shop/cart"})
+    assert do(eks, which(made, "Describe"))["association"] == made
+    assert do(eks, which(made, "Delete"))["association"] == made
+    assert listed(eks) == set()
+    for operation in ("Describe", "Delete"):
+        assert refused(eks, which(made, operation)) == MISSING
 
 
-def test_list_has_no_roles_and_filters(eks: Any) -> None:
-    for namespace, name in (("shop", "cart"), ("shop", "pay"), ("other", "cart")):
-        place = {"clusterName": CLUSTER, "namespace": namespace, "serviceAccount": name}
-        eks.create_pod_identity_association(**place, roleArn=ROLE)
-
-    def listed(**query: str) -> set[tuple[str, str]]:
-        found = eks.list_pod_identity_associations(clusterName=CLUSTER, **query)["associations"]
-        assert all("roleArn" not in item for item in found)
-        return {(item["namespace"], item["serviceAccount"]) for item in found}
-
-    assert listed() == {("shop", "cart"), ("shop", "pay"), ("other", "cart")}
-    assert listed(namespace="shop") == {("shop", "cart"), ("shop", "pay")}
-    assert listed(namespace="shop", serviceAccount="cart") == {("shop", "cart")}
-    assert listed(namespace="nowhere") == set()
-
-
-def test_pages(eks: Any) -> None:
-    for number in range(5):
-        place = {"clusterName": CLUSTER, "namespace": "shop", "serviceAccount": f"cart-{number}"}
-        eks.create_pod_identity_association(**place, roleArn=ROLE)
+def test_lists(sandbox: Sandbox, eks: Any) -> None:
+    for place in ("shop, serviceAccount: cart", "shop, serviceAccount: pay", "other, serviceAccount: cart"):
+        do(eks, CREATE.replace("shop, serviceAccount: cart", place))
+    everything = {"shop/cart", "shop/pay", "other/cart"}
+    assert listed(eks) == everything
+    assert listed(eks, ", namespace: shop") == {"shop/cart", "shop/pay"}
+    assert listed(eks, ", namespace: shop, serviceAccount: cart") == {"shop/cart"}
+    assert listed(eks, ", namespace: nowhere") == set()
     paginator = eks.get_paginator("list_pod_identity_associations")
     pages = list(paginator.paginate(clusterName=CLUSTER, PaginationConfig={"PageSize": 2}))
-    names = {item["serviceAccount"] for page in pages for item in page["associations"]}
-    assert (len(pages), len(names)) == (3, 5)
-
-
-def test_one_for_each_service_account(eks: Any) -> None:
-    eks.create_pod_identity_association(**CART, roleArn=ROLE)
-    again = refusal(lambda: eks.create_pod_identity_association(**CART, roleArn=ROLE))
-    assert again == ("ResourceInUseException", 409)
-
-
-def test_delete(eks: Any) -> None:
-    made = eks.create_pod_identity_association(**CART, roleArn=ROLE)["association"]
-    which = {"clusterName": CLUSTER, "associationId": made["associationId"]}
-    assert eks.delete_pod_identity_association(**which)["association"] == made
-    assert eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"] == []
-    for call in (eks.describe_pod_identity_association, eks.delete_pod_identity_association):
-        assert refusal(lambda call=call: call(**which)) == ("ResourceNotFoundException", 404)  # type: ignore[misc]
-
-
-def test_clusters_are_apart(sandbox: Sandbox, eks: Any) -> None:
+    assert [len(page["associations"]) for page in pages] == [2, 1]
+    names = {
+        f"{item['namespace']}/{item['serviceAccount']}" for page in pages for item in page["associations"]
+    }
+    assert names == everything
     sandbox.add_cluster(ClusterSpec("second"))
-    eks.create_pod_identity_association(**CART, roleArn=ROLE)
     assert eks.list_pod_identity_associations(clusterName="second")["associations"] == []
-    missing = refusal(lambda: eks.list_pod_identity_associations(clusterName="third"))
-    assert missing == ("ResourceNotFoundException", 404)
 
 
-@pytest.mark.parametrize("role", ["reader", "arn:aws:iam::222233334444:role/reader"])
-def test_role_of_the_account(eks: Any, role: str) -> None:
-    refused = refusal(lambda: eks.create_pod_identity_association(**CART, roleArn=role))
-    assert refused == ("InvalidParameterException", 400)
+@pytest.mark.parametrize(
+    ("line", "ends"),
+    [
+        (CREATE, IN_USE),
+        (CREATE.replace("cart", "pay").replace("$HERE:role/", ""), INVALID),
+        (
+            CREATE.replace("cart", "pay")
+            .replace("$HERE", "'arn:aws:iam::222233334444")
+            .replace("der}", "der'}"),
+            INVALID,
+        ),
+        (LIST.replace(CLUSTER, "third"), MISSING),
+    ],
+)
+def test_what_is_refused(eks: Any, line: str, ends: str) -> None:
+    do(eks, CREATE)
+    assert refused(eks, line) == ends
+    assert listed(eks) == {"shop/cart"}
 
 
 def test_permissions_are_about_clusters_and_associations(sandbox: Sandbox, eks: Any) -> None:
-    made = eks.create_pod_identity_association(**CART, roleArn=ROLE)["association"]
-    base = f"arn:aws:eks:eu-west-1:{ACCOUNT}"
-    allowed = policy(
-        "eks:ListPodIdentityAssociations",
-        "eks:DescribePodIdentityAssociation",
-        resource=[f"{base}:cluster/{CLUSTER}", made["associationArn"]],
-    )
+    made = do(eks, CREATE)["association"]
+    base = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster"
+    actions = ("eks:ListPodIdentityAssociations", "eks:DescribePodIdentityAssociation")
+    allowed = policy(*actions, resource=[f"{base}/{CLUSTER}", made["associationArn"]])
     sandbox.add_user("reader", policy=allowed)
-    sandbox.add_user("other", policy=policy("eks:*", resource=f"{base}:cluster/another"))
-    which = {"clusterName": CLUSTER, "associationId": made["associationId"]}
+    sandbox.add_user("other", policy=policy("eks:*", resource=f"{base}/another"))
     reader, other = (client(sandbox, "eks", user=user) for user in ("reader", "other"))
-    assert reader.list_pod_identity_associations(clusterName=CLUSTER)["associations"]
-    assert reader.describe_pod_identity_association(**which)["association"] == made
-    denied = ("AccessDeniedException", 403)
-    assert refusal(lambda: reader.delete_pod_identity_association(**which)) == denied
-    assert refusal(lambda: other.list_pod_identity_associations(clusterName=CLUSTER)) == denied
+    assert listed(reader) == {"shop/cart"}
+    assert do(reader, which(made, "Describe"))["association"] == made
+    assert refused(reader, which(made, "Delete")) == refused(other, LIST) == DENIED
 
 
 def test_the_webhook_gives_pods_the_association(sandbox: Sandbox, eks: Any) -> None:
-    found = eks.describe_cluster(name=CLUSTER)["cluster"]
-    ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-    admin = KubeClient(found["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
+    admin = kube_as(sandbox)
     path = "/api/v1/namespaces/default"
-    annotations = {"eks.amazonaws.com/role-arn": ROLE}
-    admin.create(f"{path}/serviceaccounts", {"metadata": {"name": "cart", "annotations": annotations}})
+    metadata = {"name": "cart", "annotations": {"eks.amazonaws.com/role-arn": ROLE}}
+    admin.create(f"{path}/serviceaccounts", {"metadata": metadata})
     spec = {"serviceAccountName": "cart", "containers": [{"name": "a", "image": "a"}]}
-    pod = {"metadata": {"name": "web"}, "spec": spec}
 
-    def shown() -> str:
-        return admin.create(f"{path}/pods", pod, dryRun="All").text
+    def shown() -> tuple[bool, bool]:
+        text = admin.create(f"{path}/pods", {"metadata": {"name": "web"}, "spec": spec}, dryRun="All").text
+        return "AWS_ROLE_ARN" in text, "AWS_CONTAINER_CREDENTIALS_FULL_URI" in text
 
-    assert "AWS_ROLE_ARN" in shown()
-    eks.create_pod_identity_association(
-        clusterName=CLUSTER, namespace="default", serviceAccount="cart", roleArn=ROLE
-    )
+    assert shown() == (True, False)
+    do(eks, CREATE.replace("shop", "default"))
     assert sandbox.associated(CLUSTER, "default", "cart")
-    assert "AWS_ROLE_ARN" not in shown()
-    assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" in shown()
+    assert shown() == (False, True)
     sandbox.reset()
     assert not sandbox.associated(CLUSTER, "default", "cart")
 
 
 def test_late_as_iam_is(sandbox: Sandbox, eks: Any) -> None:
     """What is new is not known at once, and what is deleted is in the way for a while."""
-    made = eks.create_pod_identity_association(**CART, roleArn=ROLE)["association"]
+    made = do(eks, CREATE)["association"]
     sandbox.lag = 60.0
-    eks.delete_pod_identity_association(clusterName=CLUSTER, associationId=made["associationId"])
-    again = refusal(lambda: eks.create_pod_identity_association(**CART, roleArn=ROLE))
-    assert again == ("ResourceInUseException", 409)
-    assert eks.list_pod_identity_associations(clusterName=CLUSTER)["associations"] == []
-    trusted = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
-    client(sandbox, "iam").create_role(RoleName="new", AssumeRolePolicyDocument=trusted)
-    place = {**CART, "serviceAccount": "other"}
-    new = refusal(lambda: eks.create_pod_identity_association(**place, roleArn=ROLE.replace("reader", "new")))
-    assert new == ("InvalidParameterException", 400)
+    do(eks, which(made, "Delete"))
+    assert (refused(eks, CREATE), listed(eks)) == (IN_USE, set())
+    do(client(sandbox, "iam"), "CreateRole {RoleName: new, AssumeRolePolicyDocument: $PODS}", PODS=PODS)
+    of_new = CREATE.replace("cart", "other").replace("reader", "new")
+    assert refused(eks, of_new) == INVALID
     sandbox.lag = 0.0
-    assert eks.create_pod_identity_association(**place, roleArn=ROLE.replace("reader", "new"))
-    assert eks.create_pod_identity_association(**CART, roleArn=ROLE)
+    do(eks, of_new)
+    do(eks, CREATE)
+    assert listed(eks) == {"shop/cart", "shop/other"}
 
 
 def test_an_access_entry_is_not_for_a_role_made_again(sandbox: Sandbox, eks: Any) -> None:
-    iam, sts = client(sandbox, "iam"), client(sandbox, "sts")
-    found = eks.describe_cluster(name=CLUSTER)["cluster"]
-    ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-    arn = ROLE.replace("reader", "dev")
+    iam = client(sandbox, "iam")
 
     def status() -> int:
-        given = sts.assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
-        names = {"AWS_ACCESS_KEY_ID": "AccessKeyId", "AWS_SECRET_ACCESS_KEY": "SecretAccessKey"}
-        names["AWS_SESSION_TOKEN"] = "SessionToken"
-        env = {**sandbox.env(), **{name: given[key] for name, key in names.items()}}
-        kube = KubeClient(found["endpoint"], ca, bearer(env, CLUSTER))
-        return kube.request("GET", "/api/v1/namespaces/default/serviceaccounts").status
+        line = "AssumeRole {RoleArn: $HERE:role/dev, RoleSessionName: me}"
+        given = do(client(sandbox, "sts"), line)["Credentials"]
+        names = {"ACCESS_KEY_ID": "AccessKeyId", "SECRET_ACCESS_KEY": "SecretAccessKey"}
+        names["SESSION_TOKEN"] = "SessionToken"
+        env = {**sandbox.env(), **{f"AWS_{name}": given[key] for name, key in names.items()}}
+        return kube_as(sandbox, env).get("/api/v1/namespaces/default/serviceaccounts").status
 
-    iam.create_role(RoleName="dev", AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}))
-    eks.create_access_entry(clusterName=CLUSTER, principalArn=arn)
+    do(iam, "CreateRole {RoleName: dev, AssumeRolePolicyDocument: $ROOT}")
+    do(eks, f"CreateAccessEntry {{clusterName: {CLUSTER}, principalArn: $HERE:role/dev}}")
     assert status() == 403
-    iam.delete_role(RoleName="dev")
-    iam.create_role(RoleName="dev", AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}))
+    do(iam, "DeleteRole {RoleName: dev}")
+    do(iam, "CreateRole {RoleName: dev, AssumeRolePolicyDocument: $ROOT}")
     assert status() == 401
+
+
+def test_another_description_of_a_cluster(sandbox: Sandbox, eks: Any) -> None:
+    before = eks.describe_cluster(name=CLUSTER)["cluster"]
+    describe_cluster_as(sandbox, CLUSTER, version="1.18")
+    assert eks.describe_cluster(name=CLUSTER)["cluster"] == {**before, "version": "1.18"}
+    sandbox.reset()
+    assert eks.describe_cluster(name=CLUSTER)["cluster"] == before
+    with pytest.raises(KeyError):
+        describe_cluster_as(sandbox, "nowhere", version="1.18")
+
+
+def test_addons_are_of_one_cluster(sandbox: Sandbox, eks: Any) -> None:
+    sandbox.add_cluster(ClusterSpec("second"))
+    for name in ("vpc-cni", "eks-pod-identity-agent"):
+        add_addon(sandbox, CLUSTER, name)
+    assert eks.list_addons(clusterName=CLUSTER)["addons"] == ["eks-pod-identity-agent", "vpc-cni"]
+    assert eks.list_addons(clusterName="second")["addons"] == []
+    assert refused(eks, "ListAddons {clusterName: nowhere}") == MISSING
+    sandbox.reset()
+    assert eks.list_addons(clusterName=CLUSTER)["addons"] == []
+
+
+def test_an_exchange_that_was_made_elsewhere(sandbox: Sandbox) -> None:
+    cart, trail = "system:serviceaccount:shop:cart", client(sandbox, "cloudtrail")
+    note_exchange(sandbox, CLUSTER, cart, ROLE, "ExpiredTokenException")
+    line = f"LookupEvents {{LookupAttributes: [{{AttributeKey: Username, AttributeValue: '{cart}'}}]}}"
+    (event,) = do(trail, line)["Events"]
+    record = json.loads(event["CloudTrailEvent"])
+    assert (record["errorCode"], record["requestParameters"]["roleArn"]) == ("ExpiredTokenException", ROLE)
+    assert record["userIdentity"]["userName"] == cart
+    sandbox.reset()
+    assert do(trail, line)["Events"] == []

@@ -6,25 +6,26 @@ LookupEvents reference (attributes, pages, errors).
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from joserfc import jwk, jwt
 
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
-from tests.support.sandbox_clients import ACCOUNT, AUDIENCE, anonymous, client, policy, refusal, trust
+from tests.support.aws_lines import do, refused, tried
+from tests.support.sandbox_clients import ACCOUNT, AUDIENCE, anonymous, client, trust
 
 REGION = "eu-central-1"
 PATH = "oidc.eks.eu-central-1.amazonaws.com/id/TRAIL"
-ISSUER = f"https://{PATH}"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PATH}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/cart"
 CART = "system:serviceaccount:shop:cart"
+OTHER = "system:serviceaccount:shop:other"
 KEY = jwk.RSAKey.generate_key(2048, parameters={"kid": "one"})
+NOW = datetime.now(timezone.utc)
+HOUR = timedelta(hours=1)
 
 
 @dataclass
@@ -32,116 +33,100 @@ class Shop:
     """A cluster in another region, its provider, and a role that admits one ServiceAccount."""
 
     sandbox: Sandbox
-    sts: Any
     trail: Any
 
-    def assume(self, subject: str = CART, role: str = ROLE, audience: str = AUDIENCE, **more: Any) -> str:
-        """Exchange a token; returns the error's code, or nothing."""
+    def assume(self, subject: str = CART, role: str = ROLE, audience: str = AUDIENCE) -> str:
+        """Exchange a token; returns how it ends."""
         now = int(time.time())
-        claims = {"iss": ISSUER, "sub": subject, "aud": [audience], "exp": now + 600, "iat": now}
+        claims = {"iss": f"https://{PATH}", "sub": subject, "aud": [audience], "exp": now + 600, "iat": now}
         token = jwt.encode({"alg": "RS256", "kid": "one"}, claims, KEY)
-        wanted = {"RoleArn": role, "RoleSessionName": "pod", "WebIdentityToken": token, **more}
-        try:
-            self.sts.assume_role_with_web_identity(**wanted)
-        except ClientError as error:
-            return str(error.response["Error"]["Code"])
-        return ""
+        exchange = (
+            "AssumeRoleWithWebIdentity {RoleArn: $ROLE, RoleSessionName: pod, DurationSeconds: 900,"
+            " WebIdentityToken: $TOKEN}"
+        )
+        return tried(anonymous(self.sandbox, "sts"), exchange, ROLE=role, TOKEN=token)
 
-    def events(self, username: str = CART) -> list[dict[str, Any]]:
+    def events(self, value: str = CART, key: str = "Username") -> list[dict[str, Any]]:
         """All events of a user name, newest first."""
-        attributes = [{"AttributeKey": "Username", "AttributeValue": username}]
-        found: list[dict[str, Any]] = self.trail.lookup_events(LookupAttributes=attributes)["Events"]
+        line = "LookupEvents {LookupAttributes: [{AttributeKey: $KEY, AttributeValue: $VALUE}]}"
+        found: list[dict[str, Any]] = do(self.trail, line, KEY=key, VALUE=value)["Events"]
         return found
 
 
 @pytest.fixture
 def shop(sandbox: Sandbox) -> Shop:
     public = {"keys": [KEY.as_dict(private=False)]}
-    external = ExternalCluster("https://127.0.0.1:1", "ca", ISSUER, lambda: public)
+    external = ExternalCluster("https://127.0.0.1:1", "ca", f"https://{PATH}", lambda: public)
     sandbox.add_cluster(ClusterSpec("shop", REGION, external=external))
     iam = client(sandbox, "iam")
-    iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE])
+    iam.create_open_id_connect_provider(Url=f"https://{PATH}", ClientIDList=[AUDIENCE])
     condition = {"StringEquals": {f"{PATH}:sub": CART, f"{PATH}:aud": AUDIENCE}}
     document = trust({"Federated": PROVIDER}, condition, action="sts:AssumeRoleWithWebIdentity")
     iam.create_role(RoleName="cart", AssumeRolePolicyDocument=document)
-    return Shop(sandbox, anonymous(sandbox, "sts"), client(sandbox, "cloudtrail", region=REGION))
+    return Shop(sandbox, client(sandbox, "cloudtrail", region=REGION))
 
 
 def test_a_granted_exchange(shop: Shop) -> None:
-    assert shop.assume(DurationSeconds=900) == ""
+    assert shop.assume() == ""
     (event,) = shop.events()
-    record = json.loads(event["CloudTrailEvent"])
-    assert (event["EventName"], event["EventSource"], event["Username"], event["ReadOnly"]) == (
-        "AssumeRoleWithWebIdentity",
-        "sts.amazonaws.com",
-        CART,
-        "true",
-    )
+    text = event["CloudTrailEvent"]
+    assert "essionToken" not in text
+    assert "ecret" not in text
+    record = json.loads(text)
+    told = [event[name] for name in ("EventName", "EventSource", "Username", "ReadOnly")]
+    assert told == ["AssumeRoleWithWebIdentity", "sts.amazonaws.com", CART, "true"]
     assert event["Resources"] == [{"ResourceType": "AWS::IAM::Role", "ResourceName": ROLE}]
-    assert abs(event["EventTime"] - datetime.now(timezone.utc)) < timedelta(minutes=1)
+    assert NOW - timedelta(seconds=1) <= event["EventTime"] <= datetime.now(timezone.utc)
     assert record["userIdentity"] == {
         "type": "WebIdentityUser",
         "principalId": f"{PROVIDER}:{AUDIENCE}:{CART}",
         "userName": CART,
         "identityProvider": PROVIDER,
     }
-    assert record["requestParameters"] == {
-        "roleArn": ROLE,
-        "roleSessionName": "pod",
-        "durationSeconds": 900,
-    }
+    asked = {"roleArn": ROLE, "roleSessionName": "pod", "durationSeconds": 900}
+    assert record["requestParameters"] == asked
     assert (record["awsRegion"], record["recipientAccountId"]) == (REGION, ACCOUNT)
-    assert record["eventID"] == event["EventId"]
-    assert "errorCode" not in record
+    assert (record["eventID"], "errorCode" in record) == (event["EventId"], False)
     assert event["AccessKeyId"].startswith("ASIA")
 
 
 def test_the_role_was_used_where_the_cluster_is(shop: Shop) -> None:
-    shop.assume("system:serviceaccount:shop:other")
     iam = client(shop.sandbox, "iam")
-    assert iam.get_role(RoleName="cart")["Role"]["RoleLastUsed"] == {}
-    shop.assume()
-    assert iam.get_role(RoleName="cart")["Role"]["RoleLastUsed"]["Region"] == REGION
-
-
-def test_it_holds_no_secrets(shop: Shop) -> None:
-    shop.assume()
-    (event,) = shop.events()
-    assert "essionToken" not in event["CloudTrailEvent"]
-    assert "ecret" not in event["CloudTrailEvent"]
+    used = []
+    for subject in (OTHER, CART):
+        shop.assume(subject)
+        used.append(iam.get_role(RoleName="cart")["Role"]["RoleLastUsed"].get("Region"))
+    assert used == [None, REGION]
 
 
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        ({"subject": "system:serviceaccount:shop:other"}, "AccessDenied"),
+        ({"subject": OTHER}, "AccessDenied"),
         ({"role": f"arn:aws:iam::{ACCOUNT}:role/nowhere"}, "AccessDenied"),
         ({"audience": "another"}, "InvalidIdentityToken"),
     ],
 )
 def test_a_refused_exchange(shop: Shop, asked: dict[str, str], code: str) -> None:
-    assert shop.assume(**asked) == code
-    (event,) = shop.events(asked.get("subject", CART))
+    assert shop.assume(**asked).startswith(f"{code} ")
+    subject = asked.get("subject", CART)
+    (event,) = shop.events(subject)
     record = json.loads(event["CloudTrailEvent"])
     assert (record["errorCode"], record["errorMessage"]) == (code, "An unknown error occurred")
     assert record["requestParameters"]["roleArn"] == asked.get("role", ROLE)
-    assert record["userIdentity"]["userName"] == asked.get("subject", CART)
-    assert "AccessKeyId" not in event
+    assert (record["userIdentity"]["userName"], "AccessKeyId" in event) == (subject, False)
 
 
-def test_only_of_the_name_that_is_asked_for(shop: Shop) -> None:
-    shop.assume()
-    shop.assume("system:serviceaccount:shop:other")
-    assert len(shop.events()) == len(shop.events("system:serviceaccount:shop:other")) == 1
-    assert shop.events("system:serviceaccount:shop:car") == []
+def test_only_of_the_name_region_and_account_that_are_asked_for(shop: Shop) -> None:
+    for subject in (CART, OTHER):
+        shop.assume(subject)
+    assert len(shop.events()) == len(shop.events(OTHER)) == 1
+    assert shop.events(CART[:-1]) == []
     assert len(shop.trail.lookup_events()["Events"]) == 2
-
-
-def test_in_the_region_of_the_cluster_and_the_account_of_the_role(shop: Shop) -> None:
-    shop.assume()
-    elsewhere = client(shop.sandbox, "cloudtrail", region="eu-west-1")
-    others = client(shop.sandbox, "cloudtrail", account="222233334444", region=REGION)
-    assert elsewhere.lookup_events()["Events"] == others.lookup_events()["Events"] == []
+    for place in ({"region": "eu-west-1"}, {"account": "222233334444", "region": REGION}):
+        assert client(shop.sandbox, "cloudtrail", **place).lookup_events()["Events"] == []
+    shop.sandbox.reset()
+    assert client(shop.sandbox, "cloudtrail", region=REGION).lookup_events()["Events"] == []
 
 
 def test_newest_first_in_pages(shop: Shop) -> None:
@@ -163,48 +148,34 @@ def test_newest_first_in_pages(shop: Shop) -> None:
 )
 def test_other_attributes(shop: Shop, key: str, value: str) -> None:
     shop.assume()
-    for wanted, count in ((value, 1), ("another", 0)):
-        attributes = [{"AttributeKey": key, "AttributeValue": wanted}]
-        assert len(shop.trail.lookup_events(LookupAttributes=attributes)["Events"]) == count
+    assert [len(shop.events(text, key)) for text in (value, "another")] == [1, 0]
 
 
-def test_times(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("times", "count"),
+    [
+        ({"StartTime": NOW - HOUR, "EndTime": NOW + 10 * HOUR}, 1),
+        ({"StartTime": NOW + 10 * HOUR}, 0),
+        ({"EndTime": NOW - HOUR}, 0),
+    ],
+)
+def test_times(shop: Shop, times: dict[str, datetime], count: int) -> None:
     shop.assume()
-    now = datetime.now(timezone.utc)
-    hour = timedelta(hours=1)
-    assert len(shop.trail.lookup_events(StartTime=now - hour, EndTime=now + hour)["Events"]) == 1
-    assert shop.trail.lookup_events(StartTime=now + hour)["Events"] == []
-    assert shop.trail.lookup_events(EndTime=now - hour)["Events"] == []
+    assert len(shop.trail.lookup_events(**times)["Events"]) == count
 
 
-def _refused(shop: Shop, **asked: Any) -> str:
-    return refusal(lambda: shop.trail.lookup_events(**asked))[0]
+ATTRIBUTE = "{AttributeKey: Username, AttributeValue: x}"
 
 
-def test_what_it_refuses(shop: Shop) -> None:
-    one = {"AttributeKey": "Username", "AttributeValue": CART}
-    now = datetime.now(timezone.utc)
-    assert _refused(shop, LookupAttributes=[one, one]) == "InvalidLookupAttributesException"
-    unknown = {"AttributeKey": "Color", "AttributeValue": "red"}
-    assert _refused(shop, LookupAttributes=[unknown]) == "InvalidLookupAttributesException"
-    assert _refused(shop, MaxResults=51) == "InvalidMaxResultsException"
-    assert _refused(shop, NextToken="x") == "InvalidNextTokenException"
-    backwards = {"StartTime": now, "EndTime": now - timedelta(hours=1)}
-    assert _refused(shop, **backwards) == "InvalidTimeRangeException"
-
-
-def test_permission(shop: Shop) -> None:
-    shop.sandbox.add_user("one", policy=policy("cloudtrail:LookupEvents"))
-    shop.sandbox.add_user("two", policy=policy("cloudtrail:Get*"))
-    calls: dict[str, Callable[[], Any]] = {
-        user: client(shop.sandbox, "cloudtrail", user=user, region=REGION).lookup_events
-        for user in ("one", "two")
-    }
-    assert calls["one"]()["Events"] == []
-    assert refusal(calls["two"]) == ("AccessDeniedException", 403)
-
-
-def test_reset_forgets_them(shop: Shop) -> None:
-    shop.assume()
-    shop.sandbox.reset()
-    assert client(shop.sandbox, "cloudtrail", region=REGION).lookup_events()["Events"] == []
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        (f"LookupAttributes: [{ATTRIBUTE}, {ATTRIBUTE}]", "InvalidLookupAttributesException"),
+        (f"LookupAttributes: [{ATTRIBUTE.replace('Username', 'Color')}]", "InvalidLookupAttributesException"),
+        ("MaxResults: 51", "InvalidMaxResultsException"),
+        ("NextToken: x", "InvalidNextTokenException"),
+        ("StartTime: 2026-01-02T00:00:00Z, EndTime: 2026-01-01T00:00:00Z", "InvalidTimeRangeException"),
+    ],
+)
+def test_what_it_refuses(shop: Shop, asked: str, code: str) -> None:
+    assert refused(shop.trail, f"LookupEvents {{{asked}}}").startswith(f"{code} ")

@@ -1,15 +1,17 @@
-"""AssumeRoleWithWebIdentity: who gets credentials, who doesn't and why, and what the credentials can do."""
+"""AssumeRoleWithWebIdentity: what the table of tests/aws_facts does not have of tokens, and what sessions"
+" may."""
 
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from joserfc import jwk, jwt
 
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
+from tests.support.aws_lines import do, refused
 from tests.support.sandbox_clients import (
     ACCOUNT,
     AUDIENCE,
@@ -18,26 +20,26 @@ from tests.support.sandbox_clients import (
     client,
     client_of,
     policy,
-    refusal,
     trust,
 )
 
-ISSUER = "https://oidc.example.com/id/TESTS"
-PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/id/TESTS"
+HOST = "oidc.example.com/id/TESTS"
+ISSUER = f"https://{HOST}"
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}"
 SUBJECT = "system:serviceaccount:shop:cart"
-CONDITION = {
-    "StringEquals": {"oidc.example.com/id/TESTS:sub": SUBJECT, "oidc.example.com/id/TESTS:aud": AUDIENCE}
-}
+CONDITION = {"StringEquals": {f"{HOST}:sub": SUBJECT, f"{HOST}:aud": AUDIENCE}}
 KEY = jwk.RSAKey.generate_key(2048, parameters={"kid": "one"})
-OTHER_KEY = jwk.RSAKey.generate_key(2048, parameters={"kid": "one"})
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/shop/cart"
+SECRET = jwk.OctKey.import_key("a-secret-of-32-characters-or-more")
+EXCHANGE = "AssumeRoleWithWebIdentity {RoleArn: $HERE:role/shop/cart, RoleSessionName: session, WebIdentityToken: $TOKEN}"
+INVALID, DENIED, UNREACHABLE = "InvalidIdentityToken 400", "AccessDenied 403", "IDPCommunicationError 400"
 
 
-def _token(*, key: Any = KEY, algorithm: str = "RS256", **changes: Any) -> str:
+def token(*, key: Any = KEY, algorithm: str = "RS256", **changes: Any) -> str:
+    """A token of the ServiceAccount, with other claims."""
     now = int(time.time())
     claims = {"iss": ISSUER, "sub": SUBJECT, "aud": [AUDIENCE], "exp": now + 600, "iat": now, **changes}
     claims = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode({"alg": algorithm, "kid": "one"}, claims, key, algorithms=["RS256", "ES256", "HS256"])
+    return jwt.encode({"alg": algorithm, "kid": "one"}, claims, key, algorithms=["RS256", "HS256"])
 
 
 @dataclass
@@ -48,13 +50,11 @@ class Shop:
     keys: Callable[[], dict[str, Any]]
     sts: Any
     iam: Any
-    asked: dict[str, Any] = field(default_factory=dict)
 
-    def assume(self, token: str, **changes: Any) -> dict[str, Any]:
-        """Exchange a token at STS."""
-        wanted = {"RoleArn": ROLE, "RoleSessionName": "session", "WebIdentityToken": token, **changes}
-        answer: dict[str, Any] = self.sts.assume_role_with_web_identity(**wanted)
-        return answer
+    def session(self, service: str, more: str = "") -> Any:
+        """A client with the credentials of an exchange."""
+        line = f"{EXCHANGE[:-1]}{more}}}"
+        return client_of(self.sandbox, service, do(self.sts, line, TOKEN=token())["Credentials"])
 
 
 @pytest.fixture
@@ -64,104 +64,87 @@ def shop(sandbox: Sandbox) -> Shop:
     shop = Shop(sandbox, lambda: public, anonymous(sandbox, "sts"), client(sandbox, "iam"))
     external = ExternalCluster("https://127.0.0.1:1", "ca", ISSUER, lambda: shop.keys())
     sandbox.add_cluster(ClusterSpec("shop", external=external))
-    shop.iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE])
-    document = trust({"Federated": PROVIDER}, CONDITION, action="sts:AssumeRoleWithWebIdentity")
-    shop.iam.create_role(RoleName="cart", Path="/shop/", AssumeRolePolicyDocument=document)
-    shop.iam.attach_role_policy(RoleName="cart", PolicyArn=S3_READ)
+    words = {"URL": ISSUER, "TRUST": trusts()}
+    do(shop.iam, f"CreateOpenIDConnectProvider {{Url: $URL, ClientIDList: [{AUDIENCE}]}}", **words)
+    do(shop.iam, "CreateRole {RoleName: cart, Path: /shop/, AssumeRolePolicyDocument: $TRUST}", **words)
+    do(shop.iam, "AttachRolePolicy {RoleName: cart, PolicyArn: $S3}")
     return shop
 
 
+def trusts(federated: str = PROVIDER, condition: Any = CONDITION) -> str:
+    """A trust policy for tokens."""
+    return trust({"Federated": federated}, condition, action="sts:AssumeRoleWithWebIdentity")
+
+
 def test_a_good_token_becomes_the_role(shop: Shop) -> None:
-    answer = shop.assume(_token())
-    assert answer["SubjectFromWebIdentityToken"] == SUBJECT
-    assert answer["Audience"] == AUDIENCE
-    assert answer["Provider"] == PROVIDER
-    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/cart/session"
-    assert answer["AssumedRoleUser"]["Arn"] == arn
-    assert answer["AssumedRoleUser"]["AssumedRoleId"].startswith("AROA")
+    answer = do(shop.sts, EXCHANGE, TOKEN=token())
+    told = (answer["SubjectFromWebIdentityToken"], answer["Audience"], answer["Provider"])
+    assert told == (SUBJECT, AUDIENCE, PROVIDER)
     identity = client_of(shop.sandbox, "sts", answer["Credentials"]).get_caller_identity()
-    assert (identity["Arn"], identity["Account"]) == (arn, ACCOUNT)
-    assert identity["UserId"] == answer["AssumedRoleUser"]["AssumedRoleId"]
+    assert identity["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/cart/session"
+    user = {"Arn": identity["Arn"], "AssumedRoleId": identity["UserId"]}
+    assert answer["AssumedRoleUser"] == user
+    assert identity["UserId"].startswith("AROA")
 
 
-def test_an_elliptic_curve_signs_as_well(shop: Shop) -> None:
-    curve = jwk.ECKey.generate_key("P-256", parameters={"kid": "one"})
-    token = _token(key=curve, algorithm="ES256")
-    assert refusal(lambda: shop.assume(token)) == ("InvalidIdentityToken", 400)
-    shop.keys = lambda: {"keys": [curve.as_dict(private=False)]}
-    assert shop.assume(token)["SubjectFromWebIdentityToken"] == SUBJECT
+@pytest.mark.parametrize(
+    ("service", "line", "ends"),
+    [
+        ("s3", "PutObject {Bucket: $B, Key: x, Body: y}", DENIED),
+        ("s3", "CreateBucket {Bucket: mine}", DENIED),
+        ("iam", "GetRole {RoleName: cart}", DENIED),
+        ("eks", "DescribeCluster {name: shop}", "AccessDeniedException 403"),
+    ],
+)
+def test_the_credentials_do_what_the_policy_allows_and_no_more(
+    shop: Shop, service: str, line: str, ends: str
+) -> None:
+    s3 = shop.session("s3")
+    bucket = s3.list_buckets()["Buckets"][0]["Name"]
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert refused(shop.session(service), line, B=bucket) == ends
 
 
-def test_the_credentials_do_what_the_policy_allows_and_no_more(shop: Shop) -> None:
-    credentials = shop.assume(_token())["Credentials"]
-    s3 = client_of(shop.sandbox, "s3", credentials)
-    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-    assert len(buckets) == 2
-    assert s3.list_objects_v2(Bucket=buckets[0])["KeyCount"] == 0
-    assert refusal(lambda: s3.put_object(Bucket=buckets[0], Key="x", Body=b"y")) == ("AccessDenied", 403)
-    assert refusal(lambda: s3.create_bucket(Bucket="mine")) == ("AccessDenied", 403)
-    iam = client_of(shop.sandbox, "iam", credentials)
-    assert refusal(lambda: iam.get_role(RoleName="cart")) == ("AccessDenied", 403)
-    eks = client_of(shop.sandbox, "eks", credentials)
-    assert refusal(lambda: eks.describe_cluster(name="shop")) == ("AccessDeniedException", 403)
-
-
-def test_detaching_the_policy_takes_its_powers_from_the_session(shop: Shop) -> None:
-    s3 = client_of(shop.sandbox, "s3", shop.assume(_token())["Credentials"])
-    s3.list_buckets()
-    shop.iam.detach_role_policy(RoleName="cart", PolicyArn=S3_READ)
-    assert refusal(s3.list_buckets) == ("AccessDenied", 403)
-
-
-def test_a_boundary_and_a_session_policy_narrow_the_session(shop: Shop) -> None:
+def test_what_narrows_a_session(shop: Shop) -> None:
     narrow = json.dumps(policy("s3:GetObject"))
-    s3 = client_of(shop.sandbox, "s3", shop.assume(_token(), Policy=narrow)["Credentials"])
-    assert refusal(s3.list_buckets) == ("AccessDenied", 403)
+    s3 = shop.session("s3")
+    s3.list_buckets()
+    assert refused(shop.session("s3", ", Policy: $READS"), "ListBuckets") == DENIED
     boundary = shop.iam.create_policy(PolicyName="boundary", PolicyDocument=narrow)["Policy"]["Arn"]
     shop.iam.put_role_permissions_boundary(RoleName="cart", PermissionsBoundary=boundary)
-    bounded = client_of(shop.sandbox, "s3", shop.assume(_token())["Credentials"])
-    assert refusal(bounded.list_buckets) == ("AccessDenied", 403)
-
-
-def test_the_session_ends_with_its_role(shop: Shop) -> None:
-    credentials = shop.assume(_token())["Credentials"]
+    assert refused(s3, "ListBuckets") == DENIED
+    shop.iam.delete_role_permissions_boundary(RoleName="cart")
+    s3.list_buckets()
     shop.iam.detach_role_policy(RoleName="cart", PolicyArn=S3_READ)
+    assert refused(s3, "ListBuckets") == DENIED
     shop.iam.delete_role(RoleName="cart")
-    sts = client_of(shop.sandbox, "sts", credentials)
-    assert refusal(sts.get_caller_identity) == ("InvalidClientTokenId", 403)
+    assert refused(s3, "ListBuckets").startswith("InvalidAccessKeyId")
 
 
-INVALID, DENIED = ("InvalidIdentityToken", 400), ("AccessDenied", 403)
-BAD_TOKENS: dict[str, tuple[Callable[[], str], tuple[str, int]]] = {
-    "no JWT": (lambda: "token", INVALID),
-    "no JSON": (lambda: "a.b.c", INVALID),
-    "no subject": (lambda: _token(sub=None), INVALID),
-    "no issuer": (lambda: _token(iss=None), INVALID),
-    "expired": (lambda: _token(exp=int(time.time()) - 1), ("ExpiredTokenException", 400)),
-    "never expires": (lambda: _token(exp=None), ("ExpiredTokenException", 400)),
-    "issuer without provider": (lambda: _token(iss="https://oidc.example.com/id/OTHER"), INVALID),
-    "audience not registered": (lambda: _token(aud=["https://kubernetes.default.svc"]), INVALID),
-    "no audience": (lambda: _token(aud=None), INVALID),
-    "signed by another key": (lambda: _token(key=OTHER_KEY), INVALID),
-    "signed with a shared secret": (
-        lambda: _token(key=jwk.OctKey.import_key("a-secret-of-32-characters-or-more"), algorithm="HS256"),
-        INVALID,
-    ),
-    "other subject": (lambda: _token(sub="system:serviceaccount:shop:other"), DENIED),
-    "subject in other case": (lambda: _token(sub=SUBJECT.upper()), DENIED),
-}
+@pytest.mark.parametrize(
+    ("changes", "ends"),
+    [
+        ({"iss": None}, INVALID),
+        ({"exp": 1}, "ExpiredTokenException 400"),
+        ({"exp": None}, "ExpiredTokenException 400"),
+        ({"iss": f"{ISSUER}-other"}, INVALID),
+        ({"aud": ["https://kubernetes.default.svc"]}, INVALID),
+        ({"aud": None}, INVALID),
+        ({"key": SECRET, "algorithm": "HS256"}, INVALID),
+        ({"sub": "system:serviceaccount:shop:other"}, DENIED),
+        ({"sub": SUBJECT.upper()}, DENIED),
+    ],
+)
+def test_bad_tokens(shop: Shop, changes: dict[str, Any], ends: str) -> None:
+    assert refused(shop.sts, EXCHANGE, TOKEN=token(**changes)) == ends
 
 
-@pytest.mark.parametrize("name", BAD_TOKENS)
-def test_bad_tokens(shop: Shop, name: str) -> None:
-    make, expected = BAD_TOKENS[name]
-    assert refusal(lambda: shop.assume(make())) == expected
-
-
-def test_a_token_of_another_issuer_is_no_good_although_signed_by_its_key(shop: Shop) -> None:
+def test_an_issuer_of_another_cluster_or_of_nobody(shop: Shop) -> None:
     demo = client(shop.sandbox, "eks").describe_cluster(name="demo")["cluster"]["identity"]["oidc"]["issuer"]
-    shop.iam.create_open_id_connect_provider(Url=demo, ClientIDList=[AUDIENCE])
-    assert refusal(lambda: shop.assume(_token(iss=demo))) == INVALID
+    for issuer, ends in ((demo, INVALID), ("https://gone.example.com/id/X", UNREACHABLE)):
+        shop.iam.create_open_id_connect_provider(Url=issuer, ClientIDList=[AUDIENCE])
+        # It is signed by a key of the first issuer.
+        assert refused(shop.sts, EXCHANGE, TOKEN=token(iss=issuer)) == ends
 
 
 def test_keys_that_do_not_come(shop: Shop) -> None:
@@ -169,82 +152,44 @@ def test_keys_that_do_not_come(shop: Shop) -> None:
         raise ConnectionError
 
     shop.keys = unreachable
-    assert refusal(lambda: shop.assume(_token())) == ("IDPCommunicationError", 400)
-
-
-def test_an_issuer_that_nobody_serves(shop: Shop) -> None:
-    url = "https://gone.example.com/id/X"
-    shop.iam.create_open_id_connect_provider(Url=url, ClientIDList=[AUDIENCE])
-    assert refusal(lambda: shop.assume(_token(iss=url))) == ("IDPCommunicationError", 400)
-
-
-def _without_provider(shop: Shop) -> None:
-    shop.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
-
-
-def _without_audience(shop: Shop) -> None:
-    arguments = {"OpenIDConnectProviderArn": PROVIDER, "ClientID": AUDIENCE}
-    shop.iam.remove_client_id_from_open_id_connect_provider(**arguments)
-
-
-def _with_trust(**changes: Any) -> Callable[[Shop], None]:
-    arguments = {"principal": {"Federated": PROVIDER}, "condition": CONDITION, **changes}
-    document = trust(**{"action": "sts:AssumeRoleWithWebIdentity", **arguments})
-    return lambda shop: shop.iam.update_assume_role_policy(RoleName="cart", PolicyDocument=document)
-
-
-BAD_WORLDS: dict[str, tuple[Callable[[Shop], None], tuple[str, int]]] = {
-    "no provider": (_without_provider, INVALID),
-    "audience removed": (_without_audience, INVALID),
-    "trusts a service": (_with_trust(principal={"Service": "ec2.amazonaws.com"}, condition=None), DENIED),
-    "trusts another provider": (_with_trust(principal={"Federated": PROVIDER + "X"}), DENIED),
-    "other action": (_with_trust(action="sts:AssumeRole"), DENIED),
-    "wildcard in StringEquals": (
-        _with_trust(condition={"StringEquals": {"oidc.example.com/id/TESTS:sub": "system:*"}}),
-        DENIED,
-    ),
-    "other audience": (
-        _with_trust(condition={"StringEquals": {"oidc.example.com/id/TESTS:aud": "other"}}),
-        DENIED,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD_WORLDS)
-def test_bad_worlds(shop: Shop, name: str) -> None:
-    change, expected = BAD_WORLDS[name]
-    shop.assume(_token())
-    change(shop)
-    assert refusal(lambda: shop.assume(_token())) == expected
-
-
-def test_a_wildcard_in_string_like_admits(shop: Shop) -> None:
-    _with_trust(condition={"StringLike": {"oidc.example.com/id/TESTS:sub": "system:serviceaccount:shop:*"}})(
-        shop
-    )
-    shop.assume(_token())
+    assert refused(shop.sts, EXCHANGE, TOKEN=token()) == UNREACHABLE
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("change", "ends"),
     [
-        ({"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/shop/nobody"}, DENIED),
-        ({"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/cart"}, DENIED),
-        ({"RoleArn": "cart"}, ("ValidationError", 400)),
-        ({"RoleSessionName": "no spaces"}, ("ValidationError", 400)),
-        ({"DurationSeconds": 899}, ("ValidationError", 400)),
-        ({"DurationSeconds": 3601}, ("ValidationError", 400)),
+        ("DeleteOpenIDConnectProvider {OpenIDConnectProviderArn: $PROVIDER}", INVALID),
+        (
+            f"RemoveClientIDFromOpenIDConnectProvider {{OpenIDConnectProviderArn: $PROVIDER, ClientID:"
+            f" {AUDIENCE}}}",
+            INVALID,
+        ),
+        ("UpdateAssumeRolePolicy {RoleName: cart, PolicyDocument: $EC2}", DENIED),
+        ("UpdateAssumeRolePolicy {RoleName: cart, PolicyDocument: $OTHER}", DENIED),
+        ("UpdateAssumeRolePolicy {RoleName: cart, PolicyDocument: $ELSE}", DENIED),
     ],
 )
-def test_bad_requests(shop: Shop, changes: dict[str, Any], expected: tuple[str, int]) -> None:
-    assert refusal(lambda: shop.assume(_token(), **changes)) == expected
+def test_bad_worlds(shop: Shop, change: str, ends: str) -> None:
+    shop.session("sts")
+    other, audience = trusts(f"{PROVIDER}X"), trusts(condition={"StringEquals": {f"{HOST}:aud": "other"}})
+    do(shop.iam, change, PROVIDER=PROVIDER, OTHER=other, ELSE=audience)
+    assert refused(shop.sts, EXCHANGE, TOKEN=token()) == ends
+
+
+@pytest.mark.parametrize(
+    ("parameter", "ends"),
+    [
+        ("RoleArn: $HERE:role/cart", DENIED),
+        ("RoleArn: cart", "ValidationError 400"),
+        ("RoleSessionName: no spaces", "ValidationError 400"),
+        ("DurationSeconds: 899", "ValidationError 400"),
+        ("RoleArn: 'arn:aws:iam::999900001111:role/x'", DENIED),
+    ],
+)
+def test_bad_requests(shop: Shop, parameter: str, ends: str) -> None:
+    assert refused(shop.sts, f"{EXCHANGE[:-1]}, {parameter}}}", TOKEN=token()) == ends
 
 
 def test_the_role_decides_how_long_a_session_may_last(shop: Shop) -> None:
     shop.iam.update_role(RoleName="cart", MaxSessionDuration=7200)
-    shop.assume(_token(), DurationSeconds=7200)
-
-
-def test_an_account_without_anything(shop: Shop) -> None:
-    arn = "arn:aws:iam::999900001111:role/x"
-    assert refusal(lambda: shop.assume(_token(), RoleArn=arn))[0] in ("AccessDenied", "InvalidIdentityToken")
+    shop.session("sts", ", DurationSeconds: 7200")

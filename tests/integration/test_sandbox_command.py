@@ -1,11 +1,14 @@
 """`irsa sandbox`: what `up` prints, what `run` sets, and that the demo holds."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from tests.support import forks
 
@@ -18,15 +21,15 @@ def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str
 
 
 def run(
-    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*IRSA, *arguments],
         env=environment(folder, env),
+        input=stdin,
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
 
@@ -47,40 +50,38 @@ def test_the_demo_holds(tmp_path: Path) -> None:
     assert "The demo passed in" in ran.stdout
 
 
-def test_run_passes_the_exit_code_and_sets_the_environment(tmp_path: Path) -> None:
-    script = "import os, sys; print(os.environ['AWS_ENDPOINT_URL']); sys.exit(7)"
-    ran = run(tmp_path, "sandbox", "run", "--", sys.executable, "-c", script)
-    assert ran.returncode == 7
-    assert ran.stdout.startswith("http://127.0.0.1:")
+PRINTS = "import os, sys; print(os.environ['AWS_ENDPOINT_URL']); sys.exit(7)"
+DEPLOYER = "arn:aws:iam::222222222222:role/deployer"
+IRSA_IN_IT = f"-- {forks.irsa()}"
 
 
-def test_roles_can_be_kept_in_its_second_account(tmp_path: Path) -> None:
-    deployer = "arn:aws:iam::222222222222:role/deployer"
-    there = ("--role-account", "222222222222", "--role-assume-role", deployer, "--associate-oidc")
-    flags = ("--no-policy", "--verify", "-o", "json")
-    create = (forks.irsa(), "create-sa", "app", "-n", "apps", "-c", "demo", *there, *flags)
-    ran = run(tmp_path, "sandbox", "run", "--", *create)
-    assert ran.returncode == 0, ran.stderr
-    assert "arn:aws:iam::222222222222:role/irsa/demo/demo-apps-app" in ran.stdout
-
-
-def test_what_is_done_in_a_sandbox_leaves_no_journal_behind(tmp_path: Path) -> None:
-    ran = run(tmp_path, "sandbox", "run", "--", forks.irsa(), "associate-oidc", "-c", "demo")
-    assert ran.returncode == 0, ran.stderr
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        (f"-- {sys.executable} -c {shlex.quote(PRINTS)}", 7, "http://127.0.0.1:"),
+        (
+            f"{IRSA_IN_IT} create-sa app -n apps -c demo --role-account 222222222222 --role-assume-role"
+            f" {DEPLOYER}"
+            " --associate-oidc --no-policy --verify -o json",
+            0,
+            "arn:aws:iam::222222222222:role/irsa/demo/demo-apps-app",
+        ),
+        (
+            f"--cluster blue:us-west-2:222222222222 {IRSA_IN_IT} associate-oidc -c blue -o json",
+            0,
+            "arn:aws:eks:us-west-2:222222222222:cluster/blue",
+        ),
+        ("-- no-such-command", 127, "no-such-command"),
+        ("--world see --cluster blue", 2, "leave out --cluster"),
+        ("--regio eu-west-1", 2, "--regio"),
+    ],
+)
+def test_run(tmp_path: Path, line: str, code: int, said: str) -> None:
+    ran = run(tmp_path, "sandbox", "run", *shlex.split(line))
+    assert ran.returncode == code, ran.stderr
+    assert said in ran.stdout + ran.stderr
+    # What is done in a sandbox leaves no journal behind.
     assert "No transactions" in run(tmp_path, "history").stdout
-
-
-def test_run_gives_irsa_a_cluster_where_it_is_asked_for(tmp_path: Path) -> None:
-    command = [forks.irsa(), "associate-oidc", "-c", "blue", "-o", "json"]
-    ran = run(tmp_path, "sandbox", "run", "--cluster", "blue:us-west-2:222222222222", "--", *command)
-    assert ran.returncode == 0, ran.stderr
-    assert "arn:aws:eks:us-west-2:222222222222:cluster/blue" in ran.stdout
-
-
-def test_run_of_a_command_that_is_not_there(tmp_path: Path) -> None:
-    ran = run(tmp_path, "sandbox", "run", "--", "no-such-command")
-    assert ran.returncode == 127
-    assert "no-such-command" in ran.stderr
 
 
 def test_up_prints_what_a_shell_needs_and_ends_on_a_signal(tmp_path: Path) -> None:
@@ -111,34 +112,9 @@ def test_up_serves_commands_of_another_shell(tmp_path: Path) -> None:
             up.terminate()
 
 
-def typed(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*IRSA, "sandbox", "run", *options],
-        env=environment(folder, {"SHELL": "/bin/sh"}),
-        input=text,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def test_run_without_a_command_starts_a_shell_in_the_world_of_a_page(tmp_path: Path) -> None:
-    ran = typed(tmp_path, f"{forks.irsa()} get-sa -n web -c demo -o name\nexit 3\n", "--world", "delete")
+    text = f"{forks.irsa()} get-sa -n web -c demo -o name\nexit 3\n"
+    ran = run(tmp_path, "sandbox", "run", "--world", "delete", env={"SHELL": "/bin/sh"}, stdin=text)
     assert ran.returncode == 3, ran.stderr
     assert ran.stdout == "web/shop\n"
     assert ran.stderr == "This shell is in the sandbox, with cluster demo. Type exit to leave it.\n"
-
-
-def test_a_world_has_a_cluster_of_its_own(tmp_path: Path) -> None:
-    ran = typed(tmp_path, "", "--world", "see", "--cluster", "blue")
-    assert ran.returncode == 2
-    assert "leave out --cluster" in ran.stderr
-
-
-def test_an_option_that_run_does_not_have_is_named(tmp_path: Path) -> None:
-    ran = typed(tmp_path, "", "--regio", "eu-west-1")
-    assert ran.returncode == 2
-    assert "No such option" in ran.stderr
-    assert "--regio" in ran.stderr

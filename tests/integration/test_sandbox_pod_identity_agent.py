@@ -3,11 +3,11 @@
 Judged by https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html and aws/eks-pod-identity-agent.
 """
 
-import base64
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from botocore.exceptions import ClientError, CredentialRetrievalError
 
 from irsa_cli.sandbox import ClusterSpec, Sandbox
 from tests.docs.staging import CLUSTER
-from tests.support.eks import bearer
-from tests.support.kubeclient import KubeClient
+from tests.support.aws_lines import do, refused, tried
 from tests.support.sandbox_clients import ACCOUNT, client, policy, refusal, trust
+from tests.support.sandbox_kube import kube_as
 
 AUDIENCE = "pods.eks.amazonaws.com"
+OTHER = "222233334444"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
 ARN = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/{CLUSTER}"
 PLACE: dict[str, Any] = {"clusterName": CLUSTER, "namespace": "default", "serviceAccount": "cart"}
@@ -40,9 +41,7 @@ Tokens = Callable[..., str]
 @pytest.fixture
 def tokens(sandbox: Sandbox) -> Tokens:
     """Tokens of default/cart; `pod` is bound to one."""
-    found = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
-    ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-    admin = KubeClient(found["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
+    admin = kube_as(sandbox)
     path = "/api/v1/namespaces/default"
     admin.create(f"{path}/serviceaccounts", {"metadata": {"name": "cart"}})
 
@@ -61,31 +60,44 @@ def tokens(sandbox: Sandbox) -> Tokens:
 
 def make_role(sandbox: Sandbox, name: str = "reader", **changes: Any) -> None:
     document = trust({"Service": AUDIENCE}, **{"action": ACTIONS, "condition": LIMITED, **changes})
-    iam = client(sandbox, "iam")
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
-    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    for line in (
+        "CreateRole {RoleName: $N, AssumeRolePolicyDocument: $T}",
+        "AttachRolePolicy {RoleName: $N, PolicyArn: $S3}",
+    ):
+        do(client(sandbox, "iam"), line, N=name, T=document)
 
 
-def associate(sandbox: Sandbox, **more: Any) -> str:
+def associate(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
     made = client(sandbox, "eks").create_pod_identity_association(**PLACE, roleArn=ROLE, **more)
-    return str(made["association"]["associationId"])
+    return dict(made["association"])
 
 
-def sdk(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, folder: Path, token: str, service: str = "sts"
-) -> Any:
-    """A client of an SDK in a pod: it has the variables of the webhook, and no others of an identity."""
-    file = folder / "token"
-    file.write_text(token)
-    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
-    for name, value in sandbox.env().items():
-        monkeypatch.setenv(name, value)
-    for name in keys:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", sandbox.agent_url)
-    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(file))
-    make: Any = boto3.Session().client
-    return make(service)
+@dataclass
+class Pod:
+    """An SDK in a pod: it has the variables of the webhook, and no others of an identity."""
+
+    sandbox: Sandbox
+    tokens: Tokens
+    monkeypatch: pytest.MonkeyPatch
+    folder: Path
+
+    def client(self, service: str = "sts", pod: str = "") -> Any:
+        """A client; `pod` is the name of the pod."""
+        file = self.folder / "token"
+        file.write_text(self.tokens(pod=pod))
+        for name, value in self.sandbox.env().items():
+            self.monkeypatch.setenv(name, value)
+        for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "PROFILE"):
+            self.monkeypatch.delenv(f"AWS_{name}", raising=False)
+        self.monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", self.sandbox.agent_url)
+        self.monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(file))
+        make: Any = boto3.Session().client
+        return make(service)
+
+
+@pytest.fixture
+def sdk(sandbox: Sandbox, tokens: Tokens, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pod:
+    return Pod(sandbox, tokens, monkeypatch, tmp_path)
 
 
 def error_of(sandbox: Sandbox, token: str) -> tuple[int, str]:
@@ -96,73 +108,51 @@ def error_of(sandbox: Sandbox, token: str) -> tuple[int, str]:
         return answer.code, answer.read().decode()
 
 
-def test_an_sdk_gets_the_role_of_the_association(
-    sandbox: Sandbox, tokens: Tokens, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_sdk_gets_the_role_of_the_association(sandbox: Sandbox, sdk: Pod) -> None:
     make_role(sandbox)
     associate(sandbox)
-    identity = sdk(sandbox, monkeypatch, tmp_path, tokens(pod="web")).get_caller_identity()
-    assert identity["Arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/eks-{CLUSTER}-web-")
-    s3 = sdk(sandbox, monkeypatch, tmp_path, tokens(), "s3")
-    assert s3.list_buckets()["Buckets"]
+    arn = sdk.client(pod="web").get_caller_identity()["Arn"]
+    assert arn.startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/reader/eks-{CLUSTER}-web-")
+    assert sdk.client("s3").list_buckets()["Buckets"]
     assert client(sandbox, "iam").get_role(RoleName="reader")["Role"]["RoleLastUsed"]
 
 
-def test_session_tags_reach_policies(
-    sandbox: Sandbox, tokens: Tokens, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    make_role(sandbox, "other")
+def test_session_tags_reach_policies(sandbox: Sandbox, sdk: Pod) -> None:
     iam = client(sandbox, "iam")
-    iam.create_role(RoleName="reader", AssumeRolePolicyDocument=trust({"Service": AUDIENCE}, action=ACTIONS))
+    document = trust({"Service": AUDIENCE}, action=ACTIONS)
+    do(iam, "CreateRole {RoleName: reader, AssumeRolePolicyDocument: $T}", T=document)
     only = {"StringEquals": {"aws:PrincipalTag/kubernetes-pod-name": "web"}}
-    statement = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*", "Condition": only}
-    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    iam.put_role_policy(RoleName="reader", PolicyName="own", PolicyDocument=document)
+    own = json.dumps(policy("s3:ListAllMyBuckets", Condition=only))
+    do(iam, "PutRolePolicy {RoleName: reader, PolicyName: own, PolicyDocument: $P}", P=own)
     associate(sandbox)
-    assert sdk(sandbox, monkeypatch, tmp_path, tokens(pod="web"), "s3").list_buckets()["Buckets"]
-    with pytest.raises(ClientError, match="AccessDenied"):
-        sdk(sandbox, monkeypatch, tmp_path, tokens(pod="db"), "s3").list_buckets()
+    assert tried(sdk.client("s3", "web"), "ListBuckets") == ""
+    assert refused(sdk.client("s3", "db"), "ListBuckets") == "AccessDenied 403"
 
 
-def test_a_session_policy_limits_the_role(
-    sandbox: Sandbox, tokens: Tokens, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_session_policy_limits_the_role(sandbox: Sandbox, sdk: Pod) -> None:
     make_role(sandbox, action="sts:AssumeRole", condition={"ArnEquals": {"aws:SourceArn": ARN}})
-    associate(sandbox, disableSessionTags=True, policy=policy_text("s3:GetObject"))
+    associate(sandbox, disableSessionTags=True, policy=json.dumps(policy("s3:GetObject")))
     with pytest.raises(ClientError, match="session policy"):
-        sdk(sandbox, monkeypatch, tmp_path, tokens(), "s3").list_buckets()
+        sdk.client("s3").list_buckets()
 
 
-def policy_text(action: str) -> str:
-    return json.dumps(policy(action, resource="*"))
-
-
-def test_the_target_role_is_assumed_by_the_first(
-    sandbox: Sandbox, tokens: Tokens, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    other = "222233334444"
+def test_the_target_role_is_assumed_by_the_first(sandbox: Sandbox, tokens: Tokens, sdk: Pod) -> None:
     make_role(sandbox)
-    target = f"arn:aws:iam::{other}:role/target"
-    iam = client(sandbox, "iam")
-    iam.put_role_policy(
-        RoleName="reader",
-        PolicyName="chain",
-        PolicyDocument=json.dumps(policy(*ACTIONS, resource=target)),
-    )
-    number = associate(sandbox, targetRoleArn=target)
-    described = client(sandbox, "eks").describe_pod_identity_association(
-        clusterName=CLUSTER, associationId=number
-    )["association"]
-    condition = {"StringEquals": {"sts:ExternalId": described["externalId"]}}
-    there = client(sandbox, "iam", account=other)
-    there.create_role(
-        RoleName="target",
-        AssumeRolePolicyDocument=trust({"AWS": ROLE}, action=ACTIONS, condition=condition),
-    )
-    identity = sdk(sandbox, monkeypatch, tmp_path, tokens()).get_caller_identity()
-    assert identity["Arn"].startswith(f"arn:aws:sts::{other}:assumed-role/target/")
-    wrong = trust({"AWS": ROLE}, action=ACTIONS, condition={"StringEquals": {"sts:ExternalId": "x"}})
-    there.update_assume_role_policy(RoleName="target", PolicyDocument=wrong)
+    target = f"arn:aws:iam::{OTHER}:role/target"
+    chain = json.dumps(policy(*ACTIONS, resource=target))
+    put = "PutRolePolicy {RoleName: reader, PolicyName: chain, PolicyDocument: $P}"
+    do(client(sandbox, "iam"), put, P=chain)
+    number = associate(sandbox, targetRoleArn=target)["externalId"]
+    there = client(sandbox, "iam", account=OTHER)
+
+    def trusts(external: str) -> str:
+        condition = {"StringEquals": {"sts:ExternalId": external}}
+        return trust({"AWS": ROLE}, action=ACTIONS, condition=condition)
+
+    do(there, "CreateRole {RoleName: target, AssumeRolePolicyDocument: $T}", T=trusts(number))
+    arn = sdk.client().get_caller_identity()["Arn"]
+    assert arn.startswith(f"arn:aws:sts::{OTHER}:assumed-role/target/")
+    do(there, "UpdateAssumeRolePolicy {RoleName: target, PolicyDocument: $T}", T=trusts("x"))
     assert error_of(sandbox, tokens())[0] == 400
 
 
@@ -170,26 +160,25 @@ def test_the_target_role_is_assumed_by_the_first(
     "changes",
     [
         {"action": "sts:AssumeRole"},
-        {"condition": {"StringEquals": {"aws:SourceAccount": "222233334444"}}},
+        {"condition": {"StringEquals": {"aws:SourceAccount": OTHER}}},
         {"condition": {"StringEquals": {"aws:RequestTag/kubernetes-service-account": "other"}}},
         {"condition": {"ArnEquals": {"aws:SourceArn": ARN + "2"}}},
     ],
 )
-def test_the_trust_policy_is_checked(
-    sandbox: Sandbox,
-    tokens: Tokens,
-    changes: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
+def test_the_trust_policy_is_checked(sandbox: Sandbox, tokens: Tokens, changes: dict[str, Any]) -> None:
     make_role(sandbox, **changes)
     associate(sandbox)
     status, text = error_of(sandbox, tokens())
     assert status == 400
     assert "(AccessDeniedException): Unauthorized Exception!" in text
     assert text.endswith("fault: client")
+
+
+def test_an_sdk_is_told_that_it_is_not_authorized(sandbox: Sandbox, sdk: Pod) -> None:
+    make_role(sandbox, action="sts:AssumeRole")
+    associate(sandbox)
     with pytest.raises(CredentialRetrievalError, match="Unauthorized"):
-        sdk(sandbox, monkeypatch, tmp_path, tokens()).get_caller_identity()
+        sdk.client().get_caller_identity()
 
 
 def test_errors_of_the_agent(sandbox: Sandbox, tokens: Tokens) -> None:
@@ -204,7 +193,7 @@ def test_errors_of_the_agent(sandbox: Sandbox, tokens: Tokens) -> None:
 
 def test_eks_auth_serves_those_who_may_call_it(sandbox: Sandbox, tokens: Tokens) -> None:
     make_role(sandbox)
-    number = associate(sandbox)
+    number = associate(sandbox)["associationId"]
     sandbox.add_cluster(ClusterSpec("second"))
     allowed = policy("eks-auth:AssumeRoleForPodIdentity", resource=ARN)
     sandbox.add_user("node", policy=allowed)
