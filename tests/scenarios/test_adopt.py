@@ -7,7 +7,7 @@ import pytest
 
 from tests.scenarios.binding import make_binding
 from tests.scenarios.foreign import trust_of, write_trust
-from tests.support.acts import SERVICE, killed, strike, wish, wish_own
+from tests.support.acts import SERVICE, Deed, account, fault, killed, wish, wish_own
 from tests.support.ran import full_name
 from tests.support.rows import Row, rows
 from tests.support.stage import ROLE_ARN, Ran, Stage
@@ -32,55 +32,29 @@ def adopt(stage: Stage, *arguments: str, **how: Any) -> Ran:
     return stage.irsa("adopt", *arguments, "-c", stage.cluster, **how)
 
 
-def adopted(stage: Stage) -> None:
-    stage.run(ADOPT)
-
-
-def guest(stage: Stage, name: str = "guest") -> None:
-    """Another ServiceAccount names the role, which does not admit it."""
-    arn = f"arn:aws:iam::{stage.account_id}:role/own/{stage.words['ns']}-reader"
-    stage.make_account(stage.words["ns"], name, annotations={ROLE_ARN: arn})
-
-
-def tagged(stage: Stage, **tags: str) -> None:
+def tagged(**tags: str) -> Deed:
+    """Somebody tags the role."""
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-    stage.iam().tag_role(RoleName=f"{stage.words['ns']}-reader", Tags=pairs)
+    return lambda stage: stage.iam().tag_role(RoleName=f"{stage.words['ns']}-reader", Tags=pairs)
 
 
-def of_another_cluster(stage: Stage) -> None:
-    tagged(stage, **{"irsa/cluster": "other"})
-
-
-def of_another_account(stage: Stage) -> None:
-    tagged(stage, **{"irsa/service-account": "other"})
-
-
-def full_of_tags(stage: Stage) -> None:
-    tagged(stage, **{f"k{number}": "v" for number in range(49)})
-
-
-def denied(stage: Stage) -> None:
-    strike(stage, "iam TagRole error", times=None)
-
-
-def lost(stage: Stage) -> None:
-    strike(stage, "iam TagRole reset-after", times=None)
-
-
+GUEST = account("guest", "arn:aws:iam::$account:role/own/$ns-reader")
+FULL = tagged(**{f"k{number}": "v" for number in range(49)})
+OTHER_CLUSTER, OTHER_ACCOUNT = (tagged(**{f"irsa/{key}": "x"}) for key in ("cluster", "service-account"))
 KEPT = ("/own/", '"unknown"')
 
 
 @rows(
     Row("a hand-made role", f"{ADOPT} -o json", 0, KEPT, ADOPTED),
     Row("a dry run", f"{ADOPT} --dry-run --detailed-exitcode", 6),
-    Row("again", f"{ADOPT} -o json", 0, '"unchanged"', given=adopted),
-    Row("an answer that is lost", ADOPT, changes=ADOPTED, given=lost),
-    Row("a role that does not admit it", "adopt guest -n $ns", 4, given=guest),
-    Row("a shared role", ADOPT, 4, "$ns/guest", given=guest),
-    Row("irsa's for another cluster", ADOPT, 4, given=of_another_cluster),
-    Row("irsa's for another ServiceAccount", ADOPT, 4, given=of_another_account),
-    Row("no room for tags", ADOPT, 4, given=full_of_tags),
-    Row("a caller who may not tag", ADOPT, 1, "iam:TagRole", given=denied),
+    Row("again", f"{ADOPT} -o json", 0, '"unchanged"', given=ADOPT),
+    Row("an answer that is lost", ADOPT, changes=ADOPTED, given=fault("iam TagRole reset-after", times=None)),
+    Row("a role that does not admit it", "adopt guest -n $ns", 4, given=GUEST),
+    Row("a shared role", ADOPT, 4, "$ns/guest", given=GUEST),
+    Row("irsa's for another cluster", ADOPT, 4, given=OTHER_CLUSTER),
+    Row("irsa's for another ServiceAccount", ADOPT, 4, given=OTHER_ACCOUNT),
+    Row("no room for tags", ADOPT, 4, given=FULL),
+    Row("a caller who may not tag", ADOPT, 1, "iam:TagRole", given=fault("iam TagRole error", times=None)),
     Row("update-sa before", UPDATE, 4),
     Row("update-sa after", UPDATE, changes="+ role $ns-reader attached AmazonSNSReadOnlyAccess", given=ADOPT),
 )
@@ -96,7 +70,7 @@ def test_what_makes_no_sense_is_told_before_any_call(stage: Stage, line: str) ->
 
 
 def test_what_was_adopted_is_no_half_made_work(stage: Stage, namespace: str, arn: str) -> None:
-    adopted(stage)
+    stage.run(ADOPT)
     stage.annotate(namespace, NAME, **{ROLE_ARN: arn + "-other"})
     items = stage.run("recover -o json").items
     assert not [item for item in items if {"namespace": namespace, "name": NAME} in item["serviceAccounts"]]
@@ -104,7 +78,7 @@ def test_what_was_adopted_is_no_half_made_work(stage: Stage, namespace: str, arn
 
 def test_of_a_stack_of_eksctl_it_says_how_to_release_it(stage: Stage, namespace: str) -> None:
     kind = "alpha.eksctl.io/iamserviceaccount-name"
-    tagged(stage, **{"alpha.eksctl.io/cluster-name": stage.cluster, kind: f"{namespace}/{NAME}"})
+    tagged(**{"alpha.eksctl.io/cluster-name": stage.cluster, kind: f"{namespace}/{NAME}"})(stage)
     policy = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
     stage.iam().put_role_policy(RoleName=f"{namespace}-reader", PolicyName="x-Policy1", PolicyDocument=policy)
     ran = stage.run(f"{ADOPT} -o json", changes=ADOPTED)
@@ -132,8 +106,8 @@ def test_all_goes_on_with_what_an_interrupted_run_has_adopted_in_part(stage: Sta
 
 def test_all_that_are_nobodys_are_taken_each_by_itself(stage: Stage, namespace: str) -> None:
     stage.run("create-sa own -n $ns --attach-policy-arn $S3")
-    for name, account in (("far", "444455556666"), ("lost", stage.account_id)):
-        stage.make_account(namespace, name, annotations={ROLE_ARN: f"arn:aws:iam::{account}:role/{name}"})
+    for name, owner in (("far", "444455556666"), ("lost", stage.account_id)):
+        account(name, f"arn:aws:iam::{owner}:role/{name}")(stage)
     stage.run(f"{ALL} --dry-run", code=4, changes="")
     # Something was done, so that "nothing was attempted" is not true.
     ran = stage.run(f"{ALL} -o json", code=1, changes=ADOPTED)
@@ -157,13 +131,13 @@ def test_what_was_adopted_is_changed_by_a_file_of_eksctl(stage: Stage, entry: st
     """A ClusterConfig can't say the path of a role."""
     wish(stage, entry)
     stage.run("apply -f f.yaml", code=4, says="irsa adopt reader", changes="")
-    adopted(stage)
+    stage.run(ADOPT)
     stage.run(f"apply -f f.yaml {mode}", changes=REPLACED)
     stage.run(f"apply -f f.yaml {mode}", changes="")
 
 
 def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(stage: Stage) -> None:
-    adopted(stage)
+    stage.run(ADOPT)
     wish(stage, NAMED.replace("$ns-reader", "$ns-other"))
     stage.run("apply -f f.yaml", code=4, says="name no other role in the entry", changes="")
 
@@ -182,6 +156,6 @@ def test_what_a_file_does_not_say_of_an_adopted_role_stays(
     iam.update_role(RoleName=role, Description="theirs", MaxSessionDuration=43200)
     document = f'{{"Version": "2012-10-17", "Statement": {THEIRS}}}'
     iam.put_role_policy(RoleName=role, PolicyName="theirs", PolicyDocument=document)
-    adopted(stage)
+    stage.run(ADOPT)
     kind(stage, ENTRY)
     stage.run("apply -f f.yaml", changes=[REPLACED, gone])

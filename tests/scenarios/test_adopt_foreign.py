@@ -7,8 +7,8 @@ import pytest
 
 from tests.scenarios.foreign import TOOLS, Tool, admitting, make_role, trust_of, write_trust
 from tests.scenarios.test_attach_restricted import EXTERNAL, VPC, guard, subject
-from tests.support.acts import SERVICE, wish
-from tests.support.stage import ROLE_ARN, Json, Stage
+from tests.support.acts import SERVICE, account, changed, wish
+from tests.support.stage import Json, Stage
 
 ADOPT = "adopt app -n $ns -o json"
 BY_NAME = f"{ADOPT} --role-name $ns-r"
@@ -25,11 +25,14 @@ def associated(stage: Stage, namespace: str) -> None:
 
 def bound(stage: Stage, *statements: Json, **metadata: Any) -> str:
     """A role of others that app is annotated with; without statements it admits app. Returns its ARN."""
-    namespace = stage.words["ns"]
-    arn = make_role(stage, f"{namespace}-r", *(statements or [admitting(stage, subject(namespace))]))
-    annotations = {ROLE_ARN: arn, **metadata.pop("annotations", {})}
-    stage.make_account(namespace, "app", annotations=annotations, **metadata)
+    arn = make_role(stage, f"{stage.words['ns']}-r", *(statements or [own(stage)]))
+    account(role=arn, **metadata)(stage)
     return arn
+
+
+def own(stage: Stage, condition: Any = None, name: str = "app") -> Json:
+    """A statement that admits a ServiceAccount of the namespace."""
+    return admitting(stage, subject(stage.words["ns"], name), condition=condition)
 
 
 def proposed(error: Json, command: str) -> str:
@@ -43,62 +46,58 @@ def proposed(error: Json, command: str) -> str:
 def test_who_made_it_and_writes_it_again_is_said_and_its_marks_stay(
     stage: Stage, namespace: str, tool: Tool
 ) -> None:
-    role = f"{namespace}-r"
-    tool.make(stage, namespace, "app", role)
-    (statement,) = trust_of(stage, role)["Statement"]
+    tool.make(stage, namespace, "app", f"{namespace}-r")
     adoption = stage.run(ADOPT).item["adoption"]
-    assert adoption["roleMadeBy"] == tool.maker
-    if tool.maker != "unknown":
-        assert {"eksctl": "stack", "CDK": "stack"}.get(tool.maker, tool.maker) in str(adoption["kept"])
-    assert bool(adoption["others"]) == ("*" in tool.subject)
+    assert (adoption["roleMadeBy"], bool(adoption["others"])) == (tool.maker, "*" in tool.subject)
+    kept = {"eksctl": "stack", "CDK": "stack", "unknown": "/"}.get(tool.maker, tool.maker)
+    assert kept in str(adoption["kept"])
     wish(stage, TAGGED)
     stage.run(APPLY)
+    whole = stage.world()
     assert {**tool.tags, "team": "a"}.items() <= stage.role_of(namespace, "app")["tags"].items()
-    assert statement in trust_of(stage, role)["Statement"]
     stage.run(APPLY, changes="")
     wish(stage, ENTRY)
-    stage.run(APPLY, changes="- role $ns-r tags team a")
+    stage.run(APPLY)
+    changed(stage, whole, "- role $ns-r tags team a")
+    if tool.maker == "Terraform":
+        stage.run(f"{DELETE} -o json", says="was created by Terraform")
+
+
+BY_REQUEST = (
+    (DELETE, 4),
+    (ADOPT, 4),
+    ("adopt --all -n $ns", 4),
+    (f"{ADOPT} --ignore-maker", 0),
+    (DELETE, 4),
+    (f"{DELETE} --force", 4),
+    (f"{DELETE} --ignore-maker", 0),
+)
 
 
 @pytest.mark.parametrize(
-    ("form", "options", "maker"),
+    ("form", "path", "description", "maker"),
     [
-        ("{}-20240115123456789000000001", {}, "Terraform"),
-        ("{}.default.sa.demo.example.com", {}, "kOps"),
-        ("{}", {"Description": "Managed by Terraform"}, "Terraform"),
-        ("{}", {"Path": "/pulumi/"}, "Pulumi"),
+        ("{}-20240115123456789000000001", "/", "", "Terraform"),
+        ("{}.default.sa.demo.example.com", "/", "", "kOps"),
+        ("{}", "/", "Managed by Terraform", "Terraform"),
+        ("{}", "/pulumi/", "", "Pulumi"),
     ],
 )
 def test_a_role_that_another_tool_may_manage_is_adopted_and_deleted_by_request_only(
-    stage: Stage, namespace: str, form: str, options: dict[str, str], maker: str
+    stage: Stage, namespace: str, form: str, path: str, description: str, maker: str
 ) -> None:
-    role, may_be = form.format(namespace), f"may be managed by {maker}"
-    make_role(stage, "template", admitting(stage, subject(namespace)))
-    trust = stage.iam().get_role(RoleName="template")["Role"]["AssumeRolePolicyDocument"]
-    stage.iam().delete_role(RoleName="template")
-    answer = stage.iam().create_role(
-        RoleName=role, AssumeRolePolicyDocument=str(trust).replace("'", '"'), **options
-    )
-    stage.make_account(namespace, "app", annotations={ROLE_ARN: answer["Role"]["Arn"]})
-    stage.run(DELETE, code=4, says=may_be, silent="irsa adopt", changes="")
-    for line in (ADOPT, "adopt --all -n $ns"):
-        stage.run(line, code=4, says=(may_be, "--ignore-maker"), changes="")
-    item = stage.run(f"{ADOPT} --ignore-maker", says=may_be).item
-    assert item["adoption"]["roleMadeBy"] == "unknown"
-    assert item["adoption"]["roleMayBeManagedBy"] == maker
-    assert may_be in str(item["notes"])
-    for line in (DELETE, f"{DELETE} --force"):
-        stage.run(line, code=4, says=may_be, changes="")
-    stage.run(DELETE, code=4, changes="", IRSA_IGNORE_MAKER="true")
-    assert may_be in str(stage.run(f"{DELETE} --ignore-maker -o json").item["notes"])
+    role = form.format(namespace)
+    account(role=make_role(stage, role, own(stage), path=path))(stage)
+    stage.iam().update_role(RoleName=role, Description=description)
+    for line, code in BY_REQUEST:
+        ran = stage.run(line, code=code, says=f"may be managed by {maker}", changes="" if code else None)
+        if "adopt" in line:
+            assert ("--ignore-maker" in ran.err) == bool(code)
+        if line == f"{ADOPT} --ignore-maker":
+            assert ran.item["adoption"]["roleMadeBy"] == "unknown"
+            assert ran.item["adoption"]["roleMayBeManagedBy"] == maker
+            stage.run(DELETE, code=4, changes="", IRSA_IGNORE_MAKER="true")
     assert role not in stage.aws_world()["roles"]
-
-
-def test_who_created_a_role_is_said_once_more_when_it_is_deleted(stage: Stage, namespace: str) -> None:
-    tool = next(item for item in TOOLS if item.maker == "Terraform")
-    tool.make(stage, namespace, "app", f"{namespace}-r")
-    stage.run(ADOPT)
-    assert "was created by Terraform" in str(stage.run(f"{DELETE} -o json").item["notes"])
 
 
 HELM = {
@@ -119,9 +118,8 @@ HELM = {
 )
 def test_who_writes_the_service_account_again_is_said(stage: Stage, metadata: Json, maker: str) -> None:
     bound(stage, **metadata)
-    item = stage.run(ADOPT).item
-    assert item["adoption"]["serviceAccountMadeBy"] == maker
-    assert any(f"managed by {maker}" in note and "may overwrite" in note for note in item["notes"])
+    says = (f'"serviceAccountMadeBy": "{maker}"', f"managed by {maker}", "may overwrite")
+    stage.run(ADOPT, says=says)
 
 
 def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str) -> None:
@@ -153,14 +151,14 @@ def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str) -> 
 
 
 @pytest.mark.parametrize("restricted", ["guard", "vpc"])
-def test_what_cant_be_known_is_taken_over_and_said(stage: Stage, namespace: str, restricted: str) -> None:
-    condition, more = (None, [guard(stage)]) if restricted == "guard" else (VPC, [])
-    bound(stage, admitting(stage, subject(namespace), condition=condition), *more)
-    assert "irsa can't tell whether" in str(stage.run(ADOPT).item["notes"])
+def test_what_cant_be_known_is_taken_over_and_said(stage: Stage, restricted: str) -> None:
+    statements = [own(stage), guard(stage)] if restricted == "guard" else [own(stage, VPC)]
+    bound(stage, *statements)
+    stage.run(ADOPT, says="irsa can't tell whether")
 
 
-def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage, namespace: str) -> None:
-    stage.words["arn"] = bound(stage, admitting(stage, subject(namespace, "else")))
+def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage) -> None:
+    stage.words["arn"] = bound(stage, own(stage, name="else"))
     refused = stage.run(ADOPT, code=4, changes="")
     assert stage.irsa(*shlex.split(proposed(refused.error, "doctor"))).code in (0, 4, 5)
     # The annotation alone does not say that the role is meant for it: that is a person's word.
@@ -175,41 +173,38 @@ def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage, namespace: str
 def test_a_role_whose_service_account_names_none_is_taken_over_as_proposed(
     stage: Stage, namespace: str, role_only: str, present: bool, mode: str
 ) -> None:
-    role = make_role(stage, f"{namespace}-r", admitting(stage, subject(namespace)), tags={"cost": "42"})
+    arn = make_role(stage, f"{namespace}-r", own(stage), tags={"cost": "42"})
     if present:
-        stage.make_account(namespace, "app")
+        account()(stage)
     wish(stage, ENTRY.replace("attach", f"roleName: $ns-r, roleOnly: {role_only}, attach"))
     refused = stage.run(f"{APPLY}{mode} -o json", code=4, changes="")
-    ran = stage.run(f"{proposed(refused.error, 'adopt')} -o json")
-    assert "irsa does not change this" in str(ran.item["notes"])
-    account = stage.account(namespace, "app")
+    stage.run(f"{proposed(refused.error, 'adopt')} -o json", says="irsa does not change this")
+    before = stage.account(namespace, "app")
     stage.run(APPLY + mode)
-    after = stage.aws_world()["roles"][f"{namespace}-r"]
-    assert (len(after["attached"]), after["tags"]["cost"]) == (1, "42")
-    if role_only == "true":
-        assert stage.account(namespace, "app") == account
-    else:
-        assert stage.role_of(namespace, "app")["arn"] == role
+    role = stage.aws_world()["roles"][f"{namespace}-r"]
+    assert (len(role["attached"]), role["tags"]["cost"]) == (1, "42")
+    bare = stage.account(namespace, "app") == before
+    assert bare if role_only == "true" else stage.role_of(namespace, "app")["arn"] == arn
     stage.run(APPLY + mode, changes="")
 
 
 def test_a_role_that_is_taken_over_alone_is_complete(stage: Stage, namespace: str) -> None:
-    role, path = f"{namespace}-r", f"/irsa/{stage.cluster}/"
-    make_role(stage, role, admitting(stage, subject(namespace)), path=path)
+    make_role(stage, f"{namespace}-r", own(stage), path=f"/irsa/{stage.cluster}/")
     stage.run(BY_NAME)
     items = stage.run("get-sa -n $ns -o json").items
-    assert [item["status"] for item in items if item["role"]["arn"].endswith(role)] == ["role-only"]
+    assert [item["status"] for item in items if f"{namespace}-r" in str(item["role"])] == ["role-only"]
     stage.run(BY_NAME, says='"unchanged"', changes="")
 
 
-@pytest.mark.parametrize("reason", ["missing", "others", "not-admitted"])
-def test_a_role_that_is_named_is_refused_like_any_other(stage: Stage, namespace: str, reason: str) -> None:
-    condition = EXTERNAL if reason == "not-admitted" else None
-    if reason != "missing":
-        tags = {"irsa/service-account": "a/b"} if reason == "others" else {}
-        make_role(
-            stage, f"{namespace}-r", admitting(stage, subject(namespace), condition=condition), tags=tags
-        )
+OTHERS_TAG = {"irsa/service-account": "a/b"}
+
+
+@pytest.mark.parametrize(("condition", "tags"), [(None, None), (None, OTHERS_TAG), (EXTERNAL, {})])
+def test_a_role_that_is_named_is_refused_like_any_other(
+    stage: Stage, namespace: str, condition: Any, tags: Any
+) -> None:
+    if tags is not None:
+        make_role(stage, f"{namespace}-r", own(stage, condition), tags=tags)
     stage.run(BY_NAME, code=4, changes="")
 
 
@@ -229,10 +224,10 @@ def test_each_note_of_many_says_what_it_is_about(stage: Stage, namespace: str) -
             assert all(note.startswith(about) for note in item["notes"]), item["notes"]
 
 
-def test_a_role_that_a_file_uses_in_place_of_another_account(stage: Stage, namespace: str) -> None:
+def test_a_role_that_a_file_uses_in_place_of_another_account(stage: Stage) -> None:
     """To adopt a role of another account is no way."""
     arn = "arn:aws:iam::444455556666:role/far"
-    stage.make_account(namespace, "app", annotations={ROLE_ARN: arn})
+    account(role=arn)(stage)
     wish(stage, ENTRY)
     stage.run(APPLY, code=4, silent="irsa adopt")
     wish(stage, ENTRY.replace("attachPolicyARNs: [$SNS]", f"attachRoleARN: '{arn}'"))

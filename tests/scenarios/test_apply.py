@@ -9,11 +9,28 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.scenarios.foreign import make_role, trust_of, write_trust
+from tests.scenarios.foreign import trust_of, write_trust
 from tests.support import acts
-from tests.support.acts import SERVICE, asked, changed, killed, made, named, put, strike, wish, wish_own
+from tests.support.acts import (
+    LONG,
+    SERVICE,
+    account,
+    after,
+    asked,
+    changed,
+    killed,
+    made,
+    named,
+    put,
+    role,
+    strike,
+    wish,
+    wish_own,
+    wished,
+    written,
+)
 from tests.support.rows import Row, in_words, rows
-from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
+from tests.support.stage import READ_ONLY, Json, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}
@@ -129,64 +146,38 @@ def test_diff_shows_what_would_change_and_changes_nothing(stage: Stage) -> None:
     stage.run(DIFF, code=6, says=('-      "Action": "sqs:*"', '+      "Action": "sns:*"'), changes="")
 
 
-def reader_wished(stage: Stage) -> None:
-    wish(stage, READER)
-
-
-def one_broken(stage: Stage) -> None:
-    wish(stage, READER, f"{APP}, attachPolicyARNs: ['arn:aws:iam::$account:policy/none']}}")
-
-
-def one_of_somebody_else(stage: Stage) -> None:
-    stage.make_account(
-        stage.words["ns"], "worker", annotations={ROLE_ARN: "arn:aws:iam::111122223333:role/old"}
-    )
-    wish(stage, READER, WORKER)
-
-
-def a_role_of_somebody_else(stage: Stage) -> None:
-    others(stage)
-    wish(stage, with_more(WORKER, "roleName: $ns-r"), READER)
-
-
-def others(stage: Stage) -> None:
-    make_role(stage, f"{stage.words['ns']}-r", THEIRS)
-
-
-def no_such_role(stage: Stage) -> None:
-    wish(stage, f"{APP}, attachRoleARN: 'arn:aws:iam::$account:role/$ns'}}")
-
-
-def empty(stage: Stage) -> None:
-    put(stage, "f.yaml", "---\n")
-
-
 APP = "{metadata: {name: app, namespace: $ns}"
+USING = "attachRoleARN: 'arn:aws:iam::$account:role/$ns-r'}"
+WISHED = wished(READER)
+BROKEN = wished(READER, f"{APP}, attachPolicyARNs: ['arn:aws:iam::$account:policy/none']}}")
+TAKEN = after(account("worker", "arn:aws:iam::$account:role/old"), wished(READER, WORKER))
+FOREIGN = after(role(), wished(with_more(WORKER, "roleName: $ns-r"), READER))
+EMPTY = written("f.yaml", "---\n")
 MADE_READER = made("reader", ATTACHED)
 
 
 @rows(
-    Row("a dry run", f"{APPLY} --dry-run -o json", says='"planned": 1', given=reader_wished),
-    Row("and its exit code", f"{APPLY} --dry-run --detailed-exitcode", 6, given=reader_wished),
-    Row("one that fails ends no other", f"{APPLY} -o json", 1, '"failed": 1', MADE_READER, given=one_broken),
-    Row("all or nothing", f"{APPLY} --atomic", 4, "irsa adopt worker", given=one_of_somebody_else),
+    Row("a dry run", f"{APPLY} --dry-run -o json", says='"planned": 1', given=WISHED),
+    Row("and its exit code", f"{APPLY} --dry-run --detailed-exitcode", 6, given=WISHED),
+    Row("one that fails ends no other", f"{APPLY} -o json", 1, '"failed": 1', MADE_READER, given=BROKEN),
+    Row("all or nothing", f"{APPLY} --atomic", 4, "irsa adopt worker", given=TAKEN),
+    Row("a role of others", f"{APPLY} -o json", 1, '"refused": 1', MADE_READER, given=FOREIGN),
     Row(
-        "a role of others", f"{APPLY} -o json", 1, '"refused": 1', MADE_READER, given=a_role_of_somebody_else
+        "a role that is not there", APPLY, 4, ("role/$ns-r", "attachRoleARN"), given=wished(f"{APP}, {USING}")
     ),
-    Row("a role that is not there", APPLY, 4, ("role/$ns", "attachRoleARN"), given=no_such_role),
-    Row("globs choose", f"{APPLY} --include $ns/r*", 0, (), MADE_READER, given=one_broken),
-    Row("and leave out", f"{APPLY} --exclude $ns/a*", 0, (), MADE_READER, given=one_broken),
-    Row("and match something", f"{APPLY} --include nothing/*", 2, given=one_broken),
-    Row("and are globs", f"{APPLY} --prune --yes --include [", 2, given=reader_wished),
-    Row("nothing in a file", f"{APPLY} -c $cluster", 2, "no document", given=empty),
-    Row("nothing to prune by", f"{APPLY} -c $cluster --prune --yes", 2, "no document", given=empty),
+    Row("globs choose", f"{APPLY} --include $ns/r*", 0, (), MADE_READER, given=BROKEN),
+    Row("and leave out", f"{APPLY} --exclude $ns/a*", 0, (), MADE_READER, given=BROKEN),
+    Row("and match something", f"{APPLY} --include nothing/*", 2, given=BROKEN),
+    Row("and are globs", f"{APPLY} --prune --yes --include [", 2, given=WISHED),
+    Row("nothing in a file", f"{APPLY} -c $cluster", 2, "no document", given=EMPTY),
+    Row("nothing to prune by", f"{APPLY} -c $cluster --prune --yes", 2, "no document", given=EMPTY),
 )
 def test_how_a_run_ends(row: Row, stage: Stage, namespace: str) -> None:
     row.play(stage)
 
 
 def test_one_of_somebody_else_is_taken_when_told_so(stage: Stage, namespace: str) -> None:
-    one_of_somebody_else(stage)
+    TAKEN(stage)
     stage.run(f"{APPLY} --atomic --override-existing-serviceaccounts")
     assert stage.role_of(namespace, "worker")["inline"]
 
@@ -257,21 +248,18 @@ def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage,
     assert trust_of(stage, name)["Statement"] == [THEIRS, own, other_cluster]
 
 
-USING = "attachRoleARN: 'arn:aws:iam::$account:role/$ns-r'}"
-
-
 def test_many_join_the_trust_of_a_role_that_is_somebody_elses_and_part(stage: Stage, namespace: str) -> None:
-    others(stage)
+    role()(stage)
     wish(stage, *(f"{APP.replace('app', f'app-{number}')}, {USING}" for number in range(4)))
-    stage.run(f"{APPLY} --update-trust")
+    stage.run(f"{APPLY} --update-trust", **LONG)
     theirs, ours = trust_of(stage, f"{namespace}-r")["Statement"]
     assert (theirs, len(subjects(ours))) == (THEIRS, 4)
-    stage.run(DELETE)
+    stage.run(DELETE, **LONG)
     assert trust_of(stage, f"{namespace}-r")["Statement"] == [THEIRS]
     # A role must have one statement: the last of theirs stays.
-    stage.run(f"{APPLY} --update-trust")
+    stage.run(f"{APPLY} --update-trust", **LONG)
     write_trust(stage, f"{namespace}-r", trust_of(stage, f"{namespace}-r")["Statement"][1])
-    assert stage.run(DELETE).err.count("is its only one, and") == 1
+    assert stage.run(DELETE, **LONG).err.count("is its only one, and") == 1
     (last,) = trust_of(stage, f"{namespace}-r")["Statement"]
     assert len(subjects(last)) == 1
 

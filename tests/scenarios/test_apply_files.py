@@ -11,7 +11,7 @@ from tests.scenarios.foreign import make_role
 from tests.scenarios.test_apply import APPLY, DIFF, MADE_READER, READER, WORKER
 from tests.support.acts import EKSCTL, SERVICE, asked, named, put, put_pod, steps, strike, wish, wish_own
 from tests.support.ran import full_name
-from tests.support.rows import in_words
+from tests.support.rows import Row, in_words
 from tests.support.stage import READ_ONLY, Stage
 
 
@@ -91,7 +91,7 @@ def test_what_is_bound_elsewhere_is_told(stage: Stage) -> None:
 
 @pytest.fixture
 def two(sandbox: Sandbox, tmp_path: Path, unique: str) -> tuple[Stage, Stage]:
-    """Two clusters of one name in two regions; `b.yaml` are both files."""
+    """Two clusters of one name in two regions."""
     stages = []
     for region in ("eu-west-1", "eu-central-1"):
         sandbox.add_cluster(ClusterSpec("twin", region))
@@ -100,68 +100,73 @@ def two(sandbox: Sandbox, tmp_path: Path, unique: str) -> tuple[Stage, Stage]:
     return stages[0], stages[1]
 
 
-MISSING = "'arn:aws:iam::$account:policy/none'"
-BROKEN = READER.replace("$S3", MISSING)
+BROKEN = READER.replace("$S3", "'arn:aws:iam::$account:policy/none'")
+MANY = ", ".join(BROKEN.replace("reader", f"broken-{number}") for number in range(4))
 
 
-def both(two: tuple[Stage, Stage], west: str, central: str, name: str = "twin") -> None:
-    """Write a file with a document for each of the two."""
+def both(two: tuple[Stage, Stage], west: str, central: str, name: str = "twin") -> Stage:
+    """Write a file with a document for each of the two; returns the first one."""
+    texts = []
     for stage, entries in zip(two, (west, central), strict=True):
-        wish(stage, entries, name=stage.region)
-    texts = [(stage.folder / stage.region).read_text("utf-8") for stage in two]
-    texts[0] = texts[0].replace("name: twin", f"name: {name}")
-    put(two[0], "f.yaml", "---\n".join(texts))
+        wish(stage, entries)
+        texts.append((stage.folder / "f.yaml").read_text("utf-8"))
+    put(two[0], "f.yaml", "---\n".join([texts[0].replace("name: twin", f"name: {name}"), texts[1]]))
+    return two[0]
+
+
+WEST, CENTRAL = "twin (eu-west-1, $account)", "twin (eu-central-1, $account)"
+OUTCOMES = "metadata.byCluster.{}.summary"
 
 
 def test_two_clusters_in_one_file_are_told_apart(two: tuple[Stage, Stage]) -> None:
-    both(two, READER, BROKEN)
-    west = two[0]
-    west.run(DIFF, code=1, says="twin (eu-west-1, $account) $ns/reader:")
-    ran = west.run(f"{APPLY} -o json", code=1)
-    outcomes = {item["cluster"]["region"]: item["outcome"] for item in ran.items if full_name(item)}
-    assert outcomes == {"eu-west-1": "committed", "eu-central-1": "failed"}
+    west = both(two, READER, BROKEN)
+    west.run(DIFF, code=1, says=(f"{WEST} $ns/reader:", f"{CENTRAL} $ns/reader"))
+    summaries = {OUTCOMES.format(0): {"committed": 3}, OUTCOMES.format(1): {"committed": 2, "failed": 1}}
+    ran = Row("both", f"{APPLY} -o json", 1, changes=None, document=summaries).play(west)
     lines = [line for line in ran.err.splitlines() if line.startswith(("  + ", "  ✗ "))]
-    lines += [line for line in ran.err.splitlines() if line[:1].isalpha() and line.endswith(":")]
-    lines = [line for line in lines if line != "Next:"]
+    lines += [line for line in ran.err.splitlines() if line[:1].isalpha() and line.endswith("):")]
     assert len(lines) >= 4
     assert all("twin (eu-west-1, " in line or "twin (eu-central-1, " in line for line in lines), lines
-    west.run("delete --yes -f f.yaml", says="twin (eu-central-1, $account) $ns/reader")
+    west.run("delete --yes -f f.yaml", says=f"{CENTRAL} $ns/reader")
 
 
 def test_what_is_not_begun_names_its_cluster(two: tuple[Stage, Stage], unique: str) -> None:
-    both(two, READER, READER)
+    west = both(two, READER, READER)
     strike(two[1], "iam CreateOpenIDConnectProvider error", times=None)
-    ran = two[0].run(f"{APPLY} -o json", code=1, silent=READ_ONLY)
-    assert [(item["cluster"]["region"], full_name(item)) for item in ran.metadata["notBegun"]] == [
-        (region, f"{unique}/reader") for region in ("eu-west-1", "eu-central-1")
-    ]
+    ran = west.run(f"{APPLY} -o json", code=1, silent=READ_ONLY)
+    places = [(item["cluster"]["region"], full_name(item)) for item in ran.metadata["notBegun"]]
+    assert places == [("eu-west-1", f"{unique}/reader"), ("eu-central-1", f"{unique}/reader")]
     assert all(item["cluster"] for item in ran.items)
 
 
+LOST = """[{name: twim, region: eu-west-1, account: null, summary: {refused: 1}},
+    {name: twin, region: eu-central-1, account: '111122223333', summary: {committed: 2}}]"""
+
+
 def test_a_cluster_that_is_not_reached_does_not_keep_the_others(two: tuple[Stage, Stage]) -> None:
-    west, central = two
-    both(two, READER, READER, name="twim")
-    west.run(DIFF, code=4, says="twin (eu-central-1, $account) $ns/reader:")
-    ran = west.run(f"{APPLY} -o json", code=1)
-    rows = "[{name: twim, region: eu-west-1, account: null, summary: {refused: 1}}, {name: twin, "
-    rows += "region: eu-central-1, account: '$account', summary: {committed: 2}}]"
-    assert ran.metadata["byCluster"] == safe_load(in_words(west, rows))
+    west = both(two, READER, READER, name="twim")
+    west.run(DIFF, code=4, says=f"{CENTRAL} $ns/reader:")
+    by_cluster = {"metadata.byCluster": safe_load(LOST)}
+    ran = Row("both", f"{APPLY} -o json", 1, changes=None, document=by_cluster).play(west)
     assert "twim" in ran.error["message"]
     told = " ".join(west.run(APPLY, code=4).out.split())
-    assert "twim (eu-west-1, not reached) 1 refused" in told
-    assert in_words(west, "twin (eu-central-1, $account) 1 unchanged") in told
+    for text in ("twim (eu-west-1, not reached) 1 refused", f"{CENTRAL} 1 unchanged"):
+        assert in_words(west, text) in told
     west.run("delete --yes -f f.yaml", code=1)
-    assert central.account(central.words["ns"], "reader") is None
+    assert two[1].account(west.words["ns"], "reader") is None
+
+
+STOPPED = {
+    "metadata.outcome": "unfinished",
+    OUTCOMES.format(0): {"committed": 1, "failed": 2, "not-begun": 2},
+    OUTCOMES.format(1): {"not-begun": 1},
+}
 
 
 def test_nothing_is_begun_after_so_many_failures(two: tuple[Stage, Stage]) -> None:
-    west, central = two
-    both(two, ", ".join(BROKEN.replace("reader", f"broken-{number}") for number in range(4)), READER)
-    ran = west.run(f"{APPLY} --parallel 1 --max-failures 2 -o json", code=1, says="stopped: --max-failures 2")
-    assert ran.metadata["outcome"] == "unfinished"
-    rows = {row["region"]: row["summary"] for row in ran.metadata["byCluster"]}
-    assert rows["eu-west-1"] == {"committed": 1, "failed": 2, "not-begun": 2}
-    assert rows["eu-central-1"] == {"not-begun": 1}
-    assert central.account(central.words["ns"], "reader") is None
-    again = west.run(f"{APPLY} --max-failures 5 -o json", code=1)
-    assert again.metadata["byCluster"][1]["summary"] == {"committed": 2}
+    west = both(two, MANY, READER)
+    line = f"{APPLY} --parallel 1 --max-failures 2 -o json"
+    Row("two", line, 1, "stopped: --max-failures 2", None, document=STOPPED).play(west)
+    assert two[1].account(west.words["ns"], "reader") is None
+    more = {OUTCOMES.format(1): {"committed": 2}}
+    Row("five", f"{APPLY} --max-failures 5 -o json", 1, changes=None, document=more).play(west)

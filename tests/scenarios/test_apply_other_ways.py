@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.scenarios.foreign import make_role
 from tests.scenarios.test_apply import APPLY, READER, with_more
-from tests.support.acts import SERVICE, asked, forget, named, wish, wish_own, writes
+from tests.support.acts import after, asked, forget, named, role, wish, wished, wished_own, writes
 from tests.support.rows import Row, rows
 from tests.support.stage import READ_ONLY, Stage
 
@@ -37,60 +36,32 @@ def test_a_role_that_is_wished_alone_from_now_on(stage: Stage, namespace: str) -
     assert stage.role_of(namespace, "reader")["attached"] == [READ_ONLY]
 
 
-def whole(stage: Stage) -> None:
-    wish(stage, READER)
-    stage.run(APPLY)
-
-
-def at_a_path(stage: Stage) -> None:
-    whole(stage)
-    wish_own(stage, with_more(READER, "rolePath: /teams/x/"))
-
-
-def alone_at_a_path(stage: Stage) -> None:
-    """A role that irsa named itself is looked for in the list of its path; it may be in another one."""
-    wish_own(stage, with_more(ALONE, "rolePath: /teams/x/"))
-    stage.run(APPLY)
-    wish_own(stage, ALONE)
-
-
-def of_others(stage: Stage) -> None:
-    make_role(stage, f"{stage.words['ns']}-mine", SERVICE)
-    wish(stage, MINE)
-
-
-def no_longer_named(stage: Stage) -> None:
-    wish(stage, MINE)
-    stage.run(APPLY)
-    wish(stage, READER)
-
-
-def for_another(stage: Stage) -> None:
-    wish(stage, MINE)
-    stage.run(APPLY)
-    wish(stage, with_more(OTHER, "roleName: $ns-mine"))
-
-
-def named_twice(stage: Stage) -> None:
-    wish(stage, MINE, with_more(OTHER, "roleName: $ns-mine"))
-
-
+NAMED = "roleName: $ns-mine"
+AT_PATH = "rolePath: /teams/x/"
+WHOLE = after(wished(READER), APPLY)
+OTHER_PATH = after(WHOLE, wished_own(with_more(READER, AT_PATH)))
+# A role that irsa named itself is looked for in the list of its path; it may be in another one.
+UNLISTED = after(wished_own(with_more(ALONE, AT_PATH)), APPLY, wished_own(ALONE))
+FOREIGN = after(role(name="$ns-mine"), wished(MINE))
+UNNAMED = after(wished(MINE), APPLY, wished(READER))
+FOR_ANOTHER = after(wished(MINE), APPLY, wished(with_more(OTHER, NAMED)))
+TWICE = wished(MINE, with_more(OTHER, NAMED))
 PATH = "IAM can't change the path of a role"
 ROLE_ONLY = "create-sa reader -n $ns --role-only --attach-policy-arn $S3"
 NOT_OURS, RUNNING = "is not managed by irsa", "Another run"
 
 
 @rows(
-    Row("another path", APPLY, 4, PATH, silent="for another desired state", given=at_a_path),
-    Row("a path that no list has shown", f"{APPLY} --atomic", 4, PATH, given=alone_at_a_path),
-    Row("of a role alone", ROLE_ONLY, 4, "created with its ServiceAccount", "", "has not finished", whole),
-    Row("a role of others", APPLY, 4, NOT_OURS, silent=RUNNING, given=of_others),
-    Row("all or nothing", f"{APPLY} --atomic", 4, NOT_OURS, silent=RUNNING, given=of_others),
-    Row("as the plan says", f"{APPLY} --atomic --dry-run", 4, given=of_others),
-    Row("and without all", f"{APPLY} --dry-run", 4, given=of_others),
-    Row("a name that is no longer given", APPLY, 0, "unchanged", given=no_longer_named),
-    Row("a name of two", APPLY, 2, "$ns/other has the roleName $ns-mine of $ns/reader", given=named_twice),
-    Row("irsa's for another", APPLY, 4, "attachRoleARN", silent="irsa adopt", given=for_another),
+    Row("another path", APPLY, 4, PATH, silent="for another desired state", given=OTHER_PATH),
+    Row("a path that no list has shown", f"{APPLY} --atomic", 4, PATH, given=UNLISTED),
+    Row("of a role alone", ROLE_ONLY, 4, "created with its ServiceAccount", "", "has not finished", WHOLE),
+    Row("a role of others", APPLY, 4, NOT_OURS, silent=RUNNING, given=FOREIGN),
+    Row("all or nothing", f"{APPLY} --atomic", 4, NOT_OURS, silent=RUNNING, given=FOREIGN),
+    Row("as the plan says", f"{APPLY} --atomic --dry-run", 4, given=FOREIGN),
+    Row("and without all", f"{APPLY} --dry-run", 4, given=FOREIGN),
+    Row("a name that is no longer given", APPLY, 0, "unchanged", given=UNNAMED),
+    Row("a name of two", APPLY, 2, "$ns/other has the roleName $ns-mine of $ns/reader", given=TWICE),
+    Row("irsa's for another", APPLY, 4, "attachRoleARN", silent="irsa adopt", given=FOR_ANOTHER),
 )
 def test_how_it_ends(row: Row, stage: Stage) -> None:
     row.play(stage)
@@ -98,11 +69,11 @@ def test_how_it_ends(row: Row, stage: Stage) -> None:
 
 @pytest.mark.parametrize("mode", ["", " --atomic"])
 def test_a_role_of_others_is_seen_before_the_first_write(stage: Stage, mode: str) -> None:
-    of_others(stage)
+    FOREIGN(stage)
     stage.sandbox.calls.clear()
     stage.run(APPLY + mode, code=4)
     assert writes(stage) == []
-    named_twice(stage)
+    TWICE(stage)
     stage.sandbox.calls.clear()
     stage.run(APPLY + mode, code=2)
     assert not asked(stage)

@@ -27,7 +27,7 @@ USED = """
 + sa $ns/app annotations irsa/role-arn $ns-r
 + sa $ns/app labels app.kubernetes.io/managed-by irsa
 """
-ADMITTED = f"{USED}+ role $ns-r trusts $ns/app for sts.amazonaws.com"
+ADMITTED = f"{USED}+ role $ns-r trusts $ns/app for sts.amazonaws.com ($sid)"
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +155,7 @@ def test_a_file_that_uses_a_restricted_role(stage: Stage, mode: str) -> None:
     go = f"apply -f f.yaml {mode} --update-trust"
     stage.run(go, code=4, says="aws:SourceVpc", changes="")
     stage.run(go.replace("--update-trust", ""), says="can't tell", changes=USED)
-    stage.run(f"{go} --force", says="bypass", changes="+ role $ns-r trusts $ns/app for sts.amazonaws.com")
+    stage.run(f"{go} --force", says="bypass", changes="+ role $ns-r trusts $ns/app for sts.amazonaws.com ($sid)")
     stage.run(go, changes="")
 
 

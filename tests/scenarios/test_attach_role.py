@@ -3,7 +3,7 @@
 import pytest
 
 from tests.scenarios.foreign import make_role, trust_of, write_trust
-from tests.support.acts import SERVICE, strike
+from tests.support.acts import SERVICE, named, strike
 from tests.support.rows import Row, rows
 from tests.support.stage import ROLE_ARN, Stage
 
@@ -16,6 +16,7 @@ FAR = "create-sa app -n $ns --attach-role-arn arn:aws:iam::222222222222:role/the
 def shared(stage: Stage, namespace: str) -> None:
     """Somebody's role that doesn't admit our ServiceAccount, and another one at a path."""
     stage.run("associate-oidc")
+    named(stage, "app")
     make_role(stage, namespace, OTHERS)
     make_role(stage, f"{namespace}-path", OTHERS, path="/teams/")
 
@@ -38,7 +39,7 @@ def test_how_it_ends(row: Row, stage: Stage, namespace: str) -> None:
 
 def test_the_statement_is_added_when_told_so_and_the_rest_is_kept(stage: Stage, namespace: str) -> None:
     added = """
-    + role $ns trusts $ns/app for sts.amazonaws.com
+    + role $ns trusts $ns/app for sts.amazonaws.com ($sid)
     + sa $ns/app
     + sa $ns/app annotations eks.amazonaws.com/role-arn $ns
     + sa $ns/app annotations irsa/role-arn $ns

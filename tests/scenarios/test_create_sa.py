@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from tests.scenarios.binding import make_binding
-from tests.support.acts import made, named, put, steps
+from tests.support.acts import account, made, named, put, steps
 from tests.support.rows import Row, rows
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
@@ -23,25 +23,10 @@ def associated(stage: Stage, namespace: str) -> None:
     named(stage, "app")
 
 
-def whole(stage: Stage) -> None:
-    stage.run(CREATE)
-
-
-def of_helm(stage: Stage) -> None:
-    labels = {"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "app-1.2.3"}
-    marks = {"meta.helm.sh/release-name": "app"}
-    stage.make_account(stage.words["ns"], "app", secrets=("s",), labels=labels, annotations=marks)
-
-
-def of_another_role(stage: Stage) -> None:
-    other = {ROLE_ARN: "arn:aws:iam::111122223333:role/other"}
-    stage.make_account(stage.words["ns"], "app", annotations=other)
-
-
-def no_provider(stage: Stage) -> None:
-    stage.run("disassociate-oidc")
-
-
+LABELS = {"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "app-1.2.3"}
+OF_HELM = account(labels=LABELS, annotations={"meta.helm.sh/release-name": "app"}, secrets=("s",))
+OTHER_ROLE = account(role="arn:aws:iam::$account:role/other")
+NO_PROVIDER = "disassociate-oidc"
 ROLE = made("app", ATTACHED)
 PARTS = [line for line in ROLE[0].splitlines() if "+ role" in line]
 GIVEN = """
@@ -65,23 +50,23 @@ IN_ALL = """
 
 @rows(
     Row("fresh", CREATE, changes=ROLE),
-    Row("again", CREATE, 0, "Nothing to do", given=whole),
+    Row("again", CREATE, 0, "Nothing to do", given=CREATE),
     Row("a dry run", f"{CREATE} --dry-run --detailed-exitcode", 6),
-    Row("a dry run again", f"{CREATE} --dry-run --detailed-exitcode", given=whole),
+    Row("a dry run again", f"{CREATE} --dry-run --detailed-exitcode", given=CREATE),
     Row("no namespace", CREATE.replace("$ns", "$ns-2") + " --no-create-namespace", 4),
     Row(
-        "a ServiceAccount of Helm", CREATE, changes=[*PARTS, f"+ role $role {ATTACHED}", GIVEN], given=of_helm
+        "a ServiceAccount of Helm", CREATE, changes=[*PARTS, f"+ role $role {ATTACHED}", GIVEN], given=OF_HELM
     ),
-    Row("another role", CREATE, 4, ("role/other", "role/irsa/$cluster/"), given=of_another_role),
+    Row("another role", CREATE, 4, ("role/other", "role/irsa/$cluster/"), given=OTHER_ROLE),
     Row(
         "another role that may be replaced",
         f"{CREATE} --override-existing-serviceaccounts",
         changes=[*PARTS, f"+ role $role {ATTACHED}", REPLACED],
-        given=of_another_role,
+        given=OTHER_ROLE,
     ),
     Row("a role alone", f"{CREATE} --role-only", changes=None),
-    Row("no provider", CREATE, 4, given=no_provider),
-    Row("a provider in the same run", f"{CREATE} --associate-oidc --verify", changes=None, given=no_provider),
+    Row("no provider", CREATE, 4, given=NO_PROVIDER),
+    Row("a provider in the same run", f"{CREATE} --associate-oidc --verify", changes=None, given=NO_PROVIDER),
     Row("a pattern that does not match", f"{CREATE} --subject-pattern writer-*", 2),
     Row("a role of that name", "create-sa two -n $ns --no-policy --role-name $ns-r", 4, given=EVERYTHING),
 )
@@ -124,7 +109,7 @@ DIFFERENCES = (
 
 @pytest.mark.parametrize("flags", DIFFERENCES)
 def test_what_exists_and_differs_is_refused(stage: Stage, flags: str) -> None:
-    whole(stage)
+    stage.run(CREATE)
     ran = stage.run(f"create-sa app -n $ns {flags} -o json", code=4, says='"refused"', changes="")
     assert ran.error["details"] or ran.error["reason"]
 
@@ -160,14 +145,14 @@ def test_a_refusal_names_the_one_command_that_makes_it_as_wished(stage: Stage, f
 
 @pytest.mark.parametrize("flag", ["--role-path /elsewhere/", "--subject-pattern app*"])
 def test_half_of_what_is_wished_is_never_proposed(stage: Stage, flag: str) -> None:
-    whole(stage)
+    stage.run(CREATE)
     ran = stage.run(f"create-sa app -n $ns --attach-policy-arn $SQS {flag} -o json", code=4)
     assert "irsa update-sa does not change the" in str(ran.error["next"])
     assert not [line for line in steps(ran) if "--attach-policy-arn" in line]
 
 
 def test_a_role_that_was_adopted_is_changed_and_gets_no_second_one(stage: Stage, namespace: str) -> None:
-    no_provider(stage)
+    stage.run(NO_PROVIDER)
     arn = make_binding(stage, namespace)
     wished = "create-sa reader -n $ns --attach-policy-arn $SQS --tags team=b -o json"
     ran = stage.run(wished, code=4, changes="")

@@ -1,13 +1,10 @@
 """`irsa delete -f` and `irsa apply --prune`: what irsa made goes, what others made stays."""
 
-import json
-
 import pytest
 
-from tests.scenarios.foreign import make_role
 from tests.scenarios.test_apply import APPLY, DELETE, READER, WORKER, with_more
-from tests.support.acts import SERVICE, named, strike, wish
-from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
+from tests.support.acts import account, after, changed, named, role, strike, wish, wished
+from tests.support.stage import READ_ONLY, Stage
 
 ALONE = "{metadata: {name: role, namespace: $ns}, roleOnly: true, attachPolicyARNs: [$S3]}"
 # Other tests' bindings on the same API server are not this test's to prune.
@@ -27,8 +24,8 @@ def applied(stage: Stage, *left: str) -> None:
     wish(stage, *(left or [READER]))
 
 
-def test_what_was_applied_is_deleted(stage: Stage, namespace: str) -> None:
-    stage.make_account(namespace, "worker", labels={"chart": "x"})
+def test_what_was_applied_is_deleted(stage: Stage) -> None:
+    account("worker", labels={"chart": "x"})(stage)
     before = stage.world()
     marked = WORKER.replace("namespace: $ns", "namespace: $ns, labels: {team: a}, annotations: {note: b}")
     wish(stage, READER, marked, ALONE)
@@ -48,19 +45,26 @@ def test_one_that_fails_does_not_end_the_others(stage: Stage, namespace: str) ->
     assert stage.account(namespace, "worker") is None
 
 
-def test_prune_takes_what_no_file_wishes_and_irsa_made(stage: Stage, namespace: str) -> None:
-    for name, account in ("theirs", stage.account_id), ("far", "999988887777"):
-        make_role(stage, f"{namespace}-{name}", SERVICE)
-        arn = f"arn:aws:iam::{account}:role/{namespace}-{name}"
-        stage.make_account(namespace, name, annotations={ROLE_ARN: arn})
-    wish(stage, READER)
-    stage.run(APPLY)
+THEIRS = after(
+    role(),
+    account("theirs", "arn:aws:iam::$account:role/$ns-r"),
+    account("far", "arn:aws:iam::999988887777:role/$ns-far"),
+)
+
+
+def test_prune_takes_what_no_file_wishes_and_irsa_made(stage: Stage) -> None:
+    after(THEIRS, wished(READER), APPLY)(stage)
     kept = stage.world()
     applied(stage)
     stage.run(APPLY, changes="")
     stage.run(f"{PRUNE} --dry-run -o json", says=('"unchanged": 1', '"planned": 1'), changes="")
     stage.run(PRUNE, says="$ns/worker")
-    assert stage.world() == kept
+    changed(stage, kept, "")
+
+
+DENIED = """{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Deny", "Action": "iam:GetRole", "Resource": "$worker_arn"},
+    {"Effect": "Deny", "Action": "iam:GetAccountAuthorizationDetails", "Resource": "*"}]}"""
 
 
 @pytest.mark.parametrize("atomic", ["", " --atomic"])
@@ -68,14 +72,9 @@ def test_what_can_not_be_read_is_not_taken_for_nothing_to_prune(
     stage: Stage, namespace: str, atomic: str
 ) -> None:
     applied(stage)
-    role = stage.role_of(namespace, "worker")["arn"]
-    denied = [
-        {"Effect": "Deny", "Action": "iam:GetRole", "Resource": role},
-        {"Effect": "Deny", "Action": "iam:GetAccountAuthorizationDetails", "Resource": "*"},
-    ]
+    denied = DENIED.replace("$worker_arn", stage.role_of(namespace, "worker")["arn"])
     user = stage.restricted((("*",), ("*",)))
-    policy = json.dumps({"Version": "2012-10-17", "Statement": denied})
-    stage.iam().put_user_policy(UserName=user, PolicyName="deny", PolicyDocument=policy)
+    stage.iam().put_user_policy(UserName=user, PolicyName="deny", PolicyDocument=denied)
     says = ("Nothing was pruned", "the role of $ns/worker")
     stage.run(PRUNE + atomic, code=1, says=says, changes="", user=user)
     stage.run(PRUNE + atomic)

@@ -1,22 +1,27 @@
 """What tests do on a stage beside the command under test, in one call each."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import yaml
 
+from irsa_cli.core.trust.trust_policy import Shared
 from irsa_cli.core.values.names import default_role_name
 from irsa_cli.sandbox import Fault
+from tests.scenarios.foreign import make_role
 from tests.support.ran import Ran
 from tests.support.rows import in_words, prepare
 from tests.support.sandbox_clients import administrator
-from tests.support.stage import Json, Stage
+from tests.support.stage import ROLE_ARN, Json, Stage
 from tests.support.worlds import difference, tidy
 
 SERVICE: Json = json.loads(
     '{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}'
 )
 """A statement of somebody else's."""
+LONG: Any = {"IRSA_LOCK_DURATION": "45"}
+"""Locks hold as long as those of users: many runs at once are slow on a busy machine."""
 EKSCTL = """apiVersion: eksctl.io/v1alpha5
 kind: ClusterConfig
 metadata: {name: $cluster, region: $region}
@@ -38,6 +43,10 @@ MADE = """
 """
 
 
+Deed = Callable[[Any], object]
+Step = str | Deed
+
+
 def strike(stage: Any, what: str, **more: Any) -> None:
     """Arm a fault: `iam TagRole error`."""
     service, *operation, kind = what.split()
@@ -52,7 +61,7 @@ def killed(stage: Stage, line: str, what: str, **more: Any) -> None:
     stage.sandbox.settle()
 
 
-def put(stage: Stage, name: str, text: str) -> None:
+def put(stage: Any, name: str, text: str) -> None:
     """Write a file where irsa runs, with the stage's words in it."""
     (stage.folder / name).write_text(in_words(stage, text), encoding="utf-8")
 
@@ -69,11 +78,64 @@ def wish_own(stage: Stage, *entries: str, top: str = "withOIDC: true", name: str
     put(stage, name, f"{BINDINGS}{top}\nserviceAccounts: [{', '.join(entries)}]\n")
 
 
-def there_and_back(stage: Any, lines: str) -> None:
-    """Run commands, at whose end all is as it was before."""
+def there_and_back(stage: Any, *steps: Step) -> None:
+    """Do things, at whose end all is as it was before."""
     before = stage.world()
-    prepare(stage, lines)
+    after(*steps)(stage)
     changed(stage, before, "")
+
+
+def after(*steps: Step) -> Deed:
+    """What was there before a row: commands and deeds, one after the other."""
+
+    def do(stage: Any) -> None:
+        for step in steps:
+            prepare(stage, step)
+
+    return do
+
+
+def fault(what: str, **how: Any) -> Deed:
+    """See `strike`."""
+    return lambda stage: strike(stage, what, **how)
+
+
+def wished(*entries: str, **how: Any) -> Deed:
+    """See `wish`."""
+    return lambda stage: wish(stage, *entries, **how)
+
+
+def wished_own(*entries: str, **how: Any) -> Deed:
+    """See `wish_own`."""
+    return lambda stage: wish_own(stage, *entries, **how)
+
+
+def written(name: str, text: str) -> Deed:
+    """See `put`."""
+    return lambda stage: put(stage, name, text)
+
+
+def account(name: str = "app", role: str = "", **metadata: Any) -> Deed:
+    """Somebody makes a ServiceAccount, annotated with a role."""
+
+    def do(stage: Stage) -> None:
+        annotations = {
+            **metadata.pop("annotations", {}),
+            **({ROLE_ARN: in_words(stage, role)} if role else {}),
+        }
+        stage.make_account(stage.words["ns"], name, annotations=annotations, **metadata)
+
+    return do
+
+
+def role(*statements: Json, name: str = "$ns-r", **how: Any) -> Deed:
+    """Somebody makes a role, which trusts a service unless it is said otherwise."""
+    return lambda stage: make_role(stage, in_words(stage, name), *(statements or [SERVICE]), **how)
+
+
+def gone(name: str = "app") -> Deed:
+    """See `forget`."""
+    return lambda stage: forget(stage, name)
 
 
 def changed(stage: Any, before: Json, lines: str | list[str]) -> None:
@@ -83,7 +145,15 @@ def changed(stage: Any, before: Json, lines: str | list[str]) -> None:
 
 
 def named(stage: Stage, *names: str, namespace: str = "") -> None:
-    """Call the roles that irsa names itself `$NAME_role`, and that of the last one `$role`, with `$arn`."""
+    """Call the roles that irsa names itself `$NAME_role`, and that of the last one `$role`, with `$arn`.
+
+    `$sid` marks a statement that irsa adds to a role of others.
+    """
+    issuer = client(stage, "eks").describe_cluster(name=stage.cluster)["cluster"]["identity"]["oidc"][
+        "issuer"
+    ]
+    provider = f"arn:aws:iam::{stage.account_id}:oidc-provider/{issuer.removeprefix('https://')}"
+    stage.words["sid"] = Shared(provider, "sts.amazonaws.com", "StringEquals", ()).mark
     region, account, cluster = stage.region, stage.account_id, stage.cluster
     arn = f"arn:aws:eks:{region}:{account}:cluster/{cluster}"
     for name in names:
