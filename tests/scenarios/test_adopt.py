@@ -7,9 +7,9 @@ import pytest
 
 from tests.scenarios.binding import make_binding
 from tests.scenarios.foreign import trust_of, write_trust
-from tests.support.acts import SERVICE, Deed, account, fault, killed, wish, wish_own
+from tests.support.acts import SERVICE, Deed, account, after, fault, killed, wish, wished, wished_own
 from tests.support.ran import full_name
-from tests.support.rows import Row, rows
+from tests.support.rows import Row, in_words, rows
 from tests.support.stage import ROLE_ARN, Ran, Stage
 
 NAME = "reader"
@@ -76,20 +76,27 @@ def test_what_was_adopted_is_no_half_made_work(stage: Stage, namespace: str, arn
     assert not [item for item in items if {"namespace": namespace, "name": NAME} in item["serviceAccounts"]]
 
 
+THEIRS = '{"Effect":"Allow","Action":"s3:*","Resource":"*"}'
+
+
+def with_policy(stage: Stage) -> None:
+    """Somebody puts a policy into the role."""
+    document = f'{{"Version": "2012-10-17", "Statement": {THEIRS}}}'
+    role = f"{stage.words['ns']}-reader"
+    stage.iam().put_role_policy(RoleName=role, PolicyName="theirs", PolicyDocument=document)
+
+
+STACK = "--stack-name eksctl-$cluster-addon-iamserviceaccount-$ns-reader "
+
+
 def test_of_a_stack_of_eksctl_it_says_how_to_release_it(stage: Stage, namespace: str) -> None:
-    kind = "alpha.eksctl.io/iamserviceaccount-name"
-    tagged(**{"alpha.eksctl.io/cluster-name": stage.cluster, kind: f"{namespace}/{NAME}"})(stage)
-    policy = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
-    stage.iam().put_role_policy(RoleName=f"{namespace}-reader", PolicyName="x-Policy1", PolicyDocument=policy)
-    ran = stage.run(f"{ADOPT} -o json", changes=ADOPTED)
-    adoption = ran.item["adoption"]
-    assert adoption["roleMadeBy"] == "eksctl"
-    assert "x-Policy1" in str(adoption["kept"])
-    stack = f"--stack-name eksctl-{stage.cluster}-addon-iamserviceaccount-{namespace}-{NAME} "
-    assert all(stack in command for command in adoption["release"])
-    assert "Retain" in adoption["release"][0]
-    assert adoption["release"][-1].startswith("aws cloudformation delete-stack")
-    assert adoption["release"][-1] in ran.err
+    tags = {"cluster-name": stage.cluster, "iamserviceaccount-name": f"{namespace}/{NAME}"}
+    after(tagged(**{f"alpha.eksctl.io/{key}": value for key, value in tags.items()}), with_policy)(stage)
+    ran = stage.run(f"{ADOPT} -o json", says=('"roleMadeBy": "eksctl"', "theirs", "Retain"), changes=ADOPTED)
+    release = ran.item["adoption"]["release"]
+    assert all(in_words(stage, STACK) in command for command in release)
+    assert release[-1].startswith("aws cloudformation delete-stack")
+    assert release[-1] in ran.err
 
 
 def test_statements_of_others_in_the_trust_policy_are_told(stage: Stage, namespace: str) -> None:
@@ -142,20 +149,14 @@ def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(stage: S
     stage.run("apply -f f.yaml", code=4, says="name no other role in the entry", changes="")
 
 
-THEIRS = '{"Effect":"Allow","Action":"s3:*","Resource":"*"}'
+GONE = f"- role $ns-reader inline theirs {THEIRS}"
 
 
-@pytest.mark.parametrize(
-    ("kind", "gone"), [(wish, ""), (wish_own, f"- role $ns-reader inline theirs {THEIRS}")]
-)
+@pytest.mark.parametrize(("kind", "gone"), [(wished, ""), (wished_own, GONE)])
 def test_what_a_file_does_not_say_of_an_adopted_role_stays(
     stage: Stage, namespace: str, kind: Any, gone: str
 ) -> None:
     """Neither says a description or a session duration; a ClusterConfig has no word for inline policies."""
-    role, iam = f"{namespace}-reader", stage.iam()
-    iam.update_role(RoleName=role, Description="theirs", MaxSessionDuration=43200)
-    document = f'{{"Version": "2012-10-17", "Statement": {THEIRS}}}'
-    iam.put_role_policy(RoleName=role, PolicyName="theirs", PolicyDocument=document)
-    stage.run(ADOPT)
-    kind(stage, ENTRY)
+    stage.iam().update_role(RoleName=f"{namespace}-reader", Description="theirs", MaxSessionDuration=43200)
+    after(with_policy, ADOPT, kind(ENTRY))(stage)
     stage.run("apply -f f.yaml", changes=[REPLACED, gone])

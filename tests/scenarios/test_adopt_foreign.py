@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.foreign import TOOLS, Tool, admitting, make_role, trust_of, write_trust
+from tests.scenarios.foreign import TOOLS, Tool, admitting, make_role, write_trust
 from tests.scenarios.test_attach_restricted import EXTERNAL, VPC, guard, subject
-from tests.support.acts import SERVICE, account, changed, wish
+from tests.support.acts import SERVICE, account, after, changed, wish, wished
+from tests.support.documents import doc
 from tests.support.stage import Json, Stage
 
 ADOPT = "adopt app -n $ns -o json"
@@ -16,6 +17,11 @@ DELETE = "delete-sa app -n $ns --yes"
 ENTRY = "{metadata: {name: app, namespace: $ns}, attachPolicyARNs: [$SNS]}"
 TAGGED = ENTRY.replace("attachPolicyARNs", "tags: {team: a}, attachPolicyARNs")
 APPLY = "apply -f f.yaml"
+ADOPTED = """
++ role $ns-r tags irsa/cluster $cluster
++ role $ns-r tags irsa/service-account $ns/app
++ sa $ns/app annotations irsa/role-arn $ns-r
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -122,32 +128,28 @@ def test_who_writes_the_service_account_again_is_said(stage: Stage, metadata: Js
     stage.run(ADOPT, says=says)
 
 
+GITHUB = """{"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::<account>:oidc-provider/<github>"},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+    "Condition": {"StringLike": {"<github>:sub": "repo:acme/app:*"}}}"""
+OTHERS = (
+    "system:serviceaccount:$ns:other by statement 1 (List)",
+    "system:serviceaccount:*:app by statement 2",
+    "every ServiceAccount of the cluster by statement 3",
+    "repo:acme/app:* of token.actions.githubusercontent.com by statement 4",
+    "Service ec2.amazonaws.com by statement 5",
+)
+
+
 def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str) -> None:
-    github = "token.actions.githubusercontent.com"
-    by_github = {
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{stage.account_id}:oidc-provider/{github}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringLike": {f"{github}:sub": "repo:acme/app:*"}},
-    }
     bound(
         stage,
         admitting(stage, [subject(namespace), subject(namespace, "other")], Sid="List"),
         admitting(stage, "system:serviceaccount:*:app", "StringLike"),
         admitting(stage, None),
-        by_github,
+        doc(GITHUB, account=stage.account_id, github="token.actions.githubusercontent.com"),
         SERVICE,
     )
-    trust = trust_of(stage, f"{namespace}-r")
-    others = stage.run(ADOPT, says="every ServiceAccount of the cluster").item["adoption"]["others"]
-    assert trust_of(stage, f"{namespace}-r") == trust
-    assert others == [
-        f"{subject(namespace, 'other')} by statement 1 (List)",
-        "system:serviceaccount:*:app by statement 2",
-        "every ServiceAccount of the cluster by statement 3",
-        f"repo:acme/app:* of {github} by statement 4",
-        "Service ec2.amazonaws.com by statement 5",
-    ]
+    assert len(stage.run(ADOPT, says=OTHERS, changes=ADOPTED).item["adoption"]["others"]) == 5
 
 
 @pytest.mark.parametrize("restricted", ["guard", "vpc"])
@@ -167,24 +169,33 @@ def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage) -> None:
     stage.run(ADOPT)
 
 
+ATTACHED = "+ role $ns-r attached AmazonSNSReadOnlyAccess"
+ANNOTATED = """
++ sa $ns/app annotations eks.amazonaws.com/role-arn $ns-r
++ sa $ns/app annotations irsa/role-arn $ns-r
+"""
+MADE = "+ sa $ns/app\n+ sa $ns/app labels app.kubernetes.io/managed-by irsa"
+
+
 @pytest.mark.parametrize("mode", ["", " --atomic"])
-@pytest.mark.parametrize("role_only", ["true", "false"])
-@pytest.mark.parametrize("present", [True, False])
+@pytest.mark.parametrize(
+    ("role_only", "given", "changes"),
+    [
+        ("true", (), [ATTACHED]),
+        ("true", (account(),), [ATTACHED]),
+        ("false", (), [ATTACHED, ANNOTATED, MADE]),
+        ("false", (account(),), [ATTACHED, ANNOTATED]),
+    ],
+)
 def test_a_role_whose_service_account_names_none_is_taken_over_as_proposed(
-    stage: Stage, namespace: str, role_only: str, present: bool, mode: str
+    stage: Stage, namespace: str, mode: str, role_only: str, given: Any, changes: list[str]
 ) -> None:
-    arn = make_role(stage, f"{namespace}-r", own(stage), tags={"cost": "42"})
-    if present:
-        account()(stage)
-    wish(stage, ENTRY.replace("attach", f"roleName: $ns-r, roleOnly: {role_only}, attach"))
+    make_role(stage, f"{namespace}-r", own(stage), tags={"cost": "42"})
+    entry = ENTRY.replace("attach", f"roleName: $ns-r, roleOnly: {role_only}, attach")
+    after(*given, wished(entry))(stage)
     refused = stage.run(f"{APPLY}{mode} -o json", code=4, changes="")
     stage.run(f"{proposed(refused.error, 'adopt')} -o json", says="irsa does not change this")
-    before = stage.account(namespace, "app")
-    stage.run(APPLY + mode)
-    role = stage.aws_world()["roles"][f"{namespace}-r"]
-    assert (len(role["attached"]), role["tags"]["cost"]) == (1, "42")
-    bare = stage.account(namespace, "app") == before
-    assert bare if role_only == "true" else stage.role_of(namespace, "app")["arn"] == arn
+    stage.run(APPLY + mode, changes=changes)
     stage.run(APPLY + mode, changes="")
 
 

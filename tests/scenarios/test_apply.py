@@ -24,9 +24,11 @@ from tests.support.acts import (
     put,
     role,
     strike,
+    there_and_back,
     wish,
     wish_own,
     wished,
+    wished_own,
     written,
 )
 from tests.support.rows import Row, in_words, rows
@@ -190,21 +192,13 @@ def test_atomic_is_all_or_nothing(stage: Stage) -> None:
     stage.run(f"{APPLY} --atomic -o json", says='"unchanged": 1', changes="")
 
 
-def test_the_last_of_a_namespace_are_pruned_alone(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    wish(stage, WORKER.replace("$ns", "$ns-2"))
-    stage.run(APPLY)
-    kept = stage.account(f"{namespace}-2", "worker")
-    wish(stage, READER)
-    stage.run(APPLY)
-    wish(stage)
+def test_the_last_of_a_namespace_are_pruned_alone(stage: Stage) -> None:
+    after(wished(WORKER.replace("$ns", "$ns-2")), APPLY)(stage)
     chosen = "--prune --include $ns/*"
+    there_and_back(stage, WISHED, APPLY, wished(), f"{APPLY} --yes {chosen}")
+    after(WISHED, APPLY, wished())(stage)
     stage.run(f"{DIFF} {chosen}", code=6, changes="")
-    stage.run(f"{APPLY} --yes {chosen}")
-    assert stage.account(f"{namespace}-2", "worker") == kept
-    assert stage.account(namespace, "reader") is None
-    assert len(stage.world()["roles"]) == len(before["roles"]) + 1
-    stage.run(f"{APPLY} --include $ns/*", code=2)
+    stage.run(f"{APPLY} --include $ns/*", code=2, changes="")
 
 
 def subjects(statement: Json) -> list[str]:
@@ -214,51 +208,54 @@ def subjects(statement: Json) -> list[str]:
     return [named_ones] if isinstance(named_ones, str) else list(named_ones)
 
 
+SHARED = with_more(READER, "roleName: $ns-r, subjects: [{name: third}]")
+ROLE_R = "arn:aws:iam::$account:role/irsa/$cluster/$ns-r"
+
+
 def test_several_subjects_share_one_statement(stage: Stage, namespace: str) -> None:
-    owner = with_more(READER, "roleName: $ns-shared, subjects: [{namespace: $ns, name: guest}]")
-    role = "arn:aws:iam::$account:role/irsa/$cluster/$ns-shared"
-    wish_own(stage, owner, f"{APP.replace('app', 'guest')}, attachRoleARN: '{role}'}}")
+    wish_own(stage, SHARED, f"{APP.replace('app', 'third')}, attachRoleARN: '{ROLE_R}'}}")
     stage.run(f"{APPLY} --verify")
-    (statement,) = stage.role_of(namespace, "guest")["trust"]["Statement"]
+    (statement,) = trust_of(stage, f"{namespace}-r")["Statement"]
     assert subjects(statement) == [
-        f"system:serviceaccount:{namespace}:{name}" for name in ("guest", "reader")
+        f"system:serviceaccount:{namespace}:{name}" for name in ("reader", "third")
     ]
     stage.run(APPLY, changes="")
 
 
 def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage, namespace: str) -> None:
-    name = f"{namespace}-own"
-    wish_own(stage, with_more(READER, "roleName: $ns-own"))
-    stage.run(APPLY)
-    (own,) = trust_of(stage, name)["Statement"]
+    alone = wished_own(with_more(READER, "roleName: $ns-r"))
+    after(alone, APPLY)(stage)
+    (own,) = trust_of(stage, f"{namespace}-r")["Statement"]
     other_cluster = yaml.safe_load(yaml.safe_dump(own).replace("/id/", "/id/OTHER"))
-    write_trust(stage, name, THEIRS, own, other_cluster)
-    stage.words["own"] = stage.role_of(namespace, "reader")["arn"]
-    stage.run("create-sa guest -n $ns --attach-role-arn $own --update-trust")
-    shared = stage.world()
+    write_trust(stage, f"{namespace}-r", THEIRS, own, other_cluster)
+    before = stage.world()
+    stage.run(f"create-sa guest -n $ns --attach-role-arn {ROLE_R} --update-trust")
+    joined = stage.world()
     stage.run(APPLY, changes="")
-    wish_own(stage, with_more(READER, "roleName: $ns-own, subjects: [{name: third}]"), name="more.yaml")
-    stage.run("apply -f more.yaml")
-    theirs, ours, last, joined = trust_of(stage, name)["Statement"]
-    assert (theirs, last, len(subjects(ours))) == (THEIRS, other_cluster, 2)
-    assert joined == shared["roles"][name]["trust"]["Statement"][-1]
-    stage.run(APPLY)
-    assert stage.world() == shared
+    after(wished_own(SHARED), APPLY)(stage)
+    theirs, ours, last, guest = trust_of(stage, f"{namespace}-r")["Statement"]
+    assert (theirs, len(subjects(ours)), last) == (THEIRS, 2, other_cluster)
+    assert guest == joined["roles"][f"{namespace}-r"]["trust"]["Statement"][-1]
+    after(alone, APPLY)(stage)
+    changed(stage, joined, "")
     stage.run("delete-sa guest -n $ns")
-    assert trust_of(stage, name)["Statement"] == [THEIRS, own, other_cluster]
+    changed(stage, before, "")
+
+
+FOUR = [f"{APP.replace('app', f'app-{number}')}, {USING}" for number in range(4)]
 
 
 def test_many_join_the_trust_of_a_role_that_is_somebody_elses_and_part(stage: Stage, namespace: str) -> None:
-    role()(stage)
-    wish(stage, *(f"{APP.replace('app', f'app-{number}')}, {USING}" for number in range(4)))
+    after(role(), wished(*FOUR))(stage)
+    before = stage.world()
     stage.run(f"{APPLY} --update-trust", **LONG)
     theirs, ours = trust_of(stage, f"{namespace}-r")["Statement"]
     assert (theirs, len(subjects(ours))) == (THEIRS, 4)
     stage.run(DELETE, **LONG)
-    assert trust_of(stage, f"{namespace}-r")["Statement"] == [THEIRS]
+    changed(stage, before, "")
     # A role must have one statement: the last of theirs stays.
     stage.run(f"{APPLY} --update-trust", **LONG)
-    write_trust(stage, f"{namespace}-r", trust_of(stage, f"{namespace}-r")["Statement"][1])
+    write_trust(stage, f"{namespace}-r", ours)
     assert stage.run(DELETE, **LONG).err.count("is its only one, and") == 1
     (last,) = trust_of(stage, f"{namespace}-r")["Statement"]
     assert len(subjects(last)) == 1

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/eks/latest/eksctl/pod-identity-associations.html
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,19 @@ import pytest
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.foreign import make_role, trust_of, write_trust
-from tests.support.acts import BINDINGS, EKSCTL, client, put, strike, writes
+from tests.support.acts import (
+    BINDINGS,
+    EKSCTL,
+    Deed,
+    after,
+    changed,
+    client,
+    fault,
+    put,
+    there_and_back,
+    writes,
+    written,
+)
 from tests.support.documents import doc
 from tests.support.eks_states import add_addon
 from tests.support.rows import Row, rows
@@ -28,8 +41,6 @@ SESSION = (
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:Get*"], "Resource": "*"}]}'
 )
 HEAD = f"{EKSCTL}managedNodeGroups: [{{name: mng1}}]\naddons: [{{name: eks-pod-identity-agent}}]\n"
-ENTRY = "{namespace: $ns, serviceAccountName: app, MORE}"
-OWN = "{metadata: {name: app, namespace: $ns}, MORE}"
 APPLY, DIFF, DELETE = "apply -f f.yaml", "diff -f f.yaml", "delete -f f.yaml --yes"
 
 
@@ -58,15 +69,25 @@ def stage(sandbox: Sandbox, tmp_path: Path, unique: str) -> Stage:
     return stage
 
 
-def eksctl(stage: Stage, *fields: str, more: str = "") -> None:
-    """Write a ClusterConfig with an association of such fields each."""
-    entries = ", ".join(ENTRY.replace("MORE", text) for text in fields)
-    put(stage, "f.yaml", f"{HEAD}iam: {{podIdentityAssociations: [{entries}]}}\n{more}")
+def eksctl(*fields: str, more: str = "") -> Deed:
+    """A ClusterConfig with an association of such fields each."""
+    entries = ", ".join(f"{{namespace: $ns, {text}}}" for text in fields)
+    return written("f.yaml", f"{HEAD}iam: {{podIdentityAssociations: [{entries}]}}\n{more}")
 
 
-def own(stage: Stage, fields: str) -> None:
-    """Write irsa's own kind with one entry."""
-    put(stage, "f.yaml", f"{BINDINGS}serviceAccounts: [{OWN.replace('MORE', fields)}]")
+def own(fields: str) -> Deed:
+    """Irsa's own kind with one entry."""
+    return written(
+        "f.yaml", f"{BINDINGS}serviceAccounts: [{{metadata: {{name: app, namespace: $ns}}, {fields}}}]"
+    )
+
+
+APP = "serviceAccountName: app"
+
+
+def app(fields: str, **more: str) -> Deed:
+    """A ClusterConfig with an association of app."""
+    return eksctl(f"{APP}, {fields}", **more)
 
 
 def associations(stage: Stage) -> list[Any]:
@@ -139,7 +160,7 @@ def test_created_again_changed_and_deleted(form: str, stage: Stage) -> None:
     stage.run("associate-oidc")
     before = stage.world()
     for text, more in zip(CREATED[form], ("", " --prune --yes --include $ns/*"), strict=True):
-        (own if form.startswith("irsa's") else eksctl)(stage, text)
+        (own if form.startswith("irsa's") else app)(text)(stage)
         stage.run(DIFF, code=6, changes="")
         stage.run(APPLY + more)
         assert len(associations(stage)) == 1
@@ -157,71 +178,58 @@ def unchanged(stage: Stage) -> None:
     assert not writes(stage)
 
 
+PLAIN = app(READ)
+
+
 def test_names_are_enough_to_delete(stage: Stage) -> None:
     before = stage.world()
-    eksctl(stage, READ)
-    stage.run(APPLY)
-    put(stage, "f.yaml", f"{HEAD}iam: {{podIdentityAssociations: [{ENTRY.replace(', MORE', '')}]}}")
+    after(PLAIN, APPLY, eksctl(APP))(stage)
     stage.run(APPLY, code=2, says="has no role", changes="")
     stage.run(DELETE)
-    assert stage.world() == before
+    changed(stage, before, "")
 
 
 def test_what_create_sa_made_is_as_desired(stage: Stage) -> None:
-    stage.run("create-sa app -n $ns --pod-identity --attach-policy-arn $S3 --role-name own")
-    eksctl(stage, READ)
+    after("create-sa app -n $ns --pod-identity --attach-policy-arn $S3 --role-name own", PLAIN)(stage)
     unchanged(stage)
 
 
 def theirs(stage: Stage, account: str = "app") -> None:
     """An association of others."""
-    role = stage.words["one"].strip("'")
     where = {"clusterName": stage.cluster, "namespace": stage.words["ns"], "serviceAccount": account}
-    client(stage, "eks").create_pod_identity_association(**where, roleArn=role)
+    client(stage, "eks").create_pod_identity_association(**where, roleArn=stage.words["one"].strip("'"))
 
 
 def test_prune_deletes_associations_of_irsa_only(stage: Stage) -> None:
     theirs(stage, "theirs")
-    before = stage.world()
-    eksctl(stage, "roleARN: $one", READ)
-    put(stage, "f.yaml", (stage.folder / "f.yaml").read_text().replace("app, permission", "b, permission"))
-    stage.run(APPLY)
-    eksctl(stage)
-    stage.run(f"{APPLY} --prune --yes --include $ns/*", says="$ns/app")
-    assert stage.world() == before
+    two = eksctl(f"{APP}, roleARN: $one", f"serviceAccountName: b, {READ}")
+    there_and_back(stage, two, APPLY, eksctl(), f"{APPLY} --prune --yes --include $ns/*")
 
 
 def test_an_association_that_irsa_did_not_create(stage: Stage) -> None:
-    theirs(stage)
-    eksctl(stage, "roleARN: $one")
+    after(theirs, app("roleARN: $one"))(stage)
     unchanged(stage)
-    eksctl(stage, "roleARN: $two")
+    app("roleARN: $two")(stage)
     stage.run(APPLY, code=4, says="has an association that irsa did not create", changes="")
     stage.run(f"{APPLY} --override-existing-serviceaccounts")
-    assert [item["roleArn"][-6:] for item in associations(stage)] == ["role-2"]
+    before = associations(stage)
+    assert [item["roleArn"][-6:] for item in before] == ["role-2"]
     stage.run(DELETE)
     assert len(associations(stage)) == 1
 
 
 def test_a_role_that_pods_still_get_by_the_annotation(stage: Stage) -> None:
-    stage.run("associate-oidc")
-    own(stage, "attachPolicyARNs: [$S3]")
-    stage.run(APPLY)
-    eksctl(stage, READ)
+    by_annotation = own("attachPolicyARNs: [$S3]")
+    after("associate-oidc", by_annotation, APPLY, PLAIN)(stage)
     says = ("still gets its role by the annotation", "irsa migrate app -n $ns")
     stage.run(APPLY, code=4, says=says, changes="")
-    for more in ("", " --finish"):
-        stage.run(f"migrate app -n $ns --to pod-identity --yes{more}")
-    unchanged(stage)
-    own(stage, "attachPolicyARNs: [$S3]")
-    stage.run(APPLY)
-    unchanged(stage)
+    migrate = "migrate app -n $ns --to pod-identity --yes"
+    after(migrate, f"{migrate} --finish", unchanged, by_annotation, APPLY, unchanged)(stage)
     assert len(associations(stage)) == 1, "removed by migrate --to irsa --finish"
 
 
 def test_a_trust_policy_that_somebody_has_restricted(stage: Stage) -> None:
-    eksctl(stage, f"{READ}, roleName: own")
-    stage.run(APPLY)
+    after(app(f"{READ}, roleName: own"), APPLY)(stage)
     (statement,) = trust_of(stage, "own")["Statement"]
     statement["Condition"]["StringEquals"]["aws:SourceVpc"] = "vpc-1"
     write_trust(stage, "own", statement)
@@ -232,80 +240,64 @@ def test_a_trust_policy_that_somebody_has_restricted(stage: Stage) -> None:
 def test_a_saved_plan(stage: Stage) -> None:
     before = stage.world()
     for text in CREATED["a session policy and no session tags"]:
-        eksctl(stage, text)
+        app(text)(stage)
         stage.run(f"{APPLY} --dry-run --out plan.json", changes="")
         stage.run("apply plan.json --yes")
         unchanged(stage)
-    stage.run(f"{DELETE} --dry-run --out plan.json".replace(" --yes", ""))
-    stage.run("apply plan.json --yes")
-    assert stage.world() == before
+    after("delete -f f.yaml --dry-run --out plan.json", "apply plan.json --yes")(stage)
+    changed(stage, before, "")
 
 
 def test_no_agent(sandbox: Sandbox, tmp_path: Path) -> None:
     bare = sandbox_stage(sandbox, "demo", tmp_path)
     bare.words["ns"] = "backend"
-    eksctl(bare, READ)
+    PLAIN(bare)
     irsa = "or use IRSA (an entry of serviceAccounts without podIdentity), which needs no agent"
     bare.run(APPLY, code=4, says=("aws eks create-addon", irsa), changes="")
 
 
-def test_associations_that_can_not_be_read_are_not_called_missing(stage: Stage) -> None:
-    eksctl(stage, READ)
-    stage.run(APPLY)
-    strike(stage, "eks ListPodIdentityAssociations error", code="AccessDeniedException")
-    stage.run(APPLY, code=1, changes="")
-
-
-def test_audit_knows_the_statement(stage: Stage) -> None:
-    eksctl(stage, f"{READ}, roleName: own")
-    stage.run(APPLY)
-    stage.run("audit -o json --fail-on never", says="/own", silent="changed-since-irsa")
+ADD_ONS = """addons:
+- {name: vpc-cni, podIdentityAssociations: [{serviceAccountName: aws-node, permissionPolicyARNs: [$S3]}]}
+- {name: aws-efs-csi-driver, useDefaultPodIdentityAssociations: true}
+"""
+NOT_MANAGED = (
+    "addons vpc-cni: podIdentityAssociations",
+    "addons aws-efs-csi-driver: useDefaultPodIdentityAssociations",
+    "addonsConfig: autoApplyPodIdentityAssociations",
+)
 
 
 def test_what_add_ons_get_stays_as_it_is(stage: Stage) -> None:
-    eksctl(stage, READ, more="addonsConfig: {autoApplyPodIdentityAssociations: true}")
+    app(READ, more="addonsConfig: {autoApplyPodIdentityAssociations: true}")(stage)
     text = (stage.folder / "f.yaml").read_text()
-    add_ons = (
-        "addons: [{name: vpc-cni, podIdentityAssociations: [{serviceAccountName: aws-node, "
-        "permissionPolicyARNs: [$S3]}]}, {name: aws-efs-csi-driver, useDefaultPodIdentityAssociations: true}, "
-    )
-    put(stage, "f.yaml", text.replace("addons: [", add_ons))
-    says = (
-        "addons vpc-cni: podIdentityAssociations",
-        "addons aws-efs-csi-driver: useDefaultPodIdentityAssociations",
-        "addonsConfig: autoApplyPodIdentityAssociations",
-    )
-    stage.run(APPLY, says=says)
+    put(stage, "f.yaml", re.sub("addons: .*\n", ADD_ONS, text))
+    stage.run(APPLY, says=NOT_MANAGED)
     assert [item["serviceAccount"] for item in associations(stage)] == ["app"]
 
 
-def with_boundary(stage: Stage) -> None:
-    eksctl(stage, f"{READ}, permissionsBoundaryARN: $boundary")
-    stage.run(APPLY)
-    without(stage)
-
-
-def without(stage: Stage) -> None:
-    eksctl(stage, READ)
-
-
-def without_own(stage: Stage) -> None:
-    own(stage, "attachPolicyARNs: [$S3], podIdentity: true")
-
-
-def no_role(stage: Stage) -> None:
-    eksctl(stage, "roleARN: 'arn:aws:iam::111122223333:role/role-11'")
-
-
+BOUND = app(f"{READ}, permissionsBoundaryARN: $boundary")
+OWN = own("attachPolicyARNs: [$S3], podIdentity: true")
+NO_ROLE = app("roleARN: 'arn:aws:iam::111122223333:role/role-11'")
+UNREAD = fault("eks ListPodIdentityAssociations error", code="AccessDeniedException")
+AUDIT = "audit -o json --fail-on never"
 REQUIRED = {"IRSA_REQUIRE_PERMISSIONS_BOUNDARY": "1"}
 FIELD = "permissionsBoundaryARN in the "
 
 
 @rows(
-    Row("demanded", APPLY, 4, f"{FIELD}file", "", "permissionsBoundary in", without, options=REQUIRED),
-    Row("removed", APPLY, 4, f"{FIELD}entry", given=with_boundary),
-    Row("no role", APPLY, 4, "in files roleARN", silent="attachRoleARN", given=no_role),
-    Row("irsa's own", APPLY, 4, "permissionsBoundary in the file", given=without_own, options=REQUIRED),
+    Row("demanded", APPLY, 4, f"{FIELD}file", "", "permissionsBoundary in", PLAIN, options=REQUIRED),
+    Row("removed", APPLY, 4, f"{FIELD}entry", given=after(BOUND, APPLY, PLAIN)),
+    Row("no role", APPLY, 4, "in files roleARN", silent="attachRoleARN", given=NO_ROLE),
+    Row("unreadable is not missing", APPLY, 1, given=after(PLAIN, APPLY, UNREAD)),
+    Row(
+        "audit",
+        AUDIT,
+        0,
+        "/own",
+        silent="changed-since-irsa",
+        given=after(app(f"{READ}, roleName: own"), APPLY),
+    ),
+    Row("irsa's own", APPLY, 4, "permissionsBoundary in the file", given=OWN, options=REQUIRED),
 )
 def test_hints_name_the_fields_of_the_file(row: Row, stage: Stage) -> None:
     """`permissionsBoundary` is no field of an association, nor `attachRoleARN`: the file would be refused."""

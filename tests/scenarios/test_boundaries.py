@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.acts import after, made, named, put, wish_own, wished, written
+from tests.support.acts import after, made, named, put, wished, wished_own, written
 from tests.support.rows import Row, rows
-from tests.support.stage import READ_ONLY, Stage
+from tests.support.stage import Stage
 
 BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
@@ -33,6 +33,20 @@ DEMANDED = after(written(".irsa.yaml", "requirePermissionsBoundary: true"), wish
 IS_BOUND = after(wished(BOUND), APPLY, wished(APP))
 OTHERWISE = after(IS_BOUND, wished(BOUND.replace("$SQS", "$SNS")))
 USE = "create-sa other -n $ns --attach-role-arn $arn --update-trust"
+NEW = "+ role $role description new"
+LABEL = "+ sa $ns/app labels a b"
+TWO = APP.replace("app,", "two,")
+ONE = APP.replace("app,", "one,").replace("attach", "permissionsBoundary: $S3, attach")
+TOP = "withOIDC: true\npermissionsBoundary: $SQS"
+
+
+def by_two(*names: str) -> list[str]:
+    """Both are made, each with a boundary."""
+    lines = [f"boundary Amazon{name}ReadOnlyAccess" for name in names]
+    attached = "attached AmazonS3ReadOnlyAccess"
+    return [*made("one", attached, lines[0]), *made("two", attached, lines[1])]
+
+
 ONLY_USED = """
 + role $role trusts $ns/other for sts.amazonaws.com ($sid)
 + sa $ns/other
@@ -82,33 +96,24 @@ LESS = f"{UPDATE} --no-permissions-boundary"
     Row("as none", f"{UPDATE} --permissions-boundary none", 4, "- RoleBoundary", given=BOUND_ALONE),
     Row("allowed by update-sa", f"{LESS} --allow-boundary-removal", 0, (), REMOVED, given=BOUND_ALONE),
     Row("and demanded", f"{LESS} --allow-boundary-removal", 4, given=BOUND_ALONE, options=DEMAND),
-    Row("a default for one without", f"{UPDATE} --label a=b", changes=None, given=CREATE, options=ENV),
+    Row("a label", f"{UPDATE} --label a=b", changes=[LABEL, f"+ {QS}"], given=CREATE, options=ENV),
+    Row("a default", f"{UPDATE} --description new", 0, (), [NEW, f"+ {QS}"], given=CREATE, options=ENV),
+    Row("no default", f"{UPDATE} --description new", 0, (), NEW, given=BOUND_ALONE, options=NS_ENV),
+    Row(
+        "entry, file", APPLY, 0, (), by_two("S3", "SQS"), given=wished_own(ONE, TWO, top=TOP), options=NS_ENV
+    ),
+    Row("environment", APPLY, 0, (), by_two("S3", "SNS"), given=wished_own(ONE, TWO), options=NS_ENV),
+    Row(
+        "flag",
+        f"{APPLY} --permissions-boundary $SNS",
+        0,
+        (),
+        by_two("SNS", "SNS"),
+        given=wished_own(ONE, TWO),
+    ),
 )
 def test_whether_a_role_is_bounded(row: Row, stage: Stage) -> None:
     row.play(stage)
-
-
-def test_apply_takes_flag_entry_file_and_default_in_this_order(stage: Stage) -> None:
-    one, two = (APP.replace("app", name) for name in ("one", "two"))
-    one = one.replace("attach", "permissionsBoundary: $S3, attach")
-
-    def boundaries() -> list[str]:
-        roles = stage.aws_world()["roles"]
-        return [roles[stage.words[f"{name}_role"]]["boundary"] for name in ("one", "two")]
-
-    wish_own(stage, one, two, top="withOIDC: true\npermissionsBoundary: $SQS")
-    stage.run(APPLY, **NS_ENV)
-    assert boundaries() == [READ_ONLY, SQS]
-    wish_own(stage, one, two)
-    stage.run(f"{APPLY} --permissions-boundary $SNS")
-    assert boundaries() == [SNS, SNS]
-
-
-def test_update_sa_gives_the_default_to_a_role_without(stage: Stage) -> None:
-    stage.run(CREATE)
-    stage.run(f"{UPDATE} --description new", changes=f"+ {QS}\n+ role $role description new", **ENV)
-    changes = "- role $role description new\n+ role $role description newer"
-    stage.run(f"{UPDATE} --description newer", changes=changes, **NS_ENV)
 
 
 WRONG = (

@@ -28,7 +28,7 @@ def chained(stage: Stage, namespace: str, elsewhere: Elsewhere) -> Both:
     both = Both(stage, elsewhere)
     flags = "--external-id tenant-7 $way --update-target-trust --aws-config-map reports-aws"
     told = "AWS_WEB_IDENTITY_TOKEN_FILE to ''"
-    both.run(f"create-sa reports -n $ns --no-policy --target-role $data {flags}", says=told)
+    both.run(f"create-sa reports -n $ns --target-role $data {flags}", says=told)
     return both
 
 

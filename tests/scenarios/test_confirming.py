@@ -55,14 +55,21 @@ def at_terminal(stage: Stage, arguments: Sequence[str], **env: str) -> Terminal:
     return Terminal(command, {**stage.env(), "PYTHONPATH": str(ROOT), **env}, stage.folder)
 
 
-@pytest.mark.parametrize("answer", ["n", "y", INTERRUPT])
+ENDS = {
+    "n": ("it was not confirmed", 4),
+    "y": (r"Deleted|no longer accepts|done", 0),
+    INTERRUPT: ("interrupted by Ctrl-C", 130),
+}
+
+
+@pytest.mark.parametrize("answer", ENDS)
 @pytest.mark.parametrize("line", DELETIONS)
 def test_what_goes_is_shown_and_asked_about(small: Stage, line: str, answer: str) -> None:
-    arguments = prepared(small, line)
-    world = small.world()
+    arguments, shown = prepared(small, line), DELETIONS[line]
+    world, (said, code) = small.world(), ENDS[answer]
     with at_terminal(small, arguments) as terminal:
-        terminal.read(DELETIONS[line])
-        if "- Role" in DELETIONS[line]:
+        terminal.read(shown)
+        if "- Role" in shown:
             terminal.read("keep its unique\\s+id: save them again")
         terminal.read(r"Delete\s[^?]*\? \[y/N\]")
         terminal.type(answer)
@@ -70,8 +77,6 @@ def test_what_goes_is_shown_and_asked_about(small: Stage, line: str, answer: str
             # The key may be heard in the moment before Python reads: then it shows with the next one.
             terminal.read(r"\^C")
         terminal.type("\n")
-        ends = {"n": ("it was not confirmed", 4), INTERRUPT: ("interrupted by Ctrl-C", 130)}
-        said, code = ends.get(answer, (r"Deleted|no longer accepts|done", 0))
         terminal.read(said)
         assert terminal.end() == code
     assert (small.world() == world) == (answer != "y")

@@ -4,9 +4,10 @@ import pytest
 import yaml
 
 from tests.scenarios.binding import make_binding
+from tests.scenarios.foreign import issuer_of
 from tests.support.acts import account, made, named, put, steps
 from tests.support.rows import Row, rows
-from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
+from tests.support.stage import ROLE_ARN, Json, Ran, Stage
 
 CREATE = "create-sa app -n $ns --attach-policy-arn $S3"
 ATTACHED = "attached AmazonS3ReadOnlyAccess"
@@ -29,6 +30,13 @@ OTHER_ROLE = account(role="arn:aws:iam::$account:role/other")
 NO_PROVIDER = "disassociate-oidc"
 ROLE = made("app", ATTACHED)
 PARTS = [line for line in ROLE[0].splitlines() if "+ role" in line]
+ALONE = [*PARTS, f"+ role $role {ATTACHED}", "+ role $role tags irsa/commit done"]
+PROVIDER = """
++ provider $id
++ provider $id audiences sts.amazonaws.com
++ provider $id tags irsa/cluster $cluster
+"""
+IN_NEW = ["+ namespace $ns-2", *(line.replace("$ns", "$ns-2").replace("$app", "$new") for line in ROLE)]
 GIVEN = """
 + sa $ns/app annotations eks.amazonaws.com/role-arn $role
 + sa $ns/app annotations irsa/role-arn $role
@@ -53,6 +61,7 @@ IN_ALL = """
     Row("again", CREATE, 0, "Nothing to do", given=CREATE),
     Row("a dry run", f"{CREATE} --dry-run --detailed-exitcode", 6),
     Row("a dry run again", f"{CREATE} --dry-run --detailed-exitcode", given=CREATE),
+    Row("a namespace", CREATE.replace("$ns", "$ns-2"), changes=IN_NEW),
     Row("no namespace", CREATE.replace("$ns", "$ns-2") + " --no-create-namespace", 4),
     Row(
         "a ServiceAccount of Helm", CREATE, changes=[*PARTS, f"+ role $role {ATTACHED}", GIVEN], given=OF_HELM
@@ -64,21 +73,19 @@ IN_ALL = """
         changes=[*PARTS, f"+ role $role {ATTACHED}", REPLACED],
         given=OTHER_ROLE,
     ),
-    Row("a role alone", f"{CREATE} --role-only", changes=None),
+    Row("a role alone", f"{CREATE} --role-only -o yaml", 0, "role/irsa/$cluster/$role", ALONE),
     Row("no provider", CREATE, 4, given=NO_PROVIDER),
-    Row("a provider in the same run", f"{CREATE} --associate-oidc --verify", changes=None, given=NO_PROVIDER),
+    Row("a provider", f"{CREATE} --associate-oidc --verify", changes=[*ROLE, PROVIDER], given=NO_PROVIDER),
     Row("a pattern that does not match", f"{CREATE} --subject-pattern writer-*", 2),
     Row("a role of that name", "create-sa two -n $ns --no-policy --role-name $ns-r", 4, given=EVERYTHING),
 )
-def test_how_it_ends(row: Row, stage: Stage) -> None:
+def test_how_it_ends(row: Row, stage: Stage, namespace: str) -> None:
     put(stage, "queue.json", QUEUE)
+    stage.words["id"] = issuer_of(stage).rpartition("/")[2]
+    named(stage, "app", namespace=f"{namespace}-2")
+    stage.words["new_role"] = stage.words["role"]
+    named(stage, "app")
     row.play(stage)
-
-
-def test_a_missing_namespace_is_made(stage: Stage, namespace: str) -> None:
-    stage.run(CREATE.replace("$ns", "$ns-2"))
-    assert f"{namespace}-2" in stage.world()["kubernetes"]["namespaces"]
-    assert stage.role_of(f"{namespace}-2", "app")["attached"] == [READ_ONLY]
 
 
 def test_everything_of_the_role_is_set(stage: Stage) -> None:
@@ -89,14 +96,6 @@ def test_everything_of_the_role_is_set(stage: Stage) -> None:
 
 
 MORE = ("boundary AdministratorAccess", "description what it is", "tags team a", "tags env test")
-
-
-def test_role_only_leaves_the_service_account_alone(stage: Stage) -> None:
-    before = stage.world()
-    document = stage.run(f"{CREATE} --role-only -o yaml").yaml
-    assert stage.world()["kubernetes"] == before["kubernetes"]
-    assert document["items"][0]["role"]["arn"] == stage.words["arn"]
-    assert stage.world()["roles"][stage.words["role"]]["attached"] == [READ_ONLY]
 
 
 DIFFERENCES = (

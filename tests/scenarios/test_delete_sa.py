@@ -21,6 +21,7 @@ from tests.support.acts import (
     fault,
     gone,
     killed,
+    made,
     named,
     put,
     put_pod,
@@ -69,6 +70,7 @@ OWN: Any = {"labels": {"of": "them"}, "annotations": {"a": "b"}, "secrets": ("s"
         pytest.param((account(**OWN),), (f"{PLAIN} --token-expiration 900", DELETE), id="annotated"),
         pytest.param((), (f"{PLAIN} --role-only", f"{DELETE} --role-only"), id="role only"),
         pytest.param((), (f"{WISH} --role-name $ns-o --role-path /p/", gone(), DELETE), id="another name"),
+        pytest.param((), (WISH, f"{DELETE} --keep-role", WISH, DELETE), id="a kept role"),
         pytest.param((role(),), (USING, DELETE), id="a role of others"),
         pytest.param((role(), USING), (USING.replace("app", "b"), "delete-sa b -n $ns"), id="a shared one"),
         pytest.param((fault("iam DeleteRole reset-after", times=None),), (WISH, DELETE), id="lost answers"),
@@ -80,17 +82,6 @@ def test_what_irsa_made_is_gone_and_the_rest_stays(
     after(*given)(stage)
     there_and_back(stage, *steps)
     stage.run(DELETE if steps[-1] == DELETE else f"{DELETE} --role-only", code=4, changes="")
-
-
-def test_what_is_said_of_it(stage: Stage, namespace: str) -> None:
-    stage.run(WISH)
-    planned = stage.run(f"{DELETE} --dry-run --detailed-exitcode -o json", code=6, changes="")
-    assert planned.item["changes"][-1]["kind"] == "ServiceAccount"
-    assert UNIQUE in str(planned.item["notes"])
-    item = stage.run(f"{DELETE} -o json", says='"committed"').item
-    assert item["serviceAccount"] == {"namespace": namespace, "name": "app", "deleted": True}
-    assert item["role"]["deleted"] is True
-    stage.run(f"{DELETE} --ignore-not-found", changes="")
     assert stage.irsa("recover").out.startswith("No unfinished")
 
 
@@ -157,29 +148,6 @@ def test_what_the_annotation_names_need_not_be_there(stage: Stage, namespace: st
     assert stage.world() == before
 
 
-def test_a_kept_service_account_is_nobodys(stage: Stage, namespace: str) -> None:
-    stage.run(WISH)
-    uid = (stage.account(namespace, "app") or {})["uid"]
-    stage.run(f"{DELETE} --keep-sa")
-    kept = stage.account(namespace, "app") or {}
-    assert (kept["uid"], kept["labels"], kept["annotations"]) == (uid, {"x": "y"}, {"n": "m"})
-    assert not stage.aws_world()["roles"]
-    stage.run(DELETE, code=4, changes="")
-
-
-def test_a_kept_role_is_complete(stage: Stage, namespace: str) -> None:
-    stage.run(WISH)
-    before = stage.role_of(namespace, "app")
-    stage.run(f"{DELETE} --keep-role")
-    assert stage.account(namespace, "app") is None
-    (kept,) = stage.aws_world()["roles"].values()
-    assert {**before, "tags": 0} == {**kept, "tags": 0}
-    left = stage.irsa("recover", "--cluster", stage.cluster, "-o", "json").items
-    assert "Role" not in [piece["kind"] for item in left for piece in item["objects"]]
-    after(WISH, DELETE)(stage)
-    assert not stage.aws_world()["roles"]
-
-
 def shared_with(**principal: str) -> Step:
     """Its trust policy admits somebody else, too."""
 
@@ -217,9 +185,45 @@ def test_pods_that_may_not_be_listed_are_not_taken_for_none(stage: Stage) -> Non
 TOLD = ("is creating", "web-0 (StatefulSet/web)")
 KUBECTL = "if nobody needs it, delete the ServiceAccount: kubectl delete serviceaccount app -n $ns"
 WITHOUT = after(WISH, no_namespace)
+PARTS = (
+    *(
+        "attached AmazonS3ReadOnlyAccess",
+        "attached AmazonSQSReadOnlyAccess",
+        "boundary AmazonSQSReadOnlyAccess",
+    ),
+    *("description reads", "tags team a", 'inline inline {"Effect":"Allow","Action":"s3:*","Resource":"*"}'),
+)
+WISHED = (
+    "\n".join(made("app", *PARTS)).replace("duration 3600", "duration 7200")
+    + """
++ sa $ns/app annotations eks.amazonaws.com/token-expiration 900
++ sa $ns/app annotations n m
++ sa $ns/app labels x y
+"""
+)
+LOST = WISHED.replace("+ ", "- ").splitlines()
+OWN_LINES = {"- sa $ns/app", "- sa $ns/app annotations n m", "- sa $ns/app labels x y"}
+KEPT_SA = [line for line in LOST if line not in OWN_LINES]
+KEPT_ROLE = [line for line in LOST if "- sa" in line]
+KEEP_SA, KEEP_ROLE = f"{DELETE} --keep-sa", f"{DELETE} --keep-role"
+LAST = {"items.0.changes.-1.kind": "ServiceAccount", "metadata.outcome": "planned"}
+DELETED = {
+    "metadata.outcome": "committed",
+    "items.0.serviceAccount.name": "app",
+    "items.0.serviceAccount.deleted": True,
+    "items.0.role.deleted": True,
+}
 
 
 @rows(
+    Row("all", WISH, changes=WISHED),
+    Row("a plan", f"{DELETE} --dry-run --detailed-exitcode -o json", 6, UNIQUE, given=WISH, document=LAST),
+    Row("everything", f"{DELETE} -o json", 0, (), LOST, given=WISH, document=DELETED),
+    Row("nothing", f"{DELETE} --ignore-not-found"),
+    Row("a kept ServiceAccount", KEEP_SA, 0, (), KEPT_SA, given=WISH),
+    Row("one that was kept", DELETE, 4, given=after(WISH, KEEP_SA)),
+    Row("a kept role", KEEP_ROLE, 0, (), KEPT_ROLE, given=WISH),
+    Row("no leftover", "recover -o json", 0, (), "", '"kind": "Role"', after(WISH, KEEP_ROLE)),
     Row("the wrong namespace", "delete-sa app -n default", 4, "$ns", "", "again with -n $ns", PLAIN),
     Row("which is ignored", "delete-sa app -n default --ignore-not-found", given=PLAIN),
     Row("one that is not irsa's", DELETE, 4, KUBECTL, given=account()),

@@ -9,12 +9,13 @@ import pytest
 
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.foreign import make_role, write_trust
+from tests.scenarios.foreign import write_trust
 from tests.scenarios.test_migrate import NAME, associations, create, pod, trust, world
 from tests.scenarios.test_migrate_templates import THE_ROLE, template
-from tests.support.acts import EKSCTL, put
+from tests.support.acts import EKSCTL, after, put, role
 from tests.support.documents import doc
 from tests.support.eks_states import add_addon
+from tests.support.rows import Row, rows
 from tests.support.stage import Json, Stage
 
 DELETE = f"delete-sa {NAME} -n $ns --yes"
@@ -31,23 +32,27 @@ def stage(sandbox: Sandbox, tmp_path: Path, unique: str) -> Stage:
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
-def test_a_pod_with_pod_identity_uses_the_role(stage: Stage, namespace: str) -> None:
-    """Its ServiceAccount is somebody else's, and stays; the pod has no variable with the role."""
+def with_pod(stage: Stage) -> None:
+    pod(stage, stage.words["ns"])
+
+
+OTHERS = f"{CREATE} --attach-role-arn arn:aws:iam::$account:role/$ns-r"
+
+
+@rows(
+    # The pod has no variable with the role.
+    Row(
+        "a role", DELETE, 4, (IN_USE, "pod app-1"), given=after(f"{CREATE} --attach-policy-arn $S3", with_pod)
+    ),
+    # No statement of it goes: pods lose it with the association.
+    Row("a role of others", DELETE, 4, IN_USE, given=after(role(doc(PODS)), OTHERS, with_pod)),
+)
+def test_a_pod_with_pod_identity_uses_the_role(row: Row, stage: Stage, namespace: str) -> None:
+    """Its ServiceAccount is somebody else's, and stays."""
     stage.make_account(namespace, NAME)
-    stage.run(f"{CREATE} --attach-policy-arn $S3")
-    pod(stage, namespace)
-    stage.run(DELETE, code=4, says=(IN_USE, "pod app-1"), changes="")
+    row.play(stage)
     stage.run(f"{DELETE} --force")
     assert not associations(stage)
-
-
-def test_an_association_to_a_role_of_others_is_used_too(stage: Stage, namespace: str) -> None:
-    """The role stays, and no statement of it goes: pods lose it with the association."""
-    stage.make_account(namespace, NAME)
-    make_role(stage, f"{namespace}-r", doc(PODS))
-    stage.run(f"{CREATE} --attach-role-arn arn:aws:iam::$account:role/$ns-r")
-    pod(stage, namespace)
-    stage.run(DELETE, code=4, says=IN_USE, changes="")
 
 
 @pytest.mark.parametrize("kind", ["pod", "CronJob"])
@@ -57,11 +62,11 @@ def test_a_pod_of_another_service_account_that_names_the_role(
     """With a token of its own: the role trusts that ServiceAccount, too."""
     create(stage, namespace)
     stage.make_account(namespace, "other")
-    role = stage.role_of(namespace, NAME)["arn"]
+    arn = stage.role_of(namespace, NAME)["arn"]
     (own,) = trust(stage, namespace)
     others = json.loads(json.dumps(own).replace(f":{namespace}:{NAME}", f":{namespace}:other"))
-    write_trust(stage, role.rpartition("/")[2], own, others)
-    container: Json = {"name": "main", "image": "app:1", "env": [{**THE_ROLE, "value": role}]}
+    write_trust(stage, arn.rpartition("/")[2], own, others)
+    container: Json = {"name": "main", "image": "app:1", "env": [{**THE_ROLE, "value": arn}]}
     if kind == "pod":
         pod(stage, namespace, serviceAccountName="other", containers=[container])
     else:

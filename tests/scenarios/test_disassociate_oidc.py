@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.scenarios.foreign import issuer_of
-from tests.support.acts import killed, strike
+from tests.support.acts import after, fault, killed, named
+from tests.support.rows import Row, rows
 from tests.support.stage import Stage
 
 GO = "disassociate-oidc"
@@ -13,24 +14,32 @@ MADE = "associate-oidc --audience vault --tags a=b"
 AT = "iam DeleteOpenIDConnectProvider"
 
 
-def test_it_goes_and_then_there_is_nothing_to_do(stage: Stage) -> None:
-    before = stage.world()
-    stage.run(MADE)
-    planned = stage.run(f"{GO} --dry-run --detailed-exitcode -o json", code=6, changes="")
-    assert planned.item["changes"][0]["action"] == "delete"
-    item = stage.run(f"{GO} -o json").item
-    assert (item["provider"]["deleted"], "vault" in item["notes"][0]) == (True, True)
-    assert stage.world() == before
-    stage.run(f"{GO} -o json", says='"unchanged"', changes="")
+LOST = """
+- provider $id
+- provider $id audiences vault
+- provider $id tags a b
+- provider $id tags irsa/cluster $cluster
+"""
+BOUND = "create-sa app -n $ns --attach-policy-arn $S3 --associate-oidc"
+IN_USE = LOST.replace("vault", "sts.amazonaws.com").replace("- provider $id tags a b", "")
+PLANNED, GONE = {"items.0.changes.0.action": "delete"}, {"items.0.provider.deleted": True}
+UNREAD = fault("iam ListRoles error", times=None)
 
 
-def test_while_roles_trust_it_it_stays(stage: Stage, namespace: str) -> None:
-    stage.run("create-sa app -n $ns --attach-policy-arn $S3 --associate-oidc")
-    stage.run(GO, code=4, says=stage.role_of(namespace, "app")["arn"], changes="")
-    strike(stage, "iam ListRoles error", times=None)
-    stage.run(GO, code=1, changes="")
-    stage.run(f"{GO} --force")
-    assert not stage.aws_world()["oidc_providers"]
+@rows(
+    Row("a plan", f"{GO} --dry-run --detailed-exitcode -o json", 6, given=MADE, document=PLANNED),
+    Row("what is there", f"{GO} -o json", 0, "vault", LOST, given=MADE, document=GONE),
+    Row("nothing", f"{GO} -o json", 0, '"unchanged"', given=after(MADE, GO)),
+    Row("an error", GO, 1, given=after(MADE, fault(f"{AT} error"))),
+    Row("a lost answer", GO, 0, (), LOST, given=after(MADE, fault(f"{AT} reset-after", times=None))),
+    Row("a role that trusts it", GO, 4, "$arn", given=BOUND),
+    Row("roles that can't be read", GO, 1, given=after(BOUND, UNREAD)),
+    Row("force", f"{GO} --force", 0, (), IN_USE, given=after(BOUND, UNREAD)),
+)
+def test_how_it_ends(row: Row, stage: Stage, namespace: str) -> None:
+    named(stage, "app")
+    stage.words["id"] = issuer_of(stage).rpartition("/")[2]
+    row.play(stage)
 
 
 @pytest.mark.parametrize("tags", [{}, {"alpha.eksctl.io/cluster-name": "demo"}, {"managed-by": "terraform"}])
@@ -44,15 +53,6 @@ def test_one_that_irsa_did_not_make_stays(stage: Stage, tags: dict[str, str]) ->
     stage.run("associate-oidc --audience vault")
     stage.run(GO, code=4, changes="")
     stage.run(f"{GO} --force")
-    assert not stage.aws_world()["oidc_providers"]
-
-
-def test_a_lost_answer_is_settled_and_a_refusal_changes_nothing(stage: Stage) -> None:
-    stage.run(MADE)
-    strike(stage, f"{AT} error")
-    stage.run(GO, code=1, changes="")
-    strike(stage, f"{AT} reset-after", times=None)
-    stage.run(GO)
     assert not stage.aws_world()["oidc_providers"]
 
 
