@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.sandbox import ClusterSpec, RoleSpec, Sandbox
 from tests.support.eks import bearer
@@ -28,6 +26,7 @@ from tests.support.estates import (
     role,
 )
 from tests.support.kubeclient import MERGE_PATCH, KubeClient
+from tests.support.sandbox_clients import client
 from tests.support.service_accounts import put_service_accounts
 from tests.support.stage import ROLE_ARN
 
@@ -42,14 +41,6 @@ CLUSTERS = ("shop-prod", "shop-dev", "tools")
 NEVER_USED = "w24"
 """The sandbox's roles were made just now."""
 AUDIENCES = ["sts.amazonaws.com", "https://vault.example.com"]
-
-
-def client(sandbox: Sandbox, service: str, user: str = "admin") -> Any:
-    """A client of the sandbox's AWS."""
-    env = sandbox.env(user=user)
-    keys = (env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
-    made: Any = boto3.Session(*keys, region_name="eu-west-1")
-    return made.client(service, endpoint_url=sandbox.url)
 
 
 def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:

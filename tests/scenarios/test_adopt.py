@@ -7,7 +7,19 @@ import pytest
 
 from tests.scenarios.binding import make_binding
 from tests.scenarios.foreign import trust_of, write_trust
-from tests.support.acts import SERVICE, Deed, account, after, fault, killed, wish, wished, wished_own
+from tests.support.acts import (
+    SERVICE,
+    Deed,
+    account,
+    after,
+    fault,
+    killed,
+    refused,
+    unchanged,
+    wish,
+    wished,
+    wished_own,
+)
 from tests.support.ran import full_name
 from tests.support.rows import Row, in_words, rows
 from tests.support.stage import ROLE_ARN, Ran, Stage
@@ -115,7 +127,7 @@ def test_all_that_are_nobodys_are_taken_each_by_itself(stage: Stage, namespace: 
     stage.run("create-sa own -n $ns --attach-policy-arn $S3")
     for name, owner in (("far", "444455556666"), ("lost", stage.account_id)):
         account(name, f"arn:aws:iam::{owner}:role/{name}")(stage)
-    stage.run(f"{ALL} --dry-run", code=4, changes="")
+    refused(stage, f"{ALL} --dry-run")
     # Something was done, so that "nothing was attempted" is not true.
     ran = stage.run(f"{ALL} -o json", code=1, changes=ADOPTED)
     ended = {item["serviceAccount"]["name"]: item["outcome"] for item in ran.items}
@@ -137,16 +149,16 @@ REPLACED = """
 def test_what_was_adopted_is_changed_by_a_file_of_eksctl(stage: Stage, entry: str, mode: str) -> None:
     """A ClusterConfig can't say the path of a role."""
     wish(stage, entry)
-    stage.run("apply -f f.yaml", code=4, says="irsa adopt reader", changes="")
+    refused(stage, "apply -f f.yaml", "irsa adopt reader")
     stage.run(ADOPT)
     stage.run(f"apply -f f.yaml {mode}", changes=REPLACED)
-    stage.run(f"apply -f f.yaml {mode}", changes="")
+    unchanged(stage, f"apply -f f.yaml {mode}")
 
 
 def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(stage: Stage) -> None:
     stage.run(ADOPT)
     wish(stage, NAMED.replace("$ns-reader", "$ns-other"))
-    stage.run("apply -f f.yaml", code=4, says="name no other role in the entry", changes="")
+    refused(stage, "apply -f f.yaml", "name no other role in the entry")
 
 
 GONE = f"- role $ns-reader inline theirs {THEIRS}"

@@ -25,6 +25,7 @@ from tests.support.acts import (
     role,
     strike,
     there_and_back,
+    unchanged,
     wish,
     wish_own,
     wished,
@@ -98,7 +99,7 @@ def test_what_is_missing_is_made_and_what_agrees_costs_no_write(stage: Stage, na
     assert stage.role_of(namespace, "reader")["attached"] == [READ_ONLY]
     assert [*stage.role_of(f"{namespace}-2", "worker")["inline"].values()] == [DOCUMENT]
     stage.sandbox.calls.clear()
-    stage.run(f"{APPLY} -o json", says='"unchanged": 2', changes="")
+    unchanged(stage, f"{APPLY} -o json", '"unchanged": 2')
     assert writes(stage) == []
 
 
@@ -116,11 +117,13 @@ def test_what_differs_is_changed_and_back_again_leaves_no_trace(stage: Stage) ->
         changes="""
         - role $reader_role attached AmazonS3ReadOnlyAccess
         - role $reader_role tags cost a
+        - role $reader_role tags irsa/tags n4L3
         - role $worker_role boundary AmazonS3ReadOnlyAccess
         + role $reader_role attached AmazonSQSReadOnlyAccess
         + role $reader_role inline attachPolicy {"Effect":"Allow","Action":"sqs:*","Resource":"*"}
         + role $worker_role attached AmazonSQSReadOnlyAccess
         + sa $ns/worker annotations c d
+        + sa $ns/worker annotations irsa/keys {"annotations":["c"],"labels":["a"]}
         + sa $ns/worker labels a b
         """,
     )
@@ -189,7 +192,7 @@ def test_atomic_is_all_or_nothing(stage: Stage) -> None:
     strike(stage, "iam PutRolePolicy error")
     stage.run(f"{APPLY} --atomic", code=1, changes="")
     stage.run(f"{APPLY} --atomic --verify", changes=[*MADE_READER, *made("worker", INLINED)])
-    stage.run(f"{APPLY} --atomic -o json", says='"unchanged": 1', changes="")
+    unchanged(stage, f"{APPLY} --atomic -o json", '"unchanged": 1')
 
 
 def test_the_last_of_a_namespace_are_pruned_alone(stage: Stage) -> None:
@@ -219,7 +222,7 @@ def test_several_subjects_share_one_statement(stage: Stage, namespace: str) -> N
     assert subjects(statement) == [
         f"system:serviceaccount:{namespace}:{name}" for name in ("reader", "third")
     ]
-    stage.run(APPLY, changes="")
+    unchanged(stage, APPLY)
 
 
 def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage, namespace: str) -> None:
@@ -231,7 +234,7 @@ def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage,
     before = stage.world()
     stage.run(f"create-sa guest -n $ns --attach-role-arn {ROLE_R} --update-trust")
     joined = stage.world()
-    stage.run(APPLY, changes="")
+    unchanged(stage, APPLY)
     after(wished_own(SHARED), APPLY)(stage)
     theirs, ours, last, guest = trust_of(stage, f"{namespace}-r")["Statement"]
     assert (theirs, len(subjects(ours)), last) == (THEIRS, 2, other_cluster)
@@ -283,7 +286,7 @@ def test_who_may_not_list_reads_one_by_one(stage: Stage) -> None:
     strike(stage, "iam ListRoles error", times=None)
     wish(stage, READER, top="")
     stage.run(APPLY, changes=MADE_READER, user=user)
-    stage.run(f"{APPLY} -o json", says='"unchanged": 1', changes="", user=user)
+    unchanged(stage, f"{APPLY} -o json", '"unchanged": 1', user=user)
 
 
 @pytest.mark.parametrize("text", ["iam: [", "iam: {serviceAccount: []}"])

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.scenarios.test_apply import APPLY, READER, with_more
-from tests.support.acts import after, asked, forget, named, role, wish, wished, wished_own, writes
+from tests.support.acts import after, asked, forget, named, role, unchanged, wish, wished, wished_own, writes
 from tests.support.rows import Row, rows
 from tests.support.stage import READ_ONLY, Stage
 
@@ -31,7 +31,7 @@ def test_a_role_that_is_wished_alone_from_now_on(stage: Stage, namespace: str) -
     stage.run(APPLY, changes=changes)
     # What the role says of itself holds without the ServiceAccount.
     forget(stage, "reader")
-    stage.run(APPLY, changes="", says="unchanged")
+    unchanged(stage, APPLY, "unchanged")
     stage.run("apply -f before.yaml")
     assert stage.role_of(namespace, "reader")["attached"] == [READ_ONLY]
 

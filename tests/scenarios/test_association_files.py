@@ -23,7 +23,9 @@ from tests.support.acts import (
     client,
     fault,
     put,
+    refused,
     there_and_back,
+    unchanged,
     writes,
     written,
 )
@@ -164,17 +166,17 @@ def test_created_again_changed_and_deleted(form: str, stage: Stage) -> None:
         stage.run(DIFF, code=6, changes="")
         stage.run(APPLY + more)
         assert len(associations(stage)) == 1
-        unchanged(stage)
+        as_desired(stage)
     stage.run(DELETE)
     assert stage.world() == before
 
 
-def unchanged(stage: Stage) -> None:
+def as_desired(stage: Stage) -> None:
     """A second run, alone or atomic, and a diff find nothing to write."""
     stage.sandbox.calls.clear()
     for line in (APPLY, f"{APPLY} --atomic"):
-        stage.run(f"{line} -o json", says='"outcome": "unchanged"', changes="")
-    stage.run(DIFF, changes="")
+        unchanged(stage, f"{line} -o json", '"outcome": "unchanged"')
+    unchanged(stage, DIFF)
     assert not writes(stage)
 
 
@@ -191,7 +193,7 @@ def test_names_are_enough_to_delete(stage: Stage) -> None:
 
 def test_what_create_sa_made_is_as_desired(stage: Stage) -> None:
     after("create-sa app -n $ns --pod-identity --attach-policy-arn $S3 --role-name own", PLAIN)(stage)
-    unchanged(stage)
+    as_desired(stage)
 
 
 def theirs(stage: Stage, account: str = "app") -> None:
@@ -208,9 +210,9 @@ def test_prune_deletes_associations_of_irsa_only(stage: Stage) -> None:
 
 def test_an_association_that_irsa_did_not_create(stage: Stage) -> None:
     after(theirs, app("roleARN: $one"))(stage)
-    unchanged(stage)
+    as_desired(stage)
     app("roleARN: $two")(stage)
-    stage.run(APPLY, code=4, says="has an association that irsa did not create", changes="")
+    refused(stage, APPLY, "has an association that irsa did not create")
     stage.run(f"{APPLY} --override-existing-serviceaccounts")
     before = associations(stage)
     assert [item["roleArn"][-6:] for item in before] == ["role-2"]
@@ -222,9 +224,9 @@ def test_a_role_that_pods_still_get_by_the_annotation(stage: Stage) -> None:
     by_annotation = own("attachPolicyARNs: [$S3]")
     after("associate-oidc", by_annotation, APPLY, PLAIN)(stage)
     says = ("still gets its role by the annotation", "irsa migrate app -n $ns")
-    stage.run(APPLY, code=4, says=says, changes="")
+    refused(stage, APPLY, says)
     migrate = "migrate app -n $ns --to pod-identity --yes"
-    after(migrate, f"{migrate} --finish", unchanged, by_annotation, APPLY, unchanged)(stage)
+    after(migrate, f"{migrate} --finish", as_desired, by_annotation, APPLY, as_desired)(stage)
     assert len(associations(stage)) == 1, "removed by migrate --to irsa --finish"
 
 
@@ -233,7 +235,7 @@ def test_a_trust_policy_that_somebody_has_restricted(stage: Stage) -> None:
     (statement,) = trust_of(stage, "own")["Statement"]
     statement["Condition"]["StringEquals"]["aws:SourceVpc"] = "vpc-1"
     write_trust(stage, "own", statement)
-    stage.run(APPLY, code=4, says="was changed by someone else", changes="")
+    refused(stage, APPLY, "was changed by someone else")
     stage.run(f"{APPLY} --force")
 
 
@@ -241,9 +243,9 @@ def test_a_saved_plan(stage: Stage) -> None:
     before = stage.world()
     for text in CREATED["a session policy and no session tags"]:
         app(text)(stage)
-        stage.run(f"{APPLY} --dry-run --out plan.json", changes="")
+        unchanged(stage, f"{APPLY} --dry-run --out plan.json")
         stage.run("apply plan.json --yes")
-        unchanged(stage)
+        as_desired(stage)
     after("delete -f f.yaml --dry-run --out plan.json", "apply plan.json --yes")(stage)
     changed(stage, before, "")
 
@@ -253,7 +255,7 @@ def test_no_agent(sandbox: Sandbox, tmp_path: Path) -> None:
     bare.words["ns"] = "backend"
     PLAIN(bare)
     irsa = "or use IRSA (an entry of serviceAccounts without podIdentity), which needs no agent"
-    bare.run(APPLY, code=4, says=("aws eks create-addon", irsa), changes="")
+    refused(bare, APPLY, ("aws eks create-addon", irsa))
 
 
 ADD_ONS = """addons:

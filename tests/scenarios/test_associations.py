@@ -12,7 +12,7 @@ from irsa_cli.sandbox import Sandbox
 from tests.scenarios.binding import make_binding
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.foreign import make_role, trust_of, write_trust
-from tests.support.acts import client, strike, wish
+from tests.support.acts import client, strike, unchanged, wish
 from tests.support.documents import doc
 from tests.support.rows import Row, rows
 from tests.support.stage import ROLE_ARN, Ran, Stage
@@ -116,7 +116,7 @@ def test_a_document_has_the_role_of_pods(stage: Stage) -> None:
     item = stage.run(f"{CREATE} --verify -o json").item
     assert (item["podIdentity"], item["notes"]) == (None, [])
     associate(stage)
-    item = stage.run(f"{CREATE} --verify -o json", says='"unchanged"', changes="").item
+    item = unchanged(stage, f"{CREATE} --verify -o json", '"unchanged"').item
     assert item["podIdentity"]["role"] == {"arn": stage.words["other"]}
 
 
@@ -176,7 +176,7 @@ def test_apply_notes_what_takes_over(mode: str, stage: Stage) -> None:
     assert stage.run(f"apply -f f.yaml --verify{mode}").err.count(OTHER) == 1
     assert asked(stage) == 2, "all at once, then the one with its role"
     for line in (f"apply -f f.yaml{mode}", "diff -f f.yaml"):
-        assert stage.run(line, changes="").err.count(OTHER) == 1
+        assert unchanged(stage, line).err.count(OTHER) == 1
 
 
 @pytest.mark.parametrize("which", ["--all", "reader"], ids=["of all", "by name"])

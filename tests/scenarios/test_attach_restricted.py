@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.foreign import admitting, issuer_of, make_role, trust_of, write_trust
-from tests.support.acts import named, wish, wish_own
+from tests.support.acts import named, refused, unchanged, wish, wish_own
 from tests.support.rows import Row
 from tests.support.stage import Json, Stage
 
@@ -66,7 +66,7 @@ def test_what_cant_be_known_is_said_and_nothing_is_written_on_the_role(stage: St
     restricted(stage, condition)
     says = ("irsa can't tell", key_of(condition))
     stage.run(USE, says=says, silent="would refuse", changes=USED)
-    stage.run(USE, says='"unchanged"', changes="")
+    unchanged(stage, USE, '"unchanged"')
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_no_statement_is_put_beside_a_restricted_one_without_force(
 ) -> None:
     who = json.loads(json.dumps(who).replace("{}", namespace))
     make_role(stage, f"{namespace}-r", admitting(stage, who, operator, condition, Sid="Restricted"))
-    details = str(stage.run(TRUST, code=4, changes="").error["details"])
+    details = str(refused(stage, TRUST).error["details"])
     says = ("statement 1 (Restricted)", key_of(condition), "+", subject(namespace))
     assert [text for text in says if text not in details] == []
 
@@ -92,20 +92,20 @@ def test_no_statement_is_put_beside_a_restricted_one_without_force(
 def test_force_adds_the_statement_and_says_what_it_voids(stage: Stage, namespace: str) -> None:
     restricted(stage, Sid="FromVpc")
     theirs = trust_of(stage, f"{namespace}-r")["Statement"]
-    stage.run(TRUST, code=4, says="--force", changes="")
+    refused(stage, TRUST, "--force")
     before = {"items.0.trustPolicy.before.Statement": theirs}
     Row("plan", f"{TRUST} --force --dry-run", document=before).play(stage)
     done = stage.run(f"{TRUST} --force", changes=ADMITTED).item["trustPolicy"]
     assert done["after"]["Statement"] == trust_of(stage, f"{namespace}-r")["Statement"]
     assert "aws:SourceVpc" in str(done["voids"])
-    stage.run(f"{TRUST} --force", says='"unchanged"', changes="")
+    unchanged(stage, f"{TRUST} --force", '"unchanged"')
     # For another one nothing is voided.
-    stage.run(f"{TRUST.replace('app', 'other')} --dry-run", changes="")
+    unchanged(stage, f"{TRUST.replace('app', 'other')} --dry-run")
 
 
 def test_what_a_refusal_proposes_works(stage: Stage) -> None:
     restricted(stage, EXTERNAL)
-    (step,) = stage.run(USE, code=4, changes="").error["next"]
+    (step,) = refused(stage, USE).error["next"]
     flags = [word.rstrip(",") for word in step.split() if word.startswith("--")]
     stage.run(f"{USE} {' '.join(flags)} --verify")
 
@@ -124,14 +124,14 @@ def test_a_guard_that_denies_other_addresses_is_no_no(stage: Stage) -> None:
 
 def test_behind_a_guard_the_missing_statement_is_added(stage: Stage, namespace: str) -> None:
     make_role(stage, f"{namespace}-r", guard(stage))
-    stage.run(USE, code=4, changes="")
+    refused(stage, USE)
     stage.run(f"{TRUST} --verify", changes=ADMITTED)
 
 
 @pytest.mark.parametrize("flags", ["", "--update-trust", "--update-trust --force"])
 def test_a_deny_that_holds_for_sure_stays_a_no(stage: Stage, namespace: str, flags: str) -> None:
     restricted(stage, VPC, {**admitting(stage, subject(namespace)), "Effect": "Deny", "Sid": "Never"})
-    assert "Never" in str(stage.run(f"{USE} {flags}", code=4, changes="").error["details"])
+    assert "Never" in str(refused(stage, f"{USE} {flags}").error["details"])
 
 
 def test_a_restriction_on_others_or_of_another_cluster_is_in_nobodys_way(
@@ -152,12 +152,12 @@ def test_a_file_that_uses_a_restricted_role(stage: Stage, mode: str) -> None:
     restricted(stage, Sid="FromVpc")
     wish(stage, "{metadata: {name: app, namespace: $ns}, attachRoleARN: 'arn:aws:iam::$account:role/$ns-r'}")
     go = f"apply -f f.yaml {mode} --update-trust"
-    stage.run(go, code=4, says="aws:SourceVpc", changes="")
+    refused(stage, go, "aws:SourceVpc")
     stage.run(go.replace("--update-trust", ""), says="can't tell", changes=USED)
     stage.run(
         f"{go} --force", says="bypass", changes="+ role $ns-r trusts $ns/app for sts.amazonaws.com ($sid)"
     )
-    stage.run(go, changes="")
+    unchanged(stage, go)
 
 
 OWN = "{metadata: {name: app, namespace: $ns}}"
@@ -184,7 +184,7 @@ def test_apply_does_not_undo_a_restriction_of_irsas_own_statement(
     restrict(stage, condition, **sid)
     key = key_of(condition)
     for mode in ("", "--atomic", "--dry-run"):
-        stage.run(f"{APPLY} {mode}", code=4, says=(key, "--force"), changes="")
+        refused(stage, f"{APPLY} {mode}", (key, "--force"))
     stage.run(f"{APPLY} --force", says=key)
     assert any(key not in str(item) for item in trust_of(stage, stage.words["role"])["Statement"])
 
@@ -205,7 +205,7 @@ def test_a_pattern_does_not_void_what_is_taken_out_of_it(stage: Stage, namespace
     wish_own(stage, f"{OWN[:-1]}, subjectPattern: a*}}")
     stage.run(APPLY)
     restrict(stage, {"StringNotEquals": {f"{issuer_of(stage)}:sub": subject(namespace, "admin")}})
-    stage.run(APPLY, code=4, changes="")
+    refused(stage, APPLY)
 
 
 VAULT = "update-sa app -n $ns --audience vault --associate-oidc"
@@ -214,7 +214,7 @@ VAULT = "update-sa app -n $ns --audience vault --associate-oidc"
 def test_another_audience_does_not_void_a_restriction(stage: Stage) -> None:
     stage.run("create-sa app -n $ns --no-policy")
     restrict(stage, VPC)
-    stage.run(VAULT, code=4, changes="")
+    refused(stage, VAULT)
 
 
 def test_another_audience_behind_a_guard(stage: Stage) -> None:

@@ -1,6 +1,6 @@
 """A cluster that EKS does not know any more: what irsa marked for it goes, and nothing by a wrong name."""
 
-import shlex
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,35 +9,37 @@ import pytest
 from irsa_cli.sandbox import ClusterSpec, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.foreign import issuer_of, trust_of, write_trust
-from tests.support.acts import SERVICE, killed, strike, wish
+from tests.support.acts import SERVICE, Deed, killed, made, named, refused, strike, wished
+from tests.support.rows import Row, in_words, rows
 from tests.support.stage import ACCOUNT, Stage
 
 NAME = "doomed"
 ARN = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/{NAME}"
 DELETE = "delete-sa app -n apps"
 DISASSOCIATE = "disassociate-oidc"
-PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/"
 
 
 @pytest.fixture
 def doomed(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """A cluster with its provider and one binding, and another cluster's beside it."""
     sandbox.add_cluster(ClusterSpec(NAME))
-    issuers = {}
+    words = {"ns": "apps"}
     for name in ("demo", NAME):
         (tmp_path / name).mkdir()
         stage = sandbox_stage(sandbox, name, tmp_path / name)
         stage.run("create-sa app -n apps --attach-policy-arn $S3 --associate-oidc")
-        issuers[f"{name}_issuer"] = f"{PROVIDER}{issuer_of(stage)}"
-    stage.words |= issuers
+        words[f"{name}_id"] = issuer_of(stage).rpartition("/")[2]
+        words[f"{name}_provider"] = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer_of(stage)}"
+    stage.words |= words
+    named(stage, "app")
     return stage
 
 
 @pytest.fixture
 def gone(doomed: Stage) -> Stage:
-    """The same, without the cluster; `$role` is the one of its binding."""
+    """The same, without the cluster."""
     doomed.sandbox.remove_cluster(NAME)
-    (doomed.words["role"],) = roles(doomed)
+    doomed._kube_world = lambda: {"namespaces": {}}
     return doomed
 
 
@@ -46,97 +48,95 @@ def roles(stage: Stage, cluster: str = NAME) -> list[str]:
     return sorted(name for path, name in paths if path == f"/irsa/{cluster}/")
 
 
-def trust(stage: Stage, statement: Any) -> None:
+def trusting(**change: Any) -> Deed:
     """Let the role trust one more principal."""
-    write_trust(stage, stage.words["role"], *trust_of(stage, stage.words["role"])["Statement"], statement)
+
+    def do(stage: Stage) -> None:
+        own = trust_of(stage, stage.words["role"])["Statement"]
+        more = json.loads(in_words(stage, json.dumps({**SERVICE, **change})))
+        write_trust(stage, stage.words["role"], *own, more)
+
+    return do
 
 
-def test_what_irsa_marked_is_deleted(gone: Stage) -> None:
-    before = gone.aws_world()
-    gone.run(f"{DELETE} --dry-run -o json", says='"planned"')
-    assert gone.aws_world() == before
-    gone.run(DELETE, says=(ARN, "can't check pods"))
-    assert (roles(gone), len(roles(gone, "demo"))) == ([], 1)
-    gone.run(DELETE, code=4, says="irsa manages no role for apps/app")
-    gone.run(f"{DELETE} --ignore-not-found")
-    assert gone.run(f"{DISASSOCIATE} -o json").item["provider"]["deleted"] is True
-    assert [*gone.aws_world()["oidc_providers"]] == [gone.words["demo_issuer"]]
+def without_provider(stage: Stage, name: str = "doomed_provider") -> None:
+    stage.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=stage.words[name])
+
+
+def without_demo(stage: Stage) -> None:
+    """A living cluster whose provider is missing."""
+    trusting(Principal={"Federated": "$demo_provider"}, Action="sts:AssumeRoleWithWebIdentity")(stage)
+    without_provider(stage, "demo_provider")
+
+
+def without_mark(stage: Stage) -> None:
+    provider = stage.words["doomed_provider"]
+    stage.iam().untag_open_id_connect_provider(OpenIDConnectProviderArn=provider, TagKeys=["irsa/cluster"])
+
+
+MADE = [*made("app")[0].splitlines(), "+ role $role attached AmazonS3ReadOnlyAccess"]
+LOST = [line.replace("+ role", "- role") for line in MADE if "+ role" in line]
+PROVIDER = """
+- provider $doomed_id
+- provider $doomed_id audiences sts.amazonaws.com
+- provider $doomed_id tags irsa/cluster doomed
+"""
+ENTRY = "{metadata: {name: app, namespace: apps}, attachPolicyARNs: [$S3]}"
+FILE = wished(ENTRY, ENTRY.replace("app,", "never,"))
+COUNTS = ('"committed": 1', '"unchanged": 1')
+URL = f"{DELETE} --issuer-url https://example.com --account $account --role-only --role-name $role"
+MEANT = f"its tags name apps/app in {ARN}"
+DELETED = {"items.0.provider.deleted": True}
+BY_SERVICE = '- role $role trust {"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},'
+BY_SERVICE += '"Action":"sts:AssumeRole"}'
+
+
+@rows(
+    Row("a plan", f"{DELETE} --dry-run -o json", 0, '"planned"'),
+    Row("the role", DELETE, 0, (ARN, "can't check pods"), LOST, "$doomed_provider"),
+    Row("again", DELETE, 4, "irsa manages no role for apps/app", given=DELETE),
+    Row("what may be gone", f"{DELETE} --ignore-not-found", given=DELETE),
+    Row("the provider", f"{DISASSOCIATE} -o json", 0, (), PROVIDER, given=DELETE, document=DELETED),
     # Nothing tells by now that there was such a cluster.
-    gone.run(DISASSOCIATE, code=4)
+    Row("all", DISASSOCIATE, 4, given=f"{DELETE}\n{DISASSOCIATE}"),
+    Row("a file", "delete -f f.yaml --yes -o json", 0, COUNTS, LOST, given=FILE),
+    Row("a provider that a role trusts", DISASSOCIATE, 4, "$role"),
+    Row("a role that a service uses", DELETE, 4, "ec2.amazonaws.com", given=trusting()),
+    Row("by force", f"{DELETE} --force", 0, (), [*LOST, BY_SERVICE], given=trusting()),
+    Row("a role of another cluster", DELETE, 4, "$demo_provider", given=without_demo),
+    Row("an unmarked provider", DELETE, 4, "$doomed_provider", given=without_mark),
+    Row("no provider", DELETE, 0, (), LOST, "$doomed_provider", without_provider),
+    Row("a role by its tags", URL, 4, MEANT, silent="has no tags"),
+    Row("a role by its name", f"{DELETE} --role-name $role", changes=LOST),
+)
+def test_what_irsa_marked_is_deleted(row: Row, gone: Stage) -> None:
+    row.play(gone)
 
 
-def test_files_name_what_goes(gone: Stage) -> None:
-    entry = "{metadata: {name: app, namespace: apps}, attachPolicyARNs: [$S3]}"
-    wish(gone, entry, entry.replace("app,", "never,"))
-    gone.run("delete -f f.yaml --yes -o json", says=('"committed": 1', '"unchanged": 1'))
-    assert (roles(gone), len(roles(gone, "demo"))) == ([], 1)
+RECOVER = "recover --all --min-age 0s"
 
 
 @pytest.mark.parametrize("place", ["-c dooomed", f"-c {NAME} -r us-east-1", f"-c {NAME} --any-region"])
-def test_what_is_not_found_elsewhere_is_not_gone(gone: Stage, place: str) -> None:
-    before = gone.aws_world()
-    for command in (f"{DELETE} --force", f"{DISASSOCIATE} --force"):
-        gone.run(f"{command} {place}", code=4, says="there is no cluster")
-    gone.run(f"recover --all --min-age 0s {place}", code=4)
-    assert gone.aws_world() == before
+@pytest.mark.parametrize("line", [f"{DELETE} --force", f"{DISASSOCIATE} --force", RECOVER])
+def test_what_is_not_found_elsewhere_is_not_gone(gone: Stage, line: str, place: str) -> None:
+    refused(gone, f"{line} {place}", "there is no cluster")
 
 
-def test_what_may_not_be_read_is_not_gone(doomed: Stage) -> None:
-    before = doomed.aws_world()
+@pytest.mark.parametrize("line", [DELETE, DISASSOCIATE])
+def test_what_may_not_be_read_is_not_gone(doomed: Stage, line: str) -> None:
     strike(doomed, "eks DescribeCluster error", code="AccessDeniedException", times=None)
-    for command in (DELETE, DISASSOCIATE):
-        doomed.run(f"{command} --force", code=1)
-    assert doomed.aws_world() == before
-
-
-def test_whom_its_role_or_provider_serves_keep_it(gone: Stage) -> None:
-    before = gone.aws_world()
-    gone.run(DISASSOCIATE, code=4, says="$role")
-    assert gone.aws_world() == before
-    trust(gone, SERVICE)
-    before = gone.aws_world()
-    gone.run(DELETE, code=4, says="ec2.amazonaws.com")
-    assert gone.aws_world() == before
-    gone.run(f"{DELETE} --force")
-
-
-def test_a_living_cluster_whose_provider_is_missing_keeps_it(gone: Stage) -> None:
-    arn = gone.words["demo_issuer"]
-    trust(gone, {**SERVICE, "Principal": {"Federated": arn}, "Action": "sts:AssumeRoleWithWebIdentity"})
-    gone.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    gone.run(DELETE, code=4, says=arn)
-    assert roles(gone) == [gone.words["role"]]
-    gone.run(f"{DELETE} --force")
-
-
-@pytest.mark.parametrize("marked", ["marked", "unmarked", "deleted"])
-def test_only_the_mark_tells_which_provider_was_the_clusters(gone: Stage, marked: str) -> None:
-    arn, iam = gone.words["doomed_issuer"], gone.iam()
-    if marked == "unmarked":
-        iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=["irsa/cluster"])
-        gone.run(DELETE, code=4, says=arn)
-        return
-    if marked == "deleted":
-        iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    gone.run(DELETE, silent=arn)
+    doomed.run(f"{line} --force", code=1, changes="")
 
 
 def test_of_several_providers_one_has_to_be_named(gone: Stage) -> None:
     former = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-    gone.iam().create_open_id_connect_provider(
-        Url=former, ClientIDList=["sts.amazonaws.com"], Tags=[{"Key": "irsa/cluster", "Value": ARN}]
-    )
+    tags = [{"Key": "irsa/cluster", "Value": ARN}]
+    gone.iam().create_open_id_connect_provider(Url=former, ClientIDList=["sts.amazonaws.com"], Tags=tags)
     ran = gone.run(DISASSOCIATE, code=4)
     (command,) = (line for line in ran.err.splitlines() if former in line and "irsa " in line)
-    assert gone.irsa(*shlex.split(command)[1:]).code == 0
+    gone.run(command.partition("irsa ")[2])
     assert former[8:] not in str(gone.aws_world()["oidc_providers"])
     gone.run(DELETE)
-
-
-def test_a_role_of_another_name_is_told_by_its_tags(gone: Stage) -> None:
-    url = "--issuer-url https://example.com --account $account --role-only --role-name $role"
-    gone.run(f"{DELETE} {url}", code=4, says=f"its tags name apps/app in {ARN}", silent="has no tags")
-    gone.run(f"{DELETE} --role-name $role")
 
 
 LATE = "create-sa late -n apps --attach-policy-arn $S3"

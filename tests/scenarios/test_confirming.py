@@ -10,7 +10,7 @@ import pytest
 
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.acts import wish
+from tests.support.acts import unchanged, wish
 from tests.support.rows import arguments_of
 from tests.support.stage import Stage
 from tests.support.terminal import INTERRUPT, Terminal
@@ -101,7 +101,7 @@ def test_without_a_terminal_what_names_one_thing_goes_and_the_rest_wants_yes(sma
         small.run(line)
     else:
         small.run(line, code=2, says="add --yes", changes="")
-        small.run(f"{line} --dry-run", changes="")
+        unchanged(small, f"{line} --dry-run")
         small.run(f"{line} --yes")
     assert small.world() != world
 

@@ -25,6 +25,7 @@ from tests.support.acts import (
     named,
     put,
     put_pod,
+    refused,
     role,
     strike,
     there_and_back,
@@ -81,7 +82,7 @@ def test_what_irsa_made_is_gone_and_the_rest_stays(
 ) -> None:
     after(*given)(stage)
     there_and_back(stage, *steps)
-    stage.run(DELETE if steps[-1] == DELETE else f"{DELETE} --role-only", code=4, changes="")
+    refused(stage, DELETE if steps[-1] == DELETE else f"{DELETE} --role-only")
     assert stage.irsa("recover").out.startswith("No unfinished")
 
 
@@ -142,7 +143,7 @@ def test_what_the_annotation_names_need_not_be_there(stage: Stage, namespace: st
     before = stage.world()
     arn = arguments_of(stage, f"lint {text}")[1]
     stage.annotate(namespace, "app", **{ROLE_ARN: arn})
-    stage.run(DELETE, code=4, changes="")
+    refused(stage, DELETE)
     stage.annotate(namespace, "app", **{"irsa/role-arn": arn})
     stage.run(DELETE, says=text)
     assert stage.world() == before
@@ -179,7 +180,7 @@ def test_while_others_use_it_it_stays(row: Row, stage: Stage, namespace: str) ->
 def test_pods_that_may_not_be_listed_are_not_taken_for_none(stage: Stage) -> None:
     after(WISH, put_pod)(stage)
     user = stage.restricted((("get", "patch", "delete"), ("serviceaccounts",)))
-    stage.run(DELETE, code=4, says="can't be listed", changes="", user=user)
+    refused(stage, DELETE, "can't be listed", user=user)
 
 
 TOLD = ("is creating", "web-0 (StatefulSet/web)")
@@ -197,6 +198,7 @@ WISHED = (
     "\n".join(made("app", *PARTS)).replace("duration 3600", "duration 7200")
     + """
 + sa $ns/app annotations eks.amazonaws.com/token-expiration 900
++ sa $ns/app annotations irsa/token-expiration 900
 + sa $ns/app annotations n m
 + sa $ns/app labels x y
 """
@@ -223,6 +225,7 @@ DELETED = {
     Row("a kept ServiceAccount", KEEP_SA, 0, (), KEPT_SA, given=WISH),
     Row("one that was kept", DELETE, 4, given=after(WISH, KEEP_SA)),
     Row("a kept role", KEEP_ROLE, 0, (), KEPT_ROLE, given=WISH),
+    Row("an annotated one", DELETE, 0, "it is kept", None, given=after(account(**OWN), PLAIN)),
     Row("no leftover", "recover -o json", 0, (), "", '"kind": "Role"', after(WISH, KEEP_ROLE)),
     Row("the wrong namespace", "delete-sa app -n default", 4, "$ns", "", "again with -n $ns", PLAIN),
     Row("which is ignored", "delete-sa app -n default --ignore-not-found", given=PLAIN),

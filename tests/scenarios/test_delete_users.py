@@ -12,7 +12,7 @@ from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.foreign import write_trust
 from tests.scenarios.test_migrate import NAME, associations, create, pod, trust, world
 from tests.scenarios.test_migrate_templates import THE_ROLE, template
-from tests.support.acts import EKSCTL, after, put, role
+from tests.support.acts import EKSCTL, after, put, refused, role
 from tests.support.documents import doc
 from tests.support.eks_states import add_addon
 from tests.support.rows import Row, rows
@@ -72,7 +72,7 @@ def test_a_pod_of_another_service_account_that_names_the_role(
     else:
         template(stage, namespace, {}, kind, serviceAccountName="other", containers=[container])
     said = "pod app-1" if kind == "pod" else "CronJob/web creates pods with it"
-    stage.run(DELETE, code=4, says=said, changes="")
+    refused(stage, DELETE, said)
     stage.run(f"{DELETE} --force")
 
 
@@ -87,7 +87,7 @@ def test_files_and_prune_ask_the_same(stage: Stage, namespace: str) -> None:
     stage.run("apply -f f.yaml")
     pod(stage, namespace)
     before = world(stage)
-    stage.run("delete -f f.yaml --yes", code=4, says=IN_USE, changes="")
+    refused(stage, "delete -f f.yaml --yes", IN_USE)
     written(stage, "next")
     stage.run("apply -f f.yaml --prune --yes", code=1, says=IN_USE)
     after = world(stage)

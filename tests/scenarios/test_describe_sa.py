@@ -4,7 +4,7 @@ import pytest
 
 from tests.scenarios.breaking import NAME, Binding
 from tests.scenarios.reading import zoo
-from tests.support.acts import after, forget, named, written
+from tests.support.acts import after, forget, named, refused, written
 from tests.support.documents import doc
 from tests.support.rows import Row, rows
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Stage
@@ -154,6 +154,6 @@ def test_a_role_without_a_service_account_is_named_with_the_ways_out(
         ("neither", [], [arn, only]),
     ):
         missing = f"there is no ServiceAccount $ns/{name}"
-        stage.run(line.replace("NAME", name), code=4, says=[missing, *says], silent=silent, changes="")
+        refused(stage, line.replace("NAME", name), [missing, *says], silent=silent)
     stage.make_account(namespace, "later")
-    stage.run("describe-sa later -n $ns", code=4, says="--role-only", changes="")
+    refused(stage, "describe-sa later -n $ns", "--role-only")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.foreign import issuer_of
-from tests.support.acts import after, fault, killed, named
+from tests.support.acts import after, fault, killed, named, refused
 from tests.support.rows import Row, rows
 from tests.support.stage import Stage
 
@@ -48,10 +48,10 @@ def test_one_that_irsa_did_not_make_stays(stage: Stage, tags: dict[str, str]) ->
     stage.iam().create_open_id_connect_provider(
         Url=f"https://{issuer_of(stage)}", ClientIDList=["sts.amazonaws.com"], Tags=pairs
     )
-    stage.run(GO, code=4, says="--force", changes="")
+    refused(stage, GO, "--force")
     # An audience that irsa has added does not make it irsa's.
     stage.run("associate-oidc --audience vault")
-    stage.run(GO, code=4, changes="")
+    refused(stage, GO)
     stage.run(f"{GO} --force")
     assert not stage.aws_world()["oidc_providers"]
 

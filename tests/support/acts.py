@@ -11,7 +11,7 @@ from irsa_cli.core.values.names import default_role_name
 from irsa_cli.sandbox import Fault
 from tests.scenarios.foreign import make_role
 from tests.support.ran import Ran
-from tests.support.rows import in_words, prepare
+from tests.support.rows import Texts, in_words, prepare
 from tests.support.sandbox_clients import administrator
 from tests.support.stage import ROLE_ARN, Json, Stage
 from tests.support.worlds import difference, tidy
@@ -78,6 +78,18 @@ def wish_own(stage: Stage, *entries: str, top: str = "withOIDC: true", name: str
     put(stage, name, f"{BINDINGS}{top}\nserviceAccounts: [{', '.join(entries)}]\n")
 
 
+def refused(stage: Any, line: str, says: Texts = (), **more: Any) -> Ran:
+    """Run a command that is refused, and changes nothing."""
+    ran: Ran = stage.run(line, code=4, says=says, changes="", **more)
+    return ran
+
+
+def unchanged(stage: Any, line: str, says: Texts = (), **more: Any) -> Ran:
+    """Run a command that works, and changes nothing."""
+    ran: Ran = stage.run(line, says=says, changes="", **more)
+    return ran
+
+
 def there_and_back(stage: Any, *steps: Step) -> None:
     """Do things, at whose end all is as it was before."""
     before = stage.world()
@@ -123,7 +135,8 @@ def account(name: str = "app", role: str = "", **metadata: Any) -> Deed:
             **metadata.pop("annotations", {}),
             **({ROLE_ARN: in_words(stage, role)} if role else {}),
         }
-        stage.make_account(stage.words["ns"], name, annotations=annotations, **metadata)
+        maker = getattr(stage, "stage", stage)
+        maker.make_account(stage.words["ns"], name, annotations=annotations, **metadata)
 
     return do
 
@@ -200,8 +213,9 @@ def put_pod(stage: Stage, account: str = "app") -> None:
     assert answer.status == 201, answer.text
 
 
-def forget(stage: Stage, name: str = "app", kind: str = "serviceaccounts") -> None:
+def forget(stage: Any, name: str = "app", kind: str = "serviceaccounts") -> None:
     """Delete an object of the stage's namespace behind irsa's back."""
+    stage = getattr(stage, "stage", stage)
     stage.kube.delete(f"/api/v1/namespaces/{stage.words['ns']}/{kind}/{name}")
 
 
