@@ -21,7 +21,7 @@ LOST = """
 - provider $id tags irsa/cluster $cluster
 """
 BOUND = "create-sa app -n $ns --attach-policy-arn $S3 --associate-oidc"
-IN_USE = LOST.replace("vault", "sts.amazonaws.com").replace("- provider $id tags a b", "")
+IN_USE = LOST.replace("vault", "sts.amazonaws.com").replace("tags a b", "tags irsa/service-account $ns/app")
 PLANNED, GONE = {"items.0.changes.0.action": "delete"}, {"items.0.provider.deleted": True}
 UNREAD = fault("iam ListRoles error", times=None)
 
