@@ -98,7 +98,11 @@ def test_the_permission_is_exactly_the_target(both: Both) -> None:
 
 
 def test_a_target_that_does_not_admit_the_role_is_refused_with_the_missing_statement(both: Both) -> None:
-    refused(both, f"{CREATE} $way", ('"Action": "sts:AssumeRole"', '"AWS": "$arn"', "--update-target-trust"))
+    refused(
+        both,
+        f"{CREATE} $way",
+        ('"Action": "sts:AssumeRole"', '"aws:PrincipalArn": "$arn"', "--update-target-trust"),
+    )
 
 
 def test_the_statement_is_added_and_taken_back_again(both: Both) -> None:
