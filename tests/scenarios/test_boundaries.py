@@ -96,7 +96,7 @@ LESS = f"{UPDATE} --no-permissions-boundary"
     Row("as none", f"{UPDATE} --permissions-boundary none", 4, "- RoleBoundary", given=BOUND_ALONE),
     Row("allowed by update-sa", f"{LESS} --allow-boundary-removal", 0, (), REMOVED, given=BOUND_ALONE),
     Row("and demanded", f"{LESS} --allow-boundary-removal", 4, given=BOUND_ALONE, options=DEMAND),
-    Row("a label", f"{UPDATE} --label a=b", changes=[LABEL, f"+ {QS}"], given=CREATE, options=ENV),
+    Row("a label", f"{UPDATE} --label a=b", changes=LABEL, given=CREATE, options=ENV),
     Row("a default", f"{UPDATE} --description new", 0, (), [NEW, f"+ {QS}"], given=CREATE, options=ENV),
     Row("no default", f"{UPDATE} --description new", 0, (), NEW, given=BOUND_ALONE, options=NS_ENV),
     Row(

@@ -326,7 +326,7 @@ def test_it_is_described_and_diagnosed(both: Both) -> None:
     Row("JSON", f"{line} -o json", 0, '"roleARN": "$data"', document=SHOWN).play(both)
     both.run(line, says="web_identity_token_file")
     both.run("describe-sa app -n $ns", says=f"no credentials for account {OTHER}")
-    both.run(DOCTOR, silent="chain-")
+    both.run(DOCTOR, code=1, silent="chain-")
     for principal, condition, cause in (("arn", WRONG_ID, "external-id"), ("deployer", None, "trust")):
         both.trust("data", SERVICE, admitting(both.words[principal], condition))
         both.run(DOCTOR, code=5, says=f"chain-{cause}")

@@ -80,6 +80,7 @@ PROVIDER = """
 - provider $doomed_id
 - provider $doomed_id audiences sts.amazonaws.com
 - provider $doomed_id tags irsa/cluster doomed
+- provider $doomed_id tags irsa/service-account apps/app
 """
 ENTRY = "{metadata: {name: app, namespace: apps}, attachPolicyARNs: [$S3]}"
 FILE = wished(ENTRY, ENTRY.replace("app,", "never,"))
