@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.sandbox import ClusterSpec, RoleSpec, Sandbox
 from tests.support.eks import bearer
@@ -28,7 +26,9 @@ from tests.support.estates import (
     role,
 )
 from tests.support.kubeclient import MERGE_PATCH, KubeClient
+from tests.support.sandbox_clients import client
 from tests.support.service_accounts import put_service_accounts
+from tests.support.stage import ROLE_ARN
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 KINDS = {
@@ -43,54 +43,40 @@ NEVER_USED = "w24"
 AUDIENCES = ["sts.amazonaws.com", "https://vault.example.com"]
 
 
-def client(sandbox: Sandbox, service: str, user: str = "admin") -> Any:
-    """A client of the sandbox's AWS."""
-    env = sandbox.env(user=user)
-    keys = (env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
-    made: Any = boto3.Session(*keys, region_name="eu-west-1")
-    return made.client(service, endpoint_url=sandbox.url)
-
-
 def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:
     """Put it there; returns the issuers of the sandbox's clusters by those of the planted ones."""
-    for name in CLUSTERS:
-        sandbox.add_cluster(ClusterSpec(name))
     eks, iam = client(sandbox, "eks"), client(sandbox, "iam")
     issuers = {}
     for name in CLUSTERS:
+        sandbox.add_cluster(ClusterSpec(name))
         issuer = eks.describe_cluster(name=name)["cluster"]["identity"]["oidc"]["issuer"]
         iam.create_open_id_connect_provider(Url=issuer, ClientIDList=AUDIENCES)
         issuers[issuer_of(name)] = issuer.removeprefix("https://")
     iam.create_open_id_connect_provider(Url=f"https://{issuer_of('dead')}", ClientIDList=AUDIENCES[:1])
     for found in roles(issuers, tight):
         _put(sandbox, iam, found)
-    accounts = {name: _annotated(name) for name in DECLARED}
-    accounts |= {"silent": {}, "lost": _annotated("no-such-role")}
-    accounts["misspelt"] = {"eks.amazonaws.com/role-arn": NO_ROLE}
-    put_service_accounts(sandbox, "shop-prod", "prod", {**accounts, "by-association": {}})
+    named = {name: _annotated(name) for name in DECLARED}
+    others = {"silent": {}, "by-association": {}, "misspelt": {ROLE_ARN: NO_ROLE}}
+    put_service_accounts(
+        sandbox, "shop-prod", "prod", {**named, **others, "lost": _annotated("no-such-role")}
+    )
+    tights = {f"tight{number}": _annotated(f"tight{number}") for number in range(tight)}
+    put_service_accounts(sandbox, "shop-prod", "ok", tights)
+    put_service_accounts(sandbox, "shop-dev", "prod", {"w18": _annotated("w18")})
     with _kube(sandbox, "shop-prod") as kube:
         # Each namespace has one of its own making.
         body = {"metadata": {"annotations": _annotated("w17")}}
         path = "/api/v1/namespaces/prod/serviceaccounts/default"
         assert kube.request("PATCH", path, body, content_type=MERGE_PATCH).status == 200
-    put_service_accounts(
-        sandbox,
-        "shop-prod",
-        "ok",
-        {f"tight{number}": _annotated(f"tight{number}") for number in range(tight)},
-    )
-    put_service_accounts(sandbox, "shop-dev", "prod", {"w18": _annotated("w18")})
     for cluster, objects in (("shop-dev", OPEN_TO_ALL), ("shop-prod", FOR_DEVELOPERS)):
         with _kube(sandbox, cluster) as kube:
-            for kind, bodies in objects.items():
-                for body in bodies:
-                    place = body["metadata"].get("namespace")
-                    path = f"{RBAC}/namespaces/{place}" if place else RBAC
-                    assert kube.create(f"{path}/{kind.lower()}s", body).status == 201
+            for kind, body in ((kind, body) for kind, bodies in objects.items() for body in bodies):
+                place = body["metadata"].get("namespace")
+                path = f"{RBAC}/namespaces/{place}" if place else RBAC
+                assert kube.create(f"{path}/{kind.lower()}s", body).status == 201
     for name, given in (("w31", "other"), ("by-association", "w21-free"), ("w33", "w33")):
-        eks.create_pod_identity_association(
-            clusterName="shop-prod", namespace="prod", serviceAccount=name, roleArn=arn_of(given)
-        )
+        where = {"clusterName": "shop-prod", "namespace": "prod", "serviceAccount": name}
+        eks.create_pod_identity_association(**where, roleArn=arn_of(given))
     return issuers
 
 
@@ -115,7 +101,7 @@ def _put(sandbox: Sandbox, iam: Any, found: BoundRole) -> None:
 
 
 def _annotated(name: str) -> dict[str, str]:
-    return {"eks.amazonaws.com/role-arn": arn_of(name)}
+    return {ROLE_ARN: arn_of(name)}
 
 
 def _kube(sandbox: Sandbox, name: str) -> KubeClient:
@@ -132,40 +118,40 @@ def write_files(sandbox: Sandbox, folder: Path) -> None:
     listed = iam.list_open_id_connect_providers()
     _write(folder / "providers.json", listed)
     for place, item in enumerate(listed["OpenIDConnectProviderList"]):
-        found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"])
-        _write(folder / f"provider-{place}.json", found)
+        provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"])
+        _write(folder / f"provider-{place}.json", provider)
     names = eks.list_clusters()
     _write(folder / "clusters.json", names)
     for name in names["clusters"]:
+        (folder / name).mkdir()
         _write_cluster(sandbox, eks, name, folder / name)
 
 
 def _write_cluster(sandbox: Sandbox, eks: Any, name: str, folder: Path) -> None:
-    folder.mkdir()
-    _write(folder / "cluster.json", eks.describe_cluster(name=name))
-    listed = eks.list_pod_identity_associations(clusterName=name)
-    _write(folder / "associations.json", listed)
-    for place, item in enumerate(listed["associations"]):
-        found = eks.describe_pod_identity_association(clusterName=name, associationId=item["associationId"])
-        _write(folder / f"association-{place}.json", found)
-    _write_entries(eks, name, folder)
+    one = {"clusterName": name}
+    associations, entries = eks.list_pod_identity_associations(**one), eks.list_access_entries(**one)
+    documents = {
+        "cluster": eks.describe_cluster(name=name),
+        "associations": associations,
+        "entries": entries,
+    }
+    for place, item in enumerate(associations["associations"]):
+        asked = {**one, "associationId": item["associationId"]}
+        documents[f"association-{place}"] = eks.describe_pod_identity_association(**asked)
+    for place, arn in enumerate(entries["accessEntries"]):
+        asked = {**one, "principalArn": arn}
+        documents[f"entry-{place}"] = eks.describe_access_entry(**asked)
+        documents[f"policies-{place}"] = eks.list_associated_access_policies(**asked)
     with _kube(sandbox, name) as kube:
         for kind, path in KINDS.items():
-            found = kube.request("GET", f"{path}/{kind.lower()}s").body
+            found = kube.request("GET", f"{path}/{kind.lower()}s").body["items"]
             # kubectl says of each object what it is; the API says it of the list only.
-            items = [{"kind": kind, **item} for item in found["items"]]
-            _write(folder / f"{kind}.json", {"kind": f"{kind}List", "items": items})
-
-
-def _write_entries(eks: Any, name: str, folder: Path) -> None:
-    listed = eks.list_access_entries(clusterName=name)
-    _write(folder / "entries.json", listed)
-    for place, arn in enumerate(listed["accessEntries"]):
-        asked = {"clusterName": name, "principalArn": arn}
-        _write(folder / f"entry-{place}.json", eks.describe_access_entry(**asked))
-        _write(folder / f"policies-{place}.json", eks.list_associated_access_policies(**asked))
+            items = [{"kind": kind, **item} for item in found]
+            documents[kind] = {"kind": f"{kind}List", "items": items}
+    for stem, document in documents.items():
+        _write(folder / f"{stem}.json", document)
 
 
 def _write(path: Path, document: Any) -> None:
-    found = {key: value for key, value in document.items() if key != "ResponseMetadata"}
-    path.write_text(json.dumps(found, default=str), encoding="utf-8")
+    told = {key: value for key, value in document.items() if key != "ResponseMetadata"}
+    path.write_text(json.dumps(told, default=str), encoding="utf-8")

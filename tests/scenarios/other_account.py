@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.rows import Running
 from tests.support.sandbox_clients import administrator
 from tests.support.stage import EVERYTHING, Stage
 
@@ -62,3 +63,26 @@ class Elsewhere:
 def elsewhere_fixture(stage: Stage, other_iam: Any, tmp_path: Path) -> Elsewhere:
     """The other account, with a role that the cluster's account may become."""
     return Elsewhere(stage, other_iam, tmp_path)
+
+
+class Both(Running):
+    """A stage and the other account as one: `there` in its world are the roles of the other one."""
+
+    def __init__(self, stage: Stage, elsewhere: Elsewhere) -> None:
+        self.stage, self.there, self.cluster, self.irsa = stage, elsewhere, stage.cluster, stage.irsa
+        self.words = stage.words
+        self.words |= {"deployer": elsewhere.deployer, "way": f"--target-assume-role={elsewhere.deployer}"}
+
+    def world(self) -> dict[str, Any]:
+        """All that a run could leave behind in both."""
+        return {**self.stage.world(), "there": self.there.world()["roles"]}
+
+    def statements(self, name: str = "data") -> list[Any]:
+        """The trust policy of a role of the other account."""
+        found: list[Any] = self.there.world()["roles"][name]["trust"]["Statement"]
+        return found
+
+    def trust(self, name: str, *statements: Any) -> None:
+        """Write a trust policy there."""
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        self.there.iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)

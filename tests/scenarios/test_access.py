@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import Sandbox
+from tests.scenarios.foreign import write_trust
 from tests.scenarios.test_repoint import ALL, NAMESPACE, Pair
 from tests.support.stage import ROLE_ARN
 
@@ -22,23 +23,25 @@ def _shared(pair: Pair) -> str:
     """A role of blue's app whose trust policy denies blue's canary, and allows green's."""
     pair.sandbox.quotas["AssumeRolePolicySizeQuota"] = 4096
     name = pair.bind("hand", around=[])
-    own = pair.statement(name)
-    deny = {**pair.statement("canary"), "Effect": "Deny"}
-    theirs = json.loads(
-        json.dumps(pair.statement("canary")).replace(
-            pair.issuer(pair.blue).removeprefix("https://"), pair.issuer(pair.green).removeprefix("https://")
-        )
-    )
-    document = {"Version": "2012-10-17", "Statement": [own, deny, theirs]}
-    pair.blue.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
-    assert pair.green.irsa("associate-oidc", "-c", pair.green.cluster).code == 0
+    own, canary = pair.statement(name), pair.statement("canary")
+    blue, green = (pair.issuer(stage).removeprefix("https://") for stage in (pair.blue, pair.green))
+    theirs = json.loads(json.dumps(canary).replace(blue, green))
+    write_trust(pair.blue, name, own, {**canary, "Effect": "Deny"}, theirs)
+    pair.green.run("associate-oidc")
     role = f"arn:aws:iam::111122223333:role/{name}"
     pair.green.make_account(NAMESPACE, "canary", annotations={ROLE_ARN: role})
     return name
 
 
-def _of_role(ran: Any) -> Any:
-    return next(item for item in ran.items if (item["role"] or {}).get("arn", "").endswith("app-0"))
+def _of_role(ran: Any) -> tuple[list[Any], list[Any]]:
+    """Who gains the role, and who loses it: names, places, and whether that is certain."""
+    assert ran.code == 0, ran.err
+    item = next(item for item in ran.items if (item["role"] or {}).get("arn", "").endswith("app-0"))
+    gains, losses = (
+        [(one["who"]["name"], one["who"]["place"].rpartition("/")[2], one["certain"]) for one in changed]
+        for changed in (item["access"]["gains"], item["access"]["losses"])
+    )
+    return gains, losses
 
 
 def test_adding_a_cluster_takes_the_role_from_none_of_its_pods(pair: Pair) -> None:
@@ -50,28 +53,19 @@ def test_adding_a_cluster_takes_the_role_from_none_of_its_pods(pair: Pair) -> No
     assert f"{NAMESPACE}:canary" in refused.err
     assert pair.trust(name) == before
     assert pair.assumes(pair.green, "canary")
-    done = pair.repoint("--add", ALL, "--force", "-o", "json")
-    assert done.code == 0, done.err
-    access = _of_role(done)["access"]
-    assert [one["who"]["name"] for one in access["losses"]] == [f"{NAMESPACE}/canary"]
-    assert [one["who"]["name"] for one in access["gains"]] == [f"{NAMESPACE}/{name}"]
+    gains, losses = _of_role(pair.repoint("--add", ALL, "--force", "-o", "json"))
+    assert [who for who, *_ in losses] == [f"{NAMESPACE}/canary"]
+    assert [who for who, *_ in gains] == [f"{NAMESPACE}/{name}"]
     assert not pair.assumes(pair.green, "canary")
 
 
 def test_what_is_said_is_what_sts_does(pair: Pair) -> None:
     """Added, retired and added again: who is said to gain gets credentials, who is said to lose gets none."""
     name = pair.bind("hand", around=[])
-    added = pair.repoint("--add", ALL, "-o", "json")
-    access = _of_role(added)["access"]
-    (gain,) = access["gains"]
-    assert (gain["who"]["name"], gain["certain"], access["losses"]) == (f"{NAMESPACE}/{name}", True, [])
-    assert gain["who"]["place"].endswith(":cluster/green")
+    who = f"{NAMESPACE}/{name}"
+    assert _of_role(pair.repoint("--add", ALL, "-o", "json")) == ([(who, "green", True)], [])
     assert pair.assumes(pair.green, name)
     pair.age()
-    retired = pair.repoint("--retire", ALL, "-o", "json")
-    access = _of_role(retired)["access"]
-    (loss,) = access["losses"]
-    assert (loss["who"]["name"], loss["certain"], access["gains"]) == (f"{NAMESPACE}/{name}", True, [])
-    assert loss["who"]["place"].endswith(":cluster/blue")
+    assert _of_role(pair.repoint("--retire", ALL, "-o", "json")) == ([], [(who, "blue", True)])
     assert not pair.assumes(pair.blue, name)
     assert pair.repoint("--add", ALL, back=True).code == 0  # The way back is not refused.

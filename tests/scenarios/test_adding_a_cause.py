@@ -16,22 +16,18 @@ from irsa_cli.sandbox import Sandbox
 from tests.scenarios.breaking import Binding
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.doctoring import of
-from tests.support.stage import Json, Stage
+from tests.support.stage import Stage
 
 PROGRAM = Path(irsa_cli.__file__).parent
 CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
 TABLE = "core/doctor/data/causes.json"
 FILE = "core/doctor/causes/attempts.py"
-ROW = {
-    "id": "pod-no-retries",
-    "group": "pods",
-    "weight": 41,
+ROW = json.loads("""{"id": "pod-no-retries", "group": "pods", "weight": 41,
     "title": "The container's SDK tries each call once only.",
     "symptom": "Now and then: Throttling, or a connection that was reset, at the first call",
     "looks_at": "AWS_MAX_ATTEMPTS of the pods' containers",
     "remedy": "Take AWS_MAX_ATTEMPTS=1 out of the pod's template.",
-    "source": "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html",
-}
+    "source": "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"}""")
 CAUSE = '''"""A cause in settings of a container: its SDK may try a call once only."""
 
 from irsa_cli.core.doctor.finding import check_of, ok, problem
@@ -79,26 +75,14 @@ def copied(to: Path, cause: str = "") -> Path:
     return to
 
 
-def doctored(stage: Stage, program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A run of the copy, as users run it."""
-    command = [
-        sys.executable,
-        "-m",
-        "irsa_cli",
-        "doctor",
-        *arguments,
-        "-c",
-        stage.cluster,
-        "-o",
-        "json",
-        "-q",
-    ]
-    env = {**stage.env(), "PYTHONPATH": str(program)}
-    return subprocess.run(command, cwd=program, env=env, capture_output=True, text=True, check=False)
-
-
-def with_attempts(binding: Binding, number: str) -> None:
-    binding.new_pod(container={"env": [{"name": "AWS_MAX_ATTEMPTS", "value": number}]})
+def doctored(binding: Binding, program: Path, attempts: str) -> subprocess.CompletedProcess[str]:
+    """A run of the copy, as users run it, on a pod whose SDK makes so many attempts."""
+    binding.new_pod(container={"env": [{"name": "AWS_MAX_ATTEMPTS", "value": attempts}]})
+    command = [sys.executable, *["-m", "irsa_cli", "doctor", "-o", "json", "-q", "-c"], binding.stage.cluster]
+    env = {**binding.stage.env(), "PYTHONPATH": str(program)}
+    return subprocess.run(
+        [*command, *of(binding)], cwd=program, env=env, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_cause_is_added_by_the_files_that_are_listed_and_no_other(binding: Binding, tmp_path: Path) -> None:
@@ -108,19 +92,15 @@ def test_a_cause_is_added_by_the_files_that_are_listed_and_no_other(binding: Bin
     assert [name.replace("…", "attempts") for name in files] == [TABLE, FILE]
     program = copied(tmp_path / "program", CAUSE)
     for number, problems in (("1", ["pod-no-retries"]), ("5", [])):
-        with_attempts(binding, number)
-        document: Json = json.loads(doctored(binding.stage, program, *of(binding)).stdout)
-        assert [
-            item["id"] for item in document["items"][0]["findings"] if item["verdict"] == "problem"
-        ] == problems
+        items = json.loads(doctored(binding, program, number).stdout)["items"]
+        assert [one["id"] for one in items[0]["findings"] if one["verdict"] == "problem"] == problems
 
 
 def test_a_cause_that_declares_no_variable_does_not_wait_for_it_in_silence(
     binding: Binding, tmp_path: Path
 ) -> None:
     program = copied(tmp_path / "program", UNDECLARED)
-    with_attempts(binding, "5")
-    ran = doctored(binding.stage, program, *of(binding))
+    ran = doctored(binding, program, "5")
     assert ran.returncode not in (0, 5)
     assert "declare it by variable" in ran.stdout + ran.stderr
 

@@ -1,117 +1,86 @@
 """`irsa apply` where an entry changes what can't simply be changed: roleOnly, the role's name, its path."""
 
-import json
-
 import pytest
 
-from tests.scenarios.test_apply import SQS, THEIRS, apply, bindings, config, entry, reader, writes
+from tests.scenarios.test_apply import APPLY, READER, with_more
+from tests.support.acts import after, asked, forget, named, role, unchanged, wish, wished, wished_own, writes
+from tests.support.rows import Row, rows
 from tests.support.stage import READ_ONLY, Stage
 
+OTHER = READER.replace("reader", "other").replace("$S3", "$SQS")
+ALONE = with_more(READER, "roleOnly: true")
+MINE = with_more(READER, "roleName: $ns-mine")
 
-def test_a_role_that_is_wished_alone_from_now_on(stage: Stage, unique: str) -> None:
-    assert apply(stage, config(stage, reader(unique))).code == 0
-    account = stage.account(unique, "reader")
-    text = config(stage, entry("reader", unique, roleOnly=True, attachPolicyARNs=[SQS]))
-    assert stage.irsa("diff", "-f", "-", stdin=text).code == 6
-    ran = apply(stage, text, "-o", "json")
-    assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 1}), ran.err
-    role = stage.role_of(unique, "reader")
-    assert (role["attached"], role["tags"]["irsa/commit"]) == ([SQS], "done")
-    assert stage.account(unique, "reader") == account
+
+@pytest.fixture(autouse=True)
+def associated(stage: Stage, namespace: str) -> None:
+    stage.run("associate-oidc")
+    named(stage, "reader")
+
+
+def test_a_role_that_is_wished_alone_from_now_on(stage: Stage, namespace: str) -> None:
+    wish(stage, READER, name="before.yaml")
+    stage.run("apply -f before.yaml")
+    wish(stage, ALONE.replace("$S3", "$SQS"))
+    stage.run("diff -f f.yaml", code=6, changes="")
+    changes = """
+    - role $role attached AmazonS3ReadOnlyAccess
+    + role $role attached AmazonSQSReadOnlyAccess
+    + role $role tags irsa/commit done
+    """
+    stage.run(APPLY, changes=changes)
     # What the role says of itself holds without the ServiceAccount.
-    stage.kube.delete(f"/api/v1/namespaces/{unique}/serviceaccounts/reader")
-    again = apply(stage, text, "-o", "json")
-    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 1}), again.err
-    assert apply(stage, config(stage, reader(unique))).code == 0
-    assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
+    forget(stage, "reader")
+    unchanged(stage, APPLY, "unchanged")
+    stage.run("apply -f before.yaml")
+    assert stage.role_of(namespace, "reader")["attached"] == [READ_ONLY]
 
 
-def test_the_path_of_a_role_is_refused_as_such(stage: Stage, unique: str) -> None:
-    assert apply(stage, config(stage, reader(unique))).code == 0
-    before = stage.world()
-    ran = apply(stage, bindings(stage, reader(unique, rolePath="/teams/x/")))
-    assert ran.code == 4, ran.err
-    assert "IAM can't change the path of a role" in ran.err
-    assert "for another desired state" not in ran.err
-    assert stage.world() == before
+NAMED = "roleName: $ns-mine"
+AT_PATH = "rolePath: /teams/x/"
+WHOLE = after(wished(READER), APPLY)
+OTHER_PATH = after(WHOLE, wished_own(with_more(READER, AT_PATH)))
+# A role that irsa named itself is looked for in the list of its path; it may be in another one.
+UNLISTED = after(wished_own(with_more(ALONE, AT_PATH)), APPLY, wished_own(ALONE))
+FOREIGN = after(role(name="$ns-mine"), wished(MINE))
+UNNAMED = after(wished(MINE), APPLY, wished(READER))
+FOR_ANOTHER = after(wished(MINE), APPLY, wished(with_more(OTHER, NAMED)))
+TWICE = wished(MINE, with_more(OTHER, NAMED))
+PATH = "IAM can't change the path of a role"
+ROLE_ONLY = "create-sa reader -n $ns --role-only --attach-policy-arn $S3"
+NOT_OURS, RUNNING = "is not managed by irsa", "Another run"
 
 
-def test_create_sa_of_a_role_alone_does_not_know_what_the_service_account_tells(
-    stage: Stage, unique: str
-) -> None:
-    assert apply(stage, config(stage, reader(unique))).code == 0
-    ran = stage.create_sa("reader", unique, "--role-only", "--attach-policy-arn", READ_ONLY)
-    assert ran.code == 4, ran.err
-    assert "created with its ServiceAccount" in ran.err
-    assert "has not finished" not in ran.err
+@rows(
+    Row("another path", APPLY, 4, PATH, silent="for another desired state", given=OTHER_PATH),
+    Row("a path that no list has shown", f"{APPLY} --atomic", 4, PATH, given=UNLISTED),
+    Row("of a role alone", ROLE_ONLY, 4, "created with its ServiceAccount", "", "has not finished", WHOLE),
+    Row("a role of others", APPLY, 4, NOT_OURS, silent=RUNNING, given=FOREIGN),
+    Row("all or nothing", f"{APPLY} --atomic", 4, NOT_OURS, silent=RUNNING, given=FOREIGN),
+    Row("as the plan says", f"{APPLY} --atomic --dry-run", 4, given=FOREIGN),
+    Row("and without all", f"{APPLY} --dry-run", 4, given=FOREIGN),
+    Row("a name that is no longer given", APPLY, 0, "unchanged", given=UNNAMED),
+    Row("a name of two", APPLY, 2, "$ns/other has the roleName $ns-mine of $ns/reader", given=TWICE),
+    Row("irsa's for another", APPLY, 4, "attachRoleARN", silent="irsa adopt", given=FOR_ANOTHER),
+)
+def test_how_it_ends(row: Row, stage: Stage) -> None:
+    row.play(stage)
 
 
-@pytest.mark.parametrize("atomic", [(), ("--atomic",)])
-def test_a_role_of_that_name_at_another_path_is_seen_before(
-    stage: Stage, unique: str, atomic: tuple[str, ...]
-) -> None:
-    stage.make_namespace(unique)
-    document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
-    stage.iam().create_role(RoleName=f"{unique}-old", AssumeRolePolicyDocument=document)
-    text = config(stage, reader(unique, roleName=f"{unique}-old"))
-    assert stage.associate().code == 0
-    before = stage.world()
-    shown = apply(stage, text, *atomic, "--dry-run")
-    assert shown.code == 4, shown.err
+@pytest.mark.parametrize("mode", ["", " --atomic"])
+def test_a_role_of_others_is_seen_before_the_first_write(stage: Stage, mode: str) -> None:
+    FOREIGN(stage)
     stage.sandbox.calls.clear()
-    ran = apply(stage, text, *atomic)
-    assert ran.code == 4, ran.err
-    assert "is not managed by irsa" in ran.err
-    assert "Another run" not in ran.err
+    stage.run(APPLY + mode, code=4)
     assert writes(stage) == []
-    assert stage.world() == before
-
-
-def test_what_a_list_did_not_show_is_seen_the_second_time(stage: Stage, unique: str) -> None:
-    """A role that irsa named itself is looked for in the list of its path; it may be in another one."""
-    stage.make_namespace(unique)
-    first = entry("reader", unique, attachPolicyARNs=[READ_ONLY], roleOnly=True)
-    assert apply(stage, bindings(stage, {**first, "rolePath": "/teams/x/"})).code == 0
-    before = stage.world()
-    ran = apply(stage, bindings(stage, first), "--atomic")
-    assert ran.code == 4, ran.err
-    assert "IAM can't change the path of a role" in ran.err
-    assert stage.world() == before
-
-
-def test_names_that_irsa_gives_are_looked_up_in_one_list(stage: Stage, unique: str) -> None:
-    assert stage.associate().code == 0
-    stage.make_namespace(unique)
+    TWICE(stage)
     stage.sandbox.calls.clear()
-    entries = [entry(f"app-{number}", unique, attachPolicyARNs=[READ_ONLY]) for number in range(3)]
-    assert stage.irsa("diff", "-f", "-", stdin=config(stage, *entries)).code == 6
+    stage.run(APPLY + mode, code=2)
+    assert not asked(stage)
+
+
+def test_names_that_irsa_gives_are_looked_up_in_one_list(stage: Stage) -> None:
+    stage.sandbox.calls.clear()
+    wish(stage, READER, OTHER, OTHER.replace("other", "third"))
+    stage.run("diff -f f.yaml", code=6)
     assert not [call for call in stage.sandbox.calls if call.operation == "GetRole"]
-
-
-def test_a_role_that_irsa_made_keeps_the_name_that_the_entry_no_longer_gives(
-    stage: Stage, unique: str
-) -> None:
-    assert apply(stage, config(stage, reader(unique, roleName=f"{unique}-mine"))).code == 0
-    before = stage.world()
-    ran = apply(stage, config(stage, reader(unique)), "-o", "json")
-    assert (ran.code, ran.metadata["summary"]) == (0, {"unchanged": 1}), ran.err
-    assert stage.world() == before
-
-
-def test_a_role_that_two_entries_name_is_found_before_the_first_call(stage: Stage, unique: str) -> None:
-    text = config(
-        stage, reader(unique, roleName="r"), entry("other", unique, roleName="r", attachPolicyARNs=[SQS])
-    )
-    stage.sandbox.calls.clear()
-    ran = apply(stage, text)
-    assert ran.code == 2, ran.err
-    assert f"{unique}/other has the roleName r of {unique}/reader" in ran.err
-    assert not [call for call in stage.sandbox.calls if call.service in ("iam", "eks")]
-
-
-def test_a_role_of_irsas_for_another_is_not_offered_to_be_adopted(stage: Stage, unique: str) -> None:
-    assert apply(stage, config(stage, reader(unique, roleName=f"{unique}-r"))).code == 0
-    ran = apply(stage, config(stage, entry("other", unique, roleName=f"{unique}-r", attachPolicyARNs=[SQS])))
-    assert ran.code == 4, ran.err
-    assert "attachRoleARN" in ran.err
-    assert "irsa adopt" not in ran.err

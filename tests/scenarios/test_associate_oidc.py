@@ -1,107 +1,88 @@
-"""`irsa associate-oidc`: made, there already, another audience, and each way it can fail."""
+"""`irsa associate-oidc`: made, there already, another audience, and each way it can fail.
+
+That any answer of it may be lost, the matrix shows.
+"""
 
 import hashlib
 
 import pytest
 
-from irsa_cli.sandbox import Fault
+from tests.scenarios.foreign import issuer_of
+from tests.support.acts import killed, strike
+from tests.support.rows import Row, rows
 from tests.support.stage import Stage
 
+ASSOCIATE = "associate-oidc"
+TAGGED = f"{ASSOCIATE} --tags team=a"
+ISSUER = "https://issuer.example.com/clusters/one"
+MADE = """
++ provider $id
++ provider $id audiences sts.amazonaws.com
++ provider $id tags irsa/cluster $cluster
+"""
 
-def provider(stage: Stage) -> dict[str, object]:
-    (found,) = stage.world()["oidc_providers"].values()
-    assert isinstance(found, dict)
-    return found
+
+@pytest.fixture(autouse=True)
+def named(stage: Stage) -> None:
+    stage.words["id"] = issuer_of(stage).rpartition("/")[2]
+
+
+def full(stage: Stage) -> None:
+    strike(stage, "iam CreateOpenIDConnectProvider error", code="LimitExceeded", status=409)
+
+
+TWO = f"{ASSOCIATE} --audience two.example.com"
+ONE = TWO.replace("two", "one")
+
+
+@rows(
+    Row("fresh", f"{TAGGED} --approve", 0, (), [MADE, "+ provider $id tags team a"]),
+    Row("again", f"{ASSOCIATE} -o json", 0, ('"unchanged"', "sts.amazonaws.com"), given=TAGGED),
+    Row("another audience", TWO, 0, (), "+ provider $id audiences two.example.com", given=ONE),
+    Row("another thumbprint", f"{ASSOCIATE} --thumbprint {'ab' * 20}", 4, given=TAGGED),
+    Row("another tag", f"{ASSOCIATE} --tags team=b", 4, given=TAGGED),
+    Row("a dry run", f"{ASSOCIATE} --dry-run"),
+    Row("a dry run in detail", f"{ASSOCIATE} --dry-run --detailed-exitcode", 6),
+    Row(
+        "no room",
+        f"{ASSOCIATE} -o json",
+        1,
+        ('"LimitExceeded"', "list-open-id-connect-providers"),
+        given=full,
+    ),
+)
+def test_how_it_ends(row: Row, stage: Stage) -> None:
+    row.play(stage)
 
 
 def test_the_issuer_becomes_a_provider_without_a_thumbprint(stage: Stage) -> None:
-    ran = stage.associate("--tags", "team=a", "-o", "json", "--approve")
-    assert ran.code == 0, ran.err
-    assert ran.metadata["outcome"] == "committed"
-    found = provider(stage)
-    assert found["audiences"] == ["sts.amazonaws.com"]
-    host = str(found["url"]).split("/")[0]
+    issuer = stage.run(f"{ASSOCIATE} -o json", says='"committed"').metadata["cluster"]["issuer"]
+    (provider,) = stage.world()["oidc_providers"].values()
+    assert "https://" + provider["url"].removeprefix("https://") == issuer
     # IAM has filled it in, which the sandbox plays.
-    assert found["thumbprints"] == [hashlib.sha1(host.encode()).hexdigest()]
-    assert "https://" + str(found["url"]).removeprefix("https://") == ran.metadata["cluster"]["issuer"]
-    tags = found["tags"]
-    assert isinstance(tags, dict)
-    assert tags["team"] == "a"
-
-
-def test_again_nothing_is_written(stage: Stage) -> None:
-    assert stage.associate().code == 0
-    before = stage.world()
-    ran = stage.associate("-o", "json")
-    assert ran.code == 0
-    assert ran.metadata["outcome"] == "unchanged"
-    assert "sts.amazonaws.com" in ran.item["notes"][0]
-    assert stage.world() == before
-
-
-def test_a_missing_audience_is_added_and_the_others_stay(stage: Stage) -> None:
-    assert stage.associate("--audience", "one.example.com").code == 0
-    ran = stage.associate("--audience", "two.example.com")
-    assert ran.code == 0, ran.err
-    assert provider(stage)["audiences"] == ["one.example.com", "two.example.com"]
+    assert provider["thumbprints"] == [hashlib.sha1(provider["url"].split("/")[0].encode()).hexdigest()]
 
 
 @pytest.mark.parametrize("kind", ["reset-after", "half-body", "truncate-after"])
-@pytest.mark.parametrize("operation", ["CreateOpenIDConnectProvider", "AddClientIDToOpenIDConnectProvider"])
-def test_a_lost_answer_is_settled(stage: Stage, operation: str, kind: str) -> None:
-    assert stage.associate("--audience", "one.example.com").code == 0
-    if operation.startswith("Create"):
-        (arn,) = stage.world()["oidc_providers"]
-        stage.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    stage.sandbox.faults.add(Fault("iam", operation, kind, times=1))  # type: ignore[arg-type]
-    ran = stage.associate("--audience", "two.example.com")
-    assert ran.code == 0, ran.err
-    assert "two.example.com" in str(provider(stage)["audiences"])
-
-
-@pytest.mark.parametrize("asked", [("--thumbprint", "ab" * 20), ("--tags", "team=b")])
-def test_what_is_there_and_differs_is_refused(stage: Stage, asked: tuple[str, ...]) -> None:
-    assert stage.associate("--tags", "team=a").code == 0
-    before = stage.world()
-    assert stage.associate(*asked).code == 4
-    assert stage.world() == before
-
-
-def test_dry_run_does_nothing(stage: Stage) -> None:
-    before = stage.world()
-    assert stage.associate("--dry-run").code == 0
-    assert stage.associate("--dry-run", "--detailed-exitcode").code == 6
-    assert stage.world() == before
+def test_a_lost_answer_is_settled(stage: Stage, kind: str) -> None:
+    strike(stage, f"iam CreateOpenIDConnectProvider {kind}")
+    stage.run(ASSOCIATE, changes=MADE)
+    strike(stage, f"iam AddClientIDToOpenIDConnectProvider {kind}")
+    stage.run(TWO, changes="+ provider $id audiences two.example.com")
 
 
 def test_a_cluster_that_is_not_eks_is_named_by_its_issuer(stage: Stage) -> None:
-    issuer = "https://issuer.example.com/clusters/one"
-    ran = stage.irsa("associate-oidc", "--issuer-url", issuer, "--account", "111122223333")
-    assert ran.code == 0, ran.err
-    assert [arn.partition("oidc-provider/")[2] for arn in stage.world()["oidc_providers"]] == [
-        "issuer.example.com/clusters/one"
-    ]
-
-
-def test_the_quota_is_explained(stage: Stage) -> None:
-    fault = Fault("iam", "CreateOpenIDConnectProvider", "error", code="LimitExceeded", status=409)
-    stage.sandbox.faults.add(fault)
-    before = stage.world()
-    ran = stage.associate("-o", "json")
-    assert ran.code == 1
-    assert ran.error["code"] == "LimitExceeded"
-    assert "list-open-id-connect-providers" in ran.err
-    assert stage.world() == before
+    stage.run(f"{ASSOCIATE} --issuer-url {ISSUER} --account 111122223333")
+    providers = [arn.partition("oidc-provider/")[2] for arn in stage.world()["oidc_providers"]]
+    assert providers == ["issuer.example.com/clusters/one"]
 
 
 def test_one_that_was_cut_off_is_gone_on_with_and_not_taken_back(stage: Stage) -> None:
-    stage.sandbox.faults.add(Fault("iam", "CreateOpenIDConnectProvider", "callback", run=stage.kill))
-    assert stage.associate("--audience", "vault").code == -9
-    stage.sandbox.settle()
+    killed(stage, TWO, "iam CreateOpenIDConnectProvider callback")
     # This one wishes less: the other may still be taken back.
-    assert "was interrupted" in stage.associate().err
+    stage.run(ASSOCIATE, says="was interrupted")
     assert len(stage.irsa("recover", "-o", "json").items) == 1
-    assert stage.associate("--audience", "vault").code == 0
+    stage.run(TWO)
     made = stage.world()
     assert stage.irsa("recover", "--all", "-o", "json").items == []
     assert stage.world() == made

@@ -5,395 +5,302 @@ https://docs.aws.amazon.com/eks/latest/eksctl/pod-identity-associations.html
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.foreign import make_role, trust_of, write_trust
+from tests.support.acts import (
+    BINDINGS,
+    EKSCTL,
+    Deed,
+    after,
+    changed,
+    client,
+    fault,
+    put,
+    refused,
+    there_and_back,
+    unchanged,
+    writes,
+    written,
+)
+from tests.support.documents import doc
 from tests.support.eks_states import add_addon
-from tests.support.sandbox_clients import administrator
-from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
+from tests.support.rows import Row, rows
+from tests.support.stage import Stage
 
-AGENT = "eks-pod-identity-agent"
-SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
-TARGET = "arn:aws:iam::444455556666:role/role-b"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/role-1"
-POLICY = f"arn:aws:iam::{ACCOUNT}:policy/permission-policy-1"
-BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/permission-boundary"
-DOCUMENT = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": ["autoscaling:DescribeTags"], "Resource": "*"}],
-}
-SERVICE = {
-    "Effect": "Allow",
-    "Principal": {"Service": "pods.eks.amazonaws.com"},
-    "Action": ["sts:AssumeRole", "sts:TagSession"],
-}
-NAME = "app"
-WRITES = ("Create", "Put", "Attach", "Detach", "Update", "Delete", "Tag", "Untag", "POST", "PATCH", "DELETE")
+PODS = (
+    '{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, '
+    '"Action": ["sts:AssumeRole", "sts:TagSession"]}'
+)
+DOCUMENT = "{Version: '2012-10-17', Statement: [{Effect: Allow, Action: ['s3:Get*'], Resource: '*'}]}"
+SESSION = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:Get*"], "Resource": "*"}]}'
+)
+HEAD = f"{EKSCTL}managedNodeGroups: [{{name: mng1}}]\naddons: [{{name: eks-pod-identity-agent}}]\n"
+APPLY, DIFF, DELETE = "apply -f f.yaml", "diff -f f.yaml", "delete -f f.yaml --yes"
 
 
 @pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
+def stage(sandbox: Sandbox, tmp_path: Path, unique: str) -> Stage:
     """A cluster with the agent, and the roles and policies that the documented files name."""
-    add_addon(sandbox, "demo", AGENT)
+    add_addon(sandbox, "demo", "eks-pod-identity-agent")
     stage = sandbox_stage(sandbox, "demo", tmp_path)
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [SERVICE]})
     for name in ("role-1", "role-2"):
-        stage.iam().create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        make_role(stage, name, doc(PODS))
     for name in ("permission-policy-1", "permission-boundary"):
-        stage.iam().create_policy(PolicyName=name, PolicyDocument=json.dumps(DOCUMENT))
+        stage.iam().create_policy(PolicyName=name, PolicyDocument=SESSION)
+    role = "arn:aws:iam::111122223333:role/role-"
+    stage.words |= {
+        "ns": unique,
+        "one": f"'{role}1'",
+        "two": f"'{role}2'",
+        "target": "'arn:aws:iam::444455556666:role/role-b'",
+        "policy": "'arn:aws:iam::111122223333:policy/permission-policy-1'",
+        "boundary": "'arn:aws:iam::111122223333:policy/permission-boundary'",
+        "document": DOCUMENT,
+        "other": DOCUMENT.replace("Get", "List"),
+        "session": f"'{SESSION}'",
+    }
+    stage.make_namespace(unique)
     return stage
 
 
-def eksctl(*entries: Json, **more: Any) -> Json:
-    """A ClusterConfig with associations."""
-    return {
-        "apiVersion": "eksctl.io/v1alpha5",
-        "kind": "ClusterConfig",
-        "metadata": {"name": "demo", "region": "eu-west-1"},
-        "managedNodeGroups": [{"name": "mng1"}],
-        "addons": [{"name": AGENT, "tags": {"team": "eks"}}],
-        "iam": {"podIdentityAssociations": list(entries), **more},
-    }
+def eksctl(*fields: str, more: str = "") -> Deed:
+    """A ClusterConfig with an association of such fields each."""
+    entries = ", ".join(f"{{namespace: $ns, {text}}}" for text in fields)
+    return written("f.yaml", f"{HEAD}iam: {{podIdentityAssociations: [{entries}]}}\n{more}")
 
 
-def bindings(**entry: Any) -> Json:
-    """irsa's own kind with one entry."""
-    return {
-        "apiVersion": "irsa/v1",
-        "kind": "Bindings",
-        "metadata": {"name": "demo", "region": "eu-west-1"},
-        "serviceAccounts": [{"metadata": {"name": NAME, "namespace": "NS"}, **entry}],
-    }
+def own(fields: str) -> Deed:
+    """Irsa's own kind with one entry."""
+    return written(
+        "f.yaml", f"{BINDINGS}serviceAccounts: [{{metadata: {{name: app, namespace: $ns}}, {fields}}}]"
+    )
 
 
-def entry(**more: Any) -> Json:
-    """An entry of `iam.podIdentityAssociations`."""
-    return {"namespace": "NS", "serviceAccountName": NAME, **more}
+APP = "serviceAccountName: app"
 
 
-def write(stage: Stage, namespace: str, document: Json) -> str:
-    """The file, for this namespace."""
-    path = stage.folder / "cluster.json"
-    path.write_text(json.dumps(document).replace('"NS"', f'"{namespace}"'), encoding="utf-8")
-    return str(path)
+def app(fields: str, **more: str) -> Deed:
+    """A ClusterConfig with an association of app."""
+    return eksctl(f"{APP}, {fields}", **more)
 
 
-def associations(stage: Stage, namespace: str) -> list[Json]:
-    """The associations of a namespace, described."""
-    eks = administrator(stage.sandbox, "eks", stage.account_id, stage.region)
-    listed = eks.list_pod_identity_associations(clusterName="demo", namespace=namespace)["associations"]
+def associations(stage: Stage) -> list[Any]:
+    """The associations of the namespace, described."""
+    eks, cluster = client(stage, "eks"), {"clusterName": stage.cluster}
+    listed = eks.list_pod_identity_associations(**cluster, namespace=stage.words["ns"])["associations"]
     return [
-        eks.describe_pod_identity_association(clusterName="demo", associationId=item["associationId"])[
-            "association"
-        ]
+        eks.describe_pod_identity_association(**cluster, associationId=item["associationId"])["association"]
         for item in listed
     ]
 
 
-def state(stage: Stage, namespace: str) -> tuple[Any, list[Json]]:
-    """The whole state of AWS and the cluster."""
-    return stage.world(), associations(stage, namespace)
-
-
-def apply(stage: Stage, file: str, *more: str) -> Ran:
-    ran = stage.irsa("apply", "-f", file, *more)
-    assert ran.code == 0, ran.err + ran.out
-    return ran
-
-
-CREATED: dict[str, tuple[Json, Json]] = {
+READ = "permissionPolicyARNs: [$S3]"
+CREATED = {
     "an existing role and a ServiceAccount": (
-        eksctl(entry(createServiceAccount=True, roleARN=ROLE)),
-        eksctl(entry(createServiceAccount=True, roleARN=ROLE.replace("role-1", "role-2"))),
+        "createServiceAccount: true, roleARN: $one",
+        "createServiceAccount: true, roleARN: $two",
     ),
     "a role by name, policies and boundary": (
-        eksctl(
-            entry(
-                roleName="pod-identity-role-app-cache",
-                permissionPolicyARNs=[POLICY, READ_ONLY],
-                wellKnownPolicies={"autoScaler": True, "externalDNS": True},
-                permissionsBoundaryARN=BOUNDARY,
-            )
-        ),
-        eksctl(
-            entry(
-                roleName="pod-identity-role-app-cache",
-                permissionPolicyARNs=[SQS],
-                wellKnownPolicies={"autoScaler": True, "externalDNS": False},
-                permissionsBoundaryARN=BOUNDARY,
-            )
-        ),
+        "roleName: cache, permissionPolicyARNs: [$policy, $S3], permissionsBoundaryARN: $boundary, "
+        "wellKnownPolicies: {autoScaler: true, externalDNS: true}",
+        "roleName: cache, permissionPolicyARNs: [$SQS], permissionsBoundaryARN: $boundary, "
+        "wellKnownPolicies: {autoScaler: true, externalDNS: false}",
     ),
     "another role by name": (
-        eksctl(entry(roleName="one", permissionPolicyARNs=[POLICY])),
-        eksctl(entry(roleName="other", permissionPolicyARNs=[POLICY])),
+        "roleName: one, permissionPolicyARNs: [$policy]",
+        "roleName: other, permissionPolicyARNs: [$policy]",
     ),
-    "an inline policy": (
-        eksctl(entry(permissionPolicy=DOCUMENT)),
-        eksctl(entry(permissionPolicy={**DOCUMENT, "Id": "second"})),
-    ),
+    "an inline policy": ("permissionPolicy: $document", "permissionPolicy: $other"),
     "an inline policy by name": (
-        eksctl(entry(permissionPolicy=DOCUMENT, permissionPolicyName="scaling")),
-        eksctl(entry(permissionPolicy=DOCUMENT, permissionPolicyName="scaler")),
+        "permissionPolicy: $document, permissionPolicyName: scaling",
+        "permissionPolicy: $document, permissionPolicyName: scaler",
     ),
     "a target role of an existing role": (
-        eksctl(entry(createServiceAccount=True, roleARN=ROLE, targetRoleARN=TARGET, disableSessionTags=True)),
-        eksctl(entry(createServiceAccount=True, roleARN=ROLE, disableSessionTags=False)),
+        "createServiceAccount: true, roleARN: $one, targetRoleARN: $target, disableSessionTags: true",
+        "createServiceAccount: true, roleARN: $one, disableSessionTags: false",
     ),
     "a target role of a new role": (
-        eksctl(entry(wellKnownPolicies={"certManager": True}, targetRoleARN=TARGET)),
-        eksctl(entry(wellKnownPolicies={"certManager": True}, targetRoleARN=TARGET + "2")),
+        "wellKnownPolicies: {certManager: true}, targetRoleARN: $target",
+        "wellKnownPolicies: {certManager: true}, targetRoleARN: 'arn:aws:iam::444455556666:role/role-c'",
     ),
     "a session policy and no session tags": (
-        eksctl(entry(permissionPolicyARNs=[READ_ONLY], policy=json.dumps(DOCUMENT), disableSessionTags=True)),
-        eksctl(entry(permissionPolicyARNs=[READ_ONLY], disableSessionTags=True)),
+        f"{READ}, policy: $session, disableSessionTags: true",
+        f"{READ}, disableSessionTags: true",
     ),
-    "tags": (
-        eksctl(entry(permissionPolicyARNs=[READ_ONLY], tags={"team": "a"})),
-        eksctl(entry(permissionPolicyARNs=[READ_ONLY], tags={"team": "b"})),
-    ),
+    "tags": (f"{READ}, tags: {{team: a}}", f"{READ}, tags: {{team: b}}"),
     "roleName, which roleARN makes meaningless": (
-        eksctl(entry(roleARN=ROLE, roleName="unused")),
-        eksctl(entry(roleARN=ROLE.replace("role-1", "role-2"), roleName="unused")),
+        "roleARN: $one, roleName: unused",
+        "roleARN: $two, roleName: unused",
     ),
     "irsa's own kind": (
-        bindings(attachPolicyARNs=[READ_ONLY], podIdentity=True),
-        bindings(
-            attachPolicyARNs=[READ_ONLY],
-            podIdentity={"sessionPolicy": DOCUMENT, "disableSessionTags": True, "createServiceAccount": True},
-        ),
+        "attachPolicyARNs: [$S3], podIdentity: true",
+        "attachPolicyARNs: [$S3], podIdentity: "
+        "{sessionPolicy: $document, disableSessionTags: true, createServiceAccount: true}",
     ),
     "irsa's own kind, both ways": (
-        bindings(attachPolicyARNs=[READ_ONLY], also="pod-identity"),
-        bindings(
-            attachPolicyARNs=[READ_ONLY],
-            also="pod-identity",
-            podIdentity={"sessionPolicy": DOCUMENT, "disableSessionTags": True},
-        ),
+        "attachPolicyARNs: [$S3], also: pod-identity",
+        "attachPolicyARNs: [$S3], also: pod-identity, "
+        "podIdentity: {sessionPolicy: $document, disableSessionTags: true}",
     ),
     "irsa's own kind, an existing role with a target": (
-        bindings(attachRoleARN=ROLE, targetRole=TARGET, podIdentity={"disableSessionTags": True}),
-        bindings(attachRoleARN=ROLE, podIdentity=True),
+        "attachRoleARN: $one, targetRole: $target, podIdentity: {disableSessionTags: true}",
+        "attachRoleARN: $one, podIdentity: true",
     ),
 }
 
 
 @pytest.mark.parametrize("form", CREATED)
-def test_created_again_changed_and_deleted(form: str, stage: Stage, namespace: str) -> None:
-    stage.irsa("associate-oidc", "-c", "demo", "-r", "eu-west-1")
-    first, edited = CREATED[form]
-    nothing = state(stage, namespace)
-    file = write(stage, namespace, first)
-    assert stage.irsa("diff", "-f", file).code == 6
-    assert state(stage, namespace) == nothing
-    apply(stage, file)
-    assert len(associations(stage, namespace)) == 1
-    unchanged(stage, namespace, file)
-    file = write(stage, namespace, edited)
-    assert stage.irsa("diff", "-f", file).code == 6
-    apply(stage, file, "--prune", "--yes", "--include", f"{namespace}/*")
-    assert len(associations(stage, namespace)) == 1
-    unchanged(stage, namespace, file)
-    ran = stage.irsa("delete", "-f", file, "--yes")
-    assert ran.code == 0, ran.err
-    assert state(stage, namespace) == nothing
+def test_created_again_changed_and_deleted(form: str, stage: Stage) -> None:
+    stage.run("associate-oidc")
+    before = stage.world()
+    for text, more in zip(CREATED[form], ("", " --prune --yes --include $ns/*"), strict=True):
+        (own if form.startswith("irsa's") else app)(text)(stage)
+        stage.run(DIFF, code=6, changes="")
+        stage.run(APPLY + more)
+        assert len(associations(stage)) == 1
+        as_desired(stage)
+    stage.run(DELETE)
+    assert stage.world() == before
 
 
-def unchanged(stage: Stage, namespace: str, file: str) -> None:
+def as_desired(stage: Stage) -> None:
     """A second run, alone or atomic, and a diff find nothing to write."""
-    before = state(stage, namespace)
     stage.sandbox.calls.clear()
-    again = apply(stage, file, "-o", "json")
-    assert again.metadata["outcome"] == "unchanged", again.out
+    for line in (APPLY, f"{APPLY} --atomic"):
+        unchanged(stage, f"{line} -o json", '"outcome": "unchanged"')
+    unchanged(stage, DIFF)
     assert not writes(stage)
-    assert apply(stage, file, "--atomic", "-o", "json").metadata["outcome"] == "unchanged"
-    assert stage.irsa("diff", "-f", file).code == 0
-    assert state(stage, namespace) == before
 
 
-def writes(stage: Stage) -> list[str]:
-    """The calls of AWS that write."""
-    return [call.operation for call in stage.sandbox.calls if call.operation.startswith(WRITES)]
+PLAIN = app(READ)
 
 
-PLAIN = eksctl(entry(permissionPolicyARNs=[READ_ONLY]))
+def test_names_are_enough_to_delete(stage: Stage) -> None:
+    before = stage.world()
+    after(PLAIN, APPLY, eksctl(APP))(stage)
+    stage.run(APPLY, code=2, says="has no role", changes="")
+    stage.run(DELETE)
+    changed(stage, before, "")
 
 
-def test_names_are_enough_to_delete(stage: Stage, namespace: str) -> None:
-    nothing = state(stage, namespace)
-    apply(stage, write(stage, namespace, PLAIN))
-    file = write(stage, namespace, eksctl(entry()))
-    ran = stage.irsa("apply", "-f", file)
-    assert ran.code == 2
-    assert "has no role" in ran.err
-    assert stage.irsa("delete", "-f", file, "--yes").code == 0
-    assert state(stage, namespace) == nothing
+def test_what_create_sa_made_is_as_desired(stage: Stage) -> None:
+    after("create-sa app -n $ns --pod-identity --attach-policy-arn $S3 --role-name own", PLAIN)(stage)
+    as_desired(stage)
 
 
-def test_what_create_sa_made_is_as_desired(stage: Stage, namespace: str) -> None:
-    words = ("create-sa", NAME, "-n", namespace, "-c", "demo", "--pod-identity")
-    assert stage.irsa(*words, "--attach-policy-arn", READ_ONLY, "--role-name", "own").code == 0
-    unchanged(stage, namespace, write(stage, namespace, PLAIN))
+def theirs(stage: Stage, account: str = "app") -> None:
+    """An association of others."""
+    where = {"clusterName": stage.cluster, "namespace": stage.words["ns"], "serviceAccount": account}
+    client(stage, "eks").create_pod_identity_association(**where, roleArn=stage.words["one"].strip("'"))
 
 
-def test_prune_deletes_associations_of_irsa_only(stage: Stage, namespace: str) -> None:
-    nothing = state(stage, namespace)
-    entries = (entry(roleARN=ROLE), entry(serviceAccountName="b", permissionPolicyARNs=[READ_ONLY]))
-    apply(stage, write(stage, namespace, eksctl(*entries)))
-    eks = administrator(stage.sandbox, "eks", stage.account_id, stage.region)
-    eks.create_pod_identity_association(
-        clusterName="demo", namespace=namespace, serviceAccount="theirs", roleArn=ROLE
-    )
-    file = write(stage, namespace, eksctl())
-    ran = apply(stage, file, "--prune", "--yes", "--include", f"{namespace}/*")
-    assert f"{namespace}/{NAME}" in ran.err
-    (left,) = associations(stage, namespace)
-    assert left["serviceAccount"] == "theirs"
-    assert stage.world()["roles"] == nothing[0]["roles"]
+def test_prune_deletes_associations_of_irsa_only(stage: Stage) -> None:
+    theirs(stage, "theirs")
+    two = eksctl(f"{APP}, roleARN: $one", f"serviceAccountName: b, {READ}")
+    there_and_back(stage, two, APPLY, eksctl(), f"{APPLY} --prune --yes --include $ns/*")
 
 
-def test_an_association_that_irsa_did_not_create(stage: Stage, namespace: str) -> None:
-    eks = administrator(stage.sandbox, "eks", stage.account_id, stage.region)
-    eks.create_pod_identity_association(
-        clusterName="demo", namespace=namespace, serviceAccount=NAME, roleArn=ROLE
-    )
-    unchanged(stage, namespace, write(stage, namespace, eksctl(entry(roleARN=ROLE))))
-    file = write(stage, namespace, eksctl(entry(roleARN=ROLE.replace("role-1", "role-2"))))
-    before = state(stage, namespace)
-    ran = stage.irsa("apply", "-f", file)
-    assert ran.code == 4
-    assert "has an association that irsa did not create" in ran.err
-    assert state(stage, namespace) == before
-    apply(stage, file, "--override-existing-serviceaccounts")
-    (found,) = associations(stage, namespace)
-    assert found["roleArn"].endswith("role-2")
-    ran = stage.irsa("delete", "-f", file, "--yes")
-    assert ran.code == 0
-    assert len(associations(stage, namespace)) == 1
+def test_an_association_that_irsa_did_not_create(stage: Stage) -> None:
+    after(theirs, app("roleARN: $one"))(stage)
+    as_desired(stage)
+    app("roleARN: $two")(stage)
+    refused(stage, APPLY, "has an association that irsa did not create")
+    stage.run(f"{APPLY} --override-existing-serviceaccounts")
+    before = associations(stage)
+    assert [item["roleArn"][-6:] for item in before] == ["role-2"]
+    stage.run(DELETE)
+    assert len(associations(stage)) == 1
 
 
-def test_a_role_that_pods_still_get_by_the_annotation(stage: Stage, namespace: str) -> None:
-    stage.irsa("associate-oidc", "-c", "demo", "-r", "eu-west-1")
-    apply(stage, write(stage, namespace, bindings(attachPolicyARNs=[READ_ONLY])))
-    before = state(stage, namespace)
-    file = write(stage, namespace, PLAIN)
-    ran = stage.irsa("apply", "-f", file)
-    assert ran.code == 4, ran.err
-    assert "still gets its role by the annotation" in ran.err
-    assert f"irsa migrate {NAME} -n {namespace}" in ran.err
-    assert state(stage, namespace) == before
-    for more in ((), ("--finish",)):
-        words = ("migrate", NAME, "-n", namespace, "-c", "demo", "--to", "pod-identity", "--yes")
-        assert stage.irsa(*words, *more).code == 0
-    unchanged(stage, namespace, file)
-    back = write(stage, namespace, bindings(attachPolicyARNs=[READ_ONLY]))
-    apply(stage, back)
-    unchanged(stage, namespace, back)
-    assert len(associations(stage, namespace)) == 1, "removed by migrate --to irsa --finish"
+def test_a_role_that_pods_still_get_by_the_annotation(stage: Stage) -> None:
+    by_annotation = own("attachPolicyARNs: [$S3]")
+    after("associate-oidc", by_annotation, APPLY, PLAIN)(stage)
+    says = ("still gets its role by the annotation", "irsa migrate app -n $ns")
+    refused(stage, APPLY, says)
+    migrate = "migrate app -n $ns --to pod-identity --yes"
+    after(migrate, f"{migrate} --finish", as_desired, by_annotation, APPLY, as_desired)(stage)
+    assert len(associations(stage)) == 1, "removed by migrate --to irsa --finish"
 
 
-def test_a_trust_policy_that_somebody_has_restricted(stage: Stage, namespace: str) -> None:
-    file = write(stage, namespace, PLAIN)
-    apply(stage, file)
-    role = associations(stage, namespace)[0]["roleArn"].rsplit("/", 1)[-1]
-    trust = stage.iam().get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
-    trust["Statement"][0]["Condition"]["StringEquals"]["aws:SourceVpc"] = "vpc-1"
-    stage.iam().update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
-    before = state(stage, namespace)
-    ran = stage.irsa("apply", "-f", file)
-    assert ran.code == 4, ran.err
-    assert "was changed by someone else" in ran.err
-    assert state(stage, namespace) == before
-    apply(stage, file, "--force")
+def test_a_trust_policy_that_somebody_has_restricted(stage: Stage) -> None:
+    after(app(f"{READ}, roleName: own"), APPLY)(stage)
+    (statement,) = trust_of(stage, "own")["Statement"]
+    statement["Condition"]["StringEquals"]["aws:SourceVpc"] = "vpc-1"
+    write_trust(stage, "own", statement)
+    refused(stage, APPLY, "was changed by someone else")
+    stage.run(f"{APPLY} --force")
 
 
-def test_a_saved_plan(stage: Stage, namespace: str) -> None:
-    nothing = state(stage, namespace)
-    first, edited = CREATED["a session policy and no session tags"]
-    plan = str(stage.folder / "plan.json")
-    for document in (first, edited):
-        ran = stage.irsa("apply", "-f", write(stage, namespace, document), "--dry-run", "--out", plan)
-        assert ran.code == 0, ran.err
-        assert stage.irsa("apply", plan, "--yes").code == 0
-        unchanged(stage, namespace, write(stage, namespace, document))
-    file = write(stage, namespace, edited)
-    assert stage.irsa("delete", "-f", file, "--dry-run", "--out", plan).code == 0
-    assert stage.irsa("apply", plan, "--yes").code == 0
-    assert state(stage, namespace) == nothing
+def test_a_saved_plan(stage: Stage) -> None:
+    before = stage.world()
+    for text in CREATED["a session policy and no session tags"]:
+        app(text)(stage)
+        unchanged(stage, f"{APPLY} --dry-run --out plan.json")
+        stage.run("apply plan.json --yes")
+        as_desired(stage)
+    after("delete -f f.yaml --dry-run --out plan.json", "apply plan.json --yes")(stage)
+    changed(stage, before, "")
 
 
 def test_no_agent(sandbox: Sandbox, tmp_path: Path) -> None:
-    stage, namespace = sandbox_stage(sandbox, "demo", tmp_path), "backend"
-    before = state(stage, namespace)
-    ran = stage.irsa("apply", "-f", write(stage, namespace, PLAIN))
-    assert ran.code == 4
-    assert "aws eks create-addon" in ran.err
-    assert "or use IRSA (an entry of serviceAccounts without podIdentity), which needs no agent" in ran.err
-    assert state(stage, namespace) == before
+    bare = sandbox_stage(sandbox, "demo", tmp_path)
+    bare.words["ns"] = "backend"
+    PLAIN(bare)
+    irsa = "or use IRSA (an entry of serviceAccounts without podIdentity), which needs no agent"
+    refused(bare, APPLY, ("aws eks create-addon", irsa))
 
 
-def test_associations_that_can_not_be_read_are_not_called_missing(stage: Stage, namespace: str) -> None:
-    file = write(stage, namespace, PLAIN)
-    apply(stage, file)
-    before = state(stage, namespace)
-    stage.sandbox.faults.add(
-        Fault("eks", "ListPodIdentityAssociations", "error", status=403, code="AccessDeniedException")
-    )
-    ran = stage.irsa("apply", "-f", file)
-    assert ran.code != 0
-    assert state(stage, namespace) == before
+ADD_ONS = """addons:
+- {name: vpc-cni, podIdentityAssociations: [{serviceAccountName: aws-node, permissionPolicyARNs: [$S3]}]}
+- {name: aws-efs-csi-driver, useDefaultPodIdentityAssociations: true}
+"""
+NOT_MANAGED = (
+    "addons vpc-cni: podIdentityAssociations",
+    "addons aws-efs-csi-driver: useDefaultPodIdentityAssociations",
+    "addonsConfig: autoApplyPodIdentityAssociations",
+)
 
 
-def test_audit_knows_the_statement(stage: Stage, namespace: str) -> None:
-    apply(stage, write(stage, namespace, PLAIN))
-    ran = stage.irsa("audit", "-c", "demo", "-o", "json", "--fail-on", "never")
-    role = associations(stage, namespace)[0]["roleArn"]
-    assert role in ran.out
-    assert "changed-since-irsa" not in ran.out
+def test_what_add_ons_get_stays_as_it_is(stage: Stage) -> None:
+    app(READ, more="addonsConfig: {autoApplyPodIdentityAssociations: true}")(stage)
+    text = (stage.folder / "f.yaml").read_text()
+    put(stage, "f.yaml", re.sub("addons: .*\n", ADD_ONS, text))
+    stage.run(APPLY, says=NOT_MANAGED)
+    assert [item["serviceAccount"] for item in associations(stage)] == ["app"]
 
 
-def test_what_add_ons_get_stays_as_it_is(stage: Stage, namespace: str) -> None:
-    document = eksctl(entry(permissionPolicyARNs=[READ_ONLY]))
-    own = {"serviceAccountName": "aws-node", "permissionPolicyARNs": [READ_ONLY]}
-    document["addons"] += [
-        {"name": "vpc-cni", "podIdentityAssociations": [own]},
-        {"name": "aws-efs-csi-driver", "useDefaultPodIdentityAssociations": True},
-    ]
-    document["addonsConfig"] = {"autoApplyPodIdentityAssociations": True}
-    ran = apply(stage, write(stage, namespace, document))
-    for words in (
-        "addons vpc-cni: podIdentityAssociations",
-        "addons aws-efs-csi-driver: useDefaultPodIdentityAssociations",
-        "addonsConfig: autoApplyPodIdentityAssociations",
-    ):
-        assert words in ran.err
-    assert [item["serviceAccount"] for item in associations(stage, namespace)] == [NAME]
+BOUND = app(f"{READ}, permissionsBoundaryARN: $boundary")
+OWN = own("attachPolicyARNs: [$S3], podIdentity: true")
+NO_ROLE = app("roleARN: 'arn:aws:iam::111122223333:role/role-11'")
+UNREAD = fault("eks ListPodIdentityAssociations error", code="AccessDeniedException")
+AUDIT = "audit -o json --fail-on never"
+REQUIRED = {"IRSA_REQUIRE_PERMISSIONS_BOUNDARY": "1"}
+FIELD = "permissionsBoundaryARN in the "
 
 
-def test_hints_name_the_fields_of_the_file(stage: Stage, unique: str) -> None:
+@rows(
+    Row("demanded", APPLY, 4, f"{FIELD}file", "", "permissionsBoundary in", PLAIN, options=REQUIRED),
+    Row("removed", APPLY, 4, f"{FIELD}entry", given=after(BOUND, APPLY, PLAIN)),
+    Row("no role", APPLY, 4, "in files roleARN", silent="attachRoleARN", given=NO_ROLE),
+    Row("unreadable is not missing", APPLY, 1, given=after(PLAIN, APPLY, UNREAD)),
+    Row(
+        "audit",
+        AUDIT,
+        0,
+        "/own",
+        silent="changed-since-irsa",
+        given=after(app(f"{READ}, roleName: own"), APPLY),
+    ),
+    Row("irsa's own", APPLY, 4, "permissionsBoundary in the file", given=OWN, options=REQUIRED),
+)
+def test_hints_name_the_fields_of_the_file(row: Row, stage: Stage) -> None:
     """`permissionsBoundary` is no field of an association, nor `attachRoleARN`: the file would be refused."""
-    required = {"IRSA_REQUIRE_PERMISSIONS_BOUNDARY": "1"}
-    file = write(stage, unique, eksctl(entry(permissionPolicyARNs=[POLICY])))
-    ran = stage.irsa("apply", "-f", file, **required)
-    assert ran.code == 4, ran.err
-    assert "permissionsBoundaryARN in the file" in ran.err
-    assert "permissionsBoundary in" not in ran.err
-    file = write(stage, unique, eksctl(entry(permissionPolicyARNs=[POLICY], permissionsBoundaryARN=BOUNDARY)))
-    assert stage.irsa("apply", "-f", file, **required).code == 0
-    ran = stage.irsa("apply", "-f", write(stage, unique, eksctl(entry(permissionPolicyARNs=[POLICY]))))
-    assert ran.code == 4, ran.err
-    assert "permissionsBoundaryARN in the entry" in ran.err
-    other = ROLE.replace("role-1", "role-11")
-    ran = stage.irsa("apply", "-f", write(stage, f"{unique}-b", eksctl(entry(roleARN=other))))
-    assert ran.code == 4, ran.err
-    assert "in files roleARN" in ran.err
-    assert "attachRoleARN" not in ran.err
-    own = stage.irsa(
-        "apply", "-f", write(stage, f"{unique}-c", bindings(attachPolicyARNs=[POLICY])), **required
-    )
-    assert "permissionsBoundary in the file" in own.err
+    row.play(stage)

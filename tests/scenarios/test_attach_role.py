@@ -1,131 +1,57 @@
 """`--attach-role-arn`: an existing role, whose trust policy fits or not, of this account and of another."""
 
-import json
-from typing import Any
-
 import pytest
 
-from irsa_cli.sandbox import Fault
-from tests.support.stage import ACCOUNT, ROLE_ARN, Stage
+from tests.scenarios.foreign import make_role, trust_of, write_trust
+from tests.support.acts import SERVICE, account, after, fault, named, strike
+from tests.support.rows import Row, rows
+from tests.support.stage import Stage
 
-OTHERS: dict[str, Any] = {
-    "Sid": "Theirs",
-    "Effect": "Allow",
-    "Principal": {"Service": "ec2.amazonaws.com"},
-    "Action": "sts:AssumeRole",
-}
+OTHERS = {"Sid": "Theirs", **SERVICE}
+USE = "create-sa app -n $ns --attach-role-arn arn:aws:iam::$account:role/$ns"
+FAR = "create-sa app -n $ns --attach-role-arn arn:aws:iam::222222222222:role/theirs"
 
 
 @pytest.fixture(autouse=True)
-def associated(stage: Stage) -> None:
-    assert stage.associate().code == 0
+def shared(stage: Stage, namespace: str) -> None:
+    """Somebody's role that doesn't admit our ServiceAccount, and another one at a path."""
+    stage.run("associate-oidc")
+    named(stage, "app")
+    make_role(stage, namespace, OTHERS)
+    make_role(stage, f"{namespace}-path", OTHERS, path="/teams/")
 
 
-@pytest.fixture
-def shared(stage: Stage, unique: str) -> str:
-    """The ARN of somebody's role that doesn't admit our ServiceAccount."""
-    document = {"Version": "2012-10-17", "Statement": [OTHERS]}
-    made = stage.iam().create_role(RoleName=unique, AssumeRolePolicyDocument=json.dumps(document))
-    arn: str = made["Role"]["Arn"]
-    return arn
+USED = """
++ sa $ns/app
++ sa $ns/app annotations eks.amazonaws.com/role-arn ROLE
++ sa $ns/app annotations irsa/role-arn ROLE
++ sa $ns/app labels app.kubernetes.io/managed-by irsa
+"""
+ADMITTED = USED.replace("ROLE", "$ns") + "+ role $ns trusts $ns/app for sts.amazonaws.com ($sid)"
+TRUST = f"{USE} --update-trust"
+FAIL = f"{TRUST} --verify --timeout 4s --override-existing-serviceaccounts"
+OLD = account(role="arn:aws:iam::$account:role/old")
+NO_STS = fault("sts AssumeRoleWithWebIdentity error", times=None)
 
 
-def statements(stage: Stage, arn: str) -> list[Any]:
-    found: list[Any] = stage.sandbox.world()["roles"][arn.rsplit("/", 1)[-1]]["trust"]["Statement"]
-    return found
+@rows(
+    Row("a role that does not admit us", f"{USE} -o json", 4, "system:serviceaccount:$ns:app"),
+    Row("a role that is not there", f"{USE}-none", 4),
+    Row("a role without its path", f"{USE}-path", 4, "role/teams/$ns-path"),
+    Row("another account", FAR, 0, "222222222222", USED.replace("ROLE", "theirs")),
+    Row("its trust policy", f"{FAR} --update-trust", 4),
+    Row("the statement", f"{TRUST} --verify", changes=ADMITTED),
+    Row("again", USE, 0, "Nothing to do", given=TRUST),
+    Row("a run that fails", FAIL, 5, given=after(OLD, NO_STS)),
+)
+def test_how_it_ends(row: Row, stage: Stage) -> None:
+    row.play(stage)
 
 
-def test_a_role_that_does_not_admit_us_is_refused_with_the_missing_statement(
-    stage: Stage, namespace: str, shared: str
-) -> None:
-    before = stage.world()
-    ran = stage.create_sa("app", namespace, "--attach-role-arn", shared, "-o", "json")
-    assert ran.code == 4
-    assert f"system:serviceaccount:{namespace}:app" in "".join(ran.error["details"])
-    assert stage.world() == before
-
-
-def test_the_statement_is_added_when_told_so_and_the_rest_is_kept(
-    stage: Stage, namespace: str, shared: str
-) -> None:
-    ran = stage.create_sa("app", namespace, "--attach-role-arn", shared, "--update-trust", "--verify")
-    assert ran.code == 0, ran.err
-    theirs, ours = statements(stage, shared)
-    assert theirs == OTHERS
-    assert ours["Action"] == "sts:AssumeRoleWithWebIdentity"
-    account = stage.account(namespace, "app")
-    assert account is not None
-    assert account["annotations"][ROLE_ARN] == shared
-    before = stage.world()
-    again = stage.create_sa("app", namespace, "--attach-role-arn", shared, "-o", "json")
-    assert again.code == 0
-    assert again.metadata["outcome"] == "unchanged"
-    assert stage.world() == before
-
-
-def test_the_statement_is_taken_back_when_the_run_fails(stage: Stage, namespace: str, shared: str) -> None:
-    stage.make_account(namespace, "app", annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/old"})
-    before = stage.world()
-    stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=None))
-    arguments = ("--attach-role-arn", shared, "--update-trust", "--verify", "--timeout", "4s")
-    ran = stage.create_sa("app", namespace, *arguments, "--override-existing-serviceaccounts")
-    assert ran.code == 5, ran.err
-    assert stage.world() == before
-
-
-def test_a_statement_that_somebody_adds_meanwhile_is_kept(stage: Stage, namespace: str, shared: str) -> None:
+def test_a_statement_that_somebody_adds_meanwhile_is_kept(stage: Stage, namespace: str) -> None:
     more = {**OTHERS, "Sid": "More", "Principal": {"Service": "lambda.amazonaws.com"}}
-
-    def write() -> None:
-        document = {"Version": "2012-10-17", "Statement": [OTHERS, more]}
-        stage.iam().update_assume_role_policy(
-            RoleName=shared.rsplit("/", 1)[-1], PolicyDocument=json.dumps(document)
-        )
-
     # Between our write and our look at it, somebody writes what they had read before: ours is swallowed.
-    stage.sandbox.faults.add(Fault("iam", "GetRole", "callback", skip=2, run=write))
-    ran = stage.create_sa("app", namespace, "--attach-role-arn", shared, "--update-trust")
-    assert ran.code == 0, ran.err
-    found = statements(stage, shared)
-    assert OTHERS in found
-    assert more in found
-    assert len(found) == 3
-
-
-def test_a_role_that_does_not_exist_is_refused(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    ran = stage.create_sa("app", namespace, "--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/nowhere")
-    assert ran.code == 4
-    assert stage.world() == before
-
-
-def test_a_role_of_another_account_is_used_and_what_was_not_checked_is_said(
-    stage: Stage, namespace: str
-) -> None:
-    arn = "arn:aws:iam::222222222222:role/theirs"
-    ran = stage.create_sa("app", namespace, "--attach-role-arn", arn, "-o", "json")
-    assert ran.code == 0, ran.err
-    assert any("222222222222" in note for note in ran.item["notes"])
-    account = stage.account(namespace, "app")
-    assert account is not None
-    assert account["annotations"][ROLE_ARN] == arn
-
-
-def test_trust_of_another_account_cannot_be_updated(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    arn = "arn:aws:iam::222222222222:role/theirs"
-    ran = stage.create_sa("app", namespace, "--attach-role-arn", arn, "--update-trust")
-    assert ran.code == 4
-    assert stage.world() == before
-
-
-def test_a_role_named_without_its_path_is_refused(stage: Stage, namespace: str, unique: str) -> None:
-    document = {"Version": "2012-10-17", "Statement": [OTHERS]}
-    made = stage.iam().create_role(
-        RoleName=unique, Path="/teams/", AssumeRolePolicyDocument=json.dumps(document)
-    )
-    before = stage.world()
-    ran = stage.create_sa("app", namespace, "--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/{unique}")
-    assert ran.code == 4
-    assert made["Role"]["Arn"] in ran.err
-    assert stage.world() == before
+    strike(stage, "iam GetRole callback", skip=2, run=lambda: write_trust(stage, namespace, OTHERS, more))
+    stage.run(f"{USE} --update-trust")
+    statements = trust_of(stage, namespace)["Statement"]
+    assert (OTHERS in statements, more in statements, len(statements)) == (True, True, 3)

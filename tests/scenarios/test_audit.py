@@ -7,7 +7,7 @@ import io
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import WhoCanReport
 from irsa_cli.core.trust.rules.rule import RULES
-from irsa_cli.sandbox import Fault, Sandbox
-from tests.scenarios.auditing import NEVER_USED, client, plant, write_files
+from irsa_cli.sandbox import Sandbox
+from tests.scenarios.auditing import NEVER_USED, plant, write_files
+from tests.support.acts import EKSCTL, fault, put, written
 from tests.support.estates import ADMIN, arn_of, planted
 from tests.support.ran import Ran, promised
+from tests.support.rows import Row, Running, rows
 
-Irsa = Callable[..., Ran]
+LEVELS = ["critical", "high", "medium", "low"]
 
 
 @pytest.fixture(scope="module")
@@ -38,128 +40,131 @@ def account(running_sandbox: Sandbox) -> Iterator[Sandbox]:
     running_sandbox.reset()
 
 
+class Auditor(Running):
+    """Runs irsa in this process, in an empty folder, of all clusters where none is named."""
+
+    cluster = ""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.sandbox, self.folder, self._capsys = sandbox, folder, capsys
+        self.words = {"role": arn_of("").removesuffix("/"), "region": "eu-west-1"}
+
+    def irsa(self, *arguments: str, **_: Any) -> Ran:
+        """Run it."""
+        typed = arguments[:-2] if arguments[-1] == "" else arguments
+        self._capsys.readouterr()
+        code = run([*typed])
+        said = self._capsys.readouterr()
+        return promised(Ran(code, said.out, said.err), typed)
+
+    def world(self) -> Any:
+        """The planted account."""
+        return self.sandbox.world()
+
+
 @pytest.fixture
-def irsa(
+def auditor(
     account: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Irsa:
-    """Runs irsa in this process, in an empty folder."""
+) -> Auditor:
     monkeypatch.chdir(tmp_path)
     for name, value in account.env().items():
         monkeypatch.setenv(name, value)
-
-    def ran(*arguments: str) -> Ran:
-        capsys.readouterr()
-        code = run([*arguments])
-        told = capsys.readouterr()
-        return promised(Ran(code, told.out, told.err), arguments)
-
-    return ran
-
-
-def found(document: Any) -> list[tuple[str, str, str]]:
-    """Role, rule and severity of each risk."""
-    return sorted((arn_in(item), item["id"], item["severity"]) for item in document["items"])
+    account.calls.clear()
+    return Auditor(account, tmp_path, capsys)
 
 
 def arn_in(item: Any) -> str:
     """The role that an item is about, '' for none."""
-    arn: str = (item["role"] or {"arn": ""})["arn"]
-    return arn
+    return str((item["role"] or {"arn": ""})["arn"])
+
+
+def risks(ran: Ran) -> list[tuple[str, str, str]]:
+    """Role, rule and severity of each risk."""
+    return sorted((arn_in(item), item["id"], item["severity"]) for item in ran.items)
+
+
+BESIDE = [
+    (arn_of("no-such-role"), "role-gone", "low"),
+    ("", "provider-without-cluster", "low"),
+    ("", "everybody-may-become", "high"),
+    ("", "powerful-service-account", "high"),
+    ("", "annotation-no-role", "medium"),
+]
 
 
 def expected() -> list[tuple[str, str, str]]:
-    risks = [
-        (item.role.arn, rule, severity)
-        for item in planted()
-        for rule, severity in item.breaks
-        if item.role.name != NEVER_USED
-    ]
-    lost = (arn_of("no-such-role"), "role-gone", "low")
-    beside = [
-        ("", "provider-without-cluster", "low"),
-        ("", "everybody-may-become", "high"),
-        ("", "powerful-service-account", "high"),
-        ("", "annotation-no-role", "medium"),
-    ]
-    return sorted([*risks, lost, *beside])
+    used = [item for item in planted() if item.role.name != NEVER_USED]
+    return sorted([*((item.role.arn, *broken) for item in used for broken in item.breaks), *BESIDE])
 
 
-def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandbox) -> None:
-    account.calls.clear()
-    ran = irsa("audit", "-o", "json")
-    assert ran.code == 5, ran.err
-    assert found(ran.json) == expected()
+FULL = {
+    "metadata.notes": [],
+    "metadata.scope.complete": True,
+}
+POWERFUL = (
+    "Group developers of cluster shop-prod",
+    "as prod/by-association (create pods) and as ",
+    f"AdministratorAccess ({arn_of('w3')})",
+    "RoleBinding prod/everybody: ClusterRole runner rule 1",
+)
+
+
+def test_every_planted_risk_is_found_and_nothing_else(auditor: Auditor) -> None:
+    ran = Row("all", "audit -o json", 5, POWERFUL, document=FULL).play(auditor)
+    counts = Counter(call.operation for call in auditor.sandbox.calls)
+    assert risks(ran) == expected()
     scope = ran.metadata["scope"]
-    assert scope["complete"]
     assert {"what": "role", "count": 135} in scope["examined"]
     assert {item["why"] for item in scope["notExamined"]} == {"by-design"}
-    assert ran.metadata["notes"] == []
-    (item,) = [item for item in ran.json["items"] if item["id"] == "powerful-service-account"]
-    assert item["statement"] == "Group developers of cluster shop-prod"
-    assert "as prod/by-association (create pods) and as " in item["reason"]
-    assert item["evidence"][0] == "RoleBinding prod/everybody: ClusterRole runner rule 1"
-    assert f"AdministratorAccess ({arn_of('w3')})" in item["reason"]
-    counts = Counter(call.operation for call in account.calls)
-    assert counts["GetAccountAuthorizationDetails"] == 1
-    assert counts["ListAccessEntries"] == 4
+    assert (counts["GetAccountAuthorizationDetails"], counts["ListAccessEntries"]) == (1, 4)
     assert counts["GetRole"] == counts["GetPolicy"] == counts["SimulatePrincipalPolicy"] == 0
     assert sum(counts.values()) < 60
 
 
-def test_from_files_the_same_is_found_without_a_call(irsa: Irsa, account: Sandbox, tmp_path: Path) -> None:
-    write_files(account, tmp_path)
-    live = irsa("audit", "-o", "json").json
-    account.calls.clear()
-    ran = irsa("audit", "--from", str(tmp_path), "-o", "json")
-    assert ran.code == 5, ran.err
-    assert account.calls == []
-    assert live["metadata"].pop("caller") == "arn:aws:iam::111122223333:user/admin"
-    found = ran.json
-    assert found["metadata"].pop("caller") is None
-    assert found == live
+def test_from_files_the_same_is_found_without_a_call(auditor: Auditor) -> None:
+    write_files(auditor.sandbox, auditor.folder)
+    live = auditor.run("audit -o json", code=5).json
+    auditor.sandbox.calls.clear()
+    from_files = auditor.run("audit --from . -o json", code=5).json
+    assert auditor.sandbox.calls == []
+    callers = [document["metadata"].pop("caller") for document in (live, from_files)]
+    assert callers == ["arn:aws:iam::111122223333:user/admin", None]
+    assert from_files == live
 
 
-def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
-    lines = irsa("audit").out.splitlines()
-    head, *lines = lines
-    assert head.startswith(
-        "account 111122223333 · clusters demo, shop-dev, shop-prod and 1 more · user/admin · 2"
-    )
-    assert lines[0].startswith("critical no-subject: role/w3: statement 1 does not test")
-    assert lines[-3] == "To explain a finding: irsa audit --explain no-subject (evidence and fixes: -v)"
-    words = [line.split()[0] for line in lines[:-3]]
-    assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
-    assert "in 135 roles, 4 clusters, 137 ServiceAccounts" in lines[-2]
-    assert lines[-1].startswith("Not checked: service and resource control policies, ")
-    told = irsa("audit", "--role", arn_of("w8"), "-v").out
-    assert "    statement 1 allows prod/by-association" in told
-    assert "    to fix: list the allowed ServiceAccounts" in told
+LINES = (
+    "account 111122223333 · clusters demo, shop-dev, shop-prod and 1 more · user/admin · 2",
+    "\ncritical no-subject: role/w3: statement 1 does not test",
+    "\nTo explain a finding: irsa audit --explain no-subject (evidence and fixes: -v)",
+    "in 135 roles, 4 clusters, 137 ServiceAccounts",
+    "\nNot checked: service and resource control policies, ",
+)
 
 
-def test_as_a_page_with_everything_in_it(irsa: Irsa) -> None:
-    ran = irsa("audit", "-o", "html")
-    assert ran.code == 5, ran.err
-    assert ran.out.startswith("<!doctype html>")
-    data = json.loads(ran.out.partition('id="data">')[2].partition("</script>")[0])
-    risks = sorted((item["role"], item["rule"], item["severity"]) for item in data["risks"])
-    assert risks == expected()
-    one = irsa("audit", "--role", arn_of("w8"), "-o", "html").out
-    picture = json.loads(one.partition('id="data">')[2].partition("</script>")[0])["picture"]
-    assert [item["arn"] for item in picture["roles"]] == [arn_of("w8")]
+def test_one_line_each_the_most_severe_first(auditor: Auditor) -> None:
+    lines = auditor.run("audit", code=5, says=LINES).out.splitlines()
+    words = [line.split()[0] for line in lines[1:-3]]
+    assert words == sorted(words, key=LEVELS.index)
 
 
-def test_a_fix_is_a_command_or_the_corrected_trust_policy(irsa: Irsa, tmp_path: Path) -> None:
-    def fix(name: str, rule: str) -> Any:
-        items = irsa("audit", "--role", arn_of(name), "-o", "json").items
-        return next(item["fix"] for item in items if item["id"] == rule)
+def fix(auditor: Auditor, name: str, rule: str) -> Any:
+    items = auditor.run(f"audit --role $role/{name} -o json --fail-on never").items
+    return next(item["fix"] for item in items if item["id"] == rule)
 
-    named = fix("w26", "admitted-not-annotated")
+
+def test_a_fix_is_a_command(auditor: Auditor) -> None:
+    named = fix(auditor, "w26", "admitted-not-annotated")
     assert named["command"].startswith("irsa doctor silent -n prod -c shop-prod")
-    assert irsa(*shlex.split(named["command"])[1:]).code in (0, 5)
+    assert auditor.irsa(*shlex.split(named["command"])[1:]).code in (0, 5)
     assert named["document"] is None
-    assert fix("w27", "annotated-refused")["command"] == "irsa doctor w27 -n prod -c shop-prod"
-    # Each of these ServiceAccounts names its role, and has to be admitted afterwards.
-    for name, rule in (
+    assert fix(auditor, "w27", "annotated-refused")["command"] == "irsa doctor w27 -n prod -c shop-prod"
+    # Nobody names w4: whom its pattern is meant for, nobody knows.
+    assert fix(auditor, "w4", "every-subject") == {"command": None, "document": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
         ("w11", "no-audience"),
         ("w12", "extra-audience"),
         ("w13", "for-all-values"),
@@ -167,150 +172,154 @@ def test_a_fix_is_a_command_or_the_corrected_trust_policy(irsa: Irsa, tmp_path: 
         ("w16", "all-sts-actions"),
         ("w19", "provider-gone"),
         ("w20", "other-services"),
-    ):
-        document = fix(name, rule)["document"]
-        assert f"system:serviceaccount:prod:{name}" in json.dumps(document)
-        (tmp_path / "fixed.json").write_text(json.dumps(document), encoding="utf-8")
-        assert irsa("lint", "fixed.json", "--fail-on", "low").code == 0
-    told = irsa("audit", "--role", arn_of("w26"), "-v").out
-    assert "    command: irsa doctor silent" in told
-    # Nobody names w4: whom its pattern is meant for, nobody knows.
-    assert fix("w4", "every-subject") == {"command": None, "document": None}
+    ],
+)
+def test_or_the_corrected_trust_policy(auditor: Auditor, name: str, rule: str) -> None:
+    """Each of these ServiceAccounts names its role, and has to be admitted afterwards."""
+    document = json.dumps(fix(auditor, name, rule)["document"])
+    assert f"system:serviceaccount:prod:{name}" in document
+    put(auditor, "fixed.json", document)
+    auditor.run("lint fixed.json --fail-on low")
 
 
-def test_a_role_and_a_service_account(irsa: Irsa) -> None:
-    ran = irsa("audit", "--role", arn_of("w8"), "-o", "json")
-    assert [item["id"] for item in ran.json["items"]] == ["every-name"]
+PATH = {
+    "metadata.paths.0.cluster.name": "shop-prod",
+    "metadata.paths.0.by": "web-identity",
+    "metadata.paths.0.statement": "statement 1",
+}
+
+
+def test_a_role_and_a_service_account(auditor: Auditor) -> None:
+    ran = Row("a role", "audit --role $role/w8 -o json", document=PATH).play(auditor)
+    assert [item["id"] for item in ran.items] == ["every-name"]
     (path,) = ran.metadata["paths"]
-    assert (path["cluster"]["name"], path["by"], path["statement"]) == (
-        "shop-prod",
-        "web-identity",
-        "statement 1",
-    )
     assert {"namespace": "prod", "name": "silent"} in path["serviceAccounts"]
-    ran = irsa("audit", "--service-account", "prod/w31", "-o", "json")
-    ways = {(arn_in(path), path["by"]) for path in ran.metadata["paths"]}
-    assert (arn_of("w31"), "web-identity") in ways
-    assert (arn_of("other"), "pod-identity") in ways
-    near = irsa("audit", "--role", arn_of("tigth1"))
-    assert (near.code, arn_of("tight1") in near.err) == (4, True)
-    assert irsa("audit", "--service-account", "prod/none").code == 4
+    paths = auditor.run("audit --service-account prod/w31 -o json --fail-on never").metadata["paths"]
+    ways = {(arn_in(path), path["by"]) for path in paths}
+    assert {(arn_of("w31"), "web-identity"), (arn_of("other"), "pod-identity")} <= ways
 
 
-def test_the_exit_code_tells_where_it_is_asked_to(irsa: Irsa) -> None:
-    assert irsa("audit", "--fail-on", "critical", "-q").code == 5
-    assert irsa("audit", "--fail-on", "low", "--role", arn_of("tight1"), "-q").code == 0
-    assert irsa("audit", "--fail-on", "high", "--role", arn_of("w9"), "-q").code == 0
+TIGHT = "audit -c shop-prod -o json --role $role/tight1 --fail-on low"
+NEAR = "there is no cluster shop-prd in eu-west-1\n  clusters with a similar name: shop-prod"
+NO_RISKS = ("no findings for $role/w8 in 135 roles, ", " below --min-severity)")
+UNREAD = ("cluster tools of eu-west-1 was not read", '"name": "shop-prod"')
+EXPLAINED = ("system:serviceaccount:*:*", "every-subject")
+EVIDENCE = ("    statement 1 allows prod/by-association", "    to fix: list the allowed ServiceAccounts")
+TWICE = f"{EKSCTL.replace('$cluster', 'demo')}iam: {{serviceAccounts: [{{foo: 1}}]}}\n"
+PROBLEMS = ("Error: eks.yaml has 2 problems\n  eks.yaml:4:26: ", "2 problems, no findings in 1 file, ")
+MEANT = '"s3:DeletBucket" is not an S3 action. Did you mean s3:DeleteBucket?'
+WHO = "who-can s3:DeleteBucket arn:aws:s3:::b"
+CAN = "s3:DeleteBucket on arn:aws:s3:::b, in 1 way.\nChecked: 135 roles, 4 clusters, "
 
 
-def test_a_baseline_leaves_what_is_new(irsa: Irsa, tmp_path: Path) -> None:
-    whole = irsa("audit", "-o", "json")
-    one = next(item for item in whole.json["items"] if arn_in(item) == arn_of("w8"))
-    less = {**whole.json, "items": [item for item in whole.json["items"] if item is not one]}
-    (tmp_path / "b.json").write_text(
-        json.dumps({**less, "items": [item for item in less["items"] if arn_in(item) != arn_of("w8")]})
-    )
-    ran = irsa("audit", "--baseline", "b.json", "-o", "json", "--fail-on", "medium")
-    assert found(ran.json) == [(arn_of("w8"), "every-name", "medium")]
-    assert ran.code == 5
-    assert ran.metadata["inBaseline"] == len(whole.json["items"]) - 1
-    (tmp_path / "b.json").write_text("{}")
-    assert irsa("audit", "--baseline", "b.json").code == 2
+@rows(
+    Row("a page", "audit --role $role/w8 -o html", 0, ("<!doctype html>", "role/w8")),
+    Row("both", "audit --role $role/w8 --service-account prod/w31", 2),
+    Row("evidence", "audit --role $role/w8 -v", 0, EVIDENCE),
+    Row("a command", "audit --role $role/w26 -v --fail-on never", 0, "    command: irsa doctor silent"),
+    Row("a role that is not there", "audit --role $role/tigth1", 4, "$role/tight1"),
+    Row("a ServiceAccount that is not there", "audit --service-account prod/none", 4),
+    Row("what fails", "audit --fail-on critical -q", 5),
+    Row("nothing fails", "audit --fail-on low --role $role/tight1 -q"),
+    Row("only less severe", "audit --fail-on high --role $role/w9 -q"),
+    Row("no baseline", "audit --baseline b.json", 2, given=written("b.json", "{}")),
+    Row("no such cluster", f"{TIGHT} -c shop-prd", 4, NEAR),
+    Row(
+        "a cluster that can't be read",
+        f"{TIGHT} -c tools",
+        1,
+        UNREAD,
+        given=fault("eks DescribeCluster error", match="tools"),
+    ),
+    Row("none of what was asked", "audit --role $role/w8 --min-severity critical", 0, NO_RISKS),
+    Row("a rule", "audit --explain every-subject", 0, EXPLAINED),
+    Row("no such rule", "audit --explain nothing", 2),
+    Row("a rule that is misspelt", "audit --explain no-subjct", 2, "Did you mean no-subject?"),
+    Row("a rule as YAML", "audit --explain every-subject -o yaml", 0, "kind: RuleList"),
+    Row(
+        "problems of a file first",
+        "lint eks.yaml",
+        2,
+        PROBLEMS,
+        silent="Note:",
+        given=written("eks.yaml", TWICE),
+    ),
+    Row("who can", WHO, 0, CAN),
+    Row("who can with a wildcard", "who-can s3:*", 2),
+    Row("who can do what there is not", "who-can s3:DeletBucket", 2, MEANT),
+)
+def test_how_it_ends(row: Row, auditor: Auditor) -> None:
+    row.play(auditor)
+    auditor.sandbox.faults.clear()
+    if "--explain" in row.line or row.says == MEANT:
+        assert auditor.sandbox.calls == []
 
 
-def test_what_a_project_accepts_is_not_shown_until_its_day(irsa: Irsa, tmp_path: Path) -> None:
-    entry = "- {rule: every-name, role: '*role/w8', reason: known, until: DAY}\n"
+def test_all_rules_are_explained(auditor: Auditor) -> None:
+    assert len(auditor.run("audit --explain all").out.splitlines()) > 30
+    assert len(auditor.run("audit --explain all -o json").items) == len(RULES)
+
+
+def test_a_baseline_leaves_what_is_new(auditor: Auditor) -> None:
+    whole = auditor.run("audit -o json", code=5).json
+    count = len(whole["items"])
+    whole["items"] = [item for item in whole["items"] if arn_in(item) != arn_of("w8")]
+    put(auditor, "b.json", json.dumps(whole))
+    ran = auditor.run("audit --baseline b.json -o json --fail-on medium", code=5)
+    assert risks(ran) == [(arn_of("w8"), "every-name", "medium")]
+    assert ran.metadata["inBaseline"] == count - 1
+
+
+IGNORED = "audit: {ignore: [{rule: every-name, role: '*role/w8', reason: known, until: DAY}]}\n"
+W8 = "audit -o json --role $role/w8 --fail-on low"
+
+
+@pytest.mark.parametrize(
+    ("until", "code", "says"),
+    [
+        ("30", 0, ('"acceptedBecause": "known"', '"accepted": 1')),
+        ("2999-01-01", 5, "2999-01-01 is more than 366 days ahead"),
+        ("2020-01-01", 5, "expired on 2020-01-01: known"),
+        ("soon", 2, ".irsa.yaml"),
+    ],
+)
+def test_what_a_project_accepts_is_not_shown_until_its_day(
+    auditor: Auditor, until: str, code: int, says: str
+) -> None:
     soon = (datetime.now(timezone.utc) + timedelta(days=30)).date().isoformat()
-    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', soon)}")
-    ran = irsa("audit", "-o", "json", "--role", arn_of("w8"), "--fail-on", "low")
-    assert (ran.code, ran.json["items"]) == (0, [])
-    assert ran.metadata["accepted"][0]["acceptedBecause"] == "known"
-    assert ran.metadata["summary"]["accepted"] == 1
-    for other in (tmp_path / "base.yaml", tmp_path / "none.yaml"):
-        (tmp_path / "base.yaml").write_text("failOn: low\n")
-        ran = irsa("audit", "-o", "json", "--role", arn_of("w8"), "--config", str(other))
-        assert ran.code == (5 if other.name == "base.yaml" else 2)
-    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2999-01-01')}")
-    ran = irsa("audit", "-o", "json", "--role", arn_of("w8"), "--fail-on", "low")
-    assert (ran.code, len(ran.json["items"])) == (5, 1)
-    assert "2999-01-01 is more than 366 days ahead" in ran.err
-    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2020-01-01')}")
-    ran = irsa("audit", "-o", "json", "--role", arn_of("w8"))
-    assert len(ran.json["items"]) == 1
-    assert "expired on 2020-01-01: known" in ran.err
-    (tmp_path / ".irsa.yaml").write_text("audit: {ignore: [{rule: nothing, reason: ' ', until: soon}]}\n")
-    ran = irsa("audit")
-    assert ran.code == 2
-    assert "no rule 'nothing'" in ran.err
+    text = IGNORED.replace("DAY", soon if until == "30" else until)
+    put(auditor, ".irsa.yaml", text)
+    ran = auditor.run(W8, code=code, says=says)
+    assert len(ran.items) == (code == 5)
 
 
-def test_what_can_not_be_read_is_said_and_hides_no_other(irsa: Irsa, account: Sandbox) -> None:
-    asked = ("audit", "-c", "shop-prod", "-o", "json", "--role", arn_of("tight1"), "--fail-on", "low")
-    refused = irsa(*asked, "-c", "shop-prd")
-    assert refused.code == 4
-    assert (
-        "there is no cluster shop-prd in eu-west-1\n  clusters with a similar name: shop-prod" in refused.err
-    )
-    account.faults.add(
-        Fault("eks", "DescribeCluster", "error", status=403, code="AccessDenied", match="tools")
-    )
-    ran = irsa(*asked, "-c", "tools")
-    account.faults.clear()
-    assert ran.code == 1
-    assert "cluster tools of eu-west-1 was not read" in ran.err
-    assert [cluster["name"] for cluster in ran.metadata["clusters"]] == ["shop-prod"]
+def test_the_file_of_a_project_may_be_named(auditor: Auditor) -> None:
+    put(auditor, ".irsa.yaml", IGNORED.replace("every-name", "nothing"))
+    put(auditor, "base.yaml", "failOn: low\n")
+    auditor.run("audit", code=2, says="no rule 'nothing'")
+    auditor.run("audit --role $role/w8 --config base.yaml", code=5)
+    auditor.run("audit --role $role/w8 --config none.yaml", code=2)
 
 
-def test_each_form_that_pipelines_read(irsa: Irsa) -> None:
-    count = len(irsa("audit", "-o", "json").json["items"])
-    rows = list(csv.DictReader(io.StringIO(irsa("audit", "-o", "csv").out)))
-    assert len(rows) == count
-    assert rows[0]["severity"] == "critical"
-    (log,) = json.loads(irsa("audit", "-o", "sarif").out)["runs"]
+def test_each_form_that_pipelines_read(auditor: Auditor) -> None:
+    names = ("json", "csv", "sarif", "junit", "github")
+    forms = {name: auditor.run(f"audit -o {name}", code=5).out for name in names}
+    count = len(json.loads(forms["json"])["items"])
+    lines = list(csv.DictReader(io.StringIO(forms["csv"])))
+    assert (len(lines), lines[0]["severity"]) == (count, "critical")
+    (log,) = json.loads(forms["sarif"])["runs"]
+    rules = log["tool"]["driver"]["rules"]
+    assert [rules[item["ruleIndex"]]["id"] for item in log["results"]] == [
+        item["ruleId"] for item in log["results"]
+    ]
     assert len(log["results"]) == count
-    rules = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
-    assert all(rules[item["ruleIndex"]] == item["ruleId"] for item in log["results"])
-    names = {rule["name"] for rule in log["tool"]["driver"]["rules"]}
-    assert len(names) == len(rules)
-    assert all(name.isalnum() for name in names)
-    suite = ElementTree.fromstring(irsa("audit", "-o", "junit").out)[0]
-    broken = {item["id"] for item in irsa("audit", "-o", "json").json["items"]}
-    assert suite.get("failures") == str(len(broken))
-    whole = irsa("audit", "-o", "markdown", "--max-length", "10000000").out
-    shown = [line for line in whole.splitlines() if line.startswith("- **")]
-    assert len(shown) == count
-    assert len(irsa("audit", "-o", "markdown", "--max-length", "9000").out) <= 9001
-    said = irsa("audit", "-o", "github").out.splitlines()
-    assert len([line for line in said if line.startswith("::error ")]) == 10
-    assert "more errors" in said[-1]
-
-
-def test_explaining_asks_nobody(irsa: Irsa, account: Sandbox) -> None:
-    account.calls.clear()
-    assert "system:serviceaccount:*:*" in irsa("audit", "--explain", "every-subject").out
-    assert len(irsa("audit", "--explain", "all").out.splitlines()) > 30
-    assert irsa("audit", "--explain", "nothing").code == 2
-    assert "Did you mean no-subject?" in irsa("audit", "--explain", "no-subjct").err
-    assert len(irsa("audit", "--explain", "all", "-o", "json").items) == len(RULES)
-    assert irsa("audit", "--explain", "every-subject", "-o", "yaml").yaml["kind"] == "RuleList"
-    assert account.calls == []
-
-
-def test_no_finding_is_said_of_what_was_asked_only(irsa: Irsa) -> None:
-    ran = irsa("audit", "--role", arn_of("w8"), "--min-severity", "critical")
-    (line,) = [line for line in ran.out.splitlines() if line.startswith("no findings")]
-    assert line.startswith(f"no findings for {arn_of('w8')} in 135 roles, ")
-    assert line.endswith(" below --min-severity)")
-
-
-def test_lint_begins_with_the_problems_of_a_file(irsa: Irsa, tmp_path: Path) -> None:
-    head = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: demo, region: eu-west-1}\n"
-    (tmp_path / "eks.yaml").write_text(f"{head}iam: {{serviceAccounts: [{{foo: 1}}]}}\n", encoding="utf-8")
-    ran = irsa("lint", "eks.yaml")
-    assert ran.code == 2
-    assert ran.err.startswith("Error: eks.yaml has 2 problems\n  eks.yaml:4:26: ")
-    assert "Note:" not in ran.err
-    assert ran.out.startswith("2 problems, no findings in 1 file, ")
+    assert len({rule["name"] for rule in rules if rule["name"].isalnum()}) == len(rules)
+    suite = ElementTree.fromstring(forms["junit"])[0]
+    assert suite.get("failures") == str(len({item["ruleId"] for item in log["results"]}))
+    assert (forms["github"].count("::error "), "more errors" in forms["github"]) == (10, True)
+    for length, few in (("10000000", False), ("9000", True)):
+        text = auditor.run(f"audit -o markdown --max-length {length}", code=5).out
+        assert (text.count("\n- **") < count, len(text) <= 9001) == (few, few)
 
 
 def test_who_can_says_that_it_found_none_and_what_it_could_not_read() -> None:
@@ -320,25 +329,9 @@ def test_who_can_says_that_it_found_none_and_what_it_could_not_read() -> None:
     assert answer == f"{asked}, but 1 item could not be read."
 
 
-def test_who_can(irsa: Irsa, account: Sandbox) -> None:
-    ran = irsa("who-can", "s3:DeleteBucket", "-o", "json")
-    assert ran.code == 0, ran.err
-    assert {arn_in(item) for item in ran.items} == {arn_of("w3")}
-    assert ran.json["items"][0]["allowedBy"].startswith(ADMIN)
-    text = irsa("who-can", "s3:DeleteBucket", "arn:aws:s3:::b").out
-    *_, answer, scope = text.splitlines()
-    assert answer.endswith("ServiceAccounts can perform s3:DeleteBucket on arn:aws:s3:::b, in 1 way.")
-    assert scope.startswith("Checked: 135 roles, 4 clusters, ")
-    assert irsa("who-can", "s3:*").code == 2
-    assert client(account, "iam") is not None
-
-
-def test_who_can_knows_the_actions_of_a_service(irsa: Irsa, account: Sandbox) -> None:
-    account.calls.clear()
-    ran = irsa("who-can", "s3:DeletBucket")
-    assert ran.code == 2
-    assert '"s3:DeletBucket" is not an S3 action. Did you mean s3:DeleteBucket?' in ran.err
-    assert account.calls == []
-    ran = irsa("who-can", "rds-db:connect", "-o", "json")
-    assert (ran.code, ran.metadata["scope"]["complete"]) == (1, False)
-    assert any('"rds-db:connect" was not checked' in note for note in ran.metadata["notes"])
+def test_who_can(auditor: Auditor) -> None:
+    (item,) = auditor.run("who-can s3:DeleteBucket -o json").items
+    assert (arn_in(item), item["allowedBy"].startswith(ADMIN)) == (arn_of("w3"), True)
+    says = '\\"rds-db:connect\\" was not checked'
+    ran = auditor.run("who-can rds-db:connect -o json", code=1, says=says)
+    assert not ran.metadata["scope"]["complete"]

@@ -32,6 +32,7 @@ from tests.support.estates import (
 
 pytestmark = needs_browser
 NAMESPACES, ACCOUNTS = 20, 500
+LEVELS = ["critical", "high", "medium", "low"]
 
 
 def crowd() -> Estate:
@@ -39,16 +40,12 @@ def crowd() -> Estate:
     roles, accounts, policies = [], [], {**POLICIES}
     for number in range(ACCOUNTS):
         name, namespace = f"app-{number}", f"team-{number % NAMESPACES}"
-        wide = number % 25 == 0
-        statement = (
-            admits("shop-prod", f"{SA}{namespace}:*", operator="StringLike")
-            if wide
-            else admits("shop-prod", f"{SA}{namespace}:{name}")
-        )
+        who, operator = ("*", "StringLike") if number % 25 == 0 else (name, "StringEquals")
         own = f"arn:aws:iam::111122223333:policy/own-{number}"
         policies[own] = POLICIES[READ]
         attached = (own, READ, ADMIN) if number == 0 else (own, READ)
-        roles.append(role(name, statement, attached=attached))
+        admitted = admits("shop-prod", f"{SA}{namespace}:{who}", operator=operator)
+        roles.append(role(name, admitted, attached=attached))
         accounts.append(account(name, name, namespace))
     clusters = [cluster("shop-prod", *accounts), cluster("tools")]
     return estate(roles, clusters, unread=("<b>not</b> read",), policies=policies)
@@ -68,84 +65,73 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(page: Path, folder: Path, fragment: str = "") -> Loaded:
     """The page, of which nothing is wrong and which asks nobody."""
-    found = load(page, folder, fragment)
-    assert found.console == ()
-    assert found.asked == ()
-    return found
+    loaded = load(page, folder, fragment)
+    assert (loaded.console, loaded.asked) == ((), ())
+    return loaded
 
 
-def rows(found: Loaded) -> list[str]:
-    return re.findall(r"<summary>(.*?)</summary>", found.dom, re.DOTALL)
+def rows(loaded: Loaded) -> int:
+    return loaded.dom.count("<summary>")
 
 
 def test_findings_are_there_and_what_was_not_read_is_said(page: Path, tmp_path: Path) -> None:
-    found = opened(page, tmp_path)
-    assert found.text_of("count") == "21 of 21 findings"
-    assert len(rows(found)) == 21
-    assert found.text_of("notes-head").startswith("Not everything was read (1)")
-    assert "&lt;b&gt;not&lt;/b&gt; read" in found.text_of("notes-list")
+    loaded = opened(page, tmp_path)
+    assert (loaded.text_of("count"), rows(loaded)) == ("21 of 21 findings", 21)
+    assert loaded.text_of("notes-head").startswith("Not everything was read (1)")
+    assert "&lt;b&gt;not&lt;/b&gt; read" in loaded.text_of("notes-list")
 
 
-@pytest.mark.parametrize(
-    ("fragment", "count"),
-    [
-        ("severity=high", 2),
-        ("severity=medium", 19),
-        ("severity=critical,low", 0),
-        ("search=app-175", 1),
-        ("severity=high&search=app-175", 0),
-        ("namespace=team-5", 5),
-        ("cluster=tools", 0),
-        ("cluster=shop-prod&namespace=team-0&severity=medium", 4),
-        ("nonsense&severity=worst", 21),
-    ],
-)
-def test_filters_and_search_narrow_the_findings(
-    page: Path, tmp_path: Path, fragment: str, count: int
-) -> None:
-    found = opened(page, tmp_path, fragment)
-    assert found.text_of("count") == f"{count} of 21 findings"
-    assert len(rows(found)) == count
+FILTERED = {
+    "severity=medium": 19,
+    "severity=critical,low": 0,
+    "search=app-175": 1,
+    "severity=high&search=app-175": 0,
+    "namespace=team-5": 5,
+    "cluster=tools": 0,
+    "cluster=shop-prod&namespace=team-0&severity=medium": 4,
+    "nonsense&severity=worst": 21,
+}
 
 
-def nodes(found: Loaded, column: int) -> list[str]:
-    inside = re.search(rf'<ul id="column-{column}".*?</ul>', found.dom, re.DOTALL)
-    assert inside
-    return [re.sub("<[^>]*>", "", text) for text in re.findall(r"<span>(.*?)</span>", inside[0], re.DOTALL)]
+@pytest.mark.parametrize("fragment", FILTERED)
+def test_filters_and_search_narrow_the_findings(page: Path, tmp_path: Path, fragment: str) -> None:
+    loaded, count = opened(page, tmp_path, fragment), FILTERED[fragment]
+    assert (loaded.text_of("count"), rows(loaded)) == (f"{count} of 21 findings", count)
+
+
+def nodes(loaded: Loaded, column: int) -> list[str]:
+    spans = re.findall(r"<span>(.*?)</span>", listed(loaded, f"column-{column}"), re.DOTALL)
+    return sorted(re.sub("<[^>]*>", "", text) for text in spans)
 
 
 def test_500_service_accounts_are_a_picture_of_their_namespaces(page: Path, tmp_path: Path) -> None:
-    found = opened(page, tmp_path, "view=picture")
-    assert found.text_of("drawn") == "500 ServiceAccounts, 500 roles and 502 policies."
-    assert sorted(nodes(found, 0)) == sorted(f"team-{number}/*" for number in range(NAMESPACES))
-    assert len(nodes(found, 1)) <= 60
-    assert len(nodes(found, 2)) <= 60
-    assert "AdministratorAccess" in nodes(found, 2)
-    assert len(re.findall(r"<path ", found.dom)) <= 200
+    loaded = opened(page, tmp_path, "view=picture")
+    assert loaded.text_of("drawn") == "500 ServiceAccounts, 500 roles and 502 policies."
+    assert nodes(loaded, 0) == sorted(f"team-{number}/*" for number in range(NAMESPACES))
+    assert max(len(nodes(loaded, 1)), len(nodes(loaded, 2))) <= 60
+    assert "AdministratorAccess" in nodes(loaded, 2)
+    assert loaded.dom.count("<path ") <= 200
 
 
-def test_a_chosen_item_shows_only_what_is_connected(page: Path, tmp_path: Path) -> None:
-    found = opened(page, tmp_path, "focus=sa:shop-prod/team-7/app-7")
-    assert nodes(found, 0) == ["team-7/app-7"]
-    assert nodes(found, 1) == ["app-7"]
-    assert sorted(nodes(found, 2)) == ["AmazonSQSReadOnlyAccess", "own-7"]
-    assert arn_of("app-7") in found.text_of("chosen")
-    (tmp_path / "more").mkdir()
-    found = opened(page, tmp_path / "more", "focus=ns:shop-prod/team-7")
-    assert len(nodes(found, 0)) == 25
-
-
-def test_a_permission_leads_back_to_who_has_it(page: Path, tmp_path: Path) -> None:
-    found = opened(page, tmp_path, f"focus=policy:{ADMIN}")
-    assert nodes(found, 2) == ["AdministratorAccess"]
-    assert nodes(found, 1) == ["app-0"]
-    assert len(nodes(found, 0)) == 25
-
-
-def test_search_narrows_the_picture(page: Path, tmp_path: Path) -> None:
-    found = opened(page, tmp_path, "view=picture&search=app-477")
-    assert nodes(found, 0) == ["team-17/app-477"]
-    assert nodes(found, 1) == ["app-477"]
+@pytest.mark.parametrize(
+    ("fragment", "accounts", "roles", "policies"),
+    [
+        ("focus=sa:shop-prod/team-7/app-7", "team-7/app-7", "app-7", "AmazonSQSReadOnlyAccess own-7"),
+        ("view=picture&search=app-477", "team-17/app-477", "app-477", ""),
+        ("focus=ns:shop-prod/team-7", 25, "", ""),
+        (f"focus=policy:{ADMIN}", 25, "app-0", "AdministratorAccess"),
+    ],
+)
+def test_a_chosen_item_shows_only_what_is_connected(
+    page: Path, tmp_path: Path, fragment: str, accounts: str | int, roles: str, policies: str
+) -> None:
+    loaded = opened(page, tmp_path, fragment)
+    shown = nodes(loaded, 0)
+    assert accounts in (len(shown), " ".join(shown))
+    for column, expected in ((1, roles), (2, policies)):
+        assert not expected or nodes(loaded, column) == expected.split()
+    if roles == "app-7":
+        assert arn_of("app-7") in loaded.text_of("chosen")
 
 
 HANDS = """
@@ -170,22 +156,18 @@ def with_hands(page: Path, folder: Path, hands: str) -> Path:
     return path
 
 
-def told(found: Loaded) -> list[Any]:
+def told(loaded: Loaded) -> list[Any]:
     """What the hands have seen."""
-    answer = re.search(r'data-told="(.*?)"', found.dom)
-    assert answer
-    seen: list[Any] = json.loads(answer[1].replace("&quot;", '"'))
+    answer = loaded.dom.partition('data-told="')[2].partition('"')[0]
+    seen: list[Any] = json.loads(answer.replace("&quot;", '"'))
     return seen
 
 
 def test_what_is_drawn_as_one_can_be_opened_where_it_is(page: Path, tmp_path: Path) -> None:
     found = opened(with_hands(page, tmp_path, HANDS), tmp_path, f"focus=policy:{READ}")
-    number, opened_roles, is_focused, single, all_of_them = told(found)
+    number, *more = told(found)
     assert number > 1
-    assert opened_roles == number
-    assert is_focused
-    assert single == 1
-    assert all_of_them == NAMESPACES
+    assert more == [number, True, 1, NAMESPACES]
 
 
 KEYS = """
@@ -217,15 +199,27 @@ def test_keys_lead_through_it(tmp_path: Path) -> None:
     assert told(found) == [*tabs, policy_key, policy_key, True, role_key, False, role_key, 45]
 
 
-def test_the_overview_has_the_worst_roles_and_the_rules_first(tmp_path: Path) -> None:
-    found = opened(write(account_with_risks(2), tmp_path / "audit.html"), tmp_path)
-    assert found.text_of("worst-head").startswith("The 10 worst of ")
-    worst = re.search(r'<ol id="worst">(.*?)</ol>', found.dom, re.DOTALL)
-    assert worst
-    levels = re.findall(r'class="badge (\w+)"', worst[1])
-    assert len(levels) == 10
-    assert levels == sorted(levels, key=["critical", "high", "medium", "low"].index)
-    assert 'href="#rule=no-subject&amp;view=rules"' in worst[1]
+def levels(text: str) -> list[str]:
+    """How severe what is listed is."""
+    return re.findall(r'class="(?:badge |small"><bdi>)(critical|high|medium|low)', text)
+
+
+def listed(loaded: Loaded, identifier: str) -> str:
+    """A list of the page."""
+    (text,) = re.findall(rf'<[uo]l id="{identifier}".*?</[uo]l>', loaded.dom, re.DOTALL)
+    return str(text)
+
+
+def test_the_overview_and_the_picture_have_the_worst_first(tmp_path: Path) -> None:
+    page = write(account_with_risks(2), tmp_path / "audit.html")
+    loaded = opened(page, tmp_path)
+    assert loaded.text_of("worst-head").startswith("The 10 worst of ")
+    worst = listed(loaded, "worst")
+    assert len(levels(worst)) == 10
+    assert 'href="#rule=no-subject&amp;view=rules"' in worst
+    (tmp_path / "more").mkdir()
+    for text in (worst, listed(opened(page, tmp_path / "more", "view=picture"), "column-1")):
+        assert levels(text) == sorted(levels(text), key=LEVELS.index)
 
 
 def test_a_rule_id_links_to_the_rule(page: Path, tmp_path: Path) -> None:
@@ -234,15 +228,7 @@ def test_a_rule_id_links_to_the_rule(page: Path, tmp_path: Path) -> None:
     assert "every-name: A pattern allows every ServiceAccount of a namespace." in shown
     assert "<dt>Unsafe</dt>" in shown
     (tmp_path / "more").mkdir()
-    assert len(rows(opened(page, tmp_path / "more", "rule=every-name"))) == 20
-
-
-def test_the_picture_has_the_most_severe_roles_first(tmp_path: Path) -> None:
-    page = write(account_with_risks(2), tmp_path / "audit.html")
-    found = opened(page, tmp_path, "view=picture")
-    (column,) = re.findall(r'<ul id="column-1".*?</ul>', found.dom, re.DOTALL)
-    levels = re.findall(r'class="small"><bdi>(critical|high|medium|low)', column)
-    assert levels == sorted(levels, key=["critical", "high", "medium", "low"].index)
+    assert rows(opened(page, tmp_path / "more", "rule=every-name")) == 20
 
 
 BACK = """

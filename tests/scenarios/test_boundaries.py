@@ -1,205 +1,143 @@
 """Permissions boundaries: where one comes from, who may demand one, and that none goes unnoticed."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.scenarios.test_apply import apply, bindings, config, entry
-from tests.scenarios.updating import SQS, make_complete, update
-from tests.support.stage import READ_ONLY, Stage
+from tests.support.acts import after, made, named, put, wished, wished_own, written
+from tests.support.rows import Row, rows
+from tests.support.stage import Stage
 
 BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
+SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 SNS = "arn:aws:iam::aws:policy/AmazonSNSReadOnlyAccess"
+CREATE = "create-sa app -n $ns --no-policy"
+UPDATE = "update-sa app -n $ns"
+APPLY = "apply -f f.yaml"
+APP = "{metadata: {name: app, namespace: $ns}, attachPolicyARNs: [$S3]}"
+BOUND = APP.replace("attach", "permissionsBoundary: $SQS, attach")
+LINE = "role $role boundary AmazonS{}ReadOnlyAccess"
+S3, QS, NS = (LINE.format(name) for name in ("3", "QS", "NS"))
+REMOVED = f"- {QS}"
 
 
-def project(stage: Stage, **fields: Any) -> None:
-    (stage.folder / ".irsa.yaml").write_text(yaml.safe_dump(fields))
+@pytest.fixture(autouse=True)
+def associated(stage: Stage, namespace: str) -> None:
+    stage.run("associate-oidc")
+    named(stage, "one", "two", "app")
 
 
-def boundary(stage: Stage, namespace: str, name: str = "app") -> str | None:
-    found: str | None = stage.role_of(namespace, name)["boundary"]
-    return found
+PROJECT = written(".irsa.yaml", f"permissionsBoundary: {SNS}")
+DEMANDED = after(written(".irsa.yaml", "requirePermissionsBoundary: true"), wished(APP))
+IS_BOUND = after(wished(BOUND), APPLY, wished(APP))
+OTHERWISE = after(IS_BOUND, wished(BOUND.replace("$SQS", "$SNS")))
+USE = "create-sa other -n $ns --attach-role-arn $arn --update-trust"
+NEW = "+ role $role description new"
+LABEL = "+ sa $ns/app labels a b"
+TWO = APP.replace("app,", "two,")
+ONE = APP.replace("app,", "one,").replace("attach", "permissionsBoundary: $S3, attach")
+TOP = "withOIDC: true\npermissionsBoundary: $SQS"
 
 
-@pytest.mark.parametrize(
-    ("flag", "env", "file", "expected"),
-    [
-        (READ_ONLY, SQS, SNS, READ_ONLY),
-        ("", SQS, SNS, SQS),
-        ("", "", SNS, SNS),
-        ("", "", "", None),
-    ],
+def by_two(*names: str) -> list[str]:
+    """Both are made, each with a boundary."""
+    lines = [f"boundary Amazon{name}ReadOnlyAccess" for name in names]
+    attached = "attached AmazonS3ReadOnlyAccess"
+    return [*made("one", attached, lines[0]), *made("two", attached, lines[1])]
+
+
+ONLY_USED = """
++ role $role trusts $ns/other for sts.amazonaws.com ($sid)
++ sa $ns/other
++ sa $ns/other annotations eks.amazonaws.com/role-arn $role
++ sa $ns/other annotations irsa/role-arn $role
++ sa $ns/other labels app.kubernetes.io/managed-by irsa
+"""
+BY_FLAG = f"{CREATE} --permissions-boundary $S3"
+ENV: Any = {BOUNDARY: SQS}
+NS_ENV: Any = {BOUNDARY: SNS}
+DEMAND = {REQUIRE: "1"}
+BOTH = {**DEMAND, **ENV}
+REFUSED = ("- RoleBoundary", "AmazonSQSReadOnlyAccess", "--allow-boundary-removal")
+REPLACED = "AmazonSQSReadOnlyAccess -> arn:aws:iam::aws:policy/AmazonSNSReadOnlyAccess"
+BOUND_ALONE = f"{CREATE} --permissions-boundary $SQS"
+LESS = f"{UPDATE} --no-permissions-boundary"
+
+
+@rows(
+    Row("by flag", BY_FLAG, 0, (), [*made(), f"+ {S3}"], given=PROJECT, options=ENV),
+    Row("by environment", CREATE, 0, (), [*made(), f"+ {QS}"], given=PROJECT, options=ENV),
+    Row("by project", CREATE, 0, (), [*made(), f"+ {NS}"], given=PROJECT),
+    Row("none", CREATE, 0, (), made()),
+    Row("demanded", CREATE, 4, REQUIRE, options=DEMAND),
+    Row("demanded by project", CREATE, 4, ".irsa.yaml", given=DEMANDED),
+    Row("of a file", APPLY, 4, (REQUIRE, "$ns/app"), given=wished(APP), options=DEMAND),
+    Row("of a file by project", APPLY, 4, (".irsa.yaml", "$ns/app"), given=DEMANDED),
+    Row("demanded and there", CREATE, changes=None, options=BOTH),
+    Row("of a role that is only used", USE, changes=ONLY_USED, given=CREATE, options=BOTH),
+    Row("removed", APPLY, 4, REFUSED, given=IS_BOUND),
+    Row("removed in a plan", f"{APPLY} --dry-run", 4, REFUSED, given=IS_BOUND),
+    Row("removed with all", f"{APPLY} --atomic", 4, REFUSED, given=IS_BOUND),
+    Row("allowed", f"{APPLY} --allow-boundary-removal", 0, (), REMOVED, given=IS_BOUND),
+    Row("allowed with all", f"{APPLY} --allow-boundary-removal --atomic", 0, (), REMOVED, given=IS_BOUND),
+    Row(
+        "allowed in a plan",
+        f"{APPLY} --allow-boundary-removal --dry-run",
+        0,
+        "- RoleBoundary",
+        given=IS_BOUND,
+    ),
+    Row("allowed, but demanded", f"{APPLY} --allow-boundary-removal", 4, given=IS_BOUND, options=DEMAND),
+    Row("a default is no other one", APPLY, 4, REPLACED, given=IS_BOUND, options=NS_ENV),
+    Row("another one in a plan", f"{APPLY} --dry-run", 0, ("~ RoleBoundary", REPLACED), given=OTHERWISE),
+    Row("another one", APPLY, 0, (), [REMOVED, f"+ {NS}"], given=OTHERWISE),
+    Row("removed by update-sa", LESS, 4, "- RoleBoundary", given=BOUND_ALONE),
+    Row("as none", f"{UPDATE} --permissions-boundary none", 4, "- RoleBoundary", given=BOUND_ALONE),
+    Row("allowed by update-sa", f"{LESS} --allow-boundary-removal", 0, (), REMOVED, given=BOUND_ALONE),
+    Row("and demanded", f"{LESS} --allow-boundary-removal", 4, given=BOUND_ALONE, options=DEMAND),
+    Row("a label", f"{UPDATE} --label a=b", changes=LABEL, given=CREATE, options=ENV),
+    Row("a default", f"{UPDATE} --description new", 0, (), [NEW, f"+ {QS}"], given=CREATE, options=ENV),
+    Row("no default", f"{UPDATE} --description new", 0, (), NEW, given=BOUND_ALONE, options=NS_ENV),
+    Row(
+        "entry, file", APPLY, 0, (), by_two("S3", "SQS"), given=wished_own(ONE, TWO, top=TOP), options=NS_ENV
+    ),
+    Row("environment", APPLY, 0, (), by_two("S3", "SNS"), given=wished_own(ONE, TWO), options=NS_ENV),
+    Row(
+        "flag",
+        f"{APPLY} --permissions-boundary $SNS",
+        0,
+        (),
+        by_two("SNS", "SNS"),
+        given=wished_own(ONE, TWO),
+    ),
 )
-def test_create_sa_takes_the_nearest(
-    stage: Stage, unique: str, flag: str, env: str, file: str, expected: str | None
-) -> None:
-    assert stage.associate().code == 0
-    if file:
-        project(stage, permissionsBoundary=file)
-    ran = stage.create_sa(
-        "app",
-        unique,
-        *(("--permissions-boundary", flag) if flag else ()),
-        **({BOUNDARY: env} if env else {}),
-    )
-    assert ran.code == 0, ran.err
-    assert boundary(stage, unique) == expected
+def test_whether_a_role_is_bounded(row: Row, stage: Stage) -> None:
+    row.play(stage)
 
 
-def test_apply_takes_flag_entry_file_and_default_in_this_order(stage: Stage, unique: str) -> None:
-    text = bindings(stage, entry("one", unique, permissionsBoundary=READ_ONLY), entry("two", unique))
-    plain = bindings(stage, entry("three", unique))
-    whole = yaml.safe_dump({**yaml.safe_load(text), "permissionsBoundary": SQS})
-    assert apply(stage, whole, **{BOUNDARY: SNS}).code == 0
-    assert (boundary(stage, unique, "one"), boundary(stage, unique, "two")) == (READ_ONLY, SQS)
-    assert apply(stage, plain, **{BOUNDARY: SNS}).code == 0
-    assert boundary(stage, unique, "three") == SNS
-    assert apply(stage, text, "--permissions-boundary", SNS).code == 0
-    assert (boundary(stage, unique, "one"), boundary(stage, unique, "two")) == (SNS, SNS)
-
-
-@pytest.mark.parametrize("by", ["environment", "project"])
-def test_no_role_is_made_without_one_where_it_is_demanded(stage: Stage, unique: str, by: str) -> None:
-    assert stage.associate().code == 0
-    env = {REQUIRE: "1"} if by == "environment" else {}
-    if by == "project":
-        project(stage, requirePermissionsBoundary=True)
-        (stage.folder / "below").mkdir()
-    before = stage.world()
-    stage.sandbox.calls.clear()
-    ran = stage.create_sa("app", unique, "-o", "json", **env)
-    assert ran.code == 4
-    assert ran.metadata["outcome"] == "refused"
-    assert (REQUIRE if by == "environment" else ".irsa.yaml") in ran.error["reason"]
-    for text in (config(stage, entry("app", unique, attachPolicyARNs=[READ_ONLY])),):
-        ran = apply(stage, text, **env)
-        assert ran.code == 4
-        assert f"{unique}/app" in ran.err
-    assert stage.world() == before
-    assert not [call for call in stage.sandbox.calls if call.operation.startswith("Create")]
-    assert stage.create_sa("app", unique, **env, **{BOUNDARY: READ_ONLY}).code == 0
-    assert boundary(stage, unique) == READ_ONLY
-
-
-def test_a_role_that_is_only_used_needs_none(stage: Stage, unique: str) -> None:
-    assert stage.associate().code == 0
-    assert stage.create_sa("app", unique).code == 0
-    role = stage.role_of(unique, "app")["arn"]
-    ran = stage.create_sa(
-        "other", unique, "--attach-role-arn", role, "--update-trust", **{REQUIRE: "1", BOUNDARY: SQS}
-    )
-    assert ran.code == 0, ran.err
-    assert boundary(stage, unique) is None
-
-
-@pytest.mark.parametrize("atomic", [(), ("--atomic",)])
-def test_apply_removes_none_unless_told_to(stage: Stage, unique: str, atomic: tuple[str, ...]) -> None:
-    one = config(stage, entry("app", unique, attachPolicyARNs=[READ_ONLY], permissionsBoundary=SQS))
-    other = config(stage, entry("app", unique, attachPolicyARNs=[READ_ONLY, SNS]))
-    assert apply(stage, one).code == 0
-    before = stage.world()
-    for more in (("--dry-run",), ()):
-        ran = apply(stage, other, *atomic, *more)
-        assert ran.code == 4, ran.err
-        text = ran.out + ran.err
-        assert "- RoleBoundary" in text
-        assert SQS in text
-        assert "--allow-boundary-removal" in text
-        assert stage.world() == before
-    allowed = (*atomic, "--allow-boundary-removal")
-    planned = apply(stage, other, *allowed, "--dry-run")
-    assert planned.code == 0
-    assert "- RoleBoundary" in planned.out
-    refused = apply(stage, other, *allowed, **{REQUIRE: "1", BOUNDARY: ""})
-    assert refused.code == 4
-    assert stage.world() == before
-    assert apply(stage, other, *allowed).code == 0
-    assert boundary(stage, unique) is None
-
-
-def test_a_default_never_replaces_one(stage: Stage, unique: str) -> None:
-    one = config(stage, entry("app", unique, attachPolicyARNs=[READ_ONLY], permissionsBoundary=SQS))
-    other = config(stage, entry("app", unique, attachPolicyARNs=[READ_ONLY]))
-    assert apply(stage, one).code == 0
-    ran = apply(stage, other, **{BOUNDARY: SNS})
-    assert ran.code == 4
-    assert f"{SQS} -> {SNS}" in ran.out + ran.err
-    assert boundary(stage, unique) == SQS
-    named = config(stage, entry("app", unique, attachPolicyARNs=[READ_ONLY], permissionsBoundary=SNS))
-    planned = apply(stage, named, "--dry-run")
-    assert "~ RoleBoundary" in planned.out
-    assert f"{SQS} -> {SNS}" in planned.out
-    assert apply(stage, named).code == 0
-    assert boundary(stage, unique) == SNS
-
-
-def test_update_sa_removes_none_unless_told_to(stage: Stage, namespace: str) -> None:
-    make_complete(stage, namespace)
-    before = stage.world()
-    for flags in (("--no-permissions-boundary",), ("--permissions-boundary", "none")):
-        ran = update(stage, namespace, *flags, "--description", "new", "-o", "json")
-        assert ran.code == 4
-        assert any(line.startswith("- RoleBoundary") for line in ran.error["details"])
-        ran = update(stage, namespace, *flags, "--allow-boundary-removal")
-        assert ran.code == 0
-        assert update(stage, namespace, "--permissions-boundary", before_boundary(before)).code == 0
-    refused = update(
-        stage, namespace, "--no-permissions-boundary", "--allow-boundary-removal", **{REQUIRE: "yes"}
-    )
-    assert refused.code == 4
-    assert stage.world() == before
-
-
-def before_boundary(world: dict[str, Any]) -> str:
-    (role,) = (role for role in world["roles"].values() if role["boundary"])
-    found: str = role["boundary"]
-    return found
-
-
-def test_update_sa_gives_the_default_to_a_role_without(stage: Stage, unique: str) -> None:
-    assert stage.associate().code == 0
-    assert stage.create_sa("app", unique).code == 0
-    ran = update(stage, unique, "--description", "new", "-o", "json", **{BOUNDARY: SQS})
-    assert ran.code == 0, ran.err
-    assert "RoleBoundary" in {change["kind"] for change in ran.item["changes"]}
-    assert boundary(stage, unique) == SQS
-    assert update(stage, unique, "--description", "newer", **{BOUNDARY: SNS}).code == 0
-    assert boundary(stage, unique) == SQS
-    assert update(stage, unique, "--label", "a=b", **{BOUNDARY: SNS}).code == 0
-
-
-@pytest.mark.parametrize(
-    ("env", "file"),
-    [
-        ({BOUNDARY: "foo"}, ""),
-        ({REQUIRE: "maybe"}, ""),
-        ({}, "permissionsBoundary: foo"),
-        ({}, "permissionBoundary: arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
-        ({}, "requirePermissionsBoundary: 'yes please'"),
-        ({}, "[]"),
-        ({}, "{"),
-        ({}, "{}\n---\n{}"),
-    ],
+WRONG = (
+    "permissionsBoundary: foo",
+    "permissionBoundary: arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+    "requirePermissionsBoundary: 'yes please'",
+    "[]",
+    "{",
+    "{}\n---\n{}",
 )
-def test_what_is_wrong_there_ends_before_any_call(
-    stage: Stage, unique: str, env: dict[str, str], file: str
-) -> None:
-    if file:
-        (stage.folder / ".irsa.yaml").write_text(file)
+
+
+@pytest.mark.parametrize("wrong", [f"{BOUNDARY}=foo", f"{REQUIRE}=maybe", *WRONG])
+def test_what_is_wrong_there_ends_before_any_call(stage: Stage, wrong: str) -> None:
+    name, equals, value = wrong.partition("=")
+    if not equals:
+        put(stage, ".irsa.yaml", wrong)
     stage.sandbox.calls.clear()
-    ran = stage.create_sa("app", unique, **env)
-    assert ran.code == 2
-    assert (next(iter(env)) if env else ".irsa.yaml") in ran.err
+    env: Any = {name: value} if equals else {}
+    stage.run(CREATE, code=2, says=name if equals else ".irsa.yaml", **env)
     assert not stage.sandbox.calls
 
 
-def test_a_file_that_anybody_may_write_is_not_read(stage: Stage, unique: str) -> None:
-    project(stage, permissionsBoundary=READ_ONLY)
-    path: Path = stage.folder / ".irsa.yaml"
-    path.chmod(0o666)
-    ran = stage.create_sa("app", unique)
-    assert ran.code == 2
-    assert json.dumps(str(path))[1:-1] in ran.err
+def test_a_file_that_anybody_may_write_is_not_read(stage: Stage) -> None:
+    PROJECT(stage)
+    (stage.folder / ".irsa.yaml").chmod(0o666)
+    stage.run(CREATE, code=2, says=json.dumps(str(stage.folder / ".irsa.yaml"))[1:-1])

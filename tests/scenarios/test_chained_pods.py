@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from irsa_cli.core.trust.chain import TOKEN_FILE
-from tests.scenarios.other_account import Elsewhere
+from tests.scenarios.other_account import Both, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import other_account_iam as other_account_iam
-from tests.scenarios.test_chaining import about, target, way
+from tests.scenarios.test_chaining import target
 from tests.support.stage import Json, Stage, made
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/how-to/cross-account.md"
@@ -21,15 +21,15 @@ WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 
 
 @pytest.fixture(autouse=True)
-def chained(stage: Stage, namespace: str, elsewhere: Elsewhere) -> str:
-    """The ARN of the target role of backend/reports, as on the page."""
-    assert stage.associate().code == 0
-    arn = target(elsewhere)
-    flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")
-    told = stage.create_sa("reports", namespace, *flags, "--aws-config-map", "reports-aws")
-    assert told.code == 0, told.err
-    assert "AWS_WEB_IDENTITY_TOKEN_FILE to ''" in told.err
-    return arn
+def chained(stage: Stage, namespace: str, elsewhere: Elsewhere) -> Both:
+    """backend/reports with its target role, as on the page."""
+    stage.run("associate-oidc")
+    target(elsewhere)
+    both = Both(stage, elsewhere)
+    flags = "--external-id tenant-7 $way --update-target-trust --aws-config-map reports-aws"
+    told = "AWS_WEB_IDENTITY_TOKEN_FILE to ''"
+    both.run(f"create-sa reports -n $ns --target-role $data {flags}", says=told)
+    return both
 
 
 def spec_of_the_page() -> Json:
@@ -68,38 +68,26 @@ def caller(stage: Stage, namespace: str, pod: Json) -> str:
     return ran.stdout.strip()
 
 
-def diagnosis(stage: Stage, namespace: str, elsewhere: Elsewhere) -> tuple[int, str]:
-    ran = stage.irsa("doctor", *about(stage, namespace, "reports"), *way(elsewhere))
-    return ran.code, ran.out
+DOCTOR = "doctor reports -n $ns $way"
+CAUSES = ("chain-pod", "pod-profile", "pod-env-partial", "pod-credentials-file", "pod-unseen")
 
 
-def test_the_pod_of_the_page_is_the_target(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+def test_the_pod_of_the_page_is_the_target(stage: Stage, namespace: str) -> None:
     spec = spec_of_the_page()
     pod = run_pod(stage, namespace, **spec)
     assert "AWS_ROLE_ARN" not in str(pod)
     assert ":assumed-role/data/" in caller(stage, namespace, pod)
-    code, told = diagnosis(stage, namespace, elsewhere)
-    assert code == 0, told
-    for cause in ("chain-pod", "pod-profile", "pod-env-partial", "pod-credentials-file", "pod-unseen"):
-        assert cause not in told
+    stage.run(DOCTOR, silent=CAUSES)
     # Without the empty variable Python still goes by the profile, and others might not.
     spec["containers"][0]["env"].pop()
     pod = run_pod(stage, namespace, **spec)
     assert "AWS_ROLE_ARN" in str(pod)
     assert ":assumed-role/data/" in caller(stage, namespace, pod)
-    code, told = diagnosis(stage, namespace, elsewhere)
-    assert code == 0, told
-    assert "chain-pod" in told
-    assert "use the token before the profile" in told
-    assert "pod-profile" not in told
+    stage.run(DOCTOR, says=("chain-pod", "use the token before the profile"), silent="pod-profile")
 
 
-def test_one_that_knows_nothing_of_it_stays_with_its_role(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
+def test_one_that_knows_nothing_of_it_stays_with_its_role(stage: Stage, namespace: str) -> None:
     spec = {"serviceAccountName": "reports", "containers": [{"name": "app", "image": "example.com/app"}]}
     pod = run_pod(stage, namespace, **spec)
     assert ":assumed-role/data/" not in caller(stage, namespace, pod)
-    code, told = diagnosis(stage, namespace, elsewhere)
-    assert code == 1, told
-    assert "chain-pod" in told
+    stage.run(DOCTOR, code=1, says="chain-pod")

@@ -1,39 +1,52 @@
 """`--target-role`: a role of the cluster's account that may assume one of another account."""
 
 import json
-import shlex
 from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Fault
-from tests.scenarios.other_account import OTHER, Elsewhere
+from tests.scenarios.other_account import OTHER, Both, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import other_account_iam as other_account_iam
-from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Stage
+from tests.support.acts import (
+    LONG,
+    SERVICE,
+    account,
+    changed,
+    gone,
+    killed,
+    named,
+    refused,
+    steps,
+    strike,
+    there_and_back,
+    unchanged,
+    wish,
+    wish_own,
+)
+from tests.support.rows import Row, in_words
+from tests.support.stage import Json, Stage
 
 POLICY = "irsa-assume-target-role"
-LONG = {"IRSA_LOCK_DURATION": "45"}
-"""Locks hold as long as those of users: many runs at once are slow on a busy machine."""
-SERVICE = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-
-
-@pytest.fixture(autouse=True)
-def associated(stage: Stage) -> None:
-    assert stage.associate().code == 0
+CREATE = "create-sa app -n $ns --target-role $data"
+GO = f"{CREATE} $way --update-target-trust"
+DELETE = "delete-sa app -n $ns --yes"
+UPDATE = "update-sa app -n $ns"
+APP = "{metadata: {name: app, namespace: $ns}, targetRole: TARGET}"
+CONFIG = "/api/v1/namespaces/{}/configmaps/aws"
 
 
 def target(elsewhere: Elsewhere, *statements: Json, name: str = "data") -> str:
     """The ARN of a role of the other account with this trust policy."""
     document = {"Version": "2012-10-17", "Statement": list(statements or (SERVICE,))}
     made = elsewhere.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
-    arn: str = made["Role"]["Arn"]
+    elsewhere.stage.words[name] = arn = str(made["Role"]["Arn"])
     return arn
 
 
-def admitting(principal: str, **conditions: Any) -> Json:
-    found: Json = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
-    return {**found, "Condition": conditions} if conditions else found
+def admitting(principal: str, condition: Any = None) -> Json:
+    statement: Json = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    return {**statement, "Condition": condition} if condition else statement
 
 
 def way(elsewhere: Elsewhere) -> tuple[str, ...]:
@@ -44,463 +57,291 @@ def about(stage: Stage, namespace: str, name: str = "app") -> tuple[str, ...]:
     return (name, "-n", namespace, "-c", stage.cluster)
 
 
-def inline_of(stage: Stage, namespace: str) -> Json:
-    found: Json = stage.role_of(namespace, "app")["inline"][POLICY]
-    return found
+@pytest.fixture
+def both(stage: Stage, namespace: str, elsewhere: Elsewhere) -> Both:
+    """The cluster with its provider, and a target that admits nobody yet."""
+    stage.run("associate-oidc")
+    named(stage, "app")
+    target(elsewhere)
+    return Both(stage, elsewhere)
 
 
-def test_the_permission_is_exactly_the_target(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
-    arn = target(elsewhere, admitting(f"arn:aws:iam::{stage.account_id}:root"))
-    before, there = stage.world(), elsewhere.world()
-    flags = ("--target-role", arn, *way(elsewhere), "--attach-policy-arn", READ_ONLY)
-    ran = stage.create_sa("app", namespace, *flags, "--verify", "-o", "json")
-    assert ran.code == 0, ran.err
-    assert inline_of(stage, namespace)["Statement"] == [
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn}
-    ]
+def permitted(both: Both) -> Any:
+    """What the role may assume."""
+    (statement,) = both.stage.role_of(both.words["ns"], "app")["inline"][POLICY]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
+    return statement["Resource"]
+
+
+def config(both: Both) -> str:
+    """The ConfigMap for pods."""
+    answer = both.stage.kube.get(CONFIG.format(both.words["ns"]))
+    return str(answer.body["data"]["config"]) if answer.status == 200 else ""
+
+
+def configure(both: Both, text: str) -> None:
+    """Somebody writes the ConfigMap."""
+    both.stage.kube.patch(CONFIG.format(both.words["ns"]), {"data": {"config": text}})
+
+
+def test_the_permission_is_exactly_the_target(both: Both) -> None:
+    both.trust("data", admitting(f"arn:aws:iam::{both.stage.account_id}:root"))
+    before, there = both.world(), both.there.world()
+    go = f"{CREATE} $way --attach-policy-arn $S3"
+    ran = both.run(f"{go} --verify -o json")
+    assert permitted(both) == both.words["data"]
     assert "web_identity_token_file" in ran.item["target"]["awsConfig"]
-    again = stage.create_sa("app", namespace, *flags, "-o", "json")
-    assert again.metadata["outcome"] == "unchanged", again.err
-    assert elsewhere.world() == there
-    gone = stage.irsa("delete-sa", *about(stage, namespace), *way(elsewhere), "--yes")
-    assert gone.code == 0, gone.err
-    assert (stage.world(), elsewhere.world()) == (before, there)
+    unchanged(both, go, "Nothing to do")
+    assert both.there.world() == there
+    both.run(f"{DELETE} $way")
+    assert both.world() == before
 
 
-def test_a_target_that_does_not_admit_the_role_is_refused_with_the_missing_statement(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
-    arn = target(elsewhere)
-    before, there = stage.world(), elsewhere.world()
-    ran = stage.create_sa("app", namespace, "--target-role", arn, *way(elsewhere), "-o", "json")
-    assert ran.code == 4, ran.err
-    details = "\n".join(ran.error["details"])
-    statement = json.loads(details[details.index("{") :])
-    assert statement["Action"] == "sts:AssumeRole"
-    assert "--update-target-trust" in " ".join(ran.error["next"])
-    assert (stage.world(), elsewhere.world()) == (before, there)
+def test_a_target_that_does_not_admit_the_role_is_refused_with_the_missing_statement(both: Both) -> None:
+    refused(
+        both,
+        f"{CREATE} $way",
+        ('"Action": "sts:AssumeRole"', '"aws:PrincipalArn": "$arn"', "--update-target-trust"),
+    )
 
 
-def test_the_statement_is_added_and_taken_back_again(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
-    arn = target(elsewhere)
-    before, there = stage.world(), elsewhere.world()
-    flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")
-    ran = stage.create_sa("app", namespace, *flags, "--verify", "--aws-config-map", "app-aws")
-    assert ran.code == 0, ran.err
-    theirs, ours = elsewhere.world()["roles"]["data"]["trust"]["Statement"]
+def test_the_statement_is_added_and_taken_back_again(both: Both) -> None:
+    before = both.world()
+    go = f"{GO} --external-id tenant-7 --aws-config-map aws"
+    both.run(f"{go} --verify")
+    theirs, ours = both.statements()
     assert theirs == SERVICE
     assert ours["Condition"]["StringEquals"] == {"sts:ExternalId": "tenant-7"}
-    config = stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/app-aws").body["data"]["config"]
-    assert f"role_arn = {arn}" in config
-    assert "external_id = tenant-7" in config
-    account = stage.account(namespace, "app")
-    assert account is not None
-    assert f"role_arn = {account['annotations'][ROLE_ARN]}" in config
-    again = stage.create_sa("app", namespace, *flags, "--aws-config-map", "app-aws", "-o", "json")
-    assert again.metadata["outcome"] == "unchanged", again.err
-    gone = stage.irsa("delete-sa", *about(stage, namespace), *way(elsewhere), "--yes")
-    assert gone.code == 0, gone.err
-    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/app-aws").status == 404
-    assert (stage.world(), elsewhere.world()) == (before, there)
+    lines = ("role_arn = $data", "external_id = tenant-7", "role_arn = $arn")
+    assert all(in_words(both, line) in config(both) for line in lines)
+    unchanged(both, go, "Nothing to do")
+    both.run(f"{DELETE} $way")
+    assert both.world() == before
 
 
 @pytest.mark.parametrize(
-    "trust",
+    "condition",
     [
         pytest.param({"StringEquals": {"sts:ExternalId": "another"}}, id="another external id"),
         pytest.param({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/others/*"}}, id="another role"),
     ],
 )
-def test_a_condition_that_keeps_the_role_out_is_found(
-    stage: Stage, namespace: str, elsewhere: Elsewhere, trust: Json
-) -> None:
-    arn = target(elsewhere, admitting(stage.account_id, **trust))
-    there = elsewhere.world()
-    flags = ("--target-role", arn, "--external-id", "mine", *way(elsewhere))
-    ran = stage.create_sa("app", namespace, *flags)
-    assert ran.code == 4, ran.err
-    assert elsewhere.world() == there
+def test_a_condition_that_keeps_the_role_out_is_found(both: Both, condition: Json) -> None:
+    both.trust("data", admitting(both.stage.account_id, condition))
+    refused(both, f"{CREATE} --external-id mine $way")
 
 
-def test_a_target_that_is_not_looked_at_is_said_and_proven_by_sts(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
-    arn = target(elsewhere)
-    before = stage.world()
-    ran = stage.create_sa("app", namespace, "--target-role", arn, "--verify", "--timeout", "6s")
-    assert ran.code == 5, ran.err
-    assert "AssumeRole" in ran.err
-    assert stage.world() == before
-    ran = stage.create_sa("app", namespace, "--target-role", arn)
-    assert ran.code == 0, ran.err
-    assert f"no credentials for account {OTHER}" in ran.err
-
-
-def test_what_needs_a_target_is_refused_without_one(stage: Stage, namespace: str) -> None:
-    for flag in (("--external-id", "abc"), ("--update-target-trust",), ("--aws-config-map", "x")):
-        assert stage.create_sa("app", namespace, *flag).code == 2
-    china = ("--target-role", f"arn:aws-cn:iam::{OTHER}:role/data")
-    assert stage.create_sa("app", namespace, *china).code == 2
-
-
-def test_it_is_verified_and_what_keeps_it_out_is_named(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
-    arn = target(elsewhere)
-    flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")
-    assert stage.create_sa("app", namespace, *flags).code == 0
-    where = about(stage, namespace)
-    ran = stage.irsa("verify", *where, *way(elsewhere))
-    assert ran.code == 0, ran.out
-    assert f"AssumeRole {arn}" in ran.out
-    name = stage.role_of(namespace, "app")["arn"].rsplit("/", 1)[-1]
-    stage.iam().delete_role_policy(RoleName=name, PolicyName=POLICY)
-    ran = stage.irsa("verify", *where, *way(elsewhere))
-    assert ran.code == 5, ran.out
-    assert "no policy of the role" in ran.out
-    document = {"Version": "2012-10-17", "Statement": [SERVICE]}
-    elsewhere.iam.update_assume_role_policy(RoleName="data", PolicyDocument=json.dumps(document))
-    ran = stage.irsa("verify", *where, *way(elsewhere))
-    assert ran.code == 5, ran.out
-    assert "no statement allows it" in ran.out
-
-
-def test_update_sa_changes_the_target_and_takes_the_statement_from_the_former(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
-    one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
-    there = elsewhere.world()
-    assert stage.create_sa("app", namespace).code == 0
-    before = stage.world()
-    where, more = about(stage, namespace), (*way(elsewhere), "--update-target-trust", "--verify")
-    ran = stage.irsa("update-sa", *where, "--target-role", one, "--aws-config-map", "aws", *more)
-    assert ran.code == 0, ran.err
-    assert inline_of(stage, namespace)["Statement"][0]["Resource"] == one
-    ran = stage.irsa("update-sa", *where, "--external-id", "abc", *more)
-    assert ran.code == 0, ran.err
-    whole = elsewhere.world()
-    ran = stage.irsa("update-sa", *where, "--remove-external-id", "--remove-aws-config-map", *more)
-    assert ran.code == 0, ran.err
-    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
-    assert "ExternalId" not in json.dumps(elsewhere.world()["roles"]["one"]["trust"])
-    ran = stage.irsa("update-sa", *where, "--external-id", "abc", "--aws-config-map", "aws", *more)
-    assert elsewhere.world() == whole, ran.err
-    for both in (("--remove-external-id", "--external-id", "abc"), ("--remove-target-role", *more)):
-        assert stage.irsa("update-sa", *where, *both).code == 2
-    ran = stage.irsa("update-sa", *where, "--target-role", other, *more)
-    assert ran.code == 0, ran.err
-    assert elsewhere.world()["roles"]["one"] == there["roles"]["one"]
-    config = stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").body["data"]["config"]
-    assert other in config
-    assert "external_id" not in config
-    ran = stage.irsa("update-sa", *where, "--remove-target-role", *way(elsewhere))
-    assert ran.code == 0, ran.err
-    assert elsewhere.world() == there
-    assert stage.world() == before
-    assert stage.irsa("update-sa", *where, "--external-id", "abc").code == 4
-
-
-THIRD = f"arn:aws:iam::{OTHER}:role/third"
+def test_a_target_that_is_not_looked_at_is_said_and_proven_by_sts(both: Both) -> None:
+    both.run(f"{CREATE} --verify --timeout 6s", code=5, says="AssumeRole", changes="")
+    both.run(CREATE, says=f"no credentials for account {OTHER}")
 
 
 @pytest.mark.parametrize(
-    ("command", "flags", "left"),
+    "flags",
     [
-        ("update-sa", ("--target-role", THIRD.replace("third", "more"), "--update-target-trust"), ["more"]),
-        ("update-sa", ("--target-role", THIRD, "--update-target-trust"), ["third"]),
-        ("apply", ("--update-target-trust", "-f", "-"), ["third"]),
-        ("update-sa", ("--remove-target-role",), []),
-        ("delete-sa", ("--yes",), []),
+        "--no-policy --external-id abc",
+        "--no-policy --update-target-trust",
+        "--no-policy --aws-config-map x",
+        f"--target-role arn:aws-cn:iam::{OTHER}:role/data",
+    ],
+)
+def test_what_makes_no_sense_is_refused(both: Both, flags: str) -> None:
+    both.run(f"create-sa app -n $ns {flags}", code=2, changes="")
+
+
+def test_it_is_verified_and_what_keeps_it_out_is_named(both: Both) -> None:
+    both.run(f"{GO} --external-id tenant-7")
+    both.run("verify app -n $ns $way", says="AssumeRole $data")
+    both.stage.iam().delete_role_policy(RoleName=both.words["role"], PolicyName=POLICY)
+    both.run("verify app -n $ns $way", code=5, says="no policy of the role")
+    both.trust("data", SERVICE)
+    both.run("verify app -n $ns $way", code=5, says="no statement allows it")
+
+
+MORE = "$way --update-target-trust --verify"
+
+
+def test_update_sa_changes_the_target_and_takes_the_statement_from_the_former(both: Both) -> None:
+    target(both.there, name="other")
+    both.run("create-sa app -n $ns --no-policy")
+    before = both.world()
+    both.run(f"{UPDATE} --target-role $data --aws-config-map aws {MORE}")
+    assert permitted(both) == both.words["data"]
+    both.run(f"{UPDATE} --external-id abc {MORE}")
+    whole = both.there.world()
+    both.run(f"{UPDATE} --remove-external-id --remove-aws-config-map {MORE}")
+    assert (config(both), "ExternalId" in str(both.statements())) == ("", False)
+    both.run(f"{UPDATE} --external-id abc --aws-config-map aws {MORE}")
+    assert both.there.world() == whole
+    for wrong in ("--remove-external-id --external-id abc", f"--remove-target-role {MORE}"):
+        both.run(f"{UPDATE} {wrong}", code=2, changes="")
+    both.run(f"{UPDATE} --target-role $other {MORE}")
+    assert both.statements() == [SERVICE]
+    assert ("role/other" in config(both), "external_id" in config(both)) == (True, False)
+    both.run(f"{UPDATE} --remove-target-role $way")
+    changed(both, before, "")
+    both.run(f"{UPDATE} --external-id abc", code=4)
+
+
+def written(both: Both, arn: str) -> None:
+    wish_own(both.stage, APP.replace("TARGET", arn))
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        (f"{UPDATE} --target-role $more --update-target-trust", ["more"]),
+        (f"{UPDATE} --target-role $third --update-target-trust", ["third"]),
+        ("apply -f f.yaml --update-target-trust", ["third"]),
+        (f"{UPDATE} --remove-target-role", []),
+        (DELETE, []),
     ],
     ids=["again", "third", "apply", "none", "delete"],
 )
 def test_after_an_update_that_was_cut_off_nothing_is_left_at_former_targets(
-    stage: Stage, namespace: str, elsewhere: Elsewhere, command: str, flags: tuple[str, ...], left: list[str]
+    both: Both, line: str, left: list[str]
 ) -> None:
-    names = ("data", "more", "third")
-    first, second, _ = (target(elsewhere, name=name) for name in names)
-    more = (*way(elsewhere), "--update-target-trust")
-    assert stage.create_sa("app", namespace, "--target-role", first, *more).code == 0
-    stage.sandbox.faults.add(
-        Fault("iam", "UpdateAssumeRolePolicy", "reset-before", match="RoleName=data", run=stage.kill)
-    )
-    again = ("update-sa", *about(stage, namespace), "--target-role", second, *more)
-    assert stage.irsa(*again).code == -9
+    for name in ("more", "third"):
+        target(both.there, name=name)
+    written(both, "$third")
+    both.run(GO)
+    at = "iam UpdateAssumeRolePolicy reset-before"
+    killed(both.stage, f"{UPDATE} --target-role $more $way --update-target-trust", at, match="RoleName=data")
     # The role's policy has the new target by now, and the ServiceAccount notes the former one.
-    assert inline_of(stage, namespace)["Statement"][0]["Resource"] == second
-    stage.sandbox.faults.clear()
-    entry = {"metadata": {"name": "app", "namespace": namespace}, "targetRole": THIRD}
-    document = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": stage.cluster}}
-    which = () if command == "apply" else about(stage, namespace)
-    file = json.dumps({**document, "serviceAccounts": [entry]})
-    ran = stage.irsa(command, *which, *flags, *way(elsewhere), stdin=file)
-    assert ran.code == 0, ran.err
-    roles = stage.sandbox.world(OTHER)["roles"]
-    admitted = [name for name in names if len(roles[name]["trust"]["Statement"]) > 1]
-    assert admitted == left
+    assert permitted(both) == both.words["more"]
+    both.run(f"{line} $way")
+    assert [name for name in ("data", "more", "third") if len(both.statements(name)) > 1] == left
 
 
 @pytest.mark.parametrize("edited", ["data", f"arn:aws:iam::{OTHER}:user/data", "arn:aws:iam::x:role/data"])
 def test_what_was_edited_into_the_note_of_a_target_keeps_nothing_from_being_done(
-    stage: Stage, namespace: str, elsewhere: Elsewhere, edited: str
+    both: Both, edited: str
 ) -> None:
-    before, there = stage.world(), elsewhere.world()
-    arn = target(elsewhere)
-    chain = ("--target-role", arn, *way(elsewhere), "--update-target-trust")
-    assert stage.create_sa("app", namespace, *chain).code == 0
-    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/app"
-    patch = {"metadata": {"annotations": {"irsa/target-role-arn": edited}}}
-    assert stage.kube.patch(path, patch).status == 200
-    assert stage.irsa("describe-sa", *about(stage, namespace), *way(elsewhere)).code in (0, 1)
-    gone = stage.irsa("delete-sa", *about(stage, namespace), *way(elsewhere), "--yes")
-    assert gone.code == 0, gone.err
-    elsewhere.iam.delete_role(RoleName="data")
-    assert (stage.world(), elsewhere.world()) == (before, there)
+    before = both.stage.world()
+    both.run(GO)
+    both.stage.annotate(both.words["ns"], "app", **{"irsa/target-role-arn": edited})
+    both.run("describe-sa app -n $ns $way")
+    both.run(f"{DELETE} $way")
+    assert both.stage.world() == before
 
 
-def test_a_failure_takes_back_what_was_added_to_the_target(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
-    arn = target(elsewhere)
-    before, there = stage.world(), elsewhere.world()
-    stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=None))
-    flags = ("--target-role", arn, *way(elsewhere), "--update-target-trust", "--aws-config-map", "aws")
-    ran = stage.create_sa("app", namespace, *flags, "--verify", "--timeout", "4s")
-    assert ran.code == 5, ran.err
-    assert (stage.world(), elsewhere.world()) == (before, there)
-    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
+def test_a_failure_takes_back_what_was_added_to_the_target(both: Both) -> None:
+    strike(both.stage, "sts AssumeRoleWithWebIdentity error", times=None)
+    both.run(f"{GO} --aws-config-map aws --verify --timeout 4s", code=5, changes="")
 
 
-def test_an_interrupted_run_is_recovered_in_both(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
-    arn = target(elsewhere)
-    before, there = stage.world(), elsewhere.world()
-    stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "callback", run=stage.kill))
-    flags = ("--target-role", arn, *way(elsewhere), "--update-target-trust", "--aws-config-map", "aws")
-    stage.create_sa("app", namespace, *flags)
-    path = max((stage.folder / "state").glob("*Z-*.jsonl"))
-    bare = stage.irsa("recover", path.stem)
-    assert bare.code == 4, bare.err
-    assert "--target-assume-role" in bare.err
-    ran = stage.irsa("recover", path.stem, *way(elsewhere))
+def test_an_interrupted_run_is_recovered_in_both(both: Both) -> None:
+    before = both.world()
+    killed(both.stage, f"{GO} --aws-config-map aws", "iam UpdateAssumeRolePolicy callback")
+    path = max((both.stage.folder / "state").glob("*Z-*.jsonl"))
+    assert "--target-assume-role" in both.stage.irsa("recover", path.stem).err
+    ran = both.stage.irsa("recover", path.stem, *way(both.there))
     assert ran.code == 0, ran.err
-    assert (stage.world(), elsewhere.world()) == (before, there)
-    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
+    assert both.world() == before
 
 
-def test_what_may_stay_at_the_target_is_told_by_its_sid(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
-    arn = target(elsewhere)
-    flags = ("--target-role", arn, *way(elsewhere), "--update-target-trust")
-    assert stage.create_sa("app", namespace, *flags).code == 0
-    ran = stage.irsa("delete-sa", *about(stage, namespace), "--yes")
-    assert ran.code == 0, ran.err
-    _, ours = elsewhere.world()["roles"]["data"]["trust"]["Statement"]
-    assert f"its Sid would be {ours['Sid']}" in ran.err
+def test_what_may_stay_at_the_target_is_told_by_its_sid(both: Both) -> None:
+    both.run(GO)
+    both.run(DELETE, says=f"its Sid would be {both.statements()[1]['Sid']}")
 
 
-def test_files_say_it_for_all_and_for_one(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
-    one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
-    before, there = stage.world(), elsewhere.world()
-    entries = [
-        {"metadata": {"name": f"a-{number}", "namespace": namespace}, "awsConfigMap": f"a-{number}"}
-        for number in range(4)
-    ]
-    own = {"targetRole": other, "externalID": "own", "targetAssumeRole": elsewhere.deployer}
-    document = {
-        "apiVersion": "irsa/v1",
-        "kind": "Bindings",
-        "metadata": {"name": stage.cluster},
-        "targetRole": one,
-        "externalID": "all",
-        "targetAssumeRole": elsewhere.deployer,
-        "serviceAccounts": [*entries, {"metadata": {"name": "own", "namespace": namespace}, **own}],
-    }
-    path = stage.folder / "chains.json"
-    path.write_text(json.dumps(document))
-    refused = stage.irsa("apply", "-f", str(path))
-    assert refused.code == 4, refused.err
-    assert (stage.world(), elsewhere.world()) == (before, there)
-    ran = stage.irsa("apply", "-f", str(path), "--update-target-trust", "--verify", **LONG)
-    assert ran.code == 0, ran.err
-    roles = elsewhere.world()["roles"]
-    assert len(roles["one"]["trust"]["Statement"]) == 5
-    assert len(roles["other"]["trust"]["Statement"]) == 2
-    assert stage.irsa("diff", "-f", str(path), "--update-target-trust").code == 0
-    gone = stage.irsa("delete", "-f", str(path), "--yes", **LONG)
-    assert gone.code == 0, gone.err
-    assert (stage.world(), elsewhere.world()) == (before, there)
+def admitted(both: Both) -> list[int]:
+    return [len(both.statements(name)) - 1 for name in ("data", "other")]
 
 
-def test_files_that_name_another_target_take_the_statement_from_the_former(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
+def entries(*fields: str) -> list[str]:
+    """An entry for each, with these fields."""
+    every = enumerate(fields)
+    return [f"{{metadata: {{name: a-{number}, namespace: $ns}}, {text}}}" for number, text in every]
+
+
+ALL = "targetRole: $data\nexternalID: all\ntargetAssumeRole: $deployer"
+OWN = "targetRole: $other, externalID: own, targetAssumeRole: $deployer"
+
+
+def test_files_say_it_for_all_and_for_one(both: Both) -> None:
+    target(both.there, name="other")
+    before = both.world()
+    wish_own(both.stage, *entries("awsConfigMap: one", "awsConfigMap: two", OWN), top=ALL)
+    refused(both, "apply -f f.yaml")
+    both.run("apply -f f.yaml --update-target-trust --verify", **LONG)
+    assert admitted(both) == [2, 1]
+    both.run("diff -f f.yaml --update-target-trust")
+    both.run("delete -f f.yaml --yes", **LONG)
+    changed(both, before, "")
+
+
+TO_DATA, TO_OTHER = "targetRole: $data", "targetRole: $other"
+FORMER = ((TO_DATA, TO_DATA, TO_DATA, TO_OTHER), [3, 1])
+LATER = ((TO_OTHER, TO_DATA, "attachPolicyARNs: [$S3]", TO_DATA), [2, 1])
+
+
+def test_files_that_name_another_target_take_the_statement_from_the_former(both: Both) -> None:
     """All at the same time: each statement that goes is one that irsa added, and none of the others."""
-    one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
-    before, there = stage.world(), elsewhere.world()
-    path = stage.folder / "chains.json"
-
-    def written(*targets: str) -> None:
-        entries = [
-            {
-                "metadata": {"name": f"a-{number}", "namespace": namespace},
-                **({"targetRole": arn, "targetAssumeRole": elsewhere.deployer} if arn else {}),
-            }
-            for number, arn in enumerate(targets)
-        ]
-        document = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": stage.cluster}}
-        path.write_text(json.dumps({**document, "serviceAccounts": entries}))
-
-    def admitted() -> list[int]:
-        roles = elsewhere.world()["roles"]
-        return [len(roles[name]["trust"]["Statement"]) - 1 for name in ("one", "other")]
-
-    written(one, one, one, other)
-    flags = ("-f", str(path), "--update-target-trust", *way(elsewhere))
-    assert stage.irsa("apply", *flags, **LONG).code == 0
-    assert admitted() == [3, 1]
-    written(other, one, "", one)
-    ran = stage.irsa("apply", *flags, **LONG)
-    assert ran.code == 0, ran.err
-    assert admitted() == [2, 1]
-    assert stage.irsa("diff", *flags).code == 0
-    gone = stage.irsa("delete", "-f", str(path), "--yes", **LONG)
-    assert gone.code == 0, gone.err
-    assert (stage.world(), elsewhere.world()) == (before, there)
+    target(both.there, name="other")
+    before = both.world()
+    for targets, left in (FORMER, LATER):
+        wish_own(both.stage, *entries(*targets))
+        both.run("apply -f f.yaml --update-target-trust $way", **LONG)
+        assert admitted(both) == left
+    both.run("diff -f f.yaml --update-target-trust $way")
+    both.run("delete -f f.yaml --yes $way", **LONG)
+    changed(both, before, "")
 
 
-@pytest.mark.parametrize("command", ["update-sa", "apply"])
-def test_a_statement_that_is_the_only_one_stays_and_is_told(
-    stage: Stage, namespace: str, elsewhere: Elsewhere, command: str
-) -> None:
+@pytest.mark.parametrize("line", [f"{UPDATE} --target-role $other", "apply -f f.yaml"])
+def test_a_statement_that_is_the_only_one_stays_and_is_told(both: Both, line: str) -> None:
     """IAM takes no trust policy without any."""
-    one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
-    flags = (*way(elsewhere), "--update-target-trust")
-    assert stage.create_sa("app", namespace, "--target-role", one, *flags).code == 0
-    (statement,) = [
-        item for item in elsewhere.world()["roles"]["one"]["trust"]["Statement"] if item != SERVICE
-    ]
-    document = {"Version": "2012-10-17", "Statement": [statement]}
-    elsewhere.iam.update_assume_role_policy(RoleName="one", PolicyDocument=json.dumps(document))
-    if command == "update-sa":
-        ran = stage.irsa("update-sa", *about(stage, namespace), "--target-role", other, *flags)
-    else:
-        entry = {"metadata": {"name": "app", "namespace": namespace}, "targetRole": other}
-        head = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": stage.cluster}}
-        ran = stage.irsa("apply", "-f", "-", *flags, stdin=json.dumps({**head, "serviceAccounts": [entry]}))
-    assert ran.code == 0, ran.err
-    assert f"stays in the trust policy of {one}" in ran.err
-    assert elsewhere.world()["roles"]["one"]["trust"]["Statement"] == [statement]
+    target(both.there, name="other")
+    written(both, "$other")
+    both.run(GO)
+    own = both.statements()[1]
+    both.trust("data", own)
+    both.run(f"{line} $way --update-target-trust", says="stays in the trust policy of $data")
+    assert both.statements() == [own]
 
 
-def test_what_is_proposed_for_another_configuration_writes_over_it(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
-    arn = target(elsewhere)
-    flags = ("--target-role", arn, "--aws-config-map", "aws")
-    assert stage.create_sa("app", namespace, *flags).code == 0
-    path = f"/api/v1/namespaces/{namespace}/configmaps/aws"
-    made = stage.kube.get(path).body["data"]
-    assert stage.kube.patch(path, {"data": {"config": "other"}}).status == 200
-    ran = stage.create_sa("app", namespace, *flags, "-o", "json")
-    assert ran.code == 4, ran.err
-    (step,) = ran.error["next"]
-    done = stage.irsa(*shlex.split(step.partition(": irsa ")[2]))
-    assert done.code == 0, done.err
-    assert stage.kube.get(path).body["data"] == made
+def test_what_is_proposed_for_another_configuration_writes_over_it(both: Both) -> None:
+    both.run(f"{CREATE} --aws-config-map aws")
+    before = both.world()
+    configure(both, "other")
+    both.run(*steps(refused(both, f"{CREATE} --aws-config-map aws -o json")))
+    changed(both, before, "")
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["deleted", "created again"])
-def test_a_configuration_goes_where_the_serviceaccount_forgot_it(
-    stage: Stage, namespace: str, elsewhere: Elsewhere, *, again: bool
-) -> None:
-    arn = target(elsewhere)
-    before = stage.world()
-    ran = stage.create_sa("app", namespace, "--target-role", arn, "--aws-config-map", "aws")
-    assert ran.code == 0, ran.err
-    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
-    if again:
-        stage.make_account(namespace, "app")
-    gone = stage.irsa("delete-sa", *about(stage, namespace), "--yes")
-    assert gone.code == 0, gone.err
-    if again:
-        stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
-    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
-    assert stage.world() == before
+@pytest.mark.parametrize("again", [(), (account(),)], ids=["deleted", "created again"])
+def test_a_configuration_goes_where_the_serviceaccount_forgot_it(both: Both, again: Any) -> None:
+    create = f"{CREATE} --aws-config-map aws"
+    there_and_back(both, create, gone(), *again, DELETE, *(again and [gone()]))
 
 
-def test_it_is_described_and_diagnosed(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
-    arn = target(elsewhere)
-    flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")
-    assert stage.create_sa("app", namespace, *flags, "--aws-config-map", "aws").code == 0
-    where = (*about(stage, namespace), *way(elsewhere))
-    shown = stage.irsa("describe-sa", *where, "-o", "json")
-    assert shown.code == 0, shown.err
-    described = shown.item["target"]
-    assert (described["roleARN"], described["externalID"]) == (arn, "tenant-7")
-    assert {check["status"] for check in described["checks"]} == {"ok"}
-    assert "web_identity_token_file" in stage.irsa("describe-sa", *where).out
-    assert "chain-" not in stage.irsa("doctor", *where).out
-    role = stage.role_of(namespace, "app")["arn"]
-    other = admitting(elsewhere.deployer)
-    wrong = admitting(role, StringEquals={"sts:ExternalId": "other"})
-    for statement, cause in ((wrong, "chain-external-id"), (other, "chain-trust")):
-        document = {"Version": "2012-10-17", "Statement": [SERVICE, statement]}
-        elsewhere.iam.update_assume_role_policy(RoleName="data", PolicyDocument=json.dumps(document))
-        ran = stage.irsa("doctor", *where)
-        assert ran.code == 5, ran.out
-        assert cause in ran.out, ran.out
-    unseen = stage.irsa("describe-sa", *about(stage, namespace))
-    assert f"no credentials for account {OTHER}" in unseen.out
-    path = f"/api/v1/namespaces/{namespace}/configmaps/aws"
-    config = (
-        stage.kube.get(path)
-        .body["data"]["config"]
-        .replace("source_profile", "duration_seconds = 7200\nsource_profile")
-    )
-    assert stage.kube.patch(path, {"data": {"config": config}}).status == 200
-    assert "chain-session" in stage.irsa("doctor", *where).out
-    stage.iam().delete_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyName=POLICY)
-    assert "chain-permission" in stage.irsa("doctor", *where).out
+WRONG_ID = {"StringEquals": {"sts:ExternalId": "other"}}
+SHOWN = {"items.0.target.externalID": "tenant-7", "items.0.target.checks.0.status": "ok"}
+DOCTOR = "doctor app -n $ns $way"
 
 
-def test_a_file_of_eksctl_leaves_what_it_has_no_word_for(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
-) -> None:
+def test_it_is_described_and_diagnosed(both: Both) -> None:
+    both.run(f"{GO} --external-id tenant-7 --aws-config-map aws")
+    line = "describe-sa app -n $ns $way"
+    Row("JSON", f"{line} -o json", 0, '"roleARN": "$data"', document=SHOWN).play(both)
+    both.run(line, says="web_identity_token_file")
+    both.run("describe-sa app -n $ns", says=f"no credentials for account {OTHER}")
+    both.run(DOCTOR, code=1, silent="chain-")
+    for principal, condition, cause in (("arn", WRONG_ID, "external-id"), ("deployer", None, "trust")):
+        both.trust("data", SERVICE, admitting(both.words[principal], condition))
+        both.run(DOCTOR, code=5, says=f"chain-{cause}")
+    configure(both, config(both).replace("source_profile", "duration_seconds = 7200\nsource_profile"))
+    both.run(DOCTOR, code=5, says="chain-session")
+    both.stage.iam().delete_role_policy(RoleName=both.words["role"], PolicyName=POLICY)
+    both.run(DOCTOR, code=5, says="chain-permission")
+
+
+def test_a_file_of_eksctl_leaves_what_it_has_no_word_for(both: Both) -> None:
     """The target role and the further subjects that a file of irsa's own kind has asked for."""
-    arn = target(elsewhere)
-    metadata = {"name": "app", "namespace": namespace}
-    policies = {"attachPolicyARNs": [READ_ONLY]}
-    ours = {
-        "apiVersion": "irsa/v1",
-        "kind": "Bindings",
-        "metadata": {"name": stage.cluster},
-        "serviceAccounts": [
-            {
-                "metadata": metadata,
-                **policies,
-                "subjects": [{"name": "second"}],
-                "targetRole": arn,
-                "externalID": "tenant-7",
-                "awsConfigMap": "app-aws",
-            }
-        ],
-    }
-    flags = ("--update-target-trust", *way(elsewhere), "-o", "json")
-    made = stage.irsa("apply", "-f", "-", *flags, stdin=json.dumps(ours))
-    assert made.code == 0, made.err
-    before, there = stage.world(), elsewhere.world()
-    file = {
-        "apiVersion": "eksctl.io/v1alpha5",
-        "kind": "ClusterConfig",
-        "metadata": {"name": stage.cluster, "region": stage.region},
-        "iam": {"withOIDC": True, "serviceAccounts": [{"metadata": metadata, **policies}]},
-    }
-    ran = stage.irsa("apply", "-f", "-", *way(elsewhere), "-o", "json", stdin=json.dumps(file))
-    assert ran.code == 0, ran.err
-    assert ran.metadata["summary"] == {"unchanged": 1}
-    assert (stage.world(), elsewhere.world()) == (before, there)
-    again = stage.irsa("apply", "-f", "-", *flags, stdin=json.dumps(ours))
-    assert again.metadata["summary"] == {"unchanged": 1}, again.err
+    entry = "{metadata: {name: app, namespace: $ns}, attachPolicyARNs: [$S3]MORE}"
+    more = ", subjects: [{name: second}], targetRole: $data, externalID: t-7, awsConfigMap: app-aws"
+    wish_own(both.stage, entry.replace("MORE", more))
+    wish(both.stage, entry.replace("MORE", ""), name="eksctl.yaml")
+    both.run("apply -f f.yaml --update-target-trust $way")
+    unchanged(both, "apply -f eksctl.yaml $way", "1 ServiceAccount unchanged")
+    unchanged(both, "apply -f f.yaml --update-target-trust $way", "1 ServiceAccount unchanged")

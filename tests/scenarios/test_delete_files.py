@@ -1,149 +1,110 @@
 """`irsa delete -f` and `irsa apply --prune`: what irsa made goes, what others made stays."""
 
-import json
-
 import pytest
 
-from irsa_cli.sandbox import Fault
-from tests.scenarios.test_apply import THEIRS, apply, config, entry, reader, worker
-from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Ran, Stage
+from tests.scenarios.test_apply import APPLY, DELETE, READER, WORKER, with_more
+from tests.support.acts import account, after, changed, named, role, strike, unchanged, wish, wished
+from tests.support.stage import READ_ONLY, Stage
+
+ALONE = "{metadata: {name: role, namespace: $ns}, roleOnly: true, attachPolicyARNs: [$S3]}"
+# Other tests' bindings on the same API server are not this test's to prune.
+PRUNE = f"{APPLY} --prune --yes --include $ns/*"
 
 
-def delete(stage: Stage, text: str, *arguments: str) -> Ran:
-    return stage.irsa("delete", "--yes", "-f", "-", *arguments, stdin=text)
+@pytest.fixture(autouse=True)
+def associated(stage: Stage, namespace: str) -> None:
+    stage.run("associate-oidc")
+    named(stage, "worker", "reader")
 
 
-def test_what_was_applied_is_deleted(stage: Stage, unique: str) -> None:
-    assert stage.associate().code == 0
-    stage.make_namespace(unique)
-    stage.make_account(unique, "worker", labels={"chart": "x"})
+def applied(stage: Stage, *left: str) -> None:
+    """Both are applied; the file is then one of what is `left`."""
+    wish(stage, READER, WORKER)
+    stage.run(APPLY)
+    wish(stage, *(left or [READER]))
+
+
+def test_what_was_applied_is_deleted(stage: Stage) -> None:
+    account("worker", labels={"chart": "x"})(stage)
     before = stage.world()
-    labelled = worker(unique)
-    labelled["metadata"] |= {"labels": {"team": "a"}, "annotations": {"note": "b"}}
-    text = config(
-        stage, reader(unique), labelled, entry("role", unique, roleOnly=True, attachPolicyARNs=[READ_ONLY])
-    )
-    assert apply(stage, text).code == 0
-    planned = delete(stage, text, "--dry-run", "--detailed-exitcode", "-o", "json")
-    assert (planned.code, planned.metadata["summary"]) == (6, {"planned": 3})
-    ran = delete(stage, text, "-o", "json")
-    assert ran.code == 0, ran.err
+    marked = WORKER.replace("namespace: $ns", "namespace: $ns, labels: {team: a}, annotations: {note: b}")
+    wish(stage, READER, marked, ALONE)
+    stage.run(APPLY)
+    stage.run(f"{DELETE} --dry-run --detailed-exitcode -o json", code=6, says='"planned": 3', changes="")
+    stage.run(DELETE)
     assert stage.world() == before
-    again = delete(stage, text, "-o", "json")
-    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 3})
+    unchanged(stage, f"{DELETE} -o json", '"unchanged": 3')
 
 
-def test_one_that_fails_does_not_end_the_others(stage: Stage, unique: str) -> None:
-    text = config(stage, reader(unique), worker(unique))
-    assert apply(stage, text).code == 0
-    role = stage.role_of(unique, "reader")
-    stage.sandbox.faults.add(Fault("iam", "DetachRolePolicy", "error", status=403, code="AccessDenied"))
-    ran = delete(stage, text, "-o", "json")
-    assert ran.code == 1, ran.err
-    assert stage.role_of(unique, "reader") == role
-    assert stage.account(unique, "worker") is None
+def test_one_that_fails_does_not_end_the_others(stage: Stage, namespace: str) -> None:
+    applied(stage, READER, WORKER)
+    role = stage.role_of(namespace, "reader")
+    strike(stage, "iam DetachRolePolicy error")
+    stage.run(DELETE, code=1)
+    assert stage.role_of(namespace, "reader") == role
+    assert stage.account(namespace, "worker") is None
 
 
-def test_prune_takes_what_no_file_wishes_and_irsa_made(stage: Stage, unique: str) -> None:
-    stage.make_namespace(unique)
-    document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
-    theirs = f"{unique}-theirs"
-    stage.iam().create_role(RoleName=theirs, AssumeRolePolicyDocument=document)
-    stage.make_account(unique, "theirs", annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/{theirs}"})
-    assert apply(stage, config(stage, reader(unique))).code == 0
+THEIRS = after(
+    role(),
+    account("theirs", "arn:aws:iam::$account:role/$ns-r"),
+    account("far", "arn:aws:iam::999988887777:role/$ns-far"),
+)
+
+
+def test_prune_takes_what_no_file_wishes_and_irsa_made(stage: Stage) -> None:
+    after(THEIRS, wished(READER), APPLY)(stage)
     kept = stage.world()
-    both = config(stage, reader(unique), worker(unique))
-    assert apply(stage, both).code == 0
-    only = config(stage, reader(unique))
-    assert apply(stage, only).code == 0
-    assert stage.account(unique, "worker") is not None
-    # Other tests' bindings on the same API server are not this test's to prune.
-    mine = ("--include", f"{unique}/*")
-    shown = apply(stage, only, "--prune", "--yes", *mine, "--dry-run", "-o", "json")
-    assert shown.metadata["summary"] == {"unchanged": 1, "planned": 1}
-    ran = apply(stage, only, "--prune", "--yes", *mine, "-o", "json")
-    assert ran.code == 0, ran.err
-    assert f"{unique}/worker" in ran.err
-    assert stage.world() == kept
+    applied(stage)
+    unchanged(stage, APPLY)
+    unchanged(stage, f"{PRUNE} --dry-run -o json", ('"unchanged": 1', '"planned": 1'))
+    stage.run(PRUNE, says="$ns/worker")
+    changed(stage, kept, "")
 
 
-@pytest.mark.parametrize("atomic", [(), ("--atomic",)])
+DENIED = """{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Deny", "Action": "iam:GetRole", "Resource": "$worker_arn"},
+    {"Effect": "Deny", "Action": "iam:GetAccountAuthorizationDetails", "Resource": "*"}]}"""
+
+
+@pytest.mark.parametrize("atomic", ["", " --atomic"])
 def test_what_can_not_be_read_is_not_taken_for_nothing_to_prune(
-    stage: Stage, unique: str, atomic: tuple[str, ...]
+    stage: Stage, namespace: str, atomic: str
 ) -> None:
-    assert apply(stage, config(stage, reader(unique), worker(unique))).code == 0
-    role = stage.role_of(unique, "worker")["arn"]
-    denied = [
-        {"Effect": "Deny", "Action": "iam:GetRole", "Resource": role},
-        {"Effect": "Deny", "Action": "iam:GetAccountAuthorizationDetails", "Resource": "*"},
-    ]
+    applied(stage)
+    denied = DENIED.replace("$worker_arn", stage.role_of(namespace, "worker")["arn"])
     user = stage.restricted((("*",), ("*",)))
-    policy = json.dumps({"Version": "2012-10-17", "Statement": denied})
-    stage.iam().put_user_policy(UserName=user, PolicyName="deny", PolicyDocument=policy)
-    before = stage.world()
-    flags = ("--prune", "--yes", *atomic, "--include", f"{unique}/*", "-o", "json")
-    ran = apply(stage, config(stage, reader(unique)), *flags, user=user)
-    assert ran.code == 1
-    assert "Nothing was pruned" in ran.out
-    assert f"the role of {unique}/worker" in ran.out
-    assert stage.world() == before
-    assert apply(stage, config(stage, reader(unique)), *flags).code == 0
-    assert stage.account(unique, "worker") is None
+    stage.iam().put_user_policy(UserName=user, PolicyName="deny", PolicyDocument=denied)
+    says = ("Nothing was pruned", "the role of $ns/worker")
+    stage.run(PRUNE + atomic, code=1, says=says, changes="", user=user)
+    stage.run(PRUNE + atomic)
+    assert stage.account(namespace, "worker") is None
 
 
-@pytest.mark.parametrize("why", ["another account", "not irsa's"])
-def test_others_roles_that_can_not_be_read_keep_nothing_from_being_pruned(
-    stage: Stage, unique: str, why: str
-) -> None:
-    account = "999988887777" if why == "another account" else ACCOUNT
-    role = f"{unique}-theirs"
-    if account == ACCOUNT:
-        document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
-        stage.iam().create_role(RoleName=role, AssumeRolePolicyDocument=document)
-    assert apply(stage, config(stage, reader(unique), worker(unique))).code == 0
-    stage.make_account(unique, "theirs", annotations={ROLE_ARN: f"arn:aws:iam::{account}:role/{role}"})
-    ran = apply(stage, config(stage, reader(unique)), "--prune", "--yes", "--include", f"{unique}/*")
-    assert ran.code == 0, ran.err
-    assert stage.account(unique, "worker") is None
+def test_prune_is_part_of_an_atomic_apply(stage: Stage, namespace: str) -> None:
+    applied(stage, with_more(READER, "tags: {a: b}"))
+    strike(stage, "iam DeleteRole error")
+    stage.run(f"{PRUNE} --atomic", code=1, changes="")
+    stage.run(f"{PRUNE} --atomic")
+    assert stage.account(namespace, "worker") is None
+    assert stage.role_of(namespace, "reader")["tags"]["a"] == "b"
 
 
-def test_prune_is_part_of_an_atomic_apply(stage: Stage, unique: str) -> None:
-    assert apply(stage, config(stage, reader(unique), worker(unique))).code == 0
-    before = stage.world()
-    text = config(stage, entry("reader", unique, attachPolicyARNs=[READ_ONLY], description="x"))
-    text = text.replace("description: x", "tags: {a: b}")
-    flags = ("--prune", "--yes", "--atomic", "--include", f"{unique}/*")
-    stage.sandbox.faults.add(Fault("iam", "DeleteRole", "error", status=403, code="AccessDenied"))
-    ran = apply(stage, text, *flags)
-    assert ran.code == 1, ran.err
-    assert stage.world() == before
-    ran = apply(stage, text, *flags)
-    assert ran.code == 0, ran.err
-    assert stage.account(unique, "worker") is None
-    assert stage.role_of(unique, "reader")["tags"]["a"] == "b"
+def test_the_network_is_never_pruned(stage: Stage) -> None:
+    network = ALONE.replace("$ns", "kube-system")
+    wish(stage, network.replace("name: role", "name: aws-node"))
+    stage.run(APPLY)
+    roles = stage.world()["roles"]
+    wish(stage, network)
+    stage.run(PRUNE.replace("$ns", "kube-system"))
+    assert roles.items() <= stage.world()["roles"].items()
 
 
-@pytest.mark.parametrize("name", ["aws-node"])
-def test_the_network_is_never_pruned(stage: Stage, name: str) -> None:
-    text = config(stage, entry(name, "kube-system", attachPolicyARNs=[READ_ONLY], roleOnly=True))
-    assert apply(stage, text).code == 0
-    before = stage.world()
-    nothing = config(stage, entry("x", "kube-system", roleOnly=True, attachPolicyARNs=[READ_ONLY]))
-    ran = apply(stage, nothing, "--prune", "--yes", "--include", "kube-system/*", "-o", "json")
-    assert ran.code == 0, ran.err
-    roles = {tuple(role["tags"].items()) for role in stage.world()["roles"].values()}
-    assert {tuple(role["tags"].items()) for role in before["roles"].values()} <= roles
-
-
-def test_what_was_done_is_told_when_pruning_can_not_be_begun(stage: Stage, unique: str) -> None:
+def test_what_was_done_is_told_when_pruning_can_not_be_begun(stage: Stage, namespace: str) -> None:
     """The fault strikes on the sandbox's own API only; on a real one, pruning finds nothing."""
-    assert stage.associate().code == 0
-    listing = Fault("kubernetes", "GET serviceaccounts", "error", times=None, skip=1, status=403)
-    stage.sandbox.faults.add(listing)
-    ran = apply(
-        stage, config(stage, reader(unique)), "--prune", "--yes", "--include", f"{unique}/*", "-o", "json"
-    )
-    assert ran.json["kind"] == "ResultList", ran.err
-    assert ran.metadata["summary"]["committed"] == 2
-    assert ran.code == (1 if "failed" in ran.metadata["summary"] else 0)
-    assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
+    strike(stage, "kubernetes GET serviceaccounts error", times=None, skip=1)
+    wish(stage, READER)
+    own = stage.cluster == "demo"
+    summary = stage.run(f"{PRUNE} -o json", code=1 if own else 0).metadata["summary"]
+    assert (summary["committed"], "failed" in summary) == (1, own)
+    assert stage.role_of(namespace, "reader")["attached"] == [READ_ONLY]

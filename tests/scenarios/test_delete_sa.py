@@ -1,519 +1,316 @@
-"""`irsa delete-sa`: what irsa made goes, the rest stays, a failure anywhere takes everything back."""
+"""`irsa delete-sa`: what irsa made goes, the rest stays, a failure anywhere takes everything back.
 
-import json
-from collections.abc import Callable
+That each call of it may fail, lose its answer or be the last one of a killed run, the matrix shows.
+"""
+
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.foreign import trust_of, write_trust
 from tests.support import forks
-from tests.support.stage import ACCOUNT, NO_LOCK, READ_ONLY, ROLE_ARN, Json, Ran, Stage
-
-SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
-OTHERS = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-WISH = (
-    *("--attach-policy-arn", f"{READ_ONLY},{SQS}", "--inline-policy", "inline.json"),
-    *("--description", "reads", "--max-session-duration", "7200", "--permissions-boundary", SQS),
-    *("--tags", "team=a", "--label", "x=y", "--annotation", "n=m", "--token-expiration", "900"),
+from tests.support.acts import (
+    SERVICE,
+    Step,
+    account,
+    after,
+    changed,
+    fault,
+    gone,
+    killed,
+    made,
+    named,
+    put,
+    put_pod,
+    refused,
+    role,
+    strike,
+    there_and_back,
 )
+from tests.support.rows import Row, arguments_of, rows
+from tests.support.stage import NO_LOCK, READ_ONLY, ROLE_ARN, Ran, Stage
 
-
+PLAIN = "create-sa app -n $ns --attach-policy-arn $S3"
+WISH = (
+    "create-sa app -n $ns --attach-policy-arn $S3,$SQS --inline-policy inline.json --description reads "
+    "--max-session-duration 7200 --permissions-boundary $SQS --tags team=a --label x=y --annotation n=m "
+    "--token-expiration 900"
+)
+INLINE = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
+USING = "create-sa app -n $ns --attach-role-arn arn:aws:iam::$account:role/$ns-r --update-trust"
+DELETE = "delete-sa app -n $ns"
 UNIQUE = "as a principal keep its unique id"
+ELSEWHERE: Any = {"IRSA_STATE_DIR": "elsewhere"}
+"""Another machine, which has no journals of what was run here."""
+UNLOCKED: Any = {**ELSEWHERE, **NO_LOCK}
 
 
 @pytest.fixture(autouse=True)
-def associated(stage: Stage) -> None:
-    assert stage.associate().code == 0
-    document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
-    (stage.folder / "inline.json").write_text(json.dumps(document))
+def associated(stage: Stage, namespace: str) -> None:
+    stage.run("associate-oidc")
+    named(stage, "app")
+    put(stage, "inline.json", INLINE)
 
 
-def delete(stage: Stage, namespace: str, *arguments: str, name: str = "app", **env: str) -> Ran:
-    return stage.irsa("delete-sa", name, "-n", namespace, "-c", stage.cluster, *arguments, **env)
+def no_namespace(stage: Stage) -> None:
+    """It goes with all that is in it; a bare API server has no controller to end that."""
+    gone()(stage)
+    stage.kube.delete(f"/api/v1/namespaces/{stage.words['ns']}")
 
 
-def create(stage: Stage, namespace: str, *arguments: str) -> None:
-    ran = stage.create_sa("app", namespace, *arguments)
-    assert ran.code == 0, ran.err
-
-
-def without_account(world: Json, namespace: str) -> Json:
-    accounts = dict(world["kubernetes"]["serviceaccounts"])
-    del accounts[f"{namespace}/app"]
-    return {**world, "kubernetes": {**world["kubernetes"], "serviceaccounts": accounts}}
-
-
-def run_pod(stage: Stage, namespace: str, account: str = "app") -> None:
-    spec = {"serviceAccountName": account, "containers": [{"name": "c", "image": "i"}]}
-    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "u", "controller": True}
-    metadata = {"name": "web-0", "ownerReferences": [owner]}
-    answer = stage.kube.create(f"/api/v1/namespaces/{namespace}/pods", {"metadata": metadata, "spec": spec})
-    assert answer.status == 201, answer.text
-
-
-def test_what_irsa_made_is_gone(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    create(stage, namespace, *WISH)
-    made = stage.world()
-    planned = delete(stage, namespace, "--dry-run", "--detailed-exitcode", "-o", "json")
-    assert (planned.code, planned.metadata["outcome"]) == (6, "planned")
-    assert planned.item["changes"][-1]["kind"] == "ServiceAccount"
-    assert UNIQUE in str(planned.item["notes"])
-    assert stage.world() == made
-    ran = delete(stage, namespace, "-o", "json")
-    assert (ran.code, ran.metadata["outcome"]) == (0, "committed"), ran.err
-    assert ran.item["serviceAccount"] == {"namespace": namespace, "name": "app", "deleted": True}
-    assert ran.item["role"]["deleted"] is True
-    assert stage.world() == before
-    again = delete(stage, namespace)
-    assert again.code == 4
-    assert delete(stage, namespace, "--ignore-not-found").code == 0
-    assert stage.irsa("recover").out.startswith("No unfinished")
-
-
-FAILURES = [
-    ("iam", "TagRole", 0),
-    ("iam", "TagRole", 1),
-    ("iam", "DetachRolePolicy", 1),
-    ("iam", "DeleteRolePolicy", 0),
-    ("iam", "DeleteRole", 0),
-]
-
-
-@pytest.mark.parametrize(("service", "operation", "skip"), FAILURES)
-def test_a_step_that_fails_takes_everything_back(
-    stage: Stage, namespace: str, service: str, operation: str, skip: int
-) -> None:
-    create(stage, namespace, *WISH)
-    before = stage.world()
-    stage.sandbox.faults.add(Fault(service, operation, "error", skip=skip, times=1))
-    ran = delete(stage, namespace)
-    assert ran.code == 1, ran.err
-    assert stage.world() == before
-    assert UNIQUE not in ran.err
-    assert stage.create_sa("app", namespace, *WISH, "-o", "json").metadata["outcome"] == "unchanged"
-
-
-def test_a_service_account_that_may_not_go_is_found_before_anything_is_written(
-    stage: Stage, namespace: str
-) -> None:
-    create(stage, namespace, *WISH)
-    before = stage.world()
-    user = stage.restricted((("get", "patch", "list"), ("serviceaccounts",)), (("list",), ("pods",)))
-    calls = len(stage.sandbox.calls)
-    ran = stage.irsa("delete-sa", "app", "-n", namespace, "-c", stage.cluster, user=user)
-    assert ran.code == 1
-    assert "delete serviceaccounts" in ran.err
-    assert not [call for call in stage.sandbox.calls[calls:] if call.operation == "TagRole"]
-    assert stage.world() == before
-
-
-def test_a_role_that_a_rollback_creates_again_is_another_principal(sandbox: Sandbox, tmp_path: Path) -> None:
-    # On a real API server the calls of a deletion are not always the same in number.
-    stage, namespace = sandbox_stage(sandbox, "demo", tmp_path), "default"
-    assert stage.associate().code == 0
-    create(stage, namespace, *WISH)
-    fault = Fault("kubernetes", "DELETE serviceaccounts", "error", match=namespace, skip=2, status=403)
-    stage.sandbox.faults.add(fault)
-    name = stage.role_of(namespace, "app")["arn"].rsplit("/", 1)[-1]
-    before, ids = stage.world(), [stage.iam().get_role(RoleName=name)["Role"]["RoleId"]]
-    ran = delete(stage, namespace)
-    ids.append(stage.iam().get_role(RoleName=name)["Role"]["RoleId"])
-    assert (ran.code, stage.world() == before) == (1, True), ran.err
-    assert ids[0] != ids[1]
-    assert UNIQUE in ran.err
-
-
-LOST = ["TagRole", "DetachRolePolicy", "DeleteRolePolicy", "DeleteRole"]
-
-
-@pytest.mark.parametrize("operation", LOST)
-def test_answers_that_are_all_lost_are_settled_by_reading(
-    stage: Stage, namespace: str, operation: str
-) -> None:
-    before = stage.world()
-    create(stage, namespace, *WISH)
-    stage.sandbox.faults.add(Fault("iam", operation, "reset-after", times=None))
-    ran = delete(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert stage.world() == before
-
-
-def test_a_service_account_that_irsa_only_annotated_stays(stage: Stage, namespace: str) -> None:
-    stage.make_account(namespace, "app", labels={"of": "them"}, annotations={"a": "b"}, secrets=("s",))
-    before = stage.world()
-    create(stage, namespace, "--attach-policy-arn", READ_ONLY, "--token-expiration", "900")
-    ran = delete(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert "it is kept" in ran.err
-    assert stage.world() == before
-    assert delete(stage, namespace).code == 4
-
-
-def shared(stage: Stage, name: str, *statements: Json) -> str:
-    document = {"Version": "2012-10-17", "Statement": list(statements)}
-    stage.iam().create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
-    return f"arn:aws:iam::{ACCOUNT}:role/{name}"
-
-
-def test_a_role_that_it_only_used_loses_its_statement(stage: Stage, namespace: str, unique: str) -> None:
-    arn = shared(stage, f"{unique}-r", OTHERS)
-    before = stage.world()
-    create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
-    made = stage.world()
-    stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "error", times=1))
-    assert delete(stage, namespace).code == 1
-    assert stage.world() == made
-    ran = delete(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert stage.world() == before
-
-
-def test_of_several_that_share_a_statement_one_goes(stage: Stage, namespace: str, unique: str) -> None:
-    arn = shared(stage, f"{unique}-r", OTHERS)
-    create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
-    before = stage.world()
-    joined = stage.irsa(
-        *("create-sa", "guest", "-n", namespace, "-c", stage.cluster),
-        *("--attach-role-arn", arn, "--update-trust"),
-    )
-    assert joined.code == 0, joined.err
-    with_both = stage.world()
-    stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "error", times=1))
-    assert stage.irsa("delete-sa", "guest", "-n", namespace, "-c", stage.cluster).code == 1
-    assert stage.world() == with_both
-    ran = stage.irsa("delete-sa", "guest", "-n", namespace, "-c", stage.cluster)
-    assert ran.code == 0, ran.err
-    assert stage.world() == before
-
-
-def test_the_only_statement_of_a_role_stays(stage: Stage, namespace: str, unique: str) -> None:
-    name = f"{unique}-r"
-    arn = shared(stage, name, OTHERS)
-    create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
-    trust = stage.aws_world()["roles"][name]["trust"]
-    left = json.dumps({**trust, "Statement": trust["Statement"][1:]})
-    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=left)
-    before = stage.aws_world()
-    ran = delete(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert "its only one" in ran.err
-    assert stage.account(namespace, "app") is None
-    assert stage.aws_world()["roles"] == before["roles"]
+OWN: Any = {"labels": {"of": "them"}, "annotations": {"a": "b"}, "secrets": ("s",)}
 
 
 @pytest.mark.parametrize(
-    "text", ["not-an-arn", f"arn:aws:iam::{ACCOUNT}:role/gone", "arn:aws:iam::444455556666:role/theirs"]
+    ("given", "steps"),
+    [
+        pytest.param((), (WISH, DELETE), id="all"),
+        pytest.param((account(**OWN),), (f"{PLAIN} --token-expiration 900", DELETE), id="annotated"),
+        pytest.param((), (f"{PLAIN} --role-only", f"{DELETE} --role-only"), id="role only"),
+        pytest.param((), (f"{WISH} --role-name $ns-o --role-path /p/", gone(), DELETE), id="another name"),
+        pytest.param((), (WISH, f"{DELETE} --keep-role", WISH, DELETE), id="a kept role"),
+        pytest.param((role(),), (USING, DELETE), id="a role of others"),
+        pytest.param((role(), USING), (USING.replace("app", "b"), "delete-sa b -n $ns"), id="a shared one"),
+        pytest.param((fault("iam DeleteRole reset-after", times=None),), (WISH, DELETE), id="lost answers"),
+    ],
 )
-def test_what_the_annotation_names_need_not_be_there(stage: Stage, namespace: str, text: str) -> None:
-    create(stage, namespace, *WISH)
-    assert delete(stage, namespace, "--keep-sa").code == 0
-    before = stage.world()
-    stage.annotate(namespace, "app", **{ROLE_ARN: text})
-    by_hand = stage.world()
-    assert delete(stage, namespace).code == 4
-    assert stage.world() == by_hand
-    stage.annotate(namespace, "app", **{"irsa/role-arn": text})
-    ran = delete(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert text in ran.err
-    assert stage.world() == before
-
-
-def test_a_kept_service_account_is_nobodys(stage: Stage, namespace: str) -> None:
-    create(stage, namespace, *WISH)
-    uid = stage.account(namespace, "app")["uid"]  # type: ignore[index]
-    ran = delete(stage, namespace, "--keep-sa")
-    assert ran.code == 0, ran.err
-    kept = stage.account(namespace, "app")
-    assert kept is not None
-    found = (kept["uid"], kept["labels"], kept["annotations"])
-    assert found == (uid, {"x": "y"}, {"n": "m"})
-    assert not stage.aws_world()["roles"]
-    assert delete(stage, namespace).code == 4
-
-
-def test_a_kept_role_is_complete(stage: Stage, namespace: str) -> None:
-    create(stage, namespace, *WISH)
-    role = stage.role_of(namespace, "app")
-    ran = delete(stage, namespace, "--keep-role")
-    assert ran.code == 0, ran.err
-    assert stage.account(namespace, "app") is None
-    (kept,) = stage.aws_world()["roles"].values()
-    assert (kept["attached"], kept["inline"], kept["trust"]) == (
-        role["attached"],
-        role["inline"],
-        role["trust"],
-    )
-    listed = stage.irsa("recover", "--cluster", stage.cluster, "-o", "json")
-    assert listed.code == 0, listed.err
-    left = listed.items
-    assert not [item for item in left if any(piece["kind"] == "Role" for piece in item["objects"])]
-    create(stage, namespace, *WISH)
-    assert delete(stage, namespace).code == 0
-    assert not stage.aws_world()["roles"]
-
-
-def test_a_role_without_a_service_account(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    create(stage, namespace, "--attach-policy-arn", READ_ONLY, "--role-only")
-    assert delete(stage, namespace, "--role-only").code == 0
-    assert stage.world() == before
-    create(stage, namespace, "--attach-policy-arn", READ_ONLY)
-    made = stage.world()
-    assert delete(stage, namespace, "--role-only").code == 4
-    assert stage.world() == made
-
-
-def test_roles_of_other_names_are_found(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    create(stage, namespace, *WISH, "--role-name", f"{namespace}-own", "--role-path", "/else/")
-    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
-    ran = delete(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert stage.world() == before
-    shared(stage, f"{namespace}-theirs", OTHERS)
-    theirs = stage.world()
-    assert delete(stage, namespace, "--role-name", f"{namespace}-theirs").code == 4
-    assert stage.world() == theirs
-
-
-def test_while_pods_use_it_it_stays(stage: Stage, namespace: str) -> None:
-    create(stage, namespace, *WISH)
-    run_pod(stage, namespace)
-    before = stage.world()
-    ran = delete(stage, namespace)
-    assert ran.code == 4
-    assert "web-0 (StatefulSet/web)" in ran.err
-    assert stage.world() == before
-    user = stage.restricted((("get", "patch", "delete"), ("serviceaccounts",)))
-    hidden = stage.irsa("delete-sa", "app", "-n", namespace, "-c", stage.cluster, user=user)
-    assert (hidden.code, "can't be listed" in hidden.err) == (4, True)
-    assert stage.world() == before
-    assert delete(stage, namespace, "--force").code == 0
-    assert stage.account(namespace, "app") is None
-
-
-def elsewhere(stage: Stage) -> dict[str, str]:
-    """Another machine, which has no journals of what was run here."""
-    return {"IRSA_STATE_DIR": str(stage.folder / "elsewhere")}
-
-
-def forget(stage: Stage, namespace: str) -> None:
-    """The ServiceAccount goes as with its namespace; a bare API server has no controller to end that."""
-    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
-    stage.kube.delete(f"/api/v1/namespaces/{namespace}")
-
-
-@pytest.mark.parametrize("lock", [{}, NO_LOCK], ids=["locks", "no locks"])
-def test_a_role_whose_namespace_is_gone_is_deleted_at_once(
-    stage: Stage, namespace: str, lock: dict[str, str]
+def test_what_irsa_made_is_gone_and_the_rest_stays(
+    stage: Stage, given: tuple[Step, ...], steps: tuple[Step, ...]
 ) -> None:
-    """The run that made it holds no Lease any more: only where nobody takes locks its age has to tell."""
-    before = stage.world()["roles"]
-    create(stage, namespace, *WISH)
-    forget(stage, namespace)
-    shown = delete(stage, namespace, "--dry-run", **elsewhere(stage), **lock)
-    ran = delete(stage, namespace, **elsewhere(stage), **lock)
-    assert (shown.code, ran.code) == ((4, 4) if lock else (0, 0)), shown.err + ran.err
-    assert (stage.world()["roles"] == before) is not bool(lock)
+    after(*given)(stage)
+    there_and_back(stage, *steps)
+    refused(stage, DELETE if steps[-1] == DELETE else f"{DELETE} --role-only")
+    assert stage.irsa("recover").out.startswith("No unfinished")
 
 
-def test_force_says_each_thing_that_it_goes_past(stage: Stage, namespace: str) -> None:
-    """Who skips the look at the run that makes it has skipped nothing else."""
-    create(stage, namespace)
-    run_pod(stage, namespace)
-    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
-    ran = delete(stage, namespace, "--force", **elsewhere(stage), **NO_LOCK)
-    assert ran.code == 0, ran.err
-    assert "is creating" in ran.err
-    assert "web-0 (StatefulSet/web)" in ran.err
+def test_a_service_account_that_may_not_go_is_found_before_anything_is_written(stage: Stage) -> None:
+    stage.run(WISH)
+    user = stage.restricted((("get", "patch", "list"), ("serviceaccounts",)), (("list",), ("pods",)))
+    stage.sandbox.calls.clear()
+    stage.run(DELETE, code=1, says="delete serviceaccounts", changes="", user=user)
+    assert "TagRole" not in [call.operation for call in stage.sandbox.calls]
 
 
-def test_a_run_that_has_only_made_the_role_is_waited_for(stage: Stage, namespace: str) -> None:
-    """Its namespace is not there yet, as after one that is gone: its Lease tells the two apart."""
-    before, found = stage.world(), []
-
-    def meanwhile() -> None:
-        arguments = ("delete-sa", "app", "-n", f"{namespace}-new", "-c", stage.cluster, "--lock-timeout", "0")
-        with forks.one() as zygote:
-            process = zygote.start(arguments, {**stage.env(), **elsewhere(stage)}, stage.folder)
-            assert process.ended.wait(60)
-            found.append((process.code, bytes(process.err).decode()))
-
-    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=meanwhile))
-    patient = {"IRSA_CALL_TIMEOUT": "120"}  # Its call is held while the other one is at work.
-    ran = stage.create_sa("app", f"{namespace}-new", "--attach-policy-arn", READ_ONLY, **patient)
-    assert ran.code == 0, ran.err
-    assert [code for code, _ in found] == [4], found
-    assert "another run is working" in found[0][1], found
-    assert stage.account(f"{namespace}-new", "app") is not None
-    assert stage.world() != before
+def small_stage(stage: Stage, sandbox: Sandbox, folder: Path) -> Stage:
+    """The sandbox's own API: faults strike there only, and deletions are always the same calls."""
+    small = sandbox_stage(sandbox, "demo", folder)
+    small.foreign = stage.foreign
+    small.words["ns"] = "default"
+    named(small, "app")
+    small.run(f"{PLAIN} --associate-oidc")
+    return small
 
 
-def test_while_other_service_accounts_use_the_role_it_stays(stage: Stage, namespace: str) -> None:
-    create(stage, namespace, "--subject-pattern", "app*")
-    stage.make_account(namespace, "app-2", annotations={ROLE_ARN: stage.role_of(namespace, "app")["arn"]})
-    before = stage.world()
-    ran = delete(stage, namespace)
-    assert (ran.code, f"{namespace}/app-2" in ran.err) == (4, True)
-    assert stage.world() == before
-    assert delete(stage, namespace, "--force").code == 0
+AT = "kubernetes DELETE serviceaccounts"
 
 
-def test_the_wrong_namespace_is_told(stage: Stage, namespace: str) -> None:
-    create(stage, namespace)
-    before = stage.world()
-    ran = delete(stage, "default")
-    assert (ran.code, namespace in ran.err) == (4, True)
-    assert delete(stage, "default", "--ignore-not-found").code == 0
-    assert stage.world() == before
-
-
-def test_no_deletion_of_what_others_need_is_proposed(stage: Stage, namespace: str) -> None:
-    create(stage, namespace)
-    other = f"{namespace}-2"
-    stage.make_namespace(other)
-    elsewhere = delete(stage, other)
-    assert namespace in elsewhere.err
-    assert f"again with -n {namespace}" not in elsewhere.err
-    stage.make_account(other, "app")
-    kubectl = f"kubectl delete serviceaccount app -n {other}"
-    assert f"if nobody needs it, delete the ServiceAccount: {kubectl}" in delete(stage, other).err
-
-
-def test_what_is_not_irsas_is_left_alone(stage: Stage, namespace: str) -> None:
-    stage.make_account(namespace, "app")
-    before = stage.world()
-    assert delete(stage, namespace).code == 4
-    assert stage.world() == before
-
-
-CUTS = [
-    ("TagRole", 0, "callback"),
-    ("TagRole", 1, "callback"),
-    ("DetachRolePolicy", 0, "callback"),
-    ("DeleteRole", 0, "reset-before"),
-    ("DeleteRole", 0, "callback"),
-]
-
-
-@pytest.fixture
-def interrupted(stage: Stage, namespace: str, request: pytest.FixtureRequest) -> Json:
-    """A binding whose deletion was killed; the world before it."""
-    operation, skip, kind = request.param
-    create(stage, namespace, *WISH)
-    before = stage.world()
-    stage.sandbox.faults.add(Fault("iam", operation, kind, skip=skip, run=stage.kill))
-    assert delete(stage, namespace).code == -9
-    stage.sandbox.settle()
-    return before
-
-
-@pytest.mark.parametrize("interrupted", CUTS, indirect=True, ids=lambda cut: f"{cut[0]}-{cut[2]}")
-@pytest.mark.parametrize("way", ["back", "forward", "again", "elsewhere"])
-def test_a_deletion_that_was_cut_off_is_finished(
-    stage: Stage, namespace: str, interrupted: Json, way: str
+def test_a_role_that_a_rollback_creates_again_is_another_principal(
+    stage: Stage, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    if way in ("back", "forward"):
-        flags = ("--forward",) if way == "forward" else ()
-        ran = stage.irsa("recover", "--all", *flags)
-    elif way == "again":
-        ran = delete(stage, namespace)
-    else:
-        ran = delete(stage, namespace, IRSA_STATE_DIR=str(stage.folder / "elsewhere"))
-    assert ran.code == 0, ran.err
-    world = stage.world()
-    if way == "back":
-        assert world == interrupted
-    else:
-        assert world == {**without_account(interrupted, namespace), "roles": {}}
+    small = small_stage(stage, sandbox, tmp_path)
+    strike(small, f"{AT} error", match="default", skip=2)
+    before = small.iam().get_role(RoleName=small.words["role"])["Role"]["RoleId"]
+    small.run(DELETE, code=1, says=UNIQUE, changes="")
+    assert small.iam().get_role(RoleName=small.words["role"])["Role"]["RoleId"] != before
 
 
 def test_a_service_account_that_is_gone_does_not_come_back(
     stage: Stage, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The faults of the cluster's API strike on the sandbox's own only."""
-    small = sandbox_stage(sandbox, "demo", tmp_path)
-    small.foreign = stage.foreign
-    assert small.associate().code == 0
-    assert small.create_sa("app", "apps", "--attach-policy-arn", READ_ONLY).code == 0
-    gone = Fault("kubernetes", "DELETE serviceaccounts", "callback", skip=2, run=small.kill)
-    sandbox.faults.add(gone)
-    assert delete(small, "apps").code == -9
-    sandbox.settle()
-    recovered = small.irsa("recover", "--all", "-o", "json", IRSA_CALL_TIMEOUT="1")
-    assert recovered.code == 0, recovered.err
-    (item,) = recovered.items
+    small = small_stage(stage, sandbox, tmp_path)
+    killed(small, DELETE, f"{AT} callback", skip=2)
+    item = small.irsa("recover", "--all", "-o", "json", IRSA_CALL_TIMEOUT="1").item
     assert (item["outcome"], "can't be restored" in item["notes"][0]) == ("committed", True)
-    assert small.account("apps", "app") is None
+    assert small.account("default", "app") is None
     assert not small.aws_world()["roles"]
 
 
-def other(stage: Stage, namespace: str) -> Ran:
-    """A run on another machine, which takes no lock."""
-    return delete(stage, namespace, IRSA_STATE_DIR=str(stage.folder / "state-elsewhere"), **NO_LOCK)
+def test_the_only_statement_of_a_role_stays(stage: Stage, namespace: str) -> None:
+    after(role(), USING)(stage)
+    write_trust(stage, f"{namespace}-r", trust_of(stage, f"{namespace}-r")["Statement"][1])
+    before = stage.aws_world()["roles"]
+    stage.run(DELETE, says="its only one")
+    assert stage.account(namespace, "app") is None
+    assert stage.aws_world()["roles"] == before
+
+
+@pytest.mark.parametrize("text", ["not-an-arn", "arn:aws:iam::$account:role/gone", "$S3"])
+def test_what_the_annotation_names_need_not_be_there(stage: Stage, namespace: str, text: str) -> None:
+    after(WISH, f"{DELETE} --keep-sa")(stage)
+    before = stage.world()
+    arn = arguments_of(stage, f"lint {text}")[1]
+    stage.annotate(namespace, "app", **{ROLE_ARN: arn})
+    refused(stage, DELETE)
+    stage.annotate(namespace, "app", **{"irsa/role-arn": arn})
+    stage.run(DELETE, says=text)
+    assert stage.world() == before
+
+
+def shared_with(**principal: str) -> Step:
+    """Its trust policy admits somebody else, too."""
+
+    def do(stage: Stage) -> None:
+        own = trust_of(stage, stage.words["role"])["Statement"]
+        write_trust(stage, stage.words["role"], *own, {**SERVICE, "Principal": principal})
+
+    return after(PLAIN, do)
+
+
+PATTERN = after(f"{PLAIN} --subject-pattern app*", account("app-2", "$arn"))
+ALSO = ("has a role that others may also use", "its trust policy also allows")
+
+
+@rows(
+    Row("a pod", DELETE, 4, "web-0 (StatefulSet/web)", given=after(WISH, put_pod)),
+    Row("another account", DELETE, 4, "$ns/app-2", given=PATTERN),
+    Row("anybody", DELETE, 4, ALSO, given=shared_with(AWS="*")),
+    Row("a service", DELETE, 4, ALSO, given=shared_with(Service="ec2.amazonaws.com")),
+    Row("an AWS account", DELETE, 4, ALSO, given=shared_with(AWS="111122223333")),
+)
+def test_while_others_use_it_it_stays(row: Row, stage: Stage, namespace: str) -> None:
+    row.play(stage)
+    stage.run(f"{DELETE} --force")
+    assert stage.account(namespace, "app") is None
+    assert stage.words["role"] not in stage.world()["roles"]
+
+
+def test_pods_that_may_not_be_listed_are_not_taken_for_none(stage: Stage) -> None:
+    after(WISH, put_pod)(stage)
+    user = stage.restricted((("get", "patch", "delete"), ("serviceaccounts",)))
+    refused(stage, DELETE, "can't be listed", user=user)
+
+
+TOLD = ("is creating", "web-0 (StatefulSet/web)")
+KUBECTL = "if nobody needs it, delete the ServiceAccount: kubectl delete serviceaccount app -n $ns"
+WITHOUT = after(WISH, no_namespace)
+PARTS = (
+    *(
+        "attached AmazonS3ReadOnlyAccess",
+        "attached AmazonSQSReadOnlyAccess",
+        "boundary AmazonSQSReadOnlyAccess",
+    ),
+    *("description reads", "tags team a", 'inline inline {"Effect":"Allow","Action":"s3:*","Resource":"*"}'),
+)
+WISHED = (
+    "\n".join(made("app", *PARTS)).replace("duration 3600", "duration 7200")
+    + """
++ sa $ns/app annotations eks.amazonaws.com/token-expiration 900
++ sa $ns/app annotations irsa/token-expiration 900
++ sa $ns/app annotations n m
++ sa $ns/app labels x y
+"""
+)
+LOST = WISHED.replace("+ ", "- ").splitlines()
+OWN_LINES = {"- sa $ns/app", "- sa $ns/app annotations n m", "- sa $ns/app labels x y"}
+KEPT_SA = [line for line in LOST if line not in OWN_LINES]
+KEPT_ROLE = [*(line for line in LOST if "- sa" in line), "+ role $role tags irsa/commit done"]
+KEEP_SA, KEEP_ROLE = f"{DELETE} --keep-sa", f"{DELETE} --keep-role"
+LAST = {"items.0.changes.-1.kind": "ServiceAccount", "metadata.outcome": "planned"}
+DELETED = {
+    "metadata.outcome": "committed",
+    "items.0.serviceAccount.name": "app",
+    "items.0.serviceAccount.deleted": True,
+    "items.0.role.deleted": True,
+}
+
+
+@rows(
+    Row("all", WISH, changes=WISHED),
+    Row("a plan", f"{DELETE} --dry-run --detailed-exitcode -o json", 6, UNIQUE, given=WISH, document=LAST),
+    Row("everything", f"{DELETE} -o json", 0, (), LOST, given=WISH, document=DELETED),
+    Row("nothing", f"{DELETE} --ignore-not-found"),
+    Row("a kept ServiceAccount", KEEP_SA, 0, (), KEPT_SA, given=WISH),
+    Row("one that was kept", DELETE, 4, given=after(WISH, KEEP_SA)),
+    Row("a kept role", KEEP_ROLE, 0, (), KEPT_ROLE, given=WISH),
+    Row("an annotated one", DELETE, 0, "it is kept", None, given=after(account(**OWN), PLAIN)),
+    Row("no leftover", "recover -o json", 0, (), "", '"kind": "Role"', after(WISH, KEEP_ROLE)),
+    Row("the wrong namespace", "delete-sa app -n default", 4, "$ns", "", "again with -n $ns", PLAIN),
+    Row("which is ignored", "delete-sa app -n default --ignore-not-found", given=PLAIN),
+    Row("one that is not irsa's", DELETE, 4, KUBECTL, given=account()),
+    Row("a role that is not irsa's", f"{DELETE} --role-name $ns-r", 4, given=role()),
+    Row("the role of a whole one", f"{DELETE} --role-only", 4, given=PLAIN),
+    Row("an error", DELETE, 1, "", "", UNIQUE, after(WISH, fault("iam TagRole error", skip=1))),
+    Row("no namespace", DELETE, 0, (), None, given=WITHOUT, options=ELSEWHERE),
+    # The run that made it holds no Lease any more: only where nobody takes locks its age has to tell.
+    Row("no namespace, no locks", DELETE, 4, given=WITHOUT, options=UNLOCKED),
+    Row("as planned", f"{DELETE} --dry-run", 4, given=WITHOUT, options=UNLOCKED),
+    Row("force", f"{DELETE} --force", 0, TOLD, None, given=after(WISH, put_pod, gone()), options=UNLOCKED),
+)
+def test_how_it_ends(row: Row, stage: Stage) -> None:
+    row.play(stage)
+    if row.changes is None:
+        assert not stage.aws_world()["roles"]
+
+
+def beside(stage: Stage, line: str, at: str, **env: str) -> list[Ran]:
+    """Run a command on another machine where the next run has made a call."""
+    ended: list[Ran] = []
+
+    def other() -> None:
+        with forks.one() as zygote:
+            process = zygote.start(arguments_of(stage, line), {**stage.env(), **env}, stage.folder)
+            assert process.ended.wait(60)
+            ended.append(Ran(process.code, bytes(process.out).decode(), bytes(process.err).decode()))
+
+    strike(stage, f"iam {at} callback", run=other)
+    return ended
+
+
+def test_a_run_that_has_only_made_the_role_is_waited_for(stage: Stage, namespace: str) -> None:
+    """Its namespace is not there yet, as after one that is gone: its Lease tells the two apart."""
+    line = "delete-sa app -n $ns-new --lock-timeout 0"
+    ended = beside(stage, line, "AttachRolePolicy", **ELSEWHERE)
+    # Its call is held while the other one is at work.
+    stage.run(PLAIN.replace("$ns", "$ns-new"), IRSA_CALL_TIMEOUT="120")
+    assert (ended[0].code, "another run is working" in ended[0].err) == (4, True), ended[0].err
+    assert stage.account(f"{namespace}-new", "app") is not None
+
+
+@pytest.mark.parametrize("at", ["TagRole", "DeleteRole"])
+@pytest.mark.parametrize("way", ["back", "forward", "again", "elsewhere"])
+def test_a_deletion_that_was_cut_off_is_finished(stage: Stage, namespace: str, at: str, way: str) -> None:
+    stage.run(WISH)
+    before = stage.world()
+    killed(stage, DELETE, f"iam {at} callback")
+    if way in ("back", "forward"):
+        ran = stage.irsa("recover", "--all", *(["--forward"] if way == "forward" else []))
+        assert ran.code == 0, ran.err
+    else:
+        stage.run(DELETE, **(ELSEWHERE if way == "elsewhere" else {}))
+    if way != "back":
+        del before["kubernetes"]["serviceaccounts"][f"{namespace}/app"]
+        before["roles"] = {}
+    changed(stage, before, "")
 
 
 @pytest.mark.parametrize("at", ["TagRole", "DetachRolePolicy", "DeleteRole"])
-def test_of_two_deletions_both_end_well(stage: Stage, namespace: str, at: str) -> None:
+def test_of_two_deletions_both_end_well(stage: Stage, at: str) -> None:
     before = stage.world()
-    create(stage, namespace, "--attach-policy-arn", READ_ONLY)
-    found: list[Ran] = []
-    run: Callable[[], None] = lambda: found.append(other(stage, namespace))  # noqa: E731
-    stage.sandbox.faults.add(Fault("iam", at, "callback", run=run))
-    first = delete(stage, namespace, "--ignore-not-found")
-    assert [first.code, *(ran.code for ran in found)] == [0, 0], first.err + found[0].err
+    stage.run(PLAIN)
+    ended = beside(stage, DELETE, at, **UNLOCKED)
+    stage.run(f"{DELETE} --ignore-not-found")
+    assert ended[0].code == 0, ended[0].err
     assert stage.world() == before
 
 
 def test_what_a_run_is_making_is_left_to_it(stage: Stage, namespace: str) -> None:
-    found: list[Ran] = []
-    run: Callable[[], None] = lambda: found.append(other(stage, namespace))  # noqa: E731
-    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=run))
-    create(stage, namespace, "--attach-policy-arn", READ_ONLY)
-    assert [ran.code for ran in found] == [4]
+    ended = beside(stage, DELETE, "AttachRolePolicy", **UNLOCKED)
+    stage.run(PLAIN)
+    assert ended[0].code == 4
     assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
 
 
 def test_who_makes_it_again_while_it_goes_has_it_whole(stage: Stage, namespace: str) -> None:
-    desired = ("--attach-policy-arn", READ_ONLY)
-    create(stage, namespace, *desired)
-    found: list[Ran] = []
-    state = str(stage.folder / "state-elsewhere")
-    run: Callable[[], None] = lambda: found.append(  # noqa: E731
-        stage.create_sa("app", namespace, *desired, IRSA_STATE_DIR=state, **NO_LOCK)
-    )
-    stage.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=run))
-    ran = delete(stage, namespace)
-    assert found[0].code in (0, 1, 3, 4), found[0].err
+    stage.run(PLAIN)
+    ended = beside(stage, PLAIN, "DeleteRole", **UNLOCKED)
+    ran = stage.irsa(*arguments_of(stage, DELETE))
+    assert ended[0].code in (0, 1, 3, 4), ended[0].err
     # Whoever ended with 0 last has what was promised; nothing is left in between without a word.
-    account = stage.account(namespace, "app")
     if ran.code == 0:
-        assert account is None
-        assert not stage.aws_world()["roles"]
+        assert (stage.account(namespace, "app"), stage.aws_world()["roles"]) == (None, {})
     else:
-        assert found[0].code == 0
+        assert ended[0].code == 0
         assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
-
-
-@pytest.mark.parametrize("principal", [{"Service": "ec2.amazonaws.com"}, {"AWS": ACCOUNT}, {"AWS": "*"}])
-def test_a_role_that_trusts_somebody_else_is_not_taken_from_them(
-    stage: Stage, namespace: str, principal: object
-) -> None:
-    create(stage, namespace, "--attach-policy-arn", READ_ONLY)
-    role = stage.role_of(namespace, "app")
-    theirs = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-    document = {**role["trust"], "Statement": [*role["trust"]["Statement"], theirs]}
-    name = role["arn"].rsplit("/", 1)[-1]
-    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
-    before = stage.world()
-    ran = delete(stage, namespace)
-    assert ran.code == 4
-    assert "has a role that others may also use" in ran.err
-    assert "its trust policy also allows" in ran.err
-    assert stage.world() == before
-    assert delete(stage, namespace, "--force").code == 0
-    assert name not in stage.world()["roles"]

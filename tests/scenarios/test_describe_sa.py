@@ -1,149 +1,159 @@
 """`irsa describe-sa`: all of one binding, whoever made it, down to the pods that must be restarted."""
 
-import json
+import pytest
 
 from tests.scenarios.breaking import NAME, Binding
 from tests.scenarios.reading import zoo
-from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
+from tests.support.acts import after, forget, named, refused, written
+from tests.support.documents import doc
+from tests.support.rows import Row, rows
+from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Stage
 
-INLINE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}
-
-
-def describe(stage: Stage, namespace: str, name: str, *arguments: str, user: str = "admin") -> Ran:
-    """Run `irsa describe-sa`."""
-    common = (name, "-n", namespace, "-c", stage.cluster, "-o", "json")
-    return stage.irsa("describe-sa", *common, *arguments, user=user)
-
-
-def test_all_of_a_binding(stage: Stage, namespace: str) -> None:
-    assert stage.associate("-q").code == 0
-    (stage.folder / "queue.json").write_text(json.dumps(INLINE))
-    policies = ("--attach-policy-arn", READ_ONLY, "--inline-policy", "queue.json")
-    options = ("--permissions-boundary", READ_ONLY, "--max-session-duration", "7200", "--tags", "team=data")
-    assert stage.create_sa("app", namespace, *policies, *options, "-q").code == 0
-    role = stage.role_of(namespace, "app")
-    before = stage.world()
-    ran = describe(stage, namespace, "app")
-    found = ran.item
-    assert (ran.code, found["status"], found["owner"], ran.json["kind"]) == (0, "ok", "irsa", "BindingList")
-    assert found["role"]["arn"] == role["arn"]
-    assert found["role"]["maxSessionDuration"] == 7200
-    assert found["role"]["tags"]["team"] == "data"
-    assert found["role"]["permissionsBoundary"]["arn"] == READ_ONLY
-    assert [(p["name"], p["arn"], p["document"]) for p in found["role"]["policies"]] == [
-        ("AmazonS3ReadOnlyAccess", READ_ONLY, None),
-        ("queue", None, None),
-    ]
-    (statement,) = found["trust"]
-    assert (statement["applies"], statement["failure"]) == (True, None)
-    assert found["serviceAccount"]["annotations"][ROLE_ARN] == role["arn"]
-    assert (found["pods"], found["restart"], ran.metadata["notes"]) == ([], [], [])
-    assert stage.world() == before
-    documents = describe(stage, namespace, "app", "--policies").item["role"]
-    managed, inline = documents["policies"]
-    assert inline["document"] == INLINE
-    assert managed["document"]["Statement"]
-    assert documents["permissionsBoundary"]["document"] == managed["document"]
+INLINE = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}'
+DENIED = """{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": "*", "Resource": "*"},
+    {"Effect": "Deny", "Action": ["iam:ListRolePolicies", "iam:GetPolicyVersion"], "Resource": "*"}]}"""
 
 
-def test_a_binding_that_does_not_work_says_why(stage: Stage, namespace: str) -> None:
-    zoo(stage, namespace)
-    for name, status in (("stranger", "not-admitted"), ("junk", "bad-arn"), ("gone", "no-role")):
-        ran = describe(stage, namespace, name)
-        assert (ran.code, ran.item["status"]) == (0, status), ran.err
-        assert ran.item["reason"]
-    stranger = describe(stage, namespace, "stranger").item
-    assert stranger["trust"][0]["failure"]["key"].endswith(":sub")
-    foreign = describe(stage, namespace, "foreign").item
-    assert (foreign["status"], foreign["role"]["exists"], foreign["role"]["policies"]) == (
-        "uncertain",
-        None,
-        None,
-    )
-    text = stage.irsa("describe-sa", "stranger", "-n", namespace, "-c", stage.cluster)
-    assert (text.code, "statement 1" in text.out, "StringEquals sub:" in text.out) == (0, True, True)
+CREATE = (
+    "create-sa app -n $ns --attach-policy-arn $S3 --inline-policy queue.json --permissions-boundary $S3 "
+    "--max-session-duration 7200 --tags team=data --associate-oidc"
+)
+WHOLE = after(written("queue.json", INLINE), CREATE)
+ROLE = "items.0.role"
+TOLD = {
+    "kind": "BindingList",
+    "metadata.notes": [],
+    "items.0.status": "ok",
+    "items.0.owner": "irsa",
+    "items.0.pods": [],
+    "items.0.restart": [],
+    "items.0.trust.0.applies": True,
+    "items.0.trust.0.failure": None,
+    f"{ROLE}.maxSessionDuration": 7200,
+    f"{ROLE}.tags.team": "data",
+    f"{ROLE}.permissionsBoundary.arn": READ_ONLY,
+    f"{ROLE}.policies.0.name": "AmazonS3ReadOnlyAccess",
+    f"{ROLE}.policies.0.arn": READ_ONLY,
+    f"{ROLE}.policies.0.document": None,
+    f"{ROLE}.policies.1.name": "queue",
+    f"{ROLE}.policies.1.arn": None,
+    f"{ROLE}.policies.1.document": None,
+}
+POLICIES = {f"{ROLE}.policies.1.document": doc(INLINE)}
+READ = {f"{ROLE}.permissionsBoundary.document.Statement.0.Effect": "Allow"}
+READ[f"{ROLE}.policies.0.document.Statement.0.Effect"] = "Allow"
+ARN = '"eks.amazonaws.com/role-arn": "$arn"'
+FOREIGN = {"items.0.status": "uncertain", f"{ROLE}.exists": None, f"{ROLE}.policies": None}
 
 
-def pods(found: Json) -> dict[str, tuple[str, bool | None]]:
-    """What each pod has, and whether it needs a restart."""
-    return {pod["name"]: (pod["identity"], pod["needsRestart"]) for pod in found["pods"]}
+def in_zoo(stage: Stage) -> None:
+    zoo(stage, stage.words["ns"])
 
 
-def test_pods_that_have_the_role(stage: Stage, binding: Binding) -> None:
-    found = describe(stage, binding.namespace, NAME).item
-    assert pods(found) == {f"{NAME}-0": ("current", False)}
-    assert found["restart"] == []
+def status(text: str) -> Json:
+    return {"items.0.status": text}
 
 
-def test_pods_that_started_before_the_annotation(stage: Stage, binding: Binding) -> None:
+@rows(
+    Row("all", "describe-sa app -n $ns -o json", 0, ARN, given=WHOLE, document=TOLD),
+    Row("policies", "describe-sa app -n $ns -o json --policies", given=WHOLE, document={**POLICIES, **READ}),
+    Row(
+        "a stranger",
+        "describe-sa stranger -n $ns -o json",
+        0,
+        ':sub"',
+        "",
+        (),
+        in_zoo,
+        status("not-admitted"),
+    ),
+    Row("a typing error", "describe-sa junk -n $ns -o json", given=in_zoo, document=status("bad-arn")),
+    Row("no role", "describe-sa gone -n $ns -o json", given=in_zoo, document=status("no-role")),
+    Row("another account", "describe-sa foreign -n $ns -o json", 1, given=in_zoo, document=FOREIGN),
+    Row("as text", "describe-sa stranger -n $ns", 0, ("statement 1", "StringEquals sub:"), given=in_zoo),
+)
+def test_all_of_a_binding(row: Row, stage: Stage, namespace: str) -> None:
+    named(stage, "app")
+    ran = row.play(stage)
+    if "-o json" in row.line:
+        assert bool(ran.item["reason"]) == (row.given is in_zoo)
+
+
+def described(binding: Binding) -> Json:
+    """Its item, with what each pod has, and whether it needs a restart."""
+    item = binding.stage.run(f"describe-sa {NAME} -n {binding.namespace} -o json").item
+    (pod,) = item["pods"]
+    return {**item, "pod": (pod["name"], pod["identity"], pod["needsRestart"])}
+
+
+def test_pods_that_have_the_role(binding: Binding) -> None:
+    item = described(binding)
+    assert (item["pod"], item["restart"]) == ((f"{NAME}-0", "current", False), [])
+
+
+def test_pods_that_started_before_the_annotation(binding: Binding) -> None:
     binding.annotate(None)
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4f", "uid": "u"}
-    labels = {"pod-template-hash": "5d4f"}
-    binding.new_pod(metadata={"ownerReferences": [owner], "labels": labels})
+    binding.new_pod(metadata={"ownerReferences": [owner], "labels": {"pod-template-hash": "5d4f"}})
     binding.next_second()
     binding.annotate(binding.role_arn)
-    found = describe(stage, binding.namespace, NAME).item
-    assert pods(found) == {f"{NAME}-0": ("none", True)}
-    assert found["restart"] == [f"kubectl -n {binding.namespace} rollout restart deployment/web"]
+    item = described(binding)
+    assert item["pod"] == (f"{NAME}-0", "none", True)
+    assert item["restart"] == [f"kubectl -n {binding.namespace} rollout restart deployment/web"]
 
 
-def test_pods_that_have_the_role_of_before(stage: Stage, binding: Binding) -> None:
+def test_pods_that_have_the_role_of_before(binding: Binding) -> None:
     binding.annotate(f"{binding.role_arn}2")
-    found = describe(stage, binding.namespace, NAME).item
-    assert (found["status"], pods(found)) == ("no-role", {f"{NAME}-0": ("other-role", True)})
+    item = described(binding)
+    assert (item["status"], item["pod"]) == ("no-role", (f"{NAME}-0", "other-role", True))
 
 
-def test_when_the_role_was_used(stage: Stage, binding: Binding) -> None:
-    assert describe(stage, binding.namespace, NAME).item["role"]["lastUsed"] is None
+def test_when_the_role_was_used(binding: Binding) -> None:
+    assert described(binding)["role"]["lastUsed"] is None
     binding.exchange()
-    role = describe(stage, binding.namespace, NAME).item["role"]
-    assert role["lastUsed"]
-    assert role["lastUsedRegion"] == stage.region
+    role = described(binding)["role"]
+    assert (bool(role["lastUsed"]), role["lastUsedRegion"]) == (True, binding.stage.region)
 
 
 def test_what_can_not_be_read_is_said(stage: Stage, binding: Binding) -> None:
     user = stage.restricted((("get",), ("serviceaccounts",)))
-    denied = {"Effect": "Deny", "Action": ["iam:ListRolePolicies", "iam:GetPolicyVersion"], "Resource": "*"}
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    policy = {"Version": "2012-10-17", "Statement": [everything, denied]}
-    stage.iam().put_user_policy(UserName=user, PolicyName="sandbox", PolicyDocument=json.dumps(policy))
-    ran = describe(stage, binding.namespace, NAME, "--policies", user=user)
-    assert (ran.code, ran.item["status"], ran.item["pods"]) == (1, "ok", None)
+    stage.iam().put_user_policy(UserName=user, PolicyName="sandbox", PolicyDocument=DENIED)
+    line = f"describe-sa {NAME} -n {binding.namespace} -o json"
+    ran = stage.run(f"{line} --policies", code=1, user=user)
+    assert (ran.item["status"], ran.item["pods"], ran.item["role"]["policies"]) == ("ok", None, None)
     assert not ran.metadata["scope"]["complete"]
-    assert describe(stage, binding.namespace, NAME, "--allow-partial", user=user).code == 0
-    assert ran.item["role"]["policies"] is None
-    assert any("list pods" in note for note in ran.metadata["notes"])
-    assert any("iam:ListRolePolicies" in note for note in ran.metadata["notes"])
+    assert all(text in str(ran.metadata["notes"]) for text in ("list pods", "iam:ListRolePolicies"))
+    stage.run(f"{line} --allow-partial", user=user)
 
 
 def test_a_name_that_is_not_there(stage: Stage, namespace: str) -> None:
     stage.make_namespace(f"{namespace}-2")
     stage.make_account(f"{namespace}-2", "lost", annotations={ROLE_ARN: "x"})
-    ran = describe(stage, namespace, "lost")
-    assert (ran.code, ran.error["code"]) == (4, "Refused")
+    ran = stage.run("describe-sa lost -n $ns -o json", code=4)
+    assert ran.error["code"] == "Refused"
     assert f"{namespace}-2" in " ".join(ran.error["details"])
-    ignored = describe(stage, namespace, "lost", "--ignore-not-found")
-    assert (ignored.code, ignored.items) == (0, [])
+    assert stage.run("describe-sa lost -n $ns -o json --ignore-not-found").items == []
     stage.make_account(namespace, "plain")
-    assert describe(stage, namespace, "plain").code == 4
+    stage.run("describe-sa plain -n $ns", code=4)
 
 
-def test_a_role_without_a_service_account_is_named_with_the_ways_out(stage: Stage, namespace: str) -> None:
+@pytest.mark.parametrize("line", ["describe-sa NAME -n $ns", "update-sa NAME -n $ns --tags a=b"])
+def test_a_role_without_a_service_account_is_named_with_the_ways_out(
+    stage: Stage, namespace: str, line: str
+) -> None:
     """Of `create-sa --role-only`, which get-sa lists; update-sa starts from the ServiceAccount, too."""
-    assert stage.associate("-q").code == 0
-    for name, more in (("later", ("--role-only",)), ("gone", ())):
-        assert stage.create_sa(name, namespace, "--attach-policy-arn", READ_ONLY, "-q", *more).code == 0
-    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/gone")
-    before = stage.world()
-    for name in ("later", "gone", "neither"):
-        for ran in (
-            describe(stage, namespace, name),
-            stage.irsa("update-sa", name, "-n", namespace, "-c", stage.cluster, "--tags", "a=b"),
-        ):
-            assert ran.code == 4
-            assert f"there is no ServiceAccount {namespace}/{name}" in ran.err
-            assert (f":role/irsa/{stage.cluster}/" in ran.err) == (name != "neither")
-            assert ("--role-only" in ran.err) == (name == "later")
+    stage.run("associate-oidc")
+    stage.run("create-sa later -n $ns --attach-policy-arn $S3 --role-only")
+    stage.run("create-sa gone -n $ns --attach-policy-arn $S3")
+    forget(stage, "gone")
+    arn, only = ":role/irsa/$cluster/", "--role-only"
+    for name, says, silent in (
+        ("later", [arn, only], []),
+        ("gone", [arn], [only]),
+        ("neither", [], [arn, only]),
+    ):
+        missing = f"there is no ServiceAccount $ns/{name}"
+        refused(stage, line.replace("NAME", name), [missing, *says], silent=silent)
     stage.make_account(namespace, "later")
-    assert "--role-only" in describe(stage, namespace, "later").err
-    assert stage.world()["roles"] == before["roles"]
+    refused(stage, "describe-sa later -n $ns", "--role-only")

@@ -15,8 +15,7 @@ def test_nothing_is_wrong_with_a_working_binding(
 ) -> None:
     binding.exchange()
     document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == []
-    assert document["metadata"]["exitCode"] == 0
+    assert (problems(document), document["metadata"]["exitCode"]) == ([], 0)
 
 
 def test_nothing_is_wrong_with_a_working_pod_identity(
@@ -25,13 +24,10 @@ def test_nothing_is_wrong_with_a_working_pod_identity(
     binding.annotate(None)
     associate(binding)
     binding.new_pod()
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == []
-    assert "pod-identity-endpoint" not in untold(document)
-    add_sts_endpoint(binding.stage.sandbox, binding.stage.cluster)
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == []
-    assert "pod-identity-endpoint" in untold(document)
+    for endpoint in (False, True):
+        document = doctor(binding, capsys, *of(binding))
+        assert (problems(document), "pod-identity-endpoint" in untold(document)) == ([], endpoint)
+        add_sts_endpoint(binding.stage.sandbox, binding.stage.cluster)
 
 
 @pytest.mark.parametrize("what", BREAKS)
@@ -39,8 +35,7 @@ def test_exactly_the_cause_is_named(what: str, binding: Binding, capsys: pytest.
     cause, break_it = BREAKS[what]
     break_it(binding)
     document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == [cause]
-    assert document["metadata"]["exitCode"] == 5
+    assert (problems(document), document["metadata"]["exitCode"]) == ([cause], 5)
 
 
 def test_a_pod_that_the_webhook_missed(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
