@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Sandbox
-from irsa_cli.sandbox.model import FaultKind
 from tests.scenarios.conftest import sandbox_stage
 from tests.support import makers
 from tests.support.documents import doc
@@ -307,39 +306,17 @@ def test_the_list(doomed: Doomed) -> None:
     assert {item["status"] for item in ran.items} == {"unknown"}
 
 
-def test_what_aws_refuses_stays_listed(doomed: Doomed) -> None:
-    doomed.gone()
-    doomed.sandbox.faults.add(
-        Fault("iam", "DeleteRole", "error", match=doomed.app, code="AccessDenied", status=403, times=None)
-    )
-    assert doomed.retire(gone=["queue"], code=1).metadata["summary"]["committed"] == 1
-    doomed.sandbox.faults.clear()
-    doomed.retire(gone=("app", "provider"))
-
-
-KINDS: tuple[FaultKind, ...] = ("reset-before", "callback")
-"""A kill before the call is executed, and after it."""
-
-
-@pytest.mark.parametrize("operation", ["DetachRolePolicy", "DeleteRole", "DeleteOpenIDConnectProvider"])
-def test_a_killed_run_is_continued(doomed: Doomed, operation: str) -> None:
-    """Killed before a write, then again after one, with late reads of IAM; another run finishes."""
+def test_a_killed_run_is_continued(doomed: Doomed) -> None:
+    """With late reads of IAM; the matrix of tests/faults breaks each call."""
     doomed.gone()
     before = doomed.world()
     doomed.sandbox.replicate(0.3, seed=7)
-    for number, kind in enumerate(KINDS):
-        doomed.sandbox.faults.add(Fault("iam", operation, kind, run=doomed.stage.kill))
-        ran = doomed.irsa("retire", "--all", "--yes")
-        assert ran.code < 0 or number, ran.err
-        doomed.sandbox.settle()
-        doomed.sandbox.faults.clear()
+    doomed.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=doomed.stage.kill))
+    doomed.run("retire --all --yes", code=-9)
+    doomed.sandbox.settle()
     doomed.run("retire --all --yes")
     assert doomed.lost(before) == [*WHOLE]
     assert doomed.run("recover -o json").items == []
-    doomed.sandbox.calls.clear()
-    doomed.run("retire --all --yes")
-    calls = [call.operation for call in doomed.sandbox.calls if call.service == "iam"]
-    assert not [name for name in calls if not name.startswith(("Get", "List"))]
 
 
 def test_an_interrupted_run_can_be_rolled_back(doomed: Doomed) -> None:

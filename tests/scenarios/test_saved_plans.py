@@ -193,10 +193,6 @@ def trusting_more(stage: Stage) -> None:
     trusting(stage, role_name(stage), EC2)
 
 
-def tagged(stage: Stage) -> None:
-    stage.iam().tag_role(RoleName=role_name(stage), Tags=[{"Key": "cost", "Value": "z"}])
-
-
 def account_path(stage: Stage, name: str = "reader") -> str:
     return f"/api/v1/namespaces/{stage.words['ns']}/serviceaccounts/{name}"
 
@@ -211,10 +207,6 @@ def account_made_again(stage: Stage) -> None:
     assert found is not None
     without_account(stage)
     stage.make_account(namespace, "reader", annotations=found["annotations"], labels=found["labels"])
-
-
-def annotated(stage: Stage) -> None:
-    stage.annotate(stage.words["ns"], "reader", theirs="x")
 
 
 def new_version(stage: Stage) -> None:
@@ -235,10 +227,6 @@ def taken_name(stage: Stage) -> None:
     stage.iam().create_role(RoleName=role["target"][0], AssumeRolePolicyDocument=trust)
 
 
-def account_there(stage: Stage) -> None:
-    stage.make_account(stage.words["ns"], "fresh")
-
-
 def associated(name: str) -> Callable[[Stage], None]:
     """EKS Pod Identity serves the ServiceAccount from now on."""
 
@@ -256,16 +244,13 @@ MOVES: dict[str, Callable[[Stage], Any]] = {
     "the role is gone": without_role,
     "the role was made again": made_again,
     "the trust policy was changed": trusting_more,
-    "a tag was changed": tagged,
     "the ServiceAccount is gone": without_account,
     "the ServiceAccount was made again": account_made_again,
-    "the ServiceAccount has another annotation": annotated,
     "a policy has another version": new_version,
     "a policy was made again": policy_made_again,
     "EKS Pod Identity serves the ServiceAccount": associated("reader"),
     "EKS Pod Identity serves the new ServiceAccount": associated("fresh"),
     "the new role's name is taken": taken_name,
-    "the new ServiceAccount is there": account_there,
 }
 """What is another by then; that each part of a plan counts, the unit tests say."""
 
@@ -398,31 +383,12 @@ def with_digest(plan: Json) -> None:
     plan["digest"] = digest_of(plan)
 
 
-def fewer(plan: Json) -> None:
-    plan["items"][0]["stages"].pop()
-
-
 def of_another_namespace(plan: Json) -> None:
     plan["request"]["spec"]["namespace"] = "kube-system"
 
 
-def without_digest(plan: Json) -> None:
-    del plan["digest"]
-
-
-def of_another_kind(plan: Json) -> None:
-    plan["kind"] = "Other"
-
-
 @pytest.mark.parametrize(
-    ("alter", "said"),
-    [
-        (with_digest, "create the plan again"),
-        (fewer, ""),
-        (of_another_namespace, ""),
-        (without_digest, ""),
-        (of_another_kind, ""),
-    ],
+    ("alter", "said"), [(with_digest, "create the plan again"), (of_another_namespace, "")]
 )
 def test_an_altered_plan_is_wrong_usage(small: Stage, alter: Callable[[Json], Any], said: str) -> None:
     plan = saved(small, f"create-sa {MADE}")
@@ -494,19 +460,17 @@ def test_the_order_of_a_plan_is_the_same_in_every_run(small: Stage) -> None:
     text = file_of(small, *(f"app-{number}: {fields}" for number in (7, 3, 11, 1, 5)))
     (small.folder / "apps.yaml").write_text(text, encoding="utf-8")
     small.run("apply -f apps.yaml --include $ns/app-3")
-    role = role_name(small, "app-3")
     for arn in small.role_of("apps", "app-3")["attached"]:
-        small.iam().detach_role_policy(RoleName=role, PolicyArn=arn)
-    told = set()
+        small.iam().detach_role_policy(RoleName=role_name(small, "app-3"), PolicyArn=arn)
+    told = []
+    command = [sys.executable, "-m", "irsa_cli", "diff", "-f", "apps.yaml", "-o", "json", "-v"]
     for seed in "012":
-        line = [sys.executable, "-m", "irsa_cli", "diff", "-f", "apps.yaml", "-o", "json", "-v"]
         env = {**small.env(), "PYTHONHASHSEED": seed}
-        ran = subprocess.run(line, env=env, capture_output=True, text=True, check=False, cwd=small.folder)
+        ran = subprocess.run(command, env=env, capture_output=True, check=False, cwd=small.folder)
         assert ran.returncode == 6, ran.stderr
-        found = json.loads(ran.stdout)["items"]
-        told.add(json.dumps([[item["where"], item["changes"]] for item in found]))
-    (only,) = told
-    lines = [int(where.rsplit(":", 1)[1]) for where, _ in json.loads(only) if where]
+        told.append([(item["where"], item["changes"]) for item in json.loads(ran.stdout)["items"]])
+    assert told[0] == told[1] == told[2]
+    lines = [int(where.rsplit(":", 1)[1]) for where, _ in told[0] if where]
     assert lines == sorted(lines)
 
 
