@@ -63,8 +63,9 @@ class Pair(Running):
             self.issuers[stage.cluster] = found
         assert self.blue.associate().code == 0
         self.names: list[str] = []
-        number = self.issuers["blue"].rpartition("/")[2]
-        self.words = {"old": self.issuers["blue"], "number": number, "new": self.issuers["green"]}
+        self.words = {"account": ACCOUNT, "number": self.issuers["blue"].rpartition("/")[2]}
+        for name, stage in (("old", self.blue), ("new", self.green)):
+            self.words |= {name: self.issuer(stage), f"{name}_provider": self.provider(stage)}
 
     def irsa(self, *arguments: str, **options: Any) -> Ran:
         """Run irsa without the one cluster that `run` names; repoint goes from blue to green."""
@@ -88,7 +89,7 @@ class Pair(Running):
             issuer=self.issuer(self.blue).removeprefix("https://"),
             name=name,
         )
-        return {**more, **made, **{key: more[key] for key in made if key in more}}
+        return {**more, **made, **more}
 
     def make_role(self, name: str, *statements: Json, tags: Json | None = None) -> str:
         """Make a role of somebody else's; returns its ARN."""
@@ -442,19 +443,17 @@ def test_wrong_usage_ends_before_the_first_call(pair: Pair, row: Row) -> None:
     assert pair.sandbox.calls == []
 
 
-FORMS = ("{issuer}/", "{bare}", "{provider}", "arn:aws:eks:eu-west-1:111122223333:cluster/{name}")
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_clusters_are_named_as_people_paste_them(pair: Pair, form: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("$old/", "$new/"),
+        ("oidc.eks.eu-west-1.amazonaws.com/id/$number", "$new"),
+        ("$old_provider", "$new_provider"),
+        ("arn:aws:eks:eu-west-1:$account:cluster/blue", "arn:aws:eks:eu-west-1:$account:cluster/green"),
+    ],
+)
+def test_clusters_are_named_as_people_paste_them(pair: Pair, old: str, new: str) -> None:
     pair.bind("hand")
-    old, new = (
-        form.format(
-            issuer=url, bare=url[len("https://") :], provider=pair.provider(stage), name=stage.cluster
-        )
-        for stage in (pair.blue, pair.green)
-        for url in [pair.issuer(stage)]
-    )
     (item,) = pair.run(f"repoint --from {old} --to {new} -r eu-west-1 -o json").items
     assert (item["repoint"]["old"], item["repoint"]["missing"]) == (1, 1)
     assert item["cluster"]["name"] == "green"
