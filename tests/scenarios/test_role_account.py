@@ -51,8 +51,8 @@ def test_provider_and_role_are_made_in_the_other_account(both: Accounts) -> None
     both.run(f"{CREATE} {WAY} --verify")
     after = both.world()
     (role,) = both.roles()
-    (account,) = (item for item in after["kubernetes"]["serviceaccounts"].items() if "/app" in item[0])
-    assert account[1]["annotations"]["eks.amazonaws.com/role-arn"] == role["arn"]
+    account = both.stage.account(both.words["ns"], "app") or {}
+    assert account["annotations"]["eks.amazonaws.com/role-arn"] == role["arn"]
     assert f":{OTHER}:" in role["arn"]
     assert {kind for kind in before if after[kind] != before[kind]} == {
         "kubernetes",
