@@ -80,7 +80,7 @@ def test_what_a_flag_names_changes_and_nothing_else(stage: Stage, flags: str) ->
 
 def test_all_at_once_with_proof(stage: Stage) -> None:
     write(stage, "queue.json", TOPIC)
-    ran = stage.run(f"{EVERYTHING} --verify -o json", changes=EVERYTHING_CHANGED)
+    ran = stage.run(f"{EVERYTHING} --verify -o json", says="restart running pods", changes=EVERYTHING_CHANGED)
     assert (ran.item["verifications"][0]["audience"], ran.item["restart"]) == ("vault", True)
     stage.run(EVERYTHING, says="Nothing to do", changes="")
 
