@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.documents import doc
 from tests.support.sandbox_clients import administrator
 from tests.support.stage import ROLE_ARN, Json, Stage
 
 AUDIENCE = "sts.amazonaws.com"
+ADMITTING = """{"Effect": "Allow", "Principal": {"Federated": "<provider>"},
+    "Action": "sts:AssumeRoleWithWebIdentity"}"""
 
 
 def issuer_of(stage: Stage) -> str:
@@ -33,13 +36,8 @@ def admitting(
         block.setdefault(operator, {})[f"{issuer}:sub"] = subject
     for name, pairs in (condition or {}).items():
         block.setdefault(name, {}).update(pairs)
-    return {
-        **more,
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{stage.account_id}:oidc-provider/{issuer}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": block,
-    }
+    provider = f"arn:aws:iam::{stage.account_id}:oidc-provider/{issuer}"
+    return {**more, **doc(ADMITTING, provider=provider), "Condition": block}
 
 
 def make_role(

@@ -11,40 +11,40 @@ from tests.scenarios.conftest import recovered
 from tests.scenarios.other_account import Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import other_account_iam as other_account_iam
-from tests.support.stage import VERBS, Json, Ran, Stage
+from tests.support.stage import VERBS, Json, Stage
 
-SERVICE = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+TRUST = """{"Version": "2012-10-17", "Statement":
+    [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"""
 POLICY = "irsa-assume-target-role"
+RECOVER = "recover --min-age 0s"
+WAY = "--target-assume-role $deployer"
+CHAIN = f"--target-role $target --update-target-trust {WAY} --aws-config-map"
 World = tuple[Json, dict[str, Any]]
 
 
-@pytest.fixture(name="target")
-def target_role(elsewhere: Elsewhere) -> str:
-    """A role of the other account that admits only a service."""
-    document = json.dumps({"Version": "2012-10-17", "Statement": [SERVICE]})
-    arn: str = elsewhere.iam.create_role(RoleName="data", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    return arn
-
-
 @pytest.fixture(name="before")
-def cut_off(stage: Stage, elsewhere: Elsewhere, target: str, unique: str) -> World:
+def cut_off(stage: Stage, elsewhere: Elsewhere, unique: str) -> World:
     """What was there before a run that was killed behind all but its last step, on a machine that is lost."""
-    assert stage.associate().code == 0
+    made = elsewhere.iam.create_role(RoleName="data", AssumeRolePolicyDocument=TRUST)
+    stage.words |= {"target": made["Role"]["Arn"], "deployer": elsewhere.deployer, "ns": unique}
+    stage.run("associate-oidc")
     recovered(stage)
     before = stage.world(), elsewhere.world()
     stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "reset-before", run=stage.kill))
-    chain = ("--target-role", target, "--update-target-trust", "--aws-config-map", "aws")
-    ran = stage.create_sa("app", unique, *chain, "--target-assume-role", elsewhere.deployer, "--verify")
-    assert ran.code == -9, ran.err
+    stage.run(f"create-sa app -n $ns {CHAIN} aws --verify", code=-9)
     stage.sandbox.settle()
     shutil.rmtree(stage.folder / "state")
-    assert len(statements(elsewhere)) == 2
-    assert stage.kube.get(config_map(unique)).status == 200
+    assert (len(statements(elsewhere)), config_map(stage, "aws")) == (2, 200)
     return before
 
 
-def config_map(namespace: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/configmaps/aws"
+def path_of(stage: Stage, name: str) -> str:
+    return f"/api/v1/namespaces/{stage.words['ns']}/configmaps/{name}"
+
+
+def config_map(stage: Stage, name: str) -> int:
+    """The API server's answer to a read of a ConfigMap."""
+    return stage.kube.get(path_of(stage, name)).status
 
 
 def statements(elsewhere: Elsewhere) -> list[Json]:
@@ -52,74 +52,59 @@ def statements(elsewhere: Elsewhere) -> list[Json]:
     return found
 
 
-def recover(stage: Stage, *arguments: str) -> Ran:
-    return stage.irsa("recover", "-c", stage.cluster, "--min-age", "0s", *arguments)
+def without_policy(stage: Stage) -> None:
+    (role,) = (role for role in stage.aws_world()["roles"].values() if POLICY in role["inline"])
+    stage.iam().delete_role_policy(RoleName=role["arn"].rsplit("/", 1)[-1], PolicyName=POLICY)
 
 
 @pytest.mark.parametrize("known_by", ["policy", "config map", "both"])
-def test_all_of_it_is_taken_back(
-    stage: Stage, elsewhere: Elsewhere, unique: str, before: World, known_by: str
-) -> None:
+def test_all_of_it_is_taken_back(stage: Stage, elsewhere: Elsewhere, before: World, known_by: str) -> None:
     if known_by == "config map":
-        (role,) = (role for role in stage.aws_world()["roles"].values() if POLICY in role["inline"])
-        stage.iam().delete_role_policy(RoleName=role["arn"].rsplit("/", 1)[-1], PolicyName=POLICY)
+        without_policy(stage)
     elif known_by == "policy":
-        assert stage.kube.delete(config_map(unique)).status == 200
-    ran = recover(stage, "--all", "--target-assume-role", elsewhere.deployer)
-    assert ran.code == 0, ran.err
+        assert stage.kube.delete(path_of(stage, "aws")).status == 200
+    stage.run(f"{RECOVER} --all {WAY}")
     assert (stage.world(), elsewhere.world()) == before
 
 
 def test_without_credentials_for_the_target_it_is_told_what_may_stay(
     stage: Stage, elsewhere: Elsewhere, unique: str, before: World
 ) -> None:
-    listed = recover(stage, "-o", "json")
-    (item,) = (item for item in listed.items if unique in json.dumps(item))
+    (item,) = (item for item in stage.run(f"{RECOVER} -o json").items if unique in json.dumps(item))
     sid = statements(elsewhere)[1]["Sid"]
     assert any(sid in note and "--target-assume-role" in note for note in item["notes"]), item
-    assert sid in recover(stage).out
+    stage.run(RECOVER, says=sid, changes="")
     there = elsewhere.world()
-    ran = recover(stage, "--all", "-o", "json")
-    assert ran.code == 0, ran.err
-    (result,) = ran.items
+    (result,) = stage.run(f"{RECOVER} --all -o json").items
     assert any(sid in note for note in result["notes"]), result
     assert (stage.world(), elsewhere.world()) == (before[0], there)
 
 
 def test_what_others_have_is_left_alone(
-    stage: Stage, elsewhere: Elsewhere, target: str, unique: str, before: World
+    stage: Stage, elsewhere: Elsewhere, unique: str, before: World
 ) -> None:
     """A ConfigMap without the run's mark, a statement of somebody else's, and the chain of another role."""
-    chain = ("--target-role", target, "--update-target-trust", "--aws-config-map", "other")
-    way = ("--target-assume-role", elsewhere.deployer)
-    assert stage.create_sa("other", unique, *chain, *way).code == 0
-    marks = stage.kube.get(config_map(unique)).body["metadata"]
-    body = {"metadata": {"name": "mine", "labels": marks["labels"]}, "data": {"config": "mine"}}
-    assert stage.kube.create(config_map(unique).rpartition("/")[0], body).status == 201
-    ran = recover(stage, "--all", *way)
+    stage.run(f"create-sa other -n $ns {CHAIN} other")
+    marks = stage.kube.get(path_of(stage, "aws")).body["metadata"]["labels"]
+    body = {"metadata": {"name": "mine", "labels": marks}, "data": {"config": "mine"}}
+    assert stage.kube.create(path_of(stage, "")[:-1], body).status == 201
+    ran = stage.irsa(*f"{RECOVER} --all --target-assume-role {elsewhere.deployer} -c {stage.cluster}".split())
     assert ran.code in (0, 3), ran.err  # The run's namespace stays, as there is something in it.
     assert stage.account(unique, "app") is None
-    for name, status in (("aws", 404), ("other", 200), ("mine", 200)):
-        assert stage.kube.get(config_map(unique).replace("/aws", f"/{name}")).status == status
+    assert [config_map(stage, name) for name in ("aws", "other", "mine")] == [404, 200, 200]
     assert len(statements(elsewhere)) == 2
-    shown = stage.irsa("verify", "other", "-n", unique, "-c", stage.cluster, *way)
-    assert shown.code == 0, shown.out
+    stage.run(f"verify other -n $ns {WAY}")
 
 
 def test_config_maps_that_can_not_be_read_are_never_taken_for_none(
     stage: Stage, elsewhere: Elsewhere, before: World
 ) -> None:
     """The policy tells that there may be one: with it gone, nothing would."""
-    left = stage.world(), elsewhere.world()
+    there = elsewhere.world()
     user = stage.restricted((VERBS, ("serviceaccounts", "namespaces")))
-    way = ("--target-assume-role", elsewhere.deployer)
-    ran = stage.irsa("recover", "-c", stage.cluster, "--min-age", "0s", "--all", *way, user=user)
-    assert ran.code == 1, ran.err
-    assert "configmaps" in ran.err
-    assert (stage.world(), elsewhere.world()) == left
-    (role,) = (role for role in stage.aws_world()["roles"].values() if POLICY in role["inline"])
-    stage.iam().delete_role_policy(RoleName=role["arn"].rsplit("/", 1)[-1], PolicyName=POLICY)
-    listed = stage.irsa("recover", "-c", stage.cluster, "-o", "json", user=user)
-    assert listed.code == 0, listed.err
-    assert any("ConfigMap" in note for item in listed.items for note in item["notes"]), listed.out
-    assert recover(stage, "--all", *way).code == 0
+    stage.run(f"{RECOVER} --all {WAY}", code=1, says="configmaps", changes="", user=user)
+    assert elsewhere.world() == there
+    without_policy(stage)
+    items = stage.run("recover -o json", user=user).items
+    assert any("ConfigMap" in note for item in items for note in item["notes"]), items
+    stage.run(f"{RECOVER} --all {WAY}")

@@ -17,24 +17,16 @@ from tests.scenarios.reported.playing import play
 from tests.scenarios.reported.world import World
 
 
-def _works(world: World) -> None:
-    world.exchange()
-
-
-def _works_by_pod_identity(world: World) -> None:
-    world.by_pod_identity()
-
-
 @pytest.fixture(scope="module")
 def always(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, frozenset[str]]:
     """What can't be told of a binding that works (True: by EKS Pod Identity): it is no hint elsewhere."""
     found = {}
-    for make in (_works, _works_by_pod_identity):
+    for make in (World.exchange, World.by_pod_identity):
         running_sandbox.reset()
         document = play(make, running_sandbox, tmp_path_factory.mktemp("works"))
         # All roles of the sandbox are new: that one is a hint where it is the cause.
         unknown = frozenset(findings(document, "unknown")) - {"role-new"}
-        found[make is _works_by_pod_identity] = unknown
+        found[make is World.by_pod_identity] = unknown
     return found
 
 

@@ -4,231 +4,202 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Sandbox
-from irsa_cli.sandbox.model import FaultKind
 from tests.scenarios.conftest import sandbox_stage
 from tests.support import makers
+from tests.support.documents import doc
 from tests.support.proposals import check_steps
-from tests.support.sandbox_clients import administrator, client
-from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Json, Ran, Stage
+from tests.support.rows import Running
+from tests.support.sandbox_clients import client
+from tests.support.stage import ACCOUNT, ROLE_ARN, Json, Ran, Stage
 
 NAME = "doomed"
 ARN = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/{NAME}"
 GITHUB = "token.actions.githubusercontent.com"
 OTHER_ACCOUNT = "444455556666"
-DOCUMENT = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}
+EC2 = '{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}'
+HUB = """{"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/<hub>"},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+    "Condition": {"StringLike": {"<hub>:sub": "repo:org/app:*"}}}"""
+WHOLE = ("app", "provider", "queue")
+"""What the cluster has left."""
+
+
+class Doomed(Running):
+    """A cluster with two bindings, deleted long ago, and one that lives beside it."""
+
+    cluster = NAME
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        sandbox.add_cluster(ClusterSpec(NAME))
+        self.sandbox, self.words = sandbox, {}
+        self.demo, self.stage = (sandbox_stage(sandbox, name, folder) for name in ("demo", NAME))
+        for stage in (self.demo, self.stage):
+            stage.run("associate-oidc")
+            stage.run("create-sa app -n apps --attach-policy-arn $S3")
+        (folder / "queue.json").write_text('{"Version": "2012-10-17", "Statement": []}'.replace("[]", S3_GET))
+        self.stage.run("create-sa queue -n apps --inline-policy queue.json --permissions-boundary $S3")
+        self.provider, self.living = (self.provider_of(name) for name in (NAME, "demo"))
+        self.app, self.queue = (
+            self.stage.role_of("apps", name)["arn"].rpartition("/")[2] for name in ("app", "queue")
+        )
+        self.called = {self.app: "app", self.queue: "queue", self.provider: "provider"}
+
+    def provider_of(self, cluster: str, account: str = ACCOUNT) -> str:
+        """The ARN of a provider for the issuer of a cluster."""
+        eks = client(self.sandbox, "eks", account=account)
+        issuer = eks.describe_cluster(name=cluster)["cluster"]["identity"]["oidc"]["issuer"]
+        return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer.removeprefix('https://')}"
+
+    def gone(self, days: float = 60) -> None:
+        self.sandbox.remove_cluster(NAME)
+        self.sandbox.age_roles(days)
+
+    def irsa(self, *arguments: str, **options: Any) -> Ran:
+        """Run irsa without the cluster's option, which `run` adds."""
+        return self.stage.irsa(*(arguments[:-2] if arguments[-1] == NAME else arguments), **options)
+
+    def iam(self) -> Any:
+        return self.stage.iam()
+
+    def world(self) -> Json:
+        return {**copy.deepcopy(self.stage.aws_world()), "kubernetes": {}}
+
+    def retire(self, line: str = "doomed --yes", gone: Iterable[str] = WHOLE, **expected: Any) -> Ran:
+        """Run it; what is gone then is called by its name, and all else is as it was."""
+        before = self.world()
+        ran = self.run(f"retire {line} -o json", **expected)
+        assert self.lost(before) == sorted(gone), ran.err
+        return ran
+
+    def lost(self, before: Json, changed: str = "") -> list[str]:
+        """What is gone since; nothing else may be another, but for what is in one role."""
+        after, gone = self.world(), []
+        for kind, things in before.items():
+            gone += [self.called.get(name, name) for name in things if name not in after[kind]]
+            left = {name: thing for name, thing in things.items() if name in after[kind]}
+            for world in (left, after[kind]):
+                world.pop(changed, None)
+            assert after[kind] == left
+        return sorted(gone)
+
+    def trust(self, name: str) -> Json:
+        found: Json = self.iam().get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        return found
+
+    def admit(self, name: str, *statements: Json) -> None:
+        """Let a role trust somebody more."""
+        document = self.trust(name)
+        document["Statement"] += statements
+        self.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+    def by_hand(self, name: str = "by-hand", **tags: str) -> None:
+        """A role for the cluster that irsa did not make."""
+        document = makers.terraform(self.provider, "apps/app", f"arn:aws:iam::{ACCOUNT}:role/{name}")
+        self.sandbox.put_roles([RoleSpec(name, document, tags=tags)])
+
+
+S3_GET = '{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}'
 
 
 @pytest.fixture
-def doomed(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """A cluster with three bindings, deleted long ago, and one that lives beside it."""
-    sandbox.add_cluster(ClusterSpec(NAME))
-    for name in ("demo", NAME):
-        folder = tmp_path / name
-        folder.mkdir()
-        stage = sandbox_stage(sandbox, name, folder)
-        assert stage.associate().code == 0
-        assert stage.create_sa("app", "apps", "--attach-policy-arn", READ_ONLY).code == 0
-    (folder / "queue.json").write_text(json.dumps(DOCUMENT))
-    bounded = ("--inline-policy", "queue.json", "--permissions-boundary", READ_ONLY)
-    assert stage.create_sa("queue", "apps", *bounded).code == 0
-    return stage
+def doomed(sandbox: Sandbox, tmp_path: Path) -> Doomed:
+    return Doomed(sandbox, tmp_path)
 
 
-def gone(stage: Stage, days: float = 60) -> Stage:
-    stage.sandbox.remove_cluster(NAME)
-    stage.sandbox.age_roles(days)
-    return stage
+def notes(ran: Ran, name: str) -> str:
+    """The notes on a role."""
+    (item,) = [item for item in ran.items if item["role"] and item["role"]["arn"].endswith(f"/{name}")]
+    return " ".join(item["notes"])
 
 
-def provider(stage: Stage, cluster: str = NAME) -> str:
-    found = client(stage.sandbox, "eks").describe_cluster(name=cluster)["cluster"]
-    return (
-        f"arn:aws:iam::{ACCOUNT}:oidc-provider/{found['identity']['oidc']['issuer'].removeprefix('https://')}"
-    )
+def test_all_of_it_goes_and_nothing_else(doomed: Doomed) -> None:
+    doomed.gone()
+    assert doomed.retire("doomed", gone=()).metadata["summary"] == {"planned": 3}
+    assert doomed.retire().metadata["summary"] == {"committed": 3}
+    doomed.retire(gone=(), code=4, says="nothing is left of doomed")
+    assert doomed.retire("--all --yes", gone=()).metadata["summary"] == {}
 
 
-def retire(stage: Stage, *arguments: str, names: tuple[str, ...] = (NAME,)) -> Ran:
-    return stage.irsa("retire", *names, *arguments, "-o", "json")
+def test_a_list_that_is_denied_at_the_end_hides_nothing_that_was_done(doomed: Doomed) -> None:
+    doomed.gone()
+    doomed.sandbox.faults.add(Fault("iam", "ListRoles", "error", code="AccessDenied", status=403, times=None))
+    said = f"the roles that trust {doomed.provider} could not be read"
+    ran = doomed.retire(gone=("app", "queue"), code=1, says=said, silent="\nNothing was changed")
+    assert ran.metadata["summary"] == {"committed": 2, "failed": 1}
+    doomed.sandbox.faults.clear()
+    doomed.retire(gone=["provider"])
 
 
-def roles(stage: Stage, cluster: str = NAME) -> list[str]:
-    paths = ((role["path"], name) for name, role in stage.aws_world()["roles"].items())
-    return sorted(name for path, name in paths if path == f"/irsa/{cluster}/")
-
-
-def kept(ran: Ran) -> dict[str, str]:
-    """The roles that stay, and why."""
-    return {
-        item["role"]["arn"].rpartition("/")[2]: " ".join(item["notes"])
-        for item in ran.json["items"]
-        if item["role"] and not item["role"]["deleted"] and item["outcome"] == "unchanged"
-    }
-
-
-def notes(ran: Ran) -> dict[str, list[str]]:
-    """The notes on each role, by its name."""
-    return {item["role"]["arn"].rpartition("/")[2]: item["notes"] for item in ran.items if item["role"]}
-
-
-def others(stage: Stage, *names: str) -> Json:
-    """The account without what the deleted cluster left."""
-    world = copy.deepcopy(stage.aws_world())
-    gone = [name for name, role in world["roles"].items() if role["path"] == f"/irsa/{NAME}/"]
-    for name in (*gone, *names):
-        world["roles"].pop(name, None)
-    return world
-
-
-def test_all_of_it_goes_and_nothing_else(doomed: Stage) -> None:
-    arn = provider(doomed)
-    stage = gone(doomed)
-    before = copy.deepcopy(stage.aws_world())
-    planned = retire(stage)
-    assert (planned.code, planned.metadata["summary"]) == (0, {"planned": 3}), planned.err
-    assert stage.aws_world() == before
-    ran = retire(stage, "--yes")
-    assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 3}), ran.err
-    assert roles(stage) == []
-    wanted = others(stage)
-    before["roles"] = {
-        name: role for name, role in before["roles"].items() if role["path"] != f"/irsa/{NAME}/"
-    }
-    del before["oidc_providers"][arn]
-    assert wanted == before
-    again = retire(stage, "--yes")
-    assert (again.code, "nothing is left of doomed" in again.err) == (4, True)
-    every = retire(stage, "--all", "--yes", names=())
-    assert (every.code, every.metadata["summary"], stage.aws_world()) == (0, {}, wanted)
-
-
-def test_a_list_that_is_denied_at_the_end_hides_nothing_that_was_done(doomed: Stage) -> None:
-    arn = provider(doomed)
-    stage = gone(doomed)
-    stage.sandbox.faults.add(Fault("iam", "ListRoles", "error", code="AccessDenied", status=403, times=None))
-    ran = retire(stage, "--yes")
-    stage.sandbox.faults.clear()
-    assert (ran.code, ran.metadata["summary"]) == (1, {"committed": 2, "failed": 1}), ran.err
-    assert f"the roles that trust {arn} could not be read" in ran.err
-    assert "\nNothing was changed" not in ran.err
-    assert roles(stage) == []
-    assert arn in stage.aws_world()["oidc_providers"]
-    assert retire(stage, "--yes").code == 0
-    assert arn not in stage.aws_world()["oidc_providers"]
-
-
-def trust(*statements: Json) -> Json:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-
-
-def test_roles_of_others_stay_to_the_byte(doomed: Stage) -> None:
-    arn, sandbox = provider(doomed), doomed.sandbox
+def test_roles_of_others_stay_to_the_byte(doomed: Doomed) -> None:
     tags = {
         "terraform": {"ManagedBy": "Terraform"},
         "eksctl": {"alpha.eksctl.io/cluster-name": NAME},
         "stack": {"aws:cloudformation:stack-name": "apps"},
         "ack": {"services.k8s.aws/controller-version": "iam-v1.3.0"},
     }
-    sandbox.put_roles(
-        RoleSpec(
-            name, makers.terraform(arn, "apps/app", f"arn:aws:iam::{ACCOUNT}:role/{name}"), tags=tags[name]
-        )
-        for name in tags
-    )
-    sandbox.put_roles([RoleSpec("by-hand", makers.terraform(arn, "apps/app", ""))])
-    stage = gone(doomed)
-    before = copy.deepcopy(stage.aws_world()["roles"])
-    ran = retire(stage, "--include-unmarked", "--yes")
-    after = stage.aws_world()["roles"]
-    assert ran.code == 0, ran.err
-    assert {name: after[name] for name in tags} == {name: before[name] for name in tags}
-    assert kept(ran).keys() == tags.keys()
-    assert "by-hand" not in after
-    assert arn in stage.aws_world()["oidc_providers"]
-    assert "4 roles trust it" in ran.err
+    for name, tag in tags.items():
+        doomed.by_hand(name, **tag)
+    doomed.by_hand()
+    doomed.gone()
+    ran = doomed.retire("doomed --yes", gone=("app", "queue"))
+    assert "--include-unmarked" in notes(ran, "by-hand")
+    doomed.retire("doomed --include-unmarked --yes", gone=["by-hand"], says="4 roles trust it")
 
 
-def test_without_the_flag_an_unmarked_role_stays(doomed: Stage) -> None:
-    arn = provider(doomed)
-    doomed.sandbox.put_roles([RoleSpec("by-hand", makers.terraform(arn, "apps/app", ""))])
-    stage = gone(doomed)
-    ran = retire(stage, "--yes")
-    assert (ran.code, [*kept(ran)], roles(stage)) == (0, ["by-hand"], []), ran.err
-    assert "--include-unmarked" in kept(ran)["by-hand"]
-
-
-def test_only_the_statements_of_the_dead_cluster_go(doomed: Stage) -> None:
+def test_only_the_statements_of_the_dead_cluster_go(doomed: Doomed) -> None:
     """A role that GitHub and two clusters share: the deleted one's statement goes, by irsa's mark."""
-    github = {
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringLike": {f"{GITHUB}:sub": "repo:org/app:*"}},
-    }
-    shared = f"arn:aws:iam::{ACCOUNT}:role/shared"
-    document = json.dumps(trust(EC2, github))
-    doomed.iam().create_role(RoleName="shared", AssumeRolePolicyDocument=document)
-    for cluster in ("demo", NAME):
-        names = ("create-sa", "web", "-n", "apps", "-c", cluster)
-        ran = doomed.irsa(*names, "--attach-role-arn", shared, "--update-trust")
-        assert ran.code == 0, ran.err
-    stage = gone(doomed)
-    before = stage.aws_world()["roles"]["shared"]
-    ran = retire(stage, "--yes")
-    assert ran.code == 0, ran.err
-    after = stage.aws_world()["roles"]["shared"]
-    assert len(before["trust"]["Statement"]) == 4
-    assert after["trust"]["Statement"] == before["trust"]["Statement"][:3]
-    assert {**after, "trust": None} == {**before, "trust": None}
-    assert f"oidc-provider/{GITHUB}" in json.dumps(after)
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [doc(EC2), doc(HUB, hub=GITHUB)]})
+    doomed.iam().create_role(RoleName="shared", AssumeRolePolicyDocument=trust)
+    for stage in (doomed.demo, doomed.stage):
+        stage.run("create-sa web -n apps --attach-role-arn arn:aws:iam::$account:role/shared --update-trust")
+    doomed.gone()
+    before, statements = doomed.world(), doomed.trust("shared")["Statement"]
+    doomed.run("retire doomed --yes")
+    assert doomed.trust("shared")["Statement"] == statements[:3]
+    assert doomed.lost(before, changed="shared") == [*WHOLE]
 
 
-REASONS = {
-    "used": "it was used on",
-    "young": "its use is unknown",
-    "service": "ec2.amazonaws.com",
-    "profile": "instance profile worker",
-    "adopted": "Terraform",
-}
+def used(doomed: Doomed) -> None:
+    role = doomed.sandbox._front.cloud.iam(ACCOUNT, "aws").get_role(doomed.app)
+    role.last_used = datetime.now(timezone.utc) - timedelta(days=1)
 
 
-@pytest.mark.parametrize("why", REASONS)
-def test_what_may_be_needed_stays(doomed: Stage, why: str) -> None:
-    stage = gone(doomed, days=1 if why == "young" else 60)
-    (name, other) = roles(stage)
-    iam = stage.iam()
-    if why == "used":
-        yesterday = datetime.now(timezone.utc) - timedelta(days=1)
-        stage.sandbox._front.cloud.iam(ACCOUNT, "aws").get_role(name).last_used = yesterday
-    elif why == "service":
-        found = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-        document = json.dumps({**found, "Statement": [*found["Statement"], EC2]})
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)
-    elif why == "profile":
-        iam.create_instance_profile(InstanceProfileName="worker")
-        iam.add_role_to_instance_profile(InstanceProfileName="worker", RoleName=name)
-    elif why == "adopted":
-        iam.untag_role(RoleName=name, TagKeys=["irsa/transaction"])
-        iam.tag_role(RoleName=name, Tags=[{"Key": "ManagedBy", "Value": "Terraform"}])
-    before = stage.aws_world()
-    ran = retire(stage, "--yes")
-    after = stage.aws_world()
-    assert ran.code == 0, ran.err
-    assert REASONS[why] in " ".join(notes(ran)[name])
-    assert other in after["roles"] if why == "young" else other not in after["roles"]
-    if why != "service":
-        assert after["roles"][name] == before["roles"][name]
-        assert before["oidc_providers"] == after["oidc_providers"]
-    else:
-        assert after["roles"][name]["trust"]["Statement"] == [EC2]
+def young(doomed: Doomed) -> None:
+    doomed.sandbox.age_roles(1)
+
+
+def profile(doomed: Doomed) -> None:
+    doomed.iam().create_instance_profile(InstanceProfileName="worker")
+    doomed.iam().add_role_to_instance_profile(InstanceProfileName="worker", RoleName=doomed.app)
+
+
+def adopted(doomed: Doomed) -> None:
+    doomed.iam().untag_role(RoleName=doomed.app, TagKeys=["irsa/transaction"])
+    doomed.iam().tag_role(RoleName=doomed.app, Tags=[{"Key": "ManagedBy", "Value": "Terraform"}])
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (used, "it was used on"),
+        (young, "its use is unknown"),
+        (profile, "instance profile worker"),
+        (adopted, "Terraform"),
+    ],
+)
+def test_what_may_be_needed_stays(doomed: Doomed, make: Callable[[Doomed], None], why: str) -> None:
+    doomed.gone(days=0 if make is young else 60)
+    make(doomed)
+    ran = doomed.retire(gone=() if make is young else ["queue"])
+    assert why in notes(ran, doomed.app)
 
 
 @pytest.mark.parametrize(
@@ -240,268 +211,186 @@ def test_what_may_be_needed_stays(doomed: Stage, why: str) -> None:
     ],
     ids=lambda fault: fault.operation,
 )
-def test_what_can_not_be_read_is_not_gone(doomed: Stage, fault: Fault) -> None:
-    stage = gone(doomed)
-    before = copy.deepcopy(stage.aws_world())
-    stage.sandbox.faults.add(fault)
-    ran = retire(stage, "--yes")
-    assert (ran.code, stage.aws_world()) == (1, before), ran.err
+def test_what_can_not_be_read_is_not_gone(doomed: Doomed, fault: Fault) -> None:
+    doomed.gone()
+    doomed.sandbox.faults.add(fault)
+    doomed.retire(gone=(), code=1)
 
 
-def test_a_living_cluster_is_refused(doomed: Stage) -> None:
-    for name in (NAME, ARN, provider(doomed).partition("oidc-provider/")[2]):
-        ran = retire(doomed, "--yes", names=(name,))
-        assert (ran.code, "exists" in ran.err) == (4, True), ran.err
-    assert len(roles(doomed)) == 2
+def test_a_living_cluster_is_refused(doomed: Doomed) -> None:
+    for name in (NAME, ARN, makers.issuer_in(doomed.provider)):
+        doomed.retire(f"{name} --yes", gone=(), code=4, says="exists")
 
 
-def test_a_cluster_of_the_same_name_keeps_its_roles(doomed: Stage) -> None:
+def test_a_cluster_of_the_same_name_keeps_its_roles(doomed: Doomed) -> None:
     """Only the provider of the former issuer is left over: roles with that tag belong to the new one."""
-    former = provider(doomed)
-    stage = gone(doomed)
-    iam = stage.iam()
-    moved = former.replace("/id/", "/id/0")[: len(former)]
-    iam.create_open_id_connect_provider(
-        Url=f"https://{moved.partition('oidc-provider/')[2]}",
+    doomed.gone()
+    former = doomed.provider.replace("/id/", "/id/0")[: len(doomed.provider)]
+    doomed.iam().create_open_id_connect_provider(
+        Url=f"https://{makers.issuer_in(former)}",
         ClientIDList=["sts.amazonaws.com"],
         Tags=[{"Key": "irsa/cluster", "Value": ARN}],
     )
-    stage.sandbox.add_cluster(ClusterSpec(NAME))
-    before = copy.deepcopy(stage.aws_world())
-    ran = retire(stage, "--all", "--yes", names=())
-    assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 1}), ran.err
-    del before["oidc_providers"][moved]
-    assert stage.aws_world() == before
+    doomed.sandbox.add_cluster(ClusterSpec(NAME))
+    assert doomed.retire("--all --yes", gone=[former]).metadata["summary"] == {"committed": 1}
 
 
-def test_a_role_that_a_living_cluster_trusts_stays_without_its_provider(doomed: Stage) -> None:
-    """Its OIDC provider was deleted by mistake: when it is back, the pods of the living cluster go on."""
-    living = provider(doomed, "demo")
-    stage = gone(doomed)
-    (name, other) = roles(stage)
-    share(stage, name, living)
-    demo = sandbox_stage(stage.sandbox, "demo", stage.folder)
-    demo.make_account("apps", "shared", annotations={ROLE_ARN: role_arn(stage, name)})
-    stage.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=living)
-    before = copy.deepcopy(stage.aws_world())
-    ran = retire(stage, "--yes")
-    assert ran.code == 0, ran.err
-    why = f"Federated {living} (it does not exist, but a cluster of this account has its issuer)"
-    assert why in " ".join(notes(ran)[name])
-    after = stage.aws_world()
-    assert other not in after["roles"]
-    left = after["roles"][name]["trust"]["Statement"]
-    assert left == [
-        item for item in before["roles"][name]["trust"]["Statement"] if living in json.dumps(item)
-    ]
-    assert {**after["roles"][name], "trust": 0} == {**before["roles"][name], "trust": 0}
-
-
-@pytest.mark.parametrize("answers", ["404", "answers", "github"])
-def test_an_absent_provider_is_nobodys_only_if_its_issuer_is_gone(doomed: Stage, answers: str) -> None:
-    absent = f"https://oidc.eks.eu-west-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
-    if answers == "answers":  # A cluster of another account has the issuer.
+@pytest.mark.parametrize("whose", ["nobody", "elsewhere", "github", "living", "service"])
+def test_whom_a_role_also_admits_keeps_it_if_that_one_lives(doomed: Doomed, whose: str) -> None:
+    """A provider that does not exist may be deleted by mistake: its pods go on when it is back."""
+    issuer = {"github": GITHUB}.get(whose, "oidc.eks.eu-west-1.amazonaws.com/id/" + "0123456789ABCDEF" * 2)
+    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
+    if whose == "elsewhere":
         doomed.sandbox.add_cluster(ClusterSpec("far", account=OTHER_ACCOUNT))
-        eks = administrator(doomed.sandbox, "eks", OTHER_ACCOUNT, "eu-west-1")
-        absent = eks.describe_cluster(name="far")["cluster"]["identity"]["oidc"]["issuer"]
-    elif answers == "github":
-        absent = f"https://{GITHUB}"
-    stage = gone(doomed)
-    (name, _) = roles(stage)
-    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{absent.removeprefix('https://')}"
-    share(stage, name, arn)
-    ran = retire(stage, "--yes")
-    assert ran.code == 0, ran.err
-    assert (name in stage.aws_world()["roles"]) == (answers != "404"), ran.err
-    if answers != "404":
-        assert f"its trust policy also allows Federated {arn} (" in " ".join(notes(ran)[name])
+        arn = doomed.provider_of("far", OTHER_ACCOUNT)
+    elif whose == "living":
+        arn = doomed.living
+        doomed.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+        role = {ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/irsa/{NAME}/{doomed.app}"}
+        doomed.demo.make_account("apps", "shared", annotations=role)
+    doomed.gone()
+    (more,) = [doc(EC2)] if whose == "service" else makers.terraform(arn, "apps/shared", "")["Statement"]
+    doomed.admit(doomed.app, more)
+    before = doomed.world()
+    ran = doomed.run("retire doomed --yes -o json")
+    if whose == "nobody":
+        assert doomed.lost(before) == [*WHOLE]
+        return
+    why = {
+        "service": "ec2.amazonaws.com",
+        "living": f"Federated {arn} (it does not exist, but a cluster of this account has its issuer)",
+    }
+    assert why.get(whose, f"its trust policy also allows Federated {arn} (") in notes(ran, doomed.app)
+    assert doomed.trust(doomed.app)["Statement"] == [more]
+    assert doomed.lost(before, changed=doomed.app) == ["provider", "queue"]
 
 
-def role_arn(stage: Stage, name: str) -> str:
-    return str(stage.iam().get_role(RoleName=name)["Role"]["Arn"])
-
-
-def share(stage: Stage, name: str, arn: str) -> None:
-    """Let a role trust tokens of one more provider, by hand."""
-    found = stage.iam().get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    more = makers.terraform(arn, "apps/shared", "")["Statement"]
-    document = json.dumps({**found, "Statement": [*found["Statement"], *more]})
-    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=document)
-
-
-@pytest.mark.parametrize("answers", ["404", "answers"])
-def test_an_unmarked_issuer_is_asked(doomed: Stage, answers: str) -> None:
+@pytest.mark.parametrize("answers", [False, True])
+def test_an_unmarked_issuer_is_asked(doomed: Doomed, answers: bool) -> None:
     """It can be of a cluster in another account: then its documents can be read."""
-    arn = provider(doomed)
-    doomed.sandbox.put_roles([RoleSpec("by-hand", makers.terraform(arn, "apps/app", ""))])
-    iam = doomed.iam()
-    iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=["irsa/cluster"])
-    if answers == "answers":
-        doomed.sandbox._front.clusters.say(ARN, {"identity": {"oidc": {"issuer": "https://other.example"}}})
+    doomed.by_hand()
+    doomed.iam().untag_open_id_connect_provider(
+        OpenIDConnectProviderArn=doomed.provider, TagKeys=["irsa/cluster"]
+    )
+    line = f"{makers.issuer_in(doomed.provider)} --include-unmarked --yes"
+    if answers:
+        other = {"identity": {"oidc": {"issuer": "https://other.example"}}}
+        doomed.sandbox._front.clusters.say(ARN, other)
         doomed.sandbox.age_roles(60)
-        stage = doomed
+        doomed.retire(line, gone=(), code=4, says="its issuer answers")
     else:
-        stage = gone(doomed)
-    before = copy.deepcopy(stage.aws_world())
-    issuer = arn.partition("oidc-provider/")[2]
-    ran = retire(stage, "--include-unmarked", "--yes", names=(issuer,))
-    if answers == "answers":
-        assert (ran.code, stage.aws_world(), "its issuer answers" in ran.err) == (4, before, True)
-    else:
-        assert ran.code == 0, ran.err
-        assert "by-hand" not in stage.aws_world()["roles"]
+        doomed.gone()
+        doomed.retire(line, gone=[*WHOLE, "by-hand"])
 
 
-def test_a_budget(doomed: Stage) -> None:
-    stage = gone(doomed)
-    ran = retire(stage, "--max", "1", "--yes")
-    assert (ran.code, len(roles(stage)), "1 more role left" in ran.err) == (0, 1, True), ran.err
-    assert "1 role trusts it" in ran.err
-    assert retire(stage, "--max", "1", "--yes").code == 0
-    assert roles(stage) == []
+def test_a_budget(doomed: Doomed) -> None:
+    doomed.gone()
+    before = doomed.world()
+    doomed.run("retire doomed --max 1 --yes", says=["1 more role left", "1 role trusts it"])
+    assert len(doomed.lost(before)) == 1
+    doomed.run("retire doomed --max 1 --yes")
+    assert doomed.lost(before) == [*WHOLE]
 
 
-def test_the_list(doomed: Stage) -> None:
-    stage = gone(doomed)
-    before = copy.deepcopy(stage.aws_world())
-    ran = stage.irsa("retire", "--list", "-o", "json")
-    assert ran.code == 0, ran.err
-    (row,) = (item for item in ran.json["items"] if item["arn"] == ARN)
+def test_the_list(doomed: Doomed) -> None:
+    doomed.gone()
+    ran = doomed.retire("--list", gone=())
+    (row,) = (item for item in ran.items if item["arn"] == ARN)
     assert (row["name"], row["roles"], row["providers"], row["status"]) == (NAME, 2, 1, "gone")
-    quotas = {item["what"]: item for item in ran.metadata["quotas"]}
-    assert quotas["OIDC providers"] == {"what": "OIDC providers", "used": 2, "quota": 100}
-    assert quotas["roles"]["used"] == len(before["roles"])
-    text = stage.irsa("retire", "--list")
-    assert (text.code, NAME in text.out, "of 100 OIDC providers" in text.out) == (0, True, True)
-    stage.sandbox.faults.add(Fault("eks", "ListClusters", "error", code="AccessDeniedException", times=1))
-    ran = stage.irsa("retire", "--list", "-o", "json")
-    assert (ran.code, {item["status"] for item in ran.json["items"]}) == (1, {"unknown"})
-    assert stage.aws_world() == before
+    quotas = {item["what"]: (item["used"], item["quota"]) for item in ran.metadata["quotas"]}
+    assert quotas["OIDC providers"] == (2, 100)
+    assert quotas["roles"][0] == len(doomed.world()["roles"])
+    doomed.run("retire --list", says=[NAME, "of 100 OIDC providers"])
+    doomed.sandbox.faults.add(Fault("eks", "ListClusters", "error", code="AccessDeniedException", times=1))
+    ran = doomed.retire("--list", gone=(), code=1)
+    assert {item["status"] for item in ran.items} == {"unknown"}
 
 
-def test_what_aws_refuses_stays_listed(doomed: Stage) -> None:
-    stage = gone(doomed)
-    (name, _) = roles(stage)
-    before = copy.deepcopy(stage.aws_world()["roles"][name])
-    denied = Fault("iam", "DeleteRole", "error", match=name, code="AccessDenied", status=403, times=None)
-    stage.sandbox.faults.add(denied)
-    ran = retire(stage, "--yes")
-    assert (ran.code, ran.metadata["summary"]["committed"], roles(stage)) == (1, 1, [name]), ran.err
-    assert stage.aws_world()["roles"][name] == before
-    stage.sandbox.faults.clear()
-    assert retire(stage, "--yes").code == 0
-    assert roles(stage) == []
+def test_a_killed_run_is_continued(doomed: Doomed) -> None:
+    """With late reads of IAM; the matrix of tests/faults breaks each call."""
+    doomed.gone()
+    before = doomed.world()
+    doomed.sandbox.replicate(0.3, seed=7)
+    doomed.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=doomed.stage.kill))
+    doomed.run("retire --all --yes", code=-9)
+    doomed.sandbox.settle()
+    doomed.run("retire --all --yes")
+    assert doomed.lost(before) == [*WHOLE]
+    assert doomed.run("recover -o json").items == []
 
 
-WRITES = ("TagRole", "DetachRolePolicy", "DeleteRolePolicy", "DeleteRole", "DeleteOpenIDConnectProvider")
+def test_an_interrupted_run_can_be_rolled_back(doomed: Doomed) -> None:
+    doomed.gone()
+    before = doomed.world()
+    doomed.sandbox.faults.add(Fault("iam", "DeleteRole", "reset-before", run=doomed.stage.kill))
+    doomed.run("retire doomed --max 1 --yes", code=-9)
+    doomed.sandbox.settle()
+    doomed.sandbox.faults.clear()
+    doomed.run("recover --all --yes")
+    assert doomed.world() == before
 
 
-KINDS: tuple[FaultKind, ...] = ("reset-before", "callback")
-"""A kill before the call is executed, and after it."""
+def test_a_saved_plan(doomed: Doomed) -> None:
+    doomed.gone()
+    before = doomed.world()
+    doomed.run("retire doomed --dry-run --out old.plan", changes="")
+    doomed.run("apply old.plan --yes")
+    assert doomed.lost(before) == [*WHOLE]
 
 
-@pytest.mark.parametrize("operation", WRITES)
-def test_a_killed_run_is_continued(doomed: Stage, operation: str) -> None:
-    """Killed before a write, then again after one, with late reads of IAM; another run finishes."""
-    arn = provider(doomed)
-    stage = gone(doomed)
-    before = others(stage)
-    stage.sandbox.replicate(0.3, seed=7)
-    for number, kind in enumerate(KINDS):
-        stage.sandbox.faults.add(Fault("iam", operation, kind, run=stage.kill))
-        ran = retire(stage, "--all", "--yes", names=())
-        assert ran.code < 0 or number, ran.err
-        stage.sandbox.settle()
-        stage.sandbox.faults.clear()
-    ran = retire(stage, "--all", "--yes", names=())
-    assert (ran.code, roles(stage)) == (0, []), ran.err
-    del before["oidc_providers"][arn]
-    assert others(stage) == before
-    assert stage.irsa("recover", "-o", "json").json["items"] == []
-    stage.sandbox.calls.clear()
-    assert retire(stage, "--all", "--yes", names=()).code == 0
-    writes = [call.operation for call in stage.sandbox.calls if call.service == "iam"]
-    assert not [name for name in writes if not name.startswith(("Get", "List"))]
+def bound(sandbox: Sandbox, folder: Path, *namespaces: str) -> Stage:
+    """The living cluster, with a binding in each namespace."""
+    stage = sandbox_stage(sandbox, "demo", folder)
+    stage.run("associate-oidc")
+    for name in namespaces:
+        stage.run(f"create-sa web -n {name} --attach-policy-arn $S3")
+    return stage
 
 
-def test_an_interrupted_run_can_be_rolled_back(doomed: Stage) -> None:
-    stage = gone(doomed)
-    before = copy.deepcopy(stage.aws_world())
-    stage.sandbox.faults.add(Fault("iam", "DeleteRole", "reset-before", run=stage.kill))
-    assert retire(stage, "--max", "1", "--yes").code < 0
-    stage.sandbox.settle()
-    stage.sandbox.faults.clear()
-    ran = stage.irsa("recover", "--all", "--yes", "-o", "json")
-    assert (ran.code, stage.aws_world()) == (0, before), ran.err
-
-
-def bound(stage: Stage, namespace: str) -> None:
-    assert stage.create_sa("web", namespace, "--attach-policy-arn", READ_ONLY, "-c", "demo").code == 0
+def owners(stage: Stage) -> set[str]:
+    """The ServiceAccounts of the roles that are there."""
+    return {role["tags"].get("irsa/service-account") for role in stage.aws_world()["roles"].values()} - {None}
 
 
 def test_bindings_of_namespaces_that_are_gone(sandbox: Sandbox, tmp_path: Path) -> None:
-    stage = sandbox_stage(sandbox, "demo", tmp_path)
-    assert stage.associate().code == 0
-    for namespace in ("pr-1", "pr-2", "pr-3", "live"):
-        bound(stage, namespace)
+    stage = bound(sandbox, tmp_path, "pr-1", "pr-2", "pr-3", "live")
     for namespace in ("pr-1", "pr-2", "live"):
         assert stage.kube.delete(f"/api/v1/namespaces/{namespace}").status == 200
-    asked = ("retire", "--namespace", "pr-*", "-c", "demo", "--older-than", "7d", "-o", "json")
-    young = stage.irsa(*asked, "--yes")
-    assert (young.code, young.metadata["summary"], len(roles(stage, "demo"))) == (0, {}, 4), young.err
-    assert "its use is unknown" in young.err
+    asked = "retire --namespace pr-* --older-than 7d -o json"
+    young = stage.run(f"{asked} --yes", says="its use is unknown", changes="")
+    assert young.metadata["summary"] == {}
     sandbox.age_roles(10)
-    before = copy.deepcopy(stage.world())
-    planned = stage.irsa(*asked)
-    assert (planned.metadata["summary"], stage.world()) == ({"planned": 2}, before), planned.err
-    hidden = Fault(
-        "kubernetes", "GET namespaces", "error", match="pr-2", code="Forbidden", status=403, times=None
+    assert stage.run(asked, changes="").metadata["summary"] == {"planned": 2}
+    sandbox.faults.add(
+        Fault("kubernetes", "GET namespaces", "error", match="pr-2", code="Forbidden", status=403, times=None)
     )
-    sandbox.faults.add(hidden)
-    ran = stage.irsa(*asked, "--yes")
+    ran = stage.run(f"{asked} --yes", code=1, says="namespace pr-2 was not read")
+    assert ran.metadata["summary"] == {"committed": 1, "failed": 1}
+    assert owners(stage) == {"pr-2/web", "pr-3/web", "live/web"}
     sandbox.faults.clear()
-    assert (ran.code, ran.metadata["summary"]) == (1, {"committed": 1, "failed": 1}), ran.err
-    assert "namespace pr-2 was not read" in ran.err
-    assert stage.irsa(*asked, "--yes").metadata["summary"] == {"committed": 1}
-    left = {
-        role["tags"]["irsa/service-account"] for role in stage.aws_world()["roles"].values() if role["tags"]
-    }
-    assert left == {"pr-3/web", "live/web"}
-    before = stage.world()
-    again = stage.irsa(*asked, "--yes")
-    assert (again.code, stage.world()) == (0, before)
+    assert stage.run(f"{asked} --yes").metadata["summary"] == {"committed": 1}
+    assert owners(stage) == {"pr-3/web", "live/web"}
+    stage.run(f"{asked} --yes", changes="")
 
 
-def test_a_saved_plan(doomed: Stage) -> None:
-    stage = gone(doomed)
-    ran = stage.irsa("retire", NAME, "--dry-run", "--out", "old.plan")
-    assert ran.code == 0, ran.err
-    applied = stage.irsa("apply", "old.plan", "--yes", "-o", "json")
-    assert (applied.code, roles(stage)) == (0, []), applied.err
-
-
-@pytest.mark.parametrize("why", ["shared", "adopted"])
+@pytest.mark.parametrize("shared", [False, True], ids=["adopted", "shared"])
 def test_what_is_proposed_for_a_binding_of_a_gone_namespace_can_be_run(
-    sandbox: Sandbox, tmp_path: Path, why: str
+    sandbox: Sandbox, tmp_path: Path, shared: bool
 ) -> None:
-    stage = sandbox_stage(sandbox, "demo", tmp_path)
-    assert stage.associate().code == 0
-    bound(stage, "pr-1")
-    (name,) = roles(stage, "demo")
-    iam = stage.iam()
-    if why == "shared":
-        found = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-        document = json.dumps({**found, "Statement": [*found["Statement"], EC2]})
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)
+    stage = bound(sandbox, tmp_path, "pr-1")
+    role = stage.role_of("pr-1", "web")
+    name = role["arn"].rpartition("/")[2]
+    if shared:
+        document = {**role["trust"], "Statement": [*role["trust"]["Statement"], doc(EC2)]}
+        stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
     else:
-        iam.untag_role(RoleName=name, TagKeys=["irsa/transaction"])
-        iam.tag_role(RoleName=name, Tags=[{"Key": "tool", "Value": "our terraform"}])
+        stage.iam().untag_role(RoleName=name, TagKeys=["irsa/transaction"])
+        stage.iam().tag_role(RoleName=name, Tags=[{"Key": "tool", "Value": "our terraform"}])
     assert stage.kube.delete("/api/v1/namespaces/pr-1").status == 200
     sandbox.age_roles(10)
-    ran = stage.irsa("retire", "--namespace", "pr-*", "-c", "demo", "-r", "eu-west-1", "--yes", "-o", "json")
-    assert (ran.code, roles(stage, "demo")) == (4, [name]), ran.err
-    commands = check_steps(ran.error["next"], "retire")
-    deletion = next(words for words in commands if words[-1] in ("--force", "--ignore-maker"))
+    ran = stage.run("retire --namespace pr-* -r eu-west-1 --yes -o json", code=4, changes="")
+    steps = check_steps(ran.error["next"], "retire")
+    deletion = next(words for words in steps if words[-1] in ("--force", "--ignore-maker"))
     assert deletion[0] == "delete-sa"
-    done = stage.irsa(*deletion)
-    assert (done.code, roles(stage, "demo")) == (0, []), done.err
+    assert stage.irsa(*deletion).code == 0
+    assert owners(stage) == set()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from tests.support.screen import REGENERATE, drawn, shown, watch
 from tests.support.stage import READ_ONLY, Stage
 
 FOLDER = Path(__file__).parent / "screens"
-NEW = ("create-sa", "s3-reader", "-n", "backend", "-c", "demo", "--attach-policy-arn", READ_ONLY)
+NEW = f"create-sa s3-reader -n backend -c demo --attach-policy-arn {READ_ONLY}"
+LONG = "45"
+"""Seconds that locks of many ServiceAccounts hold: as those of users, since the machine may be busy."""
 UTF8 = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
 ASCII = {"TERM": "xterm-256color", "LANG": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 
@@ -32,7 +35,7 @@ def nothing(_stage: Stage) -> None:
 
 def made(stage: Stage) -> None:
     """One binding that works."""
-    assert stage.irsa(*NEW).code == 0
+    stage.run(NEW)
 
 
 def refusing(stage: Stage) -> None:
@@ -49,7 +52,7 @@ def stuck(stage: Stage) -> None:
 def interrupted(stage: Stage) -> None:
     """A run was killed."""
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "reset-after", run=stage.kill))
-    assert stage.irsa(*NEW).code == -9
+    stage.run(NEW, code=-9)
     stage.sandbox.settle()
 
 
@@ -82,7 +85,7 @@ def fewer(stage: Stage) -> None:
     for count in (3, 1):
         path.write_text("".join(lines[: count - 20]), encoding="utf-8")
         if count == 3:
-            assert stage.irsa("apply", "-f", "cluster.yaml").code == 0
+            stage.run("apply -f cluster.yaml", IRSA_LOCK_DURATION=LONG)
 
 
 @dataclass(frozen=True)
@@ -91,47 +94,46 @@ class Case:
 
     name: str
     stage: Callable[[Stage], None]
-    arguments: tuple[str, ...]
+    line: str
     code: int = 0
     env: dict[str, str] = field(default_factory=lambda: UTF8)
     columns: int = 100
     answer: str = ""
 
 
-OF = ("-n", "backend", "-c", "demo")
+OF = "s3-reader -n backend -c demo"
+APPLY = "apply -f cluster.yaml"
 CASES = [
     Case("success", nothing, NEW),
-    Case("rolled-back", refusing, NEW, code=1),
-    Case("incomplete", stuck, NEW, code=3),
-    Case("no-colour", refusing, NEW, code=1, env={**UTF8, "NO_COLOR": "1"}),
-    Case("ascii", refusing, NEW, code=1, env=ASCII),
-    Case("dumb", refusing, NEW, code=1, env={**UTF8, "TERM": "dumb"}),
-    Case("ci", refusing, NEW, code=1, env={**UTF8, "CI": "true"}),
-    Case("60-columns", refusing, NEW, code=1, columns=60),
-    Case("plan", nothing, (*NEW, "--dry-run")),
-    Case("apply-20", files, ("apply", "-f", "cluster.yaml", "--parallel", "1")),
-    Case("apply-plan", files, ("apply", "-f", "cluster.yaml", "--dry-run", "--include", "jobs/worker-0*")),
-    Case("delete-sa", made, ("delete-sa", "s3-reader", *OF), answer="y", columns=140),
-    Case("delete-sa-no", made, ("delete-sa", "s3-reader", *OF), answer="n", code=4),
-    Case("delete-files", fewer, ("delete", "-f", "cluster.yaml"), answer="y"),
-    Case("prune", fewer, ("apply", "-f", "cluster.yaml", "--prune", "--parallel", "1"), answer="y"),
-    Case("prune-no", fewer, ("apply", "-f", "cluster.yaml", "--prune"), answer="n", code=4),
-    Case(
-        "prune-atomic-no", fewer, ("apply", "-f", "cluster.yaml", "--prune", "--atomic"), answer="n", code=4
-    ),
-    Case("get-sa", broken, ("get-sa", "-c", "demo"), columns=120),
-    Case("get-sa-wide", broken, ("get-sa", "-c", "demo", "-o", "wide"), columns=120),
-    Case("get-sa-60", broken, ("get-sa", "-c", "demo"), columns=60),
-    Case("get-sa-interrupted", interrupted, ("get-sa", "-c", "demo"), columns=120),
-    Case("describe-sa", made, ("describe-sa", "s3-reader", *OF)),
-    Case("describe-sa-interrupted", interrupted, ("describe-sa", "s3-reader", *OF), code=4),
-    Case("verify", made, ("verify", "s3-reader", *OF)),
-    Case("verify-all", broken, ("verify", "-A", "-c", "demo"), code=5),
-    Case("doctor", broken, ("doctor", "orphan", *OF), code=5),
-    Case("recover", interrupted, ("recover",)),
-    Case("recover-cluster", interrupted, ("recover", "-c", "demo", "--min-age", "0")),
-    Case("history", broken, ("history",)),
-    Case("wrong-usage", nothing, ("create-sa", "x", "-c", "demo", "--timeout", "soon"), code=2),
+    Case("rolled-back", refusing, NEW, 1),
+    Case("incomplete", stuck, NEW, 3),
+    Case("no-colour", refusing, NEW, 1, {**UTF8, "NO_COLOR": "1"}),
+    Case("ascii", refusing, NEW, 1, ASCII),
+    Case("dumb", refusing, NEW, 1, {**UTF8, "TERM": "dumb"}),
+    Case("ci", refusing, NEW, 1, {**UTF8, "CI": "true"}),
+    Case("60-columns", refusing, NEW, 1, columns=60),
+    Case("plan", nothing, f"{NEW} --dry-run"),
+    Case("apply-20", files, f"{APPLY} --parallel 1"),
+    Case("apply-plan", files, f"{APPLY} --dry-run --include jobs/worker-0*"),
+    Case("delete-sa", made, f"delete-sa {OF}", answer="y", columns=140),
+    Case("delete-sa-no", made, f"delete-sa {OF}", 4, answer="n"),
+    Case("delete-files", fewer, "delete -f cluster.yaml", answer="y"),
+    Case("prune", fewer, f"{APPLY} --prune --parallel 1", answer="y"),
+    Case("prune-no", fewer, f"{APPLY} --prune", 4, answer="n"),
+    Case("prune-atomic-no", fewer, f"{APPLY} --prune --atomic", 4, answer="n"),
+    Case("get-sa", broken, "get-sa -c demo", columns=120),
+    Case("get-sa-wide", broken, "get-sa -c demo -o wide", columns=120),
+    Case("get-sa-60", broken, "get-sa -c demo", columns=60),
+    Case("get-sa-interrupted", interrupted, "get-sa -c demo", columns=120),
+    Case("describe-sa", made, f"describe-sa {OF}"),
+    Case("describe-sa-interrupted", interrupted, f"describe-sa {OF}", 4),
+    Case("verify", made, f"verify {OF}"),
+    Case("verify-all", broken, "verify -A -c demo", 5),
+    Case("doctor", broken, "doctor orphan -n backend -c demo", 5),
+    Case("recover", interrupted, "recover"),
+    Case("recover-cluster", interrupted, "recover -c demo --min-age 0"),
+    Case("history", broken, "history"),
+    Case("wrong-usage", nothing, "create-sa x -c demo --timeout soon", 2),
 ]
 
 
@@ -141,7 +143,7 @@ AT_ALL_WIDTHS = (
     *("verify", "verify-all", "doctor", "delete-sa-no", "prune-atomic-no", "apply-plan", "recover-cluster"),
     "wrong-usage",
 )
-AUDIT = Case("audit", broken, ("audit", "-c", "demo"), code=5)
+AUDIT = Case("audit", broken, "audit -c demo", 5)
 TO_COPY = re.compile(r"\s*(> )?(irsa [a-z]+-|irsa (recover|doctor|verify|docs|adopt) |aws |kubectl |eksctl )")
 
 
@@ -160,13 +162,19 @@ def environment(stage: Stage, env: dict[str, str]) -> dict[str, str]:
     return {**own, **env}
 
 
+def seen(stage: Stage, case: Case, env: dict[str, str], columns: int = 100) -> tuple[int, list[bytes]]:
+    """The exit code of a case's command, and what it sent to the terminal, in pieces."""
+    command = [forks.irsa(), *shlex.split(case.line)]
+    locks = {"IRSA_LOCK_DURATION": LONG} if case.stage in (files, fewer) else {}
+    return watch(
+        command, {**environment(stage, env), **locks}, stage.folder, columns=columns, answer=case.answer
+    )
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_screen_is_as_it_is_kept(desk: Stage, case: Case) -> None:
     case.stage(desk)
-    command = [forks.irsa(), *case.arguments]
-    code, pieces = watch(
-        command, environment(desk, case.env), desk.folder, columns=case.columns, answer=case.answer
-    )
+    code, pieces = seen(desk, case, case.env, case.columns)
     found = shown(drawn(pieces, case.columns))
     assert code == case.code, found
     kept = FOLDER / f"{case.name}.txt"
@@ -182,13 +190,7 @@ def test_no_width_cuts_a_word_or_a_command(desk: Stage, case: Case) -> None:
     case.stage(desk)
     arns: list[set[str]] = []
     for width in WIDTHS:
-        code, pieces = watch(
-            [forks.irsa(), *case.arguments],
-            environment(desk, {**UTF8, "NO_COLOR": "1"}),
-            desk.folder,
-            columns=width,
-            answer=case.answer,
-        )
+        code, pieces = seen(desk, case, {**UTF8, "NO_COLOR": "1"}, width)
         text = shown(drawn(pieces, 500))
         assert code in (case.code, 0, 1), text
         for line in text.splitlines():
@@ -200,7 +202,7 @@ def test_no_width_cuts_a_word_or_a_command(desk: Stage, case: Case) -> None:
 
 def test_colours_in_a_pipe_are_there_on_demand_only(desk: Stage) -> None:
     refusing(desk)
-    command = [forks.irsa(), *NEW]
+    command = [forks.irsa(), *NEW.split()]
 
     def run(**env: str) -> str:
         everything = environment(desk, {**UTF8, **env})
@@ -211,23 +213,19 @@ def test_colours_in_a_pipe_are_there_on_demand_only(desk: Stage) -> None:
     assert "\x1b" not in run(FORCE_COLOR="1", NO_COLOR="1")
 
 
-def seen(desk: Stage, *arguments: str) -> str:
-    """All that a terminal was sent, what was there for a moment, too."""
-    command = [forks.irsa(), *arguments]
-    code, pieces = watch(command, environment(desk, UTF8), desk.folder)
-    assert code == 0, pieces
-    return b"".join(pieces).decode()
-
-
 def test_who_waits_for_iam_sees_for_how_long(desk: Stage) -> None:
+    """All that a terminal was sent counts, what was there for a moment, too."""
     desk.sandbox.lag = 2.5
-    assert re.search(r"waiting for IAM to return .*, \d+ s of \d+ s", seen(desk, *NEW, "--verify"))
+    code, pieces = seen(desk, Case("", nothing, f"{NEW} --verify"), UTF8)
+    assert code == 0
+    assert re.search(rb"waiting for IAM to return .*, \d+ s of \d+ s", b"".join(pieces))
 
 
 def test_who_applies_many_sees_how_many_are_done(desk: Stage) -> None:
     files(desk)
-    said = seen(desk, "apply", "-f", "cluster.yaml")
-    assert re.search(r"\b\d+ of 20 ServiceAccounts", said)
+    code, pieces = seen(desk, Case("", files, APPLY), UTF8)
+    assert code == 0
+    assert re.search(rb"\b\d+ of 20 ServiceAccounts", b"".join(pieces))
 
 
 def test_no_screen_is_kept_that_nothing_shows() -> None:

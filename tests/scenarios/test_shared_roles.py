@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from irsa_cli.sandbox import ClusterSpec, RoleSpec, Sandbox
 from irsa_cli.sandbox.enforce import Who, admits, of_every_request
 from tests.scenarios.conftest import sandbox_stage
 from tests.support import makers
+from tests.support.documents import doc
 from tests.support.sandbox_clients import administrator
 from tests.support.stage import ACCOUNT, ROLE_ARN, Json, Stage
 from tests.support.thoroughness import THOROUGH
@@ -24,11 +26,12 @@ COUNT = 190 if THOROUGH else 30
 OLD, NEW = "old", "new"
 LIVING = "living"
 FORMS = (makers.irsa, makers.eksctl, makers.terraform)
-JENKINS = {
-    "Effect": "Allow",
-    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
-    "Action": "sts:AssumeRole",
-}
+MARKS = """{"irsa/cluster": "arn:aws:eks:eu-west-1:111122223333:cluster/old",
+    "irsa/service-account": "apps/<name>", "irsa/transaction": "t"}"""
+JENKINS = doc(
+    """{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}"""
+)
 
 
 class Estate:
@@ -38,19 +41,17 @@ class Estate:
         self.sandbox, self.random = sandbox, random.Random(seed)
         sandbox.quotas["AssumeRolePolicySizeQuota"] = 8192
         self.stages: dict[str, Stage] = {}
+        self.providers: dict[str, str] = {}
+        eks, self.iam = (administrator(sandbox, service, ACCOUNT, "eu-west-1") for service in ("eks", "iam"))
         for name in (OLD, NEW, LIVING):
             sandbox.add_cluster(ClusterSpec(name))
             self.stages[name] = sandbox_stage(sandbox, name, folder)
-            assert self.stages[name].associate().code == 0
+            self.stages[name].run("associate-oidc")
             self.stages[name].make_namespace(NAMESPACE)
-        eks = administrator(sandbox, "eks", ACCOUNT, "eu-west-1")
-        self.providers: dict[str, str] = {}
-        for name in self.stages:
             issuer = eks.describe_cluster(name=name)["cluster"]["identity"]["oidc"]["issuer"]
             self.providers[name] = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer.removeprefix('https://')}"
         self.names = [f"app-{number}" for number in range(COUNT)]
         self.sandbox.put_roles(map(self._role, self.names))
-        self.iam = administrator(sandbox, "iam", ACCOUNT, "eu-west-1")
 
     def _role(self, name: str) -> RoleSpec:
         """A role of a random maker, for one cluster to three, each with an Allow, some with a Deny."""
@@ -68,29 +69,27 @@ class Estate:
                 self.stages[cluster].make_account(NAMESPACE, name, annotations={ROLE_ARN: role})
         statements += [JENKINS] if choose.random() < 0.2 else []
         choose.shuffle(statements)
-        tags = {"irsa/cluster": f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/{OLD}",
-                "irsa/service-account": f"{NAMESPACE}/{name}", "irsa/transaction": "t"}  # fmt: skip
+        tags = doc(MARKS, name=name)
         trust = {"Version": "2012-10-17", "Statement": statements}
         return RoleSpec(name, trust, tags=tags if choose.random() < 0.7 else {})
 
     def access(self, *clusters: str) -> set[tuple[str, str, str]]:
-        """Role, who, and way, by the sandbox's evaluation: pods of these clusters, and the account."""
+        """Role, who, and cluster, by the sandbox's evaluation: pods of these clusters, and the account."""
+        root = Who(aws=(f"arn:aws:iam::{ACCOUNT}:root",))
         found: set[tuple[str, str, str]] = set()
         for name, role in self.roles().items():
             text = json.dumps(role["trust"])
-            for cluster in clusters:
-                for account in (name, "barred"):
-                    if self._takes(text, self.providers[cluster], account):
-                        found.add((name, account, cluster))
-            root = Who(aws=(f"arn:aws:iam::{ACCOUNT}:root",))
+            for cluster, account in product(clusters, (name, "barred")):
+                if self._takes(text, self.providers[cluster], account):
+                    found.add((name, account, cluster))
             if admits(text, "sts:AssumeRole", root, of_every_request()):
                 found.add((name, "root", "account"))
         return found
 
     def _takes(self, trust: str, provider: str, account: str) -> bool:
-        issuer = provider.partition("oidc-provider/")[2].lower()
-        keys = {f"{issuer}:sub": [f"system:serviceaccount:{NAMESPACE}:{account}"],
-                f"{issuer}:aud": ["sts.amazonaws.com"]}  # fmt: skip
+        issuer = makers.issuer_in(provider).lower()
+        subject = makers.subject_of(f"{NAMESPACE}/{account}")
+        keys = {f"{issuer}:sub": [subject], f"{issuer}:aud": ["sts.amazonaws.com"]}
         return admits(trust, ACTION, Who(federated=provider), {**of_every_request(), **keys})
 
     def roles(self) -> Mapping[str, Any]:
@@ -112,7 +111,7 @@ def test_retire_takes_nothing_from_the_living(estate: Estate, missing: str | Non
     if missing:
         estate.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=estate.providers[missing])
     before, there = estate.access(NEW, LIVING), estate.roles()
-    ran = stage.irsa("retire", OLD, "--include-unmarked", "--yes", "--max", "500", "-o", "json")
+    ran = stage.irsa("retire", OLD, "--include-unmarked", "--yes", "--max", "500")
     assert ran.code == 0, ran.err
     assert estate.access(NEW, LIVING) == before
     gone = there.keys() - estate.roles().keys()
@@ -124,15 +123,15 @@ def test_repoint_adds_what_old_has_and_takes_nothing(estate: Estate) -> None:
     """A role whose move would take something is refused alone, and stays to the byte."""
     stage = estate.stages[NEW]
     before, there = estate.access(OLD, NEW, LIVING), estate.roles()
-    moving = ("repoint", "--from", OLD, "--to", NEW, "-r", "eu-west-1", "-o", "json")
-    ran = stage.irsa(*moving, "--add", "--include-managed")
+    line = f"repoint --from {OLD} --to {NEW} -r eu-west-1 -o json --add --include-managed"
+    ran = stage.irsa(*line.split())
     refused = {item["role"]["arn"].rpartition("/")[2] for item in ran.items if item["outcome"] == "refused"}
     assert ran.code == (1 if refused else 0), ran.err
     after = estate.access(OLD, NEW, LIVING)
     assert before <= after
     of_old = {(name, account, NEW) for name, account, cluster in before if cluster == OLD}
     assert after - before <= of_old
-    assert {name: estate.roles()[name] for name in refused} == {name: there[name] for name in refused}
+    assert all(estate.roles()[name] == there[name] for name in refused)
     kept = {name for name, _, cluster in of_old - after}
     assert kept <= refused
     assert refused <= {name for name, role in there.items() if "Deny" in json.dumps(role["trust"])}

@@ -19,7 +19,7 @@ from tests.faults.windows import LATENESS, Case, play
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.sandbox_clients import administrator
 from tests.support.sandbox_clients import trust as trusting
-from tests.support.stage import ACCOUNT, Ran, Stage
+from tests.support.stage import Stage
 
 OTHERS_ALONE = trusting({"Service": "ec2.amazonaws.com"})
 OTHERS = ("create-sa", "delete-sa", "migrate")
@@ -32,8 +32,7 @@ def test_a_change_that_another_machine_writes_over_is_made_again(
 ) -> None:
     """The other run reads before, and writes when this one has written and looked."""
     case = Case("write", other, late, is_add_held=other != "migrate", is_same_machine=False, seed=3)
-    outcome, story = play(case, sandbox, tmp_path)
-    assert outcome == "kept", story
+    assert play(case, sandbox, tmp_path)[0] == "kept"
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -41,8 +40,7 @@ def test_a_run_restores_what_it_undid_of_one_that_has_ended_on_this_machine(
     sandbox: Sandbox, tmp_path: Path, other: str
 ) -> None:
     case = Case("run", other, "any age", is_add_held=True, is_same_machine=True, seed=3)
-    outcome, story = play(case, sandbox, tmp_path)
-    assert outcome == "kept", story
+    assert play(case, sandbox, tmp_path)[0] == "kept"
 
 
 def test_a_write_that_took_long_says_that_others_may_have_lost_theirs(
@@ -51,11 +49,8 @@ def test_a_write_that_took_long_says_that_others_may_have_lost_theirs(
     """A run on another machine has ended in the meantime: nobody else can tell."""
     case = Case("run", "create-sa", "in time", is_add_held=True, is_same_machine=False, seed=3)
     outcome, story = play(case, sandbox, tmp_path)
-    assert outcome == "said", story
+    assert outcome == "said"
     assert "aws iam get-role --role-name shared" in story
-
-
-SHARED = f"arn:aws:iam::{ACCOUNT}:role/shared"
 
 
 class Meddler:
@@ -82,14 +77,13 @@ class Meddler:
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     found = sandbox_stage(sandbox, "demo", tmp_path)
-    assert found.associate().code == 0
+    found.run("associate-oidc")
     found.make_namespace("apps")
     found.iam().create_role(RoleName="shared", AssumeRolePolicyDocument=OTHERS_ALONE)
     return found
 
 
-def attach(stage: Stage) -> Ran:
-    return stage.create_sa("app", "apps", "--attach-role-arn", SHARED, "--update-trust", "-o", "json")
+ATTACH = "create-sa app -n apps --attach-role-arn arn:aws:iam::$account:role/shared --update-trust -o json"
 
 
 def trust(stage: Stage) -> str:
@@ -103,42 +97,35 @@ def overwrite(sandbox: Sandbox) -> None:
 
 
 def test_who_is_undone_again_and_again_says_how_to_mend_it(sandbox: Sandbox, stage: Stage) -> None:
-    meddler = Meddler(stage, lambda: overwrite(sandbox))
-    ran = attach(stage)
-    assert meddler
-    assert ran.code == 3, ran.err
+    Meddler(stage, lambda: overwrite(sandbox))
+    ran = stage.run(ATTACH, code=3)
     assert ran.metadata["outcome"] == "incomplete"
     assert ":apps:app" not in trust(stage)
     (left,) = ran.item["left"]
     assert "undid TrustStatement" in left["why"]
-    command = left["repair"]
-    assert command.endswith(" --forward")
+    assert left["repair"].endswith(" --forward")
     sandbox.listen(lambda label: None)
-    mended = stage.irsa(*shlex.split(command)[1:])
-    assert mended.code == 0, mended.err
-    assert ":apps:app" in trust(stage)
-    assert "ec2.amazonaws.com" in trust(stage)
+    assert stage.irsa(*shlex.split(left["repair"])[1:]).code == 0
+    assert [text in trust(stage) for text in (":apps:app", "ec2.amazonaws.com")] == [True, True]
 
 
 def test_a_read_that_fails_undoes_nothing_and_is_told(sandbox: Sandbox, stage: Stage) -> None:
     denied = Fault("iam", "GetRole", "error", times=None, status=403, code="AccessDenied")
-    meddler = Meddler(stage, lambda: sandbox.faults.add(denied))
-    ran = attach(stage)
-    assert meddler
-    assert ran.code == 0, ran.err
-    assert any("could not check whether another write undid" in note for note in ran.item["notes"])
+    Meddler(stage, lambda: sandbox.faults.add(denied))
+    notes = stage.run(ATTACH).item["notes"]
+    assert any("could not check whether another write undid" in note for note in notes)
     assert ":apps:app" in trust(stage)
 
 
 def test_only_who_changes_a_trust_policy_that_was_there_reads_once_more(stage: Stage) -> None:
-    def reads(run: Callable[[], Ran]) -> list[str]:
+    def calls(line: str) -> list[str]:
         stage.sandbox.calls.clear()
-        assert run().code == 0
-        operations = [call.operation for call in stage.sandbox.calls if call.service == "iam"]
-        at = operations.index("UpdateAssumeRolePolicy") if "UpdateAssumeRolePolicy" in operations else None
-        return operations if at is None else operations[at:]
+        stage.run(line)
+        return [call.operation for call in stage.sandbox.calls if call.service == "iam"]
 
-    created = reads(lambda: stage.create_sa("own", "apps"))
+    created = calls("create-sa own -n apps --no-policy")
     assert "UpdateAssumeRolePolicy" not in created
-    assert created[-1] in ("CreateRole", "AttachRolePolicy")
-    assert reads(lambda: attach(stage)) == ["UpdateAssumeRolePolicy", "GetRole", "GetRole"]
+    assert created[-1] == "CreateRole"
+    attached = calls(ATTACH)
+    looked = attached[attached.index("UpdateAssumeRolePolicy") :]
+    assert looked == ["UpdateAssumeRolePolicy", "GetRole", "GetRole"]

@@ -5,7 +5,6 @@ What they say names who manages the ServiceAccount, and each command that they p
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,27 +15,26 @@ import pytest
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_recover_cluster import iam_of
-from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
+from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Stage
 
-NAMESPACE, NAME = "default", "app"
-WISH = ("--attach-policy-arn", READ_ONLY)
-ELSEWHERE = ("--state-dir", "elsewhere")
+CREATE = "create-sa app -n default --attach-policy-arn $S3"
+ELSEWHERE = "--state-dir elsewhere"
 """Another machine, which has no journals."""
+RECOVER = f"recover --min-age 0s {ELSEWHERE}"
 ARGO = {"argocd.argoproj.io/tracking-id": "apps:/ServiceAccount:default/app"}
-ACCOUNT = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{NAME}"
+ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/app"
 THEIRS = "arn:aws:iam::111122223333:role/theirs"
+EC2 = """{"Version": "2012-10-17", "Statement":
+    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}"""
 
 
 @pytest.fixture
 def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's own Kubernetes API, with the cluster's provider."""
+    """The sandbox's own Kubernetes API, with the cluster's provider and a role of somebody else's."""
     stage = sandbox_stage(sandbox, "demo", tmp_path)
-    assert stage.associate().code == 0
+    stage.run("associate-oidc")
+    stage.iam().create_role(RoleName="theirs", AssumeRolePolicyDocument=EC2)
     return stage
-
-
-def of(stage: Stage) -> tuple[str, ...]:
-    return (NAME, "-n", NAMESPACE, "-c", stage.cluster)
 
 
 def annotated(stage: Stage, **annotations: str | None) -> None:
@@ -49,29 +47,35 @@ def removed(stage: Stage) -> None:
 
 
 def changed(stage: Stage) -> None:
-    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
-    if "theirs" not in stage.aws_world()["roles"]:
-        stage.iam().create_role(RoleName="theirs", AssumeRolePolicyDocument=document)
     annotated(stage, **{ROLE_ARN: THEIRS}, **ARGO)
 
 
-def bound(stage: Stage, by: str) -> str:
+def chart(stage: Stage) -> None:
+    """A chart's ServiceAccount."""
+    stage.make_account("default", "app", labels={"app.kubernetes.io/managed-by": "Helm"})
+
+
+def bound(stage: Stage, by: str = "chart") -> str:
     """A complete binding; the ServiceAccount is irsa's, or a chart's."""
     if by == "chart":
-        stage.make_account(NAMESPACE, NAME, labels={"app.kubernetes.io/managed-by": "Helm"})
-    ran = stage.irsa("create-sa", *of(stage), *WISH, "-o", "json")
-    assert ran.code == 0, ran.err
-    arn: str = ran.item["role"]["arn"]
-    return arn
+        chart(stage)
+    return str(stage.run(f"{CREATE} -o json").item["role"]["arn"])
 
 
-def recover(stage: Stage, *arguments: str) -> Ran:
-    return stage.irsa("recover", "-c", stage.cluster, *ELSEWHERE, *arguments)
+def made_again(stage: Stage) -> None:
+    """A chart is uninstalled and installed again."""
+    assert stage.kube.delete(ACCOUNT).status == 200
+    chart(stage)
 
 
 def roles(stage: Stage) -> list[str]:
     return [role["arn"] for role in stage.aws_world()["roles"].values() if "/irsa/" in role["arn"]]
+
+
+def follow(stage: Stage, command: str) -> None:
+    """Run what is proposed, on another machine."""
+    ran = stage.irsa(*shlex.split(command, comments=True)[1:], *ELSEWHERE.split())
+    assert ran.code == 0, ran.err
 
 
 Undo = Callable[[Stage], None]
@@ -81,75 +85,52 @@ makers = pytest.mark.parametrize("by", ["irsa", "chart"])
 
 def binding(stage: Stage, role: str) -> Json:
     """The binding of irsa's role, as get-sa has it."""
-    items = stage.irsa("get-sa", *of(stage), "-o", "json").items
-    (item,) = [item for item in items if item["role"]["arn"] == role]
-    found: Json = item
-    return found
+    (item,) = [
+        item for item in stage.run("get-sa app -n default -o json").items if item["role"]["arn"] == role
+    ]
+    return dict(item)
 
 
 @makers
 @undoings
-def test_no_recovery_deletes_it(small: Stage, by: str, undo: Undo) -> None:
+def test_no_command_takes_it_for_half_made(small: Stage, by: str, undo: Undo) -> None:
     role = bound(small, by)
     undo(small)
-    before = small.world()
-    listed = recover(small, "--min-age", "0s", "-o", "json")
-    (item,) = listed.items
-    assert item["objects"] == []
+    (item,) = small.run(f"{RECOVER} -o json").items
     (spared,) = item["leftAlone"]
+    assert item["objects"] == []
     assert "Argo CD manages the ServiceAccount" in spared["why"]
-    assert ROLE_ARN in spared["why"] or THEIRS in spared["why"]
-    assert recover(small, "--all", "--yes", "--min-age", "0s").code == 0
-    named = recover(small, item["transaction"], "--yes", "--min-age", "0s")
-    assert named.code == 4, named.err
-    assert small.world() == before
-    assert roles(small) == [role]
-
-
-@makers
-@undoings
-def test_all_say_what_happened(small: Stage, by: str, undo: Undo) -> None:
-    role = bound(small, by)
-    undo(small)
-    item = binding(small, role)
-    assert (item["status"], item["serviceAccount"]["exists"]) == ("annotation-changed", True)
-    assert "Argo CD manages the ServiceAccount" in item["reason"]
-    doctor = small.irsa("doctor", *of(small), "-o", "json")
+    assert (ROLE_ARN if undo is removed else THEIRS) in spared["why"]
+    small.run(f"{RECOVER} --all --yes", changes="")
+    small.run(f"{RECOVER} {item['transaction']} --yes", code=4, changes="")
+    shown = binding(small, role)
+    assert (shown["status"], shown["serviceAccount"]["exists"]) == ("annotation-changed", True)
+    assert "Argo CD manages the ServiceAccount" in shown["reason"]
+    doctor = small.irsa("doctor", "app", "-n", "default", "-c", "demo", "-o", "json")
     problems = {found["id"]: found for found in doctor.item["findings"] if found["verdict"] == "problem"}
     assert "role-incomplete" not in problems
     if undo is removed:
-        found = problems["annotation-removed"]
-        assert "lost its role; Argo CD manages it" in found["text"]
+        problem = problems["annotation-removed"]
+        assert "lost its role; Argo CD manages it" in problem["text"]
         # The mark is still there, so the annotation alone makes the binding irsa's again.
-        assert f"annotate serviceaccount {NAME} --overwrite {ROLE_ARN}={role}" in found["fix"]
-        assert not found["fix"].startswith("#")
-        described = small.irsa("describe-sa", *of(small))
-        assert described.code == 4
-        assert "lost its annotation" in described.err
-        assert f"irsa create-sa {NAME} -n {NAMESPACE}" in described.err
+        assert f"annotate serviceaccount app --overwrite {ROLE_ARN}={role}" in problem["fix"]
+        assert not problem["fix"].startswith("#")
+        said = ["lost its annotation", "irsa create-sa app -n default"]
+        small.run("describe-sa app -n default", code=4, says=said)
 
 
 @makers
 @undoings
 def test_each_proposed_command_ends_it(small: Stage, by: str, undo: Undo) -> None:
-    for number in range(2):
-        role = bound(small, by if number == 0 else "irsa")
-        complete = small.world()
-        undo(small)
-        command = binding(small, role)["next"][number]
-        ran = small.irsa(*shlex.split(command, comments=True)[1:], *ELSEWHERE)
-        assert ran.code == 0, ran.err
-        if number:
-            assert roles(small) == []
-            continue
-        annotated(small, **dict.fromkeys(ARGO))
-        after = small.world()
-        assert after["roles"] == {
-            **complete["roles"],
-            **{k: v for k, v in after["roles"].items() if k == "theirs"},
-        }
-        assert after["kubernetes"]["serviceaccounts"] == complete["kubernetes"]["serviceaccounts"]
-        assert binding(small, role)["status"] == "ok"
+    role, complete = bound(small, by), small.world()
+    undo(small)
+    follow(small, binding(small, role)["next"][0])
+    annotated(small, **dict.fromkeys(ARGO))
+    assert small.world() == complete
+    assert binding(small, role)["status"] == "ok"
+    undo(small)
+    follow(small, binding(small, role)["next"][1])
+    assert roles(small) == []
 
 
 @makers
@@ -157,51 +138,45 @@ def test_the_same_create_sa_annotates_it_again(small: Stage, by: str) -> None:
     bound(small, by)
     complete = small.world()
     annotated(small, **{ROLE_ARN: None})
-    ran = small.irsa("create-sa", *of(small), *WISH, *ELSEWHERE, "-o", "json")
-    assert ran.code == 0, ran.err
+    ran = small.run(f"{CREATE} {ELSEWHERE} -o json")
     assert [change["kind"] for change in ran.item["changes"]] == ["ServiceAccount"]
     assert small.world() == complete
 
 
 def test_a_mark_of_an_earlier_role_does_not_make_a_new_one_complete(small: Stage) -> None:
     """The role is deleted by hand, the annotation by a tool, and the next run is killed."""
-    role = bound(small, "chart")
+    role = bound(small)
     annotated(small, **{ROLE_ARN: None})
     name = role.rpartition("/")[2]
     small.iam().detach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
     small.iam().delete_role(RoleName=name)
     small.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=small.kill))
-    assert small.irsa("create-sa", *of(small), *WISH).code == -9
+    small.run(CREATE, code=-9)
     small.sandbox.settle()
     assert binding(small, role)["status"] == "incomplete"
-    assert recover(small, "--all", "--yes", "--min-age", "0s").code == 0
+    small.run(f"{RECOVER} --all --yes")
     assert roles(small) == []
-    assert small.irsa("create-sa", *of(small), *WISH, *ELSEWHERE).code == 0
+    small.run(f"{CREATE} {ELSEWHERE}")
     assert binding(small, role)["status"] == "ok"
 
 
 def test_a_role_whose_service_account_was_recreated_is_kept(small: Stage) -> None:
-    """A chart is uninstalled and installed again: no mark tells any more that the run had finished."""
-    name = bound(small, "chart").rpartition("/")[2]
+    """No mark tells any more that the run had finished."""
+    name = bound(small).rpartition("/")[2]
     (made,) = [role for role in iam_of(small).roles.values() if role.name == name]
     made.create_date -= timedelta(days=1)
-    assert small.kube.delete(ACCOUNT).status == 200
-    small.make_account(NAMESPACE, NAME, labels={"app.kubernetes.io/managed-by": "Helm"})
-    before = small.world()
-    assert recover(small, "--all", "--yes", "--min-age", "0s").code == 0
-    assert small.world() == before
-    (item,) = recover(small, "--min-age", "0s", "-o", "json").items
+    made_again(small)
+    small.run(f"{RECOVER} --all --yes", changes="")
+    (item,) = small.run(f"{RECOVER} -o json").items
     (spared,) = item["leftAlone"]
     assert "was created after it, and not by its run; Helm manages it" in spared["why"]
     (command,) = spared["next"]
-    ran = small.irsa(*shlex.split(command, comments=True)[1:], *ELSEWHERE)
-    assert ran.code == 0, ran.err
+    follow(small, command)
     assert roles(small) == []
 
 
 def test_the_same_create_sa_binds_a_recreated_service_account(small: Stage) -> None:
-    bound(small, "chart")
-    assert small.kube.delete(ACCOUNT).status == 200
-    small.make_account(NAMESPACE, NAME, labels={"app.kubernetes.io/managed-by": "Helm"})
-    assert small.irsa("create-sa", *of(small), *WISH, *ELSEWHERE).code == 0
-    assert small.role_of(NAMESPACE, NAME)["attached"] == [READ_ONLY]
+    bound(small)
+    made_again(small)
+    small.run(f"{CREATE} {ELSEWHERE}")
+    assert small.role_of("default", "app")["attached"] == [READ_ONLY]

@@ -9,87 +9,69 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.stage import EVERYTHING, READ_ONLY, Stage
+from tests.support.documents import policy
+from tests.support.stage import READ_ONLY, Stage
 
-NAMESPACE = "default"
-WISH = ("--attach-policy-arn", READ_ONLY)
-IAM_REFUSALS = [
-    ("ValidationError", 400),
-    ("AccessDenied", 403),
-    ("LimitExceeded", 409),
-    ("ConcurrentModification", 409),
-    ("Throttling", 400),
-]
-KUBE_REFUSALS = [
-    ("BadRequest", 400),
-    ("Forbidden", 403),
-    ("Conflict", 409),
-    ("Invalid", 422),
-    ("TooManyRequests", 429),
-]
+CREATE = "create-sa app -n default --attach-policy-arn $S3"
+REFUSALS = {
+    "ValidationError": 400,
+    "AccessDenied": 403,
+    "LimitExceeded": 409,
+    "ConcurrentModification": 409,
+    "Throttling": 400,
+}
+"""The matrix of tests/faults refuses each write of each command so."""
 
 
 @pytest.fixture
 def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """The sandbox's own Kubernetes API, with the cluster's provider."""
     stage = sandbox_stage(sandbox, "demo", tmp_path)
-    assert stage.associate().code == 0
+    stage.run("associate-oidc")
     sandbox.calls.clear()
     return stage
 
 
-@pytest.mark.parametrize(
-    ("service", "operation", "skip", "code", "status"),
-    [
-        *(
-            ("iam", operation, 0, *item)
-            for operation in ("CreateRole", "AttachRolePolicy")
-            for item in IAM_REFUSALS
-        ),
-        *(("kubernetes", "POST serviceaccounts", 1, *item) for item in KUBE_REFUSALS),
-    ],
-)
-def test_what_is_done_although_it_was_refused_is_gone_on_from(
-    small: Stage, service: str, operation: str, skip: int, code: str, status: int
-) -> None:
-    fault = Fault(service, operation, "error-after", skip=skip, code=code, status=status)
-    small.sandbox.faults.add(fault)
-    ran = small.create_sa("app", NAMESPACE, *WISH)
+def untrue(stage: Stage, operation: str, code: str = "AccessDenied", status: int = 403) -> None:
+    """Refuse a call of IAM that is executed."""
+    stage.sandbox.faults.add(Fault("iam", operation, "error-after", code=code, status=status))
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_what_is_done_although_it_was_refused_is_gone_on_from(small: Stage, code: str) -> None:
+    untrue(small, "CreateRole", code, REFUSALS[code])
+    small.run(CREATE)
     assert len(small.sandbox.faults.struck) == 1
-    assert ran.code == 0, ran.err
-    assert small.role_of(NAMESPACE, "app")["attached"] == [READ_ONLY]
+    assert small.role_of("default", "app")["attached"] == [READ_ONLY]
 
 
-@pytest.mark.parametrize("status", [400, 403, 409])
-@pytest.mark.parametrize("operation", ["DetachRolePolicy", "DeleteRole", "TagRole"])
+@pytest.mark.parametrize(
+    ("operation", "status"), [("DetachRolePolicy", 400), ("DeleteRole", 403), ("TagRole", 409)]
+)
 def test_a_deletion_that_was_refused_and_done_goes_on(small: Stage, operation: str, status: int) -> None:
     before = small.world()
-    assert small.create_sa("app", NAMESPACE, *WISH).code == 0
-    small.sandbox.faults.add(Fault("iam", operation, "error-after", code="LimitExceeded", status=status))
-    ran = small.irsa("delete-sa", "app", "-n", NAMESPACE, "-c", small.cluster)
-    assert (ran.code, small.world()) == (0, before), ran.err
+    small.run(CREATE)
+    untrue(small, operation, "LimitExceeded", status)
+    small.run("delete-sa app -n default")
+    assert small.world() == before
 
 
 @pytest.mark.parametrize("operation", ["TagRole", "UntagRole"])
 def test_one_of_two_calls_that_was_refused_and_done_is_gone_on_from(small: Stage, operation: str) -> None:
-    assert small.create_sa("app", NAMESPACE, *WISH, "--tags", "team=a,old=1").code == 0
-    small.sandbox.faults.add(Fault("iam", operation, "error-after", code="AccessDenied", status=403))
-    update = ("update-sa", "app", "-n", NAMESPACE, "-c", small.cluster)
-    ran = small.irsa(*update, "--tags", "team=b", "--remove-tag", "old")
+    small.run(f"{CREATE} --tags team=a,old=1")
+    untrue(small, operation)
+    small.run("update-sa app -n default --tags team=b --remove-tag old")
     assert len(small.sandbox.faults.struck) == 1
-    assert ran.code == 0, ran.err
-    tags = small.role_of(NAMESPACE, "app")["tags"]
+    tags = small.role_of("default", "app")["tags"]
     assert (tags["team"], "old" in tags) == ("b", False)
 
 
 def test_a_rollback_is_over_when_what_was_refused_is_gone(small: Stage) -> None:
-    before = small.world()
     small.sandbox.faults.add(Fault("kubernetes", "POST serviceaccounts", "error", skip=1, code="Forbidden"))
     for operation in ("DetachRolePolicy", "DeleteRole"):
-        small.sandbox.faults.add(Fault("iam", operation, "error-after"))
-    ran = small.create_sa("app", NAMESPACE, *WISH)
+        untrue(small, operation)
+    small.run(CREATE, code=1, changes="")
     assert len(small.sandbox.faults.struck) == 3
-    assert (ran.code, small.world()) == (1, before), ran.err
 
 
 def test_what_is_refused_and_can_not_be_looked_for_is_left_and_the_command_that_is_told_ends_it(
@@ -101,10 +83,7 @@ def test_what_is_refused_and_can_not_be_looked_for_is_left_and_the_command_that_
         small.sandbox.faults.add(Fault("iam", "*", "error", times=None))
 
     small.sandbox.faults.add(Fault("iam", "CreateRole", "error-after", run=revoke))
-    ran = small.create_sa("app", NAMESPACE, *WISH, "-o", "json")
-    assert ran.code == 3, ran.err
-    assert "Nothing was changed" not in ran.err
-    (left,) = ran.item["left"]
+    (left,) = small.run(f"{CREATE} -o json", code=3, silent="Nothing was changed").item["left"]
     assert left["what"].startswith("Role ")
     assert len(small.world()["roles"]) == len(before["roles"]) + 1
     small.sandbox.faults.clear()
@@ -113,22 +92,14 @@ def test_what_is_refused_and_can_not_be_looked_for_is_left_and_the_command_that_
 
 
 def test_a_refusal_that_is_true_costs_one_reading_and_no_waiting(small: Stage) -> None:
-    before = small.world()
     small.sandbox.faults.add(Fault("iam", "CreateRole", "error"))
-    ran = small.create_sa("app", NAMESPACE, *WISH)
-    assert (ran.code, small.world()) == (1, before), ran.err
+    small.run(CREATE, code=1, changes="")
     calls = [call.operation for call in small.sandbox.calls if call.service == "iam"]
     assert calls[calls.index("CreateRole") + 1 :] == ["GetRole"]
 
 
 def test_a_policy_that_is_not_there_is_not_waited_for_as_a_role_that_is_late(small: Stage) -> None:
-    before = small.world()
-    hidden = {"Effect": "Deny", "Action": "iam:GetPolicy", "Resource": "*"}
-    statements = [EVERYTHING["Statement"], hidden]
-    small.sandbox.add_user("blind", policy={**EVERYTHING, "Statement": statements})
+    small.sandbox.add_user("blind", policy=policy("Allow * on *", "Deny iam:GetPolicy on *"))
     small.sandbox.grant(small.cluster, "blind", groups=("system:masters",))
-    typo = ("--attach-policy-arn", f"{READ_ONLY}Typo")
-    ran = small.irsa("create-sa", "app", "-n", NAMESPACE, "-c", small.cluster, *typo, user="blind")
-    assert (ran.code, small.world()) == (1, before), ran.err
-    tried = [call for call in small.sandbox.calls if call.operation == "AttachRolePolicy"]
-    assert len(tried) == 1
+    small.run("create-sa app -n default --attach-policy-arn ${S3}Typo", code=1, changes="", user="blind")
+    assert [call.operation for call in small.sandbox.calls].count("AttachRolePolicy") == 1

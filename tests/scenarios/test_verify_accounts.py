@@ -8,15 +8,13 @@ import pytest
 from tests.scenarios.binding import make_binding
 from tests.scenarios.other_account import OTHER, other_account_iam
 from tests.scenarios.verifying import all_ok, statuses, step, verify
+from tests.support.documents import policy
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
 __all__ = ["other_account_iam"]  # A fixture.
 
-
-def trusting(principal: str) -> str:
-    """A trust policy for an AWS principal."""
-    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+TRUST = """{"Version": "2012-10-17", "Statement":
+    {"Effect": "Allow", "Principal": {"AWS": "<who>"}, "Action": "sts:AssumeRole"}}"""
 
 
 def make_role(iam: Any, name: str, trust: str, policy: str = READ_ONLY) -> str:
@@ -29,65 +27,45 @@ def make_role(iam: Any, name: str, trust: str, policy: str = READ_ONLY) -> str:
 def abroad(stage: Stage, namespace: str, other_iam: Any) -> str:
     """The ServiceAccount's role, in the other account, which has the cluster's provider, too."""
     own = make_binding(stage, namespace)
-    iam = stage.iam()
-    document = iam.get_role(RoleName=own.rsplit("/", 1)[-1])["Role"]["AssumeRolePolicyDocument"]
-    (provider,) = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    url = "https://" + provider["Arn"].partition("oidc-provider/")[2]
+    document = stage.iam().get_role(RoleName=own.rsplit("/", 1)[-1])["Role"]["AssumeRolePolicyDocument"]
+    (provider,) = stage.aws_world()["oidc_providers"]
+    url = "https://" + provider.partition("oidc-provider/")[2]
     other_iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])
     trust = json.dumps(document).replace(stage.account_id, OTHER)
     arn = make_role(other_iam, f"{namespace}-abroad", trust)
     stage.annotate(namespace, "reader", **{ROLE_ARN: arn})
-    return arn
+    return str(provider).replace(stage.account_id, OTHER)
 
 
-def test_an_account_that_nobody_reads_is_proven_by_the_exchange(
-    stage: Stage, namespace: str, abroad: str
-) -> None:
-    ran = verify(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert statuses(ran.item) == all_ok(provider="not-checked", trust="not-checked")
-    assert OTHER in ran.item["notes"][0]
+def test_an_account_that_nobody_reads_is_proven_by_the_exchange(stage: Stage, abroad: str) -> None:
+    document = verify(stage).item
+    assert statuses(document) == all_ok(provider="not-checked", trust="not-checked")
+    assert OTHER in document["notes"][0]
 
 
-def test_a_role_there_reads_it(stage: Stage, namespace: str, abroad: str, other_iam: Any) -> None:
-    own_account = f"arn:aws:iam::{stage.account_id}:root"
-    administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
-    reader = make_role(other_iam, "auditor", trusting(own_account), administrator)
-    ran = verify(stage, namespace, "--iam-assume-role", reader)
-    assert ran.code == 0, ran.err
-    assert statuses(ran.item) == all_ok()
-    assert OTHER in step(ran.item, "provider")["sent"]
-
-
-def test_a_missing_provider_there_is_found(stage: Stage, namespace: str, abroad: str, other_iam: Any) -> None:
-    (provider,) = other_iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    other_iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
-    own_account = f"arn:aws:iam::{stage.account_id}:root"
-    administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
-    reader = make_role(other_iam, "auditor", trusting(own_account), administrator)
-    ran = verify(stage, namespace, "--iam-assume-role", reader)
-    assert ran.code == 5
-    assert statuses(ran.item)["provider"] == "failed"
-    assert OTHER in step(ran.item, "provider")["advice"][0]
+def test_a_role_there_reads_it(stage: Stage, abroad: str, other_iam: Any) -> None:
+    own_account = TRUST.replace("<who>", f"arn:aws:iam::{stage.account_id}:root")
+    reader = make_role(other_iam, "auditor", own_account, "arn:aws:iam::aws:policy/AdministratorAccess")
+    document = verify(stage, f"reader -n $ns --iam-assume-role {reader}").item
+    assert statuses(document) == all_ok()
+    assert OTHER in step(document, "provider")["sent"]
+    other_iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=abroad)
+    document = verify(stage, f"reader -n $ns --iam-assume-role {reader}", code=5).item
+    assert statuses(document)["provider"] == "failed"
+    assert OTHER in step(document, "provider")["advice"][0]
 
 
 def test_a_chain_of_roles(stage: Stage, namespace: str, other_iam: Any) -> None:
     """The application of the pod becomes a role of another account (role chaining)."""
     first = make_binding(stage, namespace)
-    iam = stage.iam()
-    hop = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::{OTHER}:role/*"}
-    iam.put_role_policy(
-        RoleName=first.rsplit("/", 1)[-1],
-        PolicyName="hop",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [hop]}),
-    )
-    second = make_role(other_iam, "target", trusting(first))
-    closed = make_role(other_iam, "closed", trusting(f"arn:aws:iam::{OTHER}:root"))
-    ran = verify(stage, namespace, "--chain", second, "--call", "s3 list-buckets")
-    assert ran.code == 0, ran.err
-    assert statuses(ran.item) == all_ok(chain="ok")
-    assert ":assumed-role/target/" in step(ran.item, "chain")["checks"][0]["text"]
-    ran = verify(stage, namespace, "--chain", closed, "--call", "s3 list-buckets")
-    assert ran.code == 5
-    assert statuses(ran.item)["chain"] == "failed"
-    assert [item["status"] for item in ran.item["permissions"]] == ["not-checked"]
+    hop = json.dumps(policy(f"Allow sts:AssumeRole on arn:aws:iam::{OTHER}:role/*"))
+    stage.iam().put_role_policy(RoleName=first.rsplit("/", 1)[-1], PolicyName="hop", PolicyDocument=hop)
+    second = make_role(other_iam, "target", TRUST.replace("<who>", first))
+    closed = make_role(other_iam, "closed", TRUST.replace("<who>", f"arn:aws:iam::{OTHER}:root"))
+    line = "reader -n $ns --call 's3 list-buckets' --chain"
+    document = verify(stage, f"{line} {second}").item
+    assert statuses(document) == all_ok(chain="ok")
+    assert ":assumed-role/target/" in step(document, "chain")["checks"][0]["text"]
+    document = verify(stage, f"{line} {closed}", code=5).item
+    assert statuses(document)["chain"] == "failed"
+    assert [item["status"] for item in document["permissions"]] == ["not-checked"]

@@ -9,13 +9,9 @@ from tests.support.stage import Json, Ran, Stage
 STEPS = ("token", "claims", "provider", "trust", "exchange", "identity")
 
 
-def verify(stage: Stage, namespace: str, *arguments: str, name: str = "reader", user: str = "admin") -> Ran:
-    """Run `irsa verify` for a ServiceAccount; no token and no secret is ever in what it says."""
-    ran = stage.irsa(
-        "verify", name, "-n", namespace, "-c", stage.cluster, "-o", "json", "-v", *arguments, user=user
-    )
-    assert "eyJ" not in ran.out + ran.err, "a token is in the output"
-    return ran
+def verify(stage: Stage, line: str = "reader -n $ns", code: int = 0, **expected: Any) -> Ran:
+    """Run `irsa verify`, which changes nothing; no token and no secret is ever in what it says."""
+    return stage.run(f"verify {line} -o json -v", code=code, silent="eyJ", changes="", **expected)
 
 
 def statuses(document: Json) -> dict[str, str]:
@@ -26,6 +22,11 @@ def statuses(document: Json) -> dict[str, str]:
 def all_ok(**others: str) -> dict[str, str]:
     """The statuses of a binding that works, but for these."""
     return {**dict.fromkeys(STEPS, "ok"), **others}
+
+
+def all_but(*failed: str) -> dict[str, str]:
+    """The statuses of a binding of which these steps and the exchange fail."""
+    return all_ok(**dict.fromkeys((*failed, "exchange"), "failed"), identity="not-checked")
 
 
 def step(document: Json, name: str) -> Json:
@@ -46,3 +47,13 @@ def change_trust(stage: Stage, arn: str, change: Callable[[Json], Any]) -> None:
     changed = change(document["Statement"][0])
     document["Statement"] = changed if isinstance(changed, list) else document["Statement"]
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+
+def also(stage: Stage, arn: str, **parts: Any) -> None:
+    """Change parts of the only statement; `Condition` is demanded besides."""
+
+    def change(statement: Json) -> list[Json]:
+        condition = {**statement["Condition"], **parts.get("Condition", {})}
+        return [{**statement, **parts, "Condition": condition}]
+
+    change_trust(stage, arn, change)

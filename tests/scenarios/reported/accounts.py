@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.scenarios.breaking import AUDIENCE, NAME
-from tests.scenarios.reported.cases import Score, reported
-from tests.scenarios.reported.trusts import GITHUB
+from tests.scenarios.reported import trusts as trusts  # Their cases come first.
+from tests.scenarios.reported.cases import HINT, UNTOLD, reported
 from tests.scenarios.reported.world import World
 from tests.support.stage import ROLE_ARN
 
@@ -12,8 +12,7 @@ BY_THE_NODE = "the node's role is not authorized, or no credentials are found"
 
 
 def _without_annotation(world: World) -> None:
-    world.annotate(None)
-    world.new_pod()
+    world.without_annotation()
 
 
 @reported(
@@ -28,7 +27,7 @@ def annotation_on_the_pods(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/pachyderm/pachyderm/issues/6418",
+    "pachyderm/pachyderm/issues/6418",
     BY_THE_NODE,
     "the annotation is on the pod and not on the ServiceAccount that it runs as",
     "annotation-place",
@@ -42,7 +41,7 @@ def annotation_on_a_pod_of_a_deployment(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws-controllers-k8s/community/issues/2567",
+    "aws-controllers-k8s/community/issues/2567",
     "a new revision of the operator: the new pod has no permissions",
     "the operator's manager removes the annotation with each revision",
     "annotation-missing",
@@ -53,7 +52,7 @@ def annotation_lost_with_a_revision(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/eksctl-io/eksctl/issues/1645",
+    "eksctl-io/eksctl/issues/1645",
     "an update of the add-on wipes the annotation; the pods still run",
     "the ServiceAccount was written again without it",
     "annotation-removed",
@@ -63,70 +62,64 @@ def annotation_wiped_under_running_pods(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/aws-application-networking-k8s/issues/71",
+    "aws/aws-application-networking-k8s/issues/71",
     "after deleting and applying the manifest again the controller has no permissions",
     "the manifest's ServiceAccount has no annotation",
     "annotation-missing",
     "annotation-removed",
 )
 def manifest_applied_again(world: World) -> None:
-    world.no_pod()
-    world.no_account()
-    world.account_named(NAME)
+    world.replaced_by(NAME)
     world.pod(f"{NAME}-0")
 
 
 @reported(
-    f"{GITHUB}/eksctl-io/eksctl/issues/2665",
+    "eksctl-io/eksctl/issues/2665",
     "the role exists, the pods have no permissions",
     "the tool excluded the ServiceAccount that exists, and did not annotate it",
     "annotation-missing",
 )
 def existing_account_not_annotated(world: World) -> None:
-    world.no_pod()
-    world.no_account()
-    world.account_named(NAME)
+    world.replaced_by(NAME)
     world.pod(f"{NAME}-0")
 
 
 @reported(
-    f"{GITHUB}/eksctl-io/eksctl/issues/7887",
+    "eksctl-io/eksctl/issues/7887",
     "eksctl creates the role, the ServiceAccount stays unchanged",
     "the ServiceAccount is not annotated",
     "annotation-missing",
 )
 def role_without_its_annotation_and_no_pod(world: World) -> None:
-    world.no_pod()
-    world.no_account()
-    world.account_named(NAME)
+    world.replaced_by(NAME)
 
 
 @reported(
-    f"{GITHUB}/aws/containers-roadmap/issues/2248",
+    "aws/containers-roadmap/issues/2248",
     "the driver's node pods may not attach volumes",
     "the add-on annotates the controller's ServiceAccount only",
     "annotation-missing",
 )
-def node_account_of_a_driver(world: World) -> tuple[str, ...]:
+def node_account_of_a_driver(world: World) -> str:
     world.account_named("doctor-node")
     world.pod("doctor-node-x", "doctor-node", owner=("DaemonSet", "doctor-node"))
-    return "doctor-node", "-n", world.namespace
+    return "doctor-node"
 
 
 @reported(
-    f"{GITHUB}/awsdocs/amazon-eks-user-guide/issues/571",
+    "awsdocs/amazon-eks-user-guide/issues/571",
     "mounting is denied, although the controller has its role",
     "the node's ServiceAccount also needs a role",
     "annotation-missing",
 )
-def mounting_by_the_node_account(world: World) -> tuple[str, ...]:
+def mounting_by_the_node_account(world: World) -> str:
     world.account_named("doctor-reader-node-sa")
     world.pod("doctor-reader-node-x", "doctor-reader-node-sa", owner=("DaemonSet", "doctor-reader-node"))
-    return "doctor-reader-node-sa", "-n", world.namespace
+    return "doctor-reader-node-sa"
 
 
 @reported(
-    f"{GITHUB}/aws-observability/aws-otel-helm-charts/issues/21",
+    "aws-observability/aws-otel-helm-charts/issues/21",
     BY_THE_NODE,
     "the chart does not render the annotations of its values",
     "annotation-missing",
@@ -136,7 +129,7 @@ def chart_that_drops_its_values(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/terraform-aws-modules/terraform-aws-iam/issues/485",
+    "terraform-aws-modules/terraform-aws-iam/issues/485",
     "the cluster autoscaler crashes without credentials",
     "role and trust are there, the ServiceAccount was never annotated",
     "annotation-missing",
@@ -146,7 +139,7 @@ def module_that_annotates_nothing(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/terraform-aws-modules/terraform-aws-eks/issues/2721",
+    "terraform-aws-modules/terraform-aws-eks/issues/2721",
     "UnauthorizedOperation of the driver's controller",
     "the add-on was never told the role",
     "annotation-missing",
@@ -156,21 +149,19 @@ def addon_without_its_role(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/ministryofjustice/cloud-platform-terraform-monitoring/pull/76",
+    "ministryofjustice/cloud-platform-terraform-monitoring/pull/76",
     "uploads to the bucket stopped with a new version of the operator",
     "the new version calls its ServiceAccount otherwise; role and annotation stayed with the old name",
     "annotation-missing",
 )
-def account_renamed_by_a_new_version(world: World) -> tuple[str, ...]:
-    world.no_pod()
-    world.no_account()
-    world.account_named("doctor-reader-prometheus")
+def account_renamed_by_a_new_version(world: World) -> str:
+    world.replaced_by("doctor-reader-prometheus")
     world.pod("doctor-reader-prometheus-0", "doctor-reader-prometheus")
-    return "doctor-reader-prometheus", "-n", world.namespace
+    return "doctor-reader-prometheus"
 
 
 @reported(
-    f"{GITHUB}/kubeflow/spark-operator/issues/1041",
+    "kubeflow/spark-operator/issues/1041",
     "access to the bucket is denied",
     "the role is named in kube2iam's annotation",
     "annotation-key",
@@ -183,7 +174,7 @@ def annotation_of_kube2iam(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/kubeflow/spark-operator/issues/885",
+    "kubeflow/spark-operator/issues/885",
     "the executors can't read the bucket, the driver can",
     "executors run as the default ServiceAccount",
     "pod-service-account",
@@ -197,7 +188,7 @@ def executors_on_default(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/kubeflow/spark-operator/issues/1002",
+    "kubeflow/spark-operator/issues/1002",
     "403 from the bucket, for driver and executors",
     "the settings that were used don't set the pods' ServiceAccount",
     "pod-service-account",
@@ -208,11 +199,11 @@ def settings_that_set_no_account(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/airbytehq/airbyte/issues/50979",
+    "airbytehq/airbyte/issues/50979",
     "the job pods' log upload is denied, the server works",
     "pods that the application makes run as the default ServiceAccount",
     "pod-service-account",
-    score=Score.HINT,
+    score=HINT,
 )
 def jobs_of_the_application_on_default(world: World) -> None:
     world.no_pod()
@@ -221,11 +212,11 @@ def jobs_of_the_application_on_default(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/actions/actions-runner-controller/issues/2992",
+    "actions/actions-runner-controller/issues/2992",
     "jobs can't use the role of their runner",
     "the pods of jobs run as the default ServiceAccount",
     "pod-service-account",
-    score=Score.HINT,
+    score=HINT,
 )
 def jobs_of_a_runner_on_default(world: World) -> None:
     world.no_pod()
@@ -234,7 +225,7 @@ def jobs_of_a_runner_on_default(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/helm/charts/issues/19014",
+    "helm/charts/issues/19014",
     "the workers have the permissions of the default ServiceAccount",
     "the executor does not pass the ServiceAccount on",
     "pod-service-account",
@@ -246,7 +237,7 @@ def workers_of_an_executor_on_default(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/kubernetes-sigs/aws-efs-csi-driver/issues/316",
+    "kubernetes-sigs/aws-efs-csi-driver/issues/316",
     "mounting is denied",
     "the DaemonSet's template has no serviceAccountName",
     "pod-service-account",
@@ -258,7 +249,7 @@ def daemonset_without_an_account(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws-samples/aws-cdk-for-emr-on-eks/issues/2",
+    "aws-samples/aws-cdk-for-emr-on-eks/issues/2",
     "the job's pods have the node's role",
     "the job runs in another namespace than its ServiceAccount",
     "service-account-namespace",
@@ -271,10 +262,10 @@ def account_in_another_namespace(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/external-secrets/external-secrets/issues/1251",
+    "external-secrets/external-secrets/issues/1251",
     "InvalidIdentityToken: Incorrect token audience, though audience and provider agree",
     "the operator asks for tokens itself, and does not heed the annotated audience",
-    score=Score.UNTOLD,
+    score=UNTOLD,
 )
 def operator_that_asks_for_its_own_tokens(world: World) -> None:
     world.no_pod()
@@ -285,7 +276,7 @@ def operator_that_asks_for_its_own_tokens(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/68",
+    "aws/amazon-eks-pod-identity-webhook/issues/68",
     "no pod gets its variables",
     "the webhook's configuration is not there",
     "webhook-missing",
@@ -296,7 +287,7 @@ def webhook_gone(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/131",
+    "aws/amazon-eks-pod-identity-webhook/issues/131",
     "failing open: x509: certificate signed by unknown authority",
     "the API server does not reach the webhook, and continues without it",
     "webhook-failing",
@@ -318,7 +309,7 @@ def _missed(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/174",
+    "aws/amazon-eks-pod-identity-webhook/issues/174",
     "the first pods of a new cluster have no variables; deleting them helps",
     "the webhook did not know the ServiceAccount yet",
     "pod-missed",
@@ -329,7 +320,7 @@ def first_pods_of_a_new_cluster(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/external-secrets/kubernetes-external-secrets/issues/419",
+    "external-secrets/kubernetes-external-secrets/issues/419",
     "after an installation or a change of nodes the pod has the node's role; a restart helps",
     "the pod was created without its web identity",
     "pod-missed",
@@ -340,20 +331,19 @@ def pod_that_needs_a_restart(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/kubernetes-sigs/aws-ebs-csi-driver/issues/1033",
+    "kubernetes-sigs/aws-ebs-csi-driver/issues/1033",
     "UnauthorizedOperation after the add-on was given its role",
     "the controller was not restarted",
     "pod-older-than-annotation",
 )
 def controller_not_restarted(world: World) -> None:
-    world.annotate(None)
-    world.new_pod()
+    world.without_annotation()
     world.next_second()
     world.annotate(world.role_arn)
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/28",
+    "aws/amazon-eks-pod-identity-webhook/issues/28",
     "the pods keep the previous role",
     "pods are not changed when the annotation is",
     "pod-role-differs",
@@ -365,7 +355,7 @@ def pods_with_the_previous_role(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/eksctl-io/eksctl/issues/1497",
+    "eksctl-io/eksctl/issues/1497",
     "after role and ServiceAccount were created again, running applications fail",
     "the pods still ask for the deleted role",
     "pod-role-differs",
@@ -375,7 +365,7 @@ def pods_of_a_deleted_role(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/83",
+    "aws/amazon-eks-pod-identity-webhook/issues/83",
     "only some pods have their variables",
     "ServiceAccount and pods were created at the same time",
     "pod-missed",
@@ -390,13 +380,13 @@ def some_pods_of_several(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/terraform-aws-modules/terraform-aws-eks/issues/1083",
+    "terraform-aws-modules/terraform-aws-eks/issues/1083",
     "the autoscaler of the example has no access; no annotated ServiceAccount is seen",
     "the annotated ServiceAccount is not the one of the chart's pods",
     "annotation-missing",
 )
-def chart_that_uses_its_own_account(world: World) -> tuple[str, ...]:
+def chart_that_uses_its_own_account(world: World) -> str:
     world.account_named("autoscaler-chart")
     world.no_pod()
     world.pod("autoscaler-chart-0", "autoscaler-chart", labels={"app.kubernetes.io/name": NAME})
-    return "autoscaler-chart", "-n", world.namespace
+    return "autoscaler-chart"

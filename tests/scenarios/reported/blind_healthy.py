@@ -13,7 +13,7 @@ from tests.support.stage import ROLE_ARN, made
 
 
 @healthy("three ServiceAccounts of one application with one role, that may also assume itself")
-def application_of_three_accounts(world: World) -> tuple[str, ...]:
+def application_of_three_accounts(world: World) -> str:
     # https://github.com/argoproj/argo-cd/pull/20503
     names = [f"{NAME}-server", f"{NAME}-applicationset"]
     subjects = [world.subject, *(world.subject_of(name) for name in names)]
@@ -25,7 +25,7 @@ def application_of_three_accounts(world: World) -> tuple[str, ...]:
     for name in names:
         world.account_named(name, **world.annotated())
         world.pod(f"{name}-0", name)
-    return "-n", world.namespace
+    return ""
 
 
 @healthy("a condition on audience and issuer under ForAllValues, next to the subject")
@@ -37,7 +37,7 @@ def for_all_values(world: World) -> None:
 
 
 @healthy("a role in another account whose trust policy asks for the subject only")
-def role_elsewhere_without_an_audience(world: World) -> tuple[str, ...]:
+def role_elsewhere_without_an_audience(world: World) -> str:
     # https://github.com/awsdocs/amazon-eks-user-guide/issues/73
     reader = world.role_elsewhere()
     world.make_provider(account=FOREIGN)
@@ -46,30 +46,28 @@ def role_elsewhere_without_an_audience(world: World) -> tuple[str, ...]:
     statement = {**world.statement, "Principal": {"Federated": federated}, "Condition": condition}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     world.aws("iam", FOREIGN).update_assume_role_policy(RoleName="app", PolicyDocument=document)
-    return NAME, "-n", world.namespace, "--iam-assume-role", reader
+    return f"{NAME} --iam-assume-role {reader}"
 
 
 @healthy("a wildcard for the names that a package manager generates")
-def account_with_a_generated_name(world: World) -> tuple[str, ...]:
+def account_with_a_generated_name(world: World) -> str:
     # https://github.com/crossplane-contrib/provider-aws/issues/1172
     name = "provider-aws-3a1f4b5c6d7e"
     world.conditions(StringLike={"sub": world.subject_of("provider-aws-*")})
-    world.no_pod()
-    world.no_account()
-    world.account_named(name, **world.annotated())
+    world.replaced_by(name, **world.annotated())
     world.pod(f"{name}-x", name, labels={"pkg.crossplane.io/provider": "provider-aws"})
-    return name, "-n", world.namespace
+    return name
 
 
 @healthy("a ServiceAccount that a virtual cluster wrote, and a role that trusts it by that name")
-def account_of_a_virtual_cluster(world: World) -> tuple[str, ...]:
+def account_of_a_virtual_cluster(world: World) -> str:
     # https://github.com/loft-sh/vcluster/issues/862
     name = "app-x-default-x-vc"
     world.values(sub=world.subject_of(name))
     world.account_named(name, **world.annotated())
     world.no_pod()
     world.pod("web-0-x-default-x-vc", name, labels={"vcluster.loft.sh/managed-by": "vc"})
-    return name, "-n", world.namespace
+    return name
 
 
 @healthy(
@@ -110,7 +108,7 @@ def agent_injected_late(world: World) -> None:
 
 
 @healthy("the default ServiceAccount has the role, and pods that name none use it")
-def role_for_default(world: World) -> tuple[str, ...]:
+def role_for_default(world: World) -> str:
     # https://github.com/kestra-io/plugin-kubernetes/issues/136
     path = f"/api/v1/namespaces/{world.namespace}/serviceaccounts"
     found = world.stage.kube.get(f"{path}/default")
@@ -122,14 +120,14 @@ def role_for_default(world: World) -> tuple[str, ...]:
     world.values(sub=world.subject_of("default"))
     world.no_pod()
     world.pod("job-0", "default")
-    return "default", "-n", world.namespace
+    return "default"
 
 
 @healthy("one statement for the providers of two clusters, with the keys of ours only")
 def two_providers_in_one_statement(world: World) -> None:
     # https://github.com/aws/karpenter-provider-aws/issues/1313
     other = f"{world.provider[:-32]}{OLD_ID}"
-    world.make_provider(f"{world.prefix[:-32]}{OLD_ID}")
+    world.make_provider(world.other_issuer)
     world.trust(Principal={"Federated": [other, world.provider]})
 
 
@@ -222,12 +220,12 @@ def pod_identity_with_a_target(world: World) -> None:
 
 
 @healthy("EKS Pod Identity for one ServiceAccount and the annotation for its neighbour, in one namespace")
-def both_ways_in_one_namespace(world: World) -> tuple[str, ...]:
+def both_ways_in_one_namespace(world: World) -> str:
     # https://github.com/awslabs/ai-on-eks/issues/121
     world.account_named("modern")
     world.associate(world.role_of_pods("modern"), "modern")
     world.pod("modern-0", "modern")
-    return "-n", world.namespace
+    return ""
 
 
 @healthy("a debugging pod of the ServiceAccount that ended with an error, next to one that runs")
@@ -237,11 +235,10 @@ def debugging_pod_that_failed(world: World) -> None:
 
 
 @healthy("a ServiceAccount for Kubernetes' own API, without any role")
-def account_without_a_role_in_a_namespace_with_roles(world: World) -> tuple[str, ...]:
+def account_without_a_role_in_a_namespace_with_roles(world: World) -> str:
     # https://github.com/kedacore/charts/pull/119
-    world.account_named("metrics")
-    world.pod("metrics-0", "metrics", labels={"app": "metrics"})
-    return "-n", world.namespace
+    world.neighbour("metrics", labels={"app": "metrics"})
+    return ""
 
 
 @healthy(
@@ -262,10 +259,10 @@ def _without_irsa(world: World) -> None:
 
 
 @healthy("a cluster that has EKS Pod Identity only, and no OIDC provider")
-def no_provider_for_pod_identity(world: World) -> tuple[str, ...]:
+def no_provider_for_pod_identity(world: World) -> str:
     # https://github.com/argoproj/argo-cd/issues/17064
     _without_irsa(world)
-    return "-n", world.namespace
+    return ""
 
 
 @healthy("one ServiceAccount of a cluster that has EKS Pod Identity only, and no OIDC provider")
@@ -275,42 +272,42 @@ def no_provider_for_one_with_pod_identity(world: World) -> None:
 
 
 @healthy("a cluster without any role yet, and without an OIDC provider")
-def no_provider_and_no_role(world: World) -> tuple[str, ...]:
+def no_provider_and_no_role(world: World) -> str:
     # https://github.com/eksctl-io/eksctl/issues/4613
     world.no_pod()
     world.annotate(None)
     world.no_role()
     world.no_provider()
     world.pod("cache-0", "default", labels={"app": "cache"})
-    return "-n", world.namespace
+    return ""
 
 
 @healthy("all roles in another account, and the OIDC provider only there")
-def all_roles_elsewhere(world: World) -> tuple[str, ...]:
+def all_roles_elsewhere(world: World) -> str:
     # https://github.com/kubernetes-sigs/external-dns/issues/1608
     reader = world.role_elsewhere()
     world.make_provider(account=FOREIGN)
     world.no_provider()
-    return "-n", world.namespace, "--iam-assume-role", reader
+    return f"--iam-assume-role {reader}"
 
 
 @healthy("a provider for the audience of its own that all ServiceAccounts with a role ask for")
-def audience_of_its_own_everywhere(world: World) -> tuple[str, ...]:
+def audience_of_its_own_everywhere(world: World) -> str:
     # https://github.com/external-secrets/external-secrets/issues/1251
     world.no_provider()
     world.make_provider("", "example.com")
     world.annotate("example.com", AUDIENCE)
     world.values(aud="example.com")
     world.new_pod()
-    return "-n", world.namespace
+    return ""
 
 
 @healthy("a ServiceAccount whose chart writes an empty annotation, since it is given no role")
-def empty_annotation_of_a_chart(world: World) -> tuple[str, ...]:
+def empty_annotation_of_a_chart(world: World) -> str:
     # https://github.com/kubernetes/autoscaler/issues/4933
     world.account_named("chart", **{ROLE_ARN: ""})
     world.pod("chart-0", "chart")
-    return "-n", world.namespace
+    return ""
 
 
 @healthy("EKS Pod Identity, and the empty annotation of a chart that is given no role")

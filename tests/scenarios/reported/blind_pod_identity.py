@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from tests.scenarios.reported.cases import Score, reported
-from tests.scenarios.reported.trusts import GITHUB
+from tests.scenarios.reported.cases import HINT, OUTSIDE, UNTOLD, reported
 from tests.scenarios.reported.world import AGENT, World
 from tests.support.stage import made
 
 
 @reported(
-    f"{GITHUB}/awsdocs/amazon-eks-user-guide/pull/894",
+    "awsdocs/amazon-eks-user-guide/pull/894",
     "the pods of an association have no variables",
     "the webhook's configuration was changed, and it does not answer any more",
     "webhook-failing",
-    score=Score.HINT,
+    score=HINT,
 )
 def webhook_of_an_association_fails(world: World) -> None:
     world.annotate(None)
@@ -24,46 +23,46 @@ def webhook_of_an_association_fails(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/vectordotdev/helm-charts/issues/452",
+    "vectordotdev/helm-charts/issues/452",
     "invalid full URI for ECS provider: URI did not refer to the loopback interface",
     "the SDK is older than EKS Pod Identity",
     "pod-identity-sdk",
     "sdk-too-old",
-    score=Score.HINT,
+    score=HINT,
 )
 def pipeline_with_pod_identity(world: World) -> None:
     world.by_pod_identity(container={"image": "timberio/vector:0.44.0-distroless-libc"})
 
 
 @reported(
-    f"{GITHUB}/runatlantis/helm-charts/issues/349",
+    "runatlantis/helm-charts/issues/349",
     "invalid endpoint host, only loopback hosts are allowed",
     "the provider that the application downloads is older than EKS Pod Identity",
     "pod-identity-sdk",
     "sdk-too-old",
-    score=Score.HINT,
+    score=HINT,
 )
 def plugin_with_pod_identity(world: World) -> None:
     world.by_pod_identity(container={"image": "ghcr.io/runatlantis/atlantis:v0.27.0"})
 
 
 @reported(
-    f"{GITHUB}/aws/aws-sdk-js/issues/4566",
+    "aws/aws-sdk-js/issues/4566",
     "Missing credentials in config",
     "that SDK does not know EKS Pod Identity",
     "pod-identity-sdk",
     "sdk-too-old",
-    score=Score.HINT,
+    score=HINT,
 )
 def sdk_of_the_second_generation(world: World) -> None:
     world.by_pod_identity(container={"image": "node:18"})
 
 
 @reported(
-    f"{GITHUB}/n8n-io/n8n/issues/23584",
+    "n8n-io/n8n/issues/23584",
     "Service account token cannot be parsed: token is malformed",
     "the application sends the agent its token with a prefix",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def application_that_sends_a_prefix(world: World) -> None:
@@ -71,10 +70,10 @@ def application_that_sends_a_prefix(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/mattrobinsonsre/terrapod/pull/1546",
+    "mattrobinsonsre/terrapod/pull/1546",
     "not authorized to perform: sts:TagSession on another role",
     "the tags of Pod Identity go with the session to a second role, which does not allow them",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def tags_that_go_to_a_second_role(world: World) -> None:
@@ -96,7 +95,7 @@ def agent_on(world: World, node: str) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/containers-roadmap/issues/2261",
+    "aws/containers-roadmap/issues/2261",
     "pods on some nodes get no credentials",
     "the agent does not tolerate those nodes' taints, and is not there",
     "pod-identity-agent-down",
@@ -107,23 +106,22 @@ def agent_that_is_not_on_the_node(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/awslabs/security-hardened-amis-for-eks/issues/11",
+    "awslabs/security-hardened-amis-for-eks/issues/11",
     "credentials time out on hardened nodes; IRSA works there",
     "the node's own firewall drops the way to the agent",
-    score=Score.UNTOLD,
+    score=UNTOLD,
 )
 def firewall_of_the_node(world: World) -> None:
     world.by_pod_identity(nodeName="ip-10-0-0-1.ec2.internal")
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/226",
+    "aws/amazon-eks-pod-identity-webhook/issues/226",
     "Unable to locate credentials; the ServiceAccount shows nothing",
     "the pod is older than the association",
     "pod-older-than-association",
 )
 def account_that_shows_nothing(world: World) -> None:
-    world.annotate(None)
-    world.new_pod()
+    world.without_annotation()
     world.next_second()
     world.associate(world.role_of_pods())

@@ -5,14 +5,14 @@ from __future__ import annotations
 from irsa_cli.sandbox import Fault
 from tests.scenarios.breaking import NAME, STS
 from tests.scenarios.reported.cases import reported
-from tests.scenarios.reported.trusts import DENIED, GITHUB, NO_PROVIDER
+from tests.scenarios.reported.trusts import DENIED, NO_PROVIDER
 from tests.scenarios.reported.world import World
 
 CHINA = "sts.amazonaws.com.cn"
 
 
 @reported(
-    f"{GITHUB}/kubernetes-sigs/external-dns/issues/1979",
+    "kubernetes-sigs/external-dns/issues/1979",
     DENIED,
     "the role was created for the ServiceAccount of this name in `default`",
     "trust-subject",
@@ -22,7 +22,7 @@ def made_for_the_default_namespace(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/jenkins-x/terraform-aws-eks-jx/issues/175",
+    "jenkins-x/terraform-aws-eks-jx/issues/175",
     DENIED,
     "the role trusts RELEASE-CHART, the ServiceAccount is called CHART",
     "trust-subject",
@@ -33,7 +33,7 @@ def release_name_in_the_trust_only(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/cert-manager/aws-privateca-issuer/issues/277",
+    "cert-manager/aws-privateca-issuer/issues/277",
     "failed to sts.GetCallerIdentity",
     "the role trusts another namespace and another name than the issuer's",
     "trust-subject",
@@ -43,24 +43,22 @@ def neither_namespace_nor_name(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/awslabs/cdk-eks-blueprints/issues/419",
+    "awslabs/cdk-eks-blueprints/issues/419",
     DENIED,
     "the role trusts the add-on's name instead of that of the controller's ServiceAccount",
     "trust-subject",
 )
-def name_of_the_addon_in_the_trust(world: World) -> tuple[str, ...]:
+def name_of_the_addon_in_the_trust(world: World) -> str:
     name = "ebs-csi-controller-sa"
     world.values(sub=world.subject_of("aws-ebs-csi-driver"))
-    world.no_pod()
-    world.no_account()
-    world.account_named(name, **world.annotated())
+    world.replaced_by(name, **world.annotated())
     labels = {"app.kubernetes.io/name": "aws-ebs-csi-driver", "app": "ebs-csi-controller"}
     world.pod("ebs-csi-controller-0", name, labels=labels)
-    return name, "-n", world.namespace
+    return name
 
 
 @reported(
-    f"{GITHUB}/mattermost/mattermost-cloud-monitoring/pull/810",
+    "mattermost/mattermost-cloud-monitoring/pull/810",
     DENIED,
     "the module takes the application's name for its namespace",
     "trust-subject",
@@ -70,7 +68,7 @@ def name_taken_for_the_namespace(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/giantswarm/aws-operator/pull/3354",
+    "giantswarm/aws-operator/pull/3354",
     DENIED,
     "principal and keys name another issuer of the account, which is no cluster of EKS",
     "trust-other-cluster",
@@ -88,7 +86,7 @@ def issuer_behind_cloudfront(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/terraform-aws-modules/terraform-aws-eks/issues/1704",
+    "terraform-aws-modules/terraform-aws-eks/issues/1704",
     "InvalidIdentityToken: Incorrect token audience",
     "the module creates the provider for the audience of China's endpoint",
     "provider-audience",
@@ -99,7 +97,7 @@ def provider_for_the_audience_of_china(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/terraform-aws-modules/terraform-aws-eks/issues/2700",
+    "terraform-aws-modules/terraform-aws-eks/issues/2700",
     "InvalidIdentityToken: Incorrect token audience",
     "provider and trust policy name the audience of China's endpoint",
     "provider-audience",
@@ -112,7 +110,7 @@ def provider_and_trust_for_the_audience_of_china(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/eksctl-io/eksctl/issues/1910",
+    "eksctl-io/eksctl/issues/1910",
     DENIED,
     "the role trusts the audience of China's endpoint; the tokens have sts.amazonaws.com",
     "trust-audience",
@@ -122,7 +120,7 @@ def trust_for_the_audience_of_china(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/awslabs/mountpoint-s3-csi-driver/issues/300",
+    "awslabs/mountpoint-s3-csi-driver/issues/300",
     "the mount is denied to the node's role",
     "a wildcard in the name of the ServiceAccount, under StringEquals, next to the audience",
     "trust-wildcard",
@@ -132,7 +130,7 @@ def wildcard_for_the_pods_of_a_driver(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/karpenter-provider-aws/issues/5726",
+    "aws/karpenter-provider-aws/issues/5726",
     NO_PROVIDER,
     "the provider was never made",
     "provider-missing",
@@ -154,7 +152,7 @@ def provider_forgotten(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/kubernetes/kops/issues/15296",
+    "kubernetes/kops/issues/15296",
     "no container gets credentials",
     "the objects with the issuer's documents can't be read by everybody",
     "issuer-documents",
@@ -165,17 +163,15 @@ def documents_that_are_not_public(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/loft-sh/vcluster/issues/862",
+    "loft-sh/vcluster/issues/862",
     DENIED,
     "the role trusts the name in the virtual cluster; in the host's the ServiceAccount has another",
     "trust-subject",
     "trust-generated-name",
 )
-def account_synced_from_a_virtual_cluster(world: World) -> tuple[str, ...]:
+def account_synced_from_a_virtual_cluster(world: World) -> str:
     name = "doctor-reader-x-apps-x-vc"
     world.values(sub="system:serviceaccount:apps:doctor-reader")
-    world.no_pod()
-    world.no_account()
-    world.account_named(name, **world.annotated())
+    world.replaced_by(name, **world.annotated())
     world.pod("web-0-x-apps-x-vc", name, labels={"vcluster.loft.sh/managed-by": "vc"})
-    return name, "-n", world.namespace
+    return name

@@ -14,7 +14,11 @@ from tests.scenarios.reported.world import World
 from tests.support.stage import Json
 
 Make = Callable[[World], "str | tuple[str, ...] | None"]
-"""Makes the world of a case; returns the arguments of doctor where they are not the binding's own."""
+"""Makes the world of a case; returns the arguments of doctor where they are not the binding's own.
+
+As a text: those besides the namespace.
+"""
+GITHUB = "https://github.com"
 
 
 class Score(str, Enum):
@@ -39,6 +43,10 @@ class Score(str, Enum):
     def rank(self) -> int:
         """The worse the higher."""
         return list(Score).index(self)
+
+
+EXACT, AMONG, HINT, UNTOLD, OUTSIDE, MISSED, FALSE = Score
+"""By their short names, for the register."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +93,13 @@ def reported(
     score: Score = Score.EXACT,
     outside: bool = False,
 ) -> Callable[[Make], Make]:
-    """Register a reported failure by the function that makes its world."""
+    """Register a reported failure by the function that makes its world; `source` is GitHub's, or whole."""
+    where = source if source.startswith("https:") else f"{GITHUB}/{source}"
 
     def register(make: Make) -> Make:
         name = make.__name__
         assert name not in REPORTED, name
-        REPORTED[name] = Reported(name, source, symptom, cause, named, score, make, outside)
+        REPORTED[name] = Reported(name, where, symptom, cause, named, score, make, outside)
         return make
 
     return register

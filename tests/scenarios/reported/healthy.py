@@ -7,7 +7,6 @@ import json
 from tests.scenarios.breaking import AUDIENCE, FOREIGN, NAME, STS
 from tests.scenarios.reported.cases import healthy
 from tests.scenarios.reported.world import OLD_ID, SKIP, World
-from tests.support.eks_states import add_sts_endpoint
 from tests.support.stage import ROLE_ARN, made
 
 
@@ -40,7 +39,7 @@ def role_shared_in_two_statements(world: World) -> None:
 
 @healthy("one role for three clusters; ours is the last statement")
 def role_of_several_clusters(world: World) -> None:
-    world.make_provider(f"{world.prefix[:-32]}{OLD_ID}")
+    world.make_provider(world.other_issuer)
     others = [world.of_issuer(OLD_ID), world.of_issuer(OLD_ID[::-1])]
     document = {"Version": "2012-10-17", "Statement": [*others, world.statement]}
     world.iam.update_assume_role_policy(RoleName=world.role, PolicyDocument=json.dumps(document))
@@ -86,10 +85,10 @@ def role_that_trusts_itself(world: World) -> None:
 
 
 @healthy("a role in another account, which can be read")
-def role_elsewhere(world: World) -> tuple[str, ...]:
+def role_elsewhere(world: World) -> str:
     reader = world.role_elsewhere()
     world.make_provider(account=FOREIGN)
-    return NAME, "-n", world.namespace, "--iam-assume-role", reader
+    return f"{NAME} --iam-assume-role {reader}"
 
 
 @healthy("a role in another account, which can't be read", exit_code=1)
@@ -101,18 +100,14 @@ def role_elsewhere_unread(world: World) -> None:
 @healthy("an audience of its own, on all sides")
 def audience_of_its_own(world: World) -> None:
     world.annotate("example.com", AUDIENCE)
-    world.iam.add_client_id_to_open_id_connect_provider(
-        OpenIDConnectProviderArn=world.provider, ClientID="example.com"
-    )
+    world.accept("example.com")
     world.values(aud="example.com")
     world.new_pod()
 
 
 @healthy("a provider with more audiences than it needs")
 def provider_of_several_audiences(world: World) -> None:
-    world.iam.add_client_id_to_open_id_connect_provider(
-        OpenIDConnectProviderArn=world.provider, ClientID="vault"
-    )
+    world.accept("vault")
 
 
 @healthy("a provider with an old thumbprint")
@@ -246,13 +241,13 @@ def global_endpoint(world: World) -> None:
 
 @healthy("an endpoint for STS in the VPC")
 def endpoint_of_the_vpc(world: World) -> None:
-    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
+    world.endpoint()
 
 
 @healthy("an endpoint for STS whose policy allows the account")
 def endpoint_with_a_policy(world: World) -> None:
     statement = {"Effect": "Allow", "Principal": "*", "Action": "sts:*", "Resource": "*"}
-    add_sts_endpoint(world.stage.sandbox, world.stage.cluster, {"Statement": [statement]})
+    world.endpoint({"Statement": [statement]})
 
 
 @healthy("a permissions boundary that leaves what the policies allow")
@@ -338,8 +333,8 @@ def refused_once(world: World) -> None:
 
 @healthy("an endpoint for STS in the VPC, and an SDK that asks it")
 def endpoint_that_is_used(world: World) -> None:
-    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
-    world.new_pod(container={"image": "app:1"})
+    world.endpoint()
+    world.new_pod(image="app:1")
     world.exchange()
     world.for_hours()
 
@@ -380,6 +375,6 @@ def sidecar_that_begins_the_pod(world: World) -> None:
 
 
 @healthy("all ServiceAccounts of a namespace, without naming one")
-def whole_namespace(world: World) -> tuple[str, ...]:
+def whole_namespace(world: World) -> str:
     world.pod("cache-0", "default", labels={"app": "cache"})
-    return "-n", world.namespace
+    return ""

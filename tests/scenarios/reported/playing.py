@@ -61,7 +61,7 @@ def _play(make: Make, sandbox: Sandbox, folder: Path) -> Json:
     world.new_pod()
     arguments = make(world)
     if not isinstance(arguments, tuple):
-        arguments = (NAME, "-n", NAMESPACE)
+        arguments = (*(NAME if arguments is None else arguments).split(), "-n", NAMESPACE)
     terminate = signal.getsignal(signal.SIGTERM)
     out = io.StringIO()
     looking = mock.patch("irsa_cli.usecases.doctor.diagnose.datetime", _clock(world.later))

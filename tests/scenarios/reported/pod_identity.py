@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.scenarios.breaking import NAME
-from tests.scenarios.reported.cases import Score, reported
-from tests.scenarios.reported.trusts import GITHUB
+from tests.scenarios.reported.cases import HINT, OUTSIDE, reported
 from tests.scenarios.reported.world import SKIP, World
 
 IGNORED = "Ignoring, HTTP credential provider invalid endpoint host, only loopback hosts are allowed"
@@ -14,7 +13,7 @@ NOTHING_INJECTED = "the pods have none of the variables, and the node's role"
 
 
 @reported(
-    f"{GITHUB}/mattrobinsonsre/terrapod/issues/1500",
+    "mattrobinsonsre/terrapod/issues/1500",
     "AccessDenied that names neither action nor principal",
     "the role's trust policy does not allow sts:TagSession",
     "pod-identity-trust",
@@ -24,7 +23,7 @@ def trust_without_session_tags(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/awslabs/mountpoint-s3-csi-driver/issues/781",
+    "awslabs/mountpoint-s3-csi-driver/issues/781",
     "NoSigningCredentials; nothing is refused in the pod's own variables",
     "a condition of the trust policy asks for the ARN of an association of the cluster",
     "pod-identity-trust",
@@ -39,7 +38,7 @@ def condition_on_the_association(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/hashicorp/terraform-provider-aws/issues/41483",
+    "hashicorp/terraform-provider-aws/issues/41483",
     "Trust policy of the role provided is invalid",
     "the role's trust policy is for IRSA",
     "pod-identity-trust",
@@ -57,7 +56,7 @@ def trust_that_is_for_irsa(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/eks-pod-identity-agent/issues/52",
+    "aws/eks-pod-identity-agent/issues/52",
     NOTHING_INJECTED,
     "the pod was created some seconds after the association, which the webhook did not know yet",
     "pod-identity-missed",
@@ -72,7 +71,7 @@ def pod_made_right_after_the_association(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/eks-pod-identity-agent/issues/153",
+    "aws/eks-pod-identity-agent/issues/153",
     f"{NOTHING_INJECTED}, now and then",
     "the webhook failed open for some pods",
     "pod-identity-missed",
@@ -83,20 +82,19 @@ def injection_that_comes_and_goes(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/210",
+    "aws/amazon-eks-pod-identity-webhook/issues/210",
     NOTHING_INJECTED,
     "the association was created after the pod",
     "pod-older-than-association",
 )
 def association_made_after_the_pod(world: World) -> None:
-    world.annotate(None)
-    world.new_pod()
+    world.without_annotation()
     world.next_second()
     world.associate(world.role_of_pods())
 
 
 @reported(
-    f"{GITHUB}/awsdocs/amazon-eks-user-guide/pull/878",
+    "awsdocs/amazon-eks-user-guide/pull/878",
     "Error when retrieving credentials from container-role, through a proxy",
     "NO_PROXY lacks the agent's address",
     "pod-identity-proxy",
@@ -108,46 +106,46 @@ def proxy_without_the_exception(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/kubernetes-sigs/external-dns/issues/4353",
+    "kubernetes-sigs/external-dns/issues/4353",
     IGNORED,
     "the SDK is older than EKS Pod Identity",
     "sdk-too-old",
     "pod-identity-sdk",
-    score=Score.HINT,
+    score=HINT,
 )
 def sdk_before_pod_identity(world: World) -> None:
     world.by_pod_identity(container={"image": "registry.k8s.io/external-dns/external-dns:v0.14.1"})
 
 
 @reported(
-    f"{GITHUB}/getsentry/vroom/issues/661",
+    "getsentry/vroom/issues/661",
     IGNORED,
     "the SDK is older than EKS Pod Identity",
     "sdk-too-old",
     "pod-identity-sdk",
-    score=Score.HINT,
+    score=HINT,
 )
 def service_with_an_old_sdk(world: World) -> None:
     world.by_pod_identity(container={"image": "getsentry/vroom:25.1.0"})
 
 
 @reported(
-    f"{GITHUB}/aws-samples/elasticache-iam-auth-demo-app/issues/7",
+    "aws-samples/elasticache-iam-auth-demo-app/issues/7",
     "no credentials are found in the pod",
     "the SDK is older than EKS Pod Identity",
     "sdk-too-old",
     "pod-identity-sdk",
-    score=Score.HINT,
+    score=HINT,
 )
 def demo_with_an_old_sdk(world: World) -> None:
     world.by_pod_identity(container={"image": "demo:1.0"})
 
 
 @reported(
-    f"{GITHUB}/aws/secrets-store-csi-driver-provider-aws/issues/300",
+    "aws/secrets-store-csi-driver-provider-aws/issues/300",
     "An IAM role must be associated with service account",
     "the driver asks for the annotation, and does not know EKS Pod Identity",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def driver_without_pod_identity(world: World) -> None:
@@ -155,22 +153,22 @@ def driver_without_pod_identity(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/aws-cli/issues/8912",
+    "aws/aws-cli/issues/8912",
     "a role can't be assumed by a named profile",
     "no credential_source of a profile means EKS Pod Identity",
     "pod-profile",
     "pod-static-credentials",
-    score=Score.HINT,
+    score=HINT,
 )
 def profile_with_pod_identity(world: World) -> None:
     world.by_pod_identity(container={"env": [{"name": "AWS_PROFILE", "value": "external"}]})
 
 
 @reported(
-    f"{GITHUB}/boto/botocore/issues/3117",
+    "boto/botocore/issues/3117",
     "ExpiredTokenException: Error when retrieving credentials from container-role, after a day",
     "that version of the SDK reads the token's file only once",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def sdk_that_reads_the_token_once(world: World) -> None:

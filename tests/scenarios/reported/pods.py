@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from tests.scenarios.breaking import NAME
-from tests.scenarios.reported.cases import Score, reported
-from tests.scenarios.reported.trusts import GITHUB
+from tests.scenarios.reported.cases import HINT, OUTSIDE, reported
 from tests.scenarios.reported.world import TOKEN_FILE, World
-from tests.support.eks_states import add_sts_endpoint, describe_cluster_as
 
 BY_NODE = "the node's role is denied, though the variables are there"
 TWICE = "assumed-role/ROLE is not authorized to perform: sts:AssumeRole on resource: ROLE"
@@ -15,7 +13,7 @@ UNREADABLE = f"open {TOKEN_FILE}: permission denied"
 
 
 @reported(
-    f"{GITHUB}/camunda/camunda-docs/issues/9134",
+    "camunda/camunda-docs/issues/9134",
     "the operations are done as an IAM user",
     "static keys in the environment go before the web identity",
     "pod-static-credentials",
@@ -25,7 +23,7 @@ def keys_in_the_environment(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/deployKF/deployKF/issues/79",
+    "deployKF/deployKF/issues/79",
     "the bucket is asked with other credentials than the role's",
     "the chart puts keys from a Secret into the environment",
     "pod-static-credentials",
@@ -36,13 +34,13 @@ def keys_from_a_secret(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/velero-io/velero/issues/8240",
+    "velero-io/velero/issues/8240",
     "another role than that of the ServiceAccount is used",
     "a Secret is mounted as credentials file, and the SDK is configured to use it",
     "pod-credentials-file",
     "pod-static-credentials",
     "pod-profile",
-    score=Score.HINT,
+    score=HINT,
 )
 def credentials_file_of_a_secret(world: World) -> None:
     world.new_pod(
@@ -55,19 +53,19 @@ def credentials_file_of_a_secret(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/runatlantis/atlantis/issues/6556",
+    "runatlantis/atlantis/issues/6556",
     "the role of the profile can't be assumed",
     "AWS_PROFILE names a profile that does not begin with the web identity",
     "pod-profile",
     "pod-static-credentials",
-    score=Score.HINT,
+    score=HINT,
 )
 def profile_in_the_environment(world: World) -> None:
     world.with_env(AWS_PROFILE="dev")
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/82",
+    "aws/amazon-eks-pod-identity-webhook/issues/82",
     "the token is not mounted; other pods of the ServiceAccount have it",
     "the template sets both variables itself, so that the webhook adds no mount",
     "pod-token-volume",
@@ -80,7 +78,7 @@ def both_variables_in_the_template(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/61",
+    "aws/amazon-eks-pod-identity-webhook/issues/61",
     "the variables are there only in part",
     "the template sets one of them",
     "pod-env-partial",
@@ -90,12 +88,12 @@ def one_variable_in_the_template(world: World) -> None:
 
 
 def _old_cluster(world: World, user: int) -> None:
-    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.18")
+    world.version("1.18")
     world.new_pod(securityContext={"runAsUser": user})
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/8",
+    "aws/amazon-eks-pod-identity-webhook/issues/8",
     UNREADABLE,
     "before Kubernetes 1.19 only root may read the token",
     "pod-token-unreadable",
@@ -105,7 +103,7 @@ def token_for_root_only(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/argoproj/argo-workflows/pull/6406",
+    "argoproj/argo-workflows/pull/6406",
     UNREADABLE,
     "before Kubernetes 1.19 only root may read the token",
     "pod-token-unreadable",
@@ -115,23 +113,23 @@ def server_that_is_not_root(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/kubernetes-sigs/external-dns/pull/1185",
+    "kubernetes-sigs/external-dns/pull/1185",
     UNREADABLE,
     "the image's user is not root, and nothing in the pod says so",
     "pod-token-unreadable",
-    score=Score.HINT,
+    score=HINT,
 )
 def image_that_is_not_root(world: World) -> None:
-    describe_cluster_as(world.stage.sandbox, world.stage.cluster, version="1.14")
+    world.version("1.14")
     world.new_pod()
 
 
 @reported(
-    f"{GITHUB}/activeloopai/deeplake/issues/3161",
+    "activeloopai/deeplake/issues/3161",
     BY_NODE,
     "the library does not know web identities",
     "sts-never-asked",
-    score=Score.HINT,
+    score=HINT,
 )
 def library_without_web_identity(world: World) -> None:
     world.with_env(APP="deeplake")
@@ -139,47 +137,47 @@ def library_without_web_identity(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/fluent/fluent-bit/issues/2714",
+    "fluent/fluent-bit/issues/2714",
     BY_NODE,
     "the plug-in builds a chain of its own that leaves web identities out",
     "sts-never-asked",
-    score=Score.HINT,
+    score=HINT,
 )
 def plugin_with_a_chain_of_its_own(world: World) -> None:
-    world.new_pod(container={"image": "fluent/fluent-bit:1.6"})
+    world.new_pod(image="fluent/fluent-bit:1.6")
     world.for_hours()
 
 
 @reported(
-    f"{GITHUB}/external-secrets/kubernetes-external-secrets/issues/452",
+    "external-secrets/kubernetes-external-secrets/issues/452",
     BY_NODE,
     "the new version took its support for web identities out",
     "sts-never-asked",
-    score=Score.HINT,
+    score=HINT,
 )
 def version_that_dropped_web_identities(world: World) -> None:
-    world.new_pod(container={"image": "godaddy/kubernetes-external-secrets:5.2.0"})
+    world.new_pod(image="godaddy/kubernetes-external-secrets:5.2.0")
     world.for_hours()
 
 
 @reported(
-    f"{GITHUB}/okigan/awscurl/issues/122",
+    "okigan/awscurl/issues/122",
     "ProfileNotFound: The config profile (default) could not be found",
     "the tool asks for a profile before the default chain",
     "sts-never-asked",
-    score=Score.HINT,
+    score=HINT,
 )
 def tool_that_asks_for_a_profile(world: World) -> None:
-    world.new_pod(container={"image": "okigan/awscurl:0.22"})
+    world.new_pod(image="okigan/awscurl:0.22")
     world.for_hours()
 
 
 @reported(
-    f"{GITHUB}/cert-manager/cert-manager/issues/5893",
+    "cert-manager/cert-manager/issues/5893",
     TWICE,
     "the issuer, a custom resource, names the role that the pod has already",
     "pod-role-twice",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def role_in_a_custom_resource(world: World) -> None:
@@ -187,11 +185,11 @@ def role_in_a_custom_resource(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/fluent/fluent-bit/issues/8278",
+    "fluent/fluent-bit/issues/8278",
     TWICE,
     "the ConfigMap's output names the role that the pod has already",
     "pod-role-twice",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def role_in_a_config_map(world: World) -> None:
@@ -203,11 +201,11 @@ def role_in_a_config_map(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/cert-manager/cert-manager/issues/4053",
+    "cert-manager/cert-manager/issues/4053",
     TWICE,
     "an argument names the role that the pod has already",
     "pod-role-twice",
-    score=Score.HINT,
+    score=HINT,
 )
 def role_in_an_argument(world: World) -> None:
     world.new_pod(container={"args": [f"--role={world.role_arn}"]})
@@ -215,11 +213,11 @@ def role_in_an_argument(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/cube-js/cube/issues/11622",
+    "cube-js/cube/issues/11622",
     "ExpiredToken after an hour",
     "the application keeps the credentials of its first exchange",
     "token-expired",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def credentials_kept_by_the_application(world: World) -> None:
@@ -227,23 +225,23 @@ def credentials_kept_by_the_application(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/DoD-Platform-One/bigbang/issues/39",
+    "DoD-Platform-One/bigbang/issues/39",
     "the bucket can't be read, though the ServiceAccount is right",
     "with an endpoint in its settings the application wants keys",
     "sts-never-asked",
-    score=Score.HINT,
+    score=HINT,
 )
 def application_that_wants_keys(world: World) -> None:
-    world.new_pod(container={"image": "grafana/loki:2.9.2"})
+    world.new_pod(image="grafana/loki:2.9.2")
     world.for_hours()
 
 
 @reported(
-    f"{GITHUB}/istio/istio/issues/55921",
+    "istio/istio/issues/55921",
     "Connect to sts.REGION.amazonaws.com:443 failed: connection refused, now and then",
     "the application asks before its sidecar lets anything out",
     "pod-mesh",
-    score=Score.HINT,
+    score=HINT,
 )
 def sidecar_that_is_not_ready(world: World) -> None:
     containers = [{"name": "app", "image": "app:1"}, {"name": "istio-proxy", "image": "istio/proxyv2:1.24.2"}]
@@ -251,40 +249,40 @@ def sidecar_that_is_not_ready(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/containers-roadmap/issues/586",
+    "aws/containers-roadmap/issues/586",
     TIMEOUT,
     "the pods ask the global endpoint, which the VPC's endpoint does not serve",
     "sts-global-endpoint",
-    score=Score.HINT,
+    score=HINT,
 )
 def global_endpoint_by_annotation(world: World) -> None:
-    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
+    world.endpoint()
     world.annotate("false", "eks.amazonaws.com/sts-regional-endpoints")
     world.new_pod()
 
 
 @reported(
-    f"{GITHUB}/boto/boto3/issues/2258",
+    "boto/boto3/issues/2258",
     TIMEOUT,
     "the old SDK calls the global endpoint, whatever its configuration",
     "sts-global-endpoint",
-    score=Score.HINT,
+    score=HINT,
 )
 def global_endpoint_of_an_old_sdk(world: World) -> None:
-    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
-    world.new_pod(container={"image": "python:3.7"})
+    world.endpoint()
+    world.new_pod(image="python:3.7")
     world.for_hours()
 
 
 @reported(
-    f"{GITHUB}/aws-controllers-k8s/community/issues/1040",
+    "aws-controllers-k8s/community/issues/1040",
     TIMEOUT,
     "the controller sets its region too late for the variable to be heeded",
     "sts-global-endpoint",
-    score=Score.HINT,
+    score=HINT,
 )
 def variable_that_is_not_heeded(world: World) -> None:
-    add_sts_endpoint(world.stage.sandbox, world.stage.cluster)
+    world.endpoint()
     world.new_pod(
         container={
             "image": "public.ecr.aws/aws-controllers-k8s/sagemaker-controller:v0.2.2",
@@ -295,11 +293,11 @@ def variable_that_is_not_heeded(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/crossplane-contrib/provider-aws/issues/2005",
+    "crossplane-contrib/provider-aws/issues/2005",
     "lookup sts..amazonaws.com: no such host",
     "the container knows no region",
     "pod-region",
-    score=Score.HINT,
+    score=HINT,
 )
 def container_without_a_region(world: World) -> None:
     spec = world.injected_by_hand()
@@ -308,21 +306,21 @@ def container_without_a_region(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/232",
+    "aws/amazon-eks-pod-identity-webhook/issues/232",
     "InvalidIdentityToken, of one pod",
     "there is no token in the token's file",
     "token-malformed",
-    score=Score.HINT,
+    score=HINT,
 )
 def file_without_a_token(world: World) -> None:
     world.refused("InvalidIdentityToken", "The ID Token provided is not a valid JWT")
 
 
 @reported(
-    f"{GITHUB}/external-secrets/kubernetes-external-secrets/issues/442",
+    "external-secrets/kubernetes-external-secrets/issues/442",
     "AccessDenied for a role of another account",
     "the application asks for another role with its web identity, which that does not trust",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def other_role_in_a_custom_resource(world: World) -> None:
@@ -331,11 +329,11 @@ def other_role_in_a_custom_resource(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/terraform-aws-modules/terraform-aws-iam/pull/388",
+    "terraform-aws-modules/terraform-aws-iam/pull/388",
     "access denied by the server while mounting, with the right role",
     "the role's policy lacks what mounting needs",
     "role-without-permissions",
-    score=Score.OUTSIDE,
+    score=OUTSIDE,
     outside=True,
 )
 def policy_that_lacks_an_action(world: World) -> None:

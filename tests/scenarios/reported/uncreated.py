@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.scenarios.breaking import NAME
 from tests.scenarios.reported.cases import healthy, reported
-from tests.scenarios.reported.trusts import GITHUB
 from tests.scenarios.reported.world import AGENT, World
 from tests.scenarios.uncreating import failing_webhook, mounted_twice, uncreated
 from tests.support.kubeclient import Json
@@ -15,7 +14,7 @@ CRASHING: Json = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restart
 
 
 @reported(
-    f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/159",
+    "aws/amazon-eks-pod-identity-webhook/issues/159",
     "no pod: mountPath: Invalid value: /var/run/secrets/eks.amazonaws.com/serviceaccount: must be unique",
     "another mount is where the webhook puts the token's, so that the API server refuses the pod",
     "pod-not-created",
@@ -26,7 +25,7 @@ def token_mounted_twice(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/goauthentik/helm/issues/182",
+    "goauthentik/helm/issues/182",
     "no pod: error looking up service account",
     "the chart creates one ServiceAccount, and the workers use one of another name",
     "pod-not-created",
@@ -37,7 +36,7 @@ def workers_that_ask_for_another_name(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/sagikazarmark/helm-charts/issues/154",
+    "sagikazarmark/helm-charts/issues/154",
     "no pods of aws-node, and nodes that do not become ready",
     "a webhook of another application has no endpoint, and is not to be skipped",
     "pod-not-created",
@@ -71,7 +70,7 @@ def running(world: World, name: str, node: str) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/eks-pod-identity-agent/issues/16",
+    "aws/eks-pod-identity-agent/issues/16",
     "the agent's pods crash: bind: cannot assign requested address",
     "the agent listens on an IPv6 address that its nodes do not have",
     "pod-identity-agent-down",
@@ -83,7 +82,7 @@ def agent_that_runs_nowhere(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/eks-pod-identity-agent/issues/26",
+    "aws/eks-pod-identity-agent/issues/26",
     "the agent's pods crash on some nodes: their probe is answered with 503",
     "the agent does not run on the pod's node, although its add-on is there",
     "pod-identity-agent-down",

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.scenarios.breaking import AWS_CLI, FOREIGN, NAME, STS, Binding
-from tests.support.eks_states import add_addon, note_exchange
+from tests.support.eks_states import add_addon, add_sts_endpoint, describe_cluster_as, note_exchange
 from tests.support.stage import ROLE_ARN, Json, made
 
 OLD_ID = "0123456789ABCDEF0123456789ABCDEF"
@@ -44,8 +44,11 @@ class World(Binding):
         """IAM of the cluster's account."""
         return self.aws("iam")
 
-    def new_pod(self, *, metadata: Json | None = None, container: Json | None = None, **spec: Any) -> Json:
+    def new_pod(
+        self, *, metadata: Json | None = None, container: Json | None = None, image: str = "", **spec: Any
+    ) -> Json:
         """Make the ServiceAccount's pod anew, and let it run."""
+        container = {"image": image} if image else container
         pod = super().new_pod(metadata=metadata, container=container, **spec)
         self.let(f"{NAME}-0", "Running")
         return pod
@@ -77,6 +80,41 @@ class World(Binding):
         }
         made(self.stage.kube.create(self._pods, {"metadata": metadata, "spec": whole}))
         self.let(name, phase)
+
+    def without_annotation(self) -> None:
+        """Take the annotation away, and make the pod anew."""
+        self.annotate(None)
+        self.new_pod()
+
+    def neighbour(self, name: str, **pod: Any) -> None:
+        """Make another ServiceAccount without a role, and a pod of it."""
+        self.account_named(name)
+        self.pod(f"{name}-0", name, **pod)
+
+    def replaced_by(self, name: str, **annotations: str) -> None:
+        """Make another ServiceAccount instead of it, with no pod yet."""
+        self.no_pod()
+        self.no_account()
+        self.account_named(name, **annotations)
+
+    def version(self, version: str) -> None:
+        """Let the cluster be of a version of Kubernetes."""
+        describe_cluster_as(self.stage.sandbox, self.stage.cluster, version=version)
+
+    def endpoint(self, *policy: Json) -> None:
+        """Make an endpoint for STS in the cluster's VPC."""
+        add_sts_endpoint(self.stage.sandbox, self.stage.cluster, *policy)
+
+    def accept(self, audience: str) -> None:
+        """Let the cluster's provider accept another audience."""
+        self.iam.add_client_id_to_open_id_connect_provider(
+            OpenIDConnectProviderArn=self.provider, ClientID=audience
+        )
+
+    @property
+    def other_issuer(self) -> str:
+        """The issuer of another cluster, without `https://`."""
+        return f"{self.prefix[:-32]}{OLD_ID}"
 
     @property
     def _pods(self) -> str:
