@@ -9,7 +9,9 @@ import copy
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from string import Template
 from typing import Any
 
 import boto3
@@ -62,6 +64,25 @@ class Binding:
     def prefix(self) -> str:
         """What condition keys begin with."""
         return self.provider.partition("oidc-provider/")[2]
+
+    def text(self, text: str) -> str:
+        """A text with the binding's words in place of `$NAME`."""
+        providers, _, prefix = self.provider.partition("/")
+        words = {
+            "role": self.role_arn,
+            "ns": self.namespace,
+            "subject": self.subject,
+            "prefix": prefix,
+            "name": self.role,
+        }
+        words |= {"providers": providers, "issuers": prefix.rpartition("/")[0]}
+        words |= {"region": self.stage.region, "account": self.stage.account_id}
+        return Template(text).safe_substitute(words)
+
+    def json(self, text: str) -> Json:
+        """A JSON text with the binding's words."""
+        found: Json = json.loads(self.text(text))
+        return found
 
     @property
     def account(self) -> Json:
@@ -162,10 +183,7 @@ class Binding:
         """Write fields of the webhook that keep all pods from being created."""
         before: list[Json] = self.stage.kube.get(WEBHOOK).body["webhooks"]
         self.restore_webhook([{**item, **fields} for item in before])
-        for _ in range(2000):
-            if self._show().status == 500:
-                return
-        raise AssertionError("the webhook's configuration does not take effect")
+        self.wait_until(lambda shown: shown.status == 500)
 
     def restore_webhook(self, webhooks: list[Json]) -> None:
         """Write the webhooks of the configuration."""
@@ -180,20 +198,14 @@ class Binding:
 
     def wait_for_webhook(self, *, injects: bool) -> None:
         """Return when new pods of the ServiceAccount get a web identity, or get none."""
-        for _ in range(2000):
-            answer = self._show()
-            assert answer.status == 201, answer.text
-            if ("AWS_ROLE_ARN" in answer.text) is injects:
-                return
-        raise AssertionError("the webhook's configuration does not take effect")
+        self.wait_until(lambda shown: ("AWS_ROLE_ARN" in made(shown).text) is injects)
 
-    def _show(self) -> Answer:
-        """What the API says to a pod that is not made."""
-        body = {
-            "metadata": {"name": "show"},
-            "spec": {"serviceAccountName": NAME, "containers": [{"name": "show", "image": "show"}]},
-        }
-        return self.stage.kube.create(f"/api/v1/namespaces/{self.namespace}/pods", body, dryRun="All")
+    def wait_until(self, is_so: Callable[[Answer], bool]) -> None:
+        """Return when the API answers so to a pod that is not made."""
+        spec = {"serviceAccountName": NAME, "containers": [{"name": "show", "image": "show"}]}
+        body, path = {"metadata": {"name": "show"}, "spec": spec}, f"/api/v1/namespaces/{self.namespace}/pods"
+        shown = (self.stage.kube.create(path, body, dryRun="All") for _ in range(2000))
+        assert any(map(is_so, shown)), "the webhook's configuration does not take effect"
 
     def make_role(self, name: str, statement: Json) -> str:
         """Make a role with this trust policy's only statement; returns its ARN."""
@@ -209,21 +221,24 @@ class Binding:
 
     def exchange(self, **parameters: Any) -> None:
         """Exchange a token as the pod would; STS may refuse."""
-        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{NAME}/token"
-        answer = made(self.stage.kube.create(path, {"spec": {"audiences": [STS], "expirationSeconds": 600}}))
-        unsigned = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
-        sts = boto3.client(
-            "sts", endpoint_url=self.stage.sandbox.url, region_name=self.stage.region, config=unsigned
-        )
-        try:
-            sts.assume_role_with_web_identity(
-                RoleArn=self.role_arn,
-                RoleSessionName="pod",
-                WebIdentityToken=answer.body["status"]["token"],
-                **parameters,
-            )
-        except ClientError:
-            return
+        with suppress(ClientError):
+            exchanged(self, self.role_arn, token_of(self, NAME), **parameters)
+
+
+def token_of(binding: Binding, name: str, audience: str = STS) -> str:
+    """A token of a ServiceAccount of the namespace."""
+    path = f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{name}/token"
+    spec = {"audiences": [audience], "expirationSeconds": 600}
+    return str(made(binding.stage.kube.create(path, {"spec": spec})).body["status"]["token"])
+
+
+def exchanged(binding: Binding, role: str, token: str, **parameters: Any) -> Any:
+    """What STS answers to a token. Raises `ClientError` where it refuses."""
+    stage, unsigned = binding.stage, Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
+    sts = boto3.client("sts", endpoint_url=stage.sandbox.url, region_name=stage.region, config=unsigned)
+    return sts.assume_role_with_web_identity(
+        RoleArn=role, RoleSessionName="pod", WebIdentityToken=token, **parameters
+    )
 
 
 def make(stage: Stage, namespace: str) -> Binding:

@@ -13,15 +13,14 @@ import signal
 from typing import Any
 from unittest import mock
 
-import boto3
-from botocore import UNSIGNED, xform_name
-from botocore.config import Config
+from botocore import xform_name
 
 from irsa_cli.cli.main import run
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import explain
-from tests.scenarios.breaking import NAME, STS, Binding
-from tests.support.stage import Json, made
+from tests.scenarios.breaking import NAME, STS, Binding, exchanged
+from tests.scenarios.breaking import token_of as token_of
+from tests.support.stage import Json
 
 BY_HAND = {
     *("ARN", "edit", "doctor", "get", "get-policy", "get-role", "describe-vpc-endpoints", "describe-cluster"),
@@ -111,55 +110,36 @@ def prove(binding: Binding) -> list[str]:
 
 def _proven(binding: Binding, pod: Json, container: Json) -> str:
     env = {item["name"]: item.get("value", "") for item in container.get("env", [])}
+    name = pod["spec"]["serviceAccountName"]
     if "AWS_CONTAINER_CREDENTIALS_FULL_URI" in env:
         (found,) = binding.aws("eks").list_pod_identity_associations(
-            clusterName=binding.stage.cluster,
-            namespace=binding.namespace,
-            serviceAccount=pod["spec"]["serviceAccountName"],
+            clusterName=binding.stage.cluster, namespace=binding.namespace, serviceAccount=name
         )["associations"]
         return str(found["associationId"])
-    token = _token(binding, pod, container, env["AWS_WEB_IDENTITY_TOKEN_FILE"])
-    return assumed(binding, env["AWS_ROLE_ARN"], token)
-
-
-def _token(binding: Binding, pod: Json, container: Json, file: str) -> str:
-    """What is in a file of the container: a token for the audience of the volume that is mounted there."""
+    # A token for the audience of the volume that is mounted where its file is.
+    file = env["AWS_WEB_IDENTITY_TOKEN_FILE"]
     (volume,) = (
         mount["name"] for mount in container["volumeMounts"] if file.startswith(f"{mount['mountPath']}/")
     )
     (projected,) = (item["projected"] for item in pod["spec"]["volumes"] if item["name"] == volume)
     (source,) = (item["serviceAccountToken"] for item in projected["sources"])
-    return token_of(binding, pod["spec"]["serviceAccountName"], source["audience"])
-
-
-def token_of(binding: Binding, name: str, audience: str = STS) -> str:
-    """A token of a ServiceAccount of the namespace."""
-    path = f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{name}/token"
-    answer = made(
-        binding.stage.kube.create(path, {"spec": {"audiences": [audience], "expirationSeconds": 600}})
-    )
-    return str(answer.body["status"]["token"])
+    return assumed(binding, env["AWS_ROLE_ARN"], token_of(binding, name, source["audience"]))
 
 
 def assumed(binding: Binding, role: str, token: str) -> str:
     """Exchange a token at STS for a role; returns the role. Raises `ClientError` where STS refuses."""
-    unsigned = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
-    sts = boto3.client(
-        "sts", endpoint_url=binding.stage.sandbox.url, region_name=binding.stage.region, config=unsigned
-    )
-    found = sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="pod", WebIdentityToken=token)
+    found = exchanged(binding, role, token)
     assert f"/{role.rsplit('/', 1)[-1]}/" in found["AssumedRoleUser"]["Arn"]
     return role
 
 
 def admitted(binding: Binding, *accounts: str) -> set[tuple[str, str]]:
     """Which other ServiceAccounts each role admits, by its trust policy."""
-    names = (NAME, f"{NAME}-2", "default", "other", "app-0a1b2c3d4e")
-    others = [
-        *(f"system:serviceaccount:{binding.namespace}:{name}" for name in names),
-        *(f"system:serviceaccount:{space}:{NAME}" for space in (f"{binding.namespace}-2", "kube-system")),
-        "system:serviceaccount:kube-system:default",
-    ]
+    subjects = (
+        "$ns:doctor-reader-2 $ns:default $ns:other $ns:app-0a1b2c3d4e $ns-2:doctor-reader"
+        " kube-system:doctor-reader kube-system:default"
+    )
+    others = [f"system:serviceaccount:{subject}" for subject in binding.text(subjects).split()]
     found = set()
     for account in ("", *accounts):
         for role in binding.aws("iam", account).list_roles()["Roles"]:
@@ -168,4 +148,4 @@ def admitted(binding: Binding, *accounts: str) -> set[tuple[str, str]]:
                 identity = WebIdentity(provider, f"https://{binding.prefix}", subject, STS)
                 if explain(role["AssumeRolePolicyDocument"], identity).admitted:
                     found.add((role["Arn"], subject))
-    return {pair for pair in found if pair[1] != binding.subject}
+    return found

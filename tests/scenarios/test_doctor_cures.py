@@ -11,8 +11,8 @@ from tests.scenarios.breaking import Binding
 from tests.scenarios.breaks import BREAKS
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import admitted, answered, cure, is_by_hand, prove
-from tests.scenarios.doctoring import doctor, of, problems
-from tests.support.stage import Json, Stage
+from tests.scenarios.doctoring import diagnose
+from tests.support.stage import Stage
 
 BY_HAND = {
     "run_that_was_interrupted",
@@ -76,52 +76,44 @@ def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
-def fix_of(document: Json) -> str:
-    return next(str(item["fix"]) for item in document["items"][0]["findings"] if item["verdict"] == "problem")
-
-
 @pytest.mark.parametrize("what", [name for name in BREAKS if name not in BY_HAND | BEYOND])
-def test_the_commands_cure(what: str, binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_cure(what: str, binding: Binding) -> None:
     BREAKS[what][1](binding)
     before = admitted(binding)
-    document = doctor(binding, capsys, *of(binding))
     for _ in range(ROUNDS):
-        if not problems(document):
-            break
-        fix = fix_of(document)
-        cure(binding, answered(fix) if what in QUESTIONS else fix)
-        capsys.readouterr()
-        document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == []
+        diagnosis = diagnose(binding)
+        if diagnosis.problems:
+            cure(binding, answered(diagnosis.fix) if what in QUESTIONS else diagnosis.fix)
+    assert diagnose(binding).problems == []
     assert what in UNPROVEN or prove(binding)
     assert admitted(binding) <= before
 
 
-IN_AWS = ("no_provider", "provider_with_another_audience", "wildcard_under_string_equals", "another_audience")
-IN_PODS = ("pod_started_before_the_annotation", "pod_of_the_previous_role")
-
-
-@pytest.mark.parametrize("in_aws", IN_AWS)
-@pytest.mark.parametrize("in_pods", IN_PODS)
+@pytest.mark.parametrize(
+    ("in_aws", "in_pods"),
+    [
+        ("no_provider", "pod_started_before_the_annotation"),
+        ("provider_with_another_audience", "pod_of_the_previous_role"),
+        ("wildcard_under_string_equals", "pod_started_before_the_annotation"),
+        ("another_audience", "pod_of_the_previous_role"),
+    ],
+)
 def test_of_two_faults_aws_is_mended_before_pods_are_restarted(
-    in_aws: str, in_pods: str, binding: Binding, capsys: pytest.CaptureFixture[str]
+    in_aws: str, in_pods: str, binding: Binding
 ) -> None:
+    expected = [BREAKS[what][0] for what in (in_aws, in_pods)]
     for what in (in_pods, in_aws):
         BREAKS[what][1](binding)
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == [BREAKS[in_aws][0], BREAKS[in_pods][0]]
-    while problems(document):
-        left = len(problems(document))
-        cure(binding, fix_of(document))
-        capsys.readouterr()
-        document = doctor(binding, capsys, *of(binding))
-        assert len(problems(document)) < left
+    while expected:
+        diagnosis = diagnose(binding)
+        assert diagnosis.problems == expected
+        cure(binding, diagnosis.fix)
+        expected = expected[1:]
+    assert diagnose(binding).problems == []
     assert prove(binding)
 
 
 @pytest.mark.parametrize("what", sorted(BY_HAND))
-def test_what_needs_a_person_can_not_be_pasted(
-    what: str, binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_needs_a_person_can_not_be_pasted(what: str, binding: Binding) -> None:
     BREAKS[what][1](binding)
-    assert is_by_hand(fix_of(doctor(binding, capsys, *of(binding))))
+    assert is_by_hand(diagnose(binding).fix)

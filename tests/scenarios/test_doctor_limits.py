@@ -9,198 +9,164 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Rule, Sandbox
-from tests.scenarios.breaking import NAME, STS, Binding, make
-from tests.scenarios.breaks import BREAKS
+from tests.scenarios.breaking import AUDIENCE, NAME, Binding, make
+from tests.scenarios.breaks import BROUGHT, SKIP, anew, each, next_second, no_provider, pod, seen, values
 from tests.scenarios.conftest import real_stage, sandbox_stage
-from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
+from tests.scenarios.doctoring import FOREIGN, Case, cases, diagnose, examine, move_role_to, provide
+from tests.support.documents import policy
 from tests.support.eks_states import add_node, note_exchange
 from tests.support.fixtures import RealCluster
-from tests.support.ran import full_name
-from tests.support.stage import ROLE_ARN, Json, Stage, made
+from tests.support.stage import ROLE_ARN, made
 
-FOREIGN = "444455556666"
-READING = {"Effect": "Allow", "Action": ["eks:DescribeCluster", "sts:*"], "Resource": "*"}
-
-
-def trust_of(binding: Binding, principal: object, action: str) -> str:
-    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+READING = policy("Allow eks:DescribeCluster,sts:* on *")
+WEBHOOKS = Rule(("list",), ("mutatingwebhookconfigurations",), groups=("admissionregistration.k8s.io",))
 
 
-def move_role_to(binding: Binding, account: str) -> str:
-    """Make the role in another account, with a role by which its IAM is read; returns the reader."""
-    iam = binding.aws("iam", account)
-    statement = json.loads(json.dumps(binding.statement).replace("111122223333", account))
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    arn = iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    binding.annotate(arn)
-    binding.new_pod()
-    reader = trust_of(binding, {"AWS": "111122223333"}, "sts:AssumeRole")
-    found: str = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=reader)["Role"]["Arn"]
-    iam.attach_role_policy(RoleName="reader", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-    return found
-
-
-def test_a_role_of_another_account_needs_a_provider_there(
-    binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
-    reader = move_role_to(binding, FOREIGN)
-    hidden = doctor(binding, capsys, *of(binding))
-    assert problems(hidden) == []
-    assert hidden["metadata"]["exitCode"] == 1
-    assert {"provider-account", "role-missing", "trust-subject"} <= untold(hidden)
-    seen = doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)
-    assert problems(seen) == ["provider-account"]
-    url = f"https://{binding.prefix}"
-    binding.aws("iam", FOREIGN).create_open_id_connect_provider(Url=url, ClientIDList=[STS])
-    cured = doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)
-    assert problems(cured) == []
-    assert not {"provider-account", "role-missing", "trust-subject"} & untold(cured)
-    assert "annotation-account" not in untold(cured)
-    assert cured["metadata"]["exitCode"] == 0
+def test_a_role_of_another_account_needs_a_provider_there(binding: Binding) -> None:
+    reader = ("--iam-assume-role", move_role_to(binding))
+    unread = {"provider-account", "role-missing", "trust-subject"}
+    hidden = diagnose(binding)
+    assert (hidden.problems, hidden.code, unread - hidden.untold) == ([], 1, set())
+    assert diagnose(binding, *reader).problems == ["provider-account"]
+    provide(binding)
+    cured = diagnose(binding, *reader)
+    assert (cured.problems, cured.code, {*unread, "annotation-account"} & cured.untold) == ([], 0, set())
+    role = f"arn:aws:iam::{FOREIGN}:role/app"
     note_exchange(
-        binding.stage.sandbox,
-        binding.stage.cluster,
-        binding.subject,
-        f"arn:aws:iam::{FOREIGN}:role/app",
-        "ExpiredTokenException",
+        binding.stage.sandbox, binding.stage.cluster, binding.subject, role, "ExpiredTokenException"
     )
-    assert problems(doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)) == ["token-expired"]
-    unread = doctor(binding, capsys, *of(binding))
-    assert problems(unread) == []
-    assert any(
-        f"cannot read CloudTrail of account {FOREIGN}" in item["text"]
-        for item in unread["items"][0]["findings"]
-    )
+    assert diagnose(binding, *reader).problems == ["token-expired"]
+    untold = diagnose(binding)
+    assert untold.problems == []
+    assert f"cannot read CloudTrail of account {FOREIGN}" in str(untold.document)
 
 
-def test_a_caller_who_may_read_nothing_is_told_so(
-    binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
-    binding.stage.sandbox.add_user("guest", policy={"Version": "2012-10-17", "Statement": READING})
-    document = doctor(binding, capsys, *of(binding), user="guest")
-    assert problems(document) == []
-    assert document["metadata"]["exitCode"] == 1
-    good = [item["id"] for item in document["items"][0]["findings"] if item["verdict"] == "ok"]
+def test_a_caller_with_part_of_the_permissions_finds_part_of_the_causes(binding: Binding) -> None:
+    values("system:serviceaccount:$ns:raeder")(binding)
+    user = binding.stage.restricted((("get",), ("serviceaccounts",)))
+    diagnosis = diagnose(binding, user=user)
+    assert diagnosis.problems == ["trust-subject"]
+    assert {"pod-role-differs", "webhook-failing"} <= diagnosis.untold
+    assert "service-account-namespace" not in diagnosis.untold
+    binding.stage.sandbox.add_user("guest", policy=READING)
+    nothing = diagnose(binding, user="guest")
+    assert (nothing.problems, nothing.code) == ([], 1)
+    good = {item["id"] for item in nothing.document["items"][0]["findings"] if item["verdict"] == "ok"}
     # Of these nothing has to be read but the cluster, which EKS described, and what is public.
     described = {"cluster-unsupported", "pod-china-region", "pod-token-unreadable"}
-    assert set(good) <= {*described, "issuer-documents", "issuer-keys"}
+    assert good <= {*described, "issuer-documents", "issuer-keys"}
 
 
-def test_a_caller_with_part_of_the_permissions_finds_part_of_the_causes(
-    binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
-    BREAKS["another_service_account"][1](binding)
-    user = binding.stage.restricted((("get",), ("serviceaccounts",)))
-    document = doctor(binding, capsys, *of(binding), user=user)
-    assert problems(document) == ["trust-subject"]
-    assert {"pod-role-differs", "webhook-failing", "service-account-namespace"} - untold(document) == {
-        "service-account-namespace"
-    }
-
-
-def test_probing_needs_no_more_than_to_create_pods_and_makes_none(
-    binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rules = [
-        Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces")),
-        Rule(("create",), ("pods",)),
-        Rule(("list",), ("mutatingwebhookconfigurations",), groups=("admissionregistration.k8s.io",)),
-    ]
+def test_probing_needs_no_more_than_to_create_pods_and_makes_none(binding: Binding) -> None:
+    reading = Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces"))
     user = binding.stage.restricted()
-    binding.stage._grant(user, rules)
-    document = doctor(binding, capsys, *of(binding), user=user)
-    assert problems(document) == []
-    assert "webhook-failing" not in untold(document)
+    binding.stage._grant(user, [reading, Rule(("create",), ("pods",)), WEBHOOKS])
+    diagnosis = diagnose(binding, user=user)
+    assert diagnosis.problems == []
+    assert "webhook-failing" not in diagnosis.untold
     pods = binding.stage.kube.get(f"/api/v1/namespaces/{binding.namespace}/pods").body["items"]
-    assert [pod["metadata"]["name"] for pod in pods] == [f"{NAME}-0"]
+    assert [item["metadata"]["name"] for item in pods] == [f"{NAME}-0"]
 
 
-def test_what_is_no_cause_is_not_named(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+def powerless(binding: Binding) -> None:
+    """The role has no policies, and the provider an old thumbprint."""
     iam = binding.aws("iam")
     iam.update_open_id_connect_provider_thumbprint(
         OpenIDConnectProviderArn=binding.provider, ThumbprintList=["0" * 40]
     )
     iam.detach_role_policy(RoleName=binding.role, PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
-    binding.new_pod(hostNetwork=True, automountServiceAccountToken=False)
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == []
-    assert {"role-without-permissions", "pod-host-network"} <= untold(document)
 
 
-def test_nodes_that_answer_pods_are_hinted_at(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+def verified(binding: Binding) -> None:
+    """The command irsa verify asks STS."""
+    binding.stage.run(f"verify {NAME} -n $ns")
+
+
+def refused_credentials(binding: Binding) -> None:
+    """STS refuses irsa too long a session."""
+    binding.stage.run(f"credentials {NAME} -n $ns --duration 12h", code=5)
+
+
+DOCTOR = f"doctor {NAME} -n $ns"
+SECRET = '"value": "wJalrXUtnFEMIEXAMPLE"'
+KEYS = (
+    f'{{"container": {{"env": [{{"name": "AWS_ACCESS_KEY_ID", {SECRET}}},'
+    f' {{"name": "AWS_SECRET_ACCESS_KEY", {SECRET}}}, {{"name": "DB_PASSWORD", {SECRET}}}]}}}}'
+)
+
+
+@cases(
+    Case(
+        "what is no cause is not named",
+        each(powerless, pod('{"hostNetwork": true}')),
+        untold="role-without-permissions pod-host-network",
+    ),
+    Case(
+        "an empty annotation is the only thing that is wrong", anew(""), "annotation-arn", says=("is empty",)
+    ),
+    Case(
+        "nothing secret is shown",
+        pod(KEYS),
+        line=f"{DOCTOR} -v",
+        code=5,
+        says="pod-static-credentials",
+        silent="wJalrXUtnFEMIEXAMPLE",
+    ),
+    Case(
+        "a text names the problem, its fix, and what can't be told",
+        values(aud="other"),
+        line=DOCTOR,
+        code=5,
+        says=("trust-audience", "--attach-role-arn $role --update-trust", "unknown"),
+    ),
+    Case(
+        "what irsa asks of STS hides nothing of the application",
+        each(seen("ExpiredTokenException"), next_second, verified),
+        "token-expired",
+        told="organization-policy",
+    ),
+    Case(
+        "what irsa asks of STS is no doing of the application",
+        each(verified, refused_credentials),
+        untold="sts-never-asked token-malformed token-expired",
+        says="except irsa's own",
+    ),
+)
+def test_what_is_said(case: Case, binding: Binding) -> None:
+    case.play(binding)
+
+
+def test_nodes_that_answer_pods_are_hinted_at(binding: Binding) -> None:
     sandbox, cluster = binding.stage.sandbox, binding.stage.cluster
-    for number in (1, 2):
-        binding.new_pod(nodeName=f"ip-10-0-0-{number}.ec2.internal")
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == []
-    assert "node-hop-limit" in untold(document)
-    for number in (1, 2):
-        add_node(sandbox, cluster, f"ip-10-0-0-{number}.ec2.internal", hop_limit=number)
-    document = doctor(binding, capsys, *of(binding))
-    (found,) = (item for item in document["items"][0]["findings"] if item["id"] == "node-hop-limit")
-    assert (found["verdict"], "ip-10-0-0-2.ec2.internal" in str(found["evidence"])) == ("unknown", True)
-    assert "ip-10-0-0-1.ec2.internal" not in str(found["evidence"])
-    add_node(sandbox, cluster, "ip-10-0-0-2.ec2.internal", hop_limit=1)
-    assert "node-hop-limit" not in untold(doctor(binding, capsys, *of(binding)))
+    nodes = ("ip-10-0-0-1.ec2.internal", "ip-10-0-0-2.ec2.internal")
+    for node in nodes:
+        binding.new_pod(nodeName=node)
+    assert "node-hop-limit" in diagnose(binding).untold
+    for number, node in enumerate(nodes, 1):
+        add_node(sandbox, cluster, node, hop_limit=number)
+    shown = diagnose(binding).of("node-hop-limit")
+    assert (shown["verdict"], nodes[1] in str(shown["evidence"])) == ("unknown", True)
+    assert nodes[0] not in str(shown["evidence"])
+    add_node(sandbox, cluster, nodes[1], hop_limit=1)
+    assert "node-hop-limit" not in diagnose(binding).untold
 
 
-def test_an_application_that_is_told_its_role_twice(
-    binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
-    binding.new_pod(container={"args": ["--aws-assume-role", binding.role_arn]})
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == []
-    assert "pod-role-twice" in untold(document)
-
-
-def test_nothing_secret_is_shown(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
-    secret = "wJalrXUtnFEMIEXAMPLE"
-    env = [{"name": name, "value": secret} for name in ("AWS_SECRET_ACCESS_KEY", "DB_PASSWORD")]
-    keys = [{"name": "AWS_ACCESS_KEY_ID", "value": secret}, *env]
-    binding.new_pod(container={"env": keys})
-    ran = binding.stage.irsa("doctor", *of(binding), "-c", binding.stage.cluster, "-v")
-    assert ran.code == 5
-    assert "pod-static-credentials" in ran.out
-    assert secret not in ran.out + ran.err
-
-
-def test_the_name_of_an_earlier_release(
-    stage: Stage, namespace: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    binding = make(stage, namespace)
-    binding.values(sub=f"system:serviceaccount:{namespace}:app-5d4f7c9b8")
-    annotations = {ROLE_ARN: binding.role_arn}
-    stage.make_account(namespace, "app-7f8d9c5b6", annotations=annotations)
-    document = run_doctor(stage, capsys, "app-7f8d9c5b6", "-n", namespace)
-    assert problems(document) == ["trust-generated-name"]
-
-
-def test_china_without_a_region(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_china_without_a_region(sandbox: Sandbox, tmp_path: Path) -> None:
     """The webhook of EKS sets the region; one that is somebody's own need not."""
     sandbox.add_cluster(ClusterSpec("china", "cn-north-1"))
     stage = sandbox_stage(sandbox, "china", tmp_path, region="cn-north-1")
     stage.make_namespace("back")
     binding = make(stage, "back")
-    token = {"serviceAccountToken": {"audience": STS, "expirationSeconds": 86400, "path": "token"}}
-    folder = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
-    env = {"AWS_ROLE_ARN": binding.role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{folder}/token"}
-    binding.new_pod(
-        metadata={"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}},
-        container={
-            "env": [{"name": name, "value": value} for name, value in env.items()],
-            "volumeMounts": [{"name": "aws-iam-token", "mountPath": folder}],
-        },
-        volumes=[{"name": "aws-iam-token", "projected": {"sources": [token]}}],
-    )
-    assert problems(doctor(binding, capsys, *of(binding))) == ["pod-china-region"]
+    own = binding.json(BROUGHT.replace('"own"', '"aws-iam-token"'))
+    binding.new_pod(**own, **json.loads(SKIP))
+    assert diagnose(binding).problems == ["pod-china-region"]
     binding.new_pod()
-    assert problems(doctor(binding, capsys, *of(binding))) == []
+    assert diagnose(binding).problems == []
 
 
 @pytest.mark.e2e
 def test_keys_that_are_not_published(
-    sandbox: Sandbox, real: RealCluster, tmp_path: Path, unique: str, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, real: RealCluster, tmp_path: Path, unique: str
 ) -> None:
     external = real.spec.external
     assert isinstance(external, ExternalCluster)
@@ -208,222 +174,164 @@ def test_keys_that_are_not_published(
     rotated = dataclasses.replace(real, spec=dataclasses.replace(real.spec, external=silent))
     stage = real_stage(sandbox, rotated, tmp_path)
     stage.make_namespace(unique)
-    assert problems(doctor(make(stage, unique), capsys, NAME, "-n", unique)) == ["issuer-keys"]
+    assert diagnose(make(stage, unique)).problems == ["issuer-keys"]
 
 
 @pytest.mark.e2e
 def test_network_policies_are_a_hint_and_no_problem(
-    sandbox: Sandbox, real: RealCluster, tmp_path: Path, unique: str, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, real: RealCluster, tmp_path: Path, unique: str
 ) -> None:
     stage = real_stage(sandbox, real, tmp_path)
     stage.make_namespace(unique)
     binding = make(stage, unique)
     path = f"/apis/networking.k8s.io/v1/namespaces/{unique}/networkpolicies"
-    spec: Json = {"podSelector": {}, "policyTypes": ["Egress"]}
-    made(stage.kube.create(path, {"metadata": {"name": "deny"}, "spec": spec}))
-    closed = doctor(binding, capsys, *of(binding))
-    assert problems(closed) == []
-    assert "pod-network-policy" in untold(closed)
-    spec["egress"] = [{"ports": [{"protocol": "TCP", "port": 443}]}]
-    made(stage.kube.create(path, {"metadata": {"name": "https"}, "spec": spec}))
-    assert "pod-network-policy" not in untold(doctor(binding, capsys, *of(binding)))
+    for name, egress, hinted in (
+        ("deny", "[]", True),
+        ("https", '[{"ports": [{"protocol": "TCP", "port": 443}]}]', False),
+    ):
+        spec = f'{{"podSelector": {{}}, "policyTypes": ["Egress"], "egress": {egress}}}'
+        made(stage.kube.create(path, {"metadata": {"name": name}, "spec": json.loads(spec)}))
+        diagnosis = diagnose(binding)
+        assert (diagnosis.problems, "pod-network-policy" in diagnosis.untold) == ([], hinted)
 
 
 @pytest.fixture
-def cluster(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    return sandbox_stage(sandbox, "demo", tmp_path)
+def back(sandbox: Sandbox, tmp_path: Path) -> Binding:
+    """A binding in the sandbox's own cluster."""
+    stage = sandbox_stage(sandbox, "demo", tmp_path)
+    stage.words["ns"] = "back"
+    stage.make_namespace("back")
+    return make(stage, "back")
 
 
-def test_all_that_name_a_role(cluster: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    cluster.make_namespace("back")
-    cluster.make_namespace("front")
-    binding = make(cluster, "back")
-    cluster.make_account("back", "plain")
+def test_all_that_name_a_role(back: Binding) -> None:
+    back.stage.make_namespace("front")
+    back.stage.make_account("back", "plain")
     for name in ("lost", "other"):
-        cluster.make_account("front", name, annotations={ROLE_ARN: f"{binding.role_arn}{name}"})
-    found = run_doctor(cluster, capsys)
-    assert problems(found) == []
-    assert found["items"][0]["serviceAccount"] is None
-    wrong = {
-        full_name(item): [finding["id"] for finding in item["findings"] if finding["verdict"] == "problem"]
-        for item in found["items"][1:]
-    }
-    assert wrong == {f"back/{NAME}": [], "front/lost": ["role-missing"], "front/other": ["role-missing"]}
-    assert found["metadata"]["exitCode"] == 5
-    one = run_doctor(cluster, capsys, "-n", "back")
-    assert [item["serviceAccount"]["name"] for item in one["items"][1:]] == [NAME]
-    assert one["metadata"]["exitCode"] == 0
+        back.stage.make_account("front", name, annotations={ROLE_ARN: f"{back.role_arn}{name}"})
+    whole = examine(back.stage)
+    assert (whole.problems, whole.code) == ([], 5)
+    assert whole.document["items"][0]["serviceAccount"] is None
+    assert whole.accounts == {NAME: [], "lost": ["role-missing"], "other": ["role-missing"]}
+    part = examine(back.stage, "-n", "back")
+    assert (part.accounts, part.code) == ({NAME: []}, 0)
 
 
-def test_what_is_wrong_with_the_cluster_is_said_once(
-    cluster: Stage, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cluster.make_namespace("back")
-    BREAKS["no_provider"][1](make(cluster, "back"))
-    found = run_doctor(cluster, capsys)
-    assert problems(found) == ["provider-missing"]
-    (account,) = found["items"][1:]
-    assert "provider-missing" not in [item["id"] for item in account["findings"]]
+def test_what_is_wrong_with_the_cluster_is_said_once(back: Binding) -> None:
+    no_provider(back)
+    whole = examine(back.stage)
+    assert whole.problems == ["provider-missing"]
+    assert "provider-missing" not in str(whole.document["items"][1])
 
 
-def test_an_audience_of_its_own_is_seen_among_many(
-    cluster: Stage, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cluster.make_namespace("back")
-    binding = make(cluster, "back")
-    binding.annotate("example.com", "eks.amazonaws.com/audience")
-    binding.values(aud="example.com")
-    binding.new_pod()
-    (account,) = run_doctor(cluster, capsys)["items"][1:]
-    wrong = [item["id"] for item in account["findings"] if item["verdict"] == "problem"]
-    assert wrong == ["provider-audience"]
+def test_an_audience_of_its_own_is_seen_among_many(back: Binding) -> None:
+    each(anew("example.com", AUDIENCE), values(aud="example.com"))(back)
+    assert examine(back.stage).accounts == {NAME: ["provider-audience"]}
 
 
-def test_text_names_the_problem_its_fix_and_what_can_not_be_told(cluster: Stage) -> None:
-    cluster.make_namespace("back")
-    binding = make(cluster, "back")
-    binding.values(aud="other")
-    ran = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo")
-    assert ran.code == 5
-    assert "trust-audience" in ran.out
-    assert f"--attach-role-arn {binding.role_arn} --update-trust" in ran.out
-    assert "unknown" in ran.out
-    assert cluster.irsa("doctor", "-c", "demo").code == 5
+def test_explaining_asks_nobody(back: Binding) -> None:
+    back.stage.sandbox.calls.clear()
+    for words in ("trust-subject", "all", "trust-subject -o json", "all -o yaml"):
+        back.stage.run(f"doctor --explain {words}", says="trust-subject")
+    back.stage.run("doctor --explain trust-subjct", code=2, says="trust-subject")
+    assert back.stage.sandbox.calls == []
 
 
-def test_explaining_asks_nobody(cluster: Stage) -> None:
-    cluster.sandbox.calls.clear()
-    for arguments in (["trust-subject"], ["all"], ["trust-subject", "-o", "json"], ["all", "-o", "yaml"]):
-        ran = cluster.irsa("doctor", "--explain", *arguments)
-        assert ran.code == 0, ran.err
-        assert "trust-subject" in ran.out
-    wrong = cluster.irsa("doctor", "--explain", "trust-subjct")
-    assert wrong.code == 2
-    assert "trust-subject" in wrong.err
-    assert cluster.sandbox.calls == []
+def unread(binding: Binding) -> None:
+    """A ServiceAccount with a role of another account, and one with a role that is gone."""
+    for name, role in (("far", f"arn:aws:iam::{FOREIGN}:role/far"), ("lost", f"{binding.role_arn}lost")):
+        binding.stage.make_account("back", name, annotations={ROLE_ARN: role})
 
 
-def test_a_cluster_that_is_not_there_ends_with_4(cluster: Stage) -> None:
-    ran = cluster.irsa("doctor", "-c", "nowhere", "-o", "json")
-    assert ran.code == 4
-    assert ran.error["code"] == "ResourceNotFoundException"
-    assert "nowhere" in ran.err
+def nothing(_: Binding) -> None:
+    """All is well."""
 
 
-def test_a_namespace_that_is_not_there_is_refused(cluster: Stage) -> None:
-    cluster.make_namespace("back")
-    make(cluster, "back")
-    ran = cluster.irsa("doctor", "-c", "demo", "-n", "bakc", "-o", "json")
-    assert ran.code == 4
-    assert ran.error["message"] == "there is no namespace bakc in demo"
-    user = cluster.restricted((("get", "list"), ("serviceaccounts",)))
-    assert cluster.irsa("doctor", "-c", "demo", "-n", "back", user=user).code != 4
+def plain(binding: Binding) -> None:
+    """A ServiceAccount without a role."""
+    binding.stage.make_account("back", "plain")
 
 
-def test_what_could_not_be_looked_at_is_not_called_right(cluster: Stage) -> None:
-    cluster.make_namespace("back")
-    binding = make(cluster, "back")
-    binding.values(sub="system:serviceaccount:backs:other")
-    cluster.sandbox.add_user("lister", policy={"Version": "2012-10-17", "Statement": READING})
-    cluster._grant("lister", [Rule(("get", "list"), ("serviceaccounts",))])
-    ran = cluster.irsa("doctor", "-c", "demo", user="lister")
-    assert ran.code == 1
-    assert f"? back/{NAME}" in ran.out
-    assert f"missing permission: iam:GetRole on {binding.role} (15 checks)" in ran.out
-    assert "No problem was found, but 1 of 1 ServiceAccount could not be checked (exit 1)" in ran.out
-    one = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo", user="lister")
-    assert one.code == 1
-    assert "17 deciding checks could not run (exit 1)" in one.out
+def evil(binding: Binding) -> None:
+    """An annotation that moves the cursor of a terminal, and draws a line of its own."""
+    value = "arn:aws:iam::111122223333:role/x\x1b[2K\n✓ back other"
+    binding.stage.make_account("back", "evil", annotations={ROLE_ARN: value})
 
 
-def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
-    cluster.make_namespace("back")
-    binding = make(cluster, "back")
-    for name in ("far", "lost"):
-        arn = f"arn:aws:iam::{FOREIGN}:role/{name}" if name == "far" else f"{binding.role_arn}{name}"
-        cluster.make_account("back", name, annotations={ROLE_ARN: arn})
-    ran = cluster.irsa("doctor", "-c", "demo")
-    assert ran.code == 5
-    assert "? back/far" in ran.out
-    assert f"    back/far: unknown: irsa can't read account {FOREIGN}" in ran.out
-    assert f"✓ back/{NAME}" in ran.out
-    assert "1 of 3 ServiceAccounts could not be checked" in ran.out
+@cases(
+    Case(
+        "a cluster that is not there",
+        nothing,
+        line="doctor -c nowhere -o json",
+        code=4,
+        says=("nowhere", '"code": "ResourceNotFoundException"'),
+    ),
+    Case(
+        "a namespace that is not there",
+        nothing,
+        line="doctor -n bakc",
+        code=4,
+        says="there is no namespace bakc in demo",
+    ),
+    Case(
+        "a role that is not read is not called right",
+        unread,
+        line="doctor",
+        code=5,
+        says=(
+            "? back/far",
+            f"    back/far: unknown: irsa can't read account {FOREIGN}",
+            f"✓ back/{NAME}",
+            "1 of 3 ServiceAccounts could not be checked",
+        ),
+    ),
+    Case(
+        "a ServiceAccount that is not there",
+        nothing,
+        line="doctor nobody -n back",
+        code=5,
+        says="\nback/nobody: does not exist\n",
+    ),
+    Case(
+        "a ServiceAccount without a role",
+        plain,
+        line="doctor plain -n back",
+        code=5,
+        says="\nback/plain: has no role annotation\n",
+    ),
+    Case(
+        "an annotation does not reach the terminal raw",
+        evil,
+        line="doctor evil -n back -v",
+        code=5,
+        says="irsa create-sa evil -n back -c demo --attach-policy-arn ARN",
+        silent=("\x1b", "\n✓ back"),
+    ),
+    Case("nor among many", evil, line="doctor -v", code=5, silent=("\x1b", "\n✓ back other")),
+)
+def test_what_is_said_of_a_cluster(case: Case, back: Binding) -> None:
+    case.play(back)
 
 
-def test_service_accounts_that_can_not_be_listed(cluster: Stage) -> None:
-    cluster.make_namespace("back")
-    make(cluster, "back")
-    ran = cluster.irsa("doctor", "-c", "demo", user=cluster.restricted())
-    assert ran.code == 1
-    assert "missing RBAC permission: list serviceaccounts" in ran.out
-    assert "the ServiceAccounts could not be listed (exit 1)" in ran.out
-
-
-def test_a_service_account_that_is_hidden_or_missing_is_not_said_to_name_no_role(cluster: Stage) -> None:
-    cluster.make_namespace("back")
-    make(cluster, "back")
-    cluster.make_account("back", "plain")
-    user = cluster.restricted()
-    said = {
-        ("admin", "nobody"): "does not exist",
-        ("admin", "plain"): "has no role annotation",
-        (user, NAME): "could not be read",
-    }
-    for (who, name), text in said.items():
-        ran = cluster.irsa("doctor", name, "-n", "back", "-c", "demo", user=who)
-        assert ran.out.splitlines()[1] == f"back/{name}: {text}"
-
-
-def test_an_annotation_does_not_reach_the_terminal_raw(cluster: Stage) -> None:
-    cluster.make_namespace("back")
-    evil = "arn:aws:iam::111122223333:role/x\x1b[2K\n✓ back other"
-    cluster.make_account("back", "evil", annotations={ROLE_ARN: evil})
-    for name in (["evil", "-n", "back"], []):
-        ran = cluster.irsa("doctor", *name, "-c", "demo", "-v")
-        assert ran.code == 5
-        assert "\x1b" not in ran.out
-        assert not any(line.startswith("✓ back") for line in ran.out.splitlines())
-    document = cluster.irsa("doctor", "evil", "-n", "back", "-c", "demo", "-o", "json").json
-    (found,) = (item for item in document["items"][0]["findings"] if item["id"] == "annotation-arn")
-    assert found["fix"].startswith("irsa create-sa evil -n back -c demo --attach-policy-arn ARN")
-
-
-def test_an_empty_annotation_is_the_only_thing_that_is_wrong(
-    binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
-    binding.annotate("")
-    binding.new_pod()
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == ["annotation-arn"]
-    assert document["items"][0]["role"]["arn"] == ""
-    assert "is empty" in next(item["text"] for item in document["items"][0]["findings"])
-
-
-def verdicts(document: Json) -> dict[str, str]:
-    """What each check of the document said."""
-    return {item["id"]: item["verdict"] for item in document["items"][0]["findings"]}
-
-
-def test_what_irsa_asks_of_sts_hides_nothing_of_the_application(
-    binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stage = binding.stage
-    note_exchange(stage.sandbox, stage.cluster, binding.subject, binding.role_arn, "ExpiredTokenException")
-    binding.next_second()
-    assert stage.irsa("verify", *of(binding), "-c", stage.cluster).code == 0
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == ["token-expired"]
-    # That STS has admitted a token is known all the same.
-    assert verdicts(document)["organization-policy"] == "ok"
-
-
-def test_what_irsa_asks_of_sts_is_no_doing_of_the_application(
-    binding: Binding, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stage = binding.stage
-    for arguments in (["verify"], ["credentials", "--duration", "12h"]):
-        stage.irsa(arguments[0], *of(binding), "-c", stage.cluster, *arguments[1:])
-    document = doctor(binding, capsys, *of(binding))
-    assert problems(document) == []
-    assert {"sts-never-asked", "token-malformed", "token-expired"} <= untold(document)
-    assert any("except irsa's own" in item["text"] for item in document["items"][0]["findings"])
+def test_what_could_not_be_looked_at_is_not_called_right(back: Binding) -> None:
+    values("system:serviceaccount:backs:other")(back)
+    stage = back.stage
+    stage.sandbox.add_user("lister", policy=READING)
+    stage._grant("lister", [Rule(("get", "list"), ("serviceaccounts",))])
+    said = (
+        f"? back/{NAME}",
+        f"missing permission: iam:GetRole on {back.role} (15 checks)",
+        "No problem was found, but 1 of 1 ServiceAccount could not be checked (exit 1)",
+    )
+    stage.run("doctor", code=1, says=said, user="lister")
+    stage.run(
+        f"doctor {NAME} -n back", code=1, says="17 deciding checks could not run (exit 1)", user="lister"
+    )
+    hidden = stage.restricted()
+    unlisted = (
+        "missing RBAC permission: list serviceaccounts",
+        "the ServiceAccounts could not be listed (exit 1)",
+    )
+    stage.run("doctor", code=1, says=unlisted, user=hidden)
+    stage.run("doctor -n back", code=1, silent="there is no namespace", user=hidden)
+    stage.run(f"doctor {NAME} -n back", code=1, says=f"back/{NAME}: could not be read", user=hidden)

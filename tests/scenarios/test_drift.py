@@ -1,21 +1,15 @@
 """Drift: `irsa diff` run by a schedule says what has changed and who did it, and nothing when nothing did."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_apply import SQS, apply, config, reader
-from tests.support.stage import READ_ONLY, Ran, Stage
-
-ALL_BUT_TRAIL = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Action": "*", "Resource": "*"},
-        {"Effect": "Deny", "Action": "cloudtrail:*", "Resource": "*"},
-    ],
-}
+from tests.support.documents import policy
+from tests.support.stage import READ_ONLY, Stage
 
 
 @pytest.fixture
@@ -24,10 +18,15 @@ def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
-def nightly(stage: Stage, text: str, *more: str, **env: str) -> Ran:
-    return stage.irsa(
-        "diff", "-f", "-", "--detailed-exitcode", "--changed-by", "-q", *more, stdin=text, **env
-    )
+NIGHTLY = "diff -f - --detailed-exitcode --changed-by -q"
+
+
+@pytest.fixture
+def text(small: Stage, unique: str) -> str:
+    """A file that was applied."""
+    found = config(small, reader(unique))
+    assert apply(small, found).code == 0
+    return found
 
 
 def drifted(stage: Stage, namespace: str) -> str:
@@ -37,54 +36,40 @@ def drifted(stage: Stage, namespace: str) -> str:
     return role
 
 
-def test_nothing_is_said_while_all_is_as_desired(small: Stage, unique: str) -> None:
-    text = config(small, reader(unique))
-    assert apply(small, text).code == 0
-    ran = nightly(small, text)
-    assert (ran.code, ran.out, ran.err) == (0, "", "")
+def test_nothing_is_said_while_all_is_as_desired(small: Stage, text: str) -> None:
+    ran = small.run(NIGHTLY, stdin=text, changes="")
+    assert (ran.out, ran.err) == ("", "")
 
 
-def test_what_has_changed_and_who_did_it_are_told(small: Stage, unique: str) -> None:
-    text = config(small, reader(unique))
-    assert apply(small, text).code == 0
+def test_what_has_changed_and_who_did_it_are_told(small: Stage, unique: str, text: str) -> None:
     role = drifted(small, unique)
-    ran = nightly(small, text)
-    assert ran.code == 6
-    assert "+ PolicyAttachment AmazonS3ReadOnlyAccess" in " ".join(ran.out.split())
     who = f"arn:aws:iam::{small.account_id}:user/admin"
-    assert f"changed: {role}: DetachRolePolicy by {who} at 20" in ran.out
-    shown = nightly(small, text, "-o", "json")
-    newest = shown.item["changedBy"][0]
+    ran = small.run(NIGHTLY, code=6, says=f"changed: {role}: DetachRolePolicy by {who} at 20", stdin=text)
+    assert "+ PolicyAttachment AmazonS3ReadOnlyAccess" in " ".join(ran.out.split())
+    newest, *own = small.run(f"{NIGHTLY} -o json", code=6, stdin=text).item["changedBy"]
     assert (newest["object"], newest["operation"], newest["who"]) == (role, "DetachRolePolicy", who)
     assert newest["agent"].startswith("Boto3/")
     # Those before it are irsa's own, from when the role was made.
-    assert [one["agent"].split("/")[0] for one in shown.item["changedBy"][1:]] == ["irsa", "irsa"]
+    assert [change["agent"].split("/")[0] for change in own] == ["irsa", "irsa"]
 
 
 @pytest.mark.parametrize("broken", ["denied", "failing"])
-def test_drift_is_told_where_the_trail_can_not_be_read(small: Stage, unique: str, broken: str) -> None:
-    text = config(small, reader(unique))
-    assert apply(small, text).code == 0
+def test_drift_is_told_where_the_trail_can_not_be_read(
+    small: Stage, unique: str, text: str, broken: str
+) -> None:
     drifted(small, unique)
+    user = "admin"
     if broken == "denied":
-        small.sandbox.add_user(unique, policy=ALL_BUT_TRAIL)
+        user = unique
+        small.sandbox.add_user(unique, policy=policy("Allow * on *", "Deny cloudtrail:* on *"))
         small.sandbox.grant("demo", unique, rules=[Rule(("*",), ("*",))])
     else:
-        fault = Fault(
-            "cloudtrail", "LookupEvents", "error", times=None, status=400, code="InvalidTimeRangeException"
-        )
-        small.sandbox.faults.add(fault)
-    user = unique if broken == "denied" else "admin"
-    ran = small.irsa("diff", "-f", "-", "--changed-by", stdin=text, user=user)
-    assert ran.code == 6
-    assert "AmazonS3ReadOnlyAccess" in ran.out
-    assert "unknown who changed it" in ran.err
+        how: Any = {"times": None, "status": 400, "code": "InvalidTimeRangeException"}
+        small.sandbox.faults.add(Fault("cloudtrail", "LookupEvents", "error", **how))
+    said = ("AmazonS3ReadOnlyAccess", "unknown who changed it")
+    small.run("diff -f - --changed-by", code=6, says=said, stdin=text, user=user)
 
 
-def test_what_the_file_wants_anew_is_no_drift_of_somebody_else(small: Stage, unique: str) -> None:
-    text = config(small, reader(unique))
-    assert apply(small, text).code == 0
-    changed = text.replace(READ_ONLY, SQS)
-    ran = nightly(small, changed, "-o", "json")
-    assert ran.code == 6
-    assert {one["agent"].split("/")[0] for one in ran.item["changedBy"]} == {"irsa"}
+def test_what_the_file_wants_anew_is_no_drift_of_somebody_else(small: Stage, text: str) -> None:
+    ran = small.run(f"{NIGHTLY} -o json", code=6, stdin=text.replace(READ_ONLY, SQS))
+    assert {change["agent"].split("/")[0] for change in ran.item["changedBy"]} == {"irsa"}

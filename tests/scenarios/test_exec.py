@@ -19,6 +19,7 @@ from irsa_cli.usecases.command.connect import Target, connect
 from irsa_cli.usecases.exec.run import PrivateFolder, Renewal
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from tests.scenarios.binding import make_binding
+from tests.support.rows import arguments_of
 from tests.support.stage import ROLE_ARN, Ran, Stage
 from tests.support.terminal import Terminal
 
@@ -48,6 +49,14 @@ print(json.dumps({
     "irsa": parent.read_text() if parent.exists() else "",
 }))
 """
+WITHOUT_TRACE = """
+import boto3, botocore.exceptions, sys
+try:
+    boto3.client("s3").list_buckets()
+except botocore.exceptions.ClientError as error:
+    print(error.operation_name, error.response["Error"]["Code"])
+    sys.exit(1)
+"""
 WAIT = """
 import os, signal, sys
 if sys.argv[1] == "catch":
@@ -57,37 +66,34 @@ signal.pause()
 """
 
 
+EXEC = "exec reader -n $ns"
+
+
 @pytest.fixture
 def role(stage: Stage, namespace: str) -> str:
     """A working binding, `reader`; the ARN of its role."""
     return make_binding(stage, namespace)
 
 
-def line(stage: Stage, namespace: str, *command: str) -> list[str]:
-    return ["exec", "reader", "-n", namespace, "-c", stage.cluster, *command]
+def line(stage: Stage, *command: str) -> list[str]:
+    """The words of a command that is run as the pod."""
+    return [*arguments_of(stage, EXEC), "--", *command]
 
 
-def python(stage: Stage, namespace: str, script: str, *flags: str, **env: str) -> Ran:
+def python(stage: Stage, script: str, flags: str = "", **env: str) -> Ran:
     """Run a script as the pod; what irsa puts aside is put into the stage's folder."""
-    command = line(stage, namespace, *flags, "--", sys.executable, "-c", script)
-    ran = stage.irsa(*command, TMPDIR=str(stage.folder), **env)
+    words = [*arguments_of(stage, f"{EXEC} {flags}"), "--", sys.executable, "-c", script]
+    ran = stage.irsa(*words, TMPDIR=str(stage.folder), **env)
     assert list(stage.folder.glob("irsa-exec-*")) == []
+    assert ran.code == 0, ran.err
     return ran
 
 
-def look(stage: Stage, namespace: str, *flags: str) -> Any:
-    ran = python(stage, namespace, LOOK, *flags)
-    assert ran.code == 0, ran.err
-    return {**json.loads(ran.out), "err": ran.err}
-
-
-def test_the_command_does_what_the_pod_may_do(stage: Stage, namespace: str, role: str) -> None:
-    ran = python(stage, namespace, POD, KUBECONFIG="")
-    assert (ran.code, ran.err) == (0, "")
+def test_the_command_does_what_the_pod_may_do(stage: Stage, role: str) -> None:
+    ran = python(stage, POD, KUBECONFIG="")
     identity, buckets, refused = json.loads(ran.out)
     assert f"assumed-role/{role.rsplit('/', 1)[-1]}/irsa-" in identity
-    assert buckets > 0
-    assert refused == "AccessDenied"
+    assert (ran.err, buckets > 0, refused) == ("", True, "AccessDenied")
 
 
 def callers(stage: Stage) -> dict[str, str]:
@@ -114,27 +120,12 @@ def callers(stage: Stage) -> dict[str, str]:
     }
 
 
-def test_the_callers_own_identity_is_not_taken_instead(stage: Stage, namespace: str, role: str) -> None:
-    ran = python(stage, namespace, POD, **callers(stage))
-    assert ran.code == 0, ran.err
+def test_the_callers_own_identity_is_not_taken_instead_and_is_no_way_out(stage: Stage, role: str) -> None:
+    ran = python(stage, POD, **callers(stage))
     assert f"assumed-role/{role.rsplit('/', 1)[-1]}/irsa-" in ran.out
-
-
-def test_the_callers_own_identity_is_no_way_out(stage: Stage, namespace: str, role: str) -> None:
-    stage.annotate(namespace, "reader", **{ROLE_ARN: f"{role}-gone"})
-    ran = subprocess.run(
-        [sys.executable, "-m", "irsa_cli", *line(stage, namespace, "--", sys.executable, "-c", POD)],
-        env={**stage.env(), **callers(stage)},
-        cwd=stage.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert ran.returncode == 1
-    assert "AccessDenied" in ran.stderr
-    assert "AssumeRoleWithWebIdentity" in ran.stderr
-    assert ran.stdout == ""
+    stage.annotate(stage.words["ns"], "reader", **{ROLE_ARN: f"{role}-gone"})
+    refused = stage.irsa(*line(stage, sys.executable, "-c", WITHOUT_TRACE), **callers(stage))
+    assert (refused.code, refused.out) == (1, "AssumeRoleWithWebIdentity AccessDenied\n"), refused.err
 
 
 SECRETS = (
@@ -150,68 +141,31 @@ SECRETS = (
 )
 
 
-def test_secrets_are_kept_from_the_command_and_named_unless_asked_for(
-    stage: Stage, namespace: str, role: str
-) -> None:
-    secrets = {name: f"the caller's {number}" for number, name in enumerate(SECRETS)}
-    ran = python(stage, namespace, LOOK, **secrets)
-    assert ran.code == 0, ran.err
-    assert not set(SECRETS) & set(json.loads(ran.out)["env"])
-    assert "the caller's" not in ran.out + ran.err
-    assert all(name in ran.err for name in SECRETS)
-    assert "--pass-env" in ran.err
-    asked = python(stage, namespace, LOOK, "--pass-env", "ID_TOKEN", "--pass-env=KUBECONFIG", **secrets)
-    made = json.loads(asked.out)["env"]
-    assert set(SECRETS) & set(made) == {"ID_TOKEN", "KUBECONFIG"}
-    assert made["ID_TOKEN"] == secrets["ID_TOKEN"]
-    assert not {"ID_TOKEN", "KUBECONFIG"} & set(re.findall(r"\w+", asked.err))
-    assert python(stage, namespace, LOOK, "-q", **secrets).err == ""
+STAYS = {"FTP_PROXY": "http://me:pr0xy@proxy:3128", "PACKAGES": "https://packages.example.org/simple"}
+BY_VALUE = {
+    "PIP_INDEX_URL": "https://me:pa55@packages.example.org/simple",
+    "SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/pa55",
+    "HF_HOME": "/home/me/pa55",
+    "REPORTS_DB": "postgres://app:pa55@db:5432/app",
+}
+"""Of package indexes, webhooks, tools' own folders and databases; a proxy is needed, and stays."""
 
 
-def test_a_secret_in_a_value_or_behind_a_setting_is_kept_from_the_command(
-    stage: Stage, namespace: str, role: str
-) -> None:
-    """Of package indexes, webhooks, databases and tools' own folders; a proxy is needed, and stays."""
-    secrets = {
-        "PIP_INDEX_URL": "https://me:pa55@packages.example.org/simple",
-        "SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/pa55",
-        "HF_HOME": "/home/me/pa55",
-        "REPORTS_DB": "postgres://app:pa55@db:5432/app",
+def test_secrets_are_kept_from_the_command_and_named_unless_asked_for(stage: Stage, role: str) -> None:
+    secrets = {**{name: f"the caller's {number}" for number, name in enumerate(SECRETS)}, **BY_VALUE}
+    ran = python(stage, LOOK, **secrets, **STAYS, IRSA_PASS_ENV="ID_TOKEN")
+    env = json.loads(ran.out)["env"]
+    assert not set(secrets) & set(env)
+    assert STAYS.items() <= env.items()
+    assert [text for text in ("the caller's", "pa55") if text in ran.out + ran.err] == []
+    assert [name for name in (*secrets, "--pass-env") if name not in ran.err] == []
+    asked = python(stage, LOOK, "--pass-env ID_TOKEN --pass-env=KUBECONFIG", **secrets)
+    env = json.loads(asked.out)["env"]
+    assert {name: env[name] for name in secrets if name in env} == {
+        name: secrets[name] for name in ("ID_TOKEN", "KUBECONFIG")
     }
-    stays = {"FTP_PROXY": "http://me:pr0xy@proxy:3128", "PACKAGES": "https://packages.example.org/simple"}
-    ran = python(stage, namespace, LOOK, **secrets, **stays)
-    assert ran.code == 0, ran.err
-    made = json.loads(ran.out)["env"]
-    assert not set(secrets) & set(made)
-    assert stays.items() <= made.items()
-    assert "pa55" not in ran.out + ran.err
-    assert all(name in ran.err for name in secrets)
-
-
-def test_a_variable_that_was_left_set_passes_no_secret_on(stage: Stage, namespace: str, role: str) -> None:
-    ran = python(stage, namespace, LOOK, ID_TOKEN="secret", IRSA_PASS_ENV="ID_TOKEN")
-    assert "ID_TOKEN" not in json.loads(ran.out or '{"env": {}}')["env"]
-
-
-def test_the_environment_follows_the_annotations(stage: Stage, namespace: str, role: str) -> None:
-    stage.annotate(
-        namespace,
-        "reader",
-        **{
-            "eks.amazonaws.com/audience": "example.com",
-            "eks.amazonaws.com/token-expiration": "1200",
-            "eks.amazonaws.com/sts-regional-endpoints": "false",
-        },
-    )
-    seen = look(stage, namespace)
-    env = seen["env"]
-    assert env["AWS_ROLE_ARN"] == role
-    assert env["AWS_REGION"] == env["AWS_DEFAULT_REGION"] == stage.region
-    assert "AWS_STS_REGIONAL_ENDPOINTS" not in env
-    assert env["IRSA_EXEC"] == f"{namespace}/reader@{stage.cluster}"
-    claims = claims_of(seen["token"])
-    assert claims["aud"] == ["example.com"]
-    assert claims["exp"] - claims["iat"] == 1200
+    assert not {"ID_TOKEN", "KUBECONFIG"} & set(re.findall(r"\w+", asked.err))
+    assert python(stage, LOOK, "-q", **secrets).err == ""
 
 
 def claims_of(token: str) -> Any:
@@ -219,28 +173,37 @@ def claims_of(token: str) -> Any:
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
-def test_a_pods_token_lives_for_a_day_unless_told_otherwise(stage: Stage, namespace: str, role: str) -> None:
-    seen = look(stage, namespace)
-    claims = claims_of(seen["token"])
-    assert claims["exp"] - claims["iat"] == 86400
-    assert claims["sub"] == f"system:serviceaccount:{namespace}:reader"
-    assert seen["env"]["AWS_STS_REGIONAL_ENDPOINTS"] == "regional"
+def test_the_environment_follows_the_annotations(stage: Stage, namespace: str, role: str) -> None:
+    for annotations, audience, seconds, regional in (
+        ({}, "sts.amazonaws.com", 86400, "regional"),
+        ({"audience": "example.com", "token-expiration": "1200", "sts-regional-endpoints": "false"},
+         "example.com", 1200, None),
+    ):  # fmt: skip
+        written = {f"eks.amazonaws.com/{key}": text for key, text in annotations.items()}
+        stage.annotate(namespace, "reader", **written)
+        seen = json.loads(python(stage, LOOK).out)
+        env, claims = seen["env"], claims_of(seen["token"])
+        assert env["AWS_ROLE_ARN"] == role
+        assert env["AWS_REGION"] == env["AWS_DEFAULT_REGION"] == stage.region
+        assert env.get("AWS_STS_REGIONAL_ENDPOINTS") == regional
+        assert env["IRSA_EXEC"] == f"{namespace}/reader@{stage.cluster}"
+        assert (claims["aud"], claims["exp"] - claims["iat"]) == ([audience], seconds)
+        assert claims["sub"] == f"system:serviceaccount:{namespace}:reader"
 
 
-def test_the_token_is_in_its_file_and_nowhere_else(stage: Stage, namespace: str, role: str) -> None:
-    seen = look(stage, namespace, "-v")
+def test_the_token_is_in_its_file_and_nowhere_else(stage: Stage, role: str) -> None:
+    ran = python(stage, LOOK, "-v")
+    seen = json.loads(ran.out)
     assert JWT.fullmatch(seen["token"])
     assert seen["modes"] == [0o700, 0o600]
-    assert "create serviceaccounts/token  201" in seen["err"]
-    for text in (json.dumps(seen["env"]), seen["irsa"], seen["err"]):
+    assert "create serviceaccounts/token  201" in ran.err
+    for text in (json.dumps(seen["env"]), seen["irsa"], ran.err):
         assert not JWT.search(text)
 
 
-def test_the_exit_code_and_the_arguments_pass_through(stage: Stage, namespace: str, role: str) -> None:
+def test_the_exit_code_and_the_arguments_pass_through(stage: Stage, role: str) -> None:
     script = 'printf "%s|" "$@"; cat; exit 42'
-    ran = stage.irsa(
-        *line(stage, namespace, "--", "sh", "-c", script, "sh", "-v", "--help", "--", "a b", ""), stdin="in"
-    )
+    ran = stage.irsa(*line(stage, "sh", "-c", script, "sh", "-v", "--help", "--", "a b", ""), stdin="in")
     assert (ran.code, ran.out) == (42, "-v|--help|--|a b||in")
 
 
@@ -248,15 +211,14 @@ def test_the_exit_code_and_the_arguments_pass_through(stage: Stage, namespace: s
     ("behaviour", "to_child", "number", "code"),
     [
         ("catch", False, signal.SIGTERM, 5),
-        ("die", False, signal.SIGTERM, 143),
         ("die", False, signal.SIGINT, 130),
         ("die", True, signal.SIGKILL, 137),
     ],
 )
 def test_nothing_is_left_after_a_signal(
-    stage: Stage, namespace: str, role: str, behaviour: str, to_child: bool, number: int, code: int
+    stage: Stage, role: str, behaviour: str, to_child: bool, number: int, code: int
 ) -> None:
-    command = line(stage, namespace, "--", sys.executable, "-c", WAIT, behaviour)
+    command = line(stage, sys.executable, "-c", WAIT, behaviour)
     with subprocess.Popen(
         [sys.executable, "-m", "irsa_cli", *command],
         env={**stage.env(), "TMPDIR": str(stage.folder)},
@@ -277,7 +239,7 @@ def test_nothing_is_left_after_a_signal(
 
 def test_a_shell_says_whose_identity_it_has(stage: Stage, namespace: str, role: str) -> None:
     (stage.folder / ".bashrc").write_text("PS1='own> '\n")
-    command = [sys.executable, "-m", "irsa_cli", *line(stage, namespace, "--", "bash")]
+    command = [sys.executable, "-m", "irsa_cli", *line(stage, "bash")]
     env = {**stage.env(), "HOME": str(stage.folder), "TMPDIR": str(stage.folder)}
     with Terminal(command, env, stage.folder) as terminal:
         terminal.read(rf"\[{namespace}/reader@{stage.cluster}\] own> ")
@@ -310,32 +272,23 @@ def test_the_token_is_renewed_as_kubelet_renews_it(
     with PrivateFolder() as folder:
         first = issue()
         file = folder.write("token", first.text)
-        renewal = Renewal(
-            first,
-            issue,
-            lambda text: folder.write("token", text),
-            said.append,
-            clock=lambda: clock["now"],
-            jitter=lambda: 0.0,
-        )
-        clock["now"] += 479
-        renewal.step()
-        assert file.read_text() == first.text
-        clock["now"] += 1
-        renewal.step()
-        second = file.read_text()
+        write, jitter = (lambda text: folder.write("token", text)), (lambda: 0.0)
+        renewal = Renewal(first, issue, write, said.append, clock=lambda: clock["now"], jitter=jitter)
+
+        def after(seconds: int) -> str:
+            clock["now"] += seconds
+            renewal.step()
+            return file.read_text()
+
+        assert after(479) == first.text
+        second = after(1)
         assert second != first.text
         assert assume(stage, role, second) == f"system:serviceaccount:{namespace}:reader"
         assert said == []
         # While the ServiceAccount is away there is no token; the one at hand stays.
         stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/reader")
-        clock["now"] += 500
-        renewal.step()
-        assert file.read_text() == second
-        assert len(said) == 1
-        assert not JWT.search(said[0])
+        assert after(500) == second
+        assert [JWT.search(text) for text in said] == [None]
         stage.make_account(namespace, "reader", annotations={ROLE_ARN: role})
-        clock["now"] += 5
-        renewal.step()
-        assert file.read_text() != second
+        assert after(5) != second
         assert assume(stage, role, file.read_text()) == f"system:serviceaccount:{namespace}:reader"

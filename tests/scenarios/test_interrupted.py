@@ -12,9 +12,9 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
-WISH = ("--attach-policy-arn", READ_ONLY)
-NAMESPACE, NAME = "default", "app"
-ELSEWHERE = ("--state-dir", "elsewhere")
+CREATE = "create-sa app -n default --attach-policy-arn $S3"
+DELETE = "delete-sa app -n default"
+ELSEWHERE = "--state-dir elsewhere"
 """Another machine, which has no journals."""
 
 
@@ -26,185 +26,149 @@ def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
     return stage
 
 
-def of(stage: Stage) -> tuple[str, ...]:
-    return (NAME, "-n", NAMESPACE, "-c", stage.cluster)
-
-
-def killed(stage: Stage, *arguments: str, at: str, service: str = "iam", skip: int = 0) -> None:
+def killed(stage: Stage, line: str, at: str, skip: int = 0) -> None:
     """Run a command, and kill it behind a call."""
-    stage.sandbox.faults.add(Fault(service, at, "callback", skip=skip, run=stage.kill))
-    assert stage.irsa(*arguments).code == -9
+    stage.sandbox.faults.add(Fault("iam", at, "callback", skip=skip, run=stage.kill))
+    stage.run(line, code=-9)
     stage.sandbox.settle()
     stage.sandbox.faults.clear()
 
 
-def role_of(stage: Stage) -> Json | None:
-    found = [role for role in stage.aws_world()["roles"].values() if "/irsa/" in role["arn"]]
-    return found[0] if found else None
+def named_before(stage: Stage) -> None:
+    """A chart's ServiceAccount carries the ARN already."""
+    arn = stage.run(f"{CREATE} --dry-run -o json").item["role"]["arn"]
+    stage.make_account("default", "app", annotations={ROLE_ARN: arn})
 
 
 def incomplete_and_named(stage: Stage) -> None:
-    """A chart's ServiceAccount carries the ARN already."""
-    arn = stage.irsa("create-sa", *of(stage), *WISH, "--dry-run", "-o", "json").item["role"]["arn"]
-    stage.make_account(NAMESPACE, NAME, annotations={ROLE_ARN: arn})
-    killed(stage, "create-sa", *of(stage), *WISH, at="AttachRolePolicy")
+    named_before(stage)
+    killed(stage, CREATE, "AttachRolePolicy")
 
 
 def incomplete_and_unnamed(stage: Stage) -> None:
-    killed(stage, "create-sa", *of(stage), "--role-only", *WISH, at="AttachRolePolicy")
+    killed(stage, f"{CREATE} --role-only", "AttachRolePolicy")
 
 
 def deleting_and_named(stage: Stage) -> None:
-    assert stage.irsa("create-sa", *of(stage), *WISH).code == 0
-    # Behind the run's own mark.
-    killed(stage, "delete-sa", *of(stage), at="TagRole", skip=1)
+    stage.run(CREATE)
+    killed(stage, DELETE, "TagRole", skip=1)  # Behind the run's own mark.
 
 
 def deleting_and_unnamed(stage: Stage) -> None:
-    assert stage.irsa("create-sa", *of(stage), *WISH).code == 0
-    killed(stage, "delete-sa", *of(stage), at="DetachRolePolicy")
+    stage.run(CREATE)
+    killed(stage, DELETE, "DetachRolePolicy")
 
 
 State = Callable[[Stage], None]
-STATES: dict[State, str] = {
-    incomplete_and_named: "incomplete",
-    incomplete_and_unnamed: "incomplete",
-    deleting_and_named: "deleting",
-    deleting_and_unnamed: "deleting",
-}
+STATES = (incomplete_and_named, incomplete_and_unnamed, deleting_and_named, deleting_and_unnamed)
 states = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 
 
+def said(state: State) -> str:
+    """What get-sa says of it."""
+    return state.__name__.partition("_")[0]
+
+
+def role_of(stage: Stage) -> Json | None:
+    roles = (role for role in stage.aws_world()["roles"].values() if "/irsa/" in role["arn"])
+    return next(roles, None)
+
+
 def got(stage: Stage) -> Json:
-    """The binding as get-sa has it, on another machine."""
-    (item,) = stage.irsa("get-sa", *of(stage), "-o", "json").items
+    """The binding as get-sa has it."""
+    (item,) = stage.irsa(*["get-sa", "app", "-n", "default", "-c", "demo", "-o", "json"]).items
     found: Json = item
     return found
+
+
+def proposed(stage: Stage) -> list[str]:
+    """The commands that get-sa proposes."""
+    return [step for step in got(stage)["next"] if step.startswith("irsa ")]
 
 
 @states
 def test_each_proposed_command_ends_it(small: Stage, state: State) -> None:
     state(small)
-    for number in range(len(proposed(small))):
-        if number:
-            again(small, state)
-        assert got(small)["status"] == STATES[state]
-        command = proposed(small)[number]
-        words = shlex.split(command, comments=True)[1:]
+    count = len(proposed(small))
+    assert count
+    for number in range(count):
+        if number:  # The same state once more, from nothing.
+            small.run(f"{DELETE} --ignore-not-found")
+            small.kube.delete("/api/v1/namespaces/default/serviceaccounts/app")
+            state(small)
+        assert got(small)["status"] == said(state)
+        words = shlex.split(proposed(small)[number], comments=True)[1:]
         if words[0] == "recover" and "-c" in words:
             young = small.irsa(*words)
             assert (young.code, "may still be active" in young.err) == (4, True)
             words += ["--min-age", "0s"]
         ran = small.irsa(*words)
-        assert ran.code == 0, f"{command}: {ran.err}"
+        assert ran.code == 0, f"{words}: {ran.err}"
         role = role_of(small)
         if words[0] == "delete-sa" or "-c" in words:
             assert role is None
         else:
             assert role is not None
-            assert role["attached"] == [READ_ONLY]
-            assert got(small)["status"] == "ok"
-
-
-def proposed(stage: Stage) -> list[str]:
-    """The commands that get-sa proposes."""
-    found = [step for step in got(stage)["next"] if step.startswith("irsa ")]
-    assert found
-    return found
-
-
-def again(stage: Stage, state: State) -> None:
-    """The same state once more, from nothing."""
-    stage.irsa("delete-sa", *of(stage), "--ignore-not-found")
-    stage.kube.delete(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{NAME}")
-    state(stage)
+            assert (role["attached"], got(small)["status"]) == ([READ_ONLY], "ok")
 
 
 @states
-@pytest.mark.parametrize("where", [(), ELSEWHERE], ids=["here", "elsewhere"])
-def test_the_same_create_sa_makes_it_whole(small: Stage, state: State, where: tuple[str, ...]) -> None:
+def test_the_same_create_sa_makes_it_whole(small: Stage, state: State) -> None:
     state(small)
-    more = ("--role-only",) if state is incomplete_and_unnamed else ()
-    ran = small.irsa("create-sa", *of(small), *WISH, *more, *where)
-    assert ran.code == 0, ran.err
-    assert f"the role was {STATES[state]}" in ran.err
+    more = "--role-only" if state is incomplete_and_unnamed else ""
+    small.run(f"{CREATE} {more} {ELSEWHERE}", says=f"the role was {said(state)}")
     assert got(small)["status"] == ("role-only" if more else "ok")
     role = role_of(small)
     assert role is not None
     assert (role["attached"], role["tags"]["irsa/commit"]) == ([READ_ONLY], "done")
 
 
-@pytest.mark.parametrize(
-    "state", [incomplete_and_named, deleting_and_named], ids=lambda state: state.__name__
-)
+@pytest.mark.parametrize("state", [incomplete_and_named, deleting_and_named])
 def test_what_a_serviceaccount_names_is_left_alone_and_named(small: Stage, state: State) -> None:
     state(small)
-    before = small.world()
-    listed = recover(small)
-    assert f"ServiceAccount {NAMESPACE}/{NAME} uses it" in listed.out
-    assert f"irsa delete-sa {NAME} -n {NAMESPACE} -c {small.cluster}" in listed.out
-    everything = recover(small, "--all", "--min-age", "0s")
-    assert (everything.code, "uses it" in everything.out) == (0, True), everything.err
-    (item,) = recover(small, "-o", "json").items
-    named = recover(small, item["transaction"], "--min-age", "0s")
-    assert named.code == 4
-    assert "irsa delete-sa" in named.err
-    assert small.world() == before
+    line = f"recover {ELSEWHERE}"
+    uses = "ServiceAccount default/app uses it"
+    small.run(line, says=(uses, "irsa delete-sa app -n default -c demo"), changes="")
+    small.run(f"{line} --all --min-age 0s", says="uses it", changes="")
+    (item,) = small.run(f"{line} -o json").items
+    named = f"{line} {item['transaction']} --min-age 0s"
+    small.run(named, code=4, says="irsa delete-sa", changes="")
 
 
 def test_a_deletion_that_nobody_names_any_more_is_gone_on_with(small: Stage) -> None:
     deleting_and_unnamed(small)
-    ran = recover(small, "--all", "--min-age", "0s")
-    assert ran.code == 0, ran.err
+    small.run(f"recover {ELSEWHERE} --all --min-age 0s")
     assert role_of(small) is None
 
 
 @states
 def test_nobody_changes_it(small: Stage, state: State) -> None:
     state(small)
-    before = small.world()
-    for command in (("update-sa", *of(small), "--attach-policy-arn", READ_ONLY), ("adopt", *of(small))):
-        ran = small.irsa(*command)
-        assert ran.code == 4, ran.err
-        assert STATES[state] in ran.err
-        assert f"irsa delete-sa {NAME} -n {NAMESPACE}" in ran.err
-    other = small.irsa("create-sa", *of(small), "--description", "another wish", "--no-policy")
-    assert other.code == 4, other.err
-    assert STATES[state] in other.err
-    assert small.world() == before
+    proposal = "irsa delete-sa app -n default"
+    for line, text in (
+        ("update-sa app -n default --attach-policy-arn $S3", proposal),
+        ("adopt app -n default", proposal),
+        ("create-sa app -n default --description wish --no-policy", ""),
+    ):
+        small.run(line, code=4, says=(said(state), text), changes="")
 
 
 def test_get_sa_and_describe_sa_and_verify_say_it_in_words(small: Stage) -> None:
     incomplete_and_named(small)
-    listed = small.irsa("get-sa", *of(small))
-    assert listed.out.splitlines()[1].endswith("   incomplete")
-    assert f"{NAMESPACE}/{NAME}: run " in listed.err
-    assert f"irsa describe-sa {NAME} -n {NAMESPACE} -c {small.cluster}" in listed.err
-    assert "irsa delete-sa" not in listed.err
-    described = small.irsa("describe-sa", *of(small)).out
-    assert "irsa delete-sa" in described
-    verified = small.irsa("verify", *of(small))
-    assert verified.code == 5
-    assert "the role is incomplete: run " in verified.out
-    assert "Failed: Completeness" in verified.out
-    assert "irsa create-sa command" in verified.out
+    told = ("   incomplete\n", "default/app: run ", "irsa describe-sa app -n default -c demo")
+    small.run("get-sa app -n default", says=told, silent="irsa delete-sa")
+    small.run("describe-sa app -n default", says="irsa delete-sa")
+    told = ("the role is incomplete: run ", "Failed: Completeness", "irsa create-sa command")
+    small.run("verify app -n default", code=5, says=told)
 
 
 def test_it_ends_while_it_is_watched(small: Stage) -> None:
     """A run at work is not told from one that was interrupted; when it has ended, all is well."""
     seen: list[Ran] = []
-    arn = small.irsa("create-sa", *of(small), *WISH, "--dry-run", "-o", "json").item["role"]["arn"]
-    small.make_account(NAMESPACE, NAME, annotations={ROLE_ARN: arn})
-    small.sandbox.faults.add(
-        Fault(
-            "iam", "AttachRolePolicy", "callback", run=lambda: seen.append(small.irsa("get-sa", *of(small)))
-        )
-    )
-    assert small.irsa("create-sa", *of(small), *WISH).code == 0
+    named_before(small)
+    look = ["get-sa", "app", "-n", "default", "-c", "demo"]
+    watch = Fault("iam", "AttachRolePolicy", "callback", run=lambda: seen.append(small.irsa(*look)))
+    small.sandbox.faults.add(watch)
+    small.run(CREATE)
     assert "incomplete" in seen[0].out
     assert got(small)["status"] == "ok"
-
-
-def recover(stage: Stage, *arguments: str) -> Ran:
-    """On another machine."""
-    return stage.irsa("recover", "-c", stage.cluster, *ELSEWHERE, *arguments)

@@ -11,8 +11,8 @@ import pytest
 
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.test_recover import ATTACHING, WISH, cut_off, unfinished
-from tests.support.stage import READ_ONLY, Json, Stage
+from tests.scenarios.test_recover import ATTACHING, WISH, cut_off
+from tests.support.stage import Json, Stage
 
 Change = Callable[[Json], object]
 
@@ -29,15 +29,10 @@ def put(*path: Any, to: Any) -> Change:
 JOURNALS: dict[str, Change] = {
     "an unknown key of a state": put("plan", 0, 0, "after", "session_policy", to="x"),
     "an unknown kind": put("plan", 0, 0, "kind", to="PodIdentityAssociation"),
-    "an unknown way to the cluster": put("context", "target", "endpoint", to="https://x"),
     "a missing cluster": lambda header: header["context"].pop("target"),
     "another version": put("version", to=2),
     "no region": put("context", "target", "region", to="no such region"),
-    "no profile": put("context", "target", "profile", to="nobody"),
-    "no kubeconfig": put("context", "target", "kubeconfig", to="/nowhere/config"),
-    "no text": put("context", "target", "kubeconfig", to="a\0b"),
     "no cluster": put("context", "target", "cluster", to="../x\n"),
-    "no issuer": put("context", "target", "issuer_url", to="x"),
     "no role": put("plan", 0, 0, "target", to=["a role\n"]),
 }
 
@@ -72,10 +67,8 @@ def test_journals_that_are_not_understood_are_told_and_hide_no_other(small: Stag
         assert good in ran.out
         assert "a bug" not in ran.err + ran.out
     for transaction, case in copies.items():
-        for more in ([], ["--forward", "--dry-run"]):
-            ran = small.irsa("recover", transaction, *more)
-            assert ran.code in (0, 1, 2, 3, 4), (case, ran.err)
-            assert "a bug" not in ran.err, (case, ran.err)
+        ran = small.irsa("recover", transaction, "--forward", "--dry-run")
+        assert (ran.code in (0, 1, 2, 3, 4), "a bug" in ran.err) == (True, False), (case, ran.err)
     # What the copies claim is not theirs: nothing was touched for them.
     assert small.world() == half
     # The same command goes on all the same: what is there tells.
@@ -103,35 +96,3 @@ def test_the_remains_of_a_journal_that_is_not_understood_are_found_by_the_propos
     assert [item["transaction"] for item in listed.items] == [transaction]
     assert small.irsa(*arguments, transaction, "--min-age", "0").code == 0
     assert small.world() == before
-
-
-MARKS = {
-    "nobody": "nobody",
-    "empty": "",
-    "a path": "../../../tmp/x",
-    "long": "t" * 250,
-    "newer": "0192f0c1-7a5e-7cc0-8000-000000000000",
-    "a line": "a b",
-}
-
-
-@pytest.mark.parametrize("case", MARKS)
-def test_a_mark_that_irsa_did_not_write_is_nobodys_bug(small: Stage, case: str) -> None:
-    assert small.create_sa("app", "apps", "--associate-oidc", "--attach-policy-arn", READ_ONLY).code == 0
-    role = small.role_of("apps", "app")["arn"].rsplit("/", 1)[-1]
-    small.iam().tag_role(RoleName=role, Tags=[{"Key": "irsa/transaction", "Value": MARKS[case]}])
-    account = "/api/v1/namespaces/apps/serviceaccounts/app"
-    patch = {"metadata": {"annotations": {"irsa/transaction": MARKS[case], "irsa/keys": MARKS[case]}}}
-    assert small.kube.patch(account, patch).status == 200
-    for arguments in (
-        ("get-sa",),
-        ("describe-sa", "app", "-n", "apps"),
-        ("verify", "app", "-n", "apps"),
-        ("recover",),
-        ("update-sa", "app", "-n", "apps", "--description", "x"),
-        ("delete-sa", "app", "-n", "apps"),
-    ):
-        ran = small.irsa(*arguments, "-c", small.cluster)
-        assert ran.code in (0, 1, 3, 4), (arguments, ran.err)
-        assert "a bug" not in ran.err, (arguments, ran.err)
-    assert unfinished(small) == []

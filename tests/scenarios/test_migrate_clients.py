@@ -13,7 +13,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,19 +29,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_migrate import (
+    BACK,
+    CREATE,
     MAKERS,
+    MOVE,
     NAME,
     associations,
-    create,
     foreign_statements,
     make,
-    migrate,
     normal,
+    workload,
     world,
 )
 from tests.support.eks import bearer
 from tests.support.eks_states import add_addon
-from tests.support.stage import ROLE_ARN, Json, Stage
+from tests.support.stage import ROLE_ARN, Json, Stage, made
 from tests.support.thoroughness import THOROUGH
 
 ONCE = botocore.config.Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
@@ -78,18 +81,16 @@ class Client:
 
     def rotate(self) -> None:
         """Get a new token, as kubelet does before one expires."""
-        metadata, volumes = self.pod["metadata"], self.pod["spec"].get("volumes", [])
-        sources = [one for volume in volumes for one in volume.get("projected", {}).get("sources", [])]
-        given = [one["serviceAccountToken"] for one in sources if "serviceAccountToken" in one]
+        metadata, spec = self.pod["metadata"], self.pod["spec"]
+        sources = [item for volume in spec.get("volumes", []) for item in volume["projected"]["sources"]]
+        given = [item.get("serviceAccountToken", {}) for item in sources]
         audiences = [item["audience"] for item in given if "audience" in item]
         if not audiences:
             return
         bound = {"kind": "Pod", "apiVersion": "v1", "name": metadata["name"], "uid": metadata["uid"]}
-        spec = {"audiences": audiences, "expirationSeconds": 3600, "boundObjectRef": bound}
-        account = self.pod["spec"]["serviceAccountName"]
-        path = f"/api/v1/namespaces/{metadata['namespace']}/serviceaccounts/{account}/token"
-        answer = self.stage.kube.create(path, {"metadata": {}, "spec": spec})
-        assert answer.status == 201, answer.text
+        wanted = {"audiences": audiences, "expirationSeconds": 3600, "boundObjectRef": bound}
+        path = f"/api/v1/namespaces/{metadata['namespace']}/serviceaccounts/{spec['serviceAccountName']}"
+        answer = made(self.stage.kube.create(f"{path}/token", {"metadata": {}, "spec": wanted}))
         self.token = answer.body["status"]["token"]
 
     def fetch(self, sts: Any) -> str:
@@ -124,6 +125,10 @@ class Fleet:
     stage: Stage
     namespace: str
     names: list[str]
+    account: str = ""
+    """The ServiceAccount of all of them; '': one of each name."""
+    bare: bool = False
+    """Whether new pods opt out of the agent."""
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     clients: dict[str, Client] = field(default_factory=dict)
@@ -131,55 +136,37 @@ class Fleet:
     _seen: dict[str, object] = field(default_factory=dict)
     _signed: float = float("-inf")
     _over: threading.Event = field(default_factory=threading.Event)
-    _lock: Any = field(default_factory=threading.Lock)
 
     def start(self) -> None:
+        self.stage.words["ns"] = self.namespace
         for name in self.names:
-            template = {"metadata": {"labels": {"app": name}}, "spec": {"serviceAccountName": name}}
-            head = {"apiVersion": "apps/v1", "kind": "StatefulSet"}
-            body = {**head, "metadata": {"name": name}, "spec": {"template": template}}
-            answer = self.stage.kube.create(self._sets, body)
-            assert answer.status == 201, answer.text
-            uid = answer.body["metadata"]["uid"]
-            self._owners[name] = {**head, "name": name, "uid": uid, "controller": True}
+            self._owners[name] = workload(self.stage, "StatefulSet", name, self.account or name)
             self.clients[name] = self.client(name)
-
-    @property
-    def _sets(self) -> str:
-        return f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets"
 
     def client(self, name: str, number: int = 0) -> Client:
         """A new pod of a StatefulSet."""
-        owner = self._owners[name]
+        empty = [{"name": URI, "value": ""}] if self.bare and name in self.clients else []
+        containers = [{"name": "main", "image": "app:1", "env": empty}]
         body = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": f"{name}-{number}", "ownerReferences": [owner]},
-            "spec": {
-                "serviceAccountName": name,
-                "containers": [{"name": "main", "image": "app:1"}],
-            },
+            "metadata": {"name": f"{name}-{number}", "ownerReferences": [self._owners[name]]},
+            "spec": {"serviceAccountName": self.account or name, "containers": containers},
         }
-        answer = self.stage.kube.create(f"/api/v1/namespaces/{self.namespace}/pods", body)
-        assert answer.status == 201, answer.text
-        return Client(self.stage, answer.body)
+        new = made(self.stage.kube.create(f"/api/v1/namespaces/{self.namespace}/pods", body))
+        return Client(self.stage, new.body)
 
     def control(self) -> None:
         """The controller: pods of a template that changed are replaced, each when the next one is there."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets"
         while not self._over.wait(0.05):
             self._renew()
-            listed = self.stage.kube.get(self._sets).body["items"]
-            for item in listed:
+            for item in self.stage.kube.get(path).body["items"]:
                 name = item["metadata"]["name"]
                 now = item["spec"]["template"]["metadata"].get("annotations")
-                if self._seen.setdefault(name, None) == now:
-                    continue
-                self._seen[name] = now
-                self.stage.kube.delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}-0")
-                new = self.client(name)
-                with self._lock:
-                    self.clients[name] = new
-                self.counts["replaced"] += 1
+                if self._seen.setdefault(name, None) != now:
+                    self._seen[name] = now
+                    self.stage.kube.delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}-0")
+                    self.clients[name] = self.client(name)
+                    self.counts["replaced"] += 1
 
     def _renew(self) -> None:
         """Get a new token for the cluster's API now and then: one holds for 15 minutes."""
@@ -196,9 +183,7 @@ class Fleet:
         sts = sts_of(self.stage)
         path, number = f"/api/v1/namespaces/{self.namespace}/pods", 0
         while not self._over.wait(0.02):
-            with self._lock:
-                clients = dict(self.clients)
-            for name, client in clients.items():
+            for name, client in list(self.clients.items()):
                 self._note(name, client, client.fetch(sts))
             number += 1
             name = self.names[number % len(self.names)]
@@ -213,46 +198,35 @@ class Fleet:
 
 
 @contextmanager
-def fleet(stage: Stage, namespace: str, names: list[str]) -> Iterator[Fleet]:
-    found = Fleet(stage, namespace, names)
-    found.start()
-    problems: list[BaseException] = []
-
-    def guarded(work: Any) -> None:
+def working(pods: Fleet, *works: Callable[[], None]) -> Iterator[Fleet]:
+    """The fleet with what goes on in it, for a `with` block."""
+    pods.start()
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(work) for work in works]
         try:
-            work()
-        except BaseException as error:
-            problems.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in (found.control, found.fetch)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield found
-    finally:
-        found.stop()
-        for thread in threads:
-            thread.join()
-        # Before what else fails: without a controller, no pod is replaced.
-        assert not problems, problems
+            yield pods
+        finally:
+            pods.stop()
+            # Before what else fails: without a controller, no pod is replaced.
+            for work in running:
+                work.result()
 
 
-def moved(stage: Stage, namespace: str, to: str, names: list[str], *more: str) -> None:
+def moved(stage: Stage, to: str, names: list[str], more: str) -> None:
     """Migrate many, some in each run."""
     for first in range(0, len(names), 15):
-        ran = migrate(stage, to, *names[first : first + 15], "-n", namespace, *more)
-        assert ran.code == 0, ran.err
+        stage.run(f"migrate --to {to} {' '.join(names[first : first + 15])} -n $ns {more}")
 
 
 def test_no_fetch_fails_while_bindings_of_four_makers_go_there_and_back(stage: Stage, namespace: str) -> None:
     """On the way back, a pod that is new at the moment of the deletion can fail, and no other."""
     names = [make(stage, namespace, number) for number in range(COUNT)]
     before = world(stage)
-    with fleet(stage, namespace, names) as pods:
-        moved(stage, namespace, "pod-identity", names, "--include-managed")
+    pods = Fleet(stage, namespace, names)
+    with working(pods, pods.control, pods.fetch):
+        moved(stage, "pod-identity", names, "--include-managed")
         # CloudTrail shows only later what others than pods do.
-        finish = ("--finish", "--unused-for", "0s")
-        moved(stage, namespace, "pod-identity", names, "--restart", *finish, "--include-managed")
+        moved(stage, "pod-identity", names, "--restart --finish --unused-for 0s --include-managed")
         assert pods.counts["replaced"] == COUNT
         assert {client.way for client in pods.clients.values()} == {AGENT}
         alone = world(stage)
@@ -261,38 +235,74 @@ def test_no_fetch_fails_while_bindings_of_four_makers_go_there_and_back(stage: S
         accounts = alone["kubernetes"]["serviceaccounts"]
         assert not [key for key, item in accounts.items() if ROLE_ARN in item["annotations"]]
         assert not pods.failures
-        moved(stage, namespace, "irsa", names, "--include-managed")
-        moved(stage, namespace, "irsa", names, "--restart", "--finish")
+        moved(stage, "irsa", names, "--include-managed")
+        moved(stage, "irsa", names, "--restart --finish")
         assert {client.way for client in pods.clients.values()} == {STS}
         assert pods.counts["replaced"] == 2 * COUNT
-    print(f"{COUNT} bindings: {dict(pods.counts)}; {len(pods.failures)} failed: {pods.failures}")
     assert not [text for text in pods.failures if not FIRST_ASKED_LATE.match(text)]
-    assert pods.counts[STS] > COUNT
-    assert pods.counts[AGENT] > COUNT
+    assert min(pods.counts[STS], pods.counts[AGENT]) > COUNT
     assert normal(world(stage)) == normal(before)
     assert foreign_statements(world(stage)) == foreign_statements(before)
-
-
-def quiet(stage: Stage, namespace: str) -> Fleet:
-    """One workload, whose pods get no credentials until the test says so."""
-    create(stage, namespace)
-    return Fleet(stage, namespace, [NAME])
 
 
 def sts_of(stage: Stage) -> Any:
     return boto3.client("sts", endpoint_url=stage.sandbox.url, region_name=stage.region, config=ONCE)
 
 
+@pytest.fixture
+def pods(stage: Stage, namespace: str) -> Iterator[Fleet]:
+    """One workload, whose pods get no credentials until the test says so; replaced until its end."""
+    stage.run(CREATE)
+    found = Fleet(stage, namespace, [NAME])
+    yield found
+    found.stop()
+
+
+def controlled(pods: Fleet) -> None:
+    """Have the pods replaced from now on."""
+    threading.Thread(target=pods.control).start()
+
+
+def test_pods_are_restarted_one_workload_at_a_time(stage: Stage, namespace: str) -> None:
+    stage.run(CREATE)
+    before, pods = world(stage), Fleet(stage, namespace, ["one", "two"], NAME)
+    with working(pods, pods.control):
+        stage.run(MOVE)
+        stage.run(f"{MOVE} --finish", code=4, says=("2 running pods", "one-0"), changes="")
+        assert pods.counts["replaced"] == 0
+        stage.run(f"{MOVE} --restart")
+        assert (pods.counts["replaced"], ways(stage)) == (2, {"irsa": [], "pod-identity": ["one-0", "two-0"]})
+        stage.run(f"{MOVE} --finish --unused-for 0s")  # CloudTrail shows only later what others do.
+        stage.run(BACK)
+        stage.run(f"{BACK} --finish", code=4, changes="")
+        stage.run(f"{BACK} --finish --restart")
+        assert (pods.counts["replaced"], ways(stage)) == (4, {"irsa": ["one-0", "two-0"], "pod-identity": []})
+    assert world(stage) == before
+
+
+def ways(stage: Stage) -> Json:
+    """The pods by the way of their credentials."""
+    found: Json = stage.run(f"{MOVE} --status -o json").item["migration"]["pods"]
+    return found
+
+
+def test_a_new_pod_without_the_identity_stops_the_restarts(stage: Stage, namespace: str) -> None:
+    stage.run(CREATE)
+    pods = Fleet(stage, namespace, ["one", "two"], NAME, bare=True)
+    with working(pods, pods.control):
+        said = "pod one-0 of StatefulSet one did not get Pod Identity"
+        stage.run(f"{MOVE} --restart", code=1, says=said)
+        assert pods.counts["replaced"] == 1
+
+
 def test_after_the_deletion_a_pod_gets_credentials_with_the_token_that_the_agent_knows(
-    stage: Stage, namespace: str
+    stage: Stage, pods: Fleet
 ) -> None:
     """With another token it gets none, until it is restarted: what the page about going back says."""
-    pods, found = quiet(stage, namespace), list[str]()
-    assert migrate(stage, "pod-identity", NAME, "-n", namespace).code == 0
+    stage.run(MOVE)
     pods.start()
-    client, sts = pods.clients[NAME], sts_of(stage)
-    assert client.way == AGENT
-    assert client.fetch(sts) == ""
+    client, sts, found = pods.clients[NAME], sts_of(stage), list[str]()
+    assert (client.way, client.fetch(sts)) == (AGENT, "")
 
     def look() -> None:
         assert not associations(stage)
@@ -301,64 +311,41 @@ def test_after_the_deletion_a_pod_gets_credentials_with_the_token_that_the_agent
         found.append(client.fetch(sts))
 
     stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "callback", run=look))
-    threading.Thread(target=pods.control).start()
-    try:
-        ran = migrate(stage, "irsa", NAME, "-n", namespace, "--finish", "--restart")
-        assert ran.code == 0, ran.err
-    finally:
-        pods.stop()
+    controlled(pods)
+    stage.run(f"{BACK} --finish --restart")
     assert found[0] == ""
     assert "(ResourceNotFoundException): No association found" in found[1]
-    assert pods.clients[NAME].way == STS
-    assert pods.clients[NAME].fetch(sts) == ""
+    assert (pods.clients[NAME].way, pods.clients[NAME].fetch(sts)) == (STS, "")
 
 
 def test_a_pod_created_before_the_webhook_knows_of_the_deletion_is_restarted(
-    stage: Stage, namespace: str
+    stage: Stage, pods: Fleet
 ) -> None:
-    pods = quiet(stage, namespace)
-    assert migrate(stage, "pod-identity", NAME, "-n", namespace).code == 0
+    stage.run(MOVE)
     stage.sandbox.lag = 1.0
-    time.sleep(1.0)
-    stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "callback", run=pods.start))
-    controller = threading.Thread(target=pods.control)
-    controller.start()
-    try:
-        ran = migrate(stage, "irsa", NAME, "-n", namespace, "--finish", "--restart")
-        assert ran.code == 0, ran.err
-        assert "Restarting StatefulSet" in ran.err
-    finally:
-        pods.stop()
+    while not stage.sandbox.associated(stage.cluster, pods.namespace, NAME):
+        stage.kube.get("/version")
+    stage.sandbox.faults.add(Fault("eks", "DeletePodIdentityAssociation", "callback", run=pods.start))
+    controlled(pods)
+    stage.run(f"{BACK} --finish --restart", says="Restarting StatefulSet")
     assert pods.clients[NAME].way == STS
 
 
-def test_finish_waits_until_new_pods_get_the_association(stage: Stage, namespace: str) -> None:
+def test_finish_waits_until_new_pods_get_the_association(stage: Stage, pods: Fleet) -> None:
     """Else a pod that is created right after it would have no role, for as long as it runs."""
-    pods = quiet(stage, namespace)
     stage.sandbox.lag = 2.0
-    for more in ((), ("--finish",)):
-        ran = migrate(stage, "pod-identity", NAME, "-n", namespace, *more)
-        assert ran.code == 0, ran.err
+    stage.run(MOVE)
+    stage.run(f"{MOVE} --finish")
     pods.start()
     client = pods.clients[NAME]
-    assert client.way == AGENT
-    assert client.fetch(sts_of(stage)) == ""
+    assert (client.way, client.fetch(sts_of(stage))) == (AGENT, "")
 
 
 def test_finish_changes_nothing_unless_new_pods_get_the_association(stage: Stage, namespace: str) -> None:
-    create(stage, namespace)
-    assert migrate(stage, "pod-identity", NAME, "-n", namespace).code == 0
-    before = world(stage)
+    stage.run(CREATE)
+    stage.run(f"{MOVE} --restart --finish", code=4, says=f"irsa {MOVE}", changes="")
+    stage.run(MOVE)
     path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook"
     assert stage.kube.delete(path).status == 200
-    ran = migrate(stage, "pod-identity", NAME, "-n", namespace, "--finish", "--timeout", "2s")
-    assert ran.code == 1, ran.err
-    assert "stopped while waiting for the webhook to use the new way" in ran.err
-    assert world(stage) == before
-
-
-def test_restart_and_finish_are_refused_before_the_association_is_there(stage: Stage, namespace: str) -> None:
-    create(stage, namespace)
-    ran = migrate(stage, "pod-identity", NAME, "-n", namespace, "--restart", "--finish")
-    assert ran.code == 4, ran.err
-    assert f"irsa migrate --to pod-identity {NAME} -n {namespace}" in ran.err
+    said = "stopped while waiting for the webhook to use the new way"
+    stage.run(f"{MOVE} --finish --timeout 2s", code=1, says=said, changes="")

@@ -47,18 +47,18 @@ def uncreated(
 
 def make_workload(binding: Binding, kind: str, name: str, template: Json, owner: Json | None = None) -> Json:
     """Something that makes pods, which nobody does here."""
-    template = {
-        **template,
-        "spec": {"restartPolicy": "Never" if kind == "Job" else "Always", **template["spec"]},
-    }
-    chosen = {"selector": {"matchLabels": template["metadata"]["labels"]}}
-    replicas = {"replicas": 1} if kind in ("Deployment", "ReplicaSet", "StatefulSet") else {}
-    spec = {**({} if kind == "Job" else chosen), **replicas, "template": template}
+    restart = {"restartPolicy": "Never" if kind == "Job" else "Always"}
+    spec: Json = {"template": {**template, "spec": {**restart, **template["spec"]}}}
+    if kind != "Job":
+        spec["selector"] = {"matchLabels": template["metadata"]["labels"]}
+    if kind in ("Deployment", "ReplicaSet", "StatefulSet"):
+        spec["replicas"] = 1
     metadata: Json = {"name": name}
     if owner is not None:
-        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True}
-        reference |= {key: owner["metadata"][key] for key in ("name", "uid")}
-        metadata["ownerReferences"] = [reference]
+        head = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True}
+        metadata["ownerReferences"] = [
+            {**head, "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
+        ]
     return made(binding.stage.kube.create(path_of(binding, kind), {"metadata": metadata, "spec": spec})).body
 
 
@@ -107,6 +107,20 @@ def no_pod(binding: Binding) -> None:
     binding.stage.kube.delete(path, {"gracePeriodSeconds": 0})
 
 
+def add_pod(binding: Binding, name: str, account: str, namespace: str = "", **labels: str) -> None:
+    """A running pod of a ServiceAccount."""
+    path = f"/api/v1/namespaces/{namespace or binding.namespace}/pods"
+    spec = {"serviceAccountName": account, "containers": [{"name": "app", "image": "app:1"}]}
+    made(binding.stage.kube.create(path, {"metadata": {"name": name, "labels": labels}, "spec": spec}))
+    status = {"status": {"phase": "Running"}}
+    assert binding.stage.kube.patch(f"{path}/{name}/status", status).status == 200
+
+
+def no_account(binding: Binding) -> None:
+    """Take the ServiceAccount away."""
+    binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{NAME}")
+
+
 def mounted_twice(folder: str = FOLDER) -> Json:
     """The spec of a pod that mounts a token of its own where the webhook mounts its one."""
     token = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
@@ -119,18 +133,14 @@ def mounted_twice(folder: str = FOLDER) -> Json:
 
 def failing_webhook(binding: Binding, name: str = "mesh.example.com") -> None:
     """Another webhook for the pods of the namespace, which does not answer and is not to be passed over."""
-    configuration = binding.stage.kube.get(WEBHOOK).body["webhooks"][0]
-    here = {"matchLabels": {"kubernetes.io/metadata.name": binding.namespace}}
+    known = binding.stage.kube.get(WEBHOOK).body["webhooks"][0]
     webhook = {
-        **{key: configuration[key] for key in ("rules", "sideEffects", "admissionReviewVersions")},
+        **{key: known[key] for key in ("rules", "sideEffects", "admissionReviewVersions")},
         "name": name,
         "clientConfig": {"url": "https://127.0.0.1:1/inject"},
         "failurePolicy": "Fail",
-        "namespaceSelector": here,
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": binding.namespace}},
     }
     body = {"metadata": {"name": f"{name}-{binding.namespace}"}, "webhooks": [webhook]}
     made(binding.stage.kube.create(WEBHOOKS, body))
-    for _ in range(2000):
-        if binding._show().status == 500:
-            return
-    raise AssertionError("the webhook's configuration does not take effect")
+    binding.wait_until(lambda shown: shown.status == 500)
