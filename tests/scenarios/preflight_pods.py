@@ -107,7 +107,7 @@ class Scene:
             name, *words = [Template(word).safe_substitute(self.words()) for word in shlex.split(line)]
             given = [word for word in words if not re.match(r"\w+=", word)]
             named = dict(word.split("=", 1) for word in words if re.match(r"\w+=", word))
-            getattr(self, name, getattr(self.world, name, None))(*given, **named)
+            (getattr(self, name, None) or getattr(self.world, name))(*given, **named)
 
     def words(self) -> dict[str, str]:
         """What lines call by a short name."""
