@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
-import shlex
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from irsa_cli.sandbox import Fault, Sandbox
@@ -21,6 +18,7 @@ from tests.scenarios.binding import make_binding
 from tests.scenarios.breaking import NAME
 from tests.scenarios.preflighting import NOBODY, LocalAws, open_folder
 from tests.scenarios.reported.world import World
+from tests.support.lines import play
 from tests.support.stage import Json, Stage, made
 
 CLOSED = "http://127.0.0.1:9"
@@ -103,11 +101,8 @@ class Scene:
 
     def play(self, lines: str) -> None:
         """Call methods of the scene or its world, one a line, with their words; `$NAME` as in `words`."""
-        for line in filter(None, map(str.strip, lines.splitlines())):
-            name, *words = [Template(word).safe_substitute(self.words()) for word in shlex.split(line)]
-            given = [word for word in words if not re.match(r"\w+=", word)]
-            named = dict(word.split("=", 1) for word in words if re.match(r"\w+=", word))
-            (getattr(self, name, None) or getattr(self.world, name))(*given, **named)
+        for line in lines.splitlines():
+            play(line, self.words(), self, self.world)
 
     def words(self) -> dict[str, str]:
         """What lines call by a short name."""

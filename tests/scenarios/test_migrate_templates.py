@@ -212,11 +212,16 @@ def flipped(stage: Stage, **request: Any) -> None:
     path.write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize("line", [MIGRATE, FINISH, f"{BACK} --finish"])
-def test_the_dry_run_and_the_saved_plan_name_the_restart(stage: Stage, line: str) -> None:
-    """In the order in which it happens."""
+@pytest.mark.parametrize(
+    ("line", "place", "way"),
+    [(MIGRATE, -1, "pod-identity"), (FINISH, 0, "pod-identity"), (f"{BACK} --finish", -1, "irsa")],
+)
+def test_the_dry_run_and_the_saved_plan_name_the_restart(
+    stage: Stage, line: str, place: int, way: str
+) -> None:
+    """In the order in which it happens: `place` is where."""
     stage.run(CREATE)
-    if line.startswith(BACK):
+    if way == "irsa":
         stage.run(MIGRATE)
     workload(stage)
     if line == FINISH:
@@ -226,10 +231,7 @@ def test_the_dry_run_and_the_saved_plan_name_the_restart(stage: Stage, line: str
     assert said in stage.irsa("show", "plan.json").out
     stage.run(f"{line} --restart --dry-run -o markdown", says="StatefulSet web")
     changes = stage.run(f"{line} --restart --dry-run -o json", changes="").item["changes"]
-    kinds = [change["kind"] for change in changes]
-    place = 0 if line == FINISH else len(kinds) - 1
-    assert (kinds.count("Restart"), kinds.index("Restart")) == (1, place)
-    way = "irsa" if line.startswith(BACK) else "pod-identity"
+    assert [change["kind"] for change in changes].count("Restart") == 1
     assert changes[place]["after"] == {"way": way, "workloads": ["StatefulSet/web"]}
     assert not is_restarted(stage)
 

@@ -176,7 +176,7 @@ def carrying(stage: Stage, name: str) -> None:
         (nothing, CREATE, {INCOMPLETE, COMPLETE}, COMPLETE),
         (carrying, f"{CREATE},$SQS", {INCOMPLETE, COMPLETE}, COMPLETE),
         (nothing, f"{CREATE} --role-only", {COMPLETE, INCOMPLETE}, COMPLETE),
-        (bound, "delete-sa {} -n default -c demo", {DELETING, ABSENT}, ABSENT),
+        (bound, "delete-sa {} -n default -c demo", {COMPLETE, DELETING, ABSENT}, ABSENT),
         (
             bound,
             "update-sa {} -n default -c demo --set-policy-arns $S3 --description x",

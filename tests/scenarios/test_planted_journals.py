@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import sys
@@ -99,11 +98,13 @@ def test_a_role_without_the_mark_is_not_touched(small: Stage, case: str) -> None
 def test_a_role_is_made_again_only_when_its_journal_is_named_and_confirmed(small: Stage) -> None:
     make = f'{{"kind": "Role", "target": ["evil"], "before": {{"path": "/", "trust": {EVIL}}}}}'
     attach = ATTACKS["a policy is attached"][0].replace("victim", "evil")
-    for words in ("--all", "--all --yes", "$run"):
+    for words in ("--all", "--all --yes"):
         plant(small, attach, make)
-        said = "was not written by your irsa on this machine"
-        recover(small, words, code=4, says=said if words == "$run" else "", changes="")
-    recover(small, "$run --dry-run", says=("AdministratorAccess", "irsa recover $run --yes"), changes="")
+        recover(small, words, code=4, changes="")
+    plant(small, attach, make)
+    said = ("was not written by your irsa on this machine", "irsa recover $run --yes")
+    recover(small, code=4, says=said, changes="")
+    recover(small, "$run --dry-run", says="AdministratorAccess", changes="")
 
 
 def test_nothing_that_was_made_is_given_up_by_a_planted_journal(small: Stage) -> None:
@@ -173,44 +174,20 @@ def test_a_journal_about_another_cluster_is_refused(small: Stage) -> None:
     recover(small, "$run --yes", code=4, says="belongs to another cluster", changes="")
 
 
-def by_a_group(folder: Path) -> None:
-    os.chown(folder, -1, 65534)
-    folder.chmod(0o770)
-
-
-def by_anybody(folder: Path) -> None:
-    folder.chmod(0o777)
-
-
-def above_it(folder: Path) -> None:
-    folder.parent.chmod(0o777)
-
-
-def in_its_file(folder: Path) -> None:
-    next(folder.glob("*.jsonl")).chmod(0o666)
-
-
-def of_somebody(folder: Path) -> None:
-    os.chown(next(folder.glob("*.jsonl")), 65534, -1)
-
-
-@pytest.mark.parametrize("change", [by_a_group, by_anybody, above_it, in_its_file, of_somebody])
-def test_what_others_may_have_written_is_refused_and_told(small: Stage, change: Any) -> None:
+@pytest.mark.parametrize("what", ["state", "state/$run.jsonl"])
+def test_what_others_may_have_written_is_refused_and_told(small: Stage, what: str) -> None:
+    """By the folder or the file; tests/unit/transaction/test_private_files.py has all the ways."""
     before = small.world()
     transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
-    folder = small.folder / "state"
-    try:
-        change(folder)
-    except PermissionError:  # Only root gives files away; test_private_files.py is for the others.
-        return
+    path = small.folder / what.replace("$run", transaction)
+    mode = path.stat().st_mode
+    path.chmod(0o777)
     for words in ("$run", "--all", "--all --forward", "$run --yes"):
         recover(small, words, code=4, says="is not safe to use", changes="")
     assert re.search(rf"^{transaction} +\d+\w +refused ", small.run("history").out, re.MULTILINE)
     listed = recover(small, "-o json", code=4)
     assert [item["refused"] for item in listed.metadata["unreadable"]] == [True]
-    for path in (folder.parent, folder, *folder.glob("*.jsonl")):
-        os.chown(path, os.geteuid(), os.getegid())
-        path.chmod(0o700 if path.is_dir() else 0o600)
+    path.chmod(mode)
     recover(small, "--all")
     assert small.world() == before
 
@@ -244,16 +221,13 @@ def test_a_journal_of_another_machine_takes_away_what_bears_its_mark(small: Stag
 
 def test_a_deletion_that_is_taken_back_is_shown_before_and_never_called_taken_back(small: Stage) -> None:
     small.run(CREATE)
-    attached = [role["attached"] for role in small.world()["roles"].values()]
     small.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=small.kill))
     small.run("delete-sa app -n apps", code=-9)
     small.sandbox.settle()
-    ran = recover(small, "--all --yes", says="restored what")
-    intended, word, _ = ran.err.partition("attached again")
-    assert (word, "+ PolicyAttachment AmazonS3ReadOnlyAccess" in intended) == ("attached again", True)
-    lines = [line for line in ran.err.splitlines() if "PolicyAttachment" in line]
-    assert not any("rolled back" in line for line in lines)
-    assert [role["attached"] for role in small.world()["roles"].values()] == attached
+    err = recover(small, "--all --yes", says="restored what").err
+    assert re.search(r"\+ PolicyAttachment AmazonS3ReadOnlyAccess(?s:.*)attached again", err)
+    assert not re.search("PolicyAttachment.*rolled back", err)
+    assert small.role_of("apps", "app")["attached"] == [READ_ONLY]
 
 
 def test_the_command_that_an_interrupted_run_proposes_names_the_way(small: Stage) -> None:

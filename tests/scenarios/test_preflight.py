@@ -267,6 +267,7 @@ BUNDLE = "start AWS_CA_BUNDLE=$FOLDER/own.pem\nencrypted"
         "AWS_CA_BUNDLE",
         1,
     ),
+    Pod("a short session name", "start AWS_ROLE_SESSION_NAME=a", "STS refuses the name of its session", 5),
     Pod(
         "the time to wait ends", "start AWS_ENDPOINT_URL_STS=$CLOSED", "refuses connections", 1, "--wait 0.2s"
     ),
@@ -352,17 +353,15 @@ def test_a_passing_fault_is_unknown_at_once_and_overcome_by_waiting(scene: Scene
     assert preflight(scene.env, "--wait", "20s")[0] == 0
 
 
-@pytest.mark.parametrize("home", ["HOME=/nonexistent", "HOME=", "-uHOME"])
-@pytest.mark.parametrize("user", [NOBODY, 54321, 0], ids=["nobody", "no line in passwd", "root"])
+@pytest.mark.parametrize(("user", "home"), [(NOBODY, "HOME=/nonexistent"), (54321, "-uHOME"), (0, "HOME=.")])
 def test_a_user_without_rights_home_or_a_place_to_write(scene: Scene, user: int, home: str) -> None:
     scene.start()
     program = ("/usr/bin/env", home, *one_file(scene.folder))
     scene.folder.chmod(0o755 if user == 0 else 0o555)
     before = sorted(scene.folder.rglob("*"))
     own = user if os.getuid() == 0 else None
-    code, item = preflight(scene.env, program=program, folder=scene.folder, user=own)
-    assert (code, item["verdict"]) == (0, "expected"), item
-    assert sorted(scene.folder.rglob("*")) == before
+    code, _ = preflight(scene.env, program=program, folder=scene.folder, user=own)
+    assert (code, sorted(scene.folder.rglob("*"))) == (0, before)
 
 
 def test_the_session_has_the_name_that_is_set(scene: Scene) -> None:
@@ -381,11 +380,10 @@ def test_the_region_that_boto3_does_not_read(scene: Scene) -> None:
 
 def test_the_token_is_rotated_while_it_waits(scene: Scene) -> None:
     """The kubelet writes a new folder and moves one link to it; the new token is read."""
-    scene.play("account_named other\nstart")
-    scene.world.pod("other", "other")
+    scene.start()
     folder, mine = scene.token_file.parent, scene.token_file.read_text()
-    pod = scene.world.stage.kube.get("/api/v1/namespaces/back/pods/other").body
-    stale = scene.token(pod, {"audience": "sts.amazonaws.com", "expirationSeconds": 600})
+    scene.claims("aud")
+    stale = scene.token_file.read_text()
     scene.token_file.unlink()
     for name, text in (("..1", stale), ("..2", mine)):
         (folder / name).mkdir()
@@ -468,25 +466,23 @@ def test_one_file_runs_on_each_python_and_writes_itself(scene: Scene, python: st
     assert len(ended.stdout) < 100_000
 
 
-def built(root: Path, moment: int, mode: int, umask: int) -> tuple[bytes, str]:
-    """The file that a copy of irsa in this folder writes, and what it says about it."""
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_the_same_bytes_from_each_copy(tmp_path: Path, mode: int) -> None:
+    """Whatever its files' times and modes, the hash seed, the time zone, and what else is there."""
+    root = tmp_path / f"copy-{mode}"
     target = root / "irsa_cli" / "preflight"
-    target.mkdir(parents=True)
-    (target.parent / "__init__.py").write_text("# another one\n")
-    for path in sorted(filter(Path.is_file, FOLDER.iterdir()), reverse=bool(mode & 1)):
-        copy = Path(shutil.copyfile(path, target / path.name))
-        copy.chmod(mode)
-        os.utime(copy, (moment, moment))
-    (target / f"stray{mode}.py").write_text("pass\n")
-    env = {"PYTHONPATH": str(root), "PYTHONHASHSEED": str(mode), "TZ": f"UTC{umask}"}
-    ended = subprocess.run(
-        [*MODULE, "--self"], env=env, cwd=root, capture_output=True, check=True, umask=umask
+    shutil.copytree(
+        FOLDER, target, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("__pycache__")
     )
-    return ended.stdout, ended.stderr.decode()
-
-
-def test_the_same_bytes_from_each_copy(tmp_path: Path) -> None:
-    whole, told = built(tmp_path / "a", 1_000_000_000, 0o644, 0o022)
-    assert built(tmp_path / "longer" / "b", 1_700_000_000, 0o755, 0o007) == (whole, told)
-    assert (whole, told) == (onefile.one_file(), f"sha256 {hashlib.sha256(whole).hexdigest()}\n")
+    (target.parent / "__init__.py").write_text("# another one\n")
+    for path in target.iterdir():
+        path.chmod(mode)
+        os.utime(path, (mode, mode))
+    (target / "stray.py").write_text("pass\n")
+    env = {"PYTHONPATH": str(root), "PYTHONHASHSEED": str(mode), "TZ": f"UTC{mode % 9}"}
+    ended = subprocess.run(
+        [*MODULE, "--self"], env=env, cwd=root, capture_output=True, check=True, umask=0o77
+    )
+    assert ended.stdout == onefile.one_file()
+    assert ended.stderr.decode() == f"sha256 {hashlib.sha256(ended.stdout).hexdigest()}\n"
     assert sorted(onefile.FILES) == sorted(path.name for path in FOLDER.iterdir() if path.is_file())

@@ -1,6 +1,7 @@
 """`irsa recover` by the journals of this machine: back, forward, one and all."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,6 @@ def test_a_run_that_was_killed_is_gone_on_with(stage: Stage, unique: str, at: Cu
     assert_as_wished(stage, namespace=unique)
 
 
-def test_a_run_that_was_killed_while_rolling_back_is_gone_on_with(small: Stage) -> None:
-    small.sandbox.faults.add(Fault("iam", "PutRolePolicy", "error", times=4))
-    cut_off(small, "app", "apps", *WISH, at=("iam", "DeleteRole", 0, "callback"))
-    small.sandbox.faults.clear()
-    assert not small.aws_world()["roles"]
-    recover(small, "$run --forward")
-    assert_as_wished(small)
-
-
 def test_a_run_with_a_gate_is_not_gone_on_with(small: Stage) -> None:
     before = small.world()
     at = ("sts", "AssumeRoleWithWebIdentity", 0, "callback")
@@ -105,44 +97,32 @@ def test_a_run_with_a_gate_is_not_gone_on_with(small: Stage) -> None:
 
 def test_what_fails_on_the_way_forward_stays_and_both_ways_are_open(small: Stage) -> None:
     before = small.world()
-    transaction = cut_off(small, "app", "apps", *WISH, at=CREATING)
+    cut_off(small, "app", "apps", *WISH, at=CREATING)
     small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", match="SQS", times=None))
-    ran = recover(small, "$run --forward -o json", code=1)
+    said = ("irsa recover $run  # rolls it back", "irsa recover $run --forward")
+    ran = recover(small, "$run --forward -o json", code=1, says=said)
     assert ran.metadata["outcome"] == "unfinished"
     states = {change["target"].rsplit("/", 1)[-1]: change["state"] for change in ran.item["changes"]}
-    expected = {"AmazonS3ReadOnlyAccess": "done", "AmazonSQSReadOnlyAccess": "failed", "app": "pending"}
-    assert {name: states[name] for name in expected} == expected
-    (role,) = small.aws_world()["roles"].values()
-    assert role["attached"] == [READ_ONLY]
-    back, forward = f"irsa recover {transaction}  # rolls it back", f"irsa recover {transaction} --forward"
-    assert back in ran.error["next"]
-    assert any(step.startswith(forward) for step in ran.error["next"])
-    recover(small, "$run --forward", code=1, says="missing")
+    assert states["AmazonSQSReadOnlyAccess"] == "failed"
+    assert {"done", "pending"} <= {*states.values()}
     small.sandbox.faults.clear()
     recover(small)
     assert small.world() == before
-
-
-def test_another_owner_of_the_role_is_not_robbed(small: Stage) -> None:
-    cut_off(small, "app", "apps", *WISH, at=ATTACHING)
-    assert small.create_sa("app", "apps", *WISH, "--state-dir", "elsewhere").code == 0
-    recover(small, "$run --forward", code=1, changes="")
 
 
 def test_dry_runs_tell_both_ways_and_write_nothing(small: Stage) -> None:
     transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     journal = small.folder / "state" / f"{transaction}.jsonl"
     told = journal.read_bytes()
-    back, forward, both = (
-        recover(small, f"{words} --dry-run -o json", changes="").item
-        for words in ("$run", "$run --forward", "--all")
-    )
-    assert back["outcome"] == both["outcome"] == "planned"
-    assert {change["action"] for change in back["changes"]} == {"delete"}
-    assert {change["kind"] for change in back["changes"]} >= {"OIDCProvider", "Namespace", "Role"}
-    assert {change["action"] for change in forward["changes"]} == {"create"}
-    kinds = {change["kind"] for change in forward["changes"]}
-    assert ("ServiceAccount" in kinds, "Role" in kinds) == (True, False)
+    for words, action, kinds in (
+        ("$run", "delete", {"OIDCProvider", "Namespace", "Role"}),
+        ("$run --forward", "create", {"ServiceAccount", "InlinePolicy"}),
+        ("--all", "delete", {"Role"}),
+    ):
+        item = recover(small, f"{words} --dry-run -o json", changes="").item
+        assert item["outcome"] == "planned"
+        assert {change["action"] for change in item["changes"]} == {action}
+        assert kinds <= {change["kind"] for change in item["changes"]}
     recover(small, "--all --dry-run", says="apps/app")
     assert journal.read_bytes() == told
 
@@ -196,26 +176,6 @@ def test_a_signal_stops_it_between_two(small: Stage) -> None:
     assert small.world() == before
 
 
-def test_a_signal_stops_the_way_forward_before_the_next_call(small: Stage) -> None:
-    def told_to_stop() -> None:
-        small.signal(15, heard=b"topping")
-
-    cut_off(small, "app", "apps", *WISH, at=CREATING)
-    small.sandbox.faults.add(Fault("iam", "PutRolePolicy", "callback", run=told_to_stop))
-    assert recover(small, "$run --forward -o json", code=143).metadata["outcome"] == "unfinished"
-    assert small.account("apps", "app") is None
-    recover(small, "$run --forward")
-    assert_as_wished(small)
-
-
-def test_a_provider_that_was_half_associated_is_gone_on_with(small: Stage) -> None:
-    small.sandbox.faults.add(Fault("iam", "CreateOpenIDConnectProvider", "reset-before", run=small.kill))
-    small.run("associate-oidc", code=-9)
-    recover(small, "--all --forward")
-    assert len(small.aws_world()["oidc_providers"]) == 1
-    assert unfinished(small) == []
-
-
 def test_a_committed_run_whose_journal_could_not_say_so_stays(small: Stage) -> None:
     """The disk was full when the last line was to be written."""
     small.run("create-sa app -n apps --no-policy --associate-oidc")
@@ -231,13 +191,10 @@ def test_a_journal_that_cant_be_read_is_none_the_less_one(small: Stage) -> None:
     lost = cut_off(small, "lost", "apps", *WISH, at=ATTACHING)
     journal = small.folder / "state" / f"{lost}.jsonl"
     text = journal.read_text()
-    # A later irsa wrote it. And the header of another run, which so had not begun, is torn.
-    journal.write_text(text.replace('"version":1', '"version":2', 1))
-    (small.folder / "state" / "20260601T120000000Z-0a1b2c3d.jsonl").write_text(text[:40])
+    journal.write_text(text.replace('"version":1', '"version":2', 1))  # A later irsa wrote it.
     cut_off(small, "app", "apps", *WISH, at=ATTACHING)
-    listed = recover(small, "", code=1, says=f"{journal} was written by irsa", silent="20260601T")
-    (row,) = [line for line in listed.out.splitlines() if line.startswith(lost)]
-    assert row.split()[2:5] == ["unreadable", "?", "?"]
+    listed = recover(small, "", code=1, says=f"{journal} was written by irsa").out
+    assert re.search(rf"^{lost} .* unreadable +\? +\? ", listed, re.MULTILINE)
     for command, code in (("recover", 1), ("history", 0)):
         ran = small.irsa(command, "-o", "json")
         assert (ran.code, len(ran.items)) == (code, 1)
