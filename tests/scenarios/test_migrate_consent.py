@@ -3,9 +3,10 @@
 And what `eksctl utils migrate-to-pod-identity` damages and `irsa migrate` leaves as it was, as its source has
 it (eksctl-io/eksctl 03aee6c, pkg/actions/podidentityassociation: migrator.go, tasks.go); eksctl itself was
 not run. A ServiceAccount is replaced by its metadata, all statements with an OIDC provider are removed, the
-trust policy is read into a structure and written again, the new statement has no condition, a stack is
-updated from a template that has no policies, an association that is there was an error (until issue 7753),
-the old way is removed before the new one is there, and the role of another account is looked for in this one.
+trust policy is read into a structure and written again, the new statement has no condition, and a stack is
+updated from a template that has no policies. That an association that is there was an error (until issue
+7753), that the old way is removed before the new one is there, and that the role of another account is looked
+for in this one: tests/scenarios/test_migrate.py and test_migrate_clients.py.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.test_migrate_clients import AGENT, STS, Fleet, sts_of
 from tests.support.associated import SERVICE, associate
 from tests.support.documents import doc
 from tests.support.migrated import (
@@ -152,7 +152,7 @@ def test_a_condition_is_bypassed_only_with_force(stage: Stage) -> None:
     """One that holds for each token of today: irsa's statement would be without it."""
     by_hand(stage, Null={"aws:SourceIdentity": "true"})
     stage.run(MIGRATE, code=4, says="would bypass a condition", changes="")
-    stage.run(f"{MIGRATE} --force")
+    stage.run("migrate app -n apps --to pod-identity --force")
 
 
 def test_the_way_back_to_a_restricted_statement_can_be_forced(stage: Stage) -> None:
@@ -160,7 +160,7 @@ def test_the_way_back_to_a_restricted_statement_can_be_forced(stage: Stage) -> N
     associate(stage, "apps", "app", by_hand(stage, PODS, **NETWORK))
     stage.run(BACK, says="irsa can't tell whether the trust policy allows IRSA")
     assert len(statements(stage, "hand")) == 2
-    stage.run(f"{BACK} --force")
+    stage.run("migrate app -n apps --to irsa --force")
     assert len(statements(stage, "hand")) == 3
 
 
@@ -229,48 +229,3 @@ def test_the_role_is_for_this_service_account_only(stage: Stage) -> None:
     stage.make_account("apps", "other")
     associate(stage, "apps", "other", stage.role_of("apps", "app")["arn"])
     assert (ask_agent(stage).code, ask_agent(stage, "other").code) == (0, 400)
-
-
-@pytest.mark.parametrize("call", ["ListPodIdentityAssociations", "CreatePodIdentityAssociation"])
-def test_after_an_interruption_the_same_command_goes_on(stage: Stage, call: str) -> None:
-    """eksctl: "Association already exists", until eksctl-io/eksctl#7753."""
-    stage.run(CREATE)
-    killed = call.startswith("Create")
-    stage.sandbox.faults.add(Fault("eks", call, "error-after", run=stage.kill if killed else None))
-    stage.run(MIGRATE, code=-9 if killed else 1)
-    stage.sandbox.faults.clear()
-    stage.sandbox.settle()
-    stage.run(MIGRATE)
-    stage.run(MIGRATE, changes="")
-    assert len(stage.world()["associations"]) == 1
-    assert services(stage, ROLE) == [None, SERVICE]
-
-
-def test_running_pods_keep_their_role_until_they_are_restarted(stage: Stage) -> None:
-    """eksctl: statement and annotation are removed before there is an association; no pod is restarted."""
-    stage.run(CREATE)
-    pods = Fleet(stage, "apps", ["app"])
-    pods.start()
-    client, sts, failed = pods.clients["app"], sts_of(stage), list[str]()
-    assert client.way == STS
-
-    def look() -> None:
-        failed.append(client.fetch(sts))
-        failed.append(pods.client("app", 1).fetch(sts))
-        stage.kube.delete("/api/v1/namespaces/apps/pods/app-1")
-
-    for service, operation in (("iam", "UpdateAssumeRolePolicy"), ("eks", "CreatePodIdentityAssociation")):
-        stage.sandbox.faults.add(Fault(service, operation, "callback", run=look))
-    stage.run(MIGRATE)
-    look()
-    stage.run(FINISH, code=4, says="running pod", changes="")
-    look()
-    assert failed == [""] * 8
-    assert pods.client("app", 1).way == AGENT
-
-
-def test_a_role_of_the_same_name_in_this_account_stays(stage: Stage) -> None:
-    """eksctl: the role of another account is looked for in this one, by its name."""
-    role = by_hand(stage, THEIRS).replace("111122223333", "999900001111")
-    stage.annotate("apps", "app", **{ROLE_ARN: role})
-    stage.run(MIGRATE, code=4, changes="")

@@ -104,17 +104,17 @@ def test_a_workload_without_pods_that_pod_identity_can_not_serve(stage: Stage, n
     template(stage, "apps", doc(container), **doc(spec))
     if name == "fargate":
         add_fargate_profile(stage.sandbox, "demo", "batch", {"namespace": "apps", "labels": {"app": "w*"}})
-    said = (f"{NO_CREDENTIALS} EKS Pod Identity", why)
+    said = ("a new pod of Deployment apps/web would get no credentials by EKS Pod Identity", why)
     stage.run(FINISH, code=4, says=said, changes="")
     stage.run(BACK)
-    stage.run(f"{BACK} --finish")
+    stage.run("migrate app -n apps --to irsa --finish")
     stage.run(MIGRATE, code=4, says=said, changes="")
     stage.run("delete-sa app -n apps --force")
     stage.make_account("apps", "app")
     stage.run("create-sa app -n apps --pod-identity --no-policy", code=4, says=said, changes="")
 
 
-@pytest.mark.parametrize("line", [FINISH, f"{MIGRATE} --restart"])
+@pytest.mark.parametrize("line", [FINISH, "migrate app -n apps --to pod-identity --restart"])
 def test_finish_and_restart_judge_a_pod_of_the_template_by_its_mounted_file(stage: Stage, line: str) -> None:
     """Added after the first step; each of them creates one pod as a dry run."""
     moved(stage)
@@ -130,7 +130,7 @@ def test_status_names_pods_without_credentials(stage: Stage) -> None:
     given = relying(stage)
     made(stage.kube.create("/api/v1/namespaces/apps/pods", {**given, "metadata": {"name": "web-0"}}))
     stage.run(f"{MIGRATE} --status", says="1 without credentials", silent="by IRSA")
-    shown = stage.run(f"{MIGRATE} --status -o json").item["migration"]
+    shown = stage.run("migrate app -n apps --to pod-identity --status -o json").item["migration"]
     assert shown["pods"] == {"irsa": [], "pod-identity": []}
     assert shown["podsWithoutCredentials"] == ["web-0"]
 
@@ -143,7 +143,7 @@ def test_a_template_with_a_token_of_its_own_moves_but_is_not_finished(stage: Sta
     relying(stage, path="/own", volumeMounts=mounts, volumes=volumes)
     stage.run(MIGRATE)
     said = "new pods of Deployment apps/web use IRSA with a token of their own"
-    stage.run(f"{FINISH} --unused-for 0s", code=4, says=said, changes="")
+    stage.run("migrate app -n apps --to pod-identity --finish --unused-for 0s", code=4, says=said, changes="")
 
 
 def test_back_to_irsa_a_template_that_relies_on_the_agents_volume(stage: Stage) -> None:
@@ -151,7 +151,7 @@ def test_back_to_irsa_a_template_that_relies_on_the_agents_volume(stage: Stage) 
     template(stage, "apps", {"volumeMounts": [{"name": "eks-pod-identity-token", "mountPath": "/x"}]})
     stage.run(MIGRATE)
     said = "mounts the volume eks-pod-identity-token, which the pod does not have"
-    stage.run(f"{BACK} --finish", code=4, says=said, changes="")
+    stage.run("migrate app -n apps --to irsa --finish", code=4, says=said, changes="")
 
 
 def test_what_a_template_hides_is_named_and_the_rest_moves(stage: Stage) -> None:
@@ -241,10 +241,10 @@ def test_a_restart_that_was_not_reviewed_or_is_not_asked_for_is_refused(stage: S
     for has_pods in (False, True):
         if has_pods:
             workload(stage)
-        stage.run(f"{MIGRATE} {SAVED}")
+        stage.run("migrate app -n apps --to pod-identity --dry-run --out plan.json")
         flipped(stage, restart=True)
         stage.run("apply plan.json", code=4, says="not planned: update Restart", changes="")
-    stage.run(f"{MIGRATE} --restart {SAVED}")
+    stage.run("migrate app -n apps --to pod-identity --restart --dry-run --out plan.json")
     flipped(stage, restart=False)
     stage.run("apply plan.json", code=4, changes="")
     assert not is_restarted(stage)
@@ -253,7 +253,7 @@ def test_a_restart_that_was_not_reviewed_or_is_not_asked_for_is_refused(stage: S
 def test_a_saved_plan_with_a_restart_is_carried_out_unless_there_is_a_new_workload(stage: Stage) -> None:
     """No pod uses the old way, so nothing restarts; the result has the change all the same."""
     stage.run(CREATE)
-    stage.run(f"{MIGRATE} --restart {SAVED}")
+    stage.run("migrate app -n apps --to pod-identity --restart --dry-run --out plan.json")
     assert "pods of apps/app: no workload" in stage.irsa("show", "plan.json").out
     workload(stage)
     stage.run("apply plan.json", code=4, changes="")
@@ -269,7 +269,7 @@ def test_pods_that_irsa_does_not_restart_are_named_before(stage: Stage) -> None:
     stage.run(CREATE)
     pod(stage)
     said = "irsa does not restart Pod app-1: restart or delete them yourself"
-    stage.run(f"{MIGRATE} --restart --dry-run", says=said)
+    stage.run("migrate app -n apps --to pod-identity --restart --dry-run", says=said)
 
 
 def test_the_association_of_others_is_refused_at_once(stage: Stage) -> None:

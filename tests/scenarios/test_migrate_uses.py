@@ -71,7 +71,7 @@ def test_without_pods_irsa_is_not_removed_within_two_hours_of_an_exchange(stage:
     assert 110 < minutes_to_wait(said) < 120
     later(stage, HOUR)
     refused(stage, more=" --unused-for 90m")
-    stage.run(f"{FINISH} --unused-for 30m --dry-run", changes="")
+    stage.run("migrate app -n apps --to pod-identity --finish --unused-for 30m --dry-run", changes="")
     later(stage, HOUR)
     stage.run(FINISH, changes=FINISHED)
 
@@ -92,7 +92,7 @@ def test_pods_that_replaced_older_ones_tell_since_when_nobody_should_use_irsa(st
     refused(stage, "running pod with IRSA")
     stage.kube.delete("/api/v1/namespaces/apps/pods/app-1")
     pod(stage)
-    stage.run(f"{MIGRATE} --status", says="1 by Pod Identity", changes="")
+    stage.run("migrate app -n apps --to pod-identity --status", says="1 by Pod Identity", changes="")
     said = refused(stage, "not known yet if anything but pods uses IRSA of", "can be 15 minutes late")
     assert 5 < minutes_to_wait(said) <= 15
     later(stage, 15 * 60)
@@ -195,6 +195,6 @@ def test_roles_that_irsa_can_not_see_are_named(stage: Stage) -> None:
 def test_there_and_back_without_session_tags(stage: Stage) -> None:
     stage.run(CREATE)
     before = stage.world()
-    for line in (f"{MIGRATE} --disable-session-tags", FINISH, BACK, f"{BACK} --finish"):
+    for line in (f"{MIGRATE} --disable-session-tags", FINISH, BACK, "migrate app -n apps --to irsa --finish"):
         stage.run(line)
     assert stage.world() == before

@@ -138,13 +138,13 @@ def asked(stage: Stage, name: str) -> str:
     before = stage.world()
     said = {}
     for line, meaning in QUESTIONS.items():
-        answer = ask(stage, f"{line.format(name)} -c demo", IRSA_STATE_DIR=str(stage.folder / "elsewhere"))
-        said[line] = meaning(answer, set(roles_of(stage, name)))
+        asking = ask(stage, f"{line.format(name)} -c demo", IRSA_STATE_DIR=str(stage.folder / "elsewhere"))
+        said[line] = meaning(asking, set(roles_of(stage, name)))
     assert stage.world() == before
     account = stage.account("default", name)
     bound = account is not None and ROLE_ARN in account["annotations"]
-    (one,) = set(said.values()) - ({UNBOUND} if not bound else set())
-    return one
+    (answer,) = set(said.values()) - ({UNBOUND} if not bound else set())
+    return answer
 
 
 def nothing(stage: Stage, name: str) -> None:

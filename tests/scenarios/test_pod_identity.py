@@ -20,8 +20,8 @@ from tests.support.stage import ACCOUNT, Stage
 
 TARGET = "arn:aws:iam::444455556666:role/data"
 CREATE = "create-sa app -n apps --pod-identity --attach-policy-arn $S3"
-TO_TARGET = f"{CREATE} --target-role $TARGET"
-WITHOUT_TAGS = f"{CREATE} --disable-session-tags"
+TO_TARGET = "create-sa app -n apps --pod-identity --attach-policy-arn $S3 --target-role $TARGET"
+WITHOUT_TAGS = "create-sa app -n apps --pod-identity --attach-policy-arn $S3 --disable-session-tags"
 UPDATE = "update-sa app -n apps"
 DELETE = "delete-sa app -n apps"
 ROLE = "demo-apps-app-25a786ab"
@@ -197,7 +197,7 @@ def test_a_saved_plan_is_carried_out_once(stage: Stage) -> None:
     stage.run(f"{CREATE} --dry-run --out plan.json", changes="")
     stage.run("apply plan.json --yes", changes=new(BINDING))
     stage.run("apply plan.json --yes", changes="")
-    stage.run(f"{UPDATE} --target-role $TARGET --dry-run --out later.json", changes="")
+    stage.run("update-sa app -n apps --target-role $TARGET --dry-run --out later.json", changes="")
     stage.run("apply later.json", changes=new(TARGETED))
 
 
@@ -207,7 +207,7 @@ def test_a_saved_plan_is_carried_out_once(stage: Stage) -> None:
 @rows(
     Row(
         "policies and tags of the role",
-        f"{UPDATE} --attach-policy-arn $SQS --detach-policy-arn $S3 --tags team=a",
+        "update-sa app -n apps --attach-policy-arn $SQS --detach-policy-arn $S3 --tags team=a",
         silent="annotation",
         given=CREATE,
         changes=f"""- role {ROLE} attached AmazonS3ReadOnlyAccess
@@ -216,30 +216,30 @@ def test_a_saved_plan_is_carried_out_once(stage: Stage) -> None:
     ),
     Row(
         "a target role comes",
-        f"{UPDATE} --target-role $TARGET",
+        "update-sa app -n apps --target-role $TARGET",
         says="to $TARGET: its trust policy may require it",
         given=CREATE,
         changes=new(TARGETED),
     ),
     Row("it is the same", f"{UPDATE} --target-role $TARGET -o json", given=TO_TARGET, document=UNCHANGED),
-    Row("it goes", f"{UPDATE} --remove-target-role", given=TO_TARGET, changes=gone(TARGETED)),
+    Row("it goes", "update-sa app -n apps --remove-target-role", given=TO_TARGET, changes=gone(TARGETED)),
     Row(
         "it does not trust the role",
-        f"{UPDATE} --target-role $SHARED",
+        "update-sa app -n apps --target-role $SHARED",
         4,
         "the trust policy of $SHARED does not allow",
         given=with_both_roles,
     ),
     Row(
         "a session policy with tags",
-        f"{UPDATE} --session-policy less.json",
+        "update-sa app -n apps --session-policy less.json",
         4,
         ("has session tags", "irsa docs how-to/pod-identity"),
         given=CREATE,
     ),
     Row(
         "a session policy without an association",
-        f"{UPDATE} --session-policy less.json",
+        "update-sa app -n apps --session-policy less.json",
         4,
         (
             "has no EKS Pod Identity association",
@@ -269,20 +269,20 @@ def test_a_saved_plan_is_carried_out_once(stage: Stage) -> None:
     ),
     Row(
         "a label",
-        f"{UPDATE} --label team=a",
+        "update-sa app -n apps --label team=a",
         given=bound_account,
         changes="+ sa apps/app labels team a",
     ),
     Row(
         "an association of others",
-        f"{UPDATE} --target-role $TARGET",
+        "update-sa app -n apps --target-role $TARGET",
         4,
         ("is not managed by irsa", "irsa adopt app -n apps"),
         given=replaced_by_others,
     ),
     Row(
         "a dry run",
-        f"{UPDATE} --target-role $TARGET --dry-run",
+        "update-sa app -n apps --target-role $TARGET --dry-run",
         says=("~ PodIdentity      ", ", target role data"),
         given=CREATE,
     ),
@@ -300,10 +300,10 @@ def test_a_session_policy_comes_and_goes(stage: Stage) -> None:
     assert list(trusted["Condition"]["StringEquals"]) == ["aws:SourceAccount"]
     assert stage.run(f"{line} -o json", changes="").metadata["outcome"] == "unchanged"
     kept = stage.world()
-    stage.run(f"{UPDATE} --remove-session-policy")
+    stage.run("update-sa app -n apps --remove-session-policy")
     (given,) = stage.world()["associations"].values()
     assert not given.get("policy")
-    stage.run(f"{UPDATE} --session-policy less.json")
+    stage.run("update-sa app -n apps --session-policy less.json")
     assert stage.world() == kept
 
 
@@ -317,12 +317,12 @@ def test_both_ends_get_two_tags(stage: Stage) -> None:
     number = association(stage, "apps", "app")
     stage.sandbox.calls.clear()
     stage.run(
-        f"{ADOPT} --dry-run",
+        "adopt app -n apps --dry-run",
         says=("RoleTags         shared", "~ PodIdentity      apps/app uses shared"),
         changes="",
     )
     ran = stage.run(
-        f"{ADOPT} -o json",
+        "adopt app -n apps -o json",
         changes="""+ association demo/apps/app tags irsa/cluster demo
         + association demo/apps/app tags irsa/service-account apps/app
         + role shared tags irsa/cluster demo
@@ -334,17 +334,17 @@ def test_both_ends_get_two_tags(stage: Stage) -> None:
     assert ran.item["adoption"]["others"] == []
     # EKS' answer has no fields, and is an answer all the same.
     assert [call.operation for call in stage.sandbox.calls].count("TagResource") == 1
-    assert stage.run(f"{ADOPT} -o json", changes="").metadata["outcome"] == "unchanged"
+    assert stage.run("adopt app -n apps -o json", changes="").metadata["outcome"] == "unchanged"
 
 
 def test_what_was_adopted_can_be_changed_and_deleted(stage: Stage) -> None:
     before = stage.world()
     associated_by_others(stage)
-    stage.run(f"{UPDATE} --detach-policy-arn $S3", code=4, changes="")
+    stage.run("update-sa app -n apps --detach-policy-arn $S3", code=4, changes="")
     stage.run(ADOPT)
     stage.run(f"{UPDATE} --detach-policy-arn $S3", changes="- role shared attached AmazonS3ReadOnlyAccess")
     stage.run(DELETE, code=4, says="others may also use", changes="")
-    stage.run(f"{DELETE} --force")
+    stage.run("delete-sa app -n apps --force")
     assert stage.world() == before
 
 

@@ -98,7 +98,7 @@ REFUSALS: dict[str, tuple[str, Given, str]] = {
     ),
     "a proxy before the agent": (
         MOVE,
-        partial(pod, env=f"{PROXY} NO_PROXY=10.0.0.0/8,localhost"),
+        partial(pod, env="HTTP_PROXY=http://proxy:3128 NO_PROXY=10.0.0.0/8,localhost"),
         "container main has a proxy, and its NO_PROXY does not include 169.254.170.23",
     ),
     "an image with an old CLI": (
@@ -123,7 +123,7 @@ def test_on_ipv6_the_agent_has_another_address(stage: Stage) -> None:
     given_for(stage, CREATE)
     agent(stage)
     described(stage, kubernetesNetworkConfig={"ipFamily": "ipv6"})
-    pod(stage, f"{PROXY} no_proxy=169.254.170.23")
+    pod(stage, "HTTP_PROXY=http://proxy:3128 no_proxy=169.254.170.23")
     stage.run(CREATE, code=4, says="add fd00:ec2::23 to NO_PROXY in the pod template", changes="")
 
 
@@ -141,7 +141,7 @@ ALLOWED: dict[str, tuple[str, Given, str]] = {
     "https only": (MOVE, partial(pod, env="HTTPS_PROXY=http://proxy:3128"), ""),
     "a range": (
         ALSO,
-        partial(pod, env=f"{PROXY} NO_PROXY=169.254.0.0/16"),
+        partial(pod, env="HTTP_PROXY=http://proxy:3128 NO_PROXY=169.254.0.0/16"),
         "cannot tell if NO_PROXY of app-1 includes 169.254.170.23",
     ),
     "nodes of two systems": (CREATE, nodes_of_two_systems, ""),

@@ -236,7 +236,7 @@ BUNDLE = "start AWS_CA_BUNDLE=$FOLDER/own.pem\nencrypted"
     Pod("no DNS", NOWHERE, "sts.eu-west-1.invalid can't be resolved", 1),
     Pod(
         "a proxy that DNS does not have",
-        f"{NOWHERE} HTTPS_PROXY=http://proxy.invalid:3128",
+        "start AWS_ENDPOINT_URL_STS=https://sts.eu-west-1.invalid HTTPS_PROXY=http://proxy.invalid:3128",
         "proxy.invalid can't be resolved",
         1,
     ),

@@ -35,17 +35,17 @@ PAIR = "AWS_ACCESS_KEY_ID=AKIAENV AWS_SECRET_ACCESS_KEY=x"
 KEYS = {
     "none": "",
     "pair": PAIR,
-    "session": f"{PAIR} AWS_SESSION_TOKEN=t",
+    "session": "AWS_ACCESS_KEY_ID=AKIAENV AWS_SECRET_ACCESS_KEY=x AWS_SESSION_TOKEN=t",
     "id only": "AWS_ACCESS_KEY_ID=AKIAENV",
     "secret only": "AWS_SECRET_ACCESS_KEY=x",
     "empty": "AWS_ACCESS_KEY_ID= AWS_SECRET_ACCESS_KEY=",
 }
 WEB = {
     "none": "",
-    "both": f"AWS_ROLE_ARN={ROLE} AWS_WEB_IDENTITY_TOKEN_FILE=$folder/token",
+    "both": "AWS_ROLE_ARN=arn:aws:iam::111122223333:role/app AWS_WEB_IDENTITY_TOKEN_FILE=$folder/token",
     "token only": "AWS_WEB_IDENTITY_TOKEN_FILE=$folder/token",
-    "role only": f"AWS_ROLE_ARN={ROLE}",
-    "no file": f"AWS_ROLE_ARN={ROLE} AWS_WEB_IDENTITY_TOKEN_FILE=$folder/missing",
+    "role only": "AWS_ROLE_ARN=arn:aws:iam::111122223333:role/app",
+    "no file": "AWS_ROLE_ARN=arn:aws:iam::111122223333:role/app AWS_WEB_IDENTITY_TOKEN_FILE=$folder/missing",
     "empty": "AWS_ROLE_ARN= AWS_WEB_IDENTITY_TOKEN_FILE=",
 }
 FULL = "AWS_CONTAINER_CREDENTIALS_FULL_URI=$aws/v1/credentials"
@@ -112,16 +112,16 @@ def ways() -> list[tuple[str, ...]]:
     """Set-ups, always the same: each value of each part occurs, and common ones often."""
     generator = random.Random(31)
     parts = [list(part) for part in (KEYS, WEB, CONTAINER, PROFILE, FILES, NODE)]
-    found: dict[tuple[str, ...], None] = {}
+    drawn: dict[tuple[str, ...], None] = {}
     for index, part in enumerate(parts):
         for value in part:
             whole = ["none", "both", "none", "none", "none", "there"]
             whole[index] = value
-            found[tuple(whole)] = None
-    while len(found) < int(os.environ.get("IRSA_TEST_PREFLIGHTS", COUNT)):
+            drawn[tuple(whole)] = None
+    while len(drawn) < int(os.environ.get("IRSA_TEST_PREFLIGHTS", COUNT)):
         chosen = (generator.choice(part if generator.random() < 0.6 else part[:1]) for part in parts)
-        found[tuple(chosen)] = None
-    return list(found)
+        drawn[tuple(chosen)] = None
+    return list(drawn)
 
 
 @pytest.fixture(scope="module")

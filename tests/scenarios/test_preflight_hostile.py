@@ -55,8 +55,8 @@ class Said:
     item: dict[str, Any]
 
     def hides(self, secret: str, encoding: str = "as it is") -> None:
-        found = [piece for piece in pieces(secret, ENCODINGS[encoding]) if piece in self.text]
-        assert not found, self.text
+        shown = [piece for piece in pieces(secret, ENCODINGS[encoding]) if piece in self.text]
+        assert not shown, self.text
 
 
 @dataclass
@@ -263,13 +263,11 @@ def stranger() -> Iterator[Endpoint]:
 
 def test_the_authorization_goes_to_the_node_only(pod: Pod, stranger: Endpoint) -> None:
     """As SDKs do: without TLS to loopback and to the addresses of AWS, and never after a redirect."""
-    relative = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "@agent.example.com/v1"}
-    hosts = ("agent", "169.254.170.2", "127.0.0.1")
-    for there, more in (
-        *((pod.by_agent(f"http://{host}.example.com"), {}) for host in hosts),
-        (pod.by_agent(""), relative),
-    ):
-        said = there.run("--sdk", "go", HTTP_PROXY=stranger.url, http_proxy=stranger.url, **more)
+    pods = [pod.by_agent(f"http://{host}.example.com") for host in ("agent", "169.254.170.2", "127.0.0.1")]
+    pods.append(pod.by_agent(""))
+    pods[-1].env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "@agent.example.com/v1"
+    for asking in pods:
+        said = asking.run("--sdk", "go", HTTP_PROXY=stranger.url, http_proxy=stranger.url)
         assert (said.code, "without TLS" in said.text) == (5, True), said
     with endpoint(says(b"", 307, Location=f"{stranger.url}/v1/credentials")) as moved:
         assert pod.by_agent(moved.url).run().code == 5
@@ -346,12 +344,12 @@ AWS_ACCESS_KEY_ID"""
 
 @pytest.mark.parametrize("name", NAMES.split())
 def test_odd_variables(pod: Pod, name: str) -> None:
-    there = pod.by_agent() if "CONTAINER" in name else pod
+    placed = pod.by_agent() if "CONTAINER" in name else pod
     if name == "AWS_EC2_METADATA_SERVICE_ENDPOINT":
-        del there.env["AWS_ROLE_ARN"]
+        del placed.env["AWS_ROLE_ARN"]
     for value in ODD:
         more = {"AWS_SECRET_ACCESS_KEY": value} if name == "AWS_ACCESS_KEY_ID" else {}
-        said = there.run(**{name: value}, **more)
+        said = placed.run(**{name: value}, **more)
         assert (said.code in (1, 5), said.item["verdict"] != "expected") == (True, True), said
 
 

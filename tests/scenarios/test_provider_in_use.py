@@ -67,7 +67,7 @@ def test_the_provider_of_a_killed_run_stays_for_who_uses_it_by_now(small: Stage)
 
 def test_without_others_the_provider_goes_with_the_role_that_trusts_it(small: Stage) -> None:
     before = small.world()
-    killed(small, f"{CREATE} --associate-oidc")
+    killed(small, "create-sa a -n apps --attach-policy-arn $S3 --associate-oidc")
     recover(small, "--all")
     assert small.world() == before
 
@@ -77,9 +77,9 @@ def test_an_audience_stays_only_for_who_uses_it_by_now(small: Stage, used: bool)
     small.run("associate-oidc")
     if not used:
         elsewhere(small)
-    killed(small, f"{CREATE} {VAULT}")
+    killed(small, "create-sa a -n apps --attach-policy-arn $S3 --audience vault --associate-oidc")
     if used:
-        elsewhere(small, f"{VAULT} --verify")
+        elsewhere(small, "--audience vault --associate-oidc --verify")
     ran = recover(small, "--all -o json", code=3 if used else 0)
     if used:
         assert len(ran.item["left"]) == 1
@@ -117,7 +117,7 @@ def test_where_roles_cant_be_listed_the_provider_stays_and_is_named(small: Stage
     for operation in ("AttachRolePolicy", "ListRoles"):
         small.sandbox.faults.add(Fault("iam", operation, "error", times=None))
     before = small.world()
-    ran = small.run(f"{CREATE} --associate-oidc -o json", code=3)
+    ran = small.run("create-sa a -n apps --attach-policy-arn $S3 --associate-oidc -o json", code=3)
     (left,) = (left for left in ran.item["left"] if left["what"].startswith("OIDCProvider "))
     assert "ListRoles" in left["why"]
     small.sandbox.faults.clear()
@@ -127,12 +127,12 @@ def test_where_roles_cant_be_listed_the_provider_stays_and_is_named(small: Stage
 
 def test_by_the_cluster_the_provider_stays_as_the_dry_run_says(small: Stage) -> None:
     """The journal is on this machine, and knows that the run made the provider."""
-    killed(small, f"{CREATE} --associate-oidc")
+    killed(small, "create-sa a -n apps --attach-policy-arn $S3 --associate-oidc")
     # As if it were old: who uses it does not make it theirs first.
     (arn,) = small.aws_world()["oidc_providers"]
     small.iam().untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=[SERVICE_ACCOUNT_TAG])
     elsewhere(small, "--verify")
     quick: dict[str, Any] = {"IRSA_CALL_TIMEOUT": "2"}
-    small.run(f"recover {BY_CLUSTER} --dry-run", silent="OIDCProvider", **quick)
-    ran = small.run(f"recover {BY_CLUSTER} -o json", code=3, **quick)
+    small.run("recover -c demo --all --min-age 0s --dry-run", silent="OIDCProvider", **quick)
+    ran = small.run("recover -c demo --all --min-age 0s -o json", code=3, **quick)
     kept(small, ran.items, "OIDCProvider")

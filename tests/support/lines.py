@@ -15,5 +15,5 @@ def play(lines: str, words: Mapping[str, str], *objects: object) -> None:
         name, *rest = [Template(word).safe_substitute(words) for word in shlex.split(line)]
         given = [None if word == "None" else word for word in rest if not re.match(r"\w+=", word)]
         named = dict(word.split("=", 1) for word in rest if re.match(r"\w+=", word))
-        methods = (getattr(one, name, None) for one in objects)
+        methods = (getattr(owner, name, None) for owner in objects)
         next(filter(callable, methods))(*given, **named)
