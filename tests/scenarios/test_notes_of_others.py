@@ -78,7 +78,7 @@ def test_what_does_not_need_it_goes_on(
 
 
 def test_a_saved_plan_says_nothing_that_no_flag_takes(stage: Stage) -> None:
-    line = "create-sa two -n $ns --no-policy --target-role $target --external-id tenant-8"
+    line = "create-sa two -n $ns --target-role $target --external-id tenant-8"
     stage.run(f"{line} --dry-run --out plan.json")
     path = stage.folder / "plan.json"
     document = json.loads(path.read_text())

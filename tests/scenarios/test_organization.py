@@ -11,7 +11,7 @@ import pytest
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.sandbox.aws.front import Front
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.fleets import MAIN, REGION, Fleet
+from tests.support.fleets import MAIN, REGION, ROLE, Fleet
 from tests.support.stage import Ran, Stage
 
 QUICK: dict[str, Any] = {"IRSA_RETRY_TIMEOUT": "1", "IRSA_LOCK": "0"}
@@ -70,7 +70,7 @@ def test_pods_of_all_accounts_of_a_file_are_found(stage: Stage, fleet: Fleet) ->
 
 def test_an_organization_is_read_page_by_page(stage: Stage, fleet: Fleet) -> None:
     fleet.sandbox.calls.clear()
-    assert able(who_can(stage, "--organization demo-apps-app-25a786ab")) >= BOTH
+    assert able(who_can(stage, f"--organization {ROLE}")) >= BOTH
     pages = [call for call in fleet.sandbox.calls if call.operation == "ListAccounts"]
     assert len(pages) >= 2
 
@@ -86,7 +86,7 @@ def test_an_account_that_can_not_be_read_is_a_gap(stage: Stage, fleet: Fleet) ->
 
 def test_an_account_that_is_suspended_is_a_gap(stage: Stage, fleet: Fleet) -> None:
     cast("Front", fleet.sandbox.endpoint()).states["333333333333"] = "SUSPENDED"
-    ran = who_can(stage, "--organization demo-apps-app-25a786ab", 1)
+    ran = who_can(stage, f"--organization {ROLE}", 1)
     assert "account 333333333333 was not read: it is SUSPENDED" in str(ran.metadata["scope"]["notExamined"])
 
 
