@@ -37,10 +37,14 @@ def fleet(sandbox: Sandbox, stage: Stage, tmp_path: Path) -> Fleet:
         fleet.add("prod", account)
         (tmp_path / "prod.yaml").write_text(json.dumps(fleet.document("prod", "team", f"app-{account[0]}")))
         stage.run("apply -f prod.yaml", **QUICK)
+    write_accounts(fleet, tmp_path)
+    return fleet
+
+
+def write_accounts(fleet: Fleet, folder: Path) -> None:
     roles = [{"account": account, "assumeRole": fleet.roles[account]} for account in ACCOUNTS]
     listed = {"apiVersion": "irsa/v1", "kind": "Accounts", "accounts": roles}
-    (tmp_path / "accounts.yaml").write_text(json.dumps(listed))
-    return fleet
+    (folder / "accounts.yaml").write_text(json.dumps(listed))
 
 
 def who_can(stage: Stage, more: str, code: int = 0) -> Ran:
@@ -77,6 +81,7 @@ def test_an_organization_is_read_page_by_page(stage: Stage, fleet: Fleet) -> Non
 
 def test_an_account_that_can_not_be_read_is_a_gap(stage: Stage, fleet: Fleet) -> None:
     fleet.deny("333333333333")
+    write_accounts(fleet, stage.folder)
     ran = who_can(stage, "--accounts accounts.yaml", 1)
     assert ("222222222222", "app-2") in able(ran)
     gaps = [item["what"] for item in ran.metadata["scope"]["notExamined"] if item["couldChangeAnswer"]]
