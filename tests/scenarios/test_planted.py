@@ -40,8 +40,12 @@ def front(binding: Binding) -> Binding:
     return binding
 
 
+def name_of(role: str) -> str:
+    return role.rsplit("/", 1)[-1]
+
+
 def powerful(binding: Binding, role: str) -> str:
-    binding.aws("iam").attach_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyArn=ADMIN)
+    binding.aws("iam").attach_role_policy(RoleName=name_of(role), PolicyArn=ADMIN)
     return role
 
 
@@ -67,7 +71,7 @@ def that_denies_it(binding: Binding) -> str:
     role = binding.make_role("shut", binding.statement)
     statements = [binding.statement, {**binding.statement, "Effect": "Deny"}]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    binding.aws("iam").update_assume_role_policy(RoleName="shut", PolicyDocument=document)
+    binding.aws("iam").update_assume_role_policy(RoleName=name_of(role), PolicyDocument=document)
     return role
 
 
@@ -95,8 +99,8 @@ PLANTS = {
     "that went": "annotate $ROLE\nnew_pod\nannotate None",
     "with an audience": "annotate vault eks.amazonaws.com/audience\nannotate $ROLE\nnew_pod",
     "as a target": "annotate $ROLE irsa/target-role-arn",
-    "of another account": "annotate arn:aws:iam::444455556666:role/$NAME\nnew_pod",
-    "of another partition": "annotate arn:aws-us-gov:iam::111122223333:role/$NAME\nnew_pod",
+    "of another account": "annotate arn:aws:iam::444455556666:role/$PATH\nnew_pod",
+    "of another partition": "annotate arn:aws-us-gov:iam::111122223333:role/$PATH\nnew_pod",
 }
 
 
@@ -140,7 +144,7 @@ def test_nobody_gains_a_role_by_what_is_pasted(
     plant: str, victim: Callable[[Binding], str], front: Binding, capsys: Capture
 ) -> None:
     role = victim(front)
-    words = {"ROLE": role, "NAME": role.partition("role/")[2]}
+    words = {"ROLE": role, "NAME": name_of(role), "PATH": role.partition("role/")[2]}
     play(PLANTS[plant], words, front, Planting(front))
     said = annotation(front)
     pasted(front, capsys)
