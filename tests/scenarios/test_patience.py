@@ -140,4 +140,5 @@ def test_a_reading_waits_once_for_a_service_that_is_down(small: Stage) -> None:
     asked = [call.operation for call in small.sandbox.calls if call.service == "iam"]
     assert asked.count(asked[0]) > 1
     last = len(asked) - asked[::-1].index(asked[0])
-    assert all(asked[last:].count(name) <= 2 for name in asked), asked
+    later = [name for name in asked[last:] if name not in asked[:last]]
+    assert all(later.count(name) <= 2 for name in later), asked
