@@ -23,12 +23,11 @@ Play = Callable[["Node", Json], None]
 
 
 class Node:
-    """The controllers and the node of a scene; `jobs` are those that it has seen, `logs` what ran."""
+    """The controllers and the node of a scene; `jobs` are those that it has seen."""
 
     def __init__(self, scene: Scene, play: Play) -> None:
         self.scene, self._play = scene, play
         self.jobs: list[Json] = []
-        self.logs: list[str] = []
         self.failed: list[BaseException] = []
         self._over = threading.Event()
 
@@ -84,7 +83,6 @@ class Node:
 
     def ends(self, pod: Json, log: str, code: int = 0) -> None:
         """Let the container end."""
-        self.logs.append(log)
         ended = {"exitCode": code, "reason": "Error" if code else "Completed", "message": log}
         self.say(pod, {"terminated": ended}, phase="Failed" if code else "Succeeded")
 

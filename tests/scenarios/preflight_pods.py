@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.binding import make_binding
 from tests.scenarios.breaking import NAME
-from tests.scenarios.preflighting import LocalAws, open_folder
+from tests.scenarios.preflighting import NOBODY, LocalAws, open_folder
 from tests.scenarios.reported.world import World
+from tests.support.lines import play
 from tests.support.stage import Json, Stage, made
 
 CLOSED = "http://127.0.0.1:9"
 """Nothing listens there."""
 AGENT = "http://169.254.170.23/v1/credentials"
+EXCHANGE = "AssumeRoleWithWebIdentity"
 
 
 @dataclass
@@ -93,11 +99,70 @@ class Scene:
         """The file of the pod's web identity."""
         return Path(self.env["AWS_WEB_IDENTITY_TOKEN_FILE"])
 
-    def config(self, text: str) -> str:
-        """A shared configuration file of the container."""
-        path = self.folder / "aws-config"
-        path.write_text(text)
-        return str(path)
+    def play(self, lines: str) -> None:
+        """Call methods of the scene or its world, one a line, with their words; `$NAME` as in `words`."""
+        for line in lines.splitlines():
+            play(line, self.words(), self, self.world)
+
+    def words(self) -> dict[str, str]:
+        """What lines call by a short name."""
+        world, agent = self.world, self.env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "")
+        return {
+            "ROLE": world.role_arn,
+            "ISSUER": world.prefix,
+            "CLOSED": CLOSED,
+            "AWS": self.aws.url,
+            "PORT": self.aws.url.rpartition(":")[2],
+            "FOLDER": str(self.folder),
+            "TOKEN": self.env.get("AWS_WEB_IDENTITY_TOKEN_FILE", agent),
+            **world.stage.env(),
+        }
+
+    def has(self, **variables: str) -> None:
+        """Give the container more variables."""
+        self.env |= variables
+
+    def unset(self, *names: str) -> None:
+        """Take variables away from the container."""
+        for name in names:
+            self.env.pop(name)
+
+    def dropped(self, variable: str, path: str = "") -> None:
+        """Let an address that never answers be a variable, in time for an impatient run."""
+        self.env[variable] = self.opened.enter_context(silent()) + path
+        self.flags += ["--timeout", "0.3s"]
+
+    def encrypted(self) -> None:
+        """Let the endpoint of STS have TLS, by a CA of its own, whose certificate is in `own.pem`."""
+        self.env["AWS_ENDPOINT_URL_STS"] = self.opened.enter_context(with_tls(self.world.stage.sandbox))
+        self.write("own.pem", self.world.stage.sandbox.ca_pem)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the container's."""
+        (self.folder / name).write_text(text.replace("|", "\n"))
+
+    def fault(self, service: str, kind: str, operation: str = EXCHANGE, **more: Any) -> None:
+        """Plant a fault in the sandbox."""
+        more = {name: int(value) if value.isdigit() else value for name, value in more.items()}
+        self.world.stage.sandbox.faults.add(Fault(service, operation, kind, **more))  # type: ignore[arg-type]
+
+    def claims(self, name: str, seconds: str = "") -> None:
+        """Change a claim of the token to a time from now, or take it away; the signature stays."""
+        head, body, signature = self.token_file.read_text().split(".")
+        claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+        claims.pop(name)
+        claims |= {name: int(time.time()) + int(seconds)} if seconds else {}
+        body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        self.token_file.write_text(f"{head}.{body}.{signature}")
+
+    def unprivileged(self) -> None:
+        """Run as a user without rights, if this one may choose it."""
+        self.user = NOBODY if os.getuid() == 0 else None
+
+    def for_its_owner(self) -> None:
+        """Let only the token's owner read it, and that is somebody else."""
+        self.token_file.chmod(0o600 if os.getuid() == 0 else 0)
+        self.unprivileged()
 
 
 @contextmanager
@@ -129,35 +194,3 @@ def with_tls(sandbox: Sandbox) -> Iterator[str]:
         yield server.url
     finally:
         server.stop()
-
-
-Make = Callable[[Scene], Any]
-
-
-@dataclass(frozen=True)
-class Thread:
-    """A public thread: where, what people saw, which cause was confirmed, and what preflight has to say.
-
-    `named` is searched for in the sentence, the cause and what to do.
-    """
-
-    source: str
-    seen: str
-    cause: str
-    named: str
-    exit_code: int
-    make: Make
-
-
-THREADS: dict[str, Thread] = {}
-
-
-def thread(source: str, seen: str, cause: str, named: str, *, exit_code: int = 5) -> Callable[[Make], Make]:
-    """Register a thread by the function that starts its container."""
-
-    def register(make: Make) -> Make:
-        assert make.__name__ not in THREADS, make.__name__
-        THREADS[make.__name__] = Thread(source, seen, cause, named, exit_code, make)
-        return make
-
-    return register

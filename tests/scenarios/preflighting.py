@@ -9,15 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 from tests.docs.console import ROOT
+from tests.support.endpoints import endpoint, http
 
 ACCOUNT = "111122223333"
 NOBODY = 65534
@@ -34,25 +33,61 @@ class LocalAws:
     asked is in `asked`; the authorizations that the agent saw are in `authorizations`.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.agent = f"{url}/v1/credentials"
+    def __init__(self) -> None:
+        self.url = ""
         self.asked: list[dict[str, str]] = []
         self.refusal: tuple[int, str] | None = None
         """What the agent answers instead of credentials."""
         self.authorizations: list[str] = []
 
+    @property
+    def agent(self) -> str:
+        """Where the agent's credentials are."""
+        return f"{self.url}/v1/credentials"
+
+    def play(self, request: bytes, write: Callable[[bytes], None]) -> None:
+        """Answer a request."""
+        head, _, body = request.decode().partition("\r\n\r\n")
+        method, path, _ = head.split(" ", 2)
+        status, text = 200, ""
+        if method == "POST":
+            text = self._sts(head, body)
+        elif method == "PUT":
+            text = "imds-session"
+        elif path == "/v1/credentials":
+            self.authorizations += re.findall("Authorization: (.*)\r", head) or [""]
+            status, text = self.refusal or (200, _credentials("associated", Token="t"))
+        elif path.endswith("/security-credentials/"):
+            text = "node"
+        elif path.endswith("/security-credentials/node"):
+            text = _credentials("node", Token="t", Code="Success")
+        else:
+            status = 501 if method == "CONNECT" else 404
+        write(http(text.encode(), status, "text/xml" if method == "POST" else "application/json"))
+
+    def _sts(self, head: str, body: str) -> str:
+        asked = {key: values[0] for key, values in parse_qs(body).items()}
+        self.asked.append(asked)
+        action = asked["Action"]
+        if action == "GetCallerIdentity":
+            (key,) = re.findall(r"Credential=([^/]+)/", head)
+            said = f"<Arn>{arn_of(key)}</Arn><UserId>u</UserId><Account>{ACCOUNT}</Account>"
+        else:
+            role = asked["RoleArn"].rsplit("/", 1)[-1]
+            given = json.loads(_credentials(role, SessionToken="t"))
+            inner = "".join(f"<{key}>{value}</{key}>" for key, value in given.items())
+            user = f"<Arn>{arn_of('ASIA-' + role)}</Arn><AssumedRoleId>r:s</AssumedRoleId>"
+            said = f"<Credentials>{inner}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
+        return f"<{action}Response><{action}Result>{said}</{action}Result></{action}Response>"
+
 
 @contextmanager
 def local_aws() -> Iterator[LocalAws]:
     """AWS on a port of its own, for a `with` block."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.aws = LocalAws(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield server.aws  # type: ignore[attr-defined]
-        finally:
-            server.shutdown()
+    aws = LocalAws()
+    with endpoint(aws.play) as service:
+        aws.url = service.url
+        yield aws
 
 
 def arn_of(key: str) -> str:
@@ -62,61 +97,9 @@ def arn_of(key: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:user/{key}"
 
 
-def _credentials(role: str) -> dict[str, str]:
-    return {"AccessKeyId": f"ASIA-{role}", "SecretAccessKey": "s", "Expiration": "2099-01-01T00:00:00Z"}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    @property
-    def _aws(self) -> LocalAws:
-        return self.server.aws  # type: ignore[attr-defined,no-any-return]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        asked = {key: values[0] for key, values in parse_qs(body).items()}
-        self._aws.asked.append(asked)
-        action = asked["Action"]
-        if action == "GetCallerIdentity":
-            (key,) = re.findall(r"Credential=([^/]+)/", self.headers["Authorization"])
-            found = f"<Arn>{arn_of(key)}</Arn><UserId>u</UserId><Account>{ACCOUNT}</Account>"
-        else:
-            role = asked["RoleArn"].rsplit("/", 1)[-1]
-            given = {**_credentials(role), "SessionToken": "t"}
-            inner = "".join(f"<{key}>{value}</{key}>" for key, value in given.items())
-            user = f"<Arn>{arn_of('ASIA-' + role)}</Arn><AssumedRoleId>r:s</AssumedRoleId>"
-            found = f"<Credentials>{inner}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
-        xml = f"<{action}Response><{action}Result>{found}</{action}Result></{action}Response>"
-        self._answer(xml, "text/xml")
-
-    def do_PUT(self) -> None:
-        self._answer("imds-session")
-
-    def do_GET(self) -> None:
-        if self.path == "/v1/credentials":
-            self._aws.authorizations.append(self.headers.get("Authorization", ""))
-            if self._aws.refusal:
-                status, text = self._aws.refusal
-                self._answer(text, status=status)
-                return
-            self._answer(json.dumps({**_credentials("associated"), "Token": "t"}), "application/json")
-        elif self.path.endswith("/security-credentials/"):
-            self._answer("node")
-        elif self.path.endswith("/security-credentials/node"):
-            whole = {**_credentials("node"), "Token": "t", "Code": "Success"}
-            self._answer(json.dumps(whole), "application/json")
-        else:
-            self.send_error(404)
-
-    def _answer(self, text: str, kind: str = "text/plain", status: int = 200) -> None:
-        body = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def _credentials(role: str, **more: str) -> str:
+    given = {"AccessKeyId": f"ASIA-{role}", "SecretAccessKey": "s", "Expiration": "2099-01-01T00:00:00Z"}
+    return json.dumps({**given, **more})
 
 
 @contextmanager
@@ -169,9 +152,7 @@ def preflight(
 
 def _secrets(env: Mapping[str, str]) -> list[str]:
     """What may never be printed: keys, and the tokens of files."""
-    names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
-    files = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
-    paths = [Path(env[name]) for name in files if env.get(name)]
+    keys = re.compile("AWS_(SECRET_ACCESS_KEY|SESSION_TOKEN|CONTAINER_AUTHORIZATION_TOKEN)")
+    paths = [Path(value) for name, value in env.items() if name.endswith("_TOKEN_FILE") and value]
     tokens = [path.read_text().rpartition(".")[2].strip() for path in paths if path.is_file()]
-    found = [*(env.get(name, "") for name in names), *tokens]
-    return [secret for secret in found if secret]
+    return [secret for secret in (*(env[name] for name in env if keys.fullmatch(name)), *tokens) if secret]

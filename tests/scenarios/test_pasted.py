@@ -6,27 +6,32 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Stage
+from tests.scenarios.test_recover import recover, unfinished
+from tests.support.stage import ROLE_ARN, Json, Stage
 
-SECOND = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
-WISH = ("--attach-policy-arn", f"{READ_ONLY},{SECOND}")
-OF = ("app", "-n", "apps", "-c", "demo")
-CUTS = [("CreateRole", 0), ("AttachRolePolicy", 0)]
+WISH = "create-sa app -n apps --attach-policy-arn $S3,$SQS"
 
 
-@pytest.fixture(params=CUTS, ids=lambda cut: cut[0])
+@pytest.fixture(params=["CreateRole", "AttachRolePolicy"])
 def killed(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Stage:
     """The role is there, without all its policies, and the ServiceAccount names none yet."""
     stage = sandbox_stage(sandbox, "demo", tmp_path)
-    assert stage.associate().code == 0
+    stage.run("associate-oidc")
     stage.make_namespace("apps")
     stage.make_account("apps", "app")
-    operation, skip = request.param
-    stage.sandbox.faults.add(Fault("iam", operation, "callback", skip=skip, run=stage.kill))
-    assert stage.create_sa("app", "apps", *WISH).code == -9
+    stage.sandbox.faults.add(Fault("iam", request.param, "callback", run=stage.kill))
+    stage.run(WISH, code=-9)
     stage.sandbox.settle()
     stage.sandbox.faults.clear()
+    stage.words |= {"run": unfinished(stage)[-1]["transaction"], "role": role_of(stage)["arn"]}
     return stage
+
+
+@pytest.fixture
+def annotated(killed: Stage) -> Stage:
+    """By hand, with the role that is not whole."""
+    killed.annotate("apps", "app", **{ROLE_ARN: killed.words["role"]})
+    return killed
 
 
 def role_of(stage: Stage) -> Json:
@@ -34,73 +39,57 @@ def role_of(stage: Stage) -> Json:
     return dict(role)
 
 
-def annotate(stage: Stage) -> None:
-    path = "/api/v1/namespaces/apps/serviceaccounts/app"
-    stage.kube.patch(path, {"metadata": {"annotations": {ROLE_ARN: role_of(stage)["arn"]}}})
+def first_finding(stage: Stage) -> Json:
+    findings = stage.run("doctor app -n apps -o json", code=5).item["findings"]
+    pasted = [line for item in findings for line in item["fix"].splitlines() if not line.startswith("#")]
+    assert not any(stage.words["role"] in line for line in pasted)
+    return dict(findings[0])
 
 
-def transaction(stage: Stage) -> str:
-    return str(stage.irsa("recover", "-o", "json").items[-1]["transaction"])
+def assert_whole(stage: Stage) -> None:
+    assert [arn.rpartition("/")[2] for arn in role_of(stage)["attached"]] == [
+        "AmazonS3ReadOnlyAccess",
+        "AmazonSQSReadOnlyAccess",
+    ]
 
 
 def test_the_interrupted_run_comes_first_and_its_role_is_no_fix(killed: Stage) -> None:
-    arn = role_of(killed)["arn"]
-    findings = killed.irsa("doctor", *OF, "-o", "json").items[0]["findings"]
-    assert findings[0]["id"] == "role-incomplete"
-    assert findings[0]["fix"].startswith("irsa create-sa app -n apps")
-    pasted = [line for item in findings for line in item["fix"].splitlines() if not line.startswith("#")]
-    assert not any(arn in line for line in pasted)
+    first = first_finding(killed)
+    assert first["id"] == "role-incomplete"
+    assert first["fix"].startswith("irsa create-sa app -n apps")
     for command in ("get-sa", "describe-sa", "verify"):
-        ran = killed.irsa(command, *OF)
+        ran = killed.irsa(command, "app", "-n", "apps", "-c", "demo")
         step = (ran.out + ran.err).partition("Next:")[2].strip().splitlines()[0]
         # Both policies may have arrived before the run was killed: then the whole command is known.
-        complete = READ_ONLY in step and SECOND in step
+        complete = "AmazonS3ReadOnly" in step and "AmazonSQSReadOnly" in step
         assert complete or ("describe-sa" if command == "get-sa" else "create-sa") in step, command
+    error = killed.run("create-sa app -n apps --attach-role-arn $role -o json", code=4, changes="").error
+    assert "again to complete it" in error["next"][0]
 
 
-def test_a_role_that_is_not_whole_is_not_used(killed: Stage) -> None:
-    before = killed.world()
-    ran = killed.create_sa("app", "apps", "--attach-role-arn", role_of(killed)["arn"], "-o", "json")
-    assert ran.code == 4, ran.err
-    assert "again to complete it" in ran.error["next"][0]
-    assert killed.world() == before
+def test_a_role_that_was_annotated_by_hand_is_not_called_whole(annotated: Stage) -> None:
+    annotated.run("get-sa app -n apps", says="incomplete")
+    annotated.run("verify app -n apps", code=5)
+    first = first_finding(annotated)
+    assert (first["id"], first["verdict"]) == ("role-incomplete", "problem")
 
 
-def test_a_role_that_was_annotated_by_hand_is_not_called_whole(killed: Stage) -> None:
-    annotate(killed)
-    assert "incomplete" in killed.irsa("get-sa", *OF).out
-    assert killed.irsa("verify", *OF).code == 5
-    findings = killed.irsa("doctor", *OF, "-o", "json").items[0]["findings"]
-    assert findings[0]["id"] == "role-incomplete"
-    assert findings[0]["verdict"] == "problem"
+@pytest.mark.parametrize("forward", [False, True])
+def test_the_same_command_converges_after_that(annotated: Stage, forward: bool) -> None:
+    """Also after a way forward that was cut off."""
+    if forward:
+        annotated.irsa("recover", annotated.words["run"], "--forward")
+        assert_whole(annotated)
+    annotated.run(WISH)
+    assert_whole(annotated)
+    annotated.run("get-sa app -n apps", says="ok")
+    assert unfinished(annotated) == []
+    annotated.run(WISH, says="Nothing to do", changes="")
 
 
-def test_the_same_command_converges_after_that(killed: Stage) -> None:
-    annotate(killed)
-    again = killed.create_sa("app", "apps", *WISH)
-    assert again.code == 0, again.err
-    assert role_of(killed)["attached"] == sorted((READ_ONLY, SECOND))
-    assert "ok" in killed.irsa("get-sa", *OF).out
-    assert killed.irsa("recover", "-o", "json").items == []
-    unchanged = killed.create_sa("app", "apps", *WISH, "-o", "json")
-    assert (unchanged.code, unchanged.metadata["outcome"]) == (0, "unchanged")
-
-
-def test_recovery_ends_after_that(killed: Stage) -> None:
-    annotate(killed)
-    back = killed.irsa("recover", transaction(killed), "--yes")
-    assert back.code == 3
-    assert "run the same irsa command again" in back.err
-    assert killed.irsa("recover", "-o", "json").items == []
-    assert killed.irsa("recover", "--all", "--yes").code == 0
-    assert killed.create_sa("app", "apps", *WISH).code == 0
-    assert role_of(killed)["attached"] == sorted((READ_ONLY, SECOND))
-
-
-def test_a_way_forward_that_was_cut_off_is_ended_by_the_same_command(killed: Stage) -> None:
-    annotate(killed)
-    killed.irsa("recover", transaction(killed), "--forward")
-    assert role_of(killed)["attached"] == sorted((READ_ONLY, SECOND))
-    assert killed.create_sa("app", "apps", *WISH).code == 0
-    assert killed.irsa("recover", "-o", "json").items == []
-    assert "ok" in killed.irsa("get-sa", *OF).out
+def test_recovery_ends_after_that(annotated: Stage) -> None:
+    recover(annotated, "$run --yes", code=3, says="run the same irsa command again")
+    assert unfinished(annotated) == []
+    recover(annotated, "--all --yes", changes="")
+    annotated.run(WISH)
+    assert_whole(annotated)

@@ -1,7 +1,8 @@
-"""Roles that pods get by EKS Pod Identity: `create-sa --pod-identity`, and their deletion."""
+"""Roles that pods get by EKS Pod Identity alone: created, changed, adopted, deleted, and recovered."""
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -11,429 +12,422 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.eks_states import add_addon, add_fargate_profile, describe_cluster_as
-from tests.support.sandbox_clients import administrator
-from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
+from tests.support.associated import AGENT, associate, association, dissociate, make_role
+from tests.support.documents import policy
+from tests.support.eks_states import add_addon
+from tests.support.rows import Row, rows
+from tests.support.stage import ACCOUNT, Stage
 
-NAME = "reader"
-AGENT = "eks-pod-identity-agent"
-POLICY = ("--attach-policy-arn", READ_ONLY)
 TARGET = "arn:aws:iam::444455556666:role/data"
+CREATE = "create-sa app -n apps --pod-identity --attach-policy-arn $S3"
+TO_TARGET = "create-sa app -n apps --pod-identity --attach-policy-arn $S3 --target-role $TARGET"
+WITHOUT_TAGS = "create-sa app -n apps --pod-identity --attach-policy-arn $S3 --disable-session-tags"
+UPDATE = "update-sa app -n apps"
+DELETE = "delete-sa app -n apps"
+ROLE = "demo-apps-app-25a786ab"
+UNCHANGED = {"metadata.outcome": "unchanged"}
+BINDING = f"""association demo/apps/app
+association demo/apps/app disableSessionTags false
+association demo/apps/app roleArn {ROLE}
+association demo/apps/app tags irsa/cluster demo
+association demo/apps/app tags irsa/service-account apps/app
+role {ROLE}
+role {ROLE} attached AmazonS3ReadOnlyAccess
+role {ROLE} max_session_duration 3600
+role {ROLE} path /irsa/demo/
+role {ROLE} tags irsa/cluster demo
+role {ROLE} tags irsa/commit done
+role {ROLE} tags irsa/service-account apps/app
+role {ROLE} trust {{"Effect":"Allow","Principal":{{"Service":"pods.eks.amazonaws.com"}},"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{{"StringEquals":{{"aws:SourceAccount":"111122223333","aws:RequestTag/eks-cluster-arn":"arn:aws:eks:eu-west-1:111122223333:cluster/demo","aws:RequestTag/kubernetes-namespace":"apps","aws:RequestTag/kubernetes-service-account":"app"}},"ArnEquals":{{"aws:SourceArn":"arn:aws:eks:eu-west-1:111122223333:cluster/demo"}}}}}}"""  # noqa: E501
+TARGETED = f"""association demo/apps/app targetRoleArn data
+role {ROLE} inline irsa-assume-target-role {{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Resource":"{TARGET}"}}"""  # noqa: E501
+LESS = policy("Allow s3:Get* on *")
+
+
+def new(lines: str) -> str:
+    return re.sub("^", "+ ", lines, flags=re.MULTILINE)
+
+
+def gone(lines: str) -> str:
+    return re.sub("^", "- ", lines, flags=re.MULTILINE)
 
 
 @pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
+def stage(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A cluster with the agent; the sandbox's API is enough: associations are EKS' business."""
     add_addon(sandbox, "demo", AGENT)
-    return sandbox_stage(sandbox, "demo", tmp_path)
+    world = Stage.world  # Its associations change with those of the sandbox.
+    monkeypatch.setattr(Stage, "world", lambda self: copy.deepcopy(world(self)))
+    made = sandbox_stage(sandbox, "demo", tmp_path)
+    made.make_namespace("apps")
+    made.words |= {"TARGET": TARGET, "SHARED": f"arn:aws:iam::{ACCOUNT}:role/shared"}
+    (tmp_path / "less.json").write_text(json.dumps(LESS))
+    return made
 
 
-def eks(stage: Stage) -> Any:
-    return administrator(stage.sandbox, "eks", stage.account_id, stage.region)
+def with_account(stage: Stage) -> None:
+    stage.make_account("apps", "app", labels={"app": "x"})
 
 
-def association(stage: Stage, namespace: str, name: str = NAME) -> Json | None:
-    """The association of a ServiceAccount, described."""
-    asked = {"clusterName": stage.cluster, "namespace": namespace, "serviceAccount": name}
-    found = eks(stage).list_pod_identity_associations(**asked)["associations"]
-    if not found:
-        return None
-    (one,) = found
-    described = eks(stage).describe_pod_identity_association(
-        clusterName=stage.cluster, associationId=one["associationId"]
+def with_shared_role(stage: Stage) -> None:
+    make_role(stage, "shared", "ec2.amazonaws.com", action="sts:AssumeRole")
+
+
+def with_role_of_pods(stage: Stage) -> None:
+    make_role(stage, "shared")
+
+
+def with_both_roles(stage: Stage) -> None:
+    with_shared_role(stage)
+    stage.run(CREATE)
+
+
+def bound_account(stage: Stage) -> None:
+    with_account(stage)
+    stage.run(CREATE)
+
+
+def associated_by_others(stage: Stage) -> None:
+    associate(stage, "apps", "app", make_role(stage, "shared"), tags={"team": "shop"})
+
+
+def replaced_by_others(stage: Stage) -> None:
+    """Somebody else made the association anew."""
+    stage.run(CREATE)
+    dissociate(stage, "apps", "app")
+    associate(stage, "apps", "app", f"arn:aws:iam::{ACCOUNT}:role/irsa/demo/{ROLE}")
+
+
+def known_late(stage: Stage) -> None:
+    """EKS doesn't know a new role at once."""
+    why = "Role provided in the request does not exist."
+    code = "InvalidParameterException"
+    stage.sandbox.faults.add(
+        Fault("eks", "CreatePodIdentityAssociation", "error", status=400, times=3, code=code, message=why)
     )
-    answer: Json = described["association"]
-    return answer
 
 
-def there(stage: Stage, namespace: str) -> Json:
-    found = association(stage, namespace)
-    assert found is not None
-    return found
+@rows(
+    Row("again", f"{CREATE} -o json", given=CREATE, document=UNCHANGED),
+    Row("another one", TO_TARGET, 4, ", target role: none", given=CREATE),
+    Row("one that exists", f"{CREATE} --create-service-account", given=with_account, changes=new(BINDING)),
+    Row("a role that EKS does not know yet", CREATE, given=known_late, changes=new(BINDING)),
+    Row(
+        "a session policy with tags", f"{CREATE} --session-policy less.json", 2, "only with --disable-session"
+    ),
+    Row("a target role", TO_TARGET, says="EKS sends the external ID", changes=new(f"{BINDING}\n{TARGETED}")),
+    Row(
+        "a role of another account",
+        "create-sa app -n apps --pod-identity --attach-role-arn $TARGET",
+        2,
+        "--target-role",
+    ),
+    Row(
+        "a role without the statement",
+        "create-sa app -n apps --pod-identity --attach-role-arn $SHARED",
+        4,
+        ("this statement is missing", "--update-trust"),
+        given=with_shared_role,
+    ),
+    Row(
+        "a role that trusts the service",
+        "create-sa app -n apps --pod-identity --attach-role-arn $SHARED --update-trust",
+        given=with_role_of_pods,
+        changes=new("\n".join(BINDING.splitlines()[:5]).replace(ROLE, "shared")),
+    ),
+    Row("a deletion", DELETE, given=CREATE, changes=gone(BINDING)),
+    Row("a deletion of an association of others", DELETE, 4, "a-", given=replaced_by_others),
+)
+def test_a_role_and_its_association(stage: Stage, row: Row) -> None:
+    row.play(stage)
 
 
-def create(stage: Stage, namespace: str, *more: str, user: str = "admin") -> Ran:
-    words = ("create-sa", NAME, "-n", namespace, "-c", stage.cluster, "--pod-identity", *more)
-    return stage.irsa(*words, user=user)
-
-
-def delete(stage: Stage, namespace: str, *more: str) -> Ran:
-    return stage.irsa("delete-sa", NAME, "-n", namespace, "-c", stage.cluster, *more)
-
-
-def role_of(stage: Stage, namespace: str) -> Json:
-    """The role of the association."""
-    name = there(stage, namespace)["roleArn"].rsplit("/", 1)[-1]
-    found: Json = stage.world()["roles"][name]
-    return found
-
-
-def test_a_role_an_association_and_nothing_else(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    ran = create(stage, namespace, *POLICY)
-    assert ran.code == 0, ran.err
-    found, role = there(stage, namespace), role_of(stage, namespace)
-    assert found["disableSessionTags"] is False
-    assert found["tags"]["irsa/service-account"] == f"{namespace}/{NAME}"
-    assert role["attached"] == [READ_ONLY]
-    (statement,) = role["trust"]["Statement"]
-    assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
-    assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
-    assert statement["Condition"] == {
-        "StringEquals": {
-            "aws:SourceAccount": ACCOUNT,
-            "aws:RequestTag/eks-cluster-arn": f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/demo",
-            "aws:RequestTag/kubernetes-namespace": namespace,
-            "aws:RequestTag/kubernetes-service-account": NAME,
-        },
-        "ArnEquals": {"aws:SourceArn": f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/demo"},
-    }
-    after = stage.world()
-    assert after["oidc_providers"] == before["oidc_providers"]
-    assert after["kubernetes"] == before["kubernetes"]
-
-
-def test_again_changes_nothing(stage: Stage, namespace: str) -> None:
-    assert create(stage, namespace, *POLICY).code == 0
-    before = stage.world(), there(stage, namespace)
-    ran = create(stage, namespace, *POLICY, "-o", "json")
-    assert ran.code == 0, ran.err
-    assert ran.metadata["outcome"] == "unchanged"
-    assert (stage.world(), there(stage, namespace)) == before
-
-
-def test_what_is_there_and_differs_is_never_overwritten(stage: Stage, namespace: str) -> None:
-    assert create(stage, namespace, *POLICY).code == 0
-    before = stage.world(), there(stage, namespace)
-    ran = create(stage, namespace, *POLICY, "--target-role", TARGET)
-    assert ran.code == 4, ran.err
-    assert f"association {before[1]['associationId']}, target role: none" in ran.err
-    assert (stage.world(), there(stage, namespace)) == before
-
-
-def test_an_association_with_another_role_gets_this_one_if_asked(stage: Stage, namespace: str) -> None:
-    arn = shared(stage)
-    more = ("--attach-role-arn", arn, "--update-trust", "--target-role", TARGET, "--tags", "team=a")
-    assert create(stage, namespace, *more).code == 0
-    before = there(stage, namespace)
-    assert (before["targetRoleArn"], before["tags"]["team"]) == (TARGET, "a")
-    ran = create(stage, namespace, *POLICY)
-    assert ran.code == 4, ran.err
-    ran = create(stage, namespace, *POLICY, "--override-existing-serviceaccounts")
-    assert ran.code == 0, ran.err
-    found = there(stage, namespace)
-    assert found["associationId"] == before["associationId"]
-    assert found["roleArn"] != arn
-    assert not found.get("targetRoleArn")
-
-
-def test_the_service_account_and_its_namespace_are_created_if_asked(stage: Stage, unique: str) -> None:
-    ran = create(stage, unique, *POLICY, "--create-service-account", "--label", "team=a")
-    assert ran.code == 0, ran.err
-    account = stage.account(unique, NAME)
+def test_a_service_account_and_its_namespace_are_created_if_asked(stage: Stage) -> None:
+    line = "create-sa app -n new --pod-identity --no-policy --create-service-account --label team=a"
+    stage.run(line)
+    account = stage.account("new", "app")
     assert account is not None
     assert account["labels"]["team"] == "a"
     assert "eks.amazonaws.com/role-arn" not in account["annotations"]
-    assert there(stage, unique)
-    assert create(stage, unique, *POLICY, "--create-service-account", "--label", "team=a").code == 0
+    assert association(stage, "new", "app")
+    stage.run(line, says="Nothing to do", changes="")
 
 
-def test_a_service_account_that_is_there_stays_as_it_is(stage: Stage, namespace: str) -> None:
-    stage.make_account(namespace, NAME, labels={"app": "x"})
-    before = stage.account(namespace, NAME)
-    ran = create(stage, namespace, *POLICY, "--create-service-account")
-    assert ran.code == 0, ran.err
-    assert stage.account(namespace, NAME) == before
+def test_an_association_with_another_role_gets_this_one_if_asked(stage: Stage) -> None:
+    with_shared_role(stage)
+    more = "--attach-role-arn $SHARED --update-trust --target-role $TARGET --tags team=a"
+    stage.run(f"create-sa app -n apps --pod-identity {more}")
+    number = association(stage, "apps", "app")
+    stage.run(CREATE, code=4, changes="")
+    stage.run(f"{CREATE} --override-existing-serviceaccounts")
+    assert association(stage, "apps", "app") == number
+    (given,) = stage.world()["associations"].values()
+    assert given["roleArn"].endswith(ROLE)
+    assert not given.get("targetRoleArn")
 
 
-def test_session_policy_and_tags(stage: Stage, namespace: str) -> None:
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
-    }
-    (stage.folder / "less.json").write_text(json.dumps(document))
-    refused = create(stage, namespace, *POLICY, "--session-policy", "less.json")
-    assert refused.code == 2, refused.err
-    assert "only with --disable-session-tags" in refused.err
-    words = (*POLICY, "--session-policy", "less.json", "--disable-session-tags")
-    ran = create(stage, namespace, *words)
-    assert ran.code == 0, ran.err
-    found = there(stage, namespace)
-    assert json.loads(found["policy"]) == document
-    assert found["disableSessionTags"] is True
-    (trusted,) = role_of(stage, namespace)["trust"]["Statement"]
-    assert list(trusted["Condition"]["StringEquals"]) == ["aws:SourceAccount"]
-    assert create(stage, namespace, *words, "-o", "json").metadata["outcome"] == "unchanged"
-
-
-def test_a_target_role_in_another_account(stage: Stage, namespace: str) -> None:
-    ran = create(stage, namespace, *POLICY, "--target-role", TARGET)
-    assert ran.code == 0, ran.err
-    found = there(stage, namespace)
-    assert found["targetRoleArn"] == TARGET
-    assert found["externalId"] in ran.out + ran.err
-    (policy,) = role_of(stage, namespace)["inline"].values()
-    assert policy["Statement"][0]["Resource"] == TARGET
-    assert policy["Statement"][0]["Action"] == ["sts:AssumeRole", "sts:TagSession"]
-
-
-SHARED = "shared"
-
-
-def shared(stage: Stage, *statements: Json) -> str:
-    """A role that somebody else created; returns its ARN."""
-    theirs = {
-        "Effect": "Allow",
-        "Principal": {"Service": "ec2.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [theirs, *statements]})
-    made = stage.iam().create_role(RoleName=SHARED, AssumeRolePolicyDocument=trust)
-    return str(made["Role"]["Arn"])
-
-
-def test_a_role_of_another_account_is_refused(stage: Stage, namespace: str) -> None:
+def test_an_existing_role_gets_the_statement_and_loses_it(stage: Stage) -> None:
+    with_shared_role(stage)
     before = stage.world()
-    ran = create(stage, namespace, "--attach-role-arn", TARGET)
-    assert ran.code in (2, 4), ran.err
-    assert "--target-role" in ran.err
-    assert stage.world() == before
-
-
-def test_an_existing_role_is_refused_without_the_statement_and_gets_it_if_asked(
-    stage: Stage, namespace: str
-) -> None:
-    arn = shared(stage)
-    before = stage.world()
-    ran = create(stage, namespace, "--attach-role-arn", arn)
-    assert ran.code == 4, ran.err
-    assert "this statement is missing" in ran.err
-    assert "--update-trust" in ran.err
-    assert stage.world() == before
-    ran = create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
-    assert ran.code == 0, ran.err
-    assert there(stage, namespace)["roleArn"] == arn
-    theirs, ours = stage.world()["roles"][SHARED]["trust"]["Statement"]
+    line = "create-sa app -n apps --pod-identity --attach-role-arn $SHARED --update-trust"
+    stage.run(line)
+    theirs, ours = stage.world()["roles"]["shared"]["trust"]["Statement"]
     assert theirs["Principal"] == {"Service": "ec2.amazonaws.com"}
-    assert ours["Condition"]["StringEquals"]["aws:RequestTag/kubernetes-namespace"] == namespace
-    again = create(stage, namespace, "--attach-role-arn", arn, "--update-trust", "-o", "json")
-    assert again.metadata["outcome"] == "unchanged"
-    ran = delete(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert association(stage, namespace) is None
+    assert ours["Condition"]["StringEquals"]["aws:RequestTag/kubernetes-namespace"] == "apps"
+    stage.run(line, says="Nothing to do", changes="")
+    stage.run(DELETE)
     assert stage.world() == before
 
 
-def test_an_existing_role_that_trusts_the_service_stays_as_it_is(stage: Stage, namespace: str) -> None:
-    service = {
-        "Effect": "Allow",
-        "Principal": {"Service": "pods.eks.amazonaws.com"},
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-    }
-    arn = shared(stage, service)
-    before = stage.world()["roles"]
-    ran = create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
-    assert ran.code == 0, ran.err
-    assert stage.world()["roles"] == before
-    assert there(stage, namespace)["roleArn"] == arn
-
-
-def test_delete_sa_deletes_both(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    assert create(stage, namespace, *POLICY).code == 0
-    ran = delete(stage, namespace)
-    assert ran.code == 0, ran.err
-    assert association(stage, namespace) is None
-    assert stage.world() == before
-    assert create(stage, namespace, *POLICY).code == 0
-
-
-def test_delete_sa_leaves_the_association_of_others(stage: Stage, namespace: str) -> None:
-    assert create(stage, namespace, *POLICY).code == 0
-    found = there(stage, namespace)
-    asked = {"clusterName": stage.cluster, "namespace": namespace, "serviceAccount": NAME}
-    eks(stage).delete_pod_identity_association(
-        clusterName=stage.cluster, associationId=found["associationId"]
-    )
-    eks(stage).create_pod_identity_association(**asked, roleArn=found["roleArn"])
-    before = stage.world()
-    ran = delete(stage, namespace)
-    assert ran.code == 4, ran.err
-    assert there(stage, namespace)["associationId"] in ran.err
-    assert stage.world() == before
-
-
-@pytest.mark.parametrize("tagged", [True, False])
-def test_a_role_whose_association_is_gone_is_listed_and_completed(
-    stage: Stage, namespace: str, tagged: bool
-) -> None:
-    more = (*POLICY, "--create-service-account", *(() if tagged else ("--disable-session-tags",)))
-    assert create(stage, namespace, *more).code == 0
-    number = there(stage, namespace)["associationId"]
-    eks(stage).delete_pod_identity_association(clusterName=stage.cluster, associationId=number)
-    listed = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster)
-    assert "role-only" in listed.out, listed.out
-    assert f"no association gives it to {namespace}/{NAME}" in listed.err
+@pytest.mark.parametrize("tags", ["", " --disable-session-tags"])
+def test_a_role_whose_association_is_gone_is_listed_and_completed(stage: Stage, tags: str) -> None:
+    stage.run(f"{CREATE} --create-service-account{tags}")
+    dissociate(stage, "apps", "app")
+    stage.run("get-sa -n apps", says=("role-only", "no association gives it to apps/app"))
     stage.sandbox.faults.add(Fault("eks", "ListPodIdentityAssociations", "error"))
-    unread = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster)
-    assert "role-only" in unread.out, unread.out
-    assert "no association" not in unread.err
-    assert stage.irsa("get-sa", "-n", "default", "-c", stage.cluster).code == 7
-    shown = stage.irsa("describe-sa", NAME, "-n", namespace, "-c", stage.cluster)
+    stage.run("get-sa -n apps", code=1, says="role-only", silent="no association")
+    stage.run("get-sa -n default", code=7)
+    shown = stage.run("describe-sa app -n apps", code=4)
     (step,) = re.findall(r"irsa (create-sa .*--pod-identity --attach-policy-arn) ARN", shown.err)
-    tags = () if tagged else ("--disable-session-tags",)
-    ran = stage.irsa(*step.split(), READ_ONLY, *tags)
-    assert ran.code == 0, ran.err
-    assert stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster).out.split()[-1] == "ok"
+    stage.run(f"{step} $S3{tags}")
+    assert stage.run("get-sa -n apps").out.split()[-1] == "ok"
 
 
-def test_a_failure_rolls_back_everything(stage: Stage, namespace: str) -> None:
-    before = stage.world()
-    stage.sandbox.faults.add(
-        Fault("eks", "CreatePodIdentityAssociation", kind="error", status=403, code="AccessDeniedException")
+def test_a_saved_plan_is_carried_out_once(stage: Stage) -> None:
+    stage.run(f"{CREATE} --dry-run --out plan.json", changes="")
+    stage.run("apply plan.json --yes", changes=new(BINDING))
+    stage.run("apply plan.json --yes", changes="")
+    stage.run("update-sa app -n apps --target-role $TARGET --dry-run --out later.json", changes="")
+    stage.run("apply later.json", changes=new(TARGETED))
+
+
+# Changes.
+
+
+@rows(
+    Row(
+        "policies and tags of the role",
+        "update-sa app -n apps --attach-policy-arn $SQS --detach-policy-arn $S3 --tags team=a",
+        silent="annotation",
+        given=CREATE,
+        changes=f"""- role {ROLE} attached AmazonS3ReadOnlyAccess
+        + role {ROLE} attached AmazonSQSReadOnlyAccess
+        + role {ROLE} tags team a""",
+    ),
+    Row(
+        "a target role comes",
+        "update-sa app -n apps --target-role $TARGET",
+        says="to $TARGET: its trust policy may require it",
+        given=CREATE,
+        changes=new(TARGETED),
+    ),
+    Row("it is the same", f"{UPDATE} --target-role $TARGET -o json", given=TO_TARGET, document=UNCHANGED),
+    Row("it goes", "update-sa app -n apps --remove-target-role", given=TO_TARGET, changes=gone(TARGETED)),
+    Row(
+        "it does not trust the role",
+        "update-sa app -n apps --target-role $SHARED",
+        4,
+        "the trust policy of $SHARED does not allow",
+        given=with_both_roles,
+    ),
+    Row(
+        "a session policy with tags",
+        "update-sa app -n apps --session-policy less.json",
+        4,
+        ("has session tags", "irsa docs how-to/pod-identity"),
+        given=CREATE,
+    ),
+    Row(
+        "a session policy without an association",
+        "update-sa app -n apps --session-policy less.json",
+        4,
+        (
+            "has no EKS Pod Identity association",
+            "update-sa app -n apps -c demo -r eu-west-1 --also pod-identity",
+        ),
+        given="create-sa app -n apps --associate-oidc --no-policy",
+    ),
+    *(
+        Row(
+            options,
+            f"{UPDATE} {options}",
+            4,
+            ("can't be used with EKS Pod Identity", "irsa migrate --to irsa app -n apps"),
+            given=CREATE,
+        )
+        for options in (
+            "--audience vault",
+            "--token-expiration 1h",
+            "--no-sts-regional-endpoints",
+            "--target-role $TARGET --external-id xx",
+            "--target-role $TARGET --aws-config-map x",
+            "--attach-policy-arn $SQS --verify",
+        )
+    ),
+    Row(
+        "a label of none", f"{UPDATE} --label team=a", 4, "create it first, or leave out labels", given=CREATE
+    ),
+    Row(
+        "a label",
+        "update-sa app -n apps --label team=a",
+        given=bound_account,
+        changes="+ sa apps/app labels team a",
+    ),
+    Row(
+        "an association of others",
+        "update-sa app -n apps --target-role $TARGET",
+        4,
+        ("is not managed by irsa", "irsa adopt app -n apps"),
+        given=replaced_by_others,
+    ),
+    Row(
+        "a dry run",
+        "update-sa app -n apps --target-role $TARGET --dry-run",
+        says=("~ PodIdentity      ", ", target role data"),
+        given=CREATE,
+    ),
+)
+def test_a_change_of_the_role_or_its_association(stage: Stage, row: Row) -> None:
+    row.play(stage)
+
+
+def test_a_session_policy_comes_and_goes(stage: Stage) -> None:
+    line = f"{WITHOUT_TAGS} --session-policy less.json"
+    stage.run(line)
+    (given,) = stage.world()["associations"].values()
+    assert (json.loads(given["policy"]), given["disableSessionTags"]) == (LESS, True)
+    (trusted,) = stage.world()["roles"][ROLE]["trust"]["Statement"]
+    assert list(trusted["Condition"]["StringEquals"]) == ["aws:SourceAccount"]
+    stage.run(line, says="Nothing to do", changes="")
+    kept = stage.world()
+    stage.run("update-sa app -n apps --remove-session-policy")
+    (given,) = stage.world()["associations"].values()
+    assert not given.get("policy")
+    stage.run("update-sa app -n apps --session-policy less.json")
+    assert stage.world() == kept
+
+
+# Adoption.
+
+ADOPT = "adopt app -n apps"
+
+
+def test_both_ends_get_two_tags(stage: Stage) -> None:
+    associated_by_others(stage)
+    number = association(stage, "apps", "app")
+    stage.sandbox.calls.clear()
+    stage.run(
+        "adopt app -n apps --dry-run",
+        says=("RoleTags         shared", "~ PodIdentity      apps/app uses shared"),
+        changes="",
     )
-    ran = create(stage, namespace, *POLICY)
-    assert ran.code == 1, ran.err
-    assert "Everything was rolled back" in ran.err
-    assert stage.world() == before
+    ran = stage.run(
+        "adopt app -n apps -o json",
+        changes="""+ association demo/apps/app tags irsa/cluster demo
+        + association demo/apps/app tags irsa/service-account apps/app
+        + role shared tags irsa/cluster demo
+        + role shared tags irsa/commit done
+        + role shared tags irsa/service-account apps/app""",
+    )
+    assert ran.item["podIdentity"]["association"] == number
+    assert any(number in note for note in ran.item["adoption"]["kept"])
+    assert ran.item["adoption"]["others"] == []
+    # EKS' answer has no fields, and is an answer all the same.
+    assert [call.operation for call in stage.sandbox.calls].count("TagResource") == 1
+    stage.run("adopt app -n apps", says="Nothing to do", changes="")
 
 
-def test_a_role_that_eks_does_not_know_yet(stage: Stage, namespace: str) -> None:
-    stage.sandbox.faults.add(
-        Fault(
-            "eks", "CreatePodIdentityAssociation", kind="error", status=400, times=3,
-            code="InvalidParameterException", message="Role provided in the request does not exist.",
-        )
-    )  # fmt: skip
-    ran = create(stage, namespace, *POLICY)
-    assert ran.code == 0, ran.err
-    assert there(stage, namespace)
-
-
-@pytest.fixture
-def bare(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """A cluster without the agent."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
-
-
-def node(stage: Stage, name: str, **labels: str) -> None:
-    """A node of the cluster."""
-    metadata = {"name": name, "labels": {key.replace("_", "/"): value for key, value in labels.items()}}
-    body = {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
-    assert stage.kube.create("/api/v1/nodes", body).status == 201
-
-
-def refused(stage: Stage, namespace: str) -> Ran:
-    """create-sa, which has to be refused before its first write."""
+def test_what_was_adopted_can_be_changed_and_deleted(stage: Stage) -> None:
     before = stage.world()
-    ran = create(stage, namespace, *POLICY)
-    assert ran.code == 4, ran.out + ran.err
+    associated_by_others(stage)
+    stage.run("update-sa app -n apps --detach-policy-arn $S3", code=4, changes="")
+    stage.run(ADOPT)
+    stage.run(f"{UPDATE} --detach-policy-arn $S3", changes="- role shared attached AmazonS3ReadOnlyAccess")
+    stage.run(DELETE, code=4, says="others may also use", changes="")
+    stage.run("delete-sa app -n apps --force")
     assert stage.world() == before
-    return ran
 
 
-def test_without_the_agent_it_is_refused_with_the_command_that_installs_it(bare: Stage) -> None:
-    ran = refused(bare, "backend")
-    assert "has no EKS Pod Identity agent" in ran.err
-    command = next(line for line in ran.err.splitlines() if "create-addon" in line).removeprefix("Next:")
-    words = dict(zip(*[iter(command.split()[3:])] * 2, strict=True))
-    assert words["--addon-name"] == AGENT
-    eks(bare).create_addon(clusterName=words["--cluster-name"], addonName=words["--addon-name"])
-    assert create(bare, "backend", *POLICY).code == 0
+def owned_by_an_add_on(stage: Stage) -> None:
+    associated_by_others(stage)
+    where = f"arn:aws:eks:{stage.region}:{ACCOUNT}"
+    (given,) = stage.sandbox._front.clusters.associations._of[f"{where}:cluster/demo"].values()
+    given["ownerArn"] = f"{where}:addon/demo/vpc-cni/x"
 
 
-def test_the_agent_of_auto_mode_or_of_a_chart_is_found(bare: Stage) -> None:
-    describe_cluster_as(bare.sandbox, "demo", computeConfig={"enabled": True})
-    assert create(bare, "backend", *POLICY).code == 0
-    describe_cluster_as(bare.sandbox, "demo", computeConfig={"enabled": False})
-    image = f"602401143452.dkr.ecr.eu-west-1.amazonaws.com/eks/{AGENT}:v0.1"
-    body = {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": "mine"},
-        "spec": {"template": {"spec": {"containers": [{"name": "a", "image": image}]}}},
+def trusting_another(stage: Stage) -> None:
+    associated_by_others(stage)
+    text = (
+        '{"Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:*"}}'
+    )
+    stage.iam().update_assume_role_policy(RoleName="shared", PolicyDocument=text)
+
+
+def used_by_two(stage: Stage) -> None:
+    associated_by_others(stage)
+    associate(stage, "apps", "other", stage.words["SHARED"])
+
+
+def tagged_at_one_end(stage: Stage) -> None:
+    associated_by_others(stage)
+    marks = {
+        "irsa/cluster": f"arn:aws:eks:{stage.region}:{ACCOUNT}:cluster/demo",
+        "irsa/service-account": "apps/app",
+        "irsa/commit": "done",
     }
-    assert bare.kube.create("/apis/apps/v1/namespaces/kube-system/daemonsets", body).status == 201
-    assert create(bare, "other", *POLICY).code == 0
+    stage.iam().tag_role(RoleName="shared", Tags=[{"Key": key, "Value": mark} for key, mark in marks.items()])
 
 
-def test_a_namespace_on_fargate_is_refused(stage: Stage) -> None:
-    add_fargate_profile(stage.sandbox, "demo", "some", {"namespace": "back*", "labels": {"a": "b"}})
-    assert create(stage, "backend", *POLICY).code == 0
-    add_fargate_profile(stage.sandbox, "demo", "all", {"namespace": "front*"})
-    assert "Fargate (profile all)" in refused(stage, "frontend").err
+@rows(
+    Row("of an add-on", ADOPT, 4, ("vpc-cni/x owns it", "aws eks update-addon"), given=owned_by_an_add_on),
+    Row(
+        "of a role that trusts another",
+        ADOPT,
+        4,
+        "does not allow EKS Pod Identity for",
+        given=trusting_another,
+    ),
+    Row(
+        "of a role of several", ADOPT, 4, "also used by other ServiceAccounts: apps/other", given=used_by_two
+    ),
+    Row(
+        "after a run that was cut off",
+        ADOPT,
+        given=tagged_at_one_end,
+        changes="""+ association demo/apps/app tags irsa/cluster demo
+        + association demo/apps/app tags irsa/service-account apps/app""",
+    ),
+)
+def test_adoption(stage: Stage, row: Row) -> None:
+    row.play(stage)
 
 
-def test_nodes_of_windows_only_are_refused(stage: Stage) -> None:
-    node(stage, "one", kubernetes_io="x", **{"kubernetes.io_os": "windows"})
-    assert "has only Windows nodes" in refused(stage, "backend").err
-    node(stage, "two", **{"kubernetes.io_os": "linux"})
-    assert create(stage, "backend", *POLICY).code == 0
+# Recovery on a machine that does not have the journal of the creation.
+
+ELSEWHERE: dict[str, Any] = {"IRSA_STATE_DIR": "other"}
+RECOVER = "recover --all --min-age 0s"
 
 
-def test_what_can_not_be_read_is_said_and_refuses_nothing(bare: Stage) -> None:
-    for operation in ("ListAddons", "ListFargateProfiles"):
-        bare.sandbox.faults.add(
-            Fault("eks", operation, kind="error", status=403, code="AccessDeniedException", times=None)
-        )
-    bare.sandbox.faults.add(Fault("kubernetes", "GET nodes", kind="error", status=403, times=None))
-    ran = create(bare, "backend", *POLICY)
-    assert ran.code == 0, ran.err
-    for what in ("the EKS Pod Identity agent", "the platform of the nodes", "the Fargate profiles"):
-        assert f"not checked: {what}" in ran.out + ran.err
-
-
-def test_a_saved_plan_is_carried_out_and_is_stale_afterwards(stage: Stage, namespace: str) -> None:
-    plan = str(stage.folder / "plan.json")
-    planned = create(stage, namespace, *POLICY, "--dry-run", "--out", plan)
-    assert planned.code == 0, planned.err
-    assert association(stage, namespace) is None
-    applied = stage.irsa("apply", plan, "--yes")
-    assert applied.code == 0, applied.err
-    assert there(stage, namespace)["roleArn"].endswith(role_of(stage, namespace)["arn"].rsplit("/", 1)[-1])
-    before = stage.world()
-    stage.irsa("apply", plan, "--yes")
-    assert stage.world() == before
-
-
-ELSEWHERE = {"IRSA_STATE_DIR": "other"}
-
-
-def created_elsewhere(stage: Stage, namespace: str) -> Json:
-    """A binding whose journal is on another machine; the world with it."""
-    words = ("create-sa", NAME, "-n", namespace, "-c", stage.cluster, "--pod-identity", *POLICY)
-    ran = stage.irsa(*words, "--create-service-account", **ELSEWHERE)
-    assert ran.code == 0, ran.err
-    return stage.world()
-
-
-def test_recover_without_the_journal_of_a_deletion_leaves_role_and_association(
-    stage: Stage, namespace: str
-) -> None:
+def test_recover_without_the_journal_of_a_deletion_leaves_role_and_association(stage: Stage) -> None:
     """It does not read associations: one whose role it deletes would stay for ever."""
-    created_elsewhere(stage, namespace)
+    stage.run(f"{CREATE} --create-service-account", **ELSEWHERE)
     stage.sandbox.faults.add(Fault("eks", "DeletePodIdentityAssociation", "error", run=stage.kill))
-    assert delete(stage, namespace).code == -9
+    stage.run(DELETE, code=-9)
     stage.sandbox.settle()
-    before = stage.world()
-    recover = ("recover", "-c", stage.cluster, "--all", "--min-age", "0s")
-    ran = stage.irsa(*recover, **ELSEWHERE)
-    assert ran.code == 0, ran.err
-    assert "skipped: irsa keeps all that is left of it" in ran.out
-    assert "irsa delete-sa deletes both" in ran.out
-    assert stage.world() == before
-    assert delete(stage, namespace).code == 0
-    assert association(stage, namespace) is None
-    assert not [name for name in stage.world()["roles"] if namespace in name]
+    said = ("skipped: irsa keeps all that is left of it", "irsa delete-sa deletes both")
+    stage.run(RECOVER, says=said, changes="", **ELSEWHERE)
+    stage.run(DELETE)
+    assert not stage.world()["associations"]
+    assert not stage.world()["roles"]
 
 
-def test_recover_restores_a_deletion_and_keeps_its_service_account(stage: Stage, namespace: str) -> None:
+def test_recover_restores_a_deletion_and_keeps_its_service_account(stage: Stage) -> None:
     """The run that created the ServiceAccount is not known here, and nothing shows that it has ended."""
-    before = created_elsewhere(stage, namespace)
+    stage.run(f"{CREATE} --create-service-account", **ELSEWHERE)
+    before = stage.world()
     stage.sandbox.faults.add(Fault("kubernetes", "DELETE serviceaccounts", "error", skip=2))
     stage.sandbox.faults.add(Fault("iam", "TagRole", "error", skip=2, times=None))
-    assert delete(stage, namespace).code == 3
+    stage.run(DELETE, code=3)
     stage.sandbox.faults.clear()
-    ran = stage.irsa("recover", "-c", stage.cluster, "--all", "--min-age", "0s")
-    assert ran.code == 0, ran.err
+    stage.run(RECOVER)
     assert stage.world() == before

@@ -1,9 +1,12 @@
-"""What keeps pods from EKS Pod Identity is refused before the first write, by each command that adds it."""
+"""What keeps pods from EKS Pod Identity is refused before the first write, by each command that adds it.
+
+And one answer of all commands: is the agent there, and does the ServiceAccount exist?
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,162 +14,239 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.associated import AGENT, associate, make_role
 from tests.support.eks_states import add_addon, add_fargate_profile, describe_cluster_as
-from tests.support.stage import READ_ONLY, Ran, Stage
+from tests.support.rows import Row, arguments_of, rows
+from tests.support.stage import Ran, Stage, made
 
-NAME = "app"
-AGENT = "eks-pod-identity-agent"
-PROXY = {"name": "HTTP_PROXY", "value": "http://proxy:3128"}
-COMMANDS = {
-    "create-sa": ("create-sa", "--pod-identity", "--attach-policy-arn", READ_ONLY),
-    "migrate": ("migrate", "--to", "pod-identity"),
-    "update-sa": ("update-sa", "--also", "pod-identity"),
-}
+CREATE = "create-sa app -n apps --pod-identity --attach-policy-arn $S3"
+MOVE = "migrate app -n apps --to pod-identity"
+ALSO = "update-sa app -n apps --also pod-identity"
+Given = Callable[[Stage], object]
 
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """A cluster with the agent."""
-    add_addon(sandbox, "demo", AGENT)
-    return sandbox_stage(sandbox, "demo", tmp_path)
-
-
-@pytest.fixture
-def bare(stage: Stage) -> Stage:
     """A cluster without the agent."""
-    stage.sandbox._front.clusters._addons.clear()
+    stage = sandbox_stage(sandbox, "demo", tmp_path)
+    stage.make_namespace("apps")
     return stage
 
 
-@pytest.fixture(params=COMMANDS)
-def add(request: pytest.FixtureRequest, stage: Stage, namespace: str) -> Callable[[], Ran]:
-    """Runs a command that adds an association; what it needs is there."""
-    where = (NAME, "-n", namespace, "-c", stage.cluster)
-    if request.param == "create-sa":
-        stage.make_account(namespace, NAME)
+def given_for(stage: Stage, line: str) -> None:
+    """What a command that adds an association needs."""
+    if line == CREATE:
+        stage.make_account("apps", "app")
     else:
-        made = stage.irsa("create-sa", *where, "--associate-oidc", "--attach-policy-arn", READ_ONLY)
-        assert made.code == 0, made.err
-    verb, *more = COMMANDS[request.param]
-    return lambda: stage.irsa(verb, *where, *more)
+        stage.run("create-sa app -n apps --associate-oidc --attach-policy-arn $S3")
 
 
-def world(stage: Stage) -> Any:
-    return copy.deepcopy(stage.world()), stage.sandbox.world()["associations"]
+def agent(stage: Stage) -> None:
+    add_addon(stage.sandbox, "demo", AGENT)
 
 
-def refused(stage: Stage, add: Callable[[], Ran]) -> str:
-    before = world(stage)
-    ran = add()
-    assert ran.code == 4, ran.out + ran.err
-    assert world(stage) == before
-    return ran.err
+def described(stage: Stage, **more: Any) -> None:
+    describe_cluster_as(stage.sandbox, "demo", **more)
 
 
-def pod(stage: Stage, namespace: str, *env: dict[str, str], image: str = "app:1", **spec: Any) -> None:
-    """A running pod of the ServiceAccount."""
-    container = {"name": "main", "image": image, "env": list(env)}
-    body = {
-        "metadata": {"name": "app-1"},
-        "spec": {"serviceAccountName": NAME, "containers": [container], **spec},
-        "status": {"phase": "Running"},
-    }
-    assert stage.kube.create(f"/api/v1/namespaces/{namespace}/pods", body).status == 201
+def pod(stage: Stage, env: str = "", image: str = "app:1", **spec: Any) -> None:
+    """A running pod of the ServiceAccount, with variables as words."""
+    pairs = [word.split("=") for word in env.split()]
+    variables = [{"name": name, "value": value.replace("+", ", ")} for name, value in pairs]
+    container = {"name": "main", "image": image, "env": variables}
+    body = {"serviceAccountName": "app", "containers": [container], **spec}
+    whole = {"metadata": {"name": "app-1"}, "spec": body, "status": {"phase": "Running"}}
+    made(stage.kube.create("/api/v1/namespaces/apps/pods", whole))
 
 
-def test_no_agent(bare: Stage, add: Callable[[], Ran]) -> None:
-    said = refused(bare, add)
-    assert "has no EKS Pod Identity agent" in said
-    assert f"aws eks create-addon --cluster-name demo --region eu-west-1 --addon-name {AGENT}" in said
-    add_addon(bare.sandbox, "demo", AGENT)
-    assert add().code == 0
+def node(stage: Stage, system: str) -> None:
+    body = {"metadata": {"name": system, "labels": {"kubernetes.io/os": system}}}
+    made(stage.kube.create("/api/v1/nodes", body))
 
 
-def test_a_namespace_on_fargate(stage: Stage, namespace: str, add: Callable[[], Ran]) -> None:
-    add_fargate_profile(stage.sandbox, "demo", "all", {"namespace": namespace})
-    assert "Fargate (profile all)" in refused(stage, add)
+def nodes_of_two_systems(stage: Stage) -> None:
+    node(stage, "windows")
+    node(stage, "linux")
 
 
-def test_nodes_of_windows_and_a_cluster_on_outposts(stage: Stage, add: Callable[[], Ran]) -> None:
-    labels = {"kubernetes.io/os": "windows"}
-    body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "one", "labels": labels}}
-    assert stage.kube.create("/api/v1/nodes", body).status == 201
-    assert "has only Windows nodes" in refused(stage, add)
-    describe_cluster_as(stage.sandbox, "demo", outpostConfig={"outpostArns": ["arn:aws:outposts:x"]})
-    assert "has only AWS Outposts nodes" in refused(stage, add)
+def fargate(stage: Stage, **selector: Any) -> None:
+    add_fargate_profile(stage.sandbox, "demo", "all", {"namespace": "ap*", **selector})
 
 
-def test_a_pod_on_windows(stage: Stage, namespace: str, add: Callable[[], Ran]) -> None:
-    pod(stage, namespace, nodeSelector={"kubernetes.io/os": "windows"}, os={"name": "windows"})
-    said = refused(stage, add)
-    assert f"pod {namespace}/app-1 would get no credentials" in said
-    assert "it runs on Windows" in said
-
-
-def test_a_proxy_before_the_agent(stage: Stage, namespace: str, add: Callable[[], Ran]) -> None:
-    pod(stage, namespace, PROXY, {"name": "NO_PROXY", "value": "10.0.0.0/8,localhost"})
-    said = refused(stage, add)
-    assert "container main has a proxy, and its NO_PROXY does not include 169.254.170.23" in said
-    assert "add 169.254.170.23 to NO_PROXY in the pod template" in said
-
-
-@pytest.mark.parametrize(
-    "env",
-    [
-        ({"name": "NO_PROXY", "value": "localhost, 169.254.170.23"}, PROXY),
-        ({"name": "HTTPS_PROXY", "value": "http://proxy:3128"},),
-    ],
-    ids=["exempt", "https only"],
-)
-def test_no_proxy_before_the_agent(
-    stage: Stage, namespace: str, env: tuple[dict[str, str], ...], add: Callable[[], Ran]
-) -> None:
-    pod(stage, namespace, *env)
-    ran = add()
-    assert ran.code == 0, ran.err
-
-
-def test_on_ipv6_the_agent_has_another_address(stage: Stage, namespace: str, add: Callable[[], Ran]) -> None:
-    describe_cluster_as(stage.sandbox, "demo", kubernetesNetworkConfig={"ipFamily": "ipv6"})
-    pod(stage, namespace, PROXY, {"name": "no_proxy", "value": "169.254.170.23"})
-    assert "add fd00:ec2::23 to NO_PROXY" in refused(stage, add)
-
-
-def test_what_no_proxy_leaves_open_is_a_note(stage: Stage, namespace: str, add: Callable[[], Ran]) -> None:
-    pod(stage, namespace, PROXY, {"name": "NO_PROXY", "value": "169.254.0.0/16"})
-    ran = add()
-    assert ran.code == 0, ran.err
-    assert "cannot tell if NO_PROXY of app-1 includes 169.254.170.23" in ran.out + ran.err
-
-
-def test_an_image_with_an_old_cli(stage: Stage, namespace: str, add: Callable[[], Ran]) -> None:
-    pod(stage, namespace, image="public.ecr.aws/aws-cli/aws-cli:2.14.6")
-    said = refused(stage, add)
-    assert "the AWS CLI of public.ecr.aws/aws-cli/aws-cli:2.14.6 does not support it" in said
-    assert "use an AWS CLI >= 1.30.0 or 2.15.0" in said
-
-
-def test_a_cluster_with_all_associations_that_it_may_have(stage: Stage, add: Callable[[], Ran]) -> None:
+def full(stage: Stage) -> None:
+    """All associations that a cluster may have."""
     where = f"arn:aws:eks:eu-west-1:{stage.account_id}:cluster/demo"
-    there = stage.sandbox._front.clusters.associations._of.setdefault(where, {})
+    given = stage.sandbox._front.clusters.associations._of.setdefault(where, {})
     for number in range(5000):
-        name = f"a-{number:05}"
-        there[name] = {
-            "associationId": name, "associationArn": f"{where}/{name}", "clusterName": "demo",
-            "namespace": "full", "serviceAccount": name, "tags": {},
-        }  # fmt: skip
-    said = refused(stage, add)
-    assert "has 5000 EKS Pod Identity associations" in said
-    assert "does not raise this quota" in said
+        names = dict.fromkeys(("associationId", "associationArn", "serviceAccount"), f"a-{number:05}")
+        given[f"a-{number:05}"] = {**names, "clusterName": "demo", "namespace": "full", "tags": {}}
 
 
-def test_what_can_not_be_read_is_said_and_refuses_nothing(bare: Stage, add: Callable[[], Ran]) -> None:
-    for operation in ("ListAddons", "ListFargateProfiles"):
-        bare.sandbox.faults.add(
-            Fault("eks", operation, kind="error", status=403, code="AccessDeniedException", times=None)
-        )
-    bare.sandbox.faults.add(Fault("kubernetes", "GET nodes", kind="error", status=403, times=None))
-    ran = add()
-    assert ran.code == 0, ran.err
-    for what in ("the EKS Pod Identity agent", "the platform of the nodes", "the Fargate profiles"):
-        assert f"not checked: {what}" in ran.out + ran.err
+PROXY = "HTTP_PROXY=http://proxy:3128"
+REFUSALS: dict[str, tuple[str, Given, str]] = {
+    "Fargate": (CREATE, fargate, "Fargate (profile all)"),
+    "nodes of Windows only": (MOVE, partial(node, system="windows"), "has only Windows nodes"),
+    "AWS Outposts": (
+        ALSO,
+        partial(described, outpostConfig={"outpostArns": ["arn:aws:outposts:x"]}),
+        "has only AWS Outposts nodes",
+    ),
+    "a pod on Windows": (
+        CREATE,
+        partial(pod, os={"name": "windows"}),
+        "pod apps/app-1 would get no credentials by EKS Pod Identity: it runs on Windows",
+    ),
+    "a proxy before the agent": (
+        MOVE,
+        partial(pod, env="HTTP_PROXY=http://proxy:3128 NO_PROXY=10.0.0.0/8,localhost"),
+        "container main has a proxy, and its NO_PROXY does not include 169.254.170.23",
+    ),
+    "an image with an old CLI": (
+        ALSO,
+        partial(pod, image="public.ecr.aws/aws-cli/aws-cli:2.14.6"),
+        "use an AWS CLI >= 1.30.0 or 2.15.0",
+    ),
+    "all associations that a cluster may have": (MOVE, full, "has 5000 EKS Pod Identity associations"),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+def test_what_keeps_pods_from_it_is_refused(stage: Stage, reason: str) -> None:
+    line, given, said = REFUSALS[reason]
+    given_for(stage, line)
+    agent(stage)
+    given(stage)
+    stage.run(line, code=4, says=said, changes="")
+
+
+def test_on_ipv6_the_agent_has_another_address(stage: Stage) -> None:
+    given_for(stage, CREATE)
+    agent(stage)
+    described(stage, kubernetesNetworkConfig={"ipFamily": "ipv6"})
+    pod(stage, "HTTP_PROXY=http://proxy:3128 no_proxy=169.254.170.23")
+    stage.run(CREATE, code=4, says="add fd00:ec2::23 to NO_PROXY in the pod template", changes="")
+
+
+@pytest.mark.parametrize("line", [CREATE, MOVE, ALSO])
+def test_no_agent(stage: Stage, line: str) -> None:
+    given_for(stage, line)
+    command = f"aws eks create-addon --cluster-name demo --region eu-west-1 --addon-name {AGENT}"
+    stage.run(line, code=4, says=("has no EKS Pod Identity agent", command), changes="")
+    agent(stage)
+    stage.run(line)
+
+
+ALLOWED: dict[str, tuple[str, Given, str]] = {
+    "exempt": (CREATE, partial(pod, env=f"NO_PROXY=localhost+169.254.170.23 {PROXY}"), ""),
+    "https only": (MOVE, partial(pod, env="HTTPS_PROXY=http://proxy:3128"), ""),
+    "a range": (
+        ALSO,
+        partial(pod, env="HTTP_PROXY=http://proxy:3128 NO_PROXY=169.254.0.0/16"),
+        "cannot tell if NO_PROXY of app-1 includes 169.254.170.23",
+    ),
+    "nodes of two systems": (CREATE, nodes_of_two_systems, ""),
+    "some pods on Fargate": (MOVE, partial(fargate, labels={"a": "b"}), ""),
+}
+
+
+@pytest.mark.parametrize("reason", ALLOWED)
+def test_what_does_not_keep_pods_from_it(stage: Stage, reason: str) -> None:
+    line, given, said = ALLOWED[reason]
+    given_for(stage, line)
+    agent(stage)
+    given(stage)
+    stage.run(line, says=said)
+
+
+@pytest.mark.parametrize("line", [CREATE, MOVE, ALSO])
+def test_what_can_not_be_read_is_said_and_refuses_nothing(stage: Stage, line: str) -> None:
+    given_for(stage, line)
+    for call in ("eks ListAddons", "eks ListFargateProfiles", "kubernetes GET nodes"):
+        service, _, operation = call.partition(" ")
+        code = "AccessDeniedException"
+        stage.sandbox.faults.add(Fault(service, operation, "error", status=403, code=code, times=None))
+    what = ("the EKS Pod Identity agent", "the platform of the nodes", "the Fargate profiles")
+    stage.run(line, says=[f"not checked: {part}" for part in what])
+
+
+# One answer of all commands.
+
+
+def daemon_set(stage: Stage, image: str, name: str = "own", **metadata: Any) -> None:
+    template = {"spec": {"containers": [{"name": "main", "image": image}]}}
+    body = {"metadata": {"name": name, **metadata}, "spec": {"template": template}}
+    made(stage.kube.create("/apis/apps/v1/namespaces/kube-system/daemonsets", body))
+
+
+def agent_pod(stage: Stage) -> None:
+    container = {"name": "main", "image": f"registry/{AGENT}:v0.1"}
+    body = {"metadata": {"name": "agent"}, "spec": {"containers": [container]}}
+    made(stage.kube.create("/api/v1/namespaces/kube-system/pods", body))
+
+
+NO_AGENTS: dict[str, Given] = {
+    "none": str,
+    "another image": partial(daemon_set, image=f"mirror/not-{AGENT}:v1"),
+    "no Auto Mode": partial(described, computeConfig={"enabled": False}),
+}
+AGENTS: dict[str, Given] = {
+    "an add-on": agent,
+    "Auto Mode": partial(described, computeConfig={"enabled": True}),
+    "a DaemonSet of its name": partial(daemon_set, name=AGENT, image="registry/own"),
+    "a DaemonSet with its label": partial(
+        daemon_set, image="own:1", labels={"app.kubernetes.io/name": AGENT}
+    ),
+    "an image with a tag": partial(daemon_set, image=f"registry/eks/{AGENT}:v0.1"),
+    "an image with a digest": partial(daemon_set, image=f"mirror/{AGENT}@sha256:{'0' * 64}"),
+    "pods alone": agent_pod,
+}
+
+
+def played(stage: Stage, line: str) -> Ran:
+    return stage.irsa(*arguments_of(stage, line))
+
+
+@pytest.mark.parametrize("kind", [*NO_AGENTS, *AGENTS])
+def test_all_commands_have_one_answer(stage: Stage, kind: str) -> None:
+    for name in ("reader", "writer"):
+        stage.make_account("apps", name)
+    associate(stage, "apps", "reader", make_role(stage, "reader"))
+    (NO_AGENTS | AGENTS)[kind](stage)
+    lacks = kind in NO_AGENTS
+    created = stage.irsa(
+        *["create-sa", "writer", "-n", "apps", "-c", "demo", "--pod-identity", "--no-policy"]
+    )
+    assert ("no EKS Pod Identity agent" in created.err) is lacks, created.err
+    item = played(stage, "get-sa reader -n apps -o json").item
+    assert item["podIdentity"]["agent"] is not lacks
+    diagnosed = played(stage, "doctor reader -n apps -v")
+    assert ("pod-identity-agent:" in diagnosed.out and "not installed" in diagnosed.out) is lacks
+    verified = played(stage, "verify reader -n apps -o json")
+    steps = {step["name"]: step["status"] for step in verified.item["steps"]}
+    assert (steps.get("pods") == "failed") is lacks
+
+
+def given_accounts(stage: Stage) -> None:
+    agent(stage)
+    stage.make_account("apps", "reader")
+
+
+@rows(
+    Row("one of a similar name", "create-sa raeder -n apps", says="of apps with a similar name: reader"),
+    Row("a namespace of a similar name", "create-sa reader -n asps", says="with a similar name: apps"),
+    Row("another", "create-sa other -n apps", says="there is no ServiceAccount apps/other in demo"),
+)
+def test_a_name_that_does_not_exist_is_told(stage: Stage, row: Row) -> None:
+    given_accounts(stage)
+    said: Sequence[str] = (str(row.says), "does not exist yet")
+    stage.run(
+        f"{row.line} --pod-identity --no-policy", says=said, silent="Pods that start from now on use it"
+    )
+
+
+@pytest.mark.parametrize("words", ["reader", "new --create-service-account"])
+def test_of_one_that_exists_or_that_the_run_creates_nothing_is_told(stage: Stage, words: str) -> None:
+    given_accounts(stage)
+    ran = stage.run(f"create-sa {words} -n apps --pod-identity --no-policy -o json")
+    assert "exists" not in ran.item["serviceAccount"]
+    assert not any("there is no" in note for note in ran.item["notes"])

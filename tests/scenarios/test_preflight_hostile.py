@@ -7,12 +7,12 @@ import json
 import os
 import re
 import resource
-import socket
 import subprocess
 import sys
-import time
+import threading
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,7 +21,7 @@ import pytest
 
 from irsa_cli.preflight import __main__ as program
 from tests.docs.console import ROOT
-from tests.support.endpoints import Play, endpoint, http
+from tests.support.endpoints import Endpoint, Play, endpoint, http
 from tests.support.repeated import (
     AUTHORIZATION,
     ENCODINGS,
@@ -35,346 +35,282 @@ from tests.support.repeated import (
 )
 
 MEMORY = 1 << 30
-SECONDS = 30.0
+NOBODY = "http://127.0.0.1:9"
+MODULE = [sys.executable, "-m", "irsa_cli.preflight"]
+Write = Callable[[bytes], None]
 
 
-def preflight(env: Mapping[str, str], *flags: str, form: str = "json") -> tuple[int, str, dict[str, Any]]:
-    """The exit code, all that was printed, and the item of JSON; no traceback, no forged line, in time."""
-    started = time.monotonic()
-    ended = subprocess.run(
-        [sys.executable, "-m", "irsa_cli.preflight", "-o", form, "--timeout", "0.5s", *flags],
-        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": "/nonexistent", **env},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=SECONDS,
-        check=False,
-    )
-    assert time.monotonic() - started < SECONDS / 2
-    said = ended.stdout + ended.stderr
-    assert "Traceback" not in said, said
-    assert "a bug in irsa" not in said, said
+def assert_lines(said: str) -> None:
+    """No traceback, and no line that is forged."""
+    assert not [word for word in ("Traceback", "a bug in irsa", "##vso[") if word in said], said
     assert all(line.isprintable() and not line.lstrip().startswith("::") for line in said.split("\n")), said
-    assert "##vso[" not in said
-    item = json.loads(ended.stdout)["items"][0] if form == "json" else {}
-    return ended.returncode, said, item
+
+
+@dataclass(frozen=True)
+class Said:
+    """The exit code, all that was printed, and the item of JSON."""
+
+    code: int
+    text: str
+    item: dict[str, Any]
+
+    def hides(self, secret: str, encoding: str = "as it is") -> None:
+        shown = [piece for piece in pieces(secret, ENCODINGS[encoding]) if piece in self.text]
+        assert not shown, self.text
+
+
+@dataclass
+class Pod:
+    """The variables of a pod, and the ways to run preflight in it."""
+
+    env: dict[str, str]
+
+    def run(self, *flags: str, form: str = "json", **more: str) -> Said:
+        ended = subprocess.run(
+            [*MODULE, "-o", form, "--timeout", "0.5s", *flags],
+            env={**self.env, **more},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        said = ended.stdout + ended.stderr
+        assert_lines(said)
+        item = json.loads(ended.stdout)["items"][0] if form == "json" else {}
+        return Said(ended.returncode, said, item)
+
+    def by_agent(self, url: str = NOBODY) -> Pod:
+        """The same pod with the variables of EKS Pod Identity."""
+        gone = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+        kept = {key: value for key, value in self.env.items() if key not in gone}
+        kept["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url}/v1/credentials"
+        return Pod({**kept, "AWS_CONTAINER_AUTHORIZATION_TOKEN": AUTHORIZATION})
+
+    def with_sts(self, play: Play, *flags: str, **more: str) -> Said:
+        """Let a service stand for STS."""
+        with endpoint(play) as sts:
+            return self.run(*flags, AWS_ENDPOINT_URL_STS=sts.url, AWS_ENDPOINT_URL=sts.url, **more)
+
+    def with_agent(self, play: Play, form: str = "json") -> Said:
+        """Let a service stand for the agent, and for STS."""
+        with endpoint(play) as agent:
+            return self.by_agent(agent.url).run(form=form, AWS_ENDPOINT_URL_STS=agent.url)
 
 
 @pytest.fixture
-def pod(tmp_path: Path) -> dict[str, str]:
+def pod(tmp_path: Path) -> Pod:
     """A pod with the variables of IRSA, and nothing that answers."""
-    file = tmp_path / "token"
-    file.write_text(token())
-    return {
-        "AWS_ROLE_ARN": ROLE,
-        "AWS_WEB_IDENTITY_TOKEN_FILE": str(file),
-        "AWS_REGION": "eu-west-1",
-        "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9",
-    }
+    (tmp_path / "token").write_text(token())
+    words = f"AWS_ENDPOINT_URL_STS={NOBODY} AWS_EC2_METADATA_SERVICE_ENDPOINT={NOBODY} AWS_REGION=eu-west-1"
+    files = f"AWS_WEB_IDENTITY_TOKEN_FILE={tmp_path}/token PYTHONPATH={ROOT} HOME=/nonexistent"
+    env = dict(word.split("=", 1) for word in f"{words} {files} AWS_ROLE_ARN={ROLE}".split())
+    return Pod({**env, "PATH": os.environ["PATH"]})
 
 
-def by_agent(env: Mapping[str, str], url: str, **more: str) -> dict[str, str]:
-    """The same pod with the variables of EKS Pod Identity."""
-    kept = {
-        key: value for key, value in env.items() if key not in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
-    }
-    agent = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}/v1/credentials"}
-    return {**kept, **agent, "AWS_CONTAINER_AUTHORIZATION_TOKEN": AUTHORIZATION, **more}
+def says(body: bytes, status: int = 200, **headers: str) -> Play:
+    """A service that answers this."""
+    return lambda _, write: write(http(body, status, **headers))
 
 
 # What services repeat.
 
 
-def answers(text: str, status: int) -> list[bytes]:
-    """Errors that have a text, as STS, a proxy and the agent write them."""
+def error(text: str, status: int = 400) -> bytes:
     xml = f"<ErrorResponse><Error><Code>Odd</Code><Message>{text}</Message></Error></ErrorResponse>"
-    return [http(xml.encode(), status), http(text.encode(), status, "text/plain")]
+    return http(xml.encode(), status)
 
 
+@pytest.mark.parametrize("form", ["json", "text"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_a_service_that_repeats_the_token(pod: dict[str, str], encoding: str, form: str) -> None:
-    encode = ENCODINGS[encoding]
-    for number in (0, 1):
-
-        def repeat(request: bytes, write: Callable[[bytes], None], number: int = number) -> None:
-            asked = urllib.parse.parse_qs(request.partition(b"\r\n\r\n")[2].decode())
-            write(answers(f"can't read {encode(asked['WebIdentityToken'][0])}", 400)[number])
-
-        with endpoint(repeat) as sts:
-            code, said, _ = preflight({**pod, "AWS_ENDPOINT_URL_STS": sts.url}, form=form)
-        assert sts.got(SIGNATURE)
-        assert code == 1
-        assert not [piece for piece in pieces(token(), encode) if piece in said], said
-        assert not [piece for piece in pieces(SIGNATURE) if piece in said], said
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_an_agent_that_repeats_its_authorization(pod: dict[str, str], encoding: str, form: str) -> None:
-    encode = ENCODINGS[encoding]
-
-    def repeat(request: bytes, write: Callable[[bytes], None]) -> None:
-        sent = re.findall(rb"Authorization: (.*)\r\n", request)[0].decode()
-        write(answers(f"no such token: {encode(sent)}", 400)[1])
-
-    with endpoint(repeat) as agent:
-        code, said, _ = preflight(by_agent(pod, agent.url), form=form)
-    assert agent.got(AUTHORIZATION)
-    assert code == 5
-    assert not [piece for piece in pieces(AUTHORIZATION, encode) if piece in said], said
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_sts_that_repeats_the_credentials_of_the_agent(pod: dict[str, str], encoding: str) -> None:
+def test_what_services_repeat_is_hidden(pod: Pod, encoding: str, form: str) -> None:
+    """STS the token, an agent its authorization, and STS the credentials of the agent."""
     encode = ENCODINGS[encoding]
     keys = {"AccessKeyId": "ASIAIOSFODNN7EXAMPLE", "SecretAccessKey": KEY, "Token": SESSION_TOKEN}
 
-    def answer(request: bytes, write: Callable[[bytes], None]) -> None:
-        said = f"{keys['AccessKeyId']} {encode(KEY)} {encode(SESSION_TOKEN)}"
-        asked = request.startswith(b"GET")
-        write(http(json.dumps(keys).encode()) if asked else answers(said, 403)[0])
+    def token_back(request: bytes, write: Write) -> None:
+        asked = urllib.parse.parse_qs(request.partition(b"\r\n\r\n")[2].decode())
+        write(error(f"can't read {encode(asked['WebIdentityToken'][0])}"))
 
-    with endpoint(answer) as both:
-        env = by_agent(pod, both.url, AWS_ENDPOINT_URL_STS=both.url)
-        code, said, _ = preflight(env)
-    assert code == 5
-    for secret in (KEY, SESSION_TOKEN):
-        assert not [piece for piece in pieces(secret, encode) if piece in said], said
-    assert "ASIA" not in said
+    def authorization_back(request: bytes, write: Write) -> None:
+        sent = re.findall(rb"Authorization: (.*)\r\n", request)[0].decode()
+        write(http(f"no such token: {encode(sent)}".encode(), 400, "text/plain"))
+
+    def keys_back(request: bytes, write: Write) -> None:
+        said = f"ASIAIOSFODNN7EXAMPLE {encode(KEY)} {encode(SESSION_TOKEN)}"
+        write(http(json.dumps(keys).encode()) if request.startswith(b"GET") else error(said, 403))
+
+    for said, code, secrets in (
+        (pod.with_sts(token_back, "-o", form, form=form), 1, (token(), SIGNATURE)),
+        (pod.with_agent(authorization_back, form), 5, (AUTHORIZATION,)),
+        (pod.with_agent(keys_back, form), 5, (KEY, SESSION_TOKEN)),
+    ):
+        assert (said.code, "ASIA" in said.text) == (code, False)
+        for secret in secrets:
+            said.hides(secret, encoding)
 
 
-def test_a_password_in_a_url(pod: dict[str, str]) -> None:
+def test_a_password_in_a_url(pod: Pod) -> None:
     url = "http://someone:hunter2-hunter2@127.0.0.1:9/path?signature=0123456789abcdef"
     for name in ("AWS_ENDPOINT_URL_STS", "HTTP_PROXY"):
-        _, said, _ = preflight({**pod, name: url, "NO_PROXY": "none.example.com"})
-        assert "hunter2" not in said
-        assert "0123456789abcdef" not in said
+        said = pod.run(**{name: url}, NO_PROXY="none.example.com")
+        assert not re.search("hunter2|0123456789abcdef", said.text)
 
 
 # What else they answer.
 
 
 def sts_that_says(arn: str, tail: str = "") -> Play:
-    xml = f"<R><AssumedRoleUser><Arn>{arn}</Arn></AssumedRoleUser>{tail}</R>"
-    return lambda _, write: write(http(xml.encode()))
+    return says(f"<R><AssumedRoleUser><Arn>{arn}</Arn></AssumedRoleUser>{tail}</R>".encode())
 
 
-@pytest.mark.parametrize(
-    "arn",
-    [
-        f"{SESSION}\n", f"{SESSION}\n::error::x", "arn:aws:sts::111122223333:assumed-role/app\n/s", "x",
-        f"{SESSION}\u202e", "arn:aws:sts::1:assumed-role/app/s", "&#10;".join(SESSION.split("/")), "",
-    ],
-)  # fmt: skip
-def test_an_identity_that_is_no_arn_is_unknown(pod: dict[str, str], arn: str) -> None:
-    with endpoint(sts_that_says(arn)) as sts:
-        code, said, item = preflight({**pod, "AWS_ENDPOINT_URL_STS": sts.url}, "--expect-role", "app")
-    assert (code, item["verdict"]) == (1, "unknown"), item
-    assert "is not from AWS" in said
+ARNS = (
+    *(
+        f"{SESSION}\n",
+        f"{SESSION}\n::error::x",
+        f"{SESSION}\u202e",
+        "&#10;".join(SESSION.split("/")),
+        "x",
+        "",
+    ),
+    *("arn:aws:sts::111122223333:assumed-role/app\n/s", "arn:aws:sts::1:assumed-role/app/s"),
+)
 
 
-def test_an_identity_that_is_one_is_expected(pod: dict[str, str]) -> None:
-    with endpoint(sts_that_says(SESSION)) as sts:
-        code, _, item = preflight({**pod, "AWS_ENDPOINT_URL_STS": sts.url})
-    assert (code, item["evidence"]["identity"]) == (0, SESSION)
+def test_an_identity_that_is_no_arn_is_unknown(pod: Pod) -> None:
+    assert pod.with_sts(sts_that_says(SESSION)).item["evidence"]["identity"] == SESSION
+    for arn in ARNS:
+        said = pod.with_sts(sts_that_says(arn), "--expect-role", "app")
+        assert (said.code, said.item["verdict"], "is not from AWS" in said.text) == (1, "unknown", True), arn
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize(
-    "text", ["\u202ednalsi", "\x1b[2K\r", "\n::error::x", "##vso[task.x]y", "a\n  ok", "a\x00"]
-)
-def test_what_would_forge_a_line_is_shown_as_code_points(pod: dict[str, str], text: str, form: str) -> None:
-    with endpoint(lambda _, write: write(answers(text, 400)[1])) as agent:
-        code, said, _ = preflight(by_agent(pod, agent.url), form=form)
-    assert code == 5
-    assert text not in said
-    (Path(pod["AWS_WEB_IDENTITY_TOKEN_FILE"])).write_text(token(sub=text, iss=[text], aud={"x": text}))
-    _, said, _ = preflight(pod, form=form)
-    assert text not in said
+def test_what_would_forge_a_line_is_shown_as_code_points(pod: Pod, form: str) -> None:
+    for text in ("\u202ednalsi", "\x1b[2K\r", "\n::error::x", "##vso[task.x]y", "a\n  ok", "a\x00"):
+        said = pod.with_agent(says(text.encode(), 400), form)
+        assert (said.code, text in said.text) == (5, False)
+        Path(pod.env["AWS_WEB_IDENTITY_TOKEN_FILE"]).write_text(token(sub=text, iss=[text], aud={"x": text}))
+        assert text not in pod.run(form=form).text
 
 
 ODD_ANSWERS = {
-    "a number": b'{"AccessKeyId": 1, "SecretAccessKey": 2, "Token": 3}',
-    "lists": b'{"AccessKeyId": [], "SecretAccessKey": ["x"]}',
-    "an object": b'{"AccessKeyId": {"a": 1}, "SecretAccessKey": "x"}',
-    "nothing": b'{"AccessKeyId": null, "SecretAccessKey": null, "Token": null}',
-    "line breaks": b'{"AccessKeyId": "A\\r\\nX: y", "SecretAccessKey": "x", "Token": "t\\nHost: x"}',
-    "other letters": '{"AccessKeyId": "É💥", "SecretAccessKey": "ß", "Token": "\\udc80"}'.encode(),
-    "a list": b"[]",
-    "a text": b'"x"',
-    "a deep list": b"[" * 60_000,
-    "a deep object": b'{"a":' * 12_000,
-    "no JSON": b"<html>",
-    "no text": b"\xff\xfe\x00",
+    "a number": '{"AccessKeyId": 1, "SecretAccessKey": 2, "Token": 3}',
+    "lists": '{"AccessKeyId": [], "SecretAccessKey": ["x"]}',
+    "nothing": '{"AccessKeyId": null, "SecretAccessKey": null, "Token": null}',
+    "line breaks": '{"AccessKeyId": "A\\r\\nX: y", "SecretAccessKey": "x", "Token": "t\\nHost: x"}',
+    "other letters": '{"AccessKeyId": "É💥", "SecretAccessKey": "ß", "Token": "\\udc80"}',
+    "a list": "[]",
+    "a text": '"x"',
+    "a deep list": "[" * 60_000,
+    "a deep object": '{"a":' * 12_000,
+    "no JSON": "<html>",
+    "no text": "\udcff\udcfe\x00",
 }
 
 
 @pytest.mark.parametrize("body", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
-def test_an_agent_without_credentials_in_its_answer(pod: dict[str, str], body: bytes) -> None:
-    with endpoint(lambda _, write: write(http(body))) as agent:
-        code, said, _ = preflight(by_agent(pod, agent.url))
-    assert code == 5
-    assert "no credentials in the answer" in said
+def test_an_agent_without_credentials_in_its_answer(pod: Pod, body: str) -> None:
+    said = pod.with_agent(says(body.encode(errors="surrogateescape")))
+    assert (said.code, "no credentials in the answer" in said.text) == (5, True)
 
 
-def test_credentials_in_a_refusal_are_none(pod: dict[str, str]) -> None:
-    body = json.dumps({"AccessKeyId": "ASIAX", "SecretAccessKey": "x" * 20}).encode()
-    with endpoint(lambda _, write: write(http(body, 403))) as agent:
-        code, said, _ = preflight(by_agent(pod, agent.url))
-    assert (code, "HTTP 403" in said) == (5, True)
+def test_credentials_in_a_refusal_are_none(pod: Pod) -> None:
+    """An agent that is busy is unknown."""
+    body = b'{"AccessKeyId": "ASIAX", "SecretAccessKey": "xxxxxxxxxxxxx"}'
+    said = pod.with_agent(says(body, 403))
+    assert (said.code, "HTTP 403" in said.text) == (5, True)
+    for status in (408, 429, 500, 503):
+        said = pod.with_agent(says(body, status))
+        assert (said.code, said.item["notReached"]) == (1, ["the credentials endpoint"])
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_an_agent_that_is_busy_is_unknown(pod: dict[str, str], status: int) -> None:
-    with endpoint(lambda _, write: write(http(b"later", status))) as agent:
-        code, _, item = preflight(by_agent(pod, agent.url))
-    assert (code, item["notReached"]) == (1, ["the credentials endpoint"])
+def for_ever(data: bytes, pause: float, head: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> Play:
+    """An answer that has no end, until nobody reads it any more."""
 
-
-def _for_ever(data: bytes, pause: float) -> Play:
-    def play(_: bytes, write: Callable[[bytes], None]) -> None:
-        write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n" if b"HTTP" not in data else b"")
-        until = time.monotonic() + SECONDS
-        while time.monotonic() < until:
+    def play(_: bytes, write: Write) -> None:
+        write(head)
+        while not threading.Event().wait(pause):
             write(data)
-            time.sleep(pause)
 
     return play
 
 
 ENDLESS = {
-    "a stream": _for_ever(b"x" * 4096, 0.0),
-    "a trickle": _for_ever(b"x", 0.05),
-    "headers": _for_ever(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01),
+    "a stream": for_ever(b"x" * 4096, 0.0),
+    "a trickle": for_ever(b"x", 0.05),
+    "headers": for_ever(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01, b""),
 }
 
 
 @pytest.mark.parametrize("play", ENDLESS.values(), ids=ENDLESS)
-def test_an_answer_without_an_end(pod: dict[str, str], play: Play) -> None:
-    with endpoint(play) as service:
-        code, _, item = preflight({**pod, "AWS_ENDPOINT_URL_STS": service.url})
-        assert (code, item["notReached"]) == (1, ["STS AssumeRoleWithWebIdentity"])
-        code, _, item = preflight(by_agent(pod, service.url))
-        assert code in (1, 5)
-        assert item["verdict"] != "expected"
-        env = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": service.url}
-        assert preflight(env)[0] == 5
+def test_an_answer_without_an_end(pod: Pod, play: Play) -> None:
+    assert pod.with_sts(play).item["notReached"] == ["STS AssumeRoleWithWebIdentity"]
+    assert pod.with_agent(play).item["verdict"] != "expected"
+    with endpoint(play) as imds:
+        said = pod.run(
+            AWS_ROLE_ARN="", AWS_WEB_IDENTITY_TOKEN_FILE="", AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url
+        )
+    assert said.code == 5
 
 
-def test_the_authorization_goes_to_the_node_only(pod: dict[str, str]) -> None:
+@pytest.fixture
+def stranger() -> Iterator[Endpoint]:
+    """Whom nothing may reach."""
+    with endpoint(says(b"{}")) as service:
+        yield service
+    assert service.requests == []
+
+
+def test_the_authorization_goes_to_the_node_only(pod: Pod, stranger: Endpoint) -> None:
     """As SDKs do: without TLS to loopback and to the addresses of AWS, and never after a redirect."""
-    with endpoint(lambda _, write: write(http(b"{}"))) as stranger:
-        proxied = {"HTTP_PROXY": stranger.url, "http_proxy": stranger.url}
-        for uri in (
-            "http://agent.example.com",
-            "http://169.254.170.2.example.com",
-            "http://127.0.0.1.example.com",
-        ):
-            code, said, _ = preflight(by_agent(pod, uri, **proxied), "--sdk", "go")
-            assert (code, "without TLS" in said) == (5, True), said
-        relative = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "@agent.example.com/v1"}
-        code, said, _ = preflight(by_agent(pod, "", **relative, **proxied), "--sdk", "go")
-        assert (code, "without TLS" in said) == (5, True), said
-        moved = http(b"", 307, Location=f"{stranger.url}/v1/credentials")
-        with endpoint(lambda _, write: write(moved)) as agent:
-            assert preflight(by_agent(pod, agent.url))[0] == 5
-            assert agent.got(AUTHORIZATION)
-        with endpoint(lambda _, write: write(moved)) as sts:
-            assert preflight({**pod, "AWS_ENDPOINT_URL_STS": sts.url})[0] == 1
-            assert sts.got(SIGNATURE)
-    assert stranger.requests == []
+    pods = [pod.by_agent(f"http://{host}.example.com") for host in ("agent", "169.254.170.2", "127.0.0.1")]
+    pods.append(pod.by_agent(""))
+    pods[-1].env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "@agent.example.com/v1"
+    for asking in pods:
+        said = asking.run("--sdk", "go", HTTP_PROXY=stranger.url, http_proxy=stranger.url)
+        assert (said.code, "without TLS" in said.text) == (5, True), said
+    with endpoint(says(b"", 307, Location=f"{stranger.url}/v1/credentials")) as moved:
+        assert pod.by_agent(moved.url).run().code == 5
+        said = pod.run(AWS_ENDPOINT_URL_STS=moved.url)
+    assert (said.code, "HTTP 307" in said.text) == (1, True)
+    assert moved.got(AUTHORIZATION)
+    assert moved.got(SIGNATURE)
 
 
-def test_a_region_does_not_choose_the_host(pod: dict[str, str]) -> None:
-    with endpoint(lambda _, write: write(http(b"{}"))) as stranger:
-        env = {**pod, "AWS_REGION": "x.example.com/?", "HTTPS_PROXY": stranger.url}
-        del env["AWS_ENDPOINT_URL_STS"]
-        code, said, _ = preflight(env)
-    assert (code, "is not the name of a region" in said) == (5, True)
-    assert stranger.requests == []
+def test_a_region_does_not_choose_the_host(pod: Pod, stranger: Endpoint) -> None:
+    del pod.env["AWS_ENDPOINT_URL_STS"]
+    said = pod.run(AWS_REGION="x.example.com/?", HTTPS_PROXY=stranger.url)
+    assert (said.code, "is not the name of a region" in said.text) == (5, True)
 
 
 # Files.
 
-
-def _fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def _socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-
-
-def _sparse(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(1 << 40)
-
-
-def _deep(path: Path) -> None:
-    path.write_text(f"e30.{base64.urlsafe_b64encode(b'[' * 9_000).decode()}.x")
-
-
-FILES: dict[str, Callable[[Path], Any]] = {
-    "a pipe": _fifo,
-    "a socket": _socket,
-    "a folder": Path.mkdir,
-    "a huge file": _sparse,
-    "no text": lambda path: path.write_bytes(b"\xff" * 100),
-    "zeros": lambda path: path.symlink_to("/dev/zero"),
-    "noise": lambda path: path.symlink_to("/dev/urandom"),
-    "nothing": lambda path: path.symlink_to("/dev/null"),
-    "a link to itself": lambda path: path.symlink_to(path),
-    "a file below a file": lambda path: path.symlink_to("/etc/hostname/token"),
-    "a deep token": _deep,
-    "one line without an end": lambda path: path.write_text("x" * 15_000),
+FILES = {
+    "a pipe": "mkfifo odd",
+    "a folder": "mkdir odd",
+    "a huge file": "truncate -s 1T odd",
+    "no text": r"printf '\377\377' > odd",
+    "zeros": "ln -s /dev/zero odd",
+    "a link to itself": "ln -s odd odd",
+    "a file below a file": "ln -s /etc/hostname/token odd",
+    "a deep token": f"echo e30.{base64.urlsafe_b64encode(b'[' * 9_000).decode()}.x > odd",
+    "one line without an end": "head -c 15000 /dev/zero | tr '\\0' x > odd",
 }
-VARIABLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 
 
-@pytest.mark.parametrize("make", FILES.values(), ids=FILES)
-@pytest.mark.parametrize("variable", VARIABLES)
-def test_a_token_file_of_any_kind(
-    pod: dict[str, str], tmp_path: Path, make: Callable[[Path], Any], variable: str
-) -> None:
-    path = tmp_path / "odd"
-    make(path)
-    env = {**pod, variable: str(path)}
-    if variable != VARIABLES[0]:
-        env = by_agent(pod, "http://127.0.0.1:9", **{variable: str(path)})
-    for form in ("text", "json"):
-        code, said, item = preflight(env, form=form)
-        assert code in (1, 5), said
-        assert item.get("verdict") != "expected"
-
-
-@pytest.mark.parametrize("make", FILES.values(), ids=FILES)
-@pytest.mark.parametrize(
-    "variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "SSL_CERT_FILE"]
-)
-def test_a_file_of_the_configuration_of_any_kind(
-    pod: dict[str, str], tmp_path: Path, make: Callable[[Path], Any], variable: str
-) -> None:
-    path = tmp_path / "odd"
-    make(path)
-    url = (
-        "https://127.0.0.1:9"
-        if variable in ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
-        else pod["AWS_ENDPOINT_URL_STS"]
-    )
-    code, said, _ = preflight({**pod, variable: str(path), "AWS_ENDPOINT_URL_STS": url})
-    assert code in (1, 5), said
-
-
-def test_a_file_that_irsa_does_not_read_is_unknown(pod: dict[str, str], tmp_path: Path) -> None:
-    """An SDK may read it; reading a pipe would take the token from the application."""
-    _fifo(tmp_path / "pipe")
-    for variable in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONFIG_FILE"):
-        code, said, item = preflight({**pod, variable: str(tmp_path / "pipe")})
-        assert (code, item["verdict"]) == (1, "unknown")
-        assert "is a pipe, a device or a socket" in said
+@pytest.mark.parametrize("made", FILES.values(), ids=FILES)
+def test_a_file_of_any_kind(pod: Pod, tmp_path: Path, made: str) -> None:
+    subprocess.run(["/bin/sh", "-c", made], cwd=tmp_path, check=True)
+    path = str(tmp_path / "odd")
+    for variable in ("AWS_CONFIG_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        said = pod.run(**{variable: path})
+        assert said.code in (1, 5), said
+        if "mkfifo" in made:
+            # An SDK may read it; reading a pipe would take the token from the application.
+            assert (said.code, "is a pipe, a device or a socket" in said.text) == (1, True)
+    for variable in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        assert pod.run(**{variable: path}, AWS_ENDPOINT_URL_STS="https://127.0.0.1:9").code in (1, 5)
+    assert pod.by_agent().run(AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=path).code in (1, 5)
 
 
 CLAIMS: dict[str, dict[str, object]] = {
@@ -387,103 +323,81 @@ CLAIMS: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("claims", CLAIMS.values(), ids=CLAIMS)
-def test_odd_claims(pod: dict[str, str], claims: dict[str, object]) -> None:
-    Path(pod["AWS_WEB_IDENTITY_TOKEN_FILE"]).write_text(token(**claims))
-    code, said, item = preflight(pod)
-    assert (code, item["notReached"]) == (1, ["STS AssumeRoleWithWebIdentity"])
-    assert max(map(len, re.findall(r'"(?:\\.|[^"\\])*"', said))) < 1100
+def test_odd_claims(pod: Pod, claims: dict[str, object]) -> None:
+    Path(pod.env["AWS_WEB_IDENTITY_TOKEN_FILE"]).write_text(token(**claims))
+    said = pod.run()
+    assert (said.code, said.item["notReached"]) == (1, ["STS AssumeRoleWithWebIdentity"])
+    assert max(map(len, re.findall(r'"(?:\\.|[^"\\])*"', said.text))) < 1100
 
 
 # Variables.
 
 ODD = (
-    "\n",
-    "x\r\nX-Other: y",
-    "http://[::1",
-    "://",
-    "%00",
-    "é\u202e",
-    "x" * 50_000,
-    "/" * 100_000,
-    "\udc80",
+    *("\n", "x\r\nX-Other: y", "http://[::1", "://", "%00", "é\u202e", "x" * 50_000, "/" * 100_000, "\udc80"),
     " ",
 )
-NAMES = (
-    "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_ENDPOINT_URL_STS",
-    "AWS_ROLE_SESSION_NAME", "AWS_PROFILE", "HOME", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE",
-    "HTTP_PROXY", "NO_PROXY", "AWS_ACCESS_KEY_ID",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-)  # fmt: skip
+NAMES = """AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_REGION AWS_ENDPOINT_URL_STS AWS_ROLE_SESSION_NAME HOME
+AWS_PROFILE AWS_CONFIG_FILE AWS_CA_BUNDLE HTTP_PROXY NO_PROXY AWS_EC2_METADATA_SERVICE_ENDPOINT
+AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_AUTHORIZATION_TOKEN
+AWS_ACCESS_KEY_ID"""
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_odd_variables(pod: dict[str, str], name: str) -> None:
-    agent = "CONTAINER" in name
+@pytest.mark.parametrize("name", NAMES.split())
+def test_odd_variables(pod: Pod, name: str) -> None:
+    placed = pod.by_agent() if "CONTAINER" in name else pod
+    if name == "AWS_EC2_METADATA_SERVICE_ENDPOINT":
+        del placed.env["AWS_ROLE_ARN"]
     for value in ODD:
-        env = by_agent(pod, "http://127.0.0.1:9") if agent else dict(pod)
-        if name == "AWS_ACCESS_KEY_ID":
-            env["AWS_SECRET_ACCESS_KEY"] = value
-        if name == "AWS_EC2_METADATA_SERVICE_ENDPOINT":
-            env.pop("AWS_ROLE_ARN")
-        code, said, item = preflight({**env, name: value})
-        assert code in (1, 5), said
-        assert item["verdict"] != "expected"
+        more = {"AWS_SECRET_ACCESS_KEY": value} if name == "AWS_ACCESS_KEY_ID" else {}
+        said = placed.run(**{name: value}, **more)
+        assert (said.code in (1, 5), said.item["verdict"] != "expected") == (True, True), said
 
 
 # The end.
 
 
-def test_what_nobody_foresaw_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
-    with (
-        mock.patch.object(program, "judge", side_effect=KeyError(SIGNATURE)),
-        mock.patch.dict(os.environ, HOME="/"),
-    ):
-        assert program.main(["-o", "json"]) == 1
+def unforeseen(capsys: pytest.CaptureFixture[str], *flags: str, **what: Any) -> str:
+    """The cause of an unknown verdict, in a run in this process whose judgement is another one."""
+    with mock.patch.object(program, "judge", **what), mock.patch.dict(os.environ, HOME="/"):
+        assert program.main(["-o", "json", *flags]) == 1
     said = capsys.readouterr()
+    assert SIGNATURE not in said.out + said.err
     (item,) = json.loads(said.out)["items"]
     assert item["verdict"] == "unknown"
-    assert re.fullmatch(r"a bug in irsa: KeyError in \S+, line \d+", item["cause"])
-    assert SIGNATURE not in said.out + said.err
+    return str(item["cause"])
+
+
+def test_what_nobody_foresaw_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    cause = unforeseen(capsys, side_effect=KeyError(SIGNATURE))
+    assert re.fullmatch(r"a bug in irsa: KeyError in \S+, line \d+", cause)
 
 
 def test_what_does_not_end_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     """A file system that hangs, which no time limit of a call can interrupt."""
-    import threading
-
     hangs = threading.Event()
-    with mock.patch.object(program, "judge", side_effect=lambda *_: hangs.wait()):
-        assert program.main(["-o", "json", "--timeout", "0.1s"]) == 1
+    cause = unforeseen(capsys, "--timeout", "0.1s", side_effect=lambda *_: hangs.wait())
     hangs.set()
-    (item,) = json.loads(capsys.readouterr().out)["items"]
-    assert (item["verdict"], "no answer in 0.4 s" in item["cause"]) == ("unknown", True)
+    assert "no answer in 0.4 s" in cause
 
 
-def test_a_call_of_the_application_ends_in_time(pod: dict[str, str]) -> None:
-    def play(request: bytes, write: Callable[[bytes], None]) -> None:
+def test_a_call_of_the_application_ends_in_time(pod: Pod) -> None:
+    def play(request: bytes, write: Write) -> None:
         if b"ListUsers" in request:
             ENDLESS["a trickle"](request, write)
         sts_that_says(SESSION, f"<SecretAccessKey>{KEY}</SecretAccessKey>")(request, write)
 
-    with endpoint(play) as aws:
-        env = {**pod, "AWS_ENDPOINT_URL_STS": aws.url, "AWS_ENDPOINT_URL": aws.url}
-        code, said, item = preflight(env, "--call", "iam list-users", "--timeout", "3s")
-    assert (code, item["notReached"]) == (1, ["iam"]), said
+    said = pod.with_sts(play, "--call", "iam list-users", "--timeout", "3s")
+    assert (said.code, said.item["notReached"]) == (1, ["iam"]), said
 
 
-def test_a_command_line_that_forges(pod: dict[str, str]) -> None:
-    words = [sys.executable, "-m", "irsa_cli.preflight", "--sdk", "go", "x\x1b[2K\n::error::x"]
-    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert all(line.isprintable() and not line.startswith("::") for line in ended.stderr.split("\n"))
+def test_a_command_line_that_forges(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        program.main(["--sdk", "go", "x\x1b[2K\n::error::x"])
+    assert_lines(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("to", ["/dev/full", "closed pipe"])
-def test_output_that_nobody_reads(pod: dict[str, str], to: str) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    out = os.open(to, os.O_WRONLY) if to.startswith("/") else writer
-    words = [sys.executable, "-m", "irsa_cli.preflight"]
-    env = {"PYTHONPATH": str(ROOT), "HOME": "/nonexistent", **pod}
-    ended = subprocess.run(words, env=env, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (1, "")
+@pytest.mark.parametrize("to", ["> /dev/full", "| true"])
+def test_output_that_nobody_reads(pod: Pod, to: str) -> None:
+    line = f"{sys.executable} -m irsa_cli.preflight {to}; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", line], env=pod.env, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("1\n", "")
