@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,12 @@ def iam_policy(path: Path = PERMISSIONS / "iam-policy.json") -> dict[str, Any]:
 
 def policy_text(path: Path) -> str:
     """A documented policy with the sandbox' issuer in place of the example's."""
-    return path.read_text(encoding="utf-8").replace(ISSUER_ID, issuer_of(ClusterSpec()).rpartition("/")[2])
+    return path.read_text(encoding="utf-8").replace(ISSUER_ID, number_of())
+
+
+def number_of(cluster: str = CLUSTER) -> str:
+    """The id of a cluster's issuer."""
+    return issuer_of(ClusterSpec(cluster)).rpartition("/")[2]
 
 
 def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
@@ -80,18 +85,19 @@ def lock_rules(path: Path = PERMISSIONS / "rbac.yaml", namespace: str = "default
     ]
 
 
-def single_rules(path: Path) -> tuple[Rule, ...]:
-    """The rules of a file for who only looks, a rule for each verb and resource.
-
-    The Role of kube-system names the one ConfigMap, which the sandbox' rules can't.
-    """
+def each(found: Iterable[Rule]) -> tuple[Rule, ...]:
+    """A rule for each verb and resource."""
     return tuple(
         Rule((verb,), (resource,), rule.namespace, groups=rule.groups)
-        for kind in ("ClusterRole", "Role")
-        for rule in rules(path, kind=kind)
+        for rule in found
         for verb in rule.verbs
         for resource in rule.resources
     )
+
+
+def single_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules of a file for who only looks. The sandbox' rules can't name the one ConfigMap."""
+    return each([*rules(path), *rules(path, kind="Role")])
 
 
 def look_at_aws_auth(sandbox: Sandbox) -> None:
