@@ -127,9 +127,9 @@ def mutated(chance: random.Random, data: Any) -> Any:
     return data
 
 
-def spoilt(chance: random.Random, content: bytes, one_in: int, ways: int = 6) -> bytes:
+def spoilt(chance: random.Random, content: bytes) -> bytes:
     """The file with something in it that is no matter of types."""
-    at, how = chance.randrange(len(content) + 1), chance.randrange(one_in)
+    at, how = chance.randrange(len(content) + 1), chance.randrange(16)
     odd = {
         0: content[:at],
         1: content[:at] + bytes(chance.randrange(256) for _ in range(5)) + content[at:],
@@ -138,7 +138,7 @@ def spoilt(chance: random.Random, content: bytes, one_in: int, ways: int = 6) ->
         4: b"\xff\xfe" + content.decode("utf-8", "replace").encode("utf-16-le", "surrogatepass"),
         5: b"<<: text\n" + content,
     }
-    return odd[how] if how < ways else content
+    return odd.get(how, content)
 
 
 def places(data: Any) -> Any:

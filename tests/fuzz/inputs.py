@@ -1,7 +1,6 @@
-"""Hostile files of the other sorts: what linters, audits, plans, settings and kubeconfigs are read from.
+"""Hostile files: configurations, and what linters, audits, plans, settings and kubeconfigs are read from.
 
-Each is a document of its kind in which single places are of another type, or say something odd. The
-configuration files of `irsa apply` are the business of `files`.
+Each is a document of its kind in which single places are of another type, or say something odd.
 """
 
 import copy
@@ -17,13 +16,65 @@ import yaml
 
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.usecases.plans.saved_plan import digest_of
-from tests.fuzz import answers, files, hostile
+from tests.fuzz import answers, hostile
 from tests.fuzz.runs import Figures, flaws, irsa, words
 
 ACTION, SUBJECT = "sts:AssumeRoleWithWebIdentity", "system:serviceaccount:"
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 _PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
 _ROLE = "arn:aws:iam::111122223333:role/x"
+_ENTRY = hostile.document("""
+metadata:
+  name: app
+  namespace: apps
+  labels: {a: b}
+  annotations: {c: d}
+attachPolicyARNs: ['arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess']
+wellKnownPolicies: {externalDNS: true}
+attachPolicy:
+  Statement:
+  - Effect: Allow
+    Action: ['s3:GetObject']
+    Resource: '*'
+permissionsBoundary: arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess
+roleName: named
+tags: {team: a}
+""")
+_CONFIGS = hostile.document(
+    """
+- apiVersion: eksctl.io/v1alpha5
+  kind: ClusterConfig
+  metadata: {name: demo, region: eu-west-1, version: '1.33'}
+  iam:
+    withOIDC: true
+    serviceRoleARN: arn:aws:iam::111122223333:role/x
+    serviceAccounts:
+    - <entry>
+    - metadata: {name: b}
+      attachRoleARN: arn:aws:iam::111122223333:role/x
+  nodeGroups:
+  - {name: ng, minSize: 1}
+- apiVersion: irsa/v1
+  kind: Bindings
+  metadata: {name: demo, region: eu-west-1}
+  withOIDC: true
+  serviceAccounts:
+  - metadata: {name: worker, namespace: batch}
+    rolePath: /teams/batch/
+    description: Works through the queue
+    maxSessionDuration: 7200
+    inlinePolicies:
+      queue: {file: queue.json}
+      b:
+        Statement:
+        - Effect: Allow
+          Action: ['s3:GetObject']
+          Resource: '*'
+    subjects:
+    - {namespace: batch, name: other}
+""",
+    entry=_ENTRY,
+)
 _TRUST = hostile.document(
     """
 Version: '2012-10-17'
@@ -390,7 +441,7 @@ def _sealed(data: Any) -> Any:
 
 def kinds(plan: Any) -> Mapping[str, Kind]:
     """All kinds of files; a saved plan is one that irsa has made."""
-    linted = (_TRUST, _ROLES, _TERRAFORM, _TEMPLATE, _LIST, _ACCOUNT, *files.DOCUMENTS)
+    linted = (_TRUST, _ROLES, _TERRAFORM, _TEMPLATE, _LIST, _ACCOUNT, *_CONFIGS)
     baseline = ("lint in --baseline base.json", f"{_AUDITS[0]} --baseline base.json")
     project = ("lint in", _AUDITS[0], f"{_NEW} --no-policy", "config")
     files_read = ("show plan.json", "show plan.json -o json")
@@ -399,7 +450,14 @@ def kinds(plan: Any) -> Mapping[str, Kind]:
         "get-sa -c demo --kubeconfig kube.yaml -o json",
         f"{_NEW} --no-policy --kubeconfig kube.yaml",
     )
+    config = (
+        "diff -f one.yaml",
+        "apply -f one.yaml --dry-run",
+        "delete --yes -f one.yaml --dry-run -o json",
+        "diff -f one.yaml --include */app -o json",
+    )
     return {
+        "config": Kind(tuple(_CONFIGS), config, "one.yaml"),
         "lint": Kind(linted, _LINTS),
         "roles": Kind((_ROLES,), _AUDITS, "export/roles.json"),
         "cluster": Kind((_CLUSTER,), _AUDITS, "export/demo/cluster.json"),
@@ -472,6 +530,8 @@ class Bench:
         self.folder, self.env = folder, answers.environment(sandbox, folder)
         self.env["IRSA_RETRY_TIMEOUT"] = "0"
         sandbox.reset()
+        self.sandbox, self._before = sandbox, sandbox.world()
+        (folder / "queue.json").write_text(json.dumps(_POLICY))
         for name in ("in", "export/demo"):
             (folder / name).mkdir(parents=True)
         made = irsa(words(f"{_NEW} --no-policy --out plan.json"), self.env)
@@ -495,6 +555,8 @@ class Bench:
             wrong = [what for what in wrong if what != "forged line"]
         if name == "lint" and line.startswith("lint ") and not ran.late and "everybody" not in ran.out:
             wrong.append("wrong claim")  # The good file beside it has that risk.
+        if self.sandbox.world() != self._before:
+            wrong.append("wrong claim")
         figures.note(ran, wrong, f"{line} {content[:1500]!r}")
         if before is None:
             path.unlink()
@@ -508,10 +570,10 @@ def fuzz(sandbox: Sandbox, folder: Path, count: int, seed: int) -> Figures:
     names = sorted(bench.kinds)
     for number in range(count):
         chance = random.Random(f"{seed}/{number}")
-        name = names[number % len(names)] if number % 3 else "lint"
+        name = names[number % len(names)] if number % 3 else ("lint", "config")[number % 2]
         kind = bench.kinds[name]
         data = changed(chance, copy.deepcopy(chance.choice(kind.documents)))
-        content = hostile.spoilt(chance, _text(chance, kind, data), 16)
+        content = hostile.spoilt(chance, _text(chance, kind, data))
         bench.run(figures, name, chance.choice(kind.commands), content)
     return figures
 

@@ -1,6 +1,6 @@
 """One run of irsa in this process: how it ended, and what is wrong with what it said.
 
-What it is fed with is the business of the sorts: `lines`, `files`, `inputs`, `journals`, `answers`,
+What it is fed with is the business of the sorts: `lines`, `inputs`, `journals`, `answers`,
 `readback`, `pods`.
 """
 
