@@ -214,15 +214,9 @@ def test_a_monstrous_error_leaves_room_for_others() -> None:
 
 
 def annotated(errors: int, warnings: int) -> Report:
+    place = FilePlace("a.yaml", 3)
     said = [
-        Entry(
-            f"a/{number}",
-            "refused",
-            rank,
-            message=(f"no {number}",),
-            level=level,
-            place=FilePlace("a.yaml", 3),
-        )
+        Entry(f"a/{number}", "refused", rank, message=(f"no {number}",), level=level, place=place)
         for rank, level, most in ((Rank(0), Level.ERROR, errors), (Rank(1), Level.WARNING, warnings))
         for number in range(most)
     ]
