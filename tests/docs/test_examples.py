@@ -53,7 +53,7 @@ CODES = {
     "unlock 2": (0, 4),  # Nobody holds a lock.
     "irsa retire old-": (4,),  # Nothing is left of it.
     "irsa diff": (0, 6),  # 6: there is something to do.
-    "preflight(?!.*--(manifest|self))": (5,),  # The administrator's keys, and not a role of a pod.
+    "irsa preflight(?!.*--(manifest|self))": (5,),  # The administrator's keys, and not a role of a pod.
     "doctor pod/": (4,),  # There is no such pod.
     "doctor(?!.*--explain)": (0, 1),  # 1: no pod of the ServiceAccount is running.
     "get-sa -A -l": (7,),
