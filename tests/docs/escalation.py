@@ -19,20 +19,26 @@ from botocore.exceptions import ClientError
 
 from irsa_cli.sandbox import Sandbox
 from tests.docs import staging
+from tests.support.documents import policy
+from tests.support.sandbox_clients import trust as trust_in
 
 if TYPE_CHECKING:
     from botocore.model import Shape
     from mypy_boto3_iam import IAMClient
 
 ACCOUNT = "111122223333"
+ME = f"arn:aws:iam::{ACCOUNT}:user/ci"
 CLUSTER_ARN = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/{staging.CLUSTER}"
 OTHER_CLUSTER_ARN = f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/{staging.CLUSTER}"
 OWN_TAGS = {"irsa/cluster": CLUSTER_ARN, "irsa/service-account": "backend/app"}
-ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/workload-boundary"
+NAMES = {
+    "ADMIN": "arn:aws:iam::aws:policy/AdministratorAccess",
+    "S3": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+    "BOUNDARY": f"arn:aws:iam::{ACCOUNT}:policy/workload-boundary",
+    "COMPANY": f"arn:aws:iam::{ACCOUNT}:policy/company",
+}
+"""Policies by a short name."""
 STRICTER = f"arn:aws:iam::{ACCOUNT}:policy/stricter"
-COMPANY_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/company"
 OIDC = f"arn:aws:iam::{ACCOUNT}:oidc-provider"
 GITHUB = "token.actions.githubusercontent.com"
 ELSEWHERE = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
@@ -43,9 +49,7 @@ LOOK_ALIKES = (
     "oidc.eks.eu-west-1.amazonaws.com.evil.example/id/1",
     "oidc.eks.evil.example/oidc.eks.eu-west-1.amazonaws.com/id/1",
 )
-EVERYTHING = json.dumps(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-)
+EVERYTHING = json.dumps(policy("Allow * on *"))
 STRICT = EVERYTHING.replace('"*"', '"s3:ListAllMyBuckets"', 1)
 _MODEL = botocore.session.get_session().get_service_model("iam")
 _READS = ("Get", "List", "Simulate")
@@ -102,35 +106,80 @@ class Aws:
             return error.response["Error"]["Code"]
         return ""
 
-    def assume_by_token(self, role_arn: str, token: str) -> Credentials:
-        """The credentials of a role for a ServiceAccount's token."""
-        sts = self.client("sts")
-        answer = sts.assume_role_with_web_identity(
-            RoleArn=role_arn, RoleSessionName="try", WebIdentityToken=token
-        )
-        found = answer["Credentials"]
-        return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+    def ends(self, line: str) -> str:
+        """The code of `OPERATION ROLE`, or of one with the name of a policy or the key of a tag besides."""
+        operation, role, *more = line.split()
+        word = more[0] if more else ""
+        if operation == "CreateRole":
+            return self.make(**({"PermissionsBoundary": NAMES[word]} if word else {}))
+        own: Mapping[str, Mapping[str, Any]] = {
+            "TagRole": {"Tags": tag_list({word: "x"} if word else OWN_TAGS)},
+            "UntagRole": {"TagKeys": ["team", word]},
+            "PutRolePolicy": {"PolicyName": "all", "PolicyDocument": EVERYTHING},
+            "UpdateAssumeRolePolicy": {"PolicyDocument": trust(ME)},
+            "PutRolePermissionsBoundary": {"PermissionsBoundary": NAMES.get(word)},
+        }
+        given: Mapping[str, Any] = own.get(operation, {"PolicyArn": NAMES.get(word)} if word else {})
+        return self.code(Attempt(operation, {"RoleName": role, **given}))
 
-    def assume(self, role_arn: str) -> Credentials | None:
+    def make(self, **parameters: Any) -> str:
+        """The code of making the role `evil`, which admits the caller."""
+        tags = {"Path": "/irsa/demo/", "Tags": tag_list(OWN_TAGS)}
+        admits = {"RoleName": "evil", "AssumeRolePolicyDocument": trust(ME)}
+        return self.code(Attempt("CreateRole", {**tags, **admits, **parameters}))
+
+    def allowed(self, *lines: str) -> None:
+        """Do what has to be allowed."""
+        assert {line: self.ends(line) for line in lines} == dict.fromkeys(lines, "")
+
+    def denied(self, *lines: str) -> None:
+        """Try what has to be refused."""
+        assert {line: self.ends(line) for line in lines} == dict.fromkeys(lines, "AccessDenied")
+
+    def assume_by_token(self, role: str, token: str) -> Credentials:
+        """The credentials of a role for a ServiceAccount's token."""
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        return _credentials(
+            self.client("sts").assume_role_with_web_identity(
+                RoleArn=arn, RoleSessionName="try", WebIdentityToken=token
+            )
+        )
+
+    def assume(self, role: str) -> Credentials | None:
         """The credentials of a role; None when STS refuses."""
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
         try:
-            found = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="try")["Credentials"]
+            return _credentials(self.client("sts").assume_role(RoleArn=arn, RoleSessionName="try"))
         except ClientError as error:
             if error.response["Error"]["Code"] != "AccessDenied":
                 raise
             return None
-        return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+
+
+def _credentials(answer: Mapping[str, Any]) -> Credentials:
+    found = answer["Credentials"]
+    return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
 
 
 def trust(principal: str) -> str:
     """A trust policy that admits this principal."""
-    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return trust_in({"AWS": principal})
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as IAM takes them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def role(
+    sandbox: Sandbox, name: str, path: str, tags: Mapping[str, str], *policies: str, **more: str
+) -> None:
+    """A role that admits the administrator only."""
+    iam: Any = staging.iam(sandbox)
+    admits = trust(f"arn:aws:iam::{ACCOUNT}:user/admin")
+    iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=admits, Tags=tag_list(tags), **more)
+    for arn in policies:
+        iam.attach_role_policy(RoleName=name, PolicyArn=arn)
 
 
 def prepare(sandbox: Sandbox) -> None:
@@ -142,26 +191,15 @@ def prepare(sandbox: Sandbox) -> None:
     staging.boundary(sandbox)
     iam.create_policy(PolicyName="stricter", PolicyDocument=STRICT)
     iam.create_policy(PolicyName="company", PolicyDocument=EVERYTHING.replace('"*"', '"s3:*"', 1))
-    roles: dict[str, tuple[str, Mapping[str, str]]] = {
-        "Admin": ("/", {}),
-        "ci-irsa": ("/", {}),
-        "shared": ("/", {}),
-        "team-b": ("/irsa/other/", {}),
-        "other-cluster": ("/irsa/demo/", {**OWN_TAGS, "irsa/cluster": OTHER_CLUSTER_ARN}),
-        "untagged": ("/irsa/demo/", {}),
-    }
-    admin_only = trust(f"arn:aws:iam::{ACCOUNT}:user/admin")
-    for name, (path, tags) in roles.items():
-        iam.create_role(
-            RoleName=name,
-            Path=path,
-            AssumeRolePolicyDocument=admin_only,
-            Tags=tag_list(tags),  # type: ignore[arg-type]
-        )
-        iam.attach_role_policy(RoleName=name, PolicyArn=ADMINISTRATOR)
+    other = {**OWN_TAGS, "irsa/cluster": OTHER_CLUSTER_ARN}
+    for name in ("Admin", "ci-irsa", "shared"):
+        role(sandbox, name, "/", {}, NAMES["ADMIN"])
+    role(sandbox, "team-b", "/irsa/other/", {}, NAMES["ADMIN"])
+    role(sandbox, "other-cluster", "/irsa/demo/", other, NAMES["ADMIN"])
+    role(sandbox, "untagged", "/irsa/demo/", {}, NAMES["ADMIN"])
     iam.create_instance_profile(InstanceProfileName="nodes")
     iam.create_group(GroupName="admins")
-    iam.attach_group_policy(GroupName="admins", PolicyArn=ADMINISTRATOR)
+    iam.attach_group_policy(GroupName="admins", PolicyArn=NAMES["ADMIN"])
 
 
 def attempts(*roles: str, users: Sequence[str] = ("ci", "admin")) -> Iterator[Attempt]:
@@ -187,11 +225,11 @@ def _values(roles: Sequence[str], users: Sequence[str]) -> dict[str, Sequence[An
         "UserName": users,
         "GroupName": ("admins",),
         "InstanceProfileName": ("nodes",),
-        "PolicyArn": (ADMINISTRATOR, READ_ONLY, COMPANY_POLICY, BOUNDARY),
+        "PolicyArn": tuple(NAMES.values()),
         "PolicyName": ("evil",),
         "PolicyDocument": (EVERYTHING,),
         "AssumeRolePolicyDocument": (trust(f"arn:aws:iam::{ACCOUNT}:root"),),
-        "PermissionsBoundary": (BOUNDARY, ADMINISTRATOR),
+        "PermissionsBoundary": (NAMES["BOUNDARY"], NAMES["ADMIN"]),
         "OpenIDConnectProviderArn": tuple(f"{OIDC}/{url}" for url in (GITHUB, ELSEWHERE, NEIGHBOUR)),
         "Url": tuple(f"https://{url}" for url in (GITHUB, ELSEWHERE, NEIGHBOUR, *LOOK_ALIKES)),
         "ClientID": ("evil",),
@@ -237,20 +275,11 @@ def _parameters(shape: Shape | None, values: Mapping[str, Sequence[Any]]) -> Ite
 def _any(shape: Shape) -> Any:
     """Some value of a shape."""
     kind, limits = shape.type_name, shape.metadata
+    least = max(int(limits.get("min", 1)), 1)
     if kind == "structure":
         return {name: _any(shape.members[name]) for name in shape.required_members}  # type: ignore[attr-defined]
     if kind == "list":
         return [_any(shape.member)]  # type: ignore[attr-defined]
-    if kind == "map":
-        return {}
-    if kind == "boolean":
-        return True
-    if kind in ("integer", "long"):
-        return max(int(limits.get("min", 1)), 1)
-    if kind == "blob":
-        return b"evil"
-    if kind == "timestamp":
-        return "2026-01-01T00:00:00Z"
-    if "enum" in limits:
-        return limits["enum"][0]
-    return "x" * max(int(limits.get("min", 1)), 4)
+    text = limits["enum"][0] if "enum" in limits else "x" * max(least, 4)
+    own = {"map": {}, "boolean": True, "integer": least, "long": least, "blob": b"evil"}
+    return {**own, "timestamp": "2026-01-01T00:00:00Z"}.get(kind, text)

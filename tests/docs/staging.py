@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import yaml
 from irsa_cli.sandbox import ClusterSpec, RoleSpec, Rule, Sandbox
 from irsa_cli.sandbox.aws.clusters import issuer_of
 from tests.docs.console import ROOT
+from tests.support.documents import doc
 from tests.support.eks import bearer
 from tests.support.eks_states import describe_cluster_as
 from tests.support.kubeclient import KubeClient
@@ -32,15 +33,14 @@ ISSUER_ID = "EXAMPLED539D4633E53DE1B71EXAMPLE"
 PERMISSIONS = ROOT / "docs" / "how-to" / "permissions"
 
 
-def iam_policy(path: Path = PERMISSIONS / "iam-policy.json") -> dict[str, Any]:
-    """The documented IAM policy."""
-    policy: dict[str, Any] = json.loads(policy_text(path))
-    return policy
-
-
 def policy_text(path: Path) -> str:
     """A documented policy with the sandbox' issuer in place of the example's."""
-    return path.read_text(encoding="utf-8").replace(ISSUER_ID, issuer_of(ClusterSpec()).rpartition("/")[2])
+    return path.read_text(encoding="utf-8").replace(ISSUER_ID, number_of())
+
+
+def number_of(cluster: str = CLUSTER) -> str:
+    """The id of a cluster's issuer."""
+    return issuer_of(ClusterSpec(cluster)).rpartition("/")[2]
 
 
 def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
@@ -52,46 +52,34 @@ def rules(*paths: Path, kind: str = "ClusterRole") -> list[Rule]:
     """The rules of all documented ClusterRoles, for the whole cluster; names can't be told to the sandbox."""
     paths = paths or (PERMISSIONS / "rbac.yaml", PERMISSIONS / "rbac-namespaces.yaml")
     roles = [item for path in paths for item in rbac(path) if item["kind"] == kind]
-    return [
-        Rule(
-            tuple(rule["verbs"]),
-            tuple(rule["resources"]),
-            role["metadata"].get("namespace"),
-            groups=tuple(rule["apiGroups"]),
-        )
-        for role in roles
-        for rule in role["rules"]
-    ]
+    return [_rule(rule, role["metadata"].get("namespace")) for role in roles for rule in role["rules"]]
 
 
-def lock_rules(path: Path = PERMISSIONS / "rbac.yaml", namespace: str = "default") -> list[Rule]:
+def _rule(rule: dict[str, Any], namespace: str | None) -> Rule:
+    return Rule(tuple(rule["verbs"]), tuple(rule["resources"]), namespace, groups=tuple(rule["apiGroups"]))
+
+
+def lock_rules(path: Path = PERMISSIONS / "rbac.yaml") -> list[Rule]:
     """The rules about Leases of the documented Roles, where irsa locks if nothing is named."""
+    roles = [item for item in rbac(path) if item["kind"] == "Role"]
     return [
-        Rule(
-            tuple(rule["verbs"]),
-            tuple(rule["resources"]),
-            namespace,
-            groups=tuple(rule["apiGroups"]),
-        )
-        for role in rbac(path)
-        if role["kind"] == "Role"
-        for rule in role["rules"]
-        if "leases" in rule["resources"]
+        _rule(rule, "default") for role in roles for rule in role["rules"] if "leases" in rule["resources"]
     ]
 
 
-def single_rules(path: Path) -> tuple[Rule, ...]:
-    """The rules of a file for who only looks, a rule for each verb and resource.
-
-    The Role of kube-system names the one ConfigMap, which the sandbox' rules can't.
-    """
+def each(found: Iterable[Rule]) -> tuple[Rule, ...]:
+    """A rule for each verb and resource."""
     return tuple(
         Rule((verb,), (resource,), rule.namespace, groups=rule.groups)
-        for kind in ("ClusterRole", "Role")
-        for rule in rules(path, kind=kind)
+        for rule in found
         for verb in rule.verbs
         for resource in rule.resources
     )
+
+
+def single_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules of a file for who only looks. The sandbox' rules can't name the one ConfigMap."""
+    return each([*rules(path), *rules(path, kind="Role")])
 
 
 def look_at_aws_auth(sandbox: Sandbox) -> None:
@@ -99,33 +87,32 @@ def look_at_aws_auth(sandbox: Sandbox) -> None:
     describe_cluster_as(sandbox, CLUSTER, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
 
 
+def listed(statement: dict[str, Any]) -> list[str]:
+    """The actions that a statement allows."""
+    found = statement["Action"] if statement["Effect"] == "Allow" else []
+    return found if isinstance(found, list) else [found]
+
+
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
     """A policy that lacks one action; what it denies, it denies still."""
     statements = []
     for statement in policy["Statement"]:
+        kept = [item for item in listed(statement) if item != action]
         if statement["Effect"] == "Deny":
             statements.append(statement)
-            continue
-        listed = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        kept = [item for item in listed if item != action]
-        if kept:
+        elif kept:
             statements.append({**statement, "Action": kept})
     return {**policy, "Statement": statements}
 
 
 def actions(policy: dict[str, Any]) -> list[str]:
     """All actions that a policy allows, in its order."""
-    found: list[str] = []
-    for statement in policy["Statement"]:
-        if statement["Effect"] == "Deny":
-            continue
-        found += statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-    return found
+    return [action for statement in policy["Statement"] for action in listed(statement)]
 
 
 def joined(*names: str) -> dict[str, Any]:
     """Several documented policies, by their files' names, as one."""
-    documents = [iam_policy(PERMISSIONS / f"{name}.json") for name in names]
+    documents = [json.loads(policy_text(PERMISSIONS / f"{name}.json")) for name in names]
     return {
         "Version": "2012-10-17",
         "Statement": [statement for document in documents for statement in document["Statement"]],
@@ -168,16 +155,8 @@ def client(sandbox: Sandbox, service: str) -> Any:
 
 def shared_role(sandbox: Sandbox) -> None:
     """A role `shared` that admits another ServiceAccount of the cluster."""
-    provider = associate(sandbox)
-    prefix = provider.partition("oidc-provider/")[2]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{prefix}:sub": "system:serviceaccount:backend:other"}},
-    }
-    trust = {"Version": "2012-10-17", "Statement": [statement]}
-    iam(sandbox).create_role(RoleName="shared", AssumeRolePolicyDocument=json.dumps(trust))
+    trust = json.dumps(trust_of(associate(sandbox), "backend", "other"))
+    iam(sandbox).create_role(RoleName="shared", AssumeRolePolicyDocument=trust)
 
 
 def kube(sandbox: Sandbox) -> KubeClient:
@@ -189,24 +168,26 @@ def kube(sandbox: Sandbox) -> KubeClient:
 
 def account(sandbox: Sandbox, namespace: str, name: str, role_arn: str) -> None:
     """Make a ServiceAccount that names a role, and its namespace where it is missing."""
-    admin = kube(sandbox)
-    body = {"metadata": {"name": name, "annotations": {ROLE_ARN: role_arn}}}
+    admin, path = kube(sandbox), f"/api/v1/namespaces/{namespace}/serviceaccounts"
     if namespace not in sandbox.world()["kubernetes"][CLUSTER]["namespaces"]:
         made(admin.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
-    made(admin.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", body))
+    made(admin.create(path, {"metadata": {"name": name, "annotations": {ROLE_ARN: role_arn}}}))
 
 
 def trust_of(provider: str, namespace: str, name: str) -> dict[str, Any]:
     """A trust policy that admits a ServiceAccount of the provider's cluster."""
     issuer = provider.partition("oidc-provider/")[2]
-    subject = {f"{issuer}:sub": f"system:serviceaccount:{namespace}:{name}"}
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {**subject, f"{issuer}:aud": "sts.amazonaws.com"}},
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return doc(
+        """{"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Federated": "<provider>"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {
+                "<issuer>:sub": "system:serviceaccount:<name>", "<issuer>:aud": "sts.amazonaws.com"}}}]}""",
+        provider=provider,
+        issuer=issuer,
+        name=f"{namespace}:{name}",
+    )
 
 
 def bind(sandbox: Sandbox, namespace: str, names: Sequence[str], policy: str) -> None:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SPEC = importlib.util.spec_from_file_location("man_pages", ROOT / "tools/docs/man.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-MAN = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(MAN)
+from tests.docs.console import ROOT
 
-
-def test_they_are_fresh() -> None:
-    """In a process of its own: other tests add commands and options to those of this one."""
-    ended = subprocess.run([sys.executable, "tools/docs/man.py", "--check"], cwd=ROOT, check=False)
-    assert ended.returncode == 0
+MAN: Any = importlib.import_module("tools.docs.man")
 
 
 def test_each_is_a_page() -> None:

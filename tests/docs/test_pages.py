@@ -10,15 +10,23 @@ import sys
 
 import pytest
 
+from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
+from irsa_cli.core.trust.rules.rule import RULES
 from irsa_cli.core.values.errors import ExitCode
 from tests.docs.console import ROOT, pages
+from tests.scenarios.breaks import BREAKS, ELSEWHERE
 
 
-def test_the_commands_page_is_fresh() -> None:
-    generator = ROOT / "tools" / "docs" / "commands.py"
-    ended = subprocess.run([sys.executable, str(generator), "--check"], cwd=ROOT, check=False)
-    assert ended.returncode == 0
+@pytest.mark.parametrize(
+    "tool",
+    ["commands", "causes", "audit_rules", "config_schema", "well_known_policies", "man", "picture"],
+)
+def test_what_is_generated_is_fresh(tool: str) -> None:
+    """In a process of its own: other tests add commands and options to those of this one."""
+    command = [sys.executable, f"tools/docs/{tool}.py", "--check"]
+    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])
@@ -81,3 +89,19 @@ def test_no_page_names_a_file_that_is_not_there() -> None:
     assert {
         name for name in named if not (ROOT / "irsa_cli" / name).is_file() and not (ROOT / name).is_file()
     } == set()
+
+
+def test_every_cause_and_every_rule_has_its_source_and_is_found() -> None:
+    """The table of causes is as the tests demand it: each is found, never missed, and never named wrongly."""
+    causes = (ROOT / "docs" / "reference" / "causes.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| \[([a-z-]+)\]\(#\1\) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|", causes, re.MULTILINE
+    )
+    assert [row[0] for row in rows] == list(CAUSES)
+    assert [row for row in rows if row[2:] != (row[1], "0", "0")] == []
+    assert {cause for cause, _ in BREAKS.values()} | set(ELSEWHERE) <= set(CAUSES)
+    assert [cause.id for cause in CAUSES.values() if f"<{cause.source}>" not in causes] == []
+    rules = (ROOT / "docs" / "reference" / "audit-rules.md").read_text(encoding="utf-8")
+    for rule in RULES.values():
+        assert f"### {rule.id}\n" in rules
+        assert f"<{rule.source}>" in rules

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import subprocess
-import sys
 from typing import Any
 
 from rich.text import Text
@@ -13,12 +11,6 @@ from rich.text import Text
 from tests.docs.console import ROOT
 
 PICTURE: Any = importlib.import_module("tools.docs.picture")
-
-
-def test_the_picture_is_what_the_program_shows_today() -> None:
-    command = [sys.executable, "tools/docs/picture.py", "--check"]
-    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
 
 
 def test_the_picture_is_in_the_readme_and_needs_nothing_else() -> None:

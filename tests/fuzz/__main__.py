@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers, files, inputs, journals, lines, pods, readback
+from tests.fuzz import answers, inputs, journals, lines, pods, readback
 from tests.fuzz.runs import Figures
 
-SORTS = ("lines", "files", "inputs", "journals", "answers", "readback", "pods")
+SORTS = ("lines", "inputs", "journals", "answers", "readback", "pods")
 
 
 def main() -> int:
@@ -42,7 +42,6 @@ def _run(sort: str, count: int, seed: int) -> Figures:
                 return pods.fuzz(Path(name), count, seed)
             with Sandbox() as sandbox:
                 fuzz = {
-                    "files": files.fuzz,
                     "inputs": inputs.fuzz,
                     "journals": journals.fuzz,
                     "answers": answers.fuzz,

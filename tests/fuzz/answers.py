@@ -20,8 +20,7 @@ from irsa_cli.sandbox.exchange import Delivery, Exchange, Incoming
 from irsa_cli.sandbox.model import Answer
 from tests.faults.judge import BAD, INCOMPLETE, Ending, Json, Verdict, essence, judge
 from tests.fuzz import hostile
-from tests.fuzz.runs import DEADLINE, Figures, Spoken, flaws, irsa, secrets_in
-from tests.support.stage import READ_ONLY
+from tests.fuzz.runs import DEADLINE, Figures, Spoken, flaws, irsa, secrets_in, words
 
 _READS = re.compile(r"(Get|List|Describe|Lookup|Simulate|Assume|GET)")
 PAGE = b"<!DOCTYPE html><html><head><title>Blocked</title></head><body>\x1b[2K::error::no</body></html>"
@@ -165,75 +164,67 @@ def _xml_text(text: str) -> str:
 
 # The commands -----------------------------------------------------------------------------------------
 
-_APP = ("app", "-n", "apps", "-c", "demo")
-_CREATE = ("create-sa", *_APP, "--attach-policy-arn", READ_ONLY)
-_ASSOCIATE = ("associate-oidc", "-c", "demo")
-_JSON = ("-o", "json")
-
 
 @dataclass(frozen=True)
 class Command:
     """A command line, and those that are run before it."""
 
-    arguments: tuple[str, ...]
-    before: tuple[tuple[str, ...], ...] = ()
+    line: str
+    before: tuple[str, ...] = ()
     writes: bool = True
     gives_secrets: bool = False
 
 
-_BOUND = (_ASSOCIATE, _CREATE)
+_BOUND = ("associate-oidc -c demo", "create-sa $APP --attach-policy-arn $S3")
+_ASSOCIATED = _BOUND[:1]
 READERS = tuple(
-    Command((*words, "-v") if number % 2 else words, _BOUND, False, words[0] in ("token", "credentials"))
-    for number, words in enumerate(
+    Command(f"{line} -v" if number % 2 else line, _BOUND, False, line.startswith(("token", "credentials")))
+    for number, line in enumerate(
         (
-            ("get-sa", "-c", "demo"),
-            ("get-sa", "-c", "demo", *_JSON),
-            ("describe-sa", *_APP),
-            ("describe-sa", *_APP, "-o", "yaml"),
-            ("verify", *_APP),
-            ("verify", "-A", "-c", "demo", *_JSON),
-            ("doctor", *_APP),
-            ("doctor", *_APP, *_JSON),
-            ("doctor", "-c", "demo"),
-            ("diff", "-f", "one.json"),
-            ("token", *_APP, "--decode"),
-            ("credentials", *_APP),
-            ("exec", *_APP, "--", "/no/such/command"),
-            ("recover", "--cluster", "demo"),
-            ("create-sa", "other", "-n", "apps", "-c", "demo", "--no-policy", "--dry-run"),
-            ("delete-sa", *_APP, "--dry-run"),
-            ("adopt", *_APP, "--dry-run"),
+            "get-sa -c demo",
+            "get-sa -c demo -o json",
+            "describe-sa $APP",
+            "describe-sa $APP -o yaml",
+            "verify $APP",
+            "verify -A -c demo -o json",
+            "doctor $APP",
+            "doctor $APP -o json",
+            "doctor -c demo",
+            "diff -f one.json",
+            "token $APP --decode",
+            "credentials $APP",
+            "exec $APP -- /no/such/command",
+            "recover --cluster demo",
+            "create-sa other -n apps -c demo --no-policy --dry-run",
+            "delete-sa $APP --dry-run",
+            "adopt $APP --dry-run",
         )
     )
 )
 WRITERS = (
-    Command((*_ASSOCIATE, *_JSON)),
-    Command((*_CREATE, *_JSON), (_ASSOCIATE,)),
-    Command((*_CREATE, "--verify", "-v", *_JSON), (_ASSOCIATE,)),
-    Command(
-        ("update-sa", *_APP, "--detach-policy-arn", READ_ONLY, "--tags", "a=b", "--label", "x=y", *_JSON),
-        _BOUND,
-    ),
-    Command(("delete-sa", *_APP, *_JSON), _BOUND),
-    Command(("apply", "-f", "one.json", *_JSON), (_ASSOCIATE,)),
-    Command(("apply", "-f", "one.json", *_JSON), _BOUND),
-    Command(("delete", "--yes", "-f", "one.json", *_JSON), _BOUND),
-    Command(("disassociate-oidc", "-c", "demo", *_JSON), (_ASSOCIATE,)),
+    Command("associate-oidc -c demo -o json"),
+    Command(f"{_BOUND[1]} -o json", _ASSOCIATED),
+    Command(f"{_BOUND[1]} --verify -v -o json", _ASSOCIATED),
+    Command("update-sa $APP --detach-policy-arn $S3 --tags a=b --label x=y -o json", _BOUND),
+    Command("delete-sa $APP -o json", _BOUND),
+    Command("apply -f one.json -o json", _ASSOCIATED),
+    Command("apply -f one.json -o json", _BOUND),
+    Command("delete --yes -f one.json -o json", _BOUND),
+    Command("disassociate-oidc -c demo -o json", _ASSOCIATED),
 )
-CONFIG = {
-    "apiVersion": "eksctl.io/v1alpha5",
-    "kind": "ClusterConfig",
-    "metadata": {"name": "demo", "region": "eu-west-1"},
-    "iam": {
-        "withOIDC": True,
-        "serviceAccounts": [
-            {
-                "metadata": {"name": "app", "namespace": "apps", "labels": {"a": "b"}},
-                "attachPolicyARNs": [READ_ONLY],
-            }
-        ],
-    },
-}
+CONFIG = hostile.document("""
+apiVersion: eksctl.io/v1alpha5
+kind: ClusterConfig
+metadata: {name: demo, region: eu-west-1}
+iam:
+  withOIDC: true
+  serviceAccounts:
+  - metadata:
+      name: app
+      namespace: apps
+      labels: {a: b}
+    attachPolicyARNs: ['arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess']
+""")
 
 
 def environment(sandbox: Sandbox, folder: Path) -> dict[str, str]:
@@ -266,7 +257,7 @@ class Bench:
         self.sandbox, self.folder = sandbox, folder
         self.env = environment(sandbox, folder)
         self.secrets = [self.env["AWS_SECRET_ACCESS_KEY"]]
-        self._there: tuple[tuple[str, ...], ...] | None = None
+        self._there: tuple[str, ...] | None = None
         self._calls: dict[Command, int] = {}
         self._desired: dict[Command, Json] = {}
         (folder / "one.json").write_text(json.dumps(CONFIG))
@@ -281,8 +272,8 @@ class Bench:
         if not command.writes and self._there == command.before:
             return
         self.sandbox.reset()
-        for words in command.before:
-            ran = irsa(words, self.env)
+        for line in command.before:
+            ran = irsa(words(line), self.env)
             assert ran.code == 0, ran
         self._there = None if command.writes else command.before
 
@@ -293,7 +284,7 @@ class Bench:
         self.prepare(command)
         before, layer = self.world(), Layer(random.Random(0), active=True)
         with _answering(layer):
-            ran = irsa(command.arguments, self.env)
+            ran = irsa(words(command.line), self.env)
         assert not list(flaws(ran, self.secrets, gives_secrets=command.gives_secrets)), ran
         assert layer.number, ran
         assert ran.code == 0 or not command.writes, ran
@@ -307,7 +298,7 @@ class Bench:
         before = self.world()
         layer = Layer(chance, chance.randrange(self._calls[command]), chance.random() < 0.4, active=True)
         with _answering(layer):
-            ran = irsa(command.arguments, self.env)
+            ran = irsa(words(command.line), self.env)
         self.sandbox.settle(DEADLINE, hurry=True)
         wrong = list(flaws(ran, self.secrets, gives_secrets=command.gives_secrets))
         if secrets_in(self.folder / "state", self.secrets):
@@ -317,7 +308,7 @@ class Bench:
             wrong.append("wrong claim")
         if wrong and after != before:
             self._there = None
-        figures.note(ran, wrong, f"{' '.join(command.arguments)}; {'; '.join(layer.done[:3])}")
+        figures.note(ran, wrong, f"{command.line}; {'; '.join(layer.done[:3])}")
 
     def _lies(self, command: Command, layer: Layer, ran: Spoken, before: Json, after: Json) -> bool:
         """Whether the ending tells something else than the world."""

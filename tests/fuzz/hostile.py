@@ -1,8 +1,11 @@
 """Values that nobody means well with: for command lines, for files, and for answers."""
 
 import copy
+import json
 import random
 from typing import Any
+
+import yaml
 
 FORGED = "x\n::error::all is lost"
 TEXTS = (
@@ -73,6 +76,14 @@ TEXTS = (
 NUMBERS = (0, -1, 1, 2**31, 2**63, 10**30, 0.5, float("inf"))
 
 
+def document(text: str, **parts: Any) -> Any:
+    """A document from its YAML: `<name>` in it is a part, `<name as text>` its JSON."""
+    for name, part in parts.items():
+        said = part if isinstance(part, str) else json.dumps(part)
+        text = text.replace(f"<{name} as text>", json.dumps(said)).replace(f"<{name}>", said)
+    return yaml.safe_load(text)
+
+
 def text(chance: random.Random) -> str:
     """A hostile text, or two of them together."""
     found = chance.choice(TEXTS)
@@ -114,6 +125,20 @@ def mutated(chance: random.Random, data: Any) -> Any:
     else:
         parent[text(chance)] = value(chance)
     return data
+
+
+def spoilt(chance: random.Random, content: bytes) -> bytes:
+    """The file with something in it that is no matter of types."""
+    at, how = chance.randrange(len(content) + 1), chance.randrange(16)
+    odd = {
+        0: content[:at],
+        1: content[:at] + bytes(chance.randrange(256) for _ in range(5)) + content[at:],
+        2: content[:at] + text(chance).encode("utf-8", "surrogatepass") + content[at:],
+        3: content + b"\n---\n" + content,
+        4: b"\xff\xfe" + content.decode("utf-8", "replace").encode("utf-16-le", "surrogatepass"),
+        5: b"<<: text\n" + content,
+    }
+    return odd.get(how, content)
 
 
 def places(data: Any) -> Any:

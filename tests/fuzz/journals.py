@@ -13,35 +13,21 @@ from typing import Any
 from irsa_cli.sandbox import RoleSpec, Sandbox
 from tests.faults.judge import Json
 from tests.fuzz import answers, hostile
-from tests.fuzz.runs import Figures, flaws, irsa
-from tests.support.stage import READ_ONLY
+from tests.fuzz.runs import Figures, flaws, irsa, words
 
 THEIRS = "Admin"
-_CREATE = (
-    "create-sa",
-    "app",
-    "-n",
-    "apps",
-    "-c",
-    "demo",
-    "--associate-oidc",
-    "--attach-policy-arn",
-    READ_ONLY,
+_CREATE = "create-sa $APP --associate-oidc --attach-policy-arn $S3"
+_COMMANDS = (
+    "history",
+    "history -o json",
+    "recover $RUN --dry-run",
+    "recover --all --dry-run -o json",
+    "recover $RUN --forward --dry-run -v",
+    "recover $RUN -o json",
+    "recover --all",
+    "recover $RUN --forward",
+    f"{_CREATE} --dry-run",
 )
-
-
-def _commands(name: str) -> tuple[tuple[str, ...], ...]:
-    return (
-        ("history",),
-        ("history", "-o", "json"),
-        ("recover", name, "--dry-run"),
-        ("recover", "--all", "--dry-run", "-o", "json"),
-        ("recover", name, "--forward", "--dry-run", "-v"),
-        ("recover", name, "-o", "json"),
-        ("recover", "--all"),
-        ("recover", name, "--forward"),
-        (*_CREATE, "--dry-run"),
-    )
 
 
 class Bench:
@@ -57,7 +43,7 @@ class Bench:
         self.sandbox.reset()
         shutil.rmtree(self.state, ignore_errors=True)
         self.sandbox.put_roles([RoleSpec(THEIRS, {"Version": "2012-10-17", "Statement": []})])
-        ran = irsa(_CREATE, self.env)
+        ran = irsa(words(_CREATE), self.env)
         assert ran.code == 0, ran
         (path,) = self.state.glob("*.jsonl")
         lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -83,7 +69,7 @@ def content(chance: random.Random, lines: list[Json]) -> bytes:
         found[at] = hostile.mutated(chance, found[at])
     text = b"".join(json.dumps(line).encode() + b"\n" for line in found)
     if chance.random() < 0.3:
-        text = text.replace(b"demo-apps-app", THEIRS.encode() + b"\x00" * 0 + b"-x", 1)
+        text = text.replace(b"demo-apps-app", THEIRS.encode() + b"-x", 1)
     if chance.random() < 0.2:
         at = chance.randrange(len(text))
         return text[:at] + hostile.text(chance).encode("utf-8", "surrogatepass") + text[at:]
@@ -103,10 +89,10 @@ def fuzz(sandbox: Sandbox, folder: Path, count: int, seed: int) -> Figures:
             chance = random.Random(f"{seed}/{number}")
             data = content(chance, lines)
             bench.write(name, data)
-            words = chance.choice(_commands(name))
-            ran = irsa(words, bench.env)
+            line = chance.choice(_COMMANDS)
+            ran = irsa(words(line, RUN=name), bench.env)
             wrong = list(flaws(ran, (bench.env["AWS_SECRET_ACCESS_KEY"],)))
-            if bench.theirs() != theirs or ("--dry-run" in words and sandbox.world() != written):
+            if bench.theirs() != theirs or ("--dry-run" in line and sandbox.world() != written):
                 wrong.append("wrong claim")
-            figures.note(ran, wrong, f"{' '.join(words)} {data[:1500]!r}")
+            figures.note(ran, wrong, f"{line} {data[:1500]!r}")
     return figures

@@ -14,67 +14,66 @@ from irsa_cli.core.marks.locks import Lock, LockScope, selector
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.sandbox.kube.kinds import KINDS
 from irsa_cli.usecases.plans.saved_plan import digest_of
+from tests.fuzz import hostile
 from tests.support.eks_states import describe_cluster_as
 
 OTHER = "222222222222"
 MARK = "hst1le"
-"""In every hostile text: what has it, and had not before, was written by irsa."""
-ARN = f"arn:aws:iam::{OTHER}:role/{MARK}"
-COMMAND = "touch pwned"
+"""In every hostile text as it is here: what has it, and had not before, was written by irsa."""
 TEXTS = (
-    f"{MARK}\ncredential_process = sh -c '{COMMAND}'",
-    f"{ARN}\ncredential_process = {COMMAND}",
-    f"{MARK}\n[profile target]\nrole_arn = {ARN}",
-    f"{MARK}\r\n::set-env name=PATH::/tmp",
-    f"{MARK}\n::error::all is lost",
-    f"##vso[task.setvariable variable=x]{MARK}",
-    f"$({COMMAND}){MARK}",
-    f"`{COMMAND}`{MARK}",
-    f"{MARK}; {COMMAND} #",
-    f"{MARK}' ; {COMMAND} #",
-    f'{MARK}" ; {COMMAND} #',
-    f"{MARK}\n{COMMAND}\n",
-    f"--{MARK}",
-    f"--profile={MARK}",
-    f"../../../{MARK}",
-    f"../{MARK}/../secrets/x",
-    f"{MARK}\x00",
-    f"\x1b[2K\x1b[1A{MARK}",
-    f"{MARK}\u202e\u2066\u200b",
-    f"{MARK}\u0430\u0440\u0440",
-    f"{MARK}\x85\u2028x",
+    "hst1le\ncredential_process = sh -c 'touch pwned'",
+    "arn:aws:iam::222222222222:role/hst1le\ncredential_process = touch pwned",
+    "hst1le\n[profile target]\nrole_arn = arn:aws:iam::222222222222:role/hst1le",
+    "hst1le\r\n::set-env name=PATH::/tmp",
+    "hst1le\n::error::all is lost",
+    "##vso[task.setvariable variable=x]hst1le",
+    "$(touch pwned)hst1le",
+    "`touch pwned`hst1le",
+    "hst1le; touch pwned #",
+    "hst1le' ; touch pwned #",
+    'hst1le" ; touch pwned #',
+    "hst1le\ntouch pwned\n",
+    "--hst1le",
+    "--profile=hst1le",
+    "../../../hst1le",
+    "../hst1le/../secrets/x",
+    "hst1le\x00",
+    "\x1b[2K\x1b[1Ahst1le",
+    "hst1le\u202e\u2066\u200b",
+    "hst1le\u0430\u0440\u0440",
+    "hst1le\x85\u2028x",
     MARK + "x" * 5000,
-    f'{MARK}", "Action": "*", "x": "',
-    f'{{"{MARK}": ["*"]}}',
-    f"{MARK}: &a [*a]",
-    f"{MARK}|</td><script>x</script>",
-    f"[{MARK}](javascript:x) <img src=x>",
-    f"arn:aws:iam::{OTHER}:role/*{MARK}",
-    f"arn:aws:iam::*:role/{MARK}",
-    f"arn:aws-cn:iam::{OTHER}:role/{MARK}",
-    f"arn:aws:iam::{OTHER}:role/../{MARK}",
-    f"arn:aws:iam::{OTHER}:root {MARK}",
-    f"arn:{MARK}:::::",
-    f"http://169.254.169.254/{MARK}",
-    f"https://169.254.169.254:80@{MARK}/",
-    f"file:///etc/{MARK}",
-    f"system:serviceaccount:kube-system:{MARK}*",
-    f"{MARK}.example.com/#",
-    f"{MARK}*",
-    f"{MARK} ",
-    f" {MARK}",
-    f"{MARK}\t",
-    f"99999999999999999999{MARK}",
-    f"{MARK},{MARK}",
-    f"{MARK}/{MARK}/{MARK}",
-    ARN,
-    f"{MARK}/app",
-    MARK,
+    'hst1le", "Action": "*", "x": "',
+    '{"hst1le": ["*"]}',
+    "hst1le: &a [*a]",
+    "hst1le|</td><script>x</script>",
+    "[hst1le](javascript:x) <img src=x>",
+    "arn:aws:iam::222222222222:role/*hst1le",
+    "arn:aws:iam::*:role/hst1le",
+    "arn:aws-cn:iam::222222222222:role/hst1le",
+    "arn:aws:iam::222222222222:role/../hst1le",
+    "arn:aws:iam::222222222222:root hst1le",
+    "arn:hst1le:::::",
+    "http://169.254.169.254/hst1le",
+    "https://169.254.169.254:80@hst1le/",
+    "file:///etc/hst1le",
+    "system:serviceaccount:kube-system:hst1le*",
+    "hst1le.example.com/#",
+    "hst1le*",
+    "hst1le ",
+    " hst1le",
+    "hst1le\t",
+    "99999999999999999999hst1le",
+    "hst1le,hst1le",
+    "hst1le/hst1le/hst1le",
+    "arn:aws:iam::222222222222:role/hst1le",
+    "hst1le/app",
+    "hst1le",
 )
 PLAUSIBLE = frozenset(TEXTS[-3:])
 """What some rule accepts: it may be followed where its place is what decides."""
 
-ANNOTATIONS = (
+ANNOTATIONS = [
     "eks.amazonaws.com/role-arn",
     "eks.amazonaws.com/audience",
     "eks.amazonaws.com/sts-regional-endpoints",
@@ -87,8 +86,8 @@ ANNOTATIONS = (
     "irsa/target-role-arn",
     "irsa/target-external-id",
     "irsa/aws-config-map",
-)
-TAGS = (
+]
+TAGS = [
     "irsa/cluster",
     "irsa/service-account",
     "irsa/transaction",
@@ -99,7 +98,7 @@ TAGS = (
     "team",
     "aws:cloudformation:stack-name",
     "alpha.eksctl.io/iamserviceaccount-name",
-)
+]
 Put = Callable[["World", str, random.Random], None]
 
 
@@ -246,23 +245,21 @@ def _lease(world: World, text: str, chance: random.Random) -> None:
     cluster = world.sandbox._cluster("demo")
     labels = dict(item.split("=") for item in selector(cluster.arn, "demo").split(","))
     lock = Lock(LockScope.BINDING, "apps/app")
-    body: Any = {
-        "metadata": {
-            "name": lock.name,
-            "namespace": "default",
-            "uid": "1234",
-            "resourceVersion": "7",
-            "labels": labels,
-            "annotations": {
-                "irsa/command": "create-sa",
-                "irsa/locked": "x",
-                "irsa/host": "h",
-                "irsa/user": "u",
-            },
-            "managedFields": [{"manager": "irsa", "time": "2020-01-01T00:00:00Z"}],
-        },
-        "spec": {"holderIdentity": "run_user@host", "acquireTime": "2020-01-01T00:00:00.000000Z"},
-    }
+    body = hostile.document(
+        """
+metadata:
+  name: <name>
+  namespace: default
+  uid: "1234"
+  resourceVersion: "7"
+  labels: <labels>
+  annotations: {irsa/command: create-sa, irsa/locked: x, irsa/host: h, irsa/user: u}
+  managedFields: [{manager: irsa, time: "2020-01-01T00:00:00Z"}]
+spec: {holderIdentity: run_user@host, acquireTime: "2020-01-01T00:00:00.000000Z"}
+""",
+        name=lock.name,
+        labels=labels,
+    )
     part = body["spec"] if chance.random() < 0.5 else body["metadata"]["annotations"]
     key = chance.choice(sorted(part))
     if key == "acquireTime":
@@ -301,16 +298,16 @@ def _journal(world: World, text: str, chance: random.Random) -> None:
 
 
 def _project(world: World, text: str, chance: random.Random) -> None:
-    settings = {
-        "cluster": "demo",
-        "region": "eu-west-1",
-        "namespace": "apps",
-        "lockNamespace": "default",
-        "expectAccount": "111122223333",
-        "expectClusterARN": "arn:aws:eks:eu-west-1:111122223333:cluster/demo",
-        "permissionsBoundary": "arn:aws:iam::111122223333:policy/b",
-        "audit": {"ignore": [{"rule": "no-subject", "until": "2026-12-31", "reason": "y"}]},
-    }
+    settings = hostile.document("""
+cluster: demo
+region: eu-west-1
+namespace: apps
+lockNamespace: default
+expectAccount: "111122223333"
+expectClusterARN: arn:aws:eks:eu-west-1:111122223333:cluster/demo
+permissionsBoundary: arn:aws:iam::111122223333:policy/b
+audit: {ignore: [{rule: no-subject, until: "2026-12-31", reason: y}]}
+""")
     (world.folder / ".irsa.yaml").write_text(json.dumps(_into(settings, text, chance)))
 
 

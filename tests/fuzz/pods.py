@@ -33,7 +33,7 @@ SECONDS, CALLS, SLACK = 0.3, 4, 5.0
 """The time limit of a call, the calls of a run, and the seconds that anything else may take."""
 MOST_MEMORY = 300_000
 """Kilobytes that all runs together may need more than the first one."""
-VARIABLES = (
+VARIABLES = [
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_REGION",
@@ -59,8 +59,8 @@ VARIABLES = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_STS_REGIONAL_ENDPOINTS",
-)
-PATHS = (
+]
+PATHS = [
     "pipe",
     "socket",
     "folder",
@@ -78,7 +78,7 @@ PATHS = (
     "/proc/self/environ",
     "/proc/self/mem",
     "missing",
-)
+]
 CONFIG = (
     "[default]\nrole_arn = x\nweb_identity_token_file = a\0b\n",
     "[default\n",

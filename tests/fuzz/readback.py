@@ -19,114 +19,105 @@ from typing import Any
 from unittest import mock
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers
+from tests.fuzz import answers, hostile
 from tests.fuzz.places import DECIDE, MARK, OTHER, PLACES, PLAUSIBLE, TEXTS, World, leaves
-from tests.fuzz.runs import Figures, Spoken, flaws, irsa
-from tests.support.sandbox_clients import administrator
-from tests.support.stage import EVERYTHING, READ_ONLY
+from tests.fuzz.runs import Figures, Spoken, flaws, irsa, words
+from tests.support.sandbox_clients import EC2_TRUST, administrator, trust
+from tests.support.stage import EVERYTHING
 
-SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 TARGET, DEPLOYER = (f"arn:aws:iam::{OTHER}:role/{name}" for name in ("data", "deployer"))
-_ABOUT = ("app", "-n", "apps", "-c", "demo")
-_WAY = ("--target-assume-role", DEPLOYER)
-_JSON = ("-o", "json")
-_UPDATE = ("update-sa", *_ABOUT, *_WAY)
-_CREATE = ("create-sa", *_ABOUT, *_WAY, "--attach-policy-arn", READ_ONLY)
-CONFIG = {
-    "apiVersion": "irsa/v1",
-    "kind": "Bindings",
-    "metadata": {"name": "demo", "region": "eu-west-1"},
-    "serviceAccounts": [
-        {
-            "metadata": {"name": "app", "namespace": "apps", "labels": {"a": "b"}, "annotations": {"c": "d"}},
-            "attachPolicyARNs": [READ_ONLY],
-            "inlinePolicies": {
-                "own": {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
-            },
-            "tags": {"team": "x"},
-            "targetRole": TARGET,
-            "targetAssumeRole": DEPLOYER,
-            "externalID": "tenant-7",
-            "awsConfigMap": "app-aws",
-        }
-    ],
+KNOWN = {
+    "SQS": "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess",
+    "WAY": f"--target-assume-role {DEPLOYER}",
+    "TARGET": TARGET,
 }
-COMMANDS: tuple[tuple[str, ...], ...] = (
-    ("get-sa", "-c", "demo"),
-    ("get-sa", "-c", "demo", "-o", "wide"),
-    ("get-sa", "-c", "demo", *_JSON),
-    ("describe-sa", *_ABOUT, *_WAY),
-    ("describe-sa", *_ABOUT, *_WAY, *_JSON),
-    ("verify", *_ABOUT, *_WAY),
-    ("verify", "-A", "-c", "demo", *_JSON),
-    ("verify", "-A", "-c", "demo", "-o", "github"),
-    ("doctor", *_ABOUT, *_WAY),
-    ("doctor", *_ABOUT, *_WAY, *_JSON),
-    ("doctor", *_ABOUT, "-o", "markdown"),
-    ("doctor", "-c", "demo"),
-    ("audit",),
-    ("audit", *_JSON),
-    ("audit", "-o", "html"),
-    ("audit", "-o", "sarif"),
-    ("audit", "-o", "github"),
-    ("audit", "-o", "markdown"),
-    ("who-can", "s3:GetObject"),
-    (*_UPDATE, "--description", "x"),
-    (*_UPDATE, "--target-tag-session", *_JSON),
-    (*_UPDATE, "--aws-config-map", "app-aws"),
-    (*_UPDATE, "--aws-config-map", "other-aws", "--update-target-trust"),
-    (*_UPDATE, "--target-role", TARGET, "--update-target-trust"),
-    (*_UPDATE, "--external-id", "tenant-8", "--update-target-trust"),
-    (*_UPDATE, "--remove-target-role"),
-    (*_UPDATE, "--audience", "other.example.com", "--associate-oidc"),
-    (*_UPDATE, "--attach-policy-arn", SQS, "--tags", "k=v", "--label", "x=y"),
-    (*_CREATE, *_JSON),
-    ("create-sa", *_ABOUT, "--attach-role-arn", TARGET),
-    ("create-sa", "b", "-n", "apps", "-c", "demo", "--no-policy"),
-    ("apply", "-f", "one.json"),
-    (
-        "apply",
-        "-f",
-        "one.json",
-        "--update-target-trust",
-        "--update-trust",
-        "--override-existing-serviceaccounts",
-    ),
-    ("apply", "-f", "ecks.json", *_JSON),
-    ("apply", "-f", "none.json", "--prune", "--yes"),
-    ("diff", "-f", "one.json"),
-    ("diff", "-f", "ecks.json", *_JSON),
-    ("delete", "--yes", "-f", "one.json"),
-    ("delete-sa", *_ABOUT, *_WAY, "--yes"),
-    ("delete-sa", *_ABOUT, "--yes", *_JSON),
-    ("adopt", *_ABOUT, "--yes"),
-    ("adopt", "--all", "-c", "demo", "--dry-run"),
-    ("recover", "--cluster", "demo", "--dry-run"),
-    ("recover", "--cluster", "demo", "--yes", *_WAY),
-    ("recover", "--all", "--yes"),
-    ("history",),
-    ("unlock", "-c", "demo"),
-    ("unlock", "-c", "demo", *_JSON),
-    ("exec", *_ABOUT, "--", "/no/such/command"),
-    ("token", *_ABOUT, "--decode"),
-    ("credentials", *_ABOUT),
-    ("disassociate-oidc", "-c", "demo"),
-    ("associate-oidc", "-c", "demo"),
+CONFIG = hostile.document(
+    """
+apiVersion: irsa/v1
+kind: Bindings
+metadata: {name: demo, region: eu-west-1}
+serviceAccounts:
+- metadata:
+    name: app
+    namespace: apps
+    labels: {a: b}
+    annotations: {c: d}
+  attachPolicyARNs: ['arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess']
+  inlinePolicies:
+    own:
+      Statement:
+      - {Effect: Allow, Action: 's3:GetObject', Resource: '*'}
+  tags: {team: x}
+  targetRole: <target>
+  targetAssumeRole: <deployer>
+  externalID: tenant-7
+  awsConfigMap: app-aws
+""",
+    target=TARGET,
+    deployer=DEPLOYER,
 )
-_OF_PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "saved plan": (("show", "plan.json"), ("apply", "plan.json"), ("apply", "plan.json", *_JSON)),
-    "journal": (
-        ("recover", "--all", "--yes"),
-        ("history", *_JSON),
-        ("recover", "--all", "--dry-run"),
-        _CREATE,
-    ),
-    "kubeconfig": (
-        ("get-sa", "-c", "demo", "--kubeconfig", "kubeconfig"),
-        (*_CREATE, "--kubeconfig", "kubeconfig"),
-    ),
+COMMANDS = (
+    "get-sa -c demo",
+    "get-sa -c demo -o wide",
+    "get-sa -c demo -o json",
+    "describe-sa $APP $WAY",
+    "describe-sa $APP $WAY -o json",
+    "verify $APP $WAY",
+    "verify -A -c demo -o json",
+    "verify -A -c demo -o github",
+    "doctor $APP $WAY",
+    "doctor $APP $WAY -o json",
+    "doctor $APP -o markdown",
+    "doctor -c demo",
+    "audit",
+    "audit -o json",
+    "audit -o html",
+    "audit -o sarif",
+    "audit -o github",
+    "audit -o markdown",
+    "who-can s3:GetObject",
+    "update-sa $APP $WAY --description x",
+    "update-sa $APP $WAY --target-tag-session -o json",
+    "update-sa $APP $WAY --aws-config-map app-aws",
+    "update-sa $APP $WAY --aws-config-map other-aws --update-target-trust",
+    "update-sa $APP $WAY --target-role $TARGET --update-target-trust",
+    "update-sa $APP $WAY --external-id tenant-8 --update-target-trust",
+    "update-sa $APP $WAY --remove-target-role",
+    "update-sa $APP $WAY --audience other.example.com --associate-oidc",
+    "update-sa $APP $WAY --attach-policy-arn $SQS --tags k=v --label x=y",
+    "create-sa $APP $WAY --attach-policy-arn $S3 -o json",
+    "create-sa $APP --attach-role-arn $TARGET",
+    "create-sa b -n apps -c demo --no-policy",
+    "apply -f one.json",
+    "apply -f one.json --update-target-trust --update-trust --override-existing-serviceaccounts",
+    "apply -f ecks.json -o json",
+    "apply -f none.json --prune --yes",
+    "diff -f one.json",
+    "diff -f ecks.json -o json",
+    "delete --yes -f one.json",
+    "delete-sa $APP $WAY --yes",
+    "delete-sa $APP --yes -o json",
+    "adopt $APP --yes",
+    "adopt --all -c demo --dry-run",
+    "recover --cluster demo --dry-run",
+    "recover --cluster demo --yes $WAY",
+    "recover --all --yes",
+    "history",
+    "unlock -c demo",
+    "unlock -c demo -o json",
+    "exec $APP -- /no/such/command",
+    "token $APP --decode",
+    "credentials $APP",
+    "disassociate-oidc -c demo",
+    "associate-oidc -c demo",
+)
+_CREATE = "create-sa $APP $WAY --attach-policy-arn $S3"
+_OF_PLACES = {
+    "saved plan": ("show plan.json", "apply plan.json", "apply plan.json -o json"),
+    "journal": ("recover --all --yes", "history -o json", "recover --all --dry-run", _CREATE),
+    "kubeconfig": ("get-sa -c demo --kubeconfig kubeconfig", f"{_CREATE} --kubeconfig kubeconfig"),
+    "Lease": ("unlock -c demo", "unlock -c demo -o json", f"{_CREATE} --lock-timeout 0"),
 }
-_LEASE = (("unlock", "-c", "demo"), ("unlock", "-c", "demo", *_JSON), (*_CREATE, "--lock-timeout", "0"))
 _PROPOSED = re.compile(
     r"(?<![\w/.-])(?:irsa (?:(?:create|update|delete|describe)-sa|adopt|apply|recover|unlock|doctor|verify"
     r"|exec|(?:dis)?associate-oidc)|kubectl (?:-n|annotate|label|patch|delete|get|rollout|set|create)"
@@ -172,12 +163,12 @@ class Bench:
         for name, document in write.items():
             (self.folder / name).write_text(json.dumps(document))
         shutil.rmtree(self.folder / "state", ignore_errors=True)
-        for words in (
-            ("associate-oidc", "-c", "demo"),
-            ("apply", "-f", "one.json", "--update-target-trust"),
-            ("diff", "-f", "two.json", "--update-target-trust", "--out", "plan.json"),
+        for line in (
+            "associate-oidc -c demo",
+            "apply -f one.json --update-target-trust",
+            "diff -f two.json --update-target-trust --out plan.json",
         ):
-            ran = irsa(words, self.env)
+            ran = irsa(words(line), self.env)
             assert ran.code in (0, 6), ran
         *_, last = sorted((self.folder / "state").glob("*.jsonl"))
         for path in (self.folder / "state").glob("*.jsonl"):
@@ -189,55 +180,46 @@ class Bench:
     @staticmethod
     def _elsewhere(sandbox: Sandbox) -> None:
         iam = administrator(sandbox, "iam", OTHER)
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
-            "Action": "sts:AssumeRole",
-        }
-        service = {**statement, "Principal": {"Service": "ec2.amazonaws.com"}}
-        for name, one in (("deployer", statement), ("data", service)):
-            trust = json.dumps({"Version": "2012-10-17", "Statement": [one]})
-            iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        first = trust({"AWS": "arn:aws:iam::111122223333:root"})
+        for name, admits in (("deployer", first), ("data", EC2_TRUST)):
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=admits)
         iam.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
 
     @staticmethod
     def _kubeconfig(sandbox: Sandbox) -> Any:
-        server = sandbox._cluster("demo")
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "demo",
-            "clusters": [{"name": "demo", "cluster": {"server": server.endpoint}}],
-            "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": "me"}}],
-            "users": [
-                {
-                    "name": "me",
-                    "user": {
-                        "exec": {
-                            "apiVersion": "client.authentication.k8s.io/v1",
-                            "command": "/bin/false",
-                            "args": ["x"],
-                            "interactiveMode": "Never",
-                        }
-                    },
-                }
-            ],
-        }
+        return hostile.document(
+            """
+apiVersion: v1
+kind: Config
+current-context: demo
+clusters: [{name: demo, cluster: {server: <server>}}]
+contexts: [{name: demo, context: {cluster: demo, user: me}}]
+users:
+- name: me
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: /bin/false
+      args: [x]
+      interactiveMode: Never
+""",
+            server=sandbox._cluster("demo").endpoint,
+        )
 
-    def run(self, place: str, words: tuple[str, ...], chance: random.Random, figures: Figures) -> None:
+    def run(self, place: str, line: str, chance: random.Random, figures: Figures) -> None:
         """Put a text to a place, run a command, and look at what there is then."""
         text = chance.choice(TEXTS)
         self.world.put_back()
         PLACES[place](self.world, text, chance)
         before, files = self.world.all(), self._files()
         with _home() as reached:
-            ran = irsa(words, self.env)
-        gives = words[0] in ("token", "credentials")
+            ran = irsa(words(line, **KNOWN), self.env)
+        gives = line.startswith(("token", "credentials"))
         wrong = list(
-            flaws(_without_notes(ran, words), (self.env["AWS_SECRET_ACCESS_KEY"],), gives_secrets=gives)
+            flaws(_without_notes(ran, line), (self.env["AWS_SECRET_ACCESS_KEY"],), gives_secrets=gives)
         )
         after = self.world.all()
-        told = f"{place} = {text[:300]!r}; {' '.join(words)}"
+        told = f"{place} = {text[:300]!r}; {line}"
         if found := self._landed(before, after, followed=place in DECIDE and text in PLAUSIBLE):
             wrong.append("hostile text written")
             told += f"; written: {found[:3]!r}"
@@ -305,9 +287,9 @@ class Bench:
         return ""
 
 
-def _without_notes(ran: Spoken, words: tuple[str, ...]) -> Spoken:
+def _without_notes(ran: Spoken, line: str) -> Spoken:
     """Without the lines that `-o github` is there for: each begins so, and has one title."""
-    if words[-1] != "github":
+    if not line.endswith("github"):
         return ran
     lines = [line for line in ran.out.split("\n") if not _NOTE.match(line)]
     return replace(ran, out="\n".join(lines))
@@ -360,6 +342,5 @@ def fuzz(sandbox: Sandbox, folder: Path, count: int, seed: int) -> Figures:
         for number in range(count):
             chance = random.Random(f"{seed}/{number}")
             place = places[number % len(places)]
-            known = _LEASE if place == "Lease" else _OF_PLACES.get(place, COMMANDS)
-            bench.run(place, chance.choice(known), chance, figures)
+            bench.run(place, chance.choice(_OF_PLACES.get(place, COMMANDS)), chance, figures)
     return figures

@@ -1,6 +1,6 @@
 """One run of irsa in this process: how it ended, and what is wrong with what it said.
 
-What it is fed with is the business of the sorts: `lines`, `files`, `inputs`, `journals`, `answers`,
+What it is fed with is the business of the sorts: `lines`, `inputs`, `journals`, `answers`,
 `readback`, `pods`.
 """
 
@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 import time
@@ -17,10 +18,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import Any
 from unittest import mock
 
 from irsa_cli.cli.main import run
+from tests.support.stage import READ_ONLY
 
 CODES = {0, 1, 2, 3, 4, 5, 6, 126, 127, 130}
 DEADLINE = 90.0
@@ -56,6 +59,12 @@ class Spoken:
             if isinstance(found, dict):
                 return found
         return {}
+
+
+def words(line: str, **known: str) -> tuple[str, ...]:
+    """The words of a command line: `$APP` in it is the ServiceAccount that all are about."""
+    short = {"APP": "app -n apps -c demo", "S3": READ_ONLY, **known}
+    return tuple(shlex.split(Template(line).safe_substitute(short)))
 
 
 def irsa(arguments: Sequence[str], env: Mapping[str, str], *, stdin: bytes = b"") -> Spoken:

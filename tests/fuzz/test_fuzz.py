@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers, files, inputs, journals, lines, pods, readback
+from tests.fuzz import answers, inputs, journals, lines, pods, readback
 from tests.fuzz.places import PLACES
 from tests.fuzz.runs import Figures
 from tests.support.thoroughness import THOROUGH
@@ -25,12 +25,8 @@ def test_command_lines(tmp_path: Path) -> None:
     _clean(lines.fuzz(tmp_path, 300, 1))
 
 
-def test_configuration_files(sandbox: Sandbox, tmp_path: Path) -> None:
-    _clean(files.fuzz(sandbox, tmp_path, 60, 1))
-
-
-def test_files_of_other_sorts(sandbox: Sandbox, tmp_path: Path) -> None:
-    _clean(inputs.fuzz(sandbox, tmp_path, 200, 1))
+def test_files(sandbox: Sandbox, tmp_path: Path) -> None:
+    _clean(inputs.fuzz(sandbox, tmp_path, 240, 1))
 
 
 def test_every_place_of_every_type(sandbox: Sandbox, tmp_path: Path) -> None:

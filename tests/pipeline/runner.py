@@ -37,13 +37,8 @@ class Expression:
 
     @staticmethod
     def _split(text: str) -> list[str]:
-        words, at = [], 0
-        text = text.strip()
-        while at < len(text):
-            found = TOKEN.match(text, at)
-            assert found, f"the runner can't read this expression: {text}"
-            words.append(found[1])
-            at = found.end()
+        words = [word for word in re.split(TOKEN, text.strip()) if word.strip()]
+        assert all(TOKEN.fullmatch(word) for word in words), f"the runner can't read this expression: {text}"
         return words
 
     def value(self) -> str | bool:
@@ -72,8 +67,7 @@ class Expression:
     def _compared(self) -> str | bool:
         left = self._one()
         if sign := self._next("==", "!="):
-            same = str(left).lower() == str(self._one()).lower()
-            return same if sign == "==" else not same
+            return (str(left).lower() == str(self._one()).lower()) is (sign == "==")
         return left
 
     def _one(self) -> str | bool:
@@ -192,11 +186,11 @@ class Job:
             "failure()": failed,
             "cancelled()": self.cancelled,
         }
-        return bool(
-            Expression(
-                text, lambda name: status[name] if name in status else self._of(name, inputs, ids)
-            ).value()
-        )
+
+        def look_up(name: str) -> str | bool:
+            return status[name] if name in status else self._of(name, inputs, ids)
+
+        return bool(Expression(text, look_up).value())
 
     def _of(self, name: str, inputs: Mapping[str, str], ids: Any) -> str:
         """The value of a name in the contexts."""
@@ -204,18 +198,11 @@ class Job:
         if first == "inputs":
             return inputs[rest]
         if first == "github":
-            return {"token": self.env.get("TEST_TOKEN", ""), "run_id": self.env.get("GITHUB_RUN_ID", "")}[
-                rest
-            ]
+            return self.env.get({"token": "TEST_TOKEN", "run_id": "GITHUB_RUN_ID"}[rest], "")
         assert first == "steps", f"the runner does not know {name}"
-        step, kind, *output = rest.split(".")
-        if step not in ids:
-            return ""
-        return (
-            str(ids[step].outcome)
-            if kind in ("outcome", "conclusion")
-            else ids[step].outputs.get(output[0], "")
-        )
+        name, kind, *output = rest.split(".")
+        step = ids.get(name, Step(name, outcome=""))
+        return str(step.outcome if kind in ("outcome", "conclusion") else step.outputs.get(output[0], ""))
 
     def _text(self, text: object, inputs: Mapping[str, str], ids: Any) -> str:
         """A text with its expressions replaced, by values that are not read again."""
@@ -302,16 +289,12 @@ def read_file(text: str) -> Iterator[tuple[str, str]]:
         name, sign, end = line.partition("<<")
         if sign and "=" not in name:
             value = []
-            for each in lines:
-                if each == end:
-                    break
+            while (each := next(lines)) != end:
                 value.append(each)
-            else:
-                raise AssertionError(f"{name} is not ended")
             yield name, "\n".join(value)
         elif line:
-            name, _, value_of_line = line.partition("=")
-            yield name, value_of_line
+            name, _, single = line.partition("=")
+            yield name, single
 
 
 def event(folder: Path, **about: Any) -> str:

@@ -62,6 +62,9 @@ def test_what_it_says_already_is_not_written_again(tell: Tell, github: GitHub) -
     tell()
     tell()
     assert [method for method, _ in github.asked] == ["GET", "POST", "GET"]
+    tell(IRSA_ACTION_COMMENT_ID="second")
+    tell(GITHUB_JOB="another")
+    assert len(github.comments) == 3, "jobs have their own"
 
 
 def test_nothing_to_do_puts_right_what_is_there_only(tell: Tell, github: GitHub) -> None:
@@ -73,13 +76,6 @@ def test_nothing_to_do_puts_right_what_is_there_only(tell: Tell, github: GitHub)
     tell()
     tell(done, exit_code=0)
     assert "1 ServiceAccount unchanged" in github.comments[0]["body"]
-
-
-def test_jobs_have_their_own(tell: Tell, github: GitHub) -> None:
-    tell()
-    tell(IRSA_ACTION_COMMENT_ID="second")
-    tell(GITHUB_JOB="another")
-    assert len(github.comments) == 3
 
 
 def test_another_s_comment_is_left_alone(tell: Tell, github: GitHub) -> None:
@@ -108,23 +104,23 @@ def test_without_permission_it_is_said_and_the_job_goes_on(tell: Tell, github: G
     assert not any("elsewhere" in path for _, path in github.asked), "a redirection is not followed"
 
 
-def test_a_comment_that_is_required_fails_the_job(tell: Tell, github: GitHub) -> None:
-    github.statuses = [403]
-    assert tell(comment="required").returncode == 1
-    github.statuses = []
-    assert tell(comment="required").returncode == 0
-
-
-def test_a_moment_s_failure_is_tried_again(tell: Tell, github: GitHub) -> None:
-    github.statuses = [502, 200]
-    assert tell(comment="required").returncode == 0
-    assert len(github.comments) == 1
-
-
-def test_what_may_have_been_written_is_not_written_twice(tell: Tell, github: GitHub) -> None:
-    github.statuses = [200, 502, 200]
-    assert "no comment" in tell().stdout
-    assert [method for method, _ in github.asked] == ["GET", "POST"]
+@pytest.mark.parametrize(
+    ("statuses", "comment", "code", "methods"),
+    [
+        ([403], "required", 1, "GET"),
+        ([], "required", 0, "GET POST"),
+        # A moment's failure is tried again; what may have been written is not written twice.
+        ([502, 200], "required", 0, "GET GET POST"),
+        ([200, 502, 200], "auto", 0, "GET POST"),
+    ],
+)
+def test_a_failure_of_github(
+    tell: Tell, github: GitHub, statuses: list[int], comment: str, code: int, methods: str
+) -> None:
+    github.statuses = statuses
+    ended = tell(comment=comment)
+    assert (ended.returncode, " ".join(method for method, _ in github.asked)) == (code, methods)
+    assert ("no comment" in ended.stdout) == (code == 1 or comment == "auto")
 
 
 def test_no_server_is_no_failure(tell: Tell) -> None:

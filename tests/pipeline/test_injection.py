@@ -12,7 +12,7 @@ from tests.pipeline.conftest import MakeJob
 from tests.pipeline.github_api import GitHub
 from tests.pipeline.runner import Job, Used
 from tests.pipeline.test_action import IRSA, bindings
-from tests.support.stage import Stage
+from tests.support.documents import doc
 
 EVIL = {
     "a command": "$(touch pwned)",
@@ -80,9 +80,8 @@ def without_code(text: str) -> str:
 @evil
 def test_names_of_branches_and_files(job: MakeJob, github: GitHub, text: str) -> None:
     one_line = text.replace("\n", " ").replace("\u2028", " ").replace("/", "")
-    mine = job(
-        GITHUB_HEAD_REF=text, GITHUB_REF_NAME=text, GITHUB_WORKFLOW=text, GITHUB_ACTOR=text, GITHUB_SHA=text
-    )
+    refs = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "GITHUB_WORKFLOW", "GITHUB_ACTOR", "GITHUB_SHA")
+    mine = job(**dict.fromkeys(refs, text))
     bindings(mine, "s3-reader")
     name = f"x {one_line}.yaml"
     (mine.workspace / "bindings.yaml").rename(mine.workspace / name)
@@ -102,16 +101,14 @@ def test_names_of_service_accounts(job: MakeJob, github: GitHub, text: str) -> N
 
 
 @evil
-def test_texts_of_policies_and_tags(job: MakeJob, stage: Stage, github: GitHub, text: str) -> None:
+def test_texts_of_policies_and_tags(job: MakeJob, github: GitHub, text: str) -> None:
     """In a plan, in a failure of AWS that says it again, and in what is there already."""
     mine = job()
-    statement = {
-        "Sid": "Read",
-        "Effect": "Allow",
-        "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::x/{text}",
-    }
-    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    policy = doc(
+        '{"Version": "2012-10-17", "Statement":'
+        ' [{"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::x/"}]}'
+    )
+    policy["Statement"][0]["Resource"] += text
     (mine.workspace / "policy.json").write_text(json.dumps(policy), encoding="utf-8")
     words = "s3-reader -n backend -c demo --inline-policy policy.json"
     planned = mine.use(command="create-sa", args=f"{words} --dry-run", **IRSA)
@@ -122,14 +119,15 @@ def test_texts_of_policies_and_tags(job: MakeJob, stage: Stage, github: GitHub, 
 INPUTS = ("command", "fail_on", "version", "comment_id", "expect_account", "working_directory", "comment")
 
 
-@pytest.mark.parametrize("number", range(len(EVIL)), ids=EVIL)
-def test_inputs_of_every_kind(job: MakeJob, number: int) -> None:
+@evil
+def test_inputs_of_every_kind(job: MakeJob, text: str) -> None:
     """Whatever is an input is one value of it, or an error: each text is in two inputs."""
-    mine, text = job(), list(EVIL.values())[number]
+    mine, number = job(), list(EVIL.values()).index(text)
     bindings(mine, "s3-reader")
     for name in {INPUTS[number % len(INPUTS)], INPUTS[(number + 3) % len(INPUTS)]}:
-        given = {"command": "diff", "files": "bindings.yaml", "comment": "never", **IRSA, name: text}
-        used = mine.use(**given)
+        used = mine.use(
+            **{"command": "diff", "files": "bindings.yaml", "comment": "never", **IRSA, name: text}
+        )
         assert not list(Path(mine.temp).parent.rglob("pwned"))
         for step in used.steps:
             assert "forged" not in step.outputs.values()

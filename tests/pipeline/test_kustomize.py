@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import uuid
@@ -14,26 +13,23 @@ import pytest
 import yaml
 
 from irsa_cli.sandbox import Sandbox
-from tests.pipeline.tools import ROOT, program
+from tests.pipeline.tools import ROOT, config_of, program
 from tests.scenarios.conftest import real_stage
+from tests.support.documents import doc
 from tests.support.fixtures import RealCluster
-from tests.support.stage import EVERYTHING, Ran, Stage
+from tests.support.stage import EVERYTHING, ROLE_ARN, Ran, Stage
 
 KUSTOMIZE = ROOT / "deploy" / "kustomize"
 OVERLAYS = sorted(path.name for path in (KUSTOMIZE / "overlays").iterdir())
-PATHS = {
-    "Namespace": "/api/v1/namespaces",
-    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
-    "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
-    "PersistentVolumeClaim": "/api/v1/namespaces/{namespace}/persistentvolumeclaims",
-    "Pod": "/api/v1/namespaces/{namespace}/pods",
-    "Job": "/apis/batch/v1/namespaces/{namespace}/jobs",
-    "CronJob": "/apis/batch/v1/namespaces/{namespace}/cronjobs",
-    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
-    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
-    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+GROUPS_OF = {"apis/batch/v1": ("Job", "CronJob"), "apis/rbac.authorization.k8s.io/v1": ("Role", "Binding")}
+"""The API groups, by how the names of their kinds end."""
+LOCKED = {
+    "readOnlyRootFilesystem": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
 }
+"""What each container has; its pod has the rest."""
+ROLE = "arn:aws:iam::111122223333:role/other"
 Json = dict[str, Any]
 
 
@@ -60,12 +56,10 @@ def of_argo() -> list[Json]:
     spec = workflow["spec"]
     return [
         {
-            "apiVersion": "v1",
-            "kind": "Pod",
+            **doc('{"apiVersion": "v1", "kind": "Pod"}'),
             "metadata": {"name": f"irsa-{item['name']}", "namespace": workflow["metadata"]["namespace"]},
             "spec": {
-                "securityContext": spec["securityContext"],
-                "serviceAccountName": spec["serviceAccountName"],
+                **{key: spec[key] for key in ("securityContext", "serviceAccountName")},
                 "volumes": [*spec["volumes"], *item["volumes"]],
                 "containers": [item["container"]],
                 # Argo sets it: its own containers in the pod need the token.
@@ -79,18 +73,20 @@ def of_argo() -> list[Json]:
 
 @pytest.mark.parametrize("overlay", [*OVERLAYS, "argo"])
 def test_pods_may_do_nothing_that_they_need_not(overlay: str) -> None:
-    found = [item["spec"] for item in of_argo()] if overlay == "argo" else pods(built(overlay))
-    for pod in found:
+    objects = [item["spec"] for item in of_argo()] if overlay == "argo" else pods(built(overlay))
+    for pod in objects:
         assert pod["automountServiceAccountToken"] is False
-        assert pod["securityContext"]["runAsNonRoot"] is True
-        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert (
+            pod["securityContext"].items()
+            >= {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            }.items()
+        )
         assert not any("hostPath" in volume for volume in pod["volumes"])
         for container in pod["containers"]:
             assert re.fullmatch(r".+@sha256:[0-9a-f]{64}", container["image"])
-            locked = container["securityContext"]
-            assert locked["readOnlyRootFilesystem"] is True
-            assert locked["allowPrivilegeEscalation"] is False
-            assert locked["capabilities"] == {"drop": ["ALL"]}
+            assert container["securityContext"].items() >= LOCKED.items()
             assert container["resources"]["limits"]["memory"]
 
 
@@ -120,8 +116,14 @@ def test_what_a_hook_of_argo_cd_uses_is_there_before_it() -> None:
 
 def place(item: Json) -> str:
     """Where an object is made."""
-    namespace = item["metadata"].get("namespace", "")
-    return PATHS[item["kind"]].format(namespace=namespace)
+    kind, namespace = item["kind"], item["metadata"].get("namespace")
+    group = next((group for group in GROUPS_OF if kind.endswith(GROUPS_OF[group])), "")
+    within = f"/namespaces/{namespace}" if namespace else ""
+    return f"/{group or 'api/v1'}{within}/{kind.lower()}s"
+
+
+def of_kind(objects: list[Json], *kinds: str) -> list[Json]:
+    return [item for item in objects if item["kind"].startswith(kinds)]
 
 
 @pytest.fixture
@@ -148,24 +150,27 @@ def make(stage: Stage, objects: list[Json]) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_real_api_server_takes_it(live: Stage, overlay: str) -> None:
     objects = built(overlay)
-    make(live, [item for item in objects if item["kind"] == "Namespace"])
+    make(live, of_kind(objects, "Namespace"))
     if overlay == "argocd":
-        make(live, [item for item in built("apply-setup") if item["kind"] == "Namespace"])
+        make(live, of_kind(built("apply-setup"), "Namespace"))
     for item in objects:
-        if item["kind"] == "Namespace":
-            continue
-        answer = live.kube.create(f"{place(item)}?dryRun=All&fieldValidation=Strict", item)
-        assert answer.status == 201, answer.text
+        if item["kind"] != "Namespace":
+            assert_taken(live, item)
+
+
+def assert_taken(live: Stage, item: Json) -> None:
+    """The API server would create an object, to the last field."""
+    answer = live.kube.create(f"{place(item)}?dryRun=All&fieldValidation=Strict", item)
+    assert answer.status == 201, answer.text
 
 
 @pytest.mark.e2e
 def test_a_real_api_server_takes_the_pods_of_argo(live: Stage) -> None:
-    make(live, [item for item in built("apply-setup") if item["kind"] == "Namespace"])
+    make(live, of_kind(built("apply-setup"), "Namespace"))
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "irsa"}}
     live.kube.create("/api/v1/namespaces/irsa-system/serviceaccounts", account)
     for item in of_argo():
-        answer = live.kube.create(f"{place(item)}?dryRun=All&fieldValidation=Strict", item)
-        assert answer.status == 201, answer.text
+        assert_taken(live, item)
 
 
 def test_the_shards_of_an_example_are_as_many_as_its_pods() -> None:
@@ -177,100 +182,78 @@ def test_the_shards_of_an_example_are_as_many_as_its_pods() -> None:
     assert f"--shard={{{{inputs.parameters.index}}}}/{count}" in str(workflow)
 
 
-def in_the_pod(stage: Stage, overlay: str, group: str, bindings: Json) -> Ran:
-    """Run what the pod of an overlay runs, in the group that its RBAC is bound to, with a test's files."""
-    objects = built(overlay)
-    make(stage, [item for item in [*objects, *built("apply-setup")] if item["kind"] in ("Namespace",)])
-    make(stage, [item for item in objects if "Role" in item["kind"]])
-    if overlay == "argocd":
-        make(stage, [item for item in built("apply-setup") if "Role" in item["kind"]])
+def member(stage: Stage, group: str) -> str:
+    """A user who may do everything in AWS, and in Kubernetes what this group may."""
     user = f"u-{uuid.uuid4().hex[:12]}"
     stage.sandbox.add_user(user, policy=EVERYTHING)
     stage.sandbox.grant(stage.cluster, user, username=user, groups=[group])
+    return user
+
+
+def in_the_pod(stage: Stage, overlay: str, group: str, bindings: str) -> Ran:
+    """Run what the pod of an overlay runs, in the group that its RBAC is bound to, with a test's files."""
+    objects, setup = built(overlay), built("apply-setup")
+    make(stage, of_kind([*objects, *setup], "Namespace"))
+    make(stage, of_kind([*objects, *(setup if overlay == "argocd" else [])], "Role", "ClusterRole"))
     (pod,) = pods(objects)
     (container,) = pod["containers"]
-    folder = stage.folder / "bindings"
-    folder.mkdir(exist_ok=True)
-    (folder / "bindings.yaml").write_text(json.dumps(bindings), encoding="utf-8")
-    state = stage.folder / "memory"
-    state.mkdir(exist_ok=True)
+    folder, state = stage.folder / "bindings", stage.folder / "memory"
+    for path in (folder, state):
+        path.mkdir(exist_ok=True)
+    (folder / "bindings.yaml").write_text(bindings, encoding="utf-8")
     state.chmod(0o1777)  # As an emptyDir in memory is.
     words = [word.replace("/bindings", str(folder)) for word in container["args"]]
     env = {each["name"]: each["value"].replace("/state", str(state)) for each in container["env"]}
-    return stage.irsa(*words, user=user, **env)
+    return stage.irsa(*words, user=member(stage, group), **env)
 
 
-def bindings_of(stage: Stage, namespace: str) -> Json:
-    """A file with one binding."""
-    metadata = {"name": "s3-reader", "namespace": namespace}
-    policies = ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]
-    accounts = [{"metadata": metadata, "attachPolicyARNs": policies}]
-    return {
-        "apiVersion": "eksctl.io/v1alpha5",
-        "kind": "ClusterConfig",
-        "metadata": {"name": stage.cluster, "region": stage.region},
-        "iam": {"serviceAccounts": accounts},
-    }
+@pytest.fixture
+def bindings(live: Stage, unique: str) -> str:
+    """A file with one binding, in a namespace that there is."""
+    live.make_namespace(unique)
+    assert live.associate().code == 0
+    return config_of(live.cluster, "s3-reader", namespace=unique)
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("overlay", ["argocd", "flux"])
-def test_apply_runs_with_exactly_this_rbac(live: Stage, overlay: str, unique: str) -> None:
-    live.make_namespace(unique)
-    assert live.associate().code == 0
-    ran = in_the_pod(live, overlay, "irsa-apply", bindings_of(live, unique))
+def test_apply_runs_with_exactly_this_rbac(live: Stage, overlay: str, unique: str, bindings: str) -> None:
+    ran = in_the_pod(live, overlay, "irsa-apply", bindings)
     assert ran.code == 0, ran.err
     assert live.role_of(unique, "s3-reader")["attached"]
-    again = in_the_pod(live, overlay, "irsa-apply", bindings_of(live, unique))
-    assert again.code == 0
-    assert "unchanged" in again.out
+    again = in_the_pod(live, overlay, "irsa-apply", bindings)
+    assert (again.code, "unchanged" in again.out) == (0, True)
 
 
 @pytest.mark.e2e
-def test_apply_rolls_back_with_exactly_this_rbac(live: Stage, unique: str) -> None:
-    live.make_namespace(unique)
-    assert live.associate().code == 0
-    wrong = bindings_of(live, unique)
-    wrong["iam"]["serviceAccounts"].append(
-        {
-            "metadata": {"name": "later", "namespace": unique},
-            "attachPolicyARNs": ["arn:aws:iam::111122223333:policy/no"],
-        }
-    )
+def test_apply_rolls_back_with_exactly_this_rbac(live: Stage, unique: str, bindings: str) -> None:
+    wrong = yaml.safe_load(bindings)
+    other = yaml.safe_load(config_of("", "later", namespace=unique, policy=ROLE.replace("role", "policy")))
+    wrong["iam"]["serviceAccounts"] += other["iam"]["serviceAccounts"]
     before = live.world()
-    ran = in_the_pod(live, "argocd", "irsa-apply", wrong)
+    ran = in_the_pod(live, "argocd", "irsa-apply", yaml.safe_dump(wrong))
     assert ran.code == 1, ran.err
     assert live.world() == before
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("overlay", ["drift-irsa", "drift-pod-identity"])
-def test_drift_is_found_with_exactly_this_rbac(live: Stage, overlay: str, unique: str) -> None:
-    live.make_namespace(unique)
-    assert live.associate().code == 0
-    bindings = bindings_of(live, unique)
+def test_drift_is_found_with_exactly_this_rbac(live: Stage, overlay: str, unique: str, bindings: str) -> None:
     pending = in_the_pod(live, overlay, "irsa-drift", bindings)
     assert pending.code == 6, pending.err
-    (live.folder / "own.yaml").write_text(json.dumps(bindings), encoding="utf-8")
+    (live.folder / "own.yaml").write_text(bindings, encoding="utf-8")
     assert live.irsa("apply", "-f", "own.yaml").code == 0
     assert in_the_pod(live, overlay, "irsa-drift", bindings).code == 0
-    live.annotate(
-        unique, "s3-reader", **{"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/other"}
-    )
+    live.annotate(unique, "s3-reader", **{ROLE_ARN: ROLE})
     drifted = in_the_pod(live, overlay, "irsa-drift", bindings)
     assert drifted.code in (4, 6), drifted.err
     assert "s3-reader" in drifted.out + drifted.err
 
 
 @pytest.mark.e2e
-def test_drift_may_change_nothing(live: Stage, unique: str) -> None:
-    live.make_namespace(unique)
-    bindings = bindings_of(live, unique)
+def test_drift_may_change_nothing(live: Stage, bindings: str) -> None:
     in_the_pod(live, "drift-irsa", "irsa-drift", bindings)
-    user = f"u-{uuid.uuid4().hex[:12]}"
-    live.sandbox.add_user(user, policy=EVERYTHING)
-    live.sandbox.grant(live.cluster, user, username=user, groups=["irsa-drift"])
-    (live.folder / "own.yaml").write_text(json.dumps(bindings), encoding="utf-8")
+    (live.folder / "own.yaml").write_text(bindings, encoding="utf-8")
     before = live.kube_world()
-    assert live.irsa("apply", "-f", "own.yaml", user=user).code != 0
+    assert live.irsa("apply", "-f", "own.yaml", user=member(live, "irsa-drift")).code != 0
     assert live.kube_world() == before

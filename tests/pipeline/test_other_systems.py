@@ -17,11 +17,18 @@ import pytest
 import yaml
 
 from tests.pipeline.test_action import attaching_fails
-from tests.pipeline.tools import ROOT
+from tests.pipeline.tools import ROOT, config_of
 from tests.support import forks
 from tests.support.stage import READ_ONLY, Stage
 
 Json = dict[str, Any]
+
+
+def write_programs(folder: Path, **texts: str) -> None:
+    """Scripts that stand for programs."""
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).chmod(0o755)
 
 
 class Place:
@@ -35,19 +42,11 @@ class Place:
             path.mkdir(parents=True)
         # As GitLab's runner leaves it.
         self.folder.chmod(0o777)
-        irsa = f'#!/bin/sh\nexec "{forks.irsa()}" "$@"\n'
-        nothing = "#!/bin/sh\nexit 0\n"
+        irsa, pip = f'#!/bin/sh\nexec "{forks.irsa()}" "$@"\n', "#!/bin/sh\nexit 0\n"
         agent = "#!/bin/sh\ntest -e irsa-plan.json\n"
-        for where, name, text in (
-            (programs, "irsa", irsa),
-            (programs, "pip", nothing),
-            (programs, "python3", nothing),
-            (programs, "buildkite-agent", agent),
-            (self.folder / ".venv" / "bin", "irsa", irsa),
-            (self.folder / ".venv" / "bin", "pip", nothing),
-        ):
-            (where / name).write_text(text, encoding="utf-8")
-            (where / name).chmod(0o755)
+        own = self.folder / ".venv" / "bin"
+        write_programs(own, irsa=irsa, pip=pip)
+        write_programs(programs, irsa=irsa, pip=pip, python3=pip, **{"buildkite-agent": agent})
         env = stage.env()
         del env["IRSA_STATE_DIR"]
         self.env = {**env, "PATH": f"{programs}{os.pathsep}{env['PATH']}", "HOME": str(self.home)}
@@ -55,17 +54,8 @@ class Place:
 
     def bind(self, *names: str) -> None:
         """Write the file of bindings."""
-        accounts = [
-            {"metadata": {"name": name, "namespace": "backend"}, "attachPolicyARNs": [READ_ONLY]}
-            for name in names
-        ]
-        document = {
-            "apiVersion": "eksctl.io/v1alpha5",
-            "kind": "ClusterConfig",
-            "metadata": {"name": "demo", "region": "eu-west-1"},
-            "iam": {"serviceAccounts": accounts},
-        }
-        (self.folder / "bindings" / "backend.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+        text = config_of("demo", *names)
+        (self.folder / "bindings" / "backend.yaml").write_text(text, encoding="utf-8")
 
     def run(self, script: str, **env: str) -> int:
         """Run a script as these systems do: it ends with the first command that fails."""

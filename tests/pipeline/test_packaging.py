@@ -24,6 +24,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from irsa_cli import __version__
 from tests.pipeline.conftest import MakeJob
 from tests.pipeline.tools import ROOT, ran
+from tests.support.sandbox_clients import trust
 
 LOCKED = re.compile(
     r"^([\w.-]+)==(\S+)(?: ; (.+?))? \\$\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
@@ -68,17 +69,16 @@ def closure(python: str) -> set[NormalizedName]:
     return wanted
 
 
-def test_the_lock_file_has_the_versions_that_tests_run_with() -> None:
+LOCKS = (ROOT / "requirements.lock", ROOT / "tools" / "release" / "requirements.lock")
+
+
+def test_the_lock_files_have_the_versions_that_tests_run_with_and_no_place() -> None:
     lines = (ROOT / "constraints.txt").read_text("utf-8").split()
     split = (line.partition("==") for line in lines)
     pinned: dict[str, str] = {canonicalize_name(name): version for name, _, version in split}
-    for path in (ROOT / "requirements.lock", ROOT / "tools" / "release" / "requirements.lock"):
-        found = {(name, version) for name, version in locked(path).items() if name in pinned}
-        assert found <= set(pinned.items())
-
-
-def test_no_lock_file_names_where_packages_are_from() -> None:
-    for path in (ROOT / "requirements.lock", ROOT / "tools" / "release" / "requirements.lock"):
+    for path in LOCKS:
+        named = {(name, version) for name, version in locked(path).items() if name in pinned}
+        assert named <= set(pinned.items())
         assert "://" not in path.read_text("utf-8")
 
 
@@ -152,18 +152,11 @@ def test_the_hook_for_pre_commit_installs_by_hashes(tmp_path: Path) -> None:
     """For real, once, from a copy of the checkout as pre-commit has it; later calls find it."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     wanted = (
-        "irsa_cli/",
-        "docs/",
-        "man/",
-        "ci/",
-        "pyproject.toml",
-        "hatch_build.py",
-        "README.md",
-        "LICENSE",
-        "requirements.lock",
+        *("irsa_cli/", "docs/", "man/", "ci/", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE"),
+        *("requirements.lock", "CHANGELOG.md"),
     )
     clone = tmp_path / "clone"
-    for name in (name for name in listed.splitlines() if name.startswith((*wanted, "CHANGELOG.md"))):
+    for name in (name for name in listed.splitlines() if name.startswith(wanted)):
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, clone / name)
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
@@ -171,8 +164,7 @@ def test_the_hook_for_pre_commit_installs_by_hashes(tmp_path: Path) -> None:
     for line in re.findall(r"pip\" install.*", program.read_text("utf-8")):
         assert "--no-deps" in line
         assert "--require-hashes -r" in line or line.rstrip(" >&2").endswith('"$root"')
-    trust = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
-    (tmp_path / "wide.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    (tmp_path / "wide.json").write_text(trust("*"))
     (tmp_path / "other.yaml").write_text("a: 1\n")
     for files, code in ((["other.yaml"], 0), (["wide.json", "other.yaml"], 5)):
         ended = subprocess.run([str(program), *files], cwd=tmp_path, capture_output=True, check=False)

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.assets import required
+from tests.support.documents import doc
+from tests.support.stage import READ_ONLY
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "tools" / "pipeline" / "bin"
@@ -25,6 +28,19 @@ def program(name: str) -> str:
             pytest.fail(said)
         pytest.skip(said)
     return found
+
+
+def config_of(cluster: str, *names: str, namespace: str = "backend", policy: str = READ_ONLY) -> str:
+    """A ClusterConfig that binds ServiceAccounts to roles with one policy."""
+    accounts = [
+        {"metadata": {"name": name, "namespace": namespace}, "attachPolicyARNs": [policy]} for name in names
+    ]
+    document = doc(
+        '{"apiVersion": "eksctl.io/v1alpha5", "kind": "ClusterConfig",'
+        ' "metadata": {"name": "<cluster>", "region": "eu-west-1"}}',
+        cluster=cluster,
+    )
+    return yaml.safe_dump({**document, "iam": {"serviceAccounts": accounts}})
 
 
 def ran(name: str, *arguments: str, cwd: Path = ROOT) -> str:

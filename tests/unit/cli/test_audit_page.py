@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
+import operator
 import re
 from dataclasses import replace
 from datetime import date
@@ -21,7 +23,9 @@ from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import AuditReport, select
 from irsa_cli.core.values.errors import InvalidInput
 from tests.support import estates
+from tests.support.documents import doc
 from tests.support.estates import account_with_risks, arn_of
+from tests.support.sandbox_clients import trust
 
 VOID = {"meta", "input", "link", "br", "hr", "img"}
 
@@ -119,81 +123,66 @@ def test_its_scripts_make_no_markup_and_ask_nobody() -> None:
 
 def luminance(colour: str) -> float:
     """https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    parts = [part / 255 for part in bytes.fromhex(colour[1:])]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return float(sum(map(operator.mul, (0.2126, 0.7152, 0.0722), linear)))
 
 
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted(map(luminance, (one, other)))
+def contrast(*colours: str) -> float:
+    dark, light = sorted(map(luminance, colours))
     return (light + 0.05) / (dark + 0.05)
 
 
 def test_texts_and_lines_stand_out_in_light_and_dark() -> None:
     style = (files("irsa_cli.cli.output.audit_page") / "page.css").read_text(encoding="ascii")
-    schemes = [
-        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
-        for block in re.findall(r":root \{(.*?)\}", style, re.S)
-    ]
-    assert len(schemes) == 3
-    for scheme in schemes:
-        for text in ("text", "muted", "accent", "mark"):
-            for back in ("back", "panel", "chosen"):
-                assert contrast(scheme[text], scheme[back]) >= 4.5, (text, back)
-        assert contrast(scheme["warn-text"], scheme["warn-back"]) >= 4.5
+    blocks = re.findall(r":root \{(.*?)\}", style, re.S)
+    assert len(blocks) == 3
+    for block in blocks:
+        scheme = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+        pairs = itertools.product(("text", "muted", "accent", "mark"), ("back", "panel", "chosen"))
+        for text, back in (*pairs, ("warn-text", "warn-back")):
+            assert contrast(scheme[text], scheme[back]) >= 4.5, (text, back)
         assert contrast(scheme["line"], scheme["back"]) >= 3
     badges = re.findall(r"\.badge\.\w+ \{ background: (#\w{6}); color: (#\w{6}); \}", style)
-    assert len(badges) == 4
-    assert all(contrast(*pair) >= 4.5 for pair in badges)
+    assert [contrast(*pair) >= 4.5 for pair in badges] == [True] * 4
 
 
 def test_everything_that_was_found_is_on_it() -> None:
     estate = replace(account_with_risks(3), unread=("the pods of cluster x were not read: why",))
-    audit = Audit(estate)
-    _, page = page_of(estate)
-    assert len(page.data["risks"]) == len(audit.risks)
-    (wide,) = [item for item in page.data["risks"] if item["role"] == arn_of("w8")]
-    assert (wide["rule"], wide["severity"], wide["clusters"]) == ("every-name", "medium", ["shop-prod"])
-    assert wide["namespaces"] == ["prod"]
-    assert wide["fix"]
-    assert wide["evidence"]
-    assert page.data["rules"]["every-name"]["source"].startswith("https://")
-    assert set(page.data["rules"]) == {item["rule"] for item in page.data["risks"]}
-    assert page.data["unseen"] == 1
-    assert "not read" in page.data["notes"][0]
+    data = page_of(estate)[1].data
+    assert len(data["risks"]) == len(Audit(estate).risks)
+    (wide,) = [item for item in data["risks"] if item["role"] == arn_of("w8")]
+    assert all(wide[name] for name in ("fix", "evidence"))
+    told = [wide[name] for name in ("rule", "severity", "clusters", "namespaces")]
+    assert told == ["every-name", "medium", ["shop-prod"], ["prod"]]
+    assert data["rules"]["every-name"]["source"].startswith("https://")
+    assert set(data["rules"]) == {item["rule"] for item in data["risks"]}
+    assert (data["unseen"], "not read" in data["notes"][0]) == (1, True)
 
 
 def test_its_head_has_account_clusters_caller_and_date() -> None:
-    _, page = page_of(replace(account_with_risks(1), caller="arn:aws:sts::111122223333:assumed-role/ci/x"))
-    assert page.data["facts"] == [
+    caller = "arn:aws:sts::111122223333:assumed-role/ci/x"
+    assert page_of(replace(account_with_risks(1), caller=caller))[1].data["facts"] == [
         ["Account", "111122223333"],
         ["Clusters", "shop-dev (eu-west-1), shop-prod (eu-west-1), tools (eu-west-1)"],
-        ["Caller", "arn:aws:sts::111122223333:assumed-role/ci/x"],
+        ["Caller", caller],
         ["Date", "2026-06-01 00:00 UTC"],
     ]
-    _, page = page_of(account_with_risks(1), AuditScope(account="ok/tight1"))
-    assert [name for name, _ in page.data["facts"]] == ["Account", "Clusters", "Scope", "Date"]
+    facts = page_of(account_with_risks(1), AuditScope(account="ok/tight1"))[1].data["facts"]
+    assert [name for name, _ in facts] == ["Account", "Clusters", "Scope", "Date"]
 
 
 def test_the_picture_connects_accounts_roles_and_permissions() -> None:
-    _, page = page_of(account_with_risks(3))
-    picture = page.data["picture"]
-    roles = {item["arn"]: (number, item) for number, item in enumerate(picture["roles"])}
-    number, much = roles[arn_of("w3")]
-    assert (much["severity"], much["power"]) == ("critical", "AdministratorAccess")
+    picture = page_of(account_with_risks(3))[1].data["picture"]
+    arns = [item["arn"] for item in picture["roles"]]
+    much, escalating, bounded = (picture["roles"][arns.index(arn_of(name))] for name in ("w3", "w29", "w30"))
     (policy,) = [picture["policies"][item] for item in much["policies"]]
-    assert (policy["name"], policy["mark"], policy["kind"]) == (
-        "AdministratorAccess",
-        "administrator",
-        "attached",
-    )
-    _, escalating = roles[arn_of("w29")]
+    assert [much["severity"], much["power"], *(policy[name] for name in ("name", "mark", "kind"))] == [
+        *("critical", "AdministratorAccess", "AdministratorAccess", "administrator", "attached")
+    ]
     assert [picture["policies"][item]["mark"] for item in escalating["policies"]] == ["privilege escalation"]
-    _, bounded = roles[arn_of("w30")]
     assert (bounded["power"], bounded["boundary"]) == ("", estates.READ)
-    (way,) = [way for way in picture["ways"] if way[0] == number]
+    (way,) = [way for way in picture["ways"] if way[0] == arns.index(much["arn"])]
     names = {tuple(picture["accounts"][item]) for item in picture["crowds"][way[1]]}
     assert ("shop-prod", "prod", "silent") in names
     assert len(names) == len(estates.DECLARED) + 5 + 3
@@ -208,13 +197,13 @@ def test_crowds_are_shared_so_that_it_does_not_grow_with_pairs() -> None:
 
 
 def test_a_role_through_another_is_in_it() -> None:
-    name = {"Effect": "Allow", "Principal": {"AWS": arn_of("first")}, "Action": "sts:AssumeRole"}
+    name = doc(trust({"AWS": arn_of("first")}))["Statement"][0]
     roles = [
         estates.role("first", estates.admits("shop-prod", f"{estates.SA}prod:app")),
         estates.role("second", name),
     ]
-    _, page = page_of(estates.estate(roles, [estates.cluster("shop-prod", estates.account("app", "first"))]))
-    picture = page.data["picture"]
+    clusters = [estates.cluster("shop-prod", estates.account("app", "first"))]
+    picture = page_of(estates.estate(roles, clusters))[1].data["picture"]
     assert [item["arn"] for item in picture["roles"]] == [arn_of("first"), arn_of("second")]
     assert [hop[:2] for hop in picture["hops"]] == [[0, 1]]
 
@@ -222,8 +211,7 @@ def test_a_role_through_another_is_in_it() -> None:
 def test_of_one_service_account_only_its_roles() -> None:
     estate, scope = account_with_risks(3), AuditScope(account="ok/tight1")
     paths = tuple(Audit(estate).reach.all_paths("ok/tight1"))
-    _, page = page_of(estate, scope, paths=paths)
-    picture = page.data["picture"]
+    picture = page_of(estate, scope, paths=paths)[1].data["picture"]
     assert picture["accounts"] == [["shop-prod", "ok", "tight1"]]
     assert {item["arn"] for item in picture["roles"]} == {path.role for path in paths}
 

@@ -31,10 +31,30 @@ def parsed(arguments: list[str], env: dict[str, str] | None = None, **option: An
     return result.exit_code, seen[0] if seen else None, result.output
 
 
-def test_an_option_that_is_not_given_has_its_default() -> None:
-    assert parsed([])[:2] == (0, None)
-    assert parsed([], default="d")[:2] == (0, "d")
-    assert parsed([], default=300.0, type=DURATION)[:2] == (0, 300.0)
+DURATIONS: dict[str, Any] = {"type": DURATION}
+PATHS: dict[str, Any] = {"type": click.Path(file_okay=False), "envvar": "IRSA_TEST"}
+
+
+@pytest.mark.parametrize(
+    ("line", "option", "env", "expected"),
+    [
+        ("", {}, "", (0, None)),
+        ("", {"default": "d"}, "", (0, "d")),
+        ("", {"default": 300.0, **DURATIONS}, "", (0, 300.0)),
+        ("--x 60s --x 1m", DURATIONS, "", (0, 60.0)),
+        ("--x 60s --x 2m", DURATIONS, "", (2, None)),
+        ("--x 0 --x 0", {"type": int, "default": 7}, "", (0, 0)),
+        ("", PATHS, "/a/b", (0, "/a/b")),
+        ("", PATHS, "/with space/b", (0, "/with space/b")),
+        ("", PATHS, "/a:b/c", (0, "/a:b/c")),
+        ("--x /other", PATHS, "/a:b/c", (0, "/other")),
+    ],
+)
+def test_the_value_of_an_option(
+    line: str, option: dict[str, Any], env: str, expected: tuple[int, object]
+) -> None:
+    """Given again, it must mean the same; a value of the environment is one value."""
+    assert parsed(line.split(), {"IRSA_TEST": env} if env else {}, **option)[:2] == expected
 
 
 @given(st.lists(st.sampled_from(["a", "b", ""]), min_size=1, max_size=3))
@@ -45,19 +65,6 @@ def test_an_option_given_again_must_say_the_same(values: list[str]) -> None:
     else:
         assert (code, value) == (2, None)
         assert "--x" in said
-
-
-def test_the_same_is_judged_by_what_values_mean() -> None:
-    assert parsed(["--x", "60s", "--x", "1m"], type=DURATION)[:2] == (0, 60.0)
-    assert parsed(["--x", "60s", "--x", "2m"], type=DURATION)[0] == 2
-    assert parsed(["--x", "0", "--x", "0"], type=int, default=7)[:2] == (0, 0)
-
-
-@pytest.mark.parametrize("path", ["/a/b", "/with space/b", "/a:b/c"])
-def test_a_value_from_the_environment_is_one_value(path: str) -> None:
-    option: dict[str, Any] = {"type": click.Path(file_okay=False), "envvar": "IRSA_TEST"}
-    assert parsed([], {"IRSA_TEST": path}, **option)[:2] == (0, path)
-    assert parsed(["--x", "/other"], {"IRSA_TEST": path}, **option)[:2] == (0, "/other")
 
 
 def test_a_checked_option_speaks_in_the_rules_words() -> None:
@@ -94,25 +101,24 @@ def test_durations(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "s",
-        "m",
-        "-1",
-        "+1",
-        "1d",
-        "1m1h",
-        "500ms",
-        "1 m",
-        " 1m",
-        "1m\n",
-        "1e3",
-        "inf",
-        "nan",
-        "24h1s",
-        "86401",
-        "9" * 400,
-        "\u0661s",
-        "1.5m",
+        *(
+            "",
+            "s",
+            "m",
+            "-1",
+            "+1",
+            "1d",
+            "1m1h",
+            "500ms",
+            "1 m",
+            " 1m",
+            "1m\n",
+            "1e3",
+            "inf",
+            "nan",
+            "24h1s",
+        ),
+        *("86401", "9" * 400, "\u0661s", "1.5m"),
     ],
 )
 def test_what_is_not_a_duration(text: str) -> None:
@@ -149,34 +155,8 @@ def test_a_list_by_repetition_and_by_commas(values: list[list[str]]) -> None:
     assert found == listed(flat)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["-c", "-x"],
-        ["-c", "c" * 101],
-        ["--issuer-url", "http://a"],
-        ["--account", "1"],
-        ["--assume-role", "role"],
-        ["--timeout", "0"],
-        ["--rollback-timeout", "1d"],
-        ["-o", "xml"],
-        ["-o", "json", "-o", "yaml"],
-        ["-c", "a", "--cluster", "b"],
-    ],
-)
-def test_the_common_options_refuse_what_can_not_be(arguments: list[str]) -> None:
-    @click.command()
-    @shared("cluster", "run")
-    @output_options
-    def command(**options: Any) -> None:
-        raise AssertionError("it got through")
-
-    result = CliRunner().invoke(command, arguments)
-    assert result.exit_code == 2
-    assert next(part for part in reversed(arguments) if part.startswith("-")) in result.output
-
-
-def test_the_common_options_have_their_defaults() -> None:
+def common(line: str) -> tuple[int, str, dict[str, Any]]:
+    """Exit code and output of a command with the common options, and their values."""
     seen: dict[str, Any] = {}
 
     @click.command()
@@ -185,11 +165,33 @@ def test_the_common_options_have_their_defaults() -> None:
     def command(**options: Any) -> None:
         seen.update(options)
 
-    assert CliRunner().invoke(command, ["-c", "a", "--cluster", "a"]).exit_code == 0
-    assert (seen["cluster"], seen["timeout"], seen["rollback_timeout"], seen["output"]) == (
-        "a",
-        300.0,
-        60.0,
-        "text",
-    )
+    ran = CliRunner().invoke(command, line.split())
+    return ran.exit_code, ran.output, seen
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-c -x",
+        f"-c {'c' * 101}",
+        "--issuer-url http://a",
+        "--account 1",
+        "--assume-role role",
+        "--timeout 0",
+        "--rollback-timeout 1d",
+        "-o xml",
+        "-o json -o yaml",
+        "-c a --cluster b",
+    ],
+)
+def test_the_common_options_refuse_what_can_not_be(line: str) -> None:
+    code, output, seen = common(line)
+    assert (code, seen) == (2, {})
+    assert next(part for part in reversed(line.split()) if part.startswith("-")) in output
+
+
+def test_the_common_options_have_their_defaults() -> None:
+    code, _, seen = common("-c a --cluster a")
+    names = ("cluster", "timeout", "rollback_timeout", "output")
+    assert (code, *(seen[name] for name in names)) == (0, "a", 300.0, 60.0, "text")
     assert not any(seen[flag] for flag in ("dry_run", "detailed_exitcode", "yes", "quiet", "verbose"))

@@ -21,196 +21,153 @@ TOP = click.Context(irsa, info_name="irsa", **irsa.context_settings)
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def _commands(group: click.Group, parent: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+def _contexts(group: click.Group, parent: click.Context) -> Iterator[click.Context]:
+    yield parent
     for name in group.list_commands(parent):
-        found = group.get_command(parent, name)
-        assert found is not None
-        context = click.Context(found, info_name=name, parent=parent)
-        if isinstance(found, click.Group):
-            yield from _commands(found, context)
+        command = group.get_command(parent, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=parent)
+        if isinstance(command, click.Group):
+            yield from _contexts(command, context)
         else:
-            yield found, context
+            yield context
 
 
-ALL = [pytest.param(*item, id=item[1].command_path) for item in _commands(irsa, TOP)]
+GROUPED = {context.command_path: context for context in _contexts(irsa, TOP)}
+ALL = [context for context in GROUPED.values() if not isinstance(context.command, click.Group)]
+
+
+def said(*words: str, code: int = 0) -> str:
+    ran = CliRunner().invoke(irsa, words, prog_name="irsa")
+    assert ran.exit_code == code, words
+    return ran.output
+
+
+def _help(context: click.Context, more: str = "--help") -> str:
+    return said(*context.command_path.split()[1:], more)
 
 
 def _examples(command: click.Command) -> list[list[str]]:
     """The command lines of the examples, without the parts for a shell."""
     texts = (re.sub(r"(?m)^#.*\n", "", text).replace("\\\n", " ") for text in examples(command))
     lines = [re.split(r"\s[|>#]\s?", text)[0] for text in texts]
-    found = [re.search(r"\birsa .*", line.removesuffix(')"')) for line in lines]
-    return [shlex.split(line[0]) if line else [] for line in found]
+    commands = [re.search(r"\birsa .*", line.removesuffix(')"')) for line in lines]
+    return [shlex.split(line[0]) if line else [] for line in commands]
 
 
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files that examples name."""
+def test_each_command_has_examples_that_it_understands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("cluster.yaml", "queue.json", "baseline.json", "plan.json"):
         (tmp_path / name).write_text("{}", encoding="utf-8")
-    (tmp_path / "bindings").mkdir()
-    (tmp_path / "account").mkdir()
+    for name in ("bindings", "account"):
+        (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(("command", "context"), ALL)
-def test_each_command_has_examples_that_it_understands(
-    command: click.Command, context: click.Context
-) -> None:
-    examples = _examples(command)
-    assert examples
-    for words in examples:
-        name = context.command_path.split()
-        assert words[: len(name)] == name
-        command.make_context(name[-1], words[len(name) :], parent=context.parent)
+    for context in ALL:
+        path = context.command_path.split()
+        lines = _examples(context.command)
+        assert lines, path
+        for words in lines:
+            assert words[: len(path)] == path
+            context.command.make_context(path[-1], words[len(path) :], parent=context.parent)
 
 
 def test_each_command_is_in_one_group() -> None:
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
-    said = CliRunner().invoke(irsa, ["--help"]).output
-    headings = re.findall(r"(?m)^([\w ]+):(?!.*--)", said)
-    assert headings == ["Usage", *GROUPS, "Examples"]
+    assert re.findall(r"(?m)^([\w ]+):(?!.*--)", said("--help")) == ["Usage", *GROUPS, "Examples"]
 
 
-@pytest.fixture
-def eighty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal of 80 columns."""
+def test_the_help_of_a_command_fits_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    for name, context in GROUPED.items():
+        lines = _help(context).splitlines()
+        assert len(lines) <= (49 if name in ("irsa", "irsa create-sa") else 60), name
+        assert max(map(len, lines)) <= 80, name
 
 
-GROUPED = [
-    *ALL,
-    *(
-        pytest.param(found, click.Context(found, info_name=name, parent=TOP), id=f"irsa {name}")
-        for name in COMMANDS
-        if isinstance(found := irsa.get_command(TOP, name), click.Group)
-    ),
-    pytest.param(irsa, TOP, id="irsa"),
-]
+def test_a_short_help_names_the_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in _COMMON:
+        context = GROUPED[f"irsa {name}"]
+        shown = _help(context)
+        assert shown.splitlines()[2] == f"  {COMMANDS[name]}"
+        last = f"All options: irsa {name} --help-all, or irsa docs reference/commands"
+        assert shown.splitlines()[-1] == last
+        assert shown.count("\n  irsa ") == min(3, len(_examples(context.command))) > 0
+        options = re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)", shown)
+        params = {param.name: param.opts for param in context.command.params}
+        assert all(option in params[key] for option, key in zip(options, _COMMON[name], strict=True)), name
+        assert len(options) <= 12, name
 
 
-@pytest.mark.usefixtures("eighty")
-@pytest.mark.parametrize(("command", "context"), GROUPED)
-def test_the_help_of_a_command_fits_a_screen(command: click.Command, context: click.Context) -> None:
-    lines = _help(context).splitlines()
-    assert len(lines) <= (49 if command in (irsa, irsa.get_command(TOP, "create-sa")) else 60)
-    assert max(map(len, lines)) <= 80
+def test_the_long_help_has_all_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for context in ALL:
+        shown = _help(context, "--help-all")
+        assert shown == said("help", *context.command_path.split()[1:], "--all")
+        assert set(re.findall(r"--[\w-]+", _help(context))) <= set(re.findall(r"--[\w-]+", shown))
+        first = re.search(r"(?m)^\w+:\n  (.*)", shown.partition("Usage:")[2])
+        assert first is None or "--allow-wide-trust" not in first[1]
 
 
-def _help(context: click.Context, *more: str) -> str:
-    words = context.command_path.split()[1:]
-    ran = CliRunner().invoke(irsa, [*words, *(more or ["--help"])], prog_name="irsa")
-    assert ran.exit_code == 0
-    return ran.output
+ORDER = [
+    "Options", "Role", "EKS Pod Identity", "ServiceAccount", "Files", "Cluster", "Other accounts", "Run",
+    "Output",
+]  # fmt: skip
 
 
-SHORT = [item for item in ALL if str(item.id).removeprefix("irsa ") in _COMMON]
-
-
-@pytest.mark.usefixtures("eighty")
-@pytest.mark.parametrize(("command", "context"), SHORT)
-def test_a_short_help_names_the_long_one(command: click.Command, context: click.Context) -> None:
-    shown, name = _help(context), command.name or ""
-    assert shown.splitlines()[2] == f"  {COMMANDS[name]}"
-    assert shown.splitlines()[-1] == f"All options: irsa {name} --help-all, or irsa docs reference/commands"
-    assert shown.count("\n  irsa ") == min(3, len(_examples(command))) > 0
-    options = re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)", shown)
-    params = {param.name: param.opts for param in command.params}
-    assert all(one in params[two] for one, two in zip(options, _COMMON[name], strict=True))
-    assert len(options) <= 12
-
-
-@pytest.mark.usefixtures("eighty")
-@pytest.mark.parametrize(("command", "context"), ALL)
-def test_the_long_help_has_all_options(command: click.Command, context: click.Context) -> None:
-    shown = _help(context, "--help-all")
-    words = context.command_path.split()[1:]
-    assert shown == CliRunner().invoke(irsa, ["help", *words, "--all"], prog_name="irsa").output
-    assert set(re.findall(r"--[\w-]+", _help(context))) <= set(re.findall(r"--[\w-]+", shown))
-    first = re.search(r"(?m)^\w+:\n  (.*)", shown.partition("Usage:")[2])
-    assert first is None or "--allow-wide-trust" not in first[1]
-
-
-@pytest.mark.parametrize(("command", "context"), ALL)
-def test_each_option_is_under_one_heading(command: click.Command, context: click.Context) -> None:
-    said = whole_help(command, click.Context(command, parent=context.parent))
-    for option in command.get_params(context):
-        if isinstance(option, click.Option) and not option.hidden:
-            assert len(re.findall(rf"(?m)^  (?:-\S+, )*{option.opts[-1]}\b(?!-)", said)) == 1, option.name
-    headings = re.findall(r"(?m)^(\w[\w ]*):$", said.partition("Examples:")[0])
-    order = [
-        "Options",
-        "Role",
-        "EKS Pod Identity",
-        "ServiceAccount",
-        "Files",
-        "Cluster",
-        "Other accounts",
-        "Run",
-        "Output",
-    ]
-    assert headings == [heading for heading in order if heading in headings]
+def test_each_option_is_under_one_heading() -> None:
+    for context in ALL:
+        shown = whole_help(context.command, click.Context(context.command, parent=context.parent))
+        for option in context.command.get_params(context):
+            if isinstance(option, click.Option) and not option.hidden:
+                lines = re.findall(rf"(?m)^  (?:-\S+, )*{option.opts[-1]}\b(?!-)", shown)
+                assert len(lines) == 1, (context.command_path, option.name)
+        headings = re.findall(r"(?m)^(\w[\w ]*):$", shown.partition("Examples:")[0])
+        assert headings == [heading for heading in ORDER if heading in headings], context.command_path
 
 
 @pytest.mark.parametrize(
-    ("arguments", "meant"),
+    ("line", "meant"),
     [
-        (["creat-sa"], "create-sa"),
-        (["recovr"], "recover"),
-        (["help", "histroy"], "history"),
-        (["policies", "shw"], "show"),
-        (["create-sa", "--dry-rn"], "--dry-run"),
+        ("creat-sa", "create-sa"),
+        ("recovr", "recover"),
+        ("help histroy", "history"),
+        ("policies shw", "show"),
+        ("create-sa --dry-rn", "--dry-run"),
+        ("docs how-to/recove", "how-to/recover"),
+        ("docs recovr", "how-to/recover"),
+        ("docs drif", "how-to/drift"),
     ],
 )
-def test_a_mistyped_name_is_answered_with_the_right_one(arguments: list[str], meant: str) -> None:
-    ran = CliRunner().invoke(irsa, arguments)
-    assert ran.exit_code == 2
-    assert re.search(rf"Did you mean .*{meant}", ran.output)
+def test_a_mistyped_name_is_answered_with_the_right_one(line: str, meant: str) -> None:
+    assert re.search(rf"Did you mean .*{meant}", said(*line.split(), code=2))
 
 
 def test_a_name_that_is_like_none_is_answered_with_none() -> None:
-    ran = CliRunner().invoke(irsa, ["zzz"])
-    assert ran.exit_code == 2
-    assert "Did you mean" not in ran.output
+    assert "Did you mean" not in said("zzz", code=2)
 
 
-@pytest.mark.parametrize("words", [[], ["create-sa"], ["lint"], ["policies", "show"]])
-def test_help_prints_what_the_option_prints(words: list[str]) -> None:
-    by_command = CliRunner().invoke(irsa, ["help", *words], prog_name="irsa").output
-    assert by_command == CliRunner().invoke(irsa, [*words, "--help"], prog_name="irsa").output
+@pytest.mark.parametrize("line", ["", "create-sa", "lint", "policies show"])
+def test_help_prints_what_the_option_prints(line: str) -> None:
+    assert said("help", *line.split()) == said(*line.split(), "--help")
 
 
 def test_version_as_a_document() -> None:
-    document = json.loads(CliRunner().invoke(irsa, ["version", "-o", "json"]).output)
+    document = json.loads(said("version", "-o", "json"))
     assert (document["kind"], document["items"][0]["version"]) == ("VersionList", __version__)
-    assert CliRunner().invoke(irsa, ["version"]).output.startswith(f"irsa {__version__} ")
+    assert said("version").startswith(f"irsa {__version__} ")
 
 
 def test_each_page_of_the_documentation_can_be_read() -> None:
-    listed = CliRunner().invoke(irsa, ["docs"]).output
+    listed = said("docs")
     for path in (ROOT / "docs").rglob("*.md"):
         name = path.relative_to(ROOT / "docs").with_suffix("").as_posix()
         assert f"\n{name} " in listed
-        assert CliRunner().invoke(irsa, ["docs", name]).output == re.sub(
-            r"<!--.*?-->\n?", "", path.read_text(encoding="utf-8"), flags=re.DOTALL
-        )
-
-
-@pytest.mark.parametrize("page", ["how-to/drift", "drift", "drift.md", "docs/how-to/drift.md"])
-def test_a_page_is_found_by_its_name_and_its_file(page: str) -> None:
-    drift = (ROOT / "docs/how-to/drift.md").read_text(encoding="utf-8")
-    assert CliRunner().invoke(irsa, ["docs", page]).output == drift
-
-
-@pytest.mark.parametrize(
-    ("page", "meant"),
-    [("how-to/recove", "how-to/recover"), ("recovr", "how-to/recover"), ("drif", "how-to/drift")],
-)
-def test_a_page_that_is_not_there_is_answered_with_near_ones(page: str, meant: str) -> None:
-    ran = CliRunner().invoke(irsa, ["docs", page])
-    assert ran.exit_code == 2
-    assert f"Did you mean {meant}" in ran.output
+        text = re.sub(r"<!--.*?-->\n?", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert said("docs", name) == text
+    for page in ("drift", "drift.md", "docs/how-to/drift.md"):
+        assert said("docs", page) == said("docs", "how-to/drift")
 
 
 def test_texts_name_pages_by_the_command_that_shows_them() -> None:

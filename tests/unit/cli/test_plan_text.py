@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 import pytest
 from hypothesis import given
@@ -24,22 +26,10 @@ VALUES = st.sampled_from([None, "", "a", "b"])
 SHOWN = {None: "not there", "": '""', "a": "a", "b": "b"}
 
 
-def _tags(values: dict[str, str | None]) -> State:
-    return TagsState(values)
-
-
-def _labels(values: dict[str, str | None]) -> State:
-    return ServiceAccountState(annotations={}, labels=values)
-
-
-def _annotations(values: dict[str, str | None]) -> State:
-    return ServiceAccountState(annotations=values)
-
-
-CASES = {
-    "tag": (Kind.ROLE_TAGS, _tags),
-    "label": (Kind.SERVICE_ACCOUNT, _labels),
-    "annotation": (Kind.SERVICE_ACCOUNT, _annotations),
+CASES: dict[str, tuple[Kind, Callable[[dict[str, str | None]], State]]] = {
+    "tag": (Kind.ROLE_TAGS, TagsState),
+    "label": (Kind.SERVICE_ACCOUNT, lambda values: ServiceAccountState(annotations={}, labels=values)),
+    "annotation": (Kind.SERVICE_ACCOUNT, lambda values: ServiceAccountState(annotations=values)),
 }
 
 
@@ -52,12 +42,11 @@ def test_a_key_with_an_empty_value_is_not_one_that_is_not_there(
     before, after = ({key: pair[side] for key, pair in pairs.items()} for side in (0, 1))
     change = Change(kind, ("a", "b"), state(before), state(after))
     lines = [click.unstyle(line).strip() for line in change_lines([change])][1:]
-    expected = []
-    for key, (old, new) in pairs.items():
-        if old != new:
-            shown = SHOWN[new] if old is None else f"{SHOWN[old]} -> {SHOWN[new]}"
-            expected.append(f"{what} {key}: {shown}")
-    assert lines == expected
+    assert lines == [
+        f"{what} {key}: " + (SHOWN[new] if old is None else f"{SHOWN[old]} -> {SHOWN[new]}")
+        for key, (old, new) in pairs.items()
+        if old != new
+    ]
 
 
 def test_an_empty_description_is_none() -> None:

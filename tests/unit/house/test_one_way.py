@@ -19,30 +19,25 @@ def named(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def where(text: str) -> list[str]:
-    return [named(path) for path in PROGRAM if text in path.read_text(encoding="utf-8")]
+WRITING = ["usecases/command/execute.py"]
 
 
-def test_commands_write_by_one_way() -> None:
-    assert [it for it in where("Transaction(") if it.startswith("usecases")] == [
-        "usecases/command/execute.py"
-    ]
-    assert [it for it in where("Journal.open(") if it.startswith("usecases")] == [
-        "usecases/command/execute.py"
-    ]
-    assert [it for it in where("Ended.PLANNED, cluster") if it.startswith("usecases")] == [
-        "usecases/command/execute.py"
-    ]
-
-
-def test_the_cluster_is_announced_and_the_context_written_in_one_place() -> None:
-    assert where('f"account {self.account}"') == ["core/values/cluster.py"]
-    assert where('" · ".join') == ["cli/output/views/markdown.py", "core/values/shown.py"]
-    assert where("%H:%M} UTC") == ["core/values/shown.py"]
-    assert [it for it in where('"serviceAccount": ') if it.startswith("usecases/command")] == [
-        "usecases/command/execute.py"
-    ]
-    assert where("vars(request.target)") == []
+@pytest.mark.parametrize(
+    ("text", "within", "places"),
+    [
+        ("Transaction(", "usecases", WRITING),
+        ("Journal.open(", "usecases", WRITING),
+        ("Ended.PLANNED, cluster", "usecases", WRITING),
+        ('"serviceAccount": ', "usecases/command", WRITING),
+        ('f"account {self.account}"', "", ["core/values/cluster.py"]),
+        ('" · ".join', "", ["cli/output/views/markdown.py", "core/values/shown.py"]),
+        ("%H:%M} UTC", "", ["core/values/shown.py"]),
+        ("vars(request.target)", "", []),
+    ],
+)
+def test_what_has_one_place_stays_in_it(text: str, within: str, places: list[str]) -> None:
+    files = {named(path): path.read_text(encoding="utf-8") for path in PROGRAM}
+    assert [name for name, content in files.items() if text in content and name.startswith(within)] == places
 
 
 def changed_errors(tree: ast.AST) -> Iterator[str]:
@@ -68,19 +63,12 @@ def is_error(annotation: ast.AST) -> bool:
 
 def targets(node: ast.AST) -> Iterator[ast.Attribute]:
     """The attributes that a statement sets."""
-    found: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        found = [*node.targets]
-    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-        found = [node.target]
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
         yield ast.Attribute(node.args[0], "...", ast.Store(), lineno=node.lineno)
-    for item in found:
-        yield from (it for it in ast.walk(item) if isinstance(it, ast.Attribute) and is_store(it))
-
-
-def is_store(found: ast.Attribute) -> bool:
-    return isinstance(found.ctx, ast.Store)
+    if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+        for item in ast.walk(node):
+            if isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store):
+                yield item
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""What the documented permissions for looking and for audits are for; see `limited`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.docs import staging
+from tests.docs.limited import Caller, Page, Work, document
+from tests.support.rows import WORDS
+from tests.support.sandbox_clients import trust
+from tests.support.service_accounts import put_service_accounts
+
+MANY = 6
+"""Roles for which it pays to read all of the account's by pages."""
+RULES = staging.single_rules(staging.PERMISSIONS / "reading-rbac.yaml")
+AUDIT_RULES = staging.single_rules(staging.PERMISSIONS / "audit-rbac.yaml")
+
+
+def associated(caller: Caller) -> None:
+    """Bindings, and one by EKS Pod Identity; the agent is no add-on. The cluster looks at aws-auth, too."""
+    sandbox = caller.sandbox
+    staging.look_at_aws_auth(sandbox)
+    staging.bind(sandbox, "backend", [f"app-{number}" for number in range(MANY)], WORDS["S3"])
+    iam = staging.iam(sandbox)
+    iam.put_role_policy(RoleName="app-0", PolicyName="queue", PolicyDocument=document("sqs:*"))
+    served = trust({"Service": "pods.eks.amazonaws.com"}, action=["sts:AssumeRole", "sts:TagSession"])
+    made = iam.create_role(RoleName="given", AssumeRolePolicyDocument=served)
+    put_service_accounts(sandbox, staging.CLUSTER, "shop", {"paid": {}})
+    agent = {"name": "eks-pod-identity-agent", "namespace": "kube-system"}
+    sandbox.put_objects(staging.CLUSTER, [{"kind": "DaemonSet", "metadata": agent, "spec": {}}])
+    staging.client(sandbox, "eks").create_pod_identity_association(
+        clusterName=staging.CLUSTER, namespace="shop", serviceAccount="paid", roleArn=made["Role"]["Arn"]
+    )
+    sandbox.calls.clear()
+
+
+def lists(caller: Caller) -> bool:
+    """All are all right, and nothing is left out."""
+    found = caller.json["metadata"]
+    return bool(found["summary"]["ok"] == MANY + 1 and not found["notes"])
+
+
+def by_pages(caller: Caller) -> bool:
+    """No role is asked for by itself."""
+    return lists(caller) and "GetRole" not in {call.operation for call in caller.sandbox.calls}
+
+
+def described(caller: Caller) -> Any:
+    (item,) = caller.json["items"]
+    return item
+
+
+def describes(caller: Caller) -> bool:
+    item = described(caller)
+    whole = item.get("pods") is not None and item["role"]["policies"] is not None
+    return bool(whole and item["status"] == "ok")
+
+
+def has_documents(caller: Caller) -> bool:
+    policies = described(caller)["role"]["policies"]
+    return bool(policies) and all(policy["document"] for policy in policies)
+
+
+DESCRIBE = "describe-sa app-0 -n backend -o json"
+READING = (
+    Work("list", "get-sa -o json", holds=lists,
+         needs="eks:DescribeCluster, eks:DescribePodIdentityAssociation, eks:ListAddons,"
+         " eks:ListPodIdentityAssociations, iam:GetOpenIDConnectProvider, iam:ListRoles,"
+         " list serviceaccounts, list daemonsets"),
+    Work("list by pages", "get-sa -o json", holds=by_pages,
+         needs="iam:GetAccountAuthorizationDetails, iam:GetAccountSummary"),
+    Work("get", "get-sa app-0 -n backend -o json", needs="get serviceaccounts",
+         holds=lambda caller: caller.json["metadata"]["summary"]["ok"] == 1),
+    Work("describe", DESCRIBE, holds=describes,
+         needs="iam:GetRole, iam:ListAttachedRolePolicies, iam:ListRolePolicies, list pods"),
+    Work("describe with documents", f"{DESCRIBE} --policies", holds=has_documents,
+         needs="iam:GetPolicy, iam:GetPolicyVersion, iam:GetRolePolicy"),
+    Work("describe what is allowed in Kubernetes", DESCRIBE,
+         holds=lambda caller: described(caller)["kubernetes"]["unseen"] == [],
+         needs="eks:DescribeAccessEntry, eks:ListAccessEntries, eks:ListAssociatedAccessPolicies,"
+         " list roles, list clusterroles, list rolebindings, list clusterrolebindings, get configmaps"),
+)  # fmt: skip
+
+
+def without_notes(caller: Caller) -> bool:
+    return not caller.json["metadata"]["notes"]
+
+
+AUDITING = (
+    Work(
+        "audit",
+        "audit -o json",
+        holds=without_notes,
+        needs="eks:DescribeAccessEntry, eks:DescribeCluster, eks:DescribePodIdentityAssociation,"
+        " eks:ListAccessEntries, eks:ListAssociatedAccessPolicies, eks:ListClusters,"
+        " eks:ListPodIdentityAssociations, iam:GetAccountAuthorizationDetails, iam:GetOpenIDConnectProvider,"
+        " iam:ListOpenIDConnectProviders, get configmaps, list clusterrolebindings, list clusterroles,"
+        " list namespaces, list pods, list rolebindings, list roles, list serviceaccounts",
+    ),
+    Work("audit a ServiceAccount", "audit --service-account backend/app-0 -o json", holds=without_notes),
+)
+PAGES = {
+    "reading": Page("reading-policy", READING, RULES, RULES, given=associated),
+    "audit": Page("audit-policy", AUDITING, AUDIT_RULES, AUDIT_RULES, given=associated),
+}
