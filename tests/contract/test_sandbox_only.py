@@ -139,7 +139,12 @@ def change(send: Send, fields: str) -> None:
     """Change the webhook's configuration."""
     (old,) = send(f"GET {WEBHOOK}").json["webhooks"]  # type: ignore[index]
     webhook = {**old, **yaml.safe_load(f"{{{fields}}}")}
-    assert send(f"PATCH {WEBHOOK} {yaml.safe_dump({'webhooks': [webhook]}, default_flow_style=True)}").status_code == 200
+    assert (
+        send(
+            f"PATCH {WEBHOOK} {yaml.safe_dump({'webhooks': [webhook]}, default_flow_style=True)}"
+        ).status_code
+        == 200
+    )
 
 
 def test_the_webhook_can_be_removed_and_comes_back(

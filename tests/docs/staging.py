@@ -59,11 +59,11 @@ def _rule(rule: dict[str, Any], namespace: str | None) -> Rule:
     return Rule(tuple(rule["verbs"]), tuple(rule["resources"]), namespace, groups=tuple(rule["apiGroups"]))
 
 
-def lock_rules(path: Path = PERMISSIONS / "rbac.yaml") -> list[Rule]:
+def lock_rules(path: Path = PERMISSIONS / "rbac.yaml", namespace: str = "default") -> list[Rule]:
     """The rules about Leases of the documented Roles, where irsa locks if nothing is named."""
     roles = [item for item in rbac(path) if item["kind"] == "Role"]
     return [
-        _rule(rule, "default") for role in roles for rule in role["rules"] if "leases" in rule["resources"]
+        _rule(rule, namespace) for role in roles for rule in role["rules"] if "leases" in rule["resources"]
     ]
 
 

@@ -1,16 +1,19 @@
 """Who irsa is and how it gets there: profiles, assumed roles, web identity, kubeconfigs, proxies."""
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.integration.test_errors import NO_KEYS, kubeconfig
 from tests.support.sandbox_clients import policy, trust
-from tests.support.stage import ACCOUNT, Stage
+from tests.support.stage import ACCOUNT, Json, Stage
 
 CREATE = "create-sa reader -n default --no-policy"
 DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/deployer"
-NOWHERE = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+NOWHERE: dict[str, Any] = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
+)
 
 
 def made(stage: Stage) -> bool:
@@ -27,7 +30,7 @@ def deployer(stage: Stage) -> None:
     stage.sandbox.grant(stage.cluster, DEPLOYER, groups=["system:masters"])
 
 
-def profiles(stage: Stage, more: str = "") -> dict[str, str]:
+def profiles(stage: Stage, more: str = "") -> Json:
     """An environment with an AWS configuration file whose profile `base` has the administrator's keys."""
     names = ("aws_access_key_id", "aws_secret_access_key")
     keys = "".join(f"{name}={stage.env()[name.upper()]}\n" for name in names)
@@ -37,7 +40,7 @@ def profiles(stage: Stage, more: str = "") -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("flag", "env"), [("--profile base", {}), ("", {"AWS_PROFILE": "base"})])
-def test_a_profile(stage: Stage, flag: str, env: dict[str, str]) -> None:
+def test_a_profile(stage: Stage, flag: str, env: Json) -> None:
     stage.run(f"{CREATE} {flag}", **profiles(stage), **env)
     assert made(stage)
 
@@ -75,7 +78,7 @@ def test_a_pipeline_with_a_web_identity(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("flag", "env"), [("--kubeconfig kubeconfig", {}), ("--context here", {"KUBECONFIG": "kubeconfig"})]
 )
-def test_a_kubeconfig(stage: Stage, flag: str, env: dict[str, str]) -> None:
+def test_a_kubeconfig(stage: Stage, flag: str, env: Json) -> None:
     kubeconfig(stage)
     stage.run(f"{CREATE} {flag}", **env)
     assert made(stage)

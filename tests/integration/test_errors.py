@@ -1,11 +1,9 @@
-"""What AWS, Kubernetes and the network can answer: an exit code, the cause, the next step, nothing changed."""
+"""What AWS, Kubernetes and the network can answer: exit code, cause, next step, nothing changed."""
 
 import base64
 import json
 from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Fault
 from tests.support.rows import Row, rows
@@ -14,8 +12,10 @@ from tests.support.servers import make_certificate
 from tests.support.stage import Ran, Stage
 
 CREATE = "create-sa reader -n default --attach-policy-arn $S3 -o json"
-STRANGER = "aws eks create-access-entry --cluster-name demo --region eu-west-1 --principal-arn $HERE:user/stranger"
-NO_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+STRANGER = (
+    "aws eks create-access-entry --cluster-name demo --region eu-west-1 --principal-arn $HERE:user/stranger"
+)
+NO_KEYS: dict[str, Any] = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 NO_REGION = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
 
 
@@ -70,7 +70,9 @@ def error(sentence: str, name: str, says: Any = (), line: str = CREATE, **more: 
 
 @rows(
     error("expired", "ExpiredToken", "aws sso login", given=refusing("ExpiredToken", 403)),
-    error("unknown", "InvalidClientTokenId", "get-caller-identity", given=refusing("InvalidClientTokenId", 403)),
+    error(
+        "unknown", "InvalidClientTokenId", "get-caller-identity", given=refusing("InvalidClientTokenId", 403)
+    ),
     error("denied", "AccessDenied", "iam:GetRole", given=refusing("AccessDenied", 403)),
     error("throttled", "Throttling", "again in a minute", given=refusing("Throttling", 400)),
     error(

@@ -30,7 +30,10 @@ SUBJECT = "system:serviceaccount:shop:cart"
 CONDITION = {"StringEquals": {f"{HOST}:sub": SUBJECT, f"{HOST}:aud": AUDIENCE}}
 KEY = jwk.RSAKey.generate_key(2048, parameters={"kid": "one"})
 SECRET = jwk.OctKey.import_key("a-secret-of-32-characters-or-more")
-EXCHANGE = "AssumeRoleWithWebIdentity {RoleArn: $HERE:role/shop/cart, RoleSessionName: session, WebIdentityToken: $TOKEN}"
+EXCHANGE = (
+    "AssumeRoleWithWebIdentity"
+    " {RoleArn: $HERE:role/shop/cart, RoleSessionName: session, WebIdentityToken: $TOKEN}"
+)
 INVALID, DENIED, UNREACHABLE = "InvalidIdentityToken 400", "AccessDenied 403", "IDPCommunicationError 400"
 
 

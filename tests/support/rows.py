@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.support.ran import Ran
-from tests.support.worlds import difference, tidy
+from tests.support.worlds import difference_of_lines, lines_of, tidy
 
 WORDS = {
     "S3": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
@@ -24,7 +24,10 @@ WORDS = {
     "ADMIN": "arn:aws:iam::aws:policy/AdministratorAccess",
 }
 """What every stage calls by a short name."""
-_WITHOUT_CLUSTER = {"lint", "config", "completion", "version", "history", "sandbox", "preflight", "apply"}
+_WITHOUT_CLUSTER = {
+    *("lint", "config", "completion", "version", "history", "sandbox", "preflight", "apply"),
+    *("repoint", "retire", "show"),
+}
 """Commands that have no cluster's option, or take it from their file."""
 Texts = str | Sequence[str]
 
@@ -63,7 +66,8 @@ class Running:
         `says` are texts that are printed, `silent` some that are not. `changes` are the lines of
         `worlds.difference`; None: anything.
         """
-        before = None if changes is None else self.world()
+        # As lines at once: what a world is made of may change in place.
+        before = None if changes is None else lines_of(self.world())
         ran = self.irsa(*arguments_of(self, line), **options)
         printed = f"{ran.err}\n{ran.out}"
         assert ran.code == code, f"{line}\nexit code {ran.code}, not {code}\n{printed}"
@@ -75,7 +79,8 @@ class Running:
             expected = tidy(
                 in_words(self, "\n".join([changes] if isinstance(changes, str) else changes or ()))
             )
-            assert tidy(difference(before, self.world())) == expected, f"{line}\n{printed}"
+            changed = difference_of_lines(before, lines_of(self.world()))
+            assert tidy(changed) == expected, f"{line}\n{printed}"
         return ran
 
 

@@ -6,6 +6,7 @@ part; a statement is JSON without spaces, and one of irsa's own is `trusts NAMES
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,9 +42,14 @@ def lines_of(world: Json) -> list[str]:
 
 def difference(before: Json, after: Json) -> str:
     """What is another after a command, in lines: `-` is gone, `+` is new; '' for nothing."""
-    earlier, later = lines_of(before), lines_of(after)
-    gone = [f"- {line}" for line in earlier if line not in later]
-    new = [f"+ {line}" for line in later if line not in earlier]
+    return difference_of_lines(lines_of(before), lines_of(after))
+
+
+def difference_of_lines(before: Sequence[str], after: Sequence[str]) -> str:
+    """As `difference`, of what `lines_of` has made. A line may be there several times."""
+    earlier, later = Counter(before), Counter(after)
+    gone = [f"- {line}" for line in sorted((earlier - later).elements())]
+    new = [f"+ {line}" for line in sorted((later - earlier).elements())]
     return "\n".join([*gone, *new])
 
 
