@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from irsa_cli.core.policies.web_identity import WebIdentity
+from tests.support.documents import policy
 from tests.support.memory.cloud import CLUSTER, ISSUER, PROVIDER
 from tests.support.memory.iam import ACCOUNT
 from tests.support.memory.playing import Play
+from tests.support.ran import Ran
+from tests.support.rows import Running, Texts
+from tests.support.trusts import trust_of
 
 S3 = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
@@ -31,7 +36,11 @@ iam:
     attachPolicyARNs: ["{SQS}"]
 """
 ONE = FILE.partition("  - metadata: {name: writer")[0].replace("  withOIDC: true\n", "")
-READ_S3 = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}
+EC2 = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"},'
+    ' "Action": "sts:AssumeRole"}]}'
+)
+READ_S3 = policy("Allow s3:Get* on *")
 
 
 def nothing(play: Play) -> None:
@@ -65,9 +74,7 @@ def applied(play: Play) -> None:
 def shared(play: Play) -> None:
     """A role of somebody else's, which trusts EC2, and a ServiceAccount without any."""
     provider(play)
-    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    play.cloud.iam.create_role(RoleName="shared", AssumeRolePolicyDocument=document)
+    play.cloud.iam.create_role(RoleName="shared", AssumeRolePolicyDocument=EC2)
     play.cloud.kube.put("namespaces", "", "backend")
     play.cloud.kube.put("serviceaccounts", "backend", "reader", annotations={"team": "a"})
 
@@ -81,16 +88,9 @@ def attached(play: Play) -> None:
 def by_hand(play: Play) -> None:
     """A binding that somebody has made by hand."""
     provider(play)
-    prefix = ISSUER.removeprefix("https://")
-    equals = {f"{prefix}:sub": "system:serviceaccount:backend:reader", f"{prefix}:aud": "sts.amazonaws.com"}
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Federated": PROVIDER},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": equals},
-    }
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    play.cloud.iam.create_role(RoleName="theirs", AssumeRolePolicyDocument=document)
+    subject = "system:serviceaccount:backend:reader"
+    trust = trust_of(WebIdentity(PROVIDER, ISSUER, subject, "sts.amazonaws.com"))
+    play.cloud.iam.create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
     play.cloud.iam.attach_role_policy(RoleName="theirs", PolicyArn=S3)
     arn = f"arn:aws:iam::{ACCOUNT}:role/theirs"
     play.cloud.kube.put("namespaces", "", "backend")
@@ -142,20 +142,8 @@ CASES: dict[str, Case] = {
     "disassociate-oidc": Case(("disassociate-oidc", "-c", "demo"), provider),
     "update-sa": Case(
         (
-            "update-sa",
-            *READER,
-            "--set-policy-arns",
-            SQS,
-            "--inline-policy",
-            "{policy}",
-            "--tags",
-            "team=b",
-            "--max-session-duration",
-            "7200",
-            "--permissions-boundary",
-            S3,
-            "--annotation",
-            "note=x",
+            *("update-sa", *READER, "--set-policy-arns", SQS, "--permissions-boundary", S3),
+            *"--inline-policy {policy} --tags team=b --max-session-duration 7200 --annotation note=x".split(),
         ),
         bound,
         (POLICY,),
@@ -187,9 +175,52 @@ CASES: dict[str, Case] = {
 WHOLE = tuple(CASES)
 
 
-def snapshot(play: Play) -> object:
-    """The world as it is now, for later."""
-    return copy.deepcopy(play.world)
+class Stage(Running):
+    """Where commands are typed in one line; see tests/support/rows.py."""
+
+    cluster = "demo"
+
+    def __init__(self, play: Play) -> None:
+        self.play = play
+        self.words = {"SHARED": SHARED, "folder": str(play.folder)}
+
+    def irsa(self, *arguments: str, **options: Any) -> Ran:
+        return self.play.irsa(*arguments, code=None)
+
+    def world(self) -> dict[str, Any]:
+        found = self.play.world
+        roles = {
+            name: {**asdict(role.state), "attached": sorted(role.attached), "inline": role.inline}
+            for name, role in found.roles.items()
+        }
+        accounts = {
+            "/".join(key): {"annotations": item.annotations, "labels": item.labels}
+            for key, item in found.accounts.items()
+        }
+        return {
+            "roles": roles,
+            "oidc_providers": {arn: asdict(item) for arn, item in found.providers.items()},
+            "associations": {"/".join(key): asdict(item) for key, item in found.associations.items()},
+            "kubernetes": {
+                "namespaces": {name: {} for name in found.namespaces},
+                "serviceaccounts": accounts,
+            },
+        }
+
+    def refuses(self, line: str, says: Texts = "Error:", code: int = 4) -> None:
+        """Run a command that is refused and writes nothing, not even what it takes back."""
+        self.run(line, code=code, says=says, changes="")
+        assert self.play.cloud.writes == []
+
+    def again(self, line: str) -> None:
+        """Run a command for which there is nothing to do."""
+        outcome = self.run(f"{line} -o json", changes="").metadata["outcome"]
+        assert (outcome, self.play.cloud.writes) == ("unchanged", [])
+
+
+def on(prepare: Callable[[Play], object]) -> Callable[[Stage], object]:
+    """What prepares a cloud, for a row."""
+    return lambda stage: prepare(stage.play)
 
 
 __all__ = ["CASES", "CLUSTER", "CREATE", "FILE", "READER", "S3", "SQS", "Case"]
