@@ -37,8 +37,8 @@ iam:
 """
 ONE = FILE.partition("  - metadata: {name: writer")[0].replace("  withOIDC: true\n", "")
 EC2 = (
-    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"},'
-    ' "Action": "sts:AssumeRole"}]}'
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",'
+    ' "Principal": {"Service": "ec2.amazonaws.com"}}]}'
 )
 READ_S3 = policy("Allow s3:Get* on *")
 
@@ -143,7 +143,8 @@ CASES: dict[str, Case] = {
     "update-sa": Case(
         (
             *("update-sa", *READER, "--set-policy-arns", SQS, "--permissions-boundary", S3),
-            *"--inline-policy {policy} --tags team=b --max-session-duration 7200 --annotation note=x".split(),
+            *("--inline-policy", "{policy}", "--tags", "team=b", "--max-session-duration", "7200"),
+            *("--annotation", "note=x"),
         ),
         bound,
         (POLICY,),
