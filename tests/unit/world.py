@@ -6,7 +6,9 @@ with something in it neither), so that a plan in a wrong order fails. Observing 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import TypeVar
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
@@ -105,6 +107,11 @@ def apply(world: World, change: Change) -> World:
         Kind.ASSOCIATION: _association,
     }[change.kind](world, change)
     return world
+
+
+def after(world: World, changes: Iterable[Change]) -> World:
+    """The world after some changes, one after the other."""
+    return reduce(apply, changes, world)
 
 
 def _copied(world: World) -> World:

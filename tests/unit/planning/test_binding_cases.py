@@ -154,7 +154,7 @@ HALF_TAGS = tags_of(ALONE, **{COMMIT_TAG: PENDING})
         "no provider",
         desired(associate=True),
         current(provider=None),
-        FRESH.replace(" |", ", create OIDCProvider |", 1),
+        f"create OIDCProvider, {FRESH}",
     ),
     (
         "another audience",

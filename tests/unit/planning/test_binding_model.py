@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
 from tests.support.thoroughness import examples
 from tests.unit.planning.desired_states import Case, cases
-from tests.unit.world import World, apply, observe, unmarked
+from tests.unit.world import World, after, observe, unmarked
 
 
 def planned(case: Case) -> Plan | None:
@@ -26,12 +25,6 @@ def planned(case: Case) -> Plan | None:
         return plan(case.desired, observe(case.world, case.desired))
     except Refused:
         return None
-
-
-def after(world: World, changes: Iterable[Change]) -> World:
-    for change in changes:
-        world = apply(world, change)
-    return world
 
 
 def is_true(desired: DesiredState, world: World) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
-from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.values.errors import Refused
@@ -22,13 +21,7 @@ from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
 from tests.unit.planning.desired_states import OTHER_DOCUMENT, STRANGER, desired, desired_states, provider_for
 from tests.unit.planning.test_binding_model import is_true
-from tests.unit.world import Account, Role, World, apply, observe, unmarked
-
-
-def after(world: World, changes: Iterable[Change]) -> World:
-    for change in changes:
-        world = apply(world, change)
-    return world
+from tests.unit.world import Account, Role, World, after, observe, unmarked
 
 
 def plan_of(world: World, desired_value: DesiredState) -> Plan:

@@ -31,22 +31,17 @@ from irsa_cli.core.planning.delete import ACCOUNTS, deletion, merged
 from irsa_cli.core.planning.deletion_checks import Users, check, check_ended, is_nothing
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
+from tests.support.documents import doc
+from tests.support.named import named
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
-from tests.unit.world import Account, Role, World, apply
+from tests.unit.planning.desired_states import CLUSTER as DEMO
+from tests.unit.world import Account, Role, World, after
 
-CLUSTER = Cluster(
-    "demo",
-    "arn:aws:eks:eu-west-1:111122223333:cluster/demo",
-    "eu-west-1",
-    "aws",
-    "111122223333",
-    "https://oidc.eks.eu-west-1.amazonaws.com/id/AB",
-)
+CLUSTER = replace(DEMO, issuer="https://oidc.eks.eu-west-1.amazonaws.com/id/AB")
 KEY = ("apps", "app")
-OTHERS = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+OTHERS = doc('{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}')
 EARLIER = "20200101T000000000Z-0a1b2c3d"
 ARNS = st.frozensets(st.sampled_from([f"arn:aws:iam::aws:policy/{name}" for name in "ABC"]))
 TAGS = {CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: "apps/app", "team": "a"}
@@ -127,12 +122,6 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(world, bound)
 
 
-def after(world: World, plan: Plan) -> World:
-    for change in plan:
-        world = apply(world, change)
-    return world
-
-
 FLAGS = st.fixed_dictionaries({"keep_account": st.booleans(), "keep_role": st.booleans()})
 
 
@@ -193,20 +182,16 @@ def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict
 
 @settings(max_examples=examples(150))
 @given(cases(), FLAGS)
-def test_where_nothing_is_irsas_there_is_nothing_to_do(case: Case, flags: dict[str, bool]) -> None:
-    if is_nothing(case.bound):
-        account = case.bound.account
-        left = account is not None and {*MARKS.values(), TRANSACTION_TAG} & account.annotations.keys()
-        assert left or not len(deletion(case.bound, **flags).plan)
-
-
-@settings(max_examples=examples(150))
-@given(cases(), FLAGS)
 def test_nothing_else_is_touched(case: Case, flags: dict[str, bool]) -> None:
-    world = after(case.world, deletion(case.bound, **flags).plan)
+    plan = deletion(case.bound, **flags).plan
+    world = after(case.world, plan)
     assert world.namespaces == {"apps"}
     assert world.roles["theirs"] == case.world.roles["theirs"]
     assert world.accounts["apps", "other"] == case.world.accounts["apps", "other"]
+    if is_nothing(case.bound):
+        account = case.bound.account
+        left = account is not None and {*MARKS.values(), TRANSACTION_TAG} & account.annotations.keys()
+        assert left or not len(plan)
     if case.bound.used is None:
         return
     old, new = case.world.roles["shared"], world.roles["shared"]
@@ -271,11 +256,10 @@ ANNOTATED = replace(MADE, annotations=MARKED, labels={})
 BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
 
 
-def pod(role: str | None, *, name: str = "app", phase: str = "Running") -> Pod:
+def pod(role: str | None, name: str = "app", phase: str = "Running") -> Users:
     env: dict[str, str | None] = {} if role == "" else {"AWS_ROLE_ARN": role}
-    return Pod(
-        "apps", "p", name, phase=phase, containers=(Container("c", env=Environment(env)),), owner="Job/j"
-    )
+    containers = (Container("c", env=Environment(env)),)
+    return Users([Pod("apps", "p", name, phase=phase, containers=containers, owner="Job/j")])
 
 
 def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:
@@ -287,63 +271,62 @@ def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:
     return ""
 
 
-@pytest.mark.parametrize(
-    ("account", "flags", "user", "refused"),
-    [
-        (MADE, {}, pod(OWN.arn), True),
-        (MADE, {}, pod(""), True),  # It loses its ServiceAccount.
-        (MADE, {"keep_account": True}, pod(""), False),
-        (MADE, {"keep_account": True}, pod(OWN.arn), True),
-        (MADE, {"keep_role": True}, pod(""), True),
-        (ANNOTATED, {}, pod(""), False),
-        (ANNOTATED, {}, pod(None), True),  # The value comes from elsewhere.
-        (ANNOTATED, {}, pod("another"), False),
-        (ANNOTATED, {"keep_role": True}, pod(OWN.arn), False),
-        (MADE, {}, pod(OWN.arn, name="other"), False),
-        (MADE, {}, pod(OWN.arn, phase="Succeeded"), False),
-        (MADE, {}, pod(OWN.arn, phase="Pending"), True),
-    ],
+KEPT, ROLE_KEPT = {"keep_account": True}, {"keep_role": True}
+
+
+@named(
+    "account flags users refused",
+    ("the role", MADE, {}, pod(OWN.arn), "pod p (Job/j)"),
+    ("the ServiceAccount", MADE, {}, pod(""), "pod p (Job/j)"),
+    ("neither", MADE, KEPT, pod(""), ""),
+    ("the role only", MADE, KEPT, pod(OWN.arn), "pod p (Job/j)"),
+    ("the ServiceAccount only", MADE, ROLE_KEPT, pod(""), "pod p (Job/j)"),
+    ("bound by irsa", ANNOTATED, {}, pod(""), ""),
+    ("the value comes from elsewhere", ANNOTATED, {}, pod(None), "pod p (Job/j)"),
+    ("another role", ANNOTATED, {}, pod("another"), ""),
+    ("a role that is kept", ANNOTATED, ROLE_KEPT, pod(OWN.arn), ""),
+    ("another ServiceAccount", MADE, {}, pod(OWN.arn, "other"), ""),
+    ("an ended pod", MADE, {}, pod(OWN.arn, phase="Succeeded"), ""),
+    ("one that begins", MADE, {}, pod(OWN.arn, phase="Pending"), "pod p (Job/j)"),
+    ("another user", MADE, {}, Users(accounts=[("a/b", OWN.arn)]), "a/b"),
+    ("users of other roles", MADE, {}, Users(accounts=[("c/d", "x"), ("apps/app", OWN.arn)]), ""),
+    ("a user of what is kept", MADE, ROLE_KEPT, Users(accounts=[("a/b", OWN.arn)]), ""),
+    ("what can not be looked at", MADE, {}, Users(hidden=["no list"]), "no list"),
 )
-def test_pods_that_lose_something_are_named(
-    account: CurrentServiceAccount, flags: dict[str, bool], user: Pod, refused: bool
+def test_who_loses_something_is_named(
+    account: CurrentServiceAccount, flags: dict[str, bool], users: Users, refused: str
 ) -> None:
-    told = refusal(replace(BOUND, account=account), Users([user]), **flags)
-    assert bool(told) is refused
-    assert ("pod p (Job/j)" in told) is refused
-
-
-def test_other_users_and_what_can_not_be_looked_at() -> None:
-    assert "a/b" in refusal(BOUND, Users(accounts=[("a/b", OWN.arn), ("c/d", "x"), ("apps/app", OWN.arn)]))
-    assert not refusal(BOUND, Users(accounts=[("a/b", OWN.arn)]), keep_role=True)
-    assert "no list" in refusal(BOUND, Users(hidden=["no list"]))
+    told = refusal(replace(BOUND, account=account), users, **flags)
+    assert (bool(told), refused in told) == (bool(refused), True)
 
 
 @pytest.mark.parametrize(
     ("tag", "bound", "refused"),
     [
-        (None, True, False),
-        (None, False, True),
-        (PENDING, True, True),
-        (DELETING, False, False),
-        (DONE, False, False),
+        ({}, True, False),
+        ({}, False, True),
+        ({COMMIT_TAG: PENDING}, True, True),
+        ({COMMIT_TAG: DELETING}, False, False),
+        ({COMMIT_TAG: DONE}, False, False),
     ],
 )
-def test_what_a_run_is_making_is_left_to_it(tag: str | None, bound: bool, refused: bool) -> None:
-    tags = {**ROLE.tags, **({COMMIT_TAG: tag} if tag else {})}
-    own = replace(OWN, role=CurrentRole(replace(ROLE, tags=tags)))
+def test_what_a_run_is_making_is_left_to_it(tag: dict[str, str], bound: bool, refused: bool) -> None:
+    own = replace(OWN, role=CurrentRole(replace(ROLE, tags={**ROLE.tags, **tag})))
     found = replace(BOUND, own=(own,), account=MADE if bound else None)
     assert bool(refusal(found, Users(), EARLIER)) is refused
     assert not refusal(found, Users(), "another")
 
 
-def test_nothing_of_irsas() -> None:
-    theirs = CurrentServiceAccount("u", "1", {"a": "b"}, {MANAGED_BY_LABEL: "irsa"})
-    assert is_nothing(Bound(CLUSTER, *KEY))
-    assert is_nothing(Bound(CLUSTER, *KEY, account=theirs))
-    assert not is_nothing(Bound(CLUSTER, *KEY, account=ANNOTATED))
-    assert not is_nothing(Bound(CLUSTER, *KEY, account=replace(theirs, annotations={TRANSACTION_TAG: "t"})))
-    assert not is_nothing(Bound(CLUSTER, *KEY, own=(OWN,)))
-    by_hand = replace(theirs, annotations={ROLE_ARN_ANNOTATION: "x", AUDIENCE_ANNOTATION: "y"})
-    assert is_nothing(Bound(CLUSTER, *KEY, account=by_hand))
-    changed = replace(MADE, annotations={**MADE.annotations, ROLE_ARN_ANNOTATION: "theirs"})
-    assert is_nothing(Bound(CLUSTER, *KEY, account=changed))
+@named(
+    "annotations nothing",
+    ("others' only", {"a": "b"}, True),
+    ("a mark", ANNOTATED.annotations, False),
+    ("the mark of a run", {TRANSACTION_TAG: "t"}, False),
+    ("bound by hand", {ROLE_ARN_ANNOTATION: "x", AUDIENCE_ANNOTATION: "y"}, True),
+    ("changed since", {**MADE.annotations, ROLE_ARN_ANNOTATION: "theirs"}, True),
+)
+def test_nothing_of_irsas(annotations: dict[str, str], nothing: bool) -> None:
+    there = Bound(CLUSTER, *KEY, account=replace(MADE, annotations=annotations))
+    assert is_nothing(there) is nothing
+    assert is_nothing(replace(there, account=None))
+    assert not is_nothing(replace(there, own=(OWN,), account=None))
