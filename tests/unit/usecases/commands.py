@@ -185,8 +185,10 @@ class Stage(Running):
         self.play = play
         self.words = {"SHARED": SHARED, "folder": str(play.folder)}
 
-    def irsa(self, *arguments: str, **options: Any) -> Ran:
-        return self.play.irsa(*arguments, code=None)
+    def irsa(self, *arguments: str, **_: Any) -> Ran:
+        """Run it; `recover` is about this machine, unless `--cluster` is typed."""
+        here = arguments[0] == "recover" and arguments[-2:] == ("-c", self.cluster)
+        return self.play.irsa(*(arguments[:-2] if here else arguments), code=None)
 
     def world(self) -> dict[str, Any]:
         found = self.play.world
