@@ -39,7 +39,8 @@ IDENTITY = WebIdentity(PROVIDER, ISSUER, "system:serviceaccount:backend:app", "s
 OTHERS: list[Document] = [
     doc('{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}'),
     doc(
-        '{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole"]}'
+        '{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"},'
+        ' "Action": ["sts:AssumeRole"]}'
     ),
     assuming.statement(CLUSTER, "backend", "other"),
     assuming.statement(replace(CLUSTER, arn=f"{CLUSTER.arn}2"), "backend", "app"),

@@ -68,9 +68,12 @@ OTHERS: list[Document] = [
         ' {"token.actions.githubusercontent.com:sub": "repo:a/b:*"}}}',
         GITHUB=GITHUB,
     ),
-    doc('{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/jenkins"}, "Action": "sts:*"}'),
+    doc(
+        '{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/jenkins"},'
+        ' "Action": "sts:*"}'
+    ),
     trust_policy.statement(of(OTHER, replace(APP, subject="system:serviceaccount:backend:third"))),
-]  # fmt: skip
+]
 TRUSTS = st.lists(st.sampled_from([*OLDS, *OTHERS]), min_size=1, max_size=8, unique_by=dump).map(
     lambda items: {"Version": "2012-10-17", "Id": "x", "Statement": items}
 )

@@ -186,8 +186,8 @@ class Stage(Running):
         self.words = {"SHARED": SHARED, "folder": str(play.folder)}
 
     def irsa(self, *arguments: str, **_: Any) -> Ran:
-        """Run it; `recover` is about this machine, unless `--cluster` is typed."""
-        here = arguments[0] == "recover" and arguments[-2:] == ("-c", self.cluster)
+        """Run it; `recover` and `show` are about this machine, unless `--cluster` is typed."""
+        here = arguments[0] in ("recover", "show") and arguments[-2:] == ("-c", self.cluster)
         return self.play.irsa(*(arguments[:-2] if here else arguments), code=None)
 
     def world(self) -> dict[str, Any]:
