@@ -28,6 +28,7 @@ from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Claim, Event, Interrupted, Run, RunReport, Step
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.runner import Transaction
+from tests.support.named import named
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
 from tests.unit.transaction.doubles import (
@@ -53,7 +54,7 @@ class Stage:
     `failing`, by the last name of a change's target: how it fails, or how often taking it back does.
     """
 
-    def __init__(self, plan: Plan | str, lines: int | None = None, **failing: Failure | int) -> None:
+    def __init__(self, plan: Plan | str, lines: float = float("inf"), **failing: Failure | int) -> None:
         self.plan = a_plan(plan) if isinstance(plan, str) else plan
         self.clock, self.journal = Clock(), MemoryJournal(lines)
         self.events: list[Event] = []
@@ -258,14 +259,10 @@ def test_a_write_that_certainly_was_not_done_is_not_waited_for(failure: Failure)
     assert ("refused", 1, {}) in stage.journal.lines
 
 
-@pytest.mark.parametrize(
-    ("seconds", "outcome", "left", "least", "most"),
-    [
-        pytest.param(None, "rolled-back", "", LATE_WINDOW, 99, id="until the answer can not come any more"),
-        pytest.param(
-            2.0, "incomplete", "a", 2, 2.001, id="it may still appear, and nobody looks: it is told"
-        ),
-    ],
+@named(
+    "seconds outcome left least most",
+    ("until the answer can not come any more", None, "rolled-back", "", LATE_WINDOW, 99),
+    ("it may still appear, and nobody looks: it is told", 2.0, "incomplete", "a", 2, 2.001),
 )
 def test_a_lost_answer_is_looked_for(
     seconds: float | None, outcome: str, left: str, least: float, most: float
@@ -278,15 +275,11 @@ def test_a_lost_answer_is_looked_for(
     assert len(stage.world.undos) < 20
 
 
-@pytest.mark.parametrize(
-    ("plan", "failing", "left", "least", "most"),
-    [
-        pytest.param("a b", {"b": REFUSED, "a": 3}, "", 0, 30, id="a failure passes"),
-        pytest.param("a b", {"b": REFUSED, "a": 10**6}, "a", 30, 34, id="a failure stays"),
-        pytest.param(
-            "a b c", {"c": REFUSED, "b": 10**6, "a": 4}, "b", 0, 29.9, id="time for what can be done"
-        ),
-    ],
+@named(
+    "plan failing left least most",
+    ("a failure passes", "a b", {"b": REFUSED, "a": 3}, "", 0, 30),
+    ("a failure stays", "a b", {"b": REFUSED, "a": 10**6}, "a", 30, 34),
+    ("time for what can be done", "a b c", {"c": REFUSED, "b": 10**6, "a": 4}, "b", 0, 29.9),
 )
 def test_taking_back_is_tried_again(
     plan: str, failing: dict[str, Any], left: str, least: float, most: float
@@ -311,12 +304,11 @@ def test_a_signal_stops_the_run_before_its_next_call(number: int, during: int) -
 
 
 def test_a_signal_while_a_handler_waits_takes_back_at_once() -> None:
-    stage = Stage("a b")
+    stage = Stage("b")
 
     def wait(change: Change) -> None:
-        if change.target == ("b",):
-            stage.run.interrupt(15)
-            stage.run.pause(60)
+        stage.run.interrupt(15)
+        stage.run.pause(60)
 
     stage.world.on_write = wait
     assert isinstance(stage.ends("rolled-back").error, Interrupted)
@@ -376,17 +368,15 @@ def test_a_claim_names_the_incarnation_that_was_made_where_the_answer_came() -> 
     assert {str(claim) for claim in unanswered} == {str(Claim("t1", {}))}
 
 
-def test_a_last_stage_that_can_not_be_looked_at_is_taken_back() -> None:
+def test_a_last_stage_that_can_not_be_looked_at_or_is_somebody_elses_is_not_ours() -> None:
+    last = (Kind.NAMESPACE, ("b",))
     stage = Stage("a b", b=LOST)
-    stage.world.blind[Kind.NAMESPACE, ("b",)] = service_error(Outcome.REFUSED)
+    stage.world.blind[last] = service_error(Outcome.REFUSED)
     stage.ends("rolled-back")
-
-
-def test_a_last_stage_of_somebody_else_is_not_ours() -> None:
     stage = Stage("a b", b=NEVER)
-    theirs = stage.world.objects[Kind.NAMESPACE, ("b",)] = Entry(NamespaceState(), "somebody")
+    theirs = stage.world.objects[last] = Entry(NamespaceState(), "somebody")
     stage.ends("incomplete", "b")
-    assert theirs in stage.world.objects.values()
+    assert stage.world.objects[last] == theirs
 
 
 def test_what_somebody_counts_on_is_left_alone_and_named() -> None:
@@ -438,17 +428,11 @@ def test_a_role_whose_mark_can_not_be_read_is_waited_for_and_then_left() -> None
     assert stage.world.undos != []
 
 
-@pytest.mark.parametrize(
-    ("kind", "answer", "left", "error", "taken_back"),
-    [
-        pytest.param(
-            Kind.SERVICE_ACCOUNT, "in use", "p", Claimed, "r", id="it has ended: marks are given back"
-        ),
-        pytest.param(Kind.ROLE_OWNER, "taken over", "p r", Claimed, "", id="it is at work"),
-        pytest.param(
-            Kind.SERVICE_ACCOUNT, service_error(Outcome.REFUSED), "p r", Waits, "", id="nobody can see that"
-        ),
-    ],
+@named(
+    "kind answer left error taken_back",
+    ("it has ended: marks are given back", Kind.SERVICE_ACCOUNT, "in use", "p", Claimed, "r"),
+    ("it is at work", Kind.ROLE_OWNER, "taken over", "p r", Claimed, ""),
+    ("nobody can see that", Kind.SERVICE_ACCOUNT, service_error(Outcome.REFUSED), "p r", Waits, ""),
 )
 def test_who_goes_on_from_another_run_takes_nothing_away_from_it(
     kind: Kind, answer: Any, left: str, error: type[Exception], taken_back: str
