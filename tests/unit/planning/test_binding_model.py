@@ -76,6 +76,7 @@ def test_a_plan_is_refused_or_makes_the_wish_true_once(case: Case) -> None:
 @given(cases(clear=True))
 def test_nothing_else_is_touched(case: Case) -> None:
     todo = possible(case)
+    check_order(case, todo)
     desired, before, world = case.desired, case.world, after(case.world, todo)
     key = (desired.namespace, desired.name)
     for name, role in before.roles.items():
@@ -115,10 +116,8 @@ def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(case: Case, data: st.Da
     assert end == after(case.world, todo)
 
 
-@settings(max_examples=examples(100))
-@given(cases(clear=True))
-def test_the_annotation_comes_last(case: Case) -> None:
-    todo = possible(case)
+def check_order(case: Case, todo: Plan) -> None:
+    """The annotation comes last, and a stage holds what is independent."""
 
     def sets_the_role(change: Change) -> bool:
         state = change.after
@@ -132,11 +131,6 @@ def test_the_annotation_comes_last(case: Case) -> None:
         assert all(change.kind in last for change in todo.stages[-1])
         assert len(todo.stages[-1]) <= 1
 
-
-@settings(max_examples=examples(60))
-@given(cases(clear=True))
-def test_stages_hold_what_is_independent(case: Case) -> None:
-    todo = possible(case)
     for stage in todo.stages:
         keys = [(change.kind, change.target) for change in stage]
         assert len(set(keys)) == len(keys)

@@ -127,20 +127,27 @@ FLAGS = st.fixed_dictionaries({"keep_account": st.booleans(), "keep_role": st.bo
 
 @settings(max_examples=examples(250))
 @given(cases(), FLAGS)
-def test_what_irsa_made_is_gone_and_the_inverse_leads_back(case: Case, flags: dict[str, bool]) -> None:
+def test_what_irsa_made_goes_and_nothing_else_and_the_inverse_leads_back(
+    case: Case, flags: dict[str, bool]
+) -> None:
     before = copy.deepcopy(case.world)
-    plan = deletion(case.bound, **flags).plan
+    found = deletion(case.bound, **flags)
     assert case.world == before, "planning is pure"
-    world = after(case.world, plan)
-    assert after(world, plan.inverse) == before
+    world = after(case.world, found.plan)
+    assert after(world, found.plan.inverse) == before
+    gone = [item for item in found.plan if item.kind is Kind.SERVICE_ACCOUNT and item.after is None]
+    assert found.takes_account == bool(gone)
+    assert not gone or found.plan.stages[-1] == tuple(gone), "it is the last"
     account = world.accounts.get(KEY)
     if not flags["keep_role"]:
         assert not {role.name for role in case.bound.own} & world.roles.keys()
     if case.bound.account is None or goes(case.bound, **flags):
         assert account is None
-        return
-    assert account is not None
-    assert not {*case.bound.written, *MARKS.values()} & account.annotations.keys()
+    else:
+        assert account is not None
+        assert not {*case.bound.written, *MARKS.values()} & account.annotations.keys()
+    check_marks(case, world, flags)
+    check_others(case, world, found.plan)
 
 
 def goes(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> bool:
@@ -148,11 +155,9 @@ def goes(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -
     return bound.is_made and not bound.is_theirs and not keep_account
 
 
-@settings(max_examples=examples(250))
-@given(cases(), FLAGS)
-def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict[str, bool]) -> None:
-    """A key is irsa's by its mark, or because irsa made both object and role; else it stays."""
-    world = after(case.world, deletion(case.bound, **flags).plan)
+def check_marks(case: Case, world: World, flags: dict[str, bool]) -> None:
+    """What bears no mark of irsa's stays byte for byte: a key is irsa's by its mark, or because irsa made
+    both object and role."""
     before, now = case.world.accounts.get(KEY), world.accounts.get(KEY)
     if before is not None:
         made = before.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in before.annotations
@@ -180,11 +185,8 @@ def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict
         assert flags["keep_role"] is False or new == old
 
 
-@settings(max_examples=examples(150))
-@given(cases(), FLAGS)
-def test_nothing_else_is_touched(case: Case, flags: dict[str, bool]) -> None:
-    plan = deletion(case.bound, **flags).plan
-    world = after(case.world, plan)
+def check_others(case: Case, world: World, plan: Plan) -> None:
+    """Nothing else is touched."""
     assert world.namespaces == {"apps"}
     assert world.roles["theirs"] == case.world.roles["theirs"]
     assert world.accounts["apps", "other"] == case.world.accounts["apps", "other"]
@@ -230,18 +232,9 @@ def observe_again(bound: Bound, world: World) -> Bound:
     )
 
 
-@given(cases(), FLAGS)
-def test_a_service_account_that_goes_is_the_last(case: Case, flags: dict[str, bool]) -> None:
-    found = deletion(case.bound, **flags)
-    goes = [change for change in found.plan if change.kind is Kind.SERVICE_ACCOUNT and change.after is None]
-    assert found.takes_account == bool(goes)
-    if goes:
-        assert found.plan.stages[-1] == tuple(goes)
-
-
-@given(cases(), cases())
-def test_several_fit_side_by_side(one: Case, other: Case) -> None:
-    plans = [deletion(one.bound), deletion(other.bound)]
+@given(cases(), FLAGS, FLAGS)
+def test_several_fit_side_by_side(case: Case, one: dict[str, bool], other: dict[str, bool]) -> None:
+    plans = [deletion(case.bound, **flags) for flags in (one, other)]
     together = merged(plans)
     assert len(together) == sum(len(item.plan) for item in plans)
     last = [change for item in plans for change in item.stages[ACCOUNTS]]

@@ -134,17 +134,12 @@ def planned(update: Update, pair: Pairing) -> Plan:
 
 @settings(max_examples=examples(40))
 @given(pairs(), updates())
-def test_what_is_named_is_true_afterwards_and_can_be_taken_back(pair: Pairing, update: Update) -> None:
+def test_what_is_named_is_true_afterwards_and_nothing_else_is_another(pair: Pairing, update: Update) -> None:
     world, todo = world_of(pair), planned(update, pair)
     after = carried_out(world, todo)
     assert not len(planned(update, bound_of(after, pair)))
     assert carried_out(after, todo.inverse) == world
-
-
-@settings(max_examples=examples(40))
-@given(pairs(), updates())
-def test_what_is_not_named_stays_as_it_is(pair: Pairing, update: Update) -> None:
-    after = carried_out(world_of(pair), planned(update, pair))
+    check_order(pair, update, todo)
     before, role = pair.role, after.roles[pair.role_name]
     assert before is not None
     state, was = role.state, before.state
@@ -181,10 +176,8 @@ def _others(document: policy.Document) -> list[Any]:
     return [item for item in document["Statement"] if "Service" in item["Principal"]]
 
 
-@settings(max_examples=examples(40))
-@given(pairs(), updates())
-def test_gains_come_before_losses_and_the_service_account_is_last(pair: Pairing, update: Update) -> None:
-    plain = planned(update, pair)
+def check_order(pair: Pairing, update: Update, plain: Plan) -> None:
+    """Gains come before losses, and the ServiceAccount is last."""
     account = numbers(plain.stages, Kind.SERVICE_ACCOUNT, "create update delete")
     assert account in ([], [len(plain.stages) - 1])
     attached, detached = (numbers(plain.stages, Kind.ATTACHMENT, how) for how in ("create", "delete"))

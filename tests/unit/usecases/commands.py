@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from string import Template
 from typing import Any
 
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -131,49 +133,48 @@ class Case:
 
 
 POLICY = ("policy", json.dumps(READ_S3))
+
+
+def _case(line: str, prepare: Callable[[Play], None], *files: tuple[str, str]) -> Case:
+    """A command in one line; `READER` in it is the ServiceAccount of most."""
+    words = {"READER": "reader -n backend -c demo", "S3": S3, "SQS": SQS, "SHARED": SHARED}
+    return Case(tuple(shlex.split(Template(line).substitute(words))), prepare, files)
+
+
 CASES: dict[str, Case] = {
-    "create-sa": Case((*CREATE, "--inline-policy", "{policy}", "--associate-oidc"), nothing, (POLICY,)),
-    "create-sa gated": Case((*CREATE, "--verify"), provider),
-    "create-sa on a shared role": Case(
-        ("create-sa", *READER, "--attach-role-arn", SHARED, "--update-trust"), shared
+    "create-sa": _case(
+        "create-sa $READER --attach-policy-arn $S3 --inline-policy {policy} --associate-oidc", nothing, POLICY
     ),
-    "create-sa of a role only": Case((*CREATE, "--role-only"), provider),
-    "associate-oidc": Case(("associate-oidc", "-c", "demo"), nothing),
-    "disassociate-oidc": Case(("disassociate-oidc", "-c", "demo"), provider),
-    "update-sa": Case(
-        (
-            *("update-sa", *READER, "--set-policy-arns", SQS, "--permissions-boundary", S3),
-            *("--inline-policy", "{policy}", "--tags", "team=b", "--max-session-duration", "7200"),
-            *("--annotation", "note=x"),
-        ),
+    "create-sa gated": _case("create-sa $READER --attach-policy-arn $S3 --verify", provider),
+    "create-sa on a shared role": _case("create-sa $READER --attach-role-arn $SHARED --update-trust", shared),
+    "create-sa of a role only": _case("create-sa $READER --attach-policy-arn $S3 --role-only", provider),
+    "associate-oidc": _case("associate-oidc -c demo", nothing),
+    "disassociate-oidc": _case("disassociate-oidc -c demo", provider),
+    "update-sa": _case(
+        "update-sa $READER --set-policy-arns $SQS --inline-policy {policy} --tags team=b"
+        " --max-session-duration 7200 --permissions-boundary $S3 --annotation note=x",
         bound,
-        (POLICY,),
+        POLICY,
     ),
-    "delete-sa": Case(("delete-sa", *READER), bound),
-    "delete-sa on a shared role": Case(("delete-sa", *READER), attached),
-    "delete -f": Case(("delete", "--yes", "-f", "{file}"), bound, (("file", ONE),)),
-    "create-sa --pod-identity": Case((*CREATE, *POD_IDENTITY), provider),
-    "delete-sa of an association": Case(("delete-sa", *READER), associated),
-    "update-sa --also": Case(("update-sa", *READER, "--also", "pod-identity"), bound),
-    "migrate": Case(("migrate", *READER, "--to", "pod-identity"), bound),
-    "migrate --finish": Case(
-        ("migrate", *READER, "--to", "pod-identity", "--finish"), migrated("pod-identity")
+    "delete-sa": _case("delete-sa $READER", bound),
+    "delete-sa on a shared role": _case("delete-sa $READER", attached),
+    "delete -f": _case("delete --yes -f {file}", bound, ("file", ONE)),
+    "create-sa --pod-identity": _case(
+        "create-sa $READER --attach-policy-arn $S3 --pod-identity --create-service-account", provider
     ),
-    "migrate back": Case(
-        ("migrate", *READER, "--to", "irsa"), migrated("pod-identity", "pod-identity --finish")
+    "delete-sa of an association": _case("delete-sa $READER", associated),
+    "update-sa --also": _case("update-sa $READER --also pod-identity", bound),
+    "migrate": _case("migrate $READER --to pod-identity", bound),
+    "migrate --finish": _case("migrate $READER --to pod-identity --finish", migrated("pod-identity")),
+    "migrate back": _case("migrate $READER --to irsa", migrated("pod-identity", "pod-identity --finish")),
+    "migrate back --finish": _case(
+        "migrate $READER --to irsa --finish", migrated("pod-identity", "pod-identity --finish", "irsa")
     ),
-    "migrate back --finish": Case(
-        ("migrate", *READER, "--to", "irsa", "--finish"),
-        migrated("pod-identity", "pod-identity --finish", "irsa"),
-    ),
-    "adopt": Case(("adopt", *READER), by_hand),
-    "apply": Case(("apply", "-f", "{file}"), provider, (("file", ONE),)),
-    "apply --atomic": Case(("apply", "-f", "{file}", "--atomic"), nothing, (("file", FILE),)),
-    "apply --atomic --prune": Case(
-        ("apply", "-f", "{file}", "--atomic", "--prune", "--yes"), applied, (("file", FILE),)
-    ),
+    "adopt": _case("adopt $READER", by_hand),
+    "apply": _case("apply -f {file}", provider, ("file", ONE)),
+    "apply --atomic": _case("apply -f {file} --atomic", nothing, ("file", FILE)),
+    "apply --atomic --prune": _case("apply -f {file} --atomic --prune --yes", applied, ("file", FILE)),
 }
-WHOLE = tuple(CASES)
 
 
 class Stage(Running):
@@ -219,11 +220,6 @@ class Stage(Running):
         """Run a command for which there is nothing to do."""
         outcome = self.run(f"{line} -o json", changes="").metadata["outcome"]
         assert (outcome, self.play.cloud.writes) == ("unchanged", [])
-
-
-def on(prepare: Callable[[Play], object]) -> Callable[[Stage], object]:
-    """What prepares a cloud, for a row."""
-    return lambda stage: prepare(stage.play)
 
 
 __all__ = ["CASES", "CLUSTER", "CREATE", "FILE", "READER", "S3", "SQS", "Case"]
