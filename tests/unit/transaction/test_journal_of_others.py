@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import os
+import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +37,7 @@ from irsa_cli.transaction.recover import unfinished, unreadable
 from irsa_cli.transaction.story import About
 from irsa_cli.usecases.command.caller import TARGET_KEYS, Target, written_target
 from irsa_cli.usecases.recovery import by_journal as recovering
+from tests.fuzz import hostile
 from tests.support.named import named
 from tests.support.thoroughness import examples
 from tests.unit.planning.desired_states import CLUSTER
@@ -271,61 +272,16 @@ def test_a_file_that_never_ends_or_is_none_is_no_journal(tmp_path: Path) -> None
 
 # Anything at all ------------------------------------------------------------------------------------------
 
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 3)
-    | st.just(10**30)
-    | st.floats()
-    | st.text(max_size=4)
-    | st.sampled_from(["\x00", "\x1b[2K", "../x", "nobody", "Role", "done", "committed", "2" * 300])
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
-    max_leaves=4,
-)
-
-
-def _places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths of all that is in a document."""
-    yield path
-    pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    for key, item in pairs:
-        yield from _places(item, (*path, key))
-
-
-def _mutated(draw: st.DrawFn, data: Any) -> Any:
-    """The document with one thing in it taken away, added, renamed or replaced."""
-    data = copy.deepcopy(data)
-    path = draw(st.sampled_from(list(_places(data))))
-    if not path:
-        return draw(VALUES)
-    parent = data
-    for key in path[:-1]:
-        parent = parent[key]
-    how = draw(st.sampled_from(["remove", "replace", "add", "rename", "twice"]))
-    if how == "replace":
-        parent[path[-1]] = draw(VALUES)
-    elif how == "remove":
-        del parent[path[-1]]
-    elif isinstance(parent, list):
-        parent.append(draw(VALUES) if how == "add" else parent[path[-1]])
-    elif how == "rename":
-        parent[draw(st.text(max_size=4))] = parent.pop(path[-1])
-    else:
-        parent[draw(st.text(max_size=4))] = draw(VALUES)
-    return data
-
 
 @st.composite
 def journals(draw: st.DrawFn) -> bytes:
     """A journal of which some lines, or bytes, are not what irsa writes."""
     with tempfile.TemporaryDirectory() as folder:
         lines = [json.loads(line) for line in write(Path(folder)).read_bytes().splitlines()]
+    chance = random.Random(draw(st.integers(0, 2**32)))
     for _ in range(draw(st.integers(1, 3))):
-        number = draw(st.integers(0, len(lines) - 1))
-        lines[number] = _mutated(draw, lines[number])
+        number = chance.randrange(len(lines))
+        lines[number] = hostile.mutated(chance, lines[number])
     data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     how = draw(st.sampled_from(["whole", "whole", "whole", "torn", "bytes"]))
     at = draw(st.integers(0, len(data)))
