@@ -6,8 +6,10 @@ with something in it neither), so that a plan in a wrong order fails. Observing 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from functools import reduce
+from typing import Any, TypeVar
 
 from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
 from irsa_cli.core.binding.spec import DesiredState
@@ -17,16 +19,10 @@ from irsa_cli.core.plan.states import (
     NOBODY,
     TRANSACTION_TAG,
     AssociationState,
-    BoundaryState,
-    CommitState,
     ConfigMapState,
-    DocumentState,
-    OwnerState,
     ProviderState,
     RoleState,
-    ServiceAccountState,
     SettingsState,
-    TagsState,
 )
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
@@ -85,26 +81,17 @@ def observe(world: World, desired: DesiredState) -> CurrentState:
 def apply(world: World, change: Change) -> World:
     """The world after a change; the change must find exactly what it expects."""
     world = _copied(world)
-    {
-        Kind.PROVIDER: _provider,
-        Kind.AUDIENCE: _audience,
-        Kind.NAMESPACE: _namespace,
-        Kind.ROLE: _role,
-        Kind.ATTACHMENT: _attachment,
-        Kind.INLINE_POLICY: _inline,
-        Kind.TRUST_STATEMENT: _statement,
-        Kind.SERVICE_ACCOUNT: _account,
-        Kind.ROLE_OWNER: _role_owner,
-        Kind.ROLE_COMMIT: _role_commit,
-        Kind.ROLE_SETTINGS: _settings,
-        Kind.BOUNDARY: _boundary,
-        Kind.ROLE_TAGS: _tags,
-        Kind.TRUST_POLICY: _trust,
-        Kind.TARGET_TRUST: _admission,
-        Kind.CONFIG_MAP: _config_map,
-        Kind.ASSOCIATION: _association,
-    }[change.kind](world, change)
+    known: Any = (world, change.target, change.before, change.after)
+    if change.kind is Kind.TARGET_TRUST:
+        _statement(world, (change.target[0].rsplit("/", 1)[-1],), *known[2:])
+    else:
+        _APPLIED[change.kind](*known)
     return world
+
+
+def after(world: World, changes: Iterable[Change]) -> World:
+    """The world after some changes, one after the other."""
+    return reduce(apply, changes, world)
 
 
 def _copied(world: World) -> World:
@@ -123,65 +110,50 @@ def _copied(world: World) -> World:
 THIS_RUN = "this run"
 
 
-def _role_owner(world: World, change: Change) -> None:
-    role = world.roles[change.target[0]]
-    role.state = _tagged(role.state, TRANSACTION_TAG, *_owners(change))
+Target = tuple[str, ...]
 
 
-def _role_commit(world: World, change: Change) -> None:
-    role = world.roles[change.target[0]]
-    one, other = (
-        state.value if isinstance(state, CommitState) else NOBODY for state in (change.before, change.after)
-    )
+def _role_owner(world: World, target: Target, before: Any, after: Any) -> None:
+    role = world.roles[target[0]]
+    one, other = (state.transaction or THIS_RUN for state in (before, after))
+    role.state = _tagged(role.state, TRANSACTION_TAG, one, other)
+
+
+def _role_commit(world: World, target: Target, before: Any, after: Any) -> None:
+    role = world.roles[target[0]]
+    one, other = (NOBODY if state is None else state.value for state in (before, after))
     role.state = _tagged(role.state, COMMIT_TAG, one, other)
 
 
-def _settings(world: World, change: Change) -> None:
-    role = world.roles[change.target[0]]
-    assert SettingsState(role.state.description, role.state.max_session_duration) == change.before
-    assert isinstance(change.after, SettingsState)
-    role.state = replace(
-        role.state,
-        description=change.after.description,
-        max_session_duration=change.after.max_session_duration,
-    )
+def _settings(world: World, target: Target, before: Any, after: Any) -> None:
+    role = world.roles[target[0]]
+    assert SettingsState(role.state.description, role.state.max_session_duration) == before
+    role.state = replace(role.state, **vars(after))
 
 
-def _boundary(world: World, change: Change) -> None:
-    role = world.roles[change.target[0]]
-    one, other = (
-        state.arn if isinstance(state, BoundaryState) else "" for state in (change.before, change.after)
-    )
+def _boundary(world: World, target: Target, before: Any, after: Any) -> None:
+    role = world.roles[target[0]]
+    one, other = ("" if state is None else state.arn for state in (before, after))
     assert role.state.permissions_boundary == one
     role.state = replace(role.state, permissions_boundary=other)
 
 
-def _tags(world: World, change: Change) -> None:
-    role = world.roles[change.target[0]]
-    assert isinstance(change.before, TagsState)
-    assert isinstance(change.after, TagsState)
-    assert {key: role.state.tags.get(key) for key in change.before.values} == change.before.values
-    put, gone = change.after.put, change.after.gone
+def _tags(world: World, target: Target, before: Any, after: Any) -> None:
+    role = world.roles[target[0]]
+    assert {key: role.state.tags.get(key) for key in before.values} == before.values
+    put, gone = after.put, after.gone
     # As IAM has it, a key is replaced by one that differs in case only, and removed by one.
     replaced, removed = ({key.lower() for key in keys} for keys in (put, gone))
-    tags = {**{key: value for key, value in role.state.tags.items() if key.lower() not in replaced}, **put}
+    tags = {key: value for key, value in role.state.tags.items() if key.lower() not in replaced} | put
     role.state = replace(
         role.state, tags={key: value for key, value in tags.items() if key.lower() not in removed}
     )
 
 
-def _trust(world: World, change: Change) -> None:
-    role = world.roles[change.target[0]]
-    assert isinstance(change.before, DocumentState)
-    assert isinstance(change.after, DocumentState)
-    assert policy.equal(role.state.trust, change.before.document)
-    role.state = replace(role.state, trust=change.after.document)
-
-
-def _owners(change: Change) -> tuple[str, str]:
-    assert isinstance(change.before, OwnerState)
-    assert isinstance(change.after, OwnerState)
-    return change.before.transaction or THIS_RUN, change.after.transaction or THIS_RUN
+def _trust(world: World, target: Target, before: Any, after: Any) -> None:
+    role = world.roles[target[0]]
+    assert policy.equal(role.state.trust, before.document)
+    role.state = replace(role.state, trust=after.document)
 
 
 Tagged = TypeVar("Tagged", RoleState, ProviderState)
@@ -204,30 +176,27 @@ def _tagged(state: Tagged, key: str, before: str, after: str) -> Tagged:
     return replace(state, tags=rest if after == NOBODY else {**rest, key: after})
 
 
-def _provider(world: World, change: Change) -> None:
-    (arn,) = change.target
-    present = world.providers.get(arn)
-    assert (None if present is None else unmarked(present)) == change.before
-    if change.after is None:
-        del world.providers[arn]
-    else:
-        assert isinstance(change.after, ProviderState)
-        world.providers[arn] = marked(change.after)
+def _provider(world: World, target: Target, before: Any, after: Any) -> None:
+    (arn,) = target
+    present = world.providers.pop(arn, None)
+    assert (None if present is None else unmarked(present)) == before
+    if after is not None:
+        world.providers[arn] = marked(after)
 
 
-def _audience(world: World, change: Change) -> None:
-    arn, audience = change.target
+def _audience(world: World, target: Target, before: Any, after: Any) -> None:
+    arn, audience = target
     provider = world.providers[arn]
-    assert (audience in provider.audiences) == (change.before is not None)
+    assert (audience in provider.audiences) == (before is not None)
     kept = [item for item in provider.audiences if item != audience]
-    world.providers[arn] = replace(provider, audiences=kept if change.after is None else [*kept, audience])
+    world.providers[arn] = replace(provider, audiences=kept if after is None else [*kept, audience])
 
 
-def _namespace(world: World, change: Change) -> None:
-    (name,) = change.target
-    assert (name in world.namespaces) == (change.before is not None)
+def _namespace(world: World, target: Target, before: Any, after: Any) -> None:
+    (name,) = target
+    assert (name in world.namespaces) == (before is not None)
     assert not any(namespace == name for namespace, _ in world.accounts)
-    if change.after is None:
+    if after is None:
         world.namespaces.remove(name)
         del world.makers[name]
     else:
@@ -235,119 +204,111 @@ def _namespace(world: World, change: Change) -> None:
         world.makers[name] = THIS_RUN
 
 
-def _role(world: World, change: Change) -> None:
-    (name,) = change.target
-    if change.after is None:
-        role = world.roles.pop(name)
-        assert isinstance(change.before, RoleState)
-        assert unmarked(role.state) == unmarked(change.before)
-        assert not role.attached
-        assert not role.inline, "IAM keeps a role that has policies"
-    else:
+def _role(world: World, target: Target, before: Any, after: Any) -> None:
+    (name,) = target
+    if after is not None:
         assert name not in world.roles
-        assert isinstance(change.after, RoleState)
-        world.roles[name] = Role(marked(change.after))
+        world.roles[name] = Role(marked(after))
+        return
+    role = world.roles.pop(name)
+    assert unmarked(role.state) == unmarked(before)
+    assert not role.attached
+    assert not role.inline, "IAM keeps a role that has policies"
 
 
-def _attachment(world: World, change: Change) -> None:
-    name, arn = change.target
+def _attachment(world: World, target: Target, before: Any, after: Any) -> None:
+    name, arn = target
     attached = world.roles[name].attached
-    assert (arn in attached) == (change.before is not None)
-    (attached.remove if change.after is None else attached.add)(arn)
+    assert (arn in attached) == (before is not None)
+    (attached.remove if after is None else attached.add)(arn)
 
 
-def _inline(world: World, change: Change) -> None:
-    name, policy = change.target
+def _inline(world: World, target: Target, before: Any, after: Any) -> None:
+    name, policy = target
     inline = world.roles[name].inline
-    assert inline.get(policy) == (
-        change.before.document if isinstance(change.before, DocumentState) else None
-    )
-    if isinstance(change.after, DocumentState):
-        inline[policy] = change.after.document
-    else:
-        del inline[policy]
+    assert inline.pop(policy, None) == (None if before is None else before.document)
+    if after is not None:
+        inline[policy] = after.document
 
 
-def _statement(world: World, change: Change) -> None:
-    role = world.roles[change.target[0]]
-    state = change.after or change.before
-    assert isinstance(state, DocumentState)
-    if isinstance(change.before, DocumentState) and isinstance(change.after, DocumentState):
-        assert trust_policy.contains(role.state.trust, change.before.document)
-        replaced = trust_policy.with_replaced(role.state.trust, change.before.document, change.after.document)
-        role.state = replace(role.state, trust=replaced)
-        return
-    assert trust_policy.contains(role.state.trust, state.document) == (change.before is not None)
-    edit = trust_policy.without_statement if change.after is None else trust_policy.with_statement
-    role.state = replace(role.state, trust=edit(role.state.trust, state.document))
-
-
-def _admission(world: World, change: Change) -> None:
-    """A statement of a target role, which is in the same world here."""
-    name = change.target[0].rsplit("/", 1)[-1]
-    _statement(world, replace(change, target=(name, *change.target[1:])))
-
-
-def _config_map(world: World, change: Change) -> None:
-    namespace, name = change.target
-    assert namespace in world.namespaces
-    present = world.config_maps.get((namespace, name))
-    before, after = change.before, change.after
-    assert (present is None) == (before is None)
-    if present is not None:
-        assert isinstance(before, ConfigMapState)
-        assert (present.data, present.service_account) == (before.data, before.service_account)
-    if after is None:
-        del world.config_maps[namespace, name]
-        return
-    assert isinstance(after, ConfigMapState)
-    maker = present.transaction if present is not None else after.transaction or THIS_RUN
-    world.config_maps[namespace, name] = replace(after, transaction=maker)
-
-
-def _association(world: World, change: Change) -> None:
-    _, namespace, name = change.target
-    place = namespace, name
-    present, before = world.associations.pop(place, None), change.before
-    assert (present is None) == (before is None)
-    if present is not None:
-        assert isinstance(before, AssociationState)
-        assert (present.role_arn, present.target_role_arn) == (before.role_arn, before.target_role_arn)
-    if change.after is not None:
-        assert isinstance(change.after, AssociationState)
-        maker = (present or change.after).tags.get(TRANSACTION_TAG, THIS_RUN)
-        state = replace(change.after, tags={**change.after.tags, TRANSACTION_TAG: maker}, association_id="")
-        world.associations[place] = state
-
-
-def _made(state: object) -> Account:
-    """A new one; what it has besides irsa's keys is in its manifest."""
-    assert isinstance(state, ServiceAccountState)
-    metadata = state.manifest.get("metadata", {})
-    return Account(
-        dict(metadata.get("annotations", {})), dict(metadata.get("labels", {})), state.uid or "made"
-    )
-
-
-def _account(world: World, change: Change) -> None:
-    namespace, name = change.target
-    assert namespace in world.namespaces
-    before, after = change.before, change.after
+def _statement(world: World, target: Target, before: Any, after: Any) -> None:
+    role = world.roles[target[0]]
+    trust, document = role.state.trust, (before or after).document
+    assert trust_policy.contains(trust, document) == (before is not None)
     if before is None:
-        assert (namespace, name) not in world.accounts
-        account = world.accounts[namespace, name] = _made(after)
+        trust = trust_policy.with_statement(trust, document)
+    elif after is None:
+        trust = trust_policy.without_statement(trust, document)
     else:
-        assert isinstance(before, ServiceAccountState)
-        account = world.accounts[namespace, name]
+        trust = trust_policy.with_replaced(trust, document, after.document)
+    role.state = replace(role.state, trust=trust)
+
+
+def _config_map(world: World, target: Target, before: Any, after: Any) -> None:
+    namespace, name = target
+    assert namespace in world.namespaces
+    present = world.config_maps.pop((namespace, name), None)
+    assert (present is None) == (before is None)
+    if present is not None:
+        assert (present.data, present.service_account) == (before.data, before.service_account)
+    if after is not None:
+        maker = present.transaction if present is not None else after.transaction or THIS_RUN
+        world.config_maps[namespace, name] = replace(after, transaction=maker)
+
+
+def _association(world: World, target: Target, before: Any, after: Any) -> None:
+    _, namespace, name = target
+    present = world.associations.pop((namespace, name), None)
+    assert (present is None) == (before is None)
+    if present is not None:
+        assert (present.role_arn, present.target_role_arn) == (before.role_arn, before.target_role_arn)
+    if after is not None:
+        maker = (present or after).tags.get(TRANSACTION_TAG, THIS_RUN)
+        state = replace(after, tags={**after.tags, TRANSACTION_TAG: maker}, association_id="")
+        world.associations[namespace, name] = state
+
+
+def _made(state: Any) -> Account:
+    """A new one; what it has besides irsa's keys is in its manifest."""
+    metadata = state.manifest.get("metadata", {})
+    annotations, labels = (dict(metadata.get(key, {})) for key in ("annotations", "labels"))
+    return Account(annotations, labels, state.uid or "made")
+
+
+def _account(world: World, target: Target, before: Any, after: Any) -> None:
+    namespace, name = target
+    assert namespace in world.namespaces
+    account = world.accounts.pop((namespace, name), None)
+    assert (account is None) == (before is None)
+    if before is not None and account is not None:
         assert before.uid in ("", account.uid)
         assert all(account.annotations.get(key) == value for key, value in before.annotations.items())
         assert all(account.labels.get(key) == value for key, value in before.labels.items())
     if after is None:
-        del world.accounts[namespace, name]
         return
-    assert isinstance(after, ServiceAccountState)
+    account = world.accounts[namespace, name] = account or _made(after)
     for there, desired_value in ((account.annotations, after.annotations), (account.labels, after.labels)):
         for key, value in desired_value.items():
             there.pop(key, None)
             if value is not None:
                 there[key] = value
+
+
+_APPLIED: dict[Kind, Callable[..., None]] = {
+    Kind.PROVIDER: _provider,
+    Kind.AUDIENCE: _audience,
+    Kind.NAMESPACE: _namespace,
+    Kind.ROLE: _role,
+    Kind.ATTACHMENT: _attachment,
+    Kind.INLINE_POLICY: _inline,
+    Kind.TRUST_STATEMENT: _statement,
+    Kind.SERVICE_ACCOUNT: _account,
+    Kind.ROLE_OWNER: _role_owner,
+    Kind.ROLE_COMMIT: _role_commit,
+    Kind.ROLE_SETTINGS: _settings,
+    Kind.BOUNDARY: _boundary,
+    Kind.ROLE_TAGS: _tags,
+    Kind.TRUST_POLICY: _trust,
+    Kind.CONFIG_MAP: _config_map,
+    Kind.ASSOCIATION: _association,
+}

@@ -12,11 +12,12 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.trust import assuming
 from irsa_cli.core.trust.chain import Chain, permission
 from irsa_cli.core.values.errors import Unreadable
+from tests.support.documents import doc
+from tests.support.named import named
 from tests.unit.access.states import (
     APP,
     BLUE,
     GREEN,
-    NUMBER,
     allow,
     annotation,
     association,
@@ -27,177 +28,233 @@ from tests.unit.access.states import (
     trust,
 )
 
-APP_ROLE = role("app")
-SERVICE = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-GITHUB = "token.actions.githubusercontent.com"
+APP_ROLE, TARGET = role("app"), role("target")
+ANNOTATED = {APP: {states.ROLE_ARN_ANNOTATION: APP_ROLE}}
+SERVICE = doc(
+    '{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}'
+)
+HUB = doc(
+    '{"Effect": "Allow", "Principal": {"Federated":'
+    ' "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"},'
+    ' "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals":'
+    ' {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com",'
+    ' "token.actions.githubusercontent.com:repository": "x/y"},'
+    ' "StringLike": {"token.actions.githubusercontent.com:sub": "repo:x/y:*"}}}'
+)
+ROOT = doc(
+    '{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:AssumeRole",'
+    ' "Condition": {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/one"}}}'
+)
+THEIRS = doc(
+    '{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"},'
+    ' "Action": ["sts:AssumeRole", "sts:TagSession"],'
+    ' "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "other"}}}'
+)
+DENY_ALL = doc('{"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"}')
+MINE, OTHERS = allow(BLUE, "backend/app"), allow(BLUE, "backend/other")
 FOR_PODS = assuming.statement(BLUE, "backend", "app")
+UNTAGGED = assuming.statement(BLUE, "backend", "app", tagged=False)
+CHAIN = Chain(APP_ROLE, TARGET).statement
+CHAINED = {APP_ROLE: {"chain": permission(TARGET)}}
+EVERY, OF_GREEN = allow(BLUE, "backend/*"), allow(GREEN, "backend/*")
 
 
-def test_a_new_role_and_its_annotation() -> None:
-    made = Change(Kind.ROLE, ("app",), None, states.RoleState("/", trust(allow(BLUE, "backend/app"))))
-    changes = [made, annotation(APP_ROLE)]
-    assert shifts(Documents(), *changes) == (["backend/app app >irsa,token"], [])
-    taken = [item.inverse for item in changes]
-    there = Documents(accounts={APP: {states.ROLE_ARN_ANNOTATION: APP_ROLE}})
-    assert shifts(there, *taken) == ([], ["backend/app app irsa,token>"])
+def at(address: str) -> dict[str, Any]:
+    """The statement for the ServiceAccount, from some addresses only."""
+    return {**MINE, "Condition": {**MINE["Condition"], "IpAddress": {"aws:SourceIp": address}}}
 
 
-def test_an_annotation_alone_gives_nothing() -> None:
-    there = Documents(trusts={APP_ROLE: trust(SERVICE)})
-    assert shifts(there, annotation(APP_ROLE)) == ([], [])
+OFFICE = at("192.0.2.0/24")
 
 
-def test_an_annotation_of_a_role_that_trusts_it_gives_it_to_pods() -> None:
-    there = Documents(trusts={APP_ROLE: trust(allow(BLUE, "backend/*"))})
-    assert shifts(there, annotation(APP_ROLE)) == (["backend/app app token>irsa,token"], [])
+def there(*statements: dict[str, Any], **more: Any) -> Documents:
+    """The role `app` with these statements."""
+    trusts = {APP_ROLE: trust(*statements), **more.pop("trusts", {})}
+    return Documents(trusts=trusts, **more)
 
 
-def test_an_association_goes_before_the_annotation() -> None:
-    """EKS serves new pods by the association; if the role does not trust EKS, they get nothing."""
-    there = Documents(
-        trusts={APP_ROLE: trust(allow(BLUE, "backend/app"))},
-        accounts={APP: {states.ROLE_ARN_ANNOTATION: APP_ROLE}},
-    )
-    assert shifts(there, association(APP_ROLE)) == ([], ["backend/app app irsa,token>token"])
-    added = statement("app", None, FOR_PODS)
-    assert shifts(there, added, association(APP_ROLE)) == ([], [])
+def made(*statements: dict[str, Any]) -> Change:
+    return Change(Kind.ROLE, ("app",), None, states.RoleState("/", trust(*statements)))
 
 
-def test_pod_identity_without_a_token() -> None:
-    there = Documents(trusts={APP_ROLE: trust(FOR_PODS)})
-    assert shifts(there, association(APP_ROLE)) == (["backend/app app >pod-identity"], [])
-    assert shifts(there, association(APP_ROLE, tagged=False)) == ([], [])
+def added(item: dict[str, Any] | None, before: dict[str, Any] | None = None) -> Change:
+    return statement("app", before, item)
 
 
-def test_a_condition_that_decides_before_and_after_is_no_change() -> None:
-    office: dict[str, Any] = allow(BLUE, "backend/app")
-    office = {**office, "Condition": {**office["Condition"], "IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}
-    there = Documents(trusts={APP_ROLE: trust(office)}, accounts={APP: {}})
-    assert shifts(there, statement("app", None, allow(BLUE, "backend/other"))) == (
-        ["backend/other app >token"],
-        [],
-    )
-    assert shifts(there, statement("app", office, allow(BLUE, "backend/app"))) == (
-        ["backend/app app token>token ?"],
-        [],
-    )
-    assert shifts(there, statement("app", office, None)) == ([], ["backend/app app token> ?"])
-    other = {**office, "Condition": {**office["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
-    gains, losses = shifts(there, statement("app", office, other))
-    assert (gains, losses) == (["backend/app app token>token ?"], ["backend/app app token>token ?"])
+MADE_PROVIDER = Change(
+    Kind.PROVIDER, (provider(BLUE),), None, states.ProviderState(BLUE.issuer, ["sts.amazonaws.com"])
+)
+VAULT = Change(Kind.AUDIENCE, (provider(BLUE), "vault"), None, states.Present())
+UNKNOWN = there(MINE, unread=("other roles",))
+BOTH = there(MINE, FOR_PODS, trusts={TARGET: trust(CHAIN)}, accounts=ANNOTATED, policies=CHAINED)
 
 
-def test_a_deny_takes_from_everybody_that_it_may_cover() -> None:
-    deny = {**allow(BLUE, "backend/app"), "Effect": "Deny"}
-    there = Documents(trusts={APP_ROLE: trust(allow(BLUE, "backend/app", "backend/other"), SERVICE)})
-    assert shifts(there, statement("app", None, deny)) == ([], ["backend/app app token>"])
-    all_of_them = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"}
-    assert shifts(there, statement("app", None, all_of_them)) == (
-        [],
-        ["backend/app app token>", "backend/other app token>"],
-    )
+@named(
+    "before changes gains losses",
+    (
+        "a role and its annotation",
+        Documents(),
+        [made(MINE), annotation(APP_ROLE)],
+        "backend/app app >irsa,token",
+        "",
+    ),
+    (
+        "both go",
+        Documents(accounts=ANNOTATED),
+        [made(MINE).inverse, annotation(APP_ROLE).inverse],
+        "",
+        "backend/app app irsa,token>",
+    ),
+    ("an annotation alone gives nothing", there(SERVICE), [annotation(APP_ROLE)], "", ""),
+    (
+        "pods get what tokens have",
+        there(EVERY),
+        [annotation(APP_ROLE)],
+        "backend/app app token>irsa,token",
+        "",
+    ),
+    (
+        "EKS serves new pods by the association; if the role does not trust EKS, they get nothing",
+        there(MINE, accounts=ANNOTATED),
+        [association(APP_ROLE)],
+        "",
+        "backend/app app irsa,token>token",
+    ),
+    (
+        "an association with its statement",
+        there(MINE, accounts=ANNOTATED),
+        [added(FOR_PODS), association(APP_ROLE)],
+        "",
+        "",
+    ),
+    ("no token", there(FOR_PODS), [association(APP_ROLE)], "backend/app app >pod-identity", ""),
+    ("session tags", there(FOR_PODS), [association(APP_ROLE, tagged=False)], "", ""),
+    (
+        "a condition that decides before and after",
+        there(OFFICE, accounts={APP: {}}),
+        [added(OTHERS)],
+        "backend/other app >token",
+        "",
+    ),
+    ("a condition goes", there(OFFICE), [added(MINE, OFFICE)], "backend/app app token>token ?", ""),
+    ("with its statement", there(OFFICE), [added(None, OFFICE)], "", "backend/app app token> ?"),
+    (
+        "another condition",
+        there(OFFICE),
+        [added(at("10.0.0.0/8"), OFFICE)],
+        "backend/app app token>token ?",
+        "backend/app app token>token ?",
+    ),
+    ("a Deny", there(MINE, OTHERS), [added({**MINE, "Effect": "Deny"})], "", "backend/app app token>"),
+    (
+        "a Deny of everybody",
+        there(MINE, OTHERS, SERVICE),
+        [added(DENY_ALL)],
+        "",
+        "backend/app app token>, backend/other app token>",
+    ),
+    (
+        "a pattern matches itself",
+        there(MINE, OF_GREEN, clusters=(BLUE, GREEN)),
+        [added(EVERY, MINE)],
+        "every ServiceAccount like backend/* app >token",
+        "",
+    ),
+    (
+        "a pattern of another cluster",
+        there(MINE, OF_GREEN, clusters=(BLUE, GREEN)),
+        [added(None, OF_GREEN)],
+        "",
+        "every ServiceAccount like backend/* of green app token>",
+    ),
+    (
+        "other principals, statement by statement",
+        Documents(),
+        [made(HUB, SERVICE, ROOT).inverse],
+        "",
+        "'repo:x/y:*' of token.actions.githubusercontent.com app token> ?,"
+        " AWS arn:aws:iam::111122223333:role/one app principal>, Service ec2.amazonaws.com app principal>",
+    ),
+    (
+        "a statement beside others'",
+        there(HUB, SERVICE, ROOT, MINE),
+        [added(allow(BLUE, "backend/b"))],
+        "backend/b app >token",
+        "",
+    ),
+    ("a provider", UNKNOWN, [MADE_PROVIDER], "backend/app app >token", ""),
+    ("a provider goes", UNKNOWN, [MADE_PROVIDER.inverse], "", "backend/app app token>"),
+    (
+        "an audience",
+        there(
+            allow(BLUE, "backend/app", audience="vault"), providers={provider(BLUE): ["sts.amazonaws.com"]}
+        ),
+        [VAULT],
+        "backend/app app >token",
+        "",
+    ),
+    (
+        "nobody has tokens of a cluster that is gone",
+        Documents(gone=frozenset({BLUE.issuer.removeprefix("https://")})),
+        [made(MINE, SERVICE).inverse],
+        "",
+        "Service ec2.amazonaws.com app principal>",
+    ),
+    (
+        "session tags stay with the session: sts:TagSession is needed for a chain",
+        BOTH,
+        [association(APP_ROLE)],
+        "",
+        "backend/app target chain>",
+    ),
+    (
+        "the target's statement goes",
+        BOTH,
+        [Change(Kind.TARGET_TRUST, (TARGET, APP_ROLE), states.DocumentState(CHAIN), None)],
+        "",
+        f"backend/app target chain>, AWS {APP_ROLE} target principal>",
+    ),
+    (
+        "an association with a target",
+        there(UNTAGGED, trusts={TARGET: trust(CHAIN)}, policies=CHAINED),
+        [association(APP_ROLE, target=TARGET, tagged=False)],
+        "backend/app target >pod-identity",
+        "",
+    ),
+    # As `irsa recover` knows it from its journal: what else there is may allow, or deny, the same.
+    ("of a policy that was not read", Documents(), [added(MINE)], "backend/app app token>token ?", ""),
+    ("it goes", Documents(), [added(None, MINE)], "", "backend/app app token>token ?"),
+    ("an annotation that is no ARN", Documents(), [annotation("not an ARN")], "", ""),
+    ("it goes, too", Documents(), [annotation("not an ARN").inverse], "", ""),
+    # Somebody else's statement for EKS Pod Identity says nothing of the ServiceAccount of irsa's.
+    ("one principal, another wish", there(MINE, THEIRS), [added(FOR_PODS)], "", ""),
+    (
+        "theirs goes",
+        there(MINE, THEIRS),
+        [added(None, THEIRS)],
+        "",
+        "Service pods.eks.amazonaws.com with aws:requesttag/kubernetes-namespace other app principal>",
+    ),
+)
+def test_who_gains_and_who_loses(before: Documents, changes: list[Change], gains: str, losses: str) -> None:
+    found = [", ".join(texts) for texts in shifts(before, *changes)]
+    assert found == [gains, losses]
 
 
-def test_a_pattern_matches_itself_and_who_it_names() -> None:
-    there = Documents(
-        (BLUE, GREEN),
-        trusts={APP_ROLE: trust(allow(BLUE, "backend/app"), allow(GREEN, "backend/*"))},
-    )
-    wider = statement("app", allow(BLUE, "backend/app"), allow(BLUE, "backend/*"))
-    assert shifts(there, wider) == (["every ServiceAccount like backend/* app >token"], [])
-    assert shifts(there, wider.inverse)[1] == []
-    gone = statement("app", allow(GREEN, "backend/*"), None)
-    assert shifts(there, gone) == ([], ["every ServiceAccount like backend/* of green app token>"])
-
-
-def test_other_principals_statement_by_statement() -> None:
-    hub = {
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{NUMBER}:oidc-provider/{GITHUB}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {
-            "StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:repository": "x/y"},
-            "StringLike": {f"{GITHUB}:sub": "repo:x/y:*"},
-        },
-    }
-    root = {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{NUMBER}:root"},
-        "Action": "sts:AssumeRole",
-        "Condition": {"ArnEquals": {"aws:PrincipalArn": role("one")}},
-    }
-    changes = [
-        Change(Kind.ROLE, ("app",), states.RoleState("/", trust(hub, SERVICE, root)), None),
-    ]
-    assert shifts(Documents(), *changes) == (
-        [],
-        [
-            f"'repo:x/y:*' of {GITHUB} app token> ?",
-            f"AWS {role('one')} app principal>",
-            "Service ec2.amazonaws.com app principal>",
-        ],
-    )
-    there = Documents(trusts={APP_ROLE: trust(hub, SERVICE, root, allow(BLUE, "backend/app"))})
-    assert shifts(there, statement("app", None, allow(BLUE, "backend/b")))[1] == []
-
-
-def test_a_provider_gives_roles_to_those_that_they_trust() -> None:
-    state = states.ProviderState(BLUE.issuer, ["sts.amazonaws.com"])
-    there = Documents(trusts={APP_ROLE: trust(allow(BLUE, "backend/app"))}, unread=("other roles",))
-    made = Change(Kind.PROVIDER, (provider(BLUE),), None, state)
-    assert shifts(there, made) == (["backend/app app >token"], [])
-    assert shifts(there, made.inverse) == ([], ["backend/app app token>"])
-    audience = Change(Kind.AUDIENCE, (provider(BLUE), "vault"), None, states.Present())
-    there = Documents(
-        trusts={APP_ROLE: trust(allow(BLUE, "backend/app", audience="vault"))},
-        providers={provider(BLUE): ["sts.amazonaws.com"]},
-    )
-    assert shifts(there, audience) == (["backend/app app >token"], [])
-
-
-def test_nobody_has_tokens_of_a_cluster_that_is_gone() -> None:
-    gone = frozenset({BLUE.issuer.removeprefix("https://")})
-    role_state = states.RoleState("/", trust(allow(BLUE, "backend/app"), SERVICE))
-    found = shifts(Documents(gone=gone), Change(Kind.ROLE, ("app",), role_state, None))
-    assert found == ([], ["Service ec2.amazonaws.com app principal>"])
-
-
-def test_a_chain_and_its_session_tags() -> None:
-    """Session tags of EKS Pod Identity stay with the session: sts:TagSession is needed for them."""
-    target = role("target")
-    chain = Chain(APP_ROLE, target)
-    there = Documents(
-        trusts={APP_ROLE: trust(allow(BLUE, "backend/app"), FOR_PODS), target: trust(chain.statement)},
-        accounts={APP: {states.ROLE_ARN_ANNOTATION: APP_ROLE}},
-        policies={APP_ROLE: {"chain": permission(target)}},
-    )
-    assert shifts(there, association(APP_ROLE)) == ([], ["backend/app target chain>"])
-    only_eks = Documents(
-        trusts={APP_ROLE: trust(FOR_PODS), target: trust(chain.statement)},
-        policies={APP_ROLE: {"chain": permission(target)}},
-        associations={APP: states.AssociationState(APP_ROLE, without_session_tags=True)},
-    )
+def test_what_is_not_lost() -> None:
+    wider = added(EVERY, MINE).inverse
+    assert shifts(there(MINE, OF_GREEN, clusters=(BLUE, GREEN)), wider)[1] == []
+    untagged = {APP: states.AssociationState(APP_ROLE, without_session_tags=True)}
+    only_eks = there(FOR_PODS, trusts={TARGET: trust(CHAIN)}, policies=CHAINED, associations=untagged)
     assert shifts(only_eks, association(APP_ROLE, APP_ROLE))[1] == []
-    taken = Change(Kind.TARGET_TRUST, (target, APP_ROLE), states.DocumentState(chain.statement), None)
-    assert shifts(there, taken) == (
-        [],
-        ["backend/app target chain>", f"AWS {APP_ROLE} target principal>"],
-    )
-    with_target = association(APP_ROLE, target=target, tagged=False)
-    plain = Documents(
-        trusts={APP_ROLE: trust(assuming.statement(BLUE, "backend", "app", tagged=False))}
-        | {target: trust(chain.statement)},
-        policies={APP_ROLE: {"chain": permission(target)}},
-    )
-    assert shifts(plain, with_target) == (["backend/app target >pod-identity"], [])
 
 
 def test_what_was_not_read_is_never_nobody() -> None:
-    there = Documents(trusts={APP_ROLE: Unreadable("access denied")}, unread=("some clusters",))
-    found = AccessChange.of(there, [annotation(APP_ROLE)], BLUE)
+    unread = Documents(trusts={APP_ROLE: Unreadable("access denied")}, unread=("some clusters",))
+    found = AccessChange.of(unread, [annotation(APP_ROLE)], BLUE)
     assert (found.gains, found.losses) != ((), ())
     assert not found.gains[0].certain
-    other = AccessChange.of(there, [annotation(None, None)], BLUE)
+    other = AccessChange.of(unread, [annotation(None, None)], BLUE)
     lines = list(access_lines(other))
     said = f"not read: some clusters; the trust policy of {APP_ROLE}"
     assert lines == [f"Access: nobody gains or loses a role ({said})"]
@@ -215,33 +272,3 @@ def test_many_are_counted() -> None:
         "Access: nobody loses a role",
     ]
     assert len(list(access_lines(found, whole=True))) == 6
-
-
-def test_a_statement_of_a_policy_that_was_not_read_is_known() -> None:
-    """As `irsa recover` knows it from its journal: what else there is may allow, or deny, the same."""
-    added = statement("app", None, allow(BLUE, "backend/app"))
-    assert shifts(Documents(), added) == (["backend/app app token>token ?"], [])
-    assert shifts(Documents(), added.inverse) == ([], ["backend/app app token>token ?"])
-
-
-def test_an_annotation_that_is_no_arn_gives_nothing() -> None:
-    assert shifts(Documents(), annotation("not an ARN")) == ([], [])
-    assert shifts(Documents(), annotation("not an ARN").inverse) == ([], [])
-
-
-def test_statements_for_one_principal_are_told_apart_by_what_they_want() -> None:
-    """Somebody else's statement for EKS Pod Identity says nothing of the ServiceAccount of irsa's."""
-    theirs = {
-        "Effect": "Allow",
-        "Principal": {"Service": assuming.SERVICE},
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "other"}},
-    }
-    there = Documents(trusts={APP_ROLE: trust(allow(BLUE, "backend/app"), theirs)})
-    assert shifts(there, statement("app", None, FOR_PODS)) == ([], [])
-    assert shifts(there, statement("app", theirs, None)) == (
-        [],
-        [
-            "Service pods.eks.amazonaws.com with aws:requesttag/kubernetes-namespace other app principal>",
-        ],
-    )

@@ -14,6 +14,7 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.planning import repoint
 from irsa_cli.core.planning.repoint import Move
 from irsa_cli.core.values.errors import Refused
+from tests.support.named import named
 from tests.unit.access.states import (
     APP,
     BLUE,
@@ -31,23 +32,94 @@ APP_ROLE = role("app")
 ANNOTATED = {APP: {states.ROLE_ARN_ANNOTATION: APP_ROLE}}
 
 
-def refusal(there: Documents, *changes: Change, guard: Guard | None = None) -> list[str]:
-    """What the plan is refused for; empty if it is not."""
+MINE, EVERYBODY = allow(BLUE, "backend/app"), allow(BLUE, "*/*")
+GONE = [annotation(None, APP_ROLE), statement("app", MINE, None)]
+WIDE = statement("app", None, EVERYBODY)
+MADE = Change(
+    Kind.PROVIDER, (provider(BLUE),), None, states.ProviderState(BLUE.issuer, ["sts.amazonaws.com"])
+)
+
+
+def there(*statements: dict[str, Any], **more: Any) -> Documents:
+    """The role `app` with these statements."""
+    return Documents(trusts={APP_ROLE: trust(*statements), **more.pop("trusts", {})}, **more)
+
+
+def uses(who: Who, arn: str) -> str:
+    return "Deployment/app" if who == Who.account(*APP) and arn == APP_ROLE else ""
+
+
+BOUND = there(MINE, accounts=ANNOTATED)
+WITH_OTHER = there(MINE, accounts=ANNOTATED, trusts={role("other"): trust(allow(BLUE, "backend/old"))})
+OLD_GOES = statement("other", allow(BLUE, "backend/old"), None)
+FROM_OTHERS = "the plan would take a role from others"
+LOST = f"pods of backend/app no longer get app ({APP_ROLE})"
+
+
+@named(
+    "before changes guard told",
+    # As migrate's first step did, where the trust policy does not say yes to EKS Pod Identity.
+    ("an association that takes the role", BOUND, [association(APP_ROLE)], {}, [FROM_OTHERS, LOST]),
+    ("it may", BOUND, [association(APP_ROLE)], {"losses": True}, []),
+    (
+        "others than it names gain",
+        there(MINE),
+        [WIDE],
+        {},
+        [
+            "the plan would give a role to others than the command names",
+            f"every ServiceAccount like */* can assume app ({APP_ROLE})",
+        ],
+    ),
+    ("they may", there(MINE), [WIDE], {"gains": True}, []),
+    ("they are named", there(MINE), [WIDE], {"trusts": (trust(EVERYBODY),)}, []),
+    (
+        "another gains",
+        there(MINE),
+        [statement("app", None, allow(BLUE, "backend/other"))],
+        {},
+        [
+            "the plan would give a role to others than the command names",
+            f"backend/other can assume app ({APP_ROLE})",
+        ],
+    ),
+    ("it gains itself", there(allow(GREEN, "x/y")), [statement("app", None, MINE)], {}, []),
+    (
+        "a provider is for all tokens of its cluster",
+        there(allow(BLUE, "backend/other"), clusters=(BLUE,), providers={provider(BLUE): None}),
+        [MADE],
+        {"accounts": frozenset()},
+        [],
+    ),
+    ("what is removed", BOUND, GONE, {}, []),
+    (
+        "what is removed and used",
+        BOUND,
+        GONE,
+        {"uses": uses, "accounts": frozenset()},
+        [
+            "the plan would take a role from someone who uses it",
+            f"backend/app can no longer assume app ({APP_ROLE}): Deployment/app",
+        ],
+    ),
+    ("what removes", WITH_OTHER, [OLD_GOES], {}, []),
+    (
+        "what removes and takes by what it adds",
+        WITH_OTHER,
+        [OLD_GOES, association(APP_ROLE)],
+        {},
+        [FROM_OTHERS, LOST],
+    ),
+)
+def test_what_a_plan_is_refused_for(
+    before: Documents, changes: list[Change], guard: dict[str, Any], told: list[str]
+) -> None:
+    found: list[str] = []
     try:
-        PlannedAccess(there, changes, BLUE).check(guard or Guard(frozenset({APP})))
+        PlannedAccess(before, changes, BLUE).check(Guard(**{"accounts": frozenset({APP}), **guard}))
     except Refused as error:
-        return [error.message, *error.details]
-    return []
-
-
-def test_an_association_that_takes_the_role_is_refused() -> None:
-    """As migrate's first step did, where the trust policy does not say yes to EKS Pod Identity."""
-    there = Documents(trusts={APP_ROLE: trust(allow(BLUE, "backend/app"))}, accounts=ANNOTATED)
-    assert refusal(there, association(APP_ROLE)) == [
-        "the plan would take a role from others",
-        f"pods of backend/app no longer get app ({APP_ROLE})",
-    ]
-    assert refusal(there, association(APP_ROLE), guard=Guard(frozenset({APP}), losses=True)) == []
+        found = [error.message, *error.details]
+    assert found == told
 
 
 def test_a_deny_that_is_copied_for_another_cluster_is_refused() -> None:
@@ -57,63 +129,11 @@ def test_a_deny_that_is_copied_for_another_cluster_is_refused() -> None:
     move = Move(provider(BLUE), provider(GREEN))
     copies, _ = repoint.additions(document, move)
     plan = repoint.add_plan("app", document, move, [])
-    there = Documents((BLUE, GREEN), trusts={APP_ROLE: document})
+    before = Documents((BLUE, GREEN), trusts={APP_ROLE: document})
     guard = Guard(trusts=({"Statement": copies},))
     with pytest.raises(Refused, match="would take a role") as refused:
-        PlannedAccess(there, [*plan], GREEN).check(guard)
+        PlannedAccess(before, [*plan], GREEN).check(guard)
     assert refused.value.details[0].startswith("backend/app can no longer assume app")
-    back = repoint.retire_plan("app", repoint.without(document, provider(GREEN)), Move("x", provider(BLUE)))
-    assert back is not None
-
-
-def test_others_than_it_names_gain_nothing() -> None:
-    there = Documents(trusts={APP_ROLE: trust(allow(BLUE, "backend/app"))})
-    wide = statement("app", None, allow(BLUE, "*/*"))
-    assert refusal(there, wide) == [
-        "the plan would give a role to others than the command names",
-        f"every ServiceAccount like */* can assume app ({APP_ROLE})",
-    ]
-    assert refusal(there, wide, guard=Guard(gains=True)) == []
-    assert refusal(there, wide, guard=Guard(trusts=(trust(allow(BLUE, "*/*")),))) == []
-    assert refusal(there, statement("app", None, allow(BLUE, "backend/other")))
-    bare = Documents(trusts={APP_ROLE: trust(allow(GREEN, "x/y"))})
-    assert refusal(bare, statement("app", None, allow(BLUE, "backend/app"))) == []
-
-
-def test_a_provider_is_for_all_tokens_of_its_cluster() -> None:
-    state = states.ProviderState(BLUE.issuer, ["sts.amazonaws.com"])
-    there = Documents(
-        (BLUE,), trusts={APP_ROLE: trust(allow(BLUE, "backend/other"))}, providers={provider(BLUE): None}
-    )
-    made = Change(Kind.PROVIDER, (provider(BLUE),), None, state)
-    assert refusal(there, made, guard=Guard()) == []
-
-
-def test_who_uses_what_is_removed() -> None:
-    there = Documents(trusts={APP_ROLE: trust(allow(BLUE, "backend/app"))}, accounts=ANNOTATED)
-    gone = [annotation(None, APP_ROLE), statement("app", allow(BLUE, "backend/app"), None)]
-    assert refusal(there, *gone) == []
-
-    def uses(who: Who, arn: str) -> str:
-        return "Deployment/app" if who == Who.account(*APP) and arn == APP_ROLE else ""
-
-    guard = Guard(uses=uses)
-    assert refusal(there, *gone, guard=guard) == [
-        "the plan would take a role from someone who uses it",
-        f"backend/app can no longer assume app ({APP_ROLE}): Deployment/app",
-    ]
-
-
-def test_what_removes_may_also_add() -> None:
-    """A loss by the added part alone is refused, whatever else goes."""
-    other = role("other")
-    there = Documents(
-        trusts={APP_ROLE: trust(allow(BLUE, "backend/app")), other: trust(allow(BLUE, "backend/old"))},
-        accounts=ANNOTATED,
-    )
-    removed = statement("other", allow(BLUE, "backend/old"), None)
-    assert refusal(there, removed) == []
-    assert refusal(there, removed, association(APP_ROLE))[0] == "the plan would take a role from others"
 
 
 @pytest.mark.parametrize(

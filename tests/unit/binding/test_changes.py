@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.binding.current import CurrentRole, RoleChanges
 from irsa_cli.core.binding.role_changes import RUN_TAGS, removal, role_changes
-from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Refused
 from tests.unit.plan import strategies as some
-from tests.unit.world import Role, World, apply
+from tests.unit.world import Role, World, after
 
 ARNS = st.frozensets(st.sampled_from([f"arn:aws:iam::aws:policy/{name}" for name in "ABCDE"]))
 
@@ -29,12 +29,6 @@ def roles(draw: st.DrawFn, path: str = "/irsa/demo/") -> CurrentRole:
 
 def world_of(role: CurrentRole) -> World:
     return World(roles={"r": Role(role.state, set(role.attached), dict(role.inline))})
-
-
-def carried_out(world: World, plan: Plan) -> World:
-    for change in plan:
-        world = apply(world, change)
-    return world
 
 
 def same(world: World, role: CurrentRole) -> bool:
@@ -55,13 +49,13 @@ def same(world: World, role: CurrentRole) -> bool:
 
 
 @given(roles(), roles())
-def test_the_plan_leads_there_and_its_inverse_back(before: CurrentRole, after: CurrentRole) -> None:
+def test_the_plan_leads_there_and_its_inverse_back(before: CurrentRole, wished: CurrentRole) -> None:
     world = world_of(before)
-    found = role_changes("r", before, after)
+    found = role_changes("r", before, wished)
     plan = Plan.of(list(found.gains), list(found.losses))
-    there = carried_out(world, plan)
-    assert same(there, after)
-    assert carried_out(there, plan.inverse) == world
+    there = after(world, plan)
+    assert same(there, wished)
+    assert after(there, plan.inverse) == world
     kept = {key: value for key, value in before.state.tags.items() if key in RUN_TAGS}
     assert kept.items() <= there.roles["r"].state.tags.items()
 
@@ -75,16 +69,12 @@ def test_from_a_role_to_itself_there_is_nothing_to_do(role: CurrentRole) -> None
 def test_what_is_lost_goes_last(before: CurrentRole, after: CurrentRole) -> None:
     found = role_changes("r", before, after)
     assert all(change.after is None for change in found.losses)
-    assert not any(_is_policy(change) and change.after is None for change in found.gains)
-
-
-def _is_policy(change: Change) -> bool:
-    return len(change.target) == 2
+    assert not any(len(change.target) == 2 and change.after is None for change in found.gains)
 
 
 @given(roles())
 def test_a_removal_takes_off_all_policies(role: CurrentRole) -> None:
-    world = carried_out(world_of(role), Plan.of(removal("r", role)))
+    world = after(world_of(role), Plan.of(removal("r", role)))
     assert (world.roles["r"].attached, world.roles["r"].inline) == (set(), {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.planning.deletion_checks import check_ours
 from irsa_cli.core.values.errors import Refused
+from tests.support.named import named
 from tests.support.trusts import trust_of
 from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE, role_arn
 
@@ -35,14 +37,8 @@ def refusal(bound: Bound, *sharers: str) -> Refused | None:
     return None
 
 
-def proposed(bound: Bound, *sharers: str) -> bool:
-    error = refusal(bound, *sharers)
-    assert error is not None
-    return any(step.startswith("irsa adopt app -n apps -c demo -r eu-west-1") for step in error.next_steps)
-
-
-def with_role(state: RoleState) -> Bound:
-    return replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(state)))
+def with_role(**changed: Any) -> Bound:
+    return replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(replace(STATE, **changed))))
 
 
 @pytest.mark.parametrize("account", [MADE, ANNOTATED, None, replace(ACCOUNT, annotations={"a": "b"})])
@@ -65,10 +61,21 @@ def test_one_that_was_changed_since_is_said_to_be() -> None:
     assert "arn:before" in error.reason
 
 
-def test_adoption_is_proposed_where_it_works() -> None:
-    assert proposed(THEIRS)
-    assert not proposed(THEIRS, "apps/other")
-    assert not proposed(BARE)  # The role is not there, or lives elsewhere.
-    assert not proposed(with_role(replace(STATE, trust={"Statement": []})))
-    ours = {CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: "apps/another"}
-    assert not proposed(with_role(replace(STATE, tags=ours)))
+@named(
+    "bound sharers proposed",
+    ("where it works", THEIRS, [], True),
+    ("not for several", THEIRS, ["apps/other"], False),
+    ("not where the role is not there, or lives elsewhere", BARE, [], False),
+    ("not where it does not trust", with_role(trust={"Statement": []}), [], False),
+    (
+        "not where it is another's",
+        with_role(tags={CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: "apps/another"}),
+        [],
+        False,
+    ),
+)
+def test_adoption_is_proposed(bound: Bound, sharers: list[str], proposed: bool) -> None:
+    error = refusal(bound, *sharers)
+    assert error is not None
+    adopting = "irsa adopt app -n apps -c demo -r eu-west-1"
+    assert any(step.startswith(adopting) for step in error.next_steps) is proposed

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,13 @@ def names(*locks: Lock) -> set[str]:
     return {lock.name for lock in locks}
 
 
+def own(ahead: LocksAhead, lock: Lock) -> Hold:
+    """What a work holds."""
+    found = ahead.of(lock)
+    assert found is not None
+    return found
+
+
 def settled(ahead: LocksAhead) -> None:
     """All that was begun has ended."""
     for _, taking in list(ahead._taken.values()):
@@ -60,15 +68,14 @@ def settled(ahead: LocksAhead) -> None:
 
 def test_as_many_are_taken_ahead_as_works_are_under_way(runs: Runs) -> None:
     with runs.ahead(LOCKS) as ahead:
-        first = ahead.of(LOCKS[0])
+        first = own(ahead, LOCKS[0])
         settled(ahead)
         assert runs.held_by("r1") == names(*LOCKS[:4])
-        second = ahead.of(LOCKS[1])
+        second = own(ahead, LOCKS[1])
         settled(ahead)
         assert runs.held_by("r1") == names(*LOCKS[:5])
-        for hold in (first, second):
-            assert hold is not None
-            hold.release()
+        first.release()
+        second.release()
     assert runs.table.leases == {}
 
 
@@ -81,8 +88,7 @@ def test_a_work_whose_lock_is_not_taken_ahead_takes_none_of_the_others(runs: Run
 def test_what_was_looked_at_before_the_lock_is_looked_at_again_unless_it_only_creates(runs: Runs) -> None:
     with runs.ahead(LOCKS[:2]) as ahead:
         for lock, change, again in ((LOCKS[0], CREATION, False), (LOCKS[1], DELETION, True)):
-            hold = ahead.of(lock)
-            assert hold is not None
+            hold = own(ahead, lock)
             assert not hold.is_begun  # Who else is at work was asked once for all.
             hold.take_meanwhile()
             if again:
@@ -106,34 +112,26 @@ def test_while_one_waits_nothing_is_kept_that_no_work_uses(runs: Runs) -> None:
 
     runs.table.meanwhile = meanwhile
     with runs.ahead(LOCKS) as ahead:
-        used = ahead.of(LOCKS[0])
-        waiting = ahead.of(LOCKS[1])
+        used, waiting = own(ahead, LOCKS[0]), own(ahead, LOCKS[1])
         settled(ahead)
-        assert used is not None
-        assert waiting is not None
         with pytest.raises(LookAgain):
             waiting.secure([CREATION])
         assert seen == [names(LOCKS[0])]
         assert ahead.of(LOCKS[2]) is None  # It takes its own lock.
         assert runs.held_by("r1") == names(*LOCKS[:2])
-        for hold in (used, waiting):
-            hold.release()
+        used.release()
+        waiting.release()
     assert runs.table.leases == {}
 
 
 def test_what_goes_wrong_ahead_is_told_to_the_work_that_needs_it(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def denied(*_: object) -> None:
-        raise Refused("no permission for Leases")
-
+    denied = mock.Mock(side_effect=Refused("no permission for Leases"))
     with runs.ahead(LOCKS) as ahead:
-        hold = runs.table.run("r1").hold
-        monkeypatch.setattr(type(hold.taker), "take", denied)
-        found = ahead.of(LOCKS[0])
-        assert found is not None
+        monkeypatch.setattr(type(runs.table.run("r1").hold.taker), "take", denied)
         with pytest.raises(IrsaError, match="no permission for Leases"):
-            found.secure([CREATION])
+            own(ahead, LOCKS[0]).secure([CREATION])
     assert runs.table.leases == {}
 
 

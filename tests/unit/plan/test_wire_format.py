@@ -23,15 +23,16 @@ from irsa_cli.core.plan.states import (
     TagsState,
 )
 from irsa_cli.transaction.reading import read
+from tests.support.documents import doc
 
 JOURNALS = Path(__file__).parent / "journals"
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/5B8D"
 ROLE_ARN = "arn:aws:iam::111122223333:role/irsa/demo/made"
-STATEMENT = {
-    "Effect": "Allow",
-    "Action": "sts:AssumeRoleWithWebIdentity",
-    "Principal": {"Federated": PROVIDER},
-}
+STATEMENT = doc(
+    '{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",'
+    ' "Principal": {"Federated": "<PROVIDER>"}}',
+    PROVIDER=PROVIDER,
+)
 DOCUMENT = {"Version": "2012-10-17", "Statement": [STATEMENT]}
 EVERY_KIND = Plan(
     (
@@ -100,12 +101,9 @@ def test_what_is_written_of_every_kind_is_what_was_written_then() -> None:
     assert [[written.write(change) for change in stage] for stage in EVERY_KIND.stages] == header["plan"]
 
 
-@pytest.mark.parametrize(
-    ("name", "outcome"),
-    [("committed", "committed"), ("rolled-back", "rolled-back"), ("incomplete", "incomplete")],
-)
-def test_how_a_journal_of_then_ended_is_read(name: str, outcome: str) -> None:
-    story = read(JOURNALS / f"{name}.jsonl")
+@pytest.mark.parametrize("outcome", ["committed", "rolled-back", "incomplete"])
+def test_how_a_journal_of_then_ended_is_read(outcome: str) -> None:
+    story = read(JOURNALS / f"{outcome}.jsonl")
     assert story.outcome == outcome
     assert story.finished is (outcome != "incomplete")
 

@@ -13,10 +13,8 @@ from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import COMMIT_TAG, DONE, TRANSACTION_TAG
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.trust.chain import FoundTarget
-from irsa_cli.core.values.cluster import Cluster
+from tests.unit.planning.desired_states import CLUSTER
 
-ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
-CLUSTER = Cluster("demo", ARN, "eu-west-1", "aws", "111122223333", "https://oidc.eks.example/id/X")
 TARGET = "arn:aws:iam::444455556666:role/data"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
 from tests.support.thoroughness import examples
 from tests.unit.planning.desired_states import Case, cases
-from tests.unit.world import World, apply, observe, unmarked
+from tests.unit.world import World, after, observe, unmarked
 
 
 def planned(case: Case) -> Plan | None:
@@ -28,10 +27,12 @@ def planned(case: Case) -> Plan | None:
         return None
 
 
-def after(world: World, changes: Iterable[Change]) -> World:
-    for change in changes:
-        world = apply(world, change)
-    return world
+def possible(case: Case) -> Plan:
+    """The plan of a case that has one."""
+    todo = planned(case)
+    assume(todo)
+    assert todo is not None
+    return todo
 
 
 def is_true(desired: DesiredState, world: World) -> bool:
@@ -74,19 +75,16 @@ def test_a_plan_is_refused_or_makes_the_wish_true_once(case: Case) -> None:
 @settings(max_examples=examples(120))
 @given(cases(clear=True))
 def test_nothing_else_is_touched(case: Case) -> None:
-    todo = planned(case)
-    assume(todo)
-    assert todo is not None
+    todo = possible(case)
+    check_order(case, todo)
     desired, before, world = case.desired, case.world, after(case.world, todo)
     key = (desired.namespace, desired.name)
     for name, role in before.roles.items():
         now = world.roles[name]
         assert role.attached <= now.attached
         assert role.inline.items() <= now.inline.items()
-        if name != desired.role_name:
-            assert now == role
-        elif not desired.update_trust:
-            assert unmarked(now.state) == unmarked(role.state)
+        assert now == role or name == desired.role_name
+        assert unmarked(now.state) == unmarked(role.state) or desired.update_trust
     for arn, provider in before.providers.items():
         same = unmarked(world.providers[arn]) == unmarked(provider)
         assert same or (arn == desired.identity.provider_arn and desired.associate)
@@ -94,31 +92,20 @@ def test_nothing_else_is_touched(case: Case) -> None:
     assert world.namespaces - before.namespaces <= {desired.namespace}
     for name_, account in before.accounts.items():
         theirs = world.accounts[name_]
-        ours: set[str] = (
-            {*with_marks(desired.annotations), *desired.labels}
-            if name_ == key and not desired.role_only
-            else set()
-        )
+        mine = name_ == key and not desired.role_only
+        ours = {*with_marks(desired.annotations), *desired.labels} if mine else set[str]()
         for one, other in ((account.annotations, theirs.annotations), (account.labels, theirs.labels)):
-            assert {k: v for k, v in one.items() if k not in ours} == {
-                k: v for k, v in other.items() if k not in ours
-            }
-            if not desired.override:
-                assert all(other[k] == v for k, v in one.items())
+            assert {k for k in {*one, *other} if one.get(k) != other.get(k)} <= ours
+            assert desired.override or one.items() <= other.items()
     if key in before.accounts and MANAGED_BY_LABEL not in desired.labels:
-        labels = [
-            world.accounts[key].labels.get(MANAGED_BY_LABEL),
-            before.accounts[key].labels.get(MANAGED_BY_LABEL),
-        ]
-        assert labels[0] == labels[1]
+        label, was = (found.accounts[key].labels.get(MANAGED_BY_LABEL) for found in (before, world))
+        assert label == was
 
 
 @settings(max_examples=examples(200))
 @given(cases(clear=True), st.data())
 def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(case: Case, data: st.DataObject) -> None:
-    todo = planned(case)
-    assume(todo)
-    assert todo is not None
+    todo = possible(case)
     stage = data.draw(st.integers(0, len(todo.stages) - 1))
     part = data.draw(st.lists(st.sampled_from(todo.stages[stage] or [None]), unique_by=repr))
     done = [*(change for earlier in todo.stages[:stage] for change in earlier), *filter(None, part)]
@@ -129,12 +116,8 @@ def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(case: Case, data: st.Da
     assert end == after(case.world, todo)
 
 
-@settings(max_examples=examples(100))
-@given(cases(clear=True))
-def test_the_annotation_comes_last(case: Case) -> None:
-    todo = planned(case)
-    assume(todo)
-    assert todo is not None
+def check_order(case: Case, todo: Plan) -> None:
+    """The annotation comes last, and a stage holds what is independent."""
 
     def sets_the_role(change: Change) -> bool:
         state = change.after
@@ -148,13 +131,6 @@ def test_the_annotation_comes_last(case: Case) -> None:
         assert all(change.kind in last for change in todo.stages[-1])
         assert len(todo.stages[-1]) <= 1
 
-
-@settings(max_examples=examples(60))
-@given(cases(clear=True))
-def test_stages_hold_what_is_independent(case: Case) -> None:
-    todo = planned(case)
-    assume(todo)
-    assert todo is not None
     for stage in todo.stages:
         keys = [(change.kind, change.target) for change in stage]
         assert len(set(keys)) == len(keys)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
-from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.values.errors import Refused
@@ -22,13 +21,7 @@ from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
 from tests.unit.planning.desired_states import OTHER_DOCUMENT, STRANGER, desired, desired_states, provider_for
 from tests.unit.planning.test_binding_model import is_true
-from tests.unit.world import Account, Role, World, apply, observe, unmarked
-
-
-def after(world: World, changes: Iterable[Change]) -> World:
-    for change in changes:
-        world = apply(world, change)
-    return world
+from tests.unit.world import Account, Role, World, after, observe, unmarked
 
 
 def plan_of(world: World, desired_value: DesiredState) -> Plan:
@@ -143,24 +136,19 @@ def test_a_service_account_with_another_role_changes_only_when_asked(override: b
 
 @pytest.mark.parametrize("takes_over", [False, True])
 def test_a_role_that_is_half_made_for_other_wishes(takes_over: bool) -> None:
-    world, desired_value = bare(), desired(inline={"p": OTHER_DOCUMENT})
-    assert desired_value.role is not None
-    desired_value = replace(
-        desired_value,
-        role=replace(desired_value.role, tags={**desired_value.role.tags, SPEC_HASH_TAG: "this"}),
+    world, wish = bare(), desired(inline={"p": OTHER_DOCUMENT})
+    assert wish.role is not None
+    this, that = (
+        replace(wish.role, tags={**wish.role.tags, SPEC_HASH_TAG: text, "irsa/transaction": "earlier"})
+        for text in ("this", "that")
     )
-    assert desired_value.role is not None
-    half = replace(
-        desired_value.role,
-        tags={**desired_value.role.tags, SPEC_HASH_TAG: "that", "irsa/transaction": "earlier"},
-    )
-    world.roles[desired_value.role_name] = Role(half)
-    current = observe(world, desired_value)
-    if not takes_over:
-        with pytest.raises(Refused, match="incomplete, for another desired state"):
-            converge(desired_value, current)
+    wish = replace(wish, role=unmarked(this))
+    world.roles[wish.role_name] = Role(that)
+    if takes_over:
+        assert is_true(wish, after(world, converge(wish, observe(world, wish), takes_over=True)))
         return
-    assert is_true(desired_value, after(world, converge(desired_value, current, takes_over=True)))
+    with pytest.raises(Refused, match="incomplete, for another desired state"):
+        plan_of(world, wish)
 
 
 NO_NOTES = [
@@ -190,6 +178,15 @@ def test_a_note_of_keys_that_is_not_understood_is_refused(text: str) -> None:
     assert after(world, plan_of(world, desired_value)).accounts[key].labels == {"team": "a"}
 
 
+def made(**tags: str) -> World:
+    """A world in which a wish is met; its role has these tags instead (or, with '', not)."""
+    world = after(bare(), plan_of(bare(), desired()))
+    role = world.roles[desired().role_name]
+    changed = {key: text for key, text in {**role.state.tags, **tags}.items() if text or key not in tags}
+    role.state = replace(role.state, tags=changed)
+    return world
+
+
 @pytest.mark.parametrize(
     ("tag", "text", "understood"),
     [
@@ -204,15 +201,12 @@ def test_a_note_of_keys_that_is_not_understood_is_refused(text: str) -> None:
 def test_a_tag_of_whom_files_let_in_that_is_not_understood_is_refused(
     tag: str, text: str, understood: bool
 ) -> None:
-    world, desired_value = bare(), desired()
-    world = after(world, plan_of(world, desired_value))
-    role = world.roles[desired_value.role_name]
-    role.state = replace(role.state, tags={**role.state.tags, tag: text})
+    world = made(**{tag: text})
     if understood:
-        assert is_true(desired_value, after(world, plan_of(world, desired_value)))
+        assert is_true(desired(), after(world, plan_of(world, desired())))
         return
     with pytest.raises(Refused, match=f"the tag {tag} of role") as caught:
-        plan_of(world, desired_value)
+        plan_of(world, desired())
     assert f"--tag-keys {tag}" in caught.value.next_steps[1]
 
 
@@ -227,14 +221,9 @@ def test_a_tag_of_whom_files_let_in_that_is_not_understood_is_refused(
     ],
 )
 def test_a_run_whose_name_does_not_tell_when_it_began_may_be_at_work(mark: str, abandoned: bool) -> None:
-    if mark == "now":
-        mark = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}000Z-0a1b2c3d"
-    world, desired_value = bare(), desired()
-    world = after(world, plan_of(world, desired_value))
-    role = world.roles[desired_value.role_name]
-    tags = {key: text for key, text in role.state.tags.items() if key != "irsa/transaction"}
-    role.state = replace(role.state, tags={**tags, **({"irsa/transaction": mark} if mark else {})})
-    assert is_abandoned(observe(world, desired_value)) is abandoned
+    now = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}000Z-0a1b2c3d"
+    world = made(**{"irsa/transaction": mark.replace("now", now)})
+    assert is_abandoned(observe(world, desired())) is abandoned
 
 
 @given(st.text() | st.sampled_from(["[]", "{}", '{"labels": 1}', '{"labels": ["irsa/x", "a"]}', "null"]))

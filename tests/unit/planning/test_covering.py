@@ -9,10 +9,9 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import DocumentState, Present, RoleState
 from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.values.cluster import Cluster
+from tests.unit.planning.desired_states import CLUSTER
 
 ROLE = "arn:aws:iam::111122223333:role/r"
-CLUSTER = Cluster("demo", "arn:c", "eu-west-1", "aws", "111122223333", "https://oidc.example/id/A")
 USING = DesiredState(CLUSTER, "n", "app", ROLE, "sts.amazonaws.com")
 MAKING = replace(USING, role=RoleState("/", {}))
 

@@ -31,22 +31,17 @@ from irsa_cli.core.planning.delete import ACCOUNTS, deletion, merged
 from irsa_cli.core.planning.deletion_checks import Users, check, check_ended, is_nothing
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
+from tests.support.documents import doc
+from tests.support.named import named
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
-from tests.unit.world import Account, Role, World, apply
+from tests.unit.planning.desired_states import CLUSTER as DEMO
+from tests.unit.world import Account, Role, World, after
 
-CLUSTER = Cluster(
-    "demo",
-    "arn:aws:eks:eu-west-1:111122223333:cluster/demo",
-    "eu-west-1",
-    "aws",
-    "111122223333",
-    "https://oidc.eks.eu-west-1.amazonaws.com/id/AB",
-)
+CLUSTER = replace(DEMO, issuer="https://oidc.eks.eu-west-1.amazonaws.com/id/AB")
 KEY = ("apps", "app")
-OTHERS = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+OTHERS = doc('{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}')
 EARLIER = "20200101T000000000Z-0a1b2c3d"
 ARNS = st.frozensets(st.sampled_from([f"arn:aws:iam::aws:policy/{name}" for name in "ABC"]))
 TAGS = {CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: "apps/app", "team": "a"}
@@ -127,31 +122,32 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(world, bound)
 
 
-def after(world: World, plan: Plan) -> World:
-    for change in plan:
-        world = apply(world, change)
-    return world
-
-
 FLAGS = st.fixed_dictionaries({"keep_account": st.booleans(), "keep_role": st.booleans()})
 
 
 @settings(max_examples=examples(250))
 @given(cases(), FLAGS)
-def test_what_irsa_made_is_gone_and_the_inverse_leads_back(case: Case, flags: dict[str, bool]) -> None:
+def test_what_irsa_made_goes_and_nothing_else_and_the_inverse_leads_back(
+    case: Case, flags: dict[str, bool]
+) -> None:
     before = copy.deepcopy(case.world)
-    plan = deletion(case.bound, **flags).plan
+    found = deletion(case.bound, **flags)
     assert case.world == before, "planning is pure"
-    world = after(case.world, plan)
-    assert after(world, plan.inverse) == before
+    world = after(case.world, found.plan)
+    assert after(world, found.plan.inverse) == before
+    gone = [item for item in found.plan if item.kind is Kind.SERVICE_ACCOUNT and item.after is None]
+    assert found.takes_account == bool(gone)
+    assert not gone or found.plan.stages[-1] == tuple(gone), "it is the last"
     account = world.accounts.get(KEY)
     if not flags["keep_role"]:
         assert not {role.name for role in case.bound.own} & world.roles.keys()
     if case.bound.account is None or goes(case.bound, **flags):
         assert account is None
-        return
-    assert account is not None
-    assert not {*case.bound.written, *MARKS.values()} & account.annotations.keys()
+    else:
+        assert account is not None
+        assert not {*case.bound.written, *MARKS.values()} & account.annotations.keys()
+    check_marks(case, world, flags)
+    check_others(case, world, found.plan)
 
 
 def goes(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> bool:
@@ -159,11 +155,9 @@ def goes(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -
     return bound.is_made and not bound.is_theirs and not keep_account
 
 
-@settings(max_examples=examples(250))
-@given(cases(), FLAGS)
-def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict[str, bool]) -> None:
-    """A key is irsa's by its mark, or because irsa made both object and role; else it stays."""
-    world = after(case.world, deletion(case.bound, **flags).plan)
+def check_marks(case: Case, world: World, flags: dict[str, bool]) -> None:
+    """What bears no mark of irsa's stays byte for byte: a key is irsa's by its mark, or because irsa made
+    both object and role."""
     before, now = case.world.accounts.get(KEY), world.accounts.get(KEY)
     if before is not None:
         made = before.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in before.annotations
@@ -191,22 +185,15 @@ def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict
         assert flags["keep_role"] is False or new == old
 
 
-@settings(max_examples=examples(150))
-@given(cases(), FLAGS)
-def test_where_nothing_is_irsas_there_is_nothing_to_do(case: Case, flags: dict[str, bool]) -> None:
-    if is_nothing(case.bound):
-        account = case.bound.account
-        left = account is not None and {*MARKS.values(), TRANSACTION_TAG} & account.annotations.keys()
-        assert left or not len(deletion(case.bound, **flags).plan)
-
-
-@settings(max_examples=examples(150))
-@given(cases(), FLAGS)
-def test_nothing_else_is_touched(case: Case, flags: dict[str, bool]) -> None:
-    world = after(case.world, deletion(case.bound, **flags).plan)
+def check_others(case: Case, world: World, plan: Plan) -> None:
+    """Nothing else is touched."""
     assert world.namespaces == {"apps"}
     assert world.roles["theirs"] == case.world.roles["theirs"]
     assert world.accounts["apps", "other"] == case.world.accounts["apps", "other"]
+    if is_nothing(case.bound):
+        account = case.bound.account
+        left = account is not None and {*MARKS.values(), TRANSACTION_TAG} & account.annotations.keys()
+        assert left or not len(plan)
     if case.bound.used is None:
         return
     old, new = case.world.roles["shared"], world.roles["shared"]
@@ -245,18 +232,9 @@ def observe_again(bound: Bound, world: World) -> Bound:
     )
 
 
-@given(cases(), FLAGS)
-def test_a_service_account_that_goes_is_the_last(case: Case, flags: dict[str, bool]) -> None:
-    found = deletion(case.bound, **flags)
-    goes = [change for change in found.plan if change.kind is Kind.SERVICE_ACCOUNT and change.after is None]
-    assert found.takes_account == bool(goes)
-    if goes:
-        assert found.plan.stages[-1] == tuple(goes)
-
-
-@given(cases(), cases())
-def test_several_fit_side_by_side(one: Case, other: Case) -> None:
-    plans = [deletion(one.bound), deletion(other.bound)]
+@given(cases(), FLAGS, FLAGS)
+def test_several_fit_side_by_side(case: Case, one: dict[str, bool], other: dict[str, bool]) -> None:
+    plans = [deletion(case.bound, **flags) for flags in (one, other)]
     together = merged(plans)
     assert len(together) == sum(len(item.plan) for item in plans)
     last = [change for item in plans for change in item.stages[ACCOUNTS]]
@@ -271,11 +249,10 @@ ANNOTATED = replace(MADE, annotations=MARKED, labels={})
 BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
 
 
-def pod(role: str | None, *, name: str = "app", phase: str = "Running") -> Pod:
+def pod(role: str | None, name: str = "app", phase: str = "Running") -> Users:
     env: dict[str, str | None] = {} if role == "" else {"AWS_ROLE_ARN": role}
-    return Pod(
-        "apps", "p", name, phase=phase, containers=(Container("c", env=Environment(env)),), owner="Job/j"
-    )
+    containers = (Container("c", env=Environment(env)),)
+    return Users([Pod("apps", "p", name, phase=phase, containers=containers, owner="Job/j")])
 
 
 def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:
@@ -287,63 +264,62 @@ def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:
     return ""
 
 
-@pytest.mark.parametrize(
-    ("account", "flags", "user", "refused"),
-    [
-        (MADE, {}, pod(OWN.arn), True),
-        (MADE, {}, pod(""), True),  # It loses its ServiceAccount.
-        (MADE, {"keep_account": True}, pod(""), False),
-        (MADE, {"keep_account": True}, pod(OWN.arn), True),
-        (MADE, {"keep_role": True}, pod(""), True),
-        (ANNOTATED, {}, pod(""), False),
-        (ANNOTATED, {}, pod(None), True),  # The value comes from elsewhere.
-        (ANNOTATED, {}, pod("another"), False),
-        (ANNOTATED, {"keep_role": True}, pod(OWN.arn), False),
-        (MADE, {}, pod(OWN.arn, name="other"), False),
-        (MADE, {}, pod(OWN.arn, phase="Succeeded"), False),
-        (MADE, {}, pod(OWN.arn, phase="Pending"), True),
-    ],
+KEPT, ROLE_KEPT = {"keep_account": True}, {"keep_role": True}
+
+
+@named(
+    "account flags users refused",
+    ("the role", MADE, {}, pod(OWN.arn), "pod p (Job/j)"),
+    ("the ServiceAccount", MADE, {}, pod(""), "pod p (Job/j)"),
+    ("neither", MADE, KEPT, pod(""), ""),
+    ("the role only", MADE, KEPT, pod(OWN.arn), "pod p (Job/j)"),
+    ("the ServiceAccount only", MADE, ROLE_KEPT, pod(""), "pod p (Job/j)"),
+    ("bound by irsa", ANNOTATED, {}, pod(""), ""),
+    ("the value comes from elsewhere", ANNOTATED, {}, pod(None), "pod p (Job/j)"),
+    ("another role", ANNOTATED, {}, pod("another"), ""),
+    ("a role that is kept", ANNOTATED, ROLE_KEPT, pod(OWN.arn), ""),
+    ("another ServiceAccount", MADE, {}, pod(OWN.arn, "other"), ""),
+    ("an ended pod", MADE, {}, pod(OWN.arn, phase="Succeeded"), ""),
+    ("one that begins", MADE, {}, pod(OWN.arn, phase="Pending"), "pod p (Job/j)"),
+    ("another user", MADE, {}, Users(accounts=[("a/b", OWN.arn)]), "a/b"),
+    ("users of other roles", MADE, {}, Users(accounts=[("c/d", "x"), ("apps/app", OWN.arn)]), ""),
+    ("a user of what is kept", MADE, ROLE_KEPT, Users(accounts=[("a/b", OWN.arn)]), ""),
+    ("what can not be looked at", MADE, {}, Users(hidden=["no list"]), "no list"),
 )
-def test_pods_that_lose_something_are_named(
-    account: CurrentServiceAccount, flags: dict[str, bool], user: Pod, refused: bool
+def test_who_loses_something_is_named(
+    account: CurrentServiceAccount, flags: dict[str, bool], users: Users, refused: str
 ) -> None:
-    told = refusal(replace(BOUND, account=account), Users([user]), **flags)
-    assert bool(told) is refused
-    assert ("pod p (Job/j)" in told) is refused
-
-
-def test_other_users_and_what_can_not_be_looked_at() -> None:
-    assert "a/b" in refusal(BOUND, Users(accounts=[("a/b", OWN.arn), ("c/d", "x"), ("apps/app", OWN.arn)]))
-    assert not refusal(BOUND, Users(accounts=[("a/b", OWN.arn)]), keep_role=True)
-    assert "no list" in refusal(BOUND, Users(hidden=["no list"]))
+    told = refusal(replace(BOUND, account=account), users, **flags)
+    assert (bool(told), refused in told) == (bool(refused), True)
 
 
 @pytest.mark.parametrize(
     ("tag", "bound", "refused"),
     [
-        (None, True, False),
-        (None, False, True),
-        (PENDING, True, True),
-        (DELETING, False, False),
-        (DONE, False, False),
+        ({}, True, False),
+        ({}, False, True),
+        ({COMMIT_TAG: PENDING}, True, True),
+        ({COMMIT_TAG: DELETING}, False, False),
+        ({COMMIT_TAG: DONE}, False, False),
     ],
 )
-def test_what_a_run_is_making_is_left_to_it(tag: str | None, bound: bool, refused: bool) -> None:
-    tags = {**ROLE.tags, **({COMMIT_TAG: tag} if tag else {})}
-    own = replace(OWN, role=CurrentRole(replace(ROLE, tags=tags)))
+def test_what_a_run_is_making_is_left_to_it(tag: dict[str, str], bound: bool, refused: bool) -> None:
+    own = replace(OWN, role=CurrentRole(replace(ROLE, tags={**ROLE.tags, **tag})))
     found = replace(BOUND, own=(own,), account=MADE if bound else None)
     assert bool(refusal(found, Users(), EARLIER)) is refused
     assert not refusal(found, Users(), "another")
 
 
-def test_nothing_of_irsas() -> None:
-    theirs = CurrentServiceAccount("u", "1", {"a": "b"}, {MANAGED_BY_LABEL: "irsa"})
-    assert is_nothing(Bound(CLUSTER, *KEY))
-    assert is_nothing(Bound(CLUSTER, *KEY, account=theirs))
-    assert not is_nothing(Bound(CLUSTER, *KEY, account=ANNOTATED))
-    assert not is_nothing(Bound(CLUSTER, *KEY, account=replace(theirs, annotations={TRANSACTION_TAG: "t"})))
-    assert not is_nothing(Bound(CLUSTER, *KEY, own=(OWN,)))
-    by_hand = replace(theirs, annotations={ROLE_ARN_ANNOTATION: "x", AUDIENCE_ANNOTATION: "y"})
-    assert is_nothing(Bound(CLUSTER, *KEY, account=by_hand))
-    changed = replace(MADE, annotations={**MADE.annotations, ROLE_ARN_ANNOTATION: "theirs"})
-    assert is_nothing(Bound(CLUSTER, *KEY, account=changed))
+@named(
+    "annotations nothing",
+    ("others' only", {"a": "b"}, True),
+    ("a mark", ANNOTATED.annotations, False),
+    ("the mark of a run", {TRANSACTION_TAG: "t"}, False),
+    ("bound by hand", {ROLE_ARN_ANNOTATION: "x", AUDIENCE_ANNOTATION: "y"}, True),
+    ("changed since", {**MADE.annotations, ROLE_ARN_ANNOTATION: "theirs"}, True),
+)
+def test_nothing_of_irsas(annotations: dict[str, str], nothing: bool) -> None:
+    there = Bound(CLUSTER, *KEY, account=replace(MADE, annotations=annotations))
+    assert is_nothing(there) is nothing
+    assert is_nothing(replace(there, account=None))
+    assert not is_nothing(replace(there, own=(OWN,), account=None))

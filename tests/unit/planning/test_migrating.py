@@ -23,30 +23,34 @@ from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.uses.credentials import ways_of
 from irsa_cli.core.uses.ways import AGENT_TOKEN_FILE, CREDENTIALS_URI, TOKEN_FILE, IdentitySource
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, Unreadable
+from tests.support.documents import doc
+from tests.support.named import named
 from tests.support.thoroughness import examples
+from tests.unit.planning.desired_states import CLUSTER as DEMO
 
 IRSA, POD_IDENTITY = IdentitySource.IRSA, IdentitySource.POD_IDENTITY
-ACCOUNT = "111122223333"
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/AAAA"
-CLUSTER = Cluster(
-    "demo", f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/demo", "eu-west-1", "aws", ACCOUNT, ISSUER
-)
-PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/AAAA"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
+CLUSTER = replace(DEMO, issuer=ISSUER)
+PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/AAAA"
+ROLE = "arn:aws:iam::111122223333:role/app"
 NAME = "backend/app"
 IDENTITY = WebIdentity(PROVIDER, ISSUER, "system:serviceaccount:backend:app", "sts.amazonaws.com")
 OTHERS: list[Document] = [
-    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole"]},
+    doc('{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}'),
+    doc(
+        '{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"},'
+        ' "Action": ["sts:AssumeRole"]}'
+    ),
     assuming.statement(CLUSTER, "backend", "other"),
     assuming.statement(replace(CLUSTER, arn=f"{CLUSTER.arn}2"), "backend", "app"),
     trust_policy.statement(replace(IDENTITY, provider_arn=f"{PROVIDER}B", issuer=f"{ISSUER}B")),
-    {"Sid": "Github", "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
-     "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"},
-     "Condition": {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:a/b:*"}}},
-]  # fmt: skip
+    doc(
+        '{"Sid": "Github", "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal":'
+        ' {"Federated": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"},'
+        ' "Condition": {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:a/b:*"}}}'
+    ),
+]
 MATE = trust_policy.statement(replace(IDENTITY, subject="system:serviceaccount:backend:mate"))
 """For another ServiceAccount, in irsa's own form: subjects may share one statement of it."""
 MORE = st.dictionaries(
@@ -150,6 +154,21 @@ def foreign(ways: CurrentIdentity) -> list[Document]:
     return [item for item in as_list(ways.pair.role.state.trust["Statement"]) if item in OTHERS]
 
 
+ANNOTATED = {states.ROLE_ARN_ANNOTATION: ROLE}
+MARKED = {**ANNOTATED, states.ROLE_MARK: ROLE}
+
+
+def annotated(
+    *statements: Document, annotations: dict[str, str] = ANNOTATED, own: bool = False
+) -> CurrentIdentity:
+    """A binding by an annotation alone."""
+    return ways_with([*statements], annotations, None, own=own)
+
+
+def both_ways(start: CurrentIdentity) -> CurrentIdentity:
+    return applied(start, addition(POD_IDENTITY, start))
+
+
 @pytest.mark.parametrize("source", [IRSA, POD_IDENTITY])
 @given(data=st.data(), finish=st.booleans())
 @settings(max_examples=examples(200))
@@ -159,6 +178,7 @@ def test_there_and_back_is_the_identity(data: st.DataObject, source: IdentitySou
     plan = addition(to, ways)
     assert all(change.before is None or change.kind is Kind.SERVICE_ACCOUNT for change in plan)
     ways = applied(ways, plan)
+    assert shown(applied(ways, plan.inverse)) == shown(start)
     assert ways.has(to)
     assert foreign(ways) == foreign(start)
     assert not len(addition(to, ways))
@@ -174,19 +194,8 @@ def test_there_and_back_is_the_identity(data: st.DataObject, source: IdentitySou
     assert shown(ways) == shown(start)
 
 
-@given(data=st.data())
-@settings(max_examples=examples(100))
-def test_the_inverse_of_a_plan_is_what_was_before(data: st.DataObject) -> None:
-    source = data.draw(st.sampled_from([IRSA, POD_IDENTITY]))
-    start = data.draw(bindings(source))
-    plan = addition(source.other, start)
-    both = applied(start, plan)
-    assert shown(applied(both, plan.inverse)) == shown(start)
-
-
 def test_what_others_wrote_stays_unless_it_is_named() -> None:
-    start = ways_with([trust_policy.statement(IDENTITY)], {states.ROLE_ARN_ANNOTATION: ROLE}, None, own=False)
-    both = applied(start, addition(POD_IDENTITY, start))
+    both = both_ways(annotated(trust_policy.statement(IDENTITY)))
     plan, notes = retirement(POD_IDENTITY, both)
     assert not len(plan)
     assert "--include-managed" in notes[0]
@@ -196,7 +205,7 @@ def test_what_others_wrote_stays_unless_it_is_named() -> None:
 def test_an_association_of_an_add_on_is_never_removed() -> None:
     given_by = Association("a-1", ROLE, owner="arn:aws:eks:eu-west-1:111122223333:addon/demo/x")
     statements = [trust_policy.statement(IDENTITY), assuming.statement(CLUSTER, "backend", "app")]
-    ways = ways_with(statements, {states.ROLE_ARN_ANNOTATION: ROLE}, given_by, own=True)
+    ways = ways_with(statements, ANNOTATED, given_by, own=True)
     with pytest.raises(Refused, match="belongs to an add-on"):
         retirement(IRSA, ways, others=True)
     for way in IdentitySource:
@@ -210,20 +219,23 @@ def pod(*names: str, phase: str = "Running") -> Pod:
     return Pod("backend", "app-1", phase=phase, containers=(container,), volumes=(Volume("x", "aud"),))
 
 
-def test_of_both_variables_sdks_take_the_token() -> None:
-    assert ways_of(pod(TOKEN_FILE)) == {IRSA}
-    assert ways_of(pod(CREDENTIALS_URI)) == {POD_IDENTITY}
-    assert ways_of(pod(CREDENTIALS_URI, TOKEN_FILE)) == {IRSA}
-    assert ways_of(pod()) == set()
-    assert by_way([pod(TOKEN_FILE, phase="Succeeded")]) == {IRSA: [], POD_IDENTITY: []}
+@named(
+    "names ways",
+    ("a token", [TOKEN_FILE], {IRSA}),
+    ("the agent", [CREDENTIALS_URI], {POD_IDENTITY}),
+    ("of both, SDKs take the token", [CREDENTIALS_URI, TOKEN_FILE], {IRSA}),
+    ("neither", [], set()),
+)
+def test_the_variables_of_a_pod_say_its_way(names: list[str], ways: set[IdentitySource]) -> None:
+    assert ways_of(pod(*names)) == ways
+    assert by_way([pod(*names, phase="Succeeded")]) == {IRSA: [], POD_IDENTITY: []}
 
 
 @pytest.mark.parametrize("to", [IRSA, POD_IDENTITY])
 def test_nothing_is_removed_that_running_pods_use(to: IdentitySource) -> None:
-    annotations = {states.ROLE_ARN_ANNOTATION: ROLE, states.ROLE_MARK: ROLE}
-    start = ways_with([trust_policy.statement(IDENTITY)], annotations, None, own=True)
+    start = annotated(trust_policy.statement(IDENTITY), annotations=MARKED, own=True)
     used = pod(TOKEN_FILE if to is POD_IDENTITY else CREDENTIALS_URI)
-    both = replace(applied(start, addition(POD_IDENTITY, start)), pods={to.other: [used]})
+    both = replace(both_ways(start), pods={to.other: [used]})
     with pytest.raises(Refused, match="has 1 running pod with"):
         retirement(to, both)
     if to is IRSA:
@@ -231,14 +243,14 @@ def test_nothing_is_removed_that_running_pods_use(to: IdentitySource) -> None:
 
 
 def test_policies_that_are_not_known_are_named() -> None:
-    start = ways_with([], {states.ROLE_ARN_ANNOTATION: ROLE}, None, own=False)
+    start = annotated()
     assert warnings(POD_IDENTITY, start, Unreadable("denied"), []) == [
         "irsa did not check the role's policies: denied"
     ]
 
 
 def test_drivers_that_fetch_credentials_for_pods_are_named_on_the_way_to_the_agent() -> None:
-    start = ways_with([], {states.ROLE_ARN_ANNOTATION: ROLE}, None, own=False)
+    start = annotated()
     drivers = ["s3.csi.aws.com", "ebs.csi.aws.com", "s3.csi.aws.com"]
     (named,) = warnings(POD_IDENTITY, start, {}, drivers)
     assert named.startswith("pods mount volumes of s3.csi.aws.com: ")
@@ -247,9 +259,8 @@ def test_drivers_that_fetch_credentials_for_pods_are_named_on_the_way_to_the_age
 
 def test_the_same_statement_of_somebody_else_stays() -> None:
     theirs = assuming.statement(CLUSTER, "backend", "app")
-    annotations = {states.ROLE_ARN_ANNOTATION: ROLE, states.ROLE_MARK: ROLE}
-    start = ways_with([trust_policy.marked_statement(IDENTITY), theirs], annotations, None, own=False)
-    both = applied(start, addition(POD_IDENTITY, start))
+    start = annotated(trust_policy.marked_statement(IDENTITY), theirs, annotations=MARKED)
+    both = both_ways(start)
     plan, _ = retirement(IRSA, both)
     assert shown(applied(both, plan)) == shown(start)
     assert both.pair.role is not None
@@ -282,7 +293,7 @@ def test_whom_the_trust_policy_does_not_allow_the_one_way_gets_no_other(data: st
 
 @pytest.mark.parametrize("own", [True, False])
 def test_an_annotation_alone_is_refused_with_the_line_that_names_both(own: bool) -> None:
-    start = ways_with([OTHERS[1]], {states.ROLE_ARN_ANNOTATION: ROLE, states.ROLE_MARK: ROLE}, None, own=own)
+    start = annotated(OTHERS[1], annotations=MARKED, own=own)
     for to, flag in ((POD_IDENTITY, " --pod-identity"), (IRSA, "")):
         with pytest.raises(Refused, match="can't use") as refused:
             addition(to, start)

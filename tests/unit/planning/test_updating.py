@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -133,96 +134,68 @@ def planned(update: Update, pair: Pairing) -> Plan:
 
 @settings(max_examples=examples(40))
 @given(pairs(), updates())
-def test_what_is_named_is_true_afterwards_and_can_be_taken_back(pair: Pairing, update: Update) -> None:
+def test_what_is_named_is_true_afterwards_and_nothing_else_is_another(pair: Pairing, update: Update) -> None:
     world, todo = world_of(pair), planned(update, pair)
     after = carried_out(world, todo)
     assert not len(planned(update, bound_of(after, pair)))
     assert carried_out(after, todo.inverse) == world
-
-
-@settings(max_examples=examples(40))
-@given(pairs(), updates())
-def test_what_is_not_named_stays_as_it_is(pair: Pairing, update: Update) -> None:
-    after = carried_out(world_of(pair), planned(update, pair))
+    check_order(pair, update, todo)
     before, role = pair.role, after.roles[pair.role_name]
     assert before is not None
-    state = role.state
+    state, was = role.state, before.state
     if update.policies is None:
-        named = {*update.attach, *update.detach}
-        assert role.attached - named == before.attached - named
-    assert _rest(role.inline, update.inline) == _rest(before.inline, update.inline)
-    tags = {key.lower() for key in update.tags}
-    assert _rest_folded(state.tags, tags) == _rest_folded(before.state.tags, tags)
-    for value, is_, was in (
-        (update.boundary, state.permissions_boundary, before.state.permissions_boundary),
-        (update.description, state.description, before.state.description),
-        (update.max_session_duration, state.max_session_duration, before.state.max_session_duration),
+        assert {*role.attached} ^ {*before.attached} <= {*update.attach, *update.detach}
+    assert changed(role.inline, before.inline) <= {*update.inline}
+    assert {key.lower() for key in changed(state.tags, was.tags)} <= {key.lower() for key in update.tags}
+    for value, now, then in (
+        (update.boundary, state.permissions_boundary, was.permissions_boundary),
+        (update.description, state.description, was.description),
+        (update.max_session_duration, state.max_session_duration, was.max_session_duration),
     ):
-        assert is_ == (was if value is None else value)
-    if update.audience is None:
-        assert state.trust == before.state.trust
-    assert _others(state.trust) == _others(before.state.trust)
+        assert now == (then if value is None else value)
+    assert update.audience is not None or state.trust == was.trust
+    assert _others(state.trust) == _others(was.trust)
     account = after.accounts["backend", "reader"]
-    assert _rest(account.labels, update.labels) == _rest(pair.account.labels, update.labels)
+    assert changed(account.labels, pair.account.labels) <= {*update.labels}
     flags = {
         AUDIENCE_ANNOTATION: update.audience,
         STS_REGIONAL_ANNOTATION: update.sts_regional_endpoints,
         TOKEN_EXPIRATION_ANNOTATION: update.token_expiration,
     }
     flagged = {key for key, value in flags.items() if value is not None}
-    named_keys = {*update.annotations, *flagged, *(MARKS[key] for key in flagged)}
-    assert _rest(account.annotations, named_keys) == _rest(pair.account.annotations, named_keys)
+    named = {*update.annotations, *flagged, *(MARKS[key] for key in flagged)}
+    assert changed(account.annotations, pair.account.annotations) <= named
 
 
-def _rest(values: Any, named: Any) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in named}
-
-
-def _rest_folded(values: Any, named: set[str]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key.lower() not in named}
+def changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    """The keys whose values differ."""
+    return {key for key in {*one, *other} if one.get(key) != other.get(key)}
 
 
 def _others(document: policy.Document) -> list[Any]:
     return [item for item in document["Statement"] if "Service" in item["Principal"]]
 
 
-@settings(max_examples=examples(40))
-@given(pairs(), updates())
-def test_gains_come_before_losses_and_the_service_account_is_last(pair: Pairing, update: Update) -> None:
-    todo = planned(update, pair)
-    account = [number for number, stage in enumerate(todo.stages) if _has(stage, Kind.SERVICE_ACCOUNT)]
-    assert account in ([], [len(todo.stages) - 1])
-    attached = [number for number, stage in enumerate(todo.stages) if _attaches(stage)]
-    detached = [number for number, stage in enumerate(todo.stages) if _detaches(stage)]
-    if attached and detached:
-        assert max(attached) < min(detached)
-
-
-def _has(stage: tuple[Change, ...], kind: Kind) -> bool:
-    return any(change.kind is kind for change in stage)
-
-
-def _attaches(stage: tuple[Change, ...]) -> bool:
-    return any(change.kind is Kind.ATTACHMENT and change.after is not None for change in stage)
-
-
-def _detaches(stage: tuple[Change, ...]) -> bool:
-    return any(change.kind is Kind.ATTACHMENT and change.after is None for change in stage)
-
-
-@settings(max_examples=examples(40))
-@given(pairs(), updates())
-def test_a_gate_stands_before_the_last_stage_where_there_is_something_to_do(
-    pair: Pairing, update: Update
-) -> None:
-    plain = planned(update, pair)
+def check_order(pair: Pairing, update: Update, plain: Plan) -> None:
+    """Gains come before losses, and the ServiceAccount is last."""
+    account = numbers(plain.stages, Kind.SERVICE_ACCOUNT, "create update delete")
+    assert account in ([], [len(plain.stages) - 1])
+    attached, detached = (numbers(plain.stages, Kind.ATTACHMENT, how) for how in ("create", "delete"))
+    assert not (attached and detached) or max(attached) < min(detached)
+    # A gate stands before the last stage where there is something to do.
     gated = plan(update, pair, QUOTAS, associate=True, gated=True)
     assert list(gated) == list(plain)
-    if not len(plain):
-        assert gated.stages == ()
-    else:
-        last = gated.stages[-1]
-        assert all(isinstance(change.after, ServiceAccountState) for change in last)
+    assert bool(gated.stages) == bool(len(plain))
+    assert all(isinstance(change.after, ServiceAccountState) for change in (gated.stages or ((),))[-1])
+
+
+def numbers(stages: Sequence[tuple[Change, ...]], kind: Kind, actions: str) -> list[int]:
+    """The stages with such changes."""
+    return [
+        number
+        for number, stage in enumerate(stages)
+        if any(change.kind is kind and change.action in actions for change in stage)
+    ]
 
 
 @settings(max_examples=examples(40))
@@ -235,17 +208,13 @@ def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
 
 @pytest.mark.parametrize("room", [3, 4])
 def test_without_room_policies_give_way_first(room: int) -> None:
-    role = CurrentRole(_state(), frozenset(ARNS[:3]))
+    role = CurrentRole(RoleState("/irsa/demo/", {"Statement": []}), frozenset(ARNS[:3]))
     account = CurrentServiceAccount("made", "1", {ROLE_ARN_ANNOTATION: ROLE}, {})
     pair = Pairing(CLUSTER, "backend", "reader", account, role)
-    update = Update(attach=(ARNS[3],), detach=(ARNS[0],))
-    first, second = plan(update, pair, Quotas(attached=room)).stages
-    assert _detaches(first if room == 3 else second)
-    assert _attaches(second if room == 3 else first)
+    stages = plan(Update(attach=(ARNS[3],), detach=(ARNS[0],)), pair, Quotas(attached=room)).stages
+    first, second = ("delete", "create") if room == 3 else ("create", "delete")
+    assert numbers(stages, Kind.ATTACHMENT, first) == [0]
+    assert numbers(stages, Kind.ATTACHMENT, second) == [1]
     with pytest.raises(Refused):
         plan(Update(attach=(ARNS[3],)), pair, Quotas(attached=3))
     assert len(plan(Update(attach=(ARNS[3],)), pair, Quotas(attached=3, known=False))) == 1
-
-
-def _state() -> RoleState:
-    return RoleState("/irsa/demo/", {"Statement": []})

@@ -6,6 +6,7 @@ is there afterwards.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -115,7 +116,7 @@ class MemoryWorld(Handler):
 
     def copy(self) -> MemoryWorld:
         """The same objects, without the failures."""
-        return MemoryWorld(self.clock, {key: Entry(e.state, e.owner) for key, e in self.objects.items()})
+        return MemoryWorld(self.clock, copy.deepcopy(self.objects))
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         with self._mutex:
@@ -135,9 +136,7 @@ class MemoryWorld(Handler):
             if key_of(change) in self.blind:
                 raise self.blind[key_of(change)]
             entry = self.objects.get(key_of(change))
-            if change.after is None:
-                return entry is None
-            return entry is not None and entry.state == change.after and entry.owner == transaction
+            return entry == (None if change.after is None else Entry(change.after, transaction))
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         self.recalled.append((change, ago))
@@ -160,17 +159,10 @@ class MemoryWorld(Handler):
         failure = self.failures.get(key_of(change))
         if failure is Failure.CONFLICT:
             self.objects[key_of(change)] = Entry(STOLEN)
-        elif failure is Failure.BUG:
-            raise RuntimeError("a bug")
-        elif failure is Failure.LATE:
+        if failure is Failure.LATE:
             self.late(change, run.transaction)
-            raise unknown()
-        elif failure in (Failure.REFUSED, Failure.NOT_SENT, Failure.NOT_DONE_UNKNOWN):
-            raise {
-                Failure.REFUSED: service_error(Outcome.REFUSED),
-                Failure.NOT_SENT: service_error(Outcome.NOT_SENT),
-                Failure.NOT_DONE_UNKNOWN: unknown(),
-            }[failure]
+        if failure in _ERRORS:
+            raise _ERRORS[failure]()
         applied = self._compare_and_set(change, run.transaction)
         if failure is Failure.DONE_UNKNOWN:
             raise unknown()
@@ -189,8 +181,7 @@ class MemoryWorld(Handler):
         return self._compare_and_set(change, run.transaction)
 
     def _compare_and_set(self, change: Change, owner: str) -> Applied:
-        entry = self.objects.get(key_of(change))
-        state = None if entry is None else entry.state
+        state = self.states().get(key_of(change))
         if state == change.after:
             return Applied(changed=False)
         if state != change.before:
@@ -199,9 +190,8 @@ class MemoryWorld(Handler):
         return Applied(changed=True, identity={"uid": "1"})
 
     def _set(self, change: Change, owner: str) -> None:
-        if change.after is None:
-            self.objects.pop(key_of(change), None)
-        else:
+        self.objects.pop(key_of(change), None)
+        if change.after is not None:
             self.objects[key_of(change)] = Entry(change.after, owner)
 
 
@@ -213,19 +203,25 @@ def unknown() -> ServiceError:
     return service_error(Outcome.UNKNOWN, transient=True)
 
 
-class MemoryJournal(Journal):
-    """A journal that is not on disk; from the `broken_from`th line on it can't be written."""
+_ERRORS: dict[Failure | None, Callable[[], Exception]] = {
+    Failure.BUG: lambda: RuntimeError("a bug"),
+    Failure.LATE: unknown,
+    Failure.NOT_DONE_UNKNOWN: unknown,
+    Failure.REFUSED: lambda: service_error(Outcome.REFUSED),
+    Failure.NOT_SENT: lambda: service_error(Outcome.NOT_SENT),
+}
 
-    def __init__(self, broken_from: int | None = None) -> None:
+
+class MemoryJournal(Journal):
+    """A journal that is not on disk; it takes so many lines, and then can't be written."""
+
+    def __init__(self, most: float = float("inf")) -> None:
         self.lines: list[tuple[str, int | None, dict[str, Any]]] = []
-        self._broken_from = broken_from
-        self._count = 0
-        self._guard = threading.Lock()
+        self._most, self._guard = most, threading.Lock()
 
     def event(self, event: str, index: int | None = None, **facts: Any) -> None:
         with self._guard:
-            self._count += 1
-            if self._broken_from is not None and self._count > self._broken_from:
+            if len(self.lines) >= self._most:
                 raise JournalError("no space left")
             self.lines.append((event, index, facts))
 
@@ -234,12 +230,8 @@ class MemoryJournal(Journal):
 
 def before(plan: Plan, clock: Clock) -> MemoryWorld:
     """The world that the plan was made for, with a bystander."""
-    world = MemoryWorld(clock)
-    for change in plan:
-        if change.before is not None:
-            world.objects[key_of(change)] = Entry(change.before, "earlier")
-    world.objects[Kind.ROLE, ("bystander", "of", "nobody")] = Entry(STOLEN)
-    return world
+    objects = {key_of(item): Entry(item.before, "earlier") for item in plan if item.before is not None}
+    return MemoryWorld(clock, {**objects, (Kind.ROLE, ("bystander", "of", "nobody")): Entry(STOLEN)})
 
 
 STUCK = IrsaError("it can't be taken back")

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-
 from irsa_cli.core.plan.changes import Change, Kind, Plan, waits
 from irsa_cli.core.plan.states import (
     DELETING,
@@ -17,13 +12,11 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import DeletionEnd, look_at_deletion, roll_back
-from irsa_cli.transaction.runner import Transaction
-from tests.unit.transaction.doubles import STUCK, Clock, Failure, MemoryJournal, MemoryWorld, before, key_of
-from tests.unit.transaction.test_forward import onward
-from tests.unit.transaction.test_recover import film, killed
+from irsa_cli.transaction.recover import DeletionEnd, look_at_deletion
+from tests.support.named import named
+from tests.unit.transaction.doubles import STUCK, Clock, Failure, MemoryWorld, before, key_of
+from tests.unit.transaction.test_engine import Stage
+from tests.unit.transaction.test_recover import Remains, failing, filmed, remains
 
 ARN = "arn:aws:iam::111122223333:role/irsa/demo/r"
 OWNER = Change(Kind.ROLE_OWNER, ("r",), OwnerState("t0"), OwnerState(""))
@@ -39,107 +32,93 @@ LIGHT = Plan.of([DETACH], [ROLE], [Change(Kind.SERVICE_ACCOUNT, ("c", "d"), BARE
 LAST = Kind.SERVICE_ACCOUNT, ("c", "d")
 
 
-@pytest.mark.parametrize("left", [DETACH, ROLE, UNBIND])
-def test_the_ground_of_a_deletion_waits_for_what_is_left(left: Change) -> None:
-    for change in (OWNER, COMMIT):
-        assert waits(change, WHOLE, [left])
-    assert waits(UNBIND, WHOLE, [left])
-    assert not waits(DETACH, WHOLE, [ROLE])
+ELSEWHERE = Change(Kind.ATTACHMENT, ("another", "p"), Present(), None)
 
 
-def test_nothing_waits_where_all_came_back_or_no_role_goes() -> None:
-    assert not any(waits(change, WHOLE, []) for change in WHOLE)
-    assert not any(waits(change, WHOLE, [DELETE]) for change in WHOLE)
-    assert not waits(OWNER, Plan.of([OWNER], [DETACH]), [DETACH])
-    elsewhere = Change(Kind.ATTACHMENT, ("another", "p"), Present(), None)
-    assert not waits(COMMIT, WHOLE, [elsewhere])
+@named(
+    "change plan left expected",
+    *((f"{kept.kind.value} for {left.kind.value}", kept, WHOLE, [left], True)
+      for kept in (OWNER, COMMIT, UNBIND) for left in (DETACH, ROLE, UNBIND)),
+    ("a policy for a role", DETACH, WHOLE, [ROLE], False),
+    *((f"{change.kind.value} for nothing", change, WHOLE, [], False) for change in WHOLE),
+    *((f"{change.kind.value} for the ServiceAccount", change, WHOLE, [DELETE], False) for change in WHOLE),
+    ("no role goes", OWNER, Plan.of([OWNER], [DETACH]), [DETACH], False),
+    ("another role", COMMIT, WHOLE, [ELSEWHERE], False),
+)  # fmt: skip
+def test_the_ground_of_a_deletion_waits_for_what_is_left(
+    change: Change, plan: Plan, left: list[Change], expected: bool
+) -> None:
+    assert waits(change, plan, left) is expected
 
 
 def test_a_rollback_that_fails_keeps_the_marks() -> None:
-    with Clock().ruling() as clock:
-        plan = Plan.of([COMMIT], [DETACH], [ROLE])
-        world = before(plan, clock)
-        world.failures[key_of(ROLE)] = Failure.REFUSED
-        world.stuck[key_of(DETACH)] = STUCK
-        report = Transaction(plan, world.handlers, MemoryJournal(), Run("t1", 100.0)).execute()
-    assert report.outcome == "incomplete"
+    stage = Stage(Plan.of([COMMIT], [DETACH], [ROLE]))
+    stage.world.failures[key_of(ROLE)] = Failure.REFUSED
+    stage.world.stuck[key_of(DETACH)] = STUCK
+    report = stage.ends("incomplete", "p r")
     assert {item.change.kind for item in report.leftovers} == {Kind.ATTACHMENT, Kind.ROLE_COMMIT}
-    assert world.states()[key_of(COMMIT)] == COMMIT.after
+    assert stage.world.states()[key_of(COMMIT)] == COMMIT.after
 
 
-Prepare = Callable[[MemoryWorld], object]
+def looked_at(found: Remains) -> DeletionEnd:
+    return look_at_deletion(found.path, found.story, found.world.handlers, lambda event: None)
 
 
-def moments(folder: Path, prepare: Prepare = lambda world: None) -> list[tuple[bytes, MemoryWorld]]:
-    with Clock().ruling() as clock:
-        return film(folder, LIGHT, clock, prepare)
+def is_gone(world: MemoryWorld) -> bool:
+    return not {key_of(change) for change in LIGHT} & world.objects.keys()
 
 
-def test_what_can_not_come_back_ends_the_transaction(tmp_path: Path) -> None:
-    ended = 0
-    for content, world in moments(tmp_path)[:-1]:
-        gone = LAST not in world.objects
-        with killed(content) as path, Clock().ruling() as clock:
-            world.clock = clock
-            found = look_at_deletion(path, read(path), world.handlers, lambda event: None)
-            finished = found is DeletionEnd.ENDED
-            assert finished is gone
-            assert (read(path).outcome == "committed") is gone
+def test_what_can_not_come_back_ends_the_transaction() -> None:
+    seen = set()
+    for moment in filmed(LIGHT)[:-1]:
+        with remains(moment) as found:
+            gone = LAST not in found.world.objects
+            seen.add(gone)
+            assert (looked_at(found) is DeletionEnd.ENDED) is gone
+            assert (found.story.outcome == "committed") is gone
             if not gone:
-                assert roll_back(path, read(path), world.handlers, lambda event: None) == []
-                assert world.states() == before(LIGHT, clock).states()
-        ended += finished
-    assert ended
+                assert found.back() == ""
+                assert found.world.states() == before(LIGHT, Clock()).states()
+    assert seen == {True, False}
 
 
-def test_a_deletion_that_is_on_its_way_back_is_not_ended(tmp_path: Path) -> None:
+def test_a_deletion_that_is_on_its_way_back_is_not_ended() -> None:
     """The last step was refused, and its object goes later by another hand: of nothing else, or of all."""
-    refused = moments(tmp_path, lambda world: world.failures.update({LAST: Failure.REFUSED}))
-    for content, world in refused[:-1]:
-        world.objects.pop(LAST)
-        with killed(content) as path, Clock().ruling() as clock:
-            world.clock = clock
-            story = read(path)
-            begun = [item for item in story.stages[-1] if item.begun and not item.refused]
-            found = look_at_deletion(path, story, world.handlers, lambda event: None)
-            gone = not {key_of(change) for change in LIGHT} & world.objects.keys()
-            over = gone and not any(item.undone for item in story.records)
-            assert (found is not DeletionEnd.OPEN) is (bool(begun) or over)
+    for moment in filmed(LIGHT, failing(LAST, Failure.REFUSED))[:-1]:
+        with remains(moment) as found:
+            found.world.objects.pop(LAST)
+            story = found.story
+            begun = any(item.begun and not item.refused for item in story.stages[-1])
+            over = is_gone(found.world) and not any(item.undone for item in story.records)
+            assert (looked_at(found) is not DeletionEnd.OPEN) is (begun or over)
 
 
-def test_a_deletion_that_is_half_taken_back_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_deletion_that_is_half_taken_back_is_gone_on_with() -> None:
     """The last step was done, and nobody could see that: the ones before it were taken back."""
 
     def cut_off_from_the_last(world: MemoryWorld) -> None:
         world.failures[LAST] = Failure.DONE_UNKNOWN
         world.blind[LAST] = world.stuck[LAST] = STUCK
 
-    half = 0
-    for content, world in moments(tmp_path, cut_off_from_the_last):
-        if LAST in world.objects:
+    halves = []
+    for moment in filmed(LIGHT, cut_off_from_the_last):
+        if LAST in moment[1].objects:
             continue
-        with killed(content) as path, Clock().ruling() as clock:
-            world.clock = clock
-            found = look_at_deletion(path, read(path), world.handlers, lambda event: None)
-            assert found is (
-                DeletionEnd.HALF if any(r.undone for r in read(path).records) else DeletionEnd.ENDED
-            )
-            if found is DeletionEnd.HALF:
-                assert onward(path, world).outcome == "committed"
-                half += 1
-            assert read(path).outcome == "committed"
-            if found is DeletionEnd.HALF:
-                assert not {key_of(change) for change in LIGHT} & world.objects.keys()
-    assert half
+        with remains(moment) as found:
+            end = looked_at(found)
+            half = any(record.undone for record in found.story.records)
+            assert end is (DeletionEnd.HALF if half else DeletionEnd.ENDED)
+            halves.append(half)
+            assert not half or found.forward().outcome == "committed"
+            assert found.story.outcome == "committed"
+            assert not half or is_gone(found.world)
+    assert any(halves)
 
 
-def test_what_was_deleted_later_is_passed_over_on_the_way_forward(tmp_path: Path) -> None:
-    plan = Plan.of([COMMIT], [DETACH], [ROLE], [DELETE])
-    with Clock().ruling() as clock:
-        filmed = film(tmp_path, plan, clock, lambda world: None)
-    for content, world in filmed[:-1]:
-        if key_of(ROLE) not in world.objects:
-            # As in IAM: what is on a role goes with it.
-            world.objects.pop(key_of(COMMIT), None)
-        with killed(content) as path, Clock().ruling():
-            assert onward(path, world).outcome == "committed"
+def test_what_was_deleted_later_is_passed_over_on_the_way_forward() -> None:
+    for moment in filmed(Plan.of([COMMIT], [DETACH], [ROLE], [DELETE]))[:-1]:
+        with remains(moment) as found:
+            if key_of(ROLE) not in found.world.objects:
+                # As in IAM: what is on a role goes with it.
+                found.world.objects.pop(key_of(COMMIT), None)
+            assert found.forward().outcome == "committed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from irsa_cli.transaction import private
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.private import NotPrivate, make_folder, open_own
 from irsa_cli.transaction.reading import read
+from tests.support.named import named
 
 NOBODY = 65534
 PLAN = Plan.of([Change(Kind.NAMESPACE, ("a",), None, NamespaceState())])
@@ -42,31 +43,34 @@ def opened(path: Path) -> None:
     os.close(open_own(path))
 
 
+def refused(path: Path, why: str) -> NotPrivate:
+    with pytest.raises(NotPrivate, match=why) as caught:
+        opened(path)
+    return caught.value
+
+
 def give_away(path: Path) -> None:
     """Have somebody else own it; who may not do that is somebody else itself."""
     if os.geteuid() == 0:
         os.chown(path, NOBODY, -1, follow_symlinks=False)
 
 
-FOREIGN: dict[str, Callable[[Path], object]] = {
-    "a folder that everybody writes": lambda folder: folder.chmod(0o777),
-    "a sticky one": lambda folder: folder.chmod(0o1777),
-    "a file that everybody writes": lambda folder: (folder / "t1.jsonl").chmod(0o666),
-    "a parent that everybody writes": lambda folder: folder.parent.chmod(0o777),
-}
-
-
-@pytest.mark.parametrize("case", FOREIGN)
-def test_what_others_may_write_is_refused_with_the_fix(folder: Path, case: str) -> None:
+@named(
+    "which mode",
+    ("a folder that everybody writes", ".", 0o777),
+    ("a sticky one", ".", 0o1777),
+    ("a file that everybody writes", "t1.jsonl", 0o666),
+    ("a parent that everybody writes", "..", 0o777),
+)
+def test_what_others_may_write_is_refused_with_the_fix(folder: Path, which: str, mode: int) -> None:
     opened(folder / "t1.jsonl")
-    FOREIGN[case](folder)
-    with pytest.raises(NotPrivate) as refused:
-        opened(folder / "t1.jsonl")
-    (fix,) = refused.value.next_steps
-    assert refused.value.exit_code == 4
-    command = fix.partition("  #")[0].split()
-    assert command[:2] == ["chmod", "go-w"]
-    Path(command[2]).chmod(Path(command[2]).stat().st_mode & ~0o022)
+    (folder / which).chmod(mode)
+    error = refused(folder / "t1.jsonl", ".")
+    (fix,) = error.next_steps
+    assert error.exit_code == 4
+    *verb, name = fix.partition("  #")[0].split()
+    assert verb == ["chmod", "go-w"]
+    Path(name).chmod(Path(name).stat().st_mode & ~0o022)
     opened(folder / "t1.jsonl")
 
 
@@ -79,8 +83,7 @@ def test_a_group_of_others_may_not_write_it(folder: Path) -> None:
     if os.geteuid() == 0:
         os.chown(folder, -1, NOBODY)
         folder.chmod(0o770)
-        with pytest.raises(NotPrivate, match="group"):
-            opened(folder / "t1.jsonl")
+        refused(folder / "t1.jsonl", "group")
         # Root's own group has nobody else in it.
         os.chown(folder, -1, 0)
         opened(folder / "t1.jsonl")
@@ -96,27 +99,23 @@ def test_what_belongs_to_somebody_else_is_refused(
     if os.geteuid() != 0:
         user = os.geteuid()
         monkeypatch.setattr(os, "geteuid", lambda: user + 1)
-    with pytest.raises(NotPrivate, match="belongs to"):
-        opened(folder / "t1.jsonl")
+    refused(folder / "t1.jsonl", "belongs to")
 
 
 def test_links_are_judged_by_whose_they_are_and_where_they_lead(folder: Path, tmp_path: Path) -> None:
     (folder / "t2.jsonl").symlink_to(folder / "t1.jsonl")
-    with pytest.raises(NotPrivate, match="symbolic link"):
-        opened(folder / "t2.jsonl")
-    (tmp_path / "link").symlink_to("above/../above/state")
-    opened(tmp_path / "link" / "t1.jsonl")
+    refused(folder / "t2.jsonl", "symbolic link")
+    link = tmp_path / "link"
+    link.symlink_to("above/../above/state")
+    opened(link / "t1.jsonl")
     folder.parent.chmod(0o777)
-    with pytest.raises(NotPrivate, match="above"):
-        opened(tmp_path / "link" / "t1.jsonl")
+    refused(link / "t1.jsonl", "above")
     folder.parent.chmod(0o700)
     if os.geteuid() == 0:
-        give_away(tmp_path / "link")
-        with pytest.raises(NotPrivate, match="the link belongs"):
-            opened(tmp_path / "link" / "t1.jsonl")
+        give_away(link)
+        refused(link / "t1.jsonl", "the link belongs")
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(NotPrivate):
-        opened(tmp_path / "loop" / "t1.jsonl")
+    refused(tmp_path / "loop" / "t1.jsonl", ".")
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o777])
@@ -142,14 +141,10 @@ def test_a_journal_bears_the_seal_of_its_user(tmp_path: Path, monkeypatch: pytes
     Journal.open(tmp_path, "t1", PLAN, {"command": "create-sa", "umlaut": "ü"}).close()
     key = tmp_path / "mine" / "irsa" / private.NAME
     assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert read(path).sealed
     whole = path.read_text()
-    path.write_text(whole.replace('"a"', '"b"'))
-    assert not read(path).sealed
-    path.write_text(whole.replace('"seal":"', '"seal":"0'))
-    assert not read(path).sealed
-    path.write_text(whole)
-    assert read(path).sealed
+    for old, new, sealed in (('"a"', '"b"', False), ('"seal":"', '"seal":"0', False), ("", "", True)):
+        path.write_text(whole.replace(old, new))
+        assert read(path).sealed is sealed
     # A key that others may read, or have written, is nobody's secret.
     key.chmod(0o644)
     assert not read(path).sealed

@@ -13,6 +13,7 @@ from irsa_cli.core.plan.states import AssociationState
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Conflict
 from irsa_cli.transaction.protocol import Applied, Claim, Run
+from tests.support.named import named
 
 ROLE = "arn:aws:iam::111122223333:role/app"
 OLD = Association("a-old", ROLE)
@@ -43,22 +44,16 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PROPAGATION_SECONDS", 0.1)
 
 
-def test_one_that_disappears_late_is_created_again() -> None:
-    handler = Shown(OLD, OLD, None)
-    assert handler.restore().changed
-    assert handler.created == 1
-
-
-def test_one_that_stays_was_not_deleted() -> None:
-    handler = Shown(OLD)
-    assert not handler.restore().changed
-    assert not handler.created
-
-
-def test_one_that_is_gone_is_created_at_once() -> None:
-    handler = Shown(None)
-    assert handler.restore().changed
-    assert handler.created == 1
+@named(
+    "shown created",
+    ("one that disappears late is created again", [OLD, OLD, None], 1),
+    ("one that stays was not deleted", [OLD], 0),
+    ("one that is gone is created at once", [None], 1),
+)
+def test_what_is_restored(shown: list[Association | None], created: int) -> None:
+    handler = Shown(*shown)
+    assert handler.restore().changed is bool(created)
+    assert handler.created == created
 
 
 def test_another_one_is_left_alone() -> None:

@@ -5,6 +5,7 @@ How it looks at a terminal is in tests/scenarios/test_confirming.py.
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +15,14 @@ import pytest
 from irsa_cli.cli.output.plan_text import Confirmation
 from irsa_cli.cli.terminal.progress import Progress
 from tests.support.memory.playing import Play
-from tests.unit.usecases.commands import FILE, ONE, READER, S3, applied, bound, provider
+from tests.unit.usecases.commands import FILE, ONE, Stage, applied, bound, provider
 
-PRUNE = ("apply", "-f", "{file}", "--prune")
-DELETIONS = {
-    "delete-sa": (("delete-sa", *READER), bound, ONE),
-    "delete -f": (("delete", "-f", "{file}"), bound, ONE),
-    "apply --prune": (PRUNE, applied, FILE),
-    "apply --prune --atomic": ((*PRUNE, "--atomic"), applied, FILE),
+PRUNE = "apply -f $folder/irsa.yaml --prune"
+DELETIONS: dict[str, tuple[Callable[[Play], None], str]] = {
+    "delete-sa reader -n backend": (bound, ONE),
+    "delete -f $folder/irsa.yaml": (bound, ONE),
+    PRUNE: (applied, FILE),
+    f"{PRUNE} --atomic": (applied, FILE),
 }
 
 
@@ -52,81 +53,62 @@ def person(play: Play, monkeypatch: pytest.MonkeyPatch) -> Person:
     return found
 
 
-def prepared(play: Play, name: str) -> tuple[str, ...]:
-    arguments, prepare, text = DELETIONS[name]
-    prepare(play)
-    return tuple(item.format(file=play.file(text, "wanted.yaml")) for item in arguments)
+def prepare(stage: Stage, line: str) -> None:
+    prepare, text = DELETIONS[line]
+    prepare(stage.play)
+    stage.play.file(text)
 
 
-@pytest.mark.parametrize("name", DELETIONS)
-def test_no_lock_is_held_while_somebody_thinks(play: Play, person: Person, name: str) -> None:
-    arguments = prepared(play, name)
-    before = play.world
-    play.irsa(*arguments, "--lock")
-    assert person.locks == [[]]
-    assert len(play.world.roles) < len(before.roles)
-    assert play.cloud.locks == []
+@pytest.mark.parametrize("line", DELETIONS)
+def test_no_lock_is_held_while_somebody_thinks(stage: Stage, person: Person, line: str) -> None:
+    prepare(stage, line)
+    before = stage.play.world
+    stage.run(f"{line} --lock")
+    assert (person.locks, stage.play.cloud.locks) == ([[]], [])
+    assert len(stage.play.world.roles) < len(before.roles)
 
 
-@pytest.mark.parametrize("lock", [(), ("--lock",)], ids=["without locks", "with locks"])
-@pytest.mark.parametrize("name", DELETIONS)
-def test_a_no_is_final(play: Play, person: Person, name: str, lock: tuple[str, ...]) -> None:
-    arguments = prepared(play, name)
-    before = play.world
+@pytest.mark.parametrize("lock", ["", " --lock"])
+@pytest.mark.parametrize("line", DELETIONS)
+def test_a_no_is_final(stage: Stage, person: Person, line: str, lock: str) -> None:
+    prepare(stage, line)
     person.answers = [False]
-    ran = play.irsa(*arguments, *lock, code=4)
-    assert "it was not confirmed" in ran.out + ran.err
-    assert len(person.asked) == 1
-    assert (play.world, play.cloud.locks) == (before, [])
+    stage.run(line + lock, code=4, says="it was not confirmed", changes="")
+    assert (len(person.asked), stage.play.cloud.locks) == (1, [])
 
 
-@pytest.mark.parametrize("lock", [(), ("--lock",)], ids=["without locks", "with locks"])
-def test_what_goes_is_listed_once(play: Play, person: Person, lock: tuple[str, ...]) -> None:
-    ran = play.irsa(*prepared(play, "apply --prune"), *lock)
-    assert person.asked == [
-        [
-            "Created by irsa and no longer in any file, in demo · eu-west-1 · account 111122223333:",
-            "  - attic/older",
-            "  - backend/old",
-        ]
-    ]
-    assert "no longer in any file" not in ran.err
+@pytest.mark.parametrize("lock", ["", " --lock"])
+def test_what_goes_is_listed_once(stage: Stage, person: Person, lock: str) -> None:
+    prepare(stage, PRUNE)
+    assert "no longer in any file" not in stage.run(PRUNE + lock).err
+    head = "Created by irsa and no longer in any file, in demo · eu-west-1 · account 111122223333:"
+    assert person.asked == [[head, "  - attic/older", "  - backend/old"]]
 
 
-def test_what_has_come_meanwhile_is_not_deleted_unseen(play: Play, person: Person) -> None:
-    arguments = prepared(play, "apply --prune --atomic")
-
-    def another_run() -> None:
-        play.irsa("create-sa", "new", "-n", "attic", "-c", "demo", "--attach-policy-arn", S3)
-
-    person.meanwhile = another_run
-    ran = play.irsa(*arguments, "--lock", code=4)
-    assert "there is more to delete now than you confirmed" in ran.out + ran.err
-    assert {("attic", "new"), ("attic", "older"), ("backend", "old")} <= set(play.world.accounts)
-    assert (len(person.asked), play.cloud.locks) == (1, [])
+def test_what_has_come_meanwhile_is_not_deleted_unseen(stage: Stage, person: Person) -> None:
+    prepare(stage, PRUNE)
+    person.meanwhile = lambda: stage.run("create-sa new -n attic --attach-policy-arn $S3")
+    says = "there is more to delete now than you confirmed"
+    stage.run(f"{PRUNE} --atomic --lock", code=4, says=says)
+    assert {("attic", "new"), ("attic", "older"), ("backend", "old")} <= set(stage.play.world.accounts)
+    assert (len(person.asked), stage.play.cloud.locks) == (1, [])
 
 
-def test_who_names_one_thing_is_not_asked_where_nothing_goes(play: Play, person: Person) -> None:
-    provider(play)
-    play.irsa("delete-sa", *READER, "--ignore-not-found")
+def test_who_names_one_thing_is_not_asked_where_nothing_goes(stage: Stage, person: Person) -> None:
+    provider(stage.play)
+    stage.run("delete-sa reader -n backend --ignore-not-found")
     assert person.asked == []
 
 
 def test_the_time_to_think_does_not_count(
-    play: Play, person: Person, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thought = [0.0]
-    clock = time.monotonic
+    thought, clock = [0.0], time.monotonic
     monkeypatch.setattr("time.monotonic", lambda: clock() + thought[0])
-    arguments = prepared(play, "delete-sa")
-
-    def think() -> None:
-        thought[0] += 3600.0
-
-    person.meanwhile = think
-    ran = play.irsa(*arguments, "--lock", "--timeout", "60s")
-    assert "Deleted" in ran.out
-    assert float(ran.out.split("Done in ")[1].split(" s")[0]) < 60
+    bound(stage.play)
+    person.meanwhile = lambda: operator.setitem(thought, 0, 3600.0)
+    ran = stage.run("delete-sa reader -n backend --lock --timeout 60s", says="Deleted")
+    assert float(ran.out.split("Done in ")[1].split(" s")[0]) < 3600
 
 
 def test_each_cluster_is_asked_about(person: Person) -> None:

@@ -9,166 +9,136 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.memory.playing import DENIED, Play
-from tests.unit.usecases.commands import CREATE, FILE, S3, SQS
+from tests.support.memory.playing import DENIED
+from tests.support.ran import Ran
+from tests.unit.usecases.commands import FILE, S3, SQS, Stage, bound, provider
 
-DIFFERS = (*CREATE[:-1], SQS)
-
-
-def ended(files: dict[str, Path]) -> tuple[str, int]:
-    """The outcome and the exit code in the JSON file."""
-    metadata = json.loads(files["json-file"].read_text(encoding="utf-8"))["metadata"]
-    return metadata["outcome"], metadata["exitCode"]
+REPORTS = "--summary-file $folder/summary --json-file $folder/json"
+CREATING = "create-sa reader -n backend --attach-policy-arn $S3"
+DIFF = "diff -f $folder/irsa.yaml -o markdown"
+ENTRY = '  - metadata: {{name: app-{number}, namespace: backend}}\n    attachPolicyARNs: ["{arn}"]\n'
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
-    return {name: tmp_path / name for name in ("summary-file", "json-file")}
+def summary(stage: Stage) -> str:
+    return (stage.play.folder / "summary").read_text(encoding="utf-8")
 
 
-def flags(files: dict[str, Path]) -> list[str]:
-    return [word for name, path in files.items() for word in (f"--{name}", str(path))]
+def ends(stage: Stage, line: str, outcome: str, code: int = 0) -> Ran:
+    """Run a command with reports: the JSON file has its outcome and exit code."""
+    ran = stage.run(f"{line} {REPORTS}", code=code)
+    metadata = json.loads((stage.play.folder / "json").read_text(encoding="utf-8"))["metadata"]
+    assert (metadata["outcome"], metadata["exitCode"]) == (outcome, code)
+    return ran
 
 
-def test_one_result_goes_everywhere(play: Play, files: dict[str, Path]) -> None:
-    play.irsa("associate-oidc", "-c", "demo")
-    planned = play.irsa(*CREATE, "--dry-run", "-o", "markdown", *flags(files))
-    assert files["summary-file"].read_text(encoding="utf-8") == planned.out
-    assert "### to change: `backend/reader`" in planned.out
-    assert ended(files) == ("planned", 0)
-    done = play.irsa(*CREATE, "-q", *flags(files))
-    assert done.out.startswith("Done")
-    document = json.loads(files["json-file"].read_text(encoding="utf-8"))
-    (item,) = document["items"]
-    assert ended(files) == ("committed", 0)
-    assert item["role"]["arn"] in done.out
-    assert files["summary-file"].read_text(encoding="utf-8").startswith(planned.out)
-    play.irsa(*CREATE, *flags(files))
-    assert ended(files) == ("unchanged", 0)
+def test_one_result_goes_everywhere(stage: Stage) -> None:
+    provider(stage.play)
+    planned = ends(stage, f"{CREATING} --dry-run -o markdown", "planned").out
+    assert summary(stage) == planned
+    assert "### to change: `backend/reader`" in planned
+    done = ends(stage, f"{CREATING} -q", "committed").out
+    assert done.startswith("Done")
+    (item,) = json.loads((stage.play.folder / "json").read_text(encoding="utf-8"))["items"]
+    assert item["role"]["arn"] in done
+    assert summary(stage).startswith(planned)
+    ends(stage, CREATING, "unchanged")
 
 
-def test_what_is_refused_or_rolled_back_is_told_everywhere(play: Play, files: dict[str, Path]) -> None:
-    play.irsa("associate-oidc", "-c", "demo")
-    play.irsa(*CREATE)
-    refused = play.irsa(*DIFFERS, "-o", "github", *flags(files), code=4)
+def test_what_is_refused_or_rolled_back_is_told_everywhere(stage: Stage) -> None:
+    bound(stage.play)
+    refused = ends(stage, f"{CREATING.replace('S3', 'SQS')} -o github", "refused", 4)
     assert refused.out.startswith("::error title=irsa create-sa%3A refused")
-    assert ended(files) == ("refused", 4)
-    assert "❌ irsa create-sa: refused" in files["summary-file"].read_text(encoding="utf-8")
-    play.cloud.break_("AttachRolePolicy", DENIED)
-    back = play.irsa("create-sa", "other", *CREATE[2:], "-o", "markdown", *flags(files), code=None)
+    assert "❌ irsa create-sa: refused" in summary(stage)
+    stage.play.cloud.break_("AttachRolePolicy", DENIED)
+    back = ends(stage, f"{CREATING.replace('reader', 'other')} -o markdown", "rolled-back", 1)
     assert "### rolled back: `backend/other`" in back.out
     assert "- **create** `/irsa/demo/demo-backend-other" in back.out
-    assert ended(files) == ("rolled-back", back.code)
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    "line",
     [
-        ("create-sa", "reader", "-c", "demo", "--no-such-flag"),
-        ("create-sa", "reader", "-c", "demo", "--update-trust"),
-        ("verify", "-c", "demo"),
-        ("audit", "--role", "x"),
-        ("lint",),
+        "create-sa reader --no-such-flag",
+        "create-sa reader --update-trust",
+        "verify -c demo",
+        "audit --role x -c demo",
+        "lint",
     ],
 )
-def test_a_wrong_command_line_is_told_everywhere(
-    play: Play, files: dict[str, Path], arguments: tuple[str, ...]
-) -> None:
-    ran = play.irsa(*arguments, "-o", "markdown", *flags(files), code=2)
-    assert ran.out.startswith(f"## ❌ irsa {arguments[0]}: ")
-    assert ended(files) == ("failed", 2)
-    assert files["summary-file"].read_text(encoding="utf-8") == ran.out
-    said = play.irsa(*arguments, "-o", "github", code=2).out.splitlines()
-    assert [line.partition(" ")[0] for line in said] == ["::error", "::notice"]
+def test_a_wrong_command_line_is_told_everywhere(stage: Stage, line: str) -> None:
+    ran = ends(stage, f"{line} -o markdown", "failed", 2)
+    assert ran.out.startswith(f"## ❌ irsa {line.partition(' ')[0]}: ")
+    assert summary(stage) == ran.out
+    said = stage.run(f"{line} -o github", code=2).out.splitlines()
+    assert [text.partition(" ")[0] for text in said] == ["::error", "::notice"]
 
 
-def test_what_is_wrong_in_a_file_is_shown_at_its_line(play: Play) -> None:
-    path = play.file(FILE.replace(f'attachPolicyARNs: ["{SQS}"]', "attachPolicyARNs: [x]"))
-    said = play.irsa("diff", "-f", path, "-o", "github", code=2).out
-    assert f"::error file={path},line=11,col=" in said
+def test_what_is_wrong_in_a_file_is_shown_at_its_line(stage: Stage) -> None:
+    stage.play.file(FILE.replace(f'attachPolicyARNs: ["{SQS}"]', "attachPolicyARNs: [x]"))
+    says = "::error file=$folder/irsa.yaml,line=11,col="
+    stage.run("diff -f $folder/irsa.yaml -o github", code=2, says=says)
 
 
-def test_a_file_that_cannot_be_written_changes_nothing_else(play: Play, files: dict[str, Path]) -> None:
-    play.irsa("associate-oidc", "-c", "demo")
-    nowhere = {"summary-file": Path("/dev/full"), "json-file": files["json-file"] / "x"}
-    play.irsa(*CREATE, "--dry-run", *flags(nowhere), code=1)
-    done = play.irsa(*CREATE, *flags(nowhere))
+def test_a_file_that_cannot_be_written_changes_nothing_else(stage: Stage) -> None:
+    provider(stage.play)
+    stage.play.file("", "json")
+    nowhere = f"{CREATING} --summary-file /dev/full --json-file $folder/json/x"
+    stage.run(f"{nowhere} --dry-run", code=1)
+    done = stage.run(nowhere, says=["/dev/full: No space left on device", "json/x: Not a directory"])
     assert done.out.startswith("Done")
-    assert "/dev/full: No space left on device" in done.err
-    assert "json-file/x: No such file or directory" in done.err
 
 
-def test_files_have_to_be_different_ones(play: Play, tmp_path: Path) -> None:
-    same = str(tmp_path / "x")
-    play.irsa(*CREATE, "--summary-file", same, "--json-file", same, code=2)
+def test_files_have_to_be_different_ones(stage: Stage) -> None:
+    stage.run(f"{CREATING} --summary-file $folder/x --json-file $folder/x", code=2)
 
 
 def test_nothing_is_guessed_from_the_environment_of_a_ci_system(
-    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ENV"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    play.irsa(*CREATE, "--dry-run", code=None)
+    provider(stage.play)
+    stage.run(f"{CREATING} --dry-run")
     assert not list(tmp_path.glob("GITHUB*"))
 
 
-def test_many_are_told_in_the_order_of_the_file_and_the_most_important_first(play: Play) -> None:
-    more = [f"app-{number}" for number in range(12)]
-    entry = '  - metadata: {{name: {name}, namespace: backend}}\n    attachPolicyARNs: ["{arn}"]\n'
-    text = FILE + "".join(entry.format(name=name, arn=S3) for name in more)
-    path = play.file(text)
-    play.irsa("associate-oidc", "-c", "demo")
-    titles = re.findall(
-        r"(?m)^### to change: `(.*?)`", play.irsa("diff", "-f", path, "-o", "markdown", code=6).out
-    )
-    assert titles == [
-        "(shared parts)",
-        "backend/reader",
-        "frontend/writer",
-        *(f"backend/{it}" for it in more),
-    ]
-    play.irsa("apply", "-f", path)
-    path = play.file(
-        text.replace(
-            f'app-7, namespace: backend}}\n    attachPolicyARNs: ["{S3}"]',
-            f'app-7, namespace: backend}}\n    attachPolicyARNs: ["{SQS}"]',
-        )
-    )
-    found = play.irsa("diff", "-f", path, "-o", "markdown", code=6).out
-    assert re.findall(r"(?m)^### to change: `(.*?)`", found) == ["backend/app-7"]
-    assert "Not listed: 13 unchanged." in found
+def test_many_are_told_in_the_order_of_the_file_and_the_most_important_first(stage: Stage) -> None:
+    text = FILE + "".join(ENTRY.format(number=number, arn=S3) for number in range(12))
+    stage.play.file(text)
+    provider(stage.play)
+
+    def titles() -> list[str]:
+        return re.findall(r"(?m)^### to change: `(.*?)`", stage.run(DIFF, code=6).out)
+
+    apps = [f"backend/app-{number}" for number in range(12)]
+    assert titles() == ["(shared parts)", "backend/reader", "frontend/writer", *apps]
+    stage.run("apply -f $folder/irsa.yaml")
+    stage.play.file(text.replace(ENTRY.format(number=7, arn=S3), ENTRY.format(number=7, arn=SQS)))
+    assert titles() == ["backend/app-7"]
+    stage.run(DIFF, code=6, says="Not listed: 13 unchanged.")
 
 
 @pytest.mark.parametrize("length", [4000, 9000])
-def test_a_length_is_kept(play: Play, length: int) -> None:
-    entry = '  - metadata: {{name: app-{number}, namespace: backend}}\n    attachPolicyARNs: ["{arn}"]\n'
-    path = play.file(FILE + "".join(entry.format(number=number, arn=S3) for number in range(60)))
-    found = play.irsa("diff", "-f", path, "-o", "markdown", "--max-length", str(length), code=None).out
+def test_a_length_is_kept(stage: Stage, length: int) -> None:
+    stage.play.file(FILE + "".join(ENTRY.format(number=number, arn=S3) for number in range(60)))
+    found = stage.run(f"{DIFF} --max-length {length}", code=6).out
     assert len(found) <= length + 1
     assert all(f"backend/app-{number}" in found for number in range(60))
 
 
-def test_a_saved_plan_is_shown_and_applied_with_reports(
-    play: Play, files: dict[str, Path], tmp_path: Path
-) -> None:
-    path, plan = play.file(FILE), str(tmp_path / "plan.json")
-    made = play.irsa("diff", "-f", path, "--out", plan, "-o", "markdown", code=6).out
-    shown = play.irsa("show", plan, "-o", "markdown", *flags(files)).out
-    changes = made.splitlines()[4:]
-    assert shown.splitlines()[-len(changes) :] == changes, "after the request, which only a saved plan shows"
-    assert ended(files)[0] == "planned"
-    applied = play.irsa("apply", plan, "-o", "markdown", *flags(files))
-    assert applied.out.startswith("## ✅ irsa apply: ")
-    assert ended(files)[0] == "committed"
-    again = play.irsa("apply", plan, "-o", "markdown", *flags(files))
-    assert again.out.startswith("## ✅ irsa apply: ")
-    assert ended(files)[0] == "unchanged"
+def test_a_saved_plan_is_shown_and_applied_with_reports(stage: Stage) -> None:
+    stage.play.file(FILE)
+    _, _, _, _, *changes = stage.run(f"{DIFF} --out $folder/plan", code=6).out.splitlines()
+    shown = ends(stage, "show $folder/plan -o markdown", "planned").out.splitlines()
+    assert shown[-len(changes) :] == changes, "after the request, which only a saved plan shows"
+    for outcome in ("committed", "unchanged"):
+        ran = ends(stage, "apply $folder/plan -o markdown", outcome)
+        assert ran.out.startswith("## ✅ irsa apply: ")
 
 
-def test_a_pipe_that_nobody_reads_is_told_and_not_waited_for(play: Play, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    ran = play.irsa("associate-oidc", "-c", "demo", "--json-file", str(pipe))
-    assert ran.code == 0, "it is done, whatever can't be written"
-    assert f"Error: {pipe}: No such device or address" in ran.err
+def test_a_pipe_that_nobody_reads_is_told_and_not_waited_for(stage: Stage) -> None:
+    os.mkfifo(stage.play.folder / "pipe")
+    # It is done, whatever can't be written.
+    says = "Error: $folder/pipe: No such device or address"
+    stage.run("associate-oidc --json-file $folder/pipe", says=says)

@@ -6,17 +6,16 @@ import copy
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from irsa_cli.usecases.plans.saved_plan import converter
 from tests.docs.console import ROOT
 from tests.support.memory.playing import Play
 from tests.unit.usecases.commands import CASES
 from tests.unit.usecases.test_saved_plans import REQUESTS
+from tests.unit.usecases.test_saved_requests import plan_of, saved
 
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "saved-plan.schema.json").read_text(encoding="utf-8"))
 
@@ -28,12 +27,7 @@ def test_it_is_fresh() -> None:
 
 @pytest.mark.parametrize("command", REQUESTS)
 def test_requests_of_all_commands_fit(command: str) -> None:
-    request = json.loads(json.dumps(converter().unstructure(REQUESTS[command][0])))
-    plan: dict[str, Any] = {
-        "apiVersion": "irsa/v1", "kind": "Plan", "request": request, "items": [],
-        "digest": f"sha256:{'0' * 64}",
-        "metadata": {"command": command, "made": "2027-01-01T00:00:00Z", "version": "1", "format": 2},
-    }  # fmt: skip
+    plan: dict[str, Any] = {**plan_of(command, REQUESTS[command]), "digest": f"sha256:{'0' * 64}"}
     jsonschema.validate(plan, SCHEMA)
     for where in ((), ("metadata",), ("request",)):
         other = copy.deepcopy(plan)
@@ -46,11 +40,8 @@ def test_requests_of_all_commands_fit(command: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_saved_fits(play: Play, tmp_path: Path, name: str) -> None:
-    words = [word for word in CASES[name].begin(play) if word != "--yes"]
-    path = tmp_path / "plan.json"
-    play.irsa(*words, "--dry-run", "--out", str(path))
-    plan = json.loads(path.read_text(encoding="utf-8"))
+def test_what_is_saved_fits(play: Play, name: str) -> None:
+    plan = saved(play, name)
     jsonschema.validate(plan, SCHEMA)
     changes = [change for item in plan["items"] for stage in item["stages"] for change in stage]
     changes[0]["kind"] = "Nothing"

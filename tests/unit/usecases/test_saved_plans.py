@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from irsa_cli.core.policies.policy import WellKnown
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.uses.ways import IdentitySource
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files import delete_files
@@ -48,8 +47,10 @@ from irsa_cli.usecases.write import (
     retire,
     update_sa,
 )
+from tests.support.documents import doc
 from tests.unit.config.test_config_properties import entry
 from tests.unit.plan import strategies as some
+from tests.unit.planning.desired_states import CLUSTER
 
 WHO = Target(
     "prod",
@@ -61,68 +62,47 @@ WHO = Target(
     expect_account="111122223333",
 )
 PLAIN = Target("prod", "eu-west-1")
-REQUESTS: dict[str, tuple[Any, Any]] = {
-    "create-sa": (
-        create_sa.Request(
-            WHO,
-            BindingSpec(
-                "backend",
-                "app",
-                labels={"a": "b"},
-                policies=("arn:aws:iam::aws:policy/A",),
-                well_known=(WellKnown("externalDNS", {"zones": ("Z1", "Z2")}),),
-                inline={"x": {"Statement": [{"Effect": "Allow", "Condition": {"Bool": {"a": [True]}}}]}},
-                conditions={"StringLike": {"aws:PrincipalTag/a": ["b"]}},
-                sts_regional_endpoints=False,
-                token_expiration=600,
-            ),
-            Options(associate=True, gated=True),
-            BoundaryRules("arn:aws:iam::aws:policy/B", may_remove=True),
-        ),
-        PLAIN,
-    ),
-    "update-sa": (
-        update_sa.Request(
-            WHO,
+REQUESTS: dict[str, Any] = {
+    "create-sa": create_sa.Request(
+        WHO,
+        BindingSpec(
             "backend",
             "app",
-            Update(
-                policies=(),
-                inline={"x": None, "y": {"Statement": []}},
-                tags={"a": None, "b": ""},
-                boundary="",
-                sts_regional_endpoints=True,
-            ),
+            labels={"a": "b"},
+            policies=("arn:aws:iam::aws:policy/A",),
+            well_known=(WellKnown("externalDNS", {"zones": ("Z1", "Z2")}),),
+            inline=doc('{"x": {"Statement": [{"Effect": "Allow", "Condition": {"Bool": {"a": [true]}}}]}}'),
+            conditions=doc('{"StringLike": {"aws:PrincipalTag/a": ["b"]}}'),
+            sts_regional_endpoints=False,
+            token_expiration=600,
         ),
-        PLAIN,
+        Options(associate=True, gated=True),
+        BoundaryRules("arn:aws:iam::aws:policy/B", may_remove=True),
     ),
-    "delete-sa": (
-        delete_sa.Request(WHO, "backend", "app", extent=delete_sa.Extent.BINDING, force=True),
-        PLAIN,
+    "update-sa": update_sa.Request(
+        WHO,
+        "backend",
+        "app",
+        Update(
+            policies=(),
+            inline=doc('{"x": null, "y": {"Statement": []}}'),
+            tags={"a": None, "b": ""},
+            boundary="",
+            sts_regional_endpoints=True,
+        ),
     ),
-    "adopt": (adopt.Request(WHO, "backend", "app", "role"), PLAIN),
-    "migrate": (
-        migrate.Request(WHO, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
-        migrate.Request(PLAIN, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
-    ),
-    "repoint": (
-        repoint.Request(WHO, "blue", repoint.Phase.ADD, ("app-*",), namespace="backend", others=True),
-        repoint.Request(PLAIN, "blue", repoint.Phase.ADD, ("app-*",), namespace="backend", others=True),
-    ),
-    "retire": (retire.Request(WHO, ("old",), age=60.0, unmarked=True, most=5), PLAIN),
-    "adopt --all": (adopt.Several(WHO, ("backend/app", "web/app")), PLAIN),
-    "associate-oidc": (associate_oidc.Request(WHO, ("a", "b"), ("ab" * 20,), {"k": "v"}), PLAIN),
-    "disassociate-oidc": (disassociate_oidc.Request(WHO, force=True), PLAIN),
-    "delete": (delete_files.Request((), WHO, Selection(("a/*",), ()), 3, force=True), PLAIN),
+    "delete-sa": delete_sa.Request(WHO, "backend", "app", extent=delete_sa.Extent.BINDING, force=True),
+    "adopt": adopt.Request(WHO, "backend", "app", "role"),
+    "migrate": migrate.Request(WHO, IdentitySource.IRSA, "backend", ("app",), restart=True, finish=True),
+    "repoint": repoint.Request(WHO, "blue", repoint.Phase.ADD, ("app-*",), namespace="backend", others=True),
+    "retire": retire.Request(WHO, ("old",), age=60.0, unmarked=True, most=5),
+    "adopt --all": adopt.Several(WHO, ("backend/app", "web/app")),
+    "associate-oidc": associate_oidc.Request(WHO, ("a", "b"), ("ab" * 20,), {"k": "v"}),
+    "disassociate-oidc": disassociate_oidc.Request(WHO, force=True),
+    "delete": delete_files.Request((), WHO, Selection(("a/*",), ()), 3, force=True),
 }
-CLUSTER = Cluster(
-    "prod",
-    "arn:aws:eks:eu-west-1:111122223333:cluster/prod",
-    "eu-west-1",
-    "aws",
-    "111122223333",
-    "https://oidc.eks.eu-west-1.amazonaws.com/id/A",
-)
+MADE = "2026-11-26T00:00:00Z"
+ADOPTING = SavedPlan("adopt", adopt.Request(PLAIN, "n", "x"), (), MADE)
 
 
 def again(command: str, request: Any) -> Any:
@@ -135,7 +115,7 @@ def test_each_command_has_an_example() -> None:
 
 @pytest.mark.parametrize("command", REQUESTS)
 def test_a_request_is_read_as_it_was_but_for_who_asked(command: str) -> None:
-    request, _ = REQUESTS[command]
+    request = REQUESTS[command]
     found = again(command, request)
     assert "secret" not in json.dumps(converter().unstructure(request))
     assert found.target == PLAIN
@@ -162,7 +142,7 @@ def test_a_plan_is_read_as_it_was(plans: list[Any]) -> None:
         )
         for number, plan in enumerate(plans)
     )
-    plan = SavedPlan("adopt", adopt.Request(PLAIN, "n", "x"), items, "2026-11-26T00:00:00Z")
+    plan = replace(ADOPTING, items=items)
     text = json.dumps(plan.to_json())
     found = parse_plan(text, "f")
     assert (found.items, found.request, found.made) == (plan.items, plan.request, plan.made)
@@ -177,8 +157,7 @@ def test_a_dry_run_that_was_stopped_is_no_plan() -> None:
 
 
 def plan_text() -> dict[str, Any]:
-    plan = SavedPlan("adopt", adopt.Request(PLAIN, "n", "x"), (), "2026-11-26T00:00:00Z")
-    return plan.to_json()
+    return ADOPTING.to_json()
 
 
 def signed(document: dict[str, Any]) -> str:
@@ -188,23 +167,23 @@ def signed(document: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     "change",
     [
-        {"request": {"namespace": "n", "name": "x"}},
-        {"request": {"target": {"cluster": 1}, "namespace": "n"}},
-        {"request": {"target": {"cluster": "c", "profile": "p"}, "namespace": "n"}},
-        {"request": {"target": {"cluster": "c"}, "newer": True}},
-        {"request": None},
-        {"items": [{}]},
-        {"items": None},
-        {"metadata": {}},
-        {"metadata": {"command": "exec", "made": "", "version": "9"}},
-        {"metadata": {"command": ["adopt"], "made": "", "version": "9"}},
-        {"kind": "Other"},
-        {"apiVersion": "irsa/v9"},
+        '{"request": {"namespace": "n", "name": "x"}}',
+        '{"request": {"target": {"cluster": 1}, "namespace": "n"}}',
+        '{"request": {"target": {"cluster": "c", "profile": "p"}, "namespace": "n"}}',
+        '{"request": {"target": {"cluster": "c"}, "newer": true}}',
+        '{"request": null}',
+        '{"items": [{}]}',
+        '{"items": null}',
+        '{"metadata": {}}',
+        '{"metadata": {"command": "exec", "made": "", "version": "9"}}',
+        '{"metadata": {"command": ["adopt"], "made": "", "version": "9"}}',
+        '{"kind": "Other"}',
+        '{"apiVersion": "irsa/v9"}',
     ],
 )
-def test_what_this_version_does_not_read_is_told(change: dict[str, Any]) -> None:
+def test_what_this_version_does_not_read_is_told(change: str) -> None:
     with pytest.raises(InvalidInput):
-        parse_plan(signed({**plan_text(), **change}), "plan.json")
+        parse_plan(signed({**plan_text(), **doc(change)}), "plan.json")
 
 
 @given(st.text() | st.from_type(int).map(str) | st.just("[" * 100_000))
@@ -220,28 +199,19 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 )
 def test_any_request_is_read_or_refused(data: Any) -> None:
     for command in COMMANDS:
+        metadata = {"command": command, "made": "", "version": ""}
         with pytest.raises(InvalidInput):
-            parse_plan(
-                signed(
-                    {
-                        **plan_text(),
-                        "metadata": {"command": command, "made": "", "version": ""},
-                        "request": data,
-                    }
-                ),
-                "f",
-            )
+            parse_plan(signed({**plan_text(), "metadata": metadata, "request": data}), "f")
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
-    plan = SavedPlan("adopt", adopt.Request(PLAIN, "n", "x"), (), "2026-11-26T00:00:00Z")
     path = tmp_path / "plan.json"
     path.write_text("before")
-    save(plan, path)
-    assert load(path).request == plan.request
+    save(ADOPTING, path)
+    assert load(path).request == ADOPTING.request
     assert path.stat().st_mode & 0o777 == 0o600
     assert [item.name for item in tmp_path.iterdir()] == ["plan.json"]
     with pytest.raises(OSError, match="none"):
-        save(plan, tmp_path / "none" / "plan.json")
+        save(ADOPTING, tmp_path / "none" / "plan.json")
     with pytest.raises(InvalidInput):
         load(tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import re
@@ -31,7 +30,7 @@ from tests.unit.usecases.test_saved_plans import REQUESTS, plan_text
 
 _CONFIGS = tuple(parse(FILE, "f.yaml"))
 _EXAMPLES: dict[str, Any] = {
-    **{command: request for command, (request, _) in REQUESTS.items()},
+    **REQUESTS,
     "apply": ApplyRequest(_CONFIGS, Target("demo"), prune=True),
     "delete": DeleteRequest(_CONFIGS, Target("demo")),
 }
@@ -68,6 +67,20 @@ def flips(value: Any) -> Iterator[Any]:
             yield from ({**value, key: other} for other in flips(part))
 
 
+def plan_of(command: str, request: Any) -> dict[str, Any]:
+    """A saved plan of a command that changes nothing."""
+    plan = plan_text()
+    plan["metadata"]["command"] = command
+    return {**plan, "request": json.loads(json.dumps(converter().unstructure(request)))}
+
+
+def saved(play: Play, name: str) -> Any:
+    """The plan of a case."""
+    words = [word for word in CASES[name].begin(play) if word != "--yes"]
+    play.irsa(*words, "--dry-run", "--out", str(play.folder / "saved.json"))
+    return json.loads((play.folder / "saved.json").read_text(encoding="utf-8"))
+
+
 def shown(folder: Path, plan: dict[str, Any], *arguments: str) -> tuple[int, str]:
     """What `irsa show` ends with and prints of a plan with its own digest, but for that digest."""
     path = folder / "plan.json"
@@ -102,25 +115,16 @@ def meaning(request: Any, plan: dict[str, Any]) -> Any:
     [*((command, "text") for command in COMMANDS), ("migrate", "json"), ("migrate", "markdown")],
 )
 def test_a_changed_request_is_refused_or_seen(tmp_path: Path, command: str, output: str) -> None:
-    plan = copy.deepcopy(plan_text())
-    plan["metadata"]["command"] = command
-    plan["request"] = json.loads(json.dumps(converter().unstructure(_EXAMPLES[command])))
-    assert silent(tmp_path, plan, "-o", output) == []
+    assert silent(tmp_path, plan_of(command, _EXAMPLES[command]), "-o", output) == []
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_changed_request_of_a_saved_plan_is_refused_or_seen(play: Play, tmp_path: Path, name: str) -> None:
-    words = [word for word in CASES[name].begin(play) if word != "--yes"]
-    path = tmp_path / "saved.json"
-    play.irsa(*words, "--dry-run", "--out", str(path))
-    assert silent(tmp_path, json.loads(path.read_text(encoding="utf-8"))) == []
+    assert silent(tmp_path, saved(play, name)) == []
 
 
 def test_a_restart_that_is_switched_on_in_a_reviewed_plan_is_seen(play: Play, tmp_path: Path) -> None:
-    words = CASES["migrate"].begin(play)
-    path = tmp_path / "saved.json"
-    play.irsa(*words, "--dry-run", "--out", str(path))
-    plan = json.loads(path.read_text(encoding="utf-8"))
+    plan = saved(play, "migrate")
     plan["request"]["restart"] = True
     for arguments in ((), ("-o", "json"), ("-o", "markdown")):
         code, text = shown(tmp_path, plan, *arguments)
@@ -130,10 +134,8 @@ def test_a_restart_that_is_switched_on_in_a_reviewed_plan_is_seen(play: Play, tm
 @pytest.mark.parametrize("output", ["text", "json", "yaml", "markdown"])
 def test_a_free_text_of_a_request_hides_nothing(tmp_path: Path, output: str) -> None:
     """Kubernetes takes any annotation: it is shown with its code points."""
-    plan = copy.deepcopy(plan_text())
-    plan["metadata"]["command"] = "create-sa"
     spec = BindingSpec("backend", "app", annotations={"note": "x\u202egnp\x1b[2J\n::error::y"})
-    plan["request"] = converter().unstructure(create_sa.Request(Target("demo"), spec))
+    plan = plan_of("create-sa", create_sa.Request(Target("demo"), spec))
     code, text = shown(tmp_path, plan, "-o", output)
     assert code == 0
     assert all(line.isprintable() for line in text.split("\n"))

@@ -4,127 +4,136 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Iterator
+import shlex
+from itertools import combinations_with_replacement
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 import irsa_cli
-from irsa_cli.cli.help.environment import PERMITS, variable_of
+from irsa_cli.cli.help.environment import PERMITS, project_defaults, variable_of
 from irsa_cli.cli.main import COMMANDS, irsa
 from tests.support.memory.playing import Play
-from tests.unit.usecases.commands import CREATE, FILE
+from tests.support.named import named
+from tests.support.ran import Ran
+from tests.unit.usecases.commands import FILE, S3, Stage
 
 ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
+CREATING = "create-sa reader -n backend --attach-policy-arn $S3"
+FILES = "-f $folder/irsa.yaml"
+
+
+class Here(Stage):
+    """The folder that commands are run in, of which the project is a part; the cluster is not typed."""
+
+    def __init__(self, play: Play, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(play)
+        self.folder, self.monkeypatch = folder, monkeypatch
+        self.words["project"] = str(folder / ".irsa.yaml")
+
+    def irsa(self, *arguments: str, **_: Any) -> Ran:
+        typed = arguments[:-2] if arguments[-2:] == ("-c", "demo") else arguments
+        return self.play.irsa(*typed, code=None)
+
+    def project(self, text: str) -> None:
+        (self.folder / ".irsa.yaml").write_text(text, encoding="utf-8")
+
+    def kubeconfig(self, cluster: str) -> None:
+        text = f"""
+current-context: here
+contexts: [{{name: here, context: {{cluster: "{cluster}", user: me}}}}]
+clusters: [{{name: "{cluster}", cluster: {{server: "https://127.0.0.1"}}}}]
+"""
+        (self.folder.parent / "kubeconfig").write_text(text, encoding="utf-8")
+
+    def env(self, **variables: str) -> None:
+        """Set variables; without `IRSA_`."""
+        for name, value in variables.items():
+            self.monkeypatch.setenv(f"IRSA_{name}", value)
 
 
 @pytest.fixture
-def here(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that commands are run in, of which the project is a part."""
+def here(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     folder = tmp_path / "project" / "below"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    for name in [name for name in os.environ if name.startswith("IRSA_") and name != "IRSA_E2E"]:
-        if name not in ("IRSA_STATE_DIR", "IRSA_CALL_TIMEOUT"):
+    for name in [name for name in os.environ if name.startswith("IRSA_")]:
+        if name not in ("IRSA_STATE_DIR", "IRSA_CALL_TIMEOUT", "IRSA_E2E"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    return tmp_path / "project"
+    play.file(FILE)
+    return Here(play, folder.parent, monkeypatch)
 
 
-def project(here: Path, text: str) -> None:
-    (here / ".irsa.yaml").write_text(text, encoding="utf-8")
-
-
-def kubeconfig(here: Path, cluster: str, server: str = "https://127.0.0.1") -> None:
-    text = f"""
-current-context: here
-contexts: [{{name: here, context: {{cluster: "{cluster}", user: me}}}}]
-clusters: [{{name: "{cluster}", cluster: {{server: "{server}"}}}}]
-"""
-    (here.parent / "kubeconfig").write_text(text, encoding="utf-8")
-
-
-Set = Callable[[str], None]
 PLACES = ("flag", "environment", "file", "kubeconfig")
 
 
-@pytest.mark.parametrize("strong", PLACES)
-@pytest.mark.parametrize("weak", PLACES)
-def test_the_cluster_is_that_of_the_strongest(
-    play: Play, here: Path, monkeypatch: pytest.MonkeyPatch, strong: str, weak: str
-) -> None:
-    if PLACES.index(strong) > PLACES.index(weak):
-        return
-    arguments = ["associate-oidc", "--dry-run"]
-    for place in dict.fromkeys((weak, strong)):
-        name = "demo" if place == strong else "other"
+@pytest.mark.parametrize(("strong", "weak"), combinations_with_replacement(PLACES, 2))
+def test_the_cluster_is_that_of_the_strongest(here: Here, strong: str, weak: str) -> None:
+    line = "associate-oidc --dry-run"
+    for place, name in {weak: "other", strong: "demo"}.items():
         if place == "flag":
-            arguments += ["--cluster", name]
+            line += f" --cluster {name}"
         if place == "environment":
-            monkeypatch.setenv("IRSA_CLUSTER", name)
+            here.env(CLUSTER=name)
         if place == "file":
-            project(here, f"cluster: {name}\n")
+            here.project(f"cluster: {name}\n")
         if place == "kubeconfig":
-            kubeconfig(here, ARN.replace("demo", name))
-    found = play.irsa(*arguments)
-    assert "demo - eu-west-1" in found.err
-    assert ("of context here" in found.err) == (strong == "kubeconfig")
+            here.kubeconfig(ARN.replace("demo", name))
+    assert ("of context here" in here.run(line, says="demo - eu-west-1").err) == (strong == "kubeconfig")
 
 
-def test_without_any_the_option_is_missing(play: Play, here: Path) -> None:
-    kubeconfig(here, "kind-demo")
-    found = play.irsa("associate-oidc", "--dry-run", code=2)
-    assert "Missing option '--cluster'" in found.err
-
-
-def test_a_region_that_is_given_says_that_another_context_is_meant(play: Play, here: Path) -> None:
-    kubeconfig(here, ARN)
-    assert "Missing option '--cluster'" in play.irsa("associate-oidc", "-r", "eu-west-2", code=2).err
-
-
-def test_a_context_of_another_account_is_refused(play: Play, here: Path) -> None:
-    kubeconfig(here, ARN.replace("111122223333", "999999999999"))
-    found = play.irsa("associate-oidc", code=4)
-    assert "is not the one of the kubeconfig's context" in found.err
-    assert play.cloud.writes == []
-
-
-def test_namespace_and_profile_come_from_the_nearest_file(play: Play, here: Path) -> None:
-    project(here, "cluster: demo\nnamespace: backend\n")
-    play.irsa("associate-oidc")
-    created = play.irsa("create-sa", "reader", "--attach-policy-arn", CREATE[-1], "-o", "json")
-    assert created.item["serviceAccount"]["namespace"] == "backend"
-    assert play.irsa("delete-sa", "reader", "-n", "frontend", "--ignore-not-found").out == "Nothing to do.\n"
-
-
-def test_the_profile_of_the_file_is_for_where_the_environment_names_no_caller(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+@named(
+    "context line code says",
+    ("it is not of EKS", "kind-demo", "associate-oidc --dry-run", 2, "Missing option '--cluster'"),
+    ("another context is meant", ARN, "associate-oidc -r eu-west-2", 2, "Missing option '--cluster'"),
+    (
+        "another account",
+        ARN.replace("111122223333", "999999999999"),
+        "associate-oidc",
+        4,
+        "is not the one of the kubeconfig's context",
+    ),
+)
+def test_a_context_that_does_not_fit_is_not_used(
+    here: Here, context: str, line: str, code: int, says: str
 ) -> None:
-    from irsa_cli.cli.help.environment import project_defaults
+    here.kubeconfig(context)
+    here.refuses(line, says, code)
 
+
+def test_namespace_and_profile_come_from_the_nearest_file(here: Here) -> None:
+    here.project("cluster: demo\nnamespace: backend\n")
+    here.run("associate-oidc")
+    created = here.run("create-sa reader --attach-policy-arn $S3 -o json")
+    assert created.item["serviceAccount"]["namespace"] == "backend"
+    assert here.run("delete-sa reader -n frontend --ignore-not-found").out == "Nothing to do.\n"
+
+
+def test_the_profile_of_the_file_is_for_where_the_environment_names_no_caller(here: Here) -> None:
     found = irsa.get_command(click.Context(irsa, info_name="irsa"), "get-sa")
     assert found is not None
-    project(here, "profile: prod\nregion: eu-west-1\n")
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    both = {"profile": ("prod",), "region": ("eu-west-1",)}
-    assert project_defaults("get-sa", found) == both
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"):
-        monkeypatch.setenv(name, "x")
-        assert project_defaults("get-sa", found) == {"region": ("eu-west-1",)}
-        monkeypatch.delenv(name)
+    here.project("profile: prod\nregion: eu-west-1\n")
+    callers = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE")
+    for name in callers:
+        here.monkeypatch.delenv(name, raising=False)
+    region = {"region": ("eu-west-1",)}
+    assert project_defaults("get-sa", found) == {"profile": ("prod",), **region}
+    for name in callers:
+        with here.monkeypatch.context() as patch:
+            patch.setenv(name, "x")
+            assert project_defaults("get-sa", found) == region
 
 
 @pytest.mark.parametrize("text", ["expectAccount: '999999999999'", f"expectClusterARN: {ARN}2"])
-def test_a_cluster_that_is_not_expected_is_refused(play: Play, here: Path, text: str) -> None:
-    project(here, f"cluster: demo\n{text}\n")
-    for arguments in (("associate-oidc",), CREATE, ("get-sa",), ("verify", "x"), ("doctor",)):
-        found = play.irsa(*arguments, code=4)
-        assert f"{here / '.irsa.yaml'}:2 says" in found.err
-    assert play.cloud.writes == []
-    project(here, f"cluster: demo\nexpectAccount: '111122223333'\nexpectClusterARN: {ARN}\n")
-    play.irsa("associate-oidc")
+def test_a_cluster_that_is_not_expected_is_refused(here: Here, text: str) -> None:
+    here.project(f"cluster: demo\n{text}\n")
+    for line in ("associate-oidc", CREATING, "get-sa", "verify x", "doctor"):
+        here.refuses(line, "$project:2 says")
+    here.project(f"cluster: demo\nexpectAccount: '111122223333'\nexpectClusterARN: {ARN}\n")
+    here.run("associate-oidc")
 
 
 def test_every_target_reads_what_the_project_expects() -> None:
@@ -143,163 +152,118 @@ def test_every_target_reads_what_the_project_expects() -> None:
     assert (len(made), unchecked) == (5, ["Target('demo')"])
 
 
-def test_what_the_files_name_goes_before_settings(
-    play: Play, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = play.file(FILE)
-    monkeypatch.setenv("IRSA_CLUSTER", "other")
-    project(here, "region: eu-west-2\n")
-    kubeconfig(here, ARN.replace("demo", "third"))
-    assert "demo - eu-west-1" in play.irsa("diff", "-f", path, code=6).err
-    assert "is for demo" in play.irsa("diff", "-f", path, "-c", "other", code=2).err
-    monkeypatch.delenv("IRSA_CLUSTER")
-    bindings = play.file(
+def test_what_the_files_name_goes_before_settings(here: Here) -> None:
+    here.env(CLUSTER="other")
+    here.project("region: eu-west-2\n")
+    here.kubeconfig(ARN.replace("demo", "third"))
+    here.run(f"diff {FILES}", code=6, says="demo - eu-west-1")
+    here.run(f"diff {FILES} --cluster other", code=2, says="is for demo")
+    here.monkeypatch.delenv("IRSA_CLUSTER")
+    here.project("")
+    here.kubeconfig(ARN)
+    here.play.file(
         "apiVersion: irsa/v1\nkind: Bindings\nserviceAccounts:\n- metadata: {name: a, namespace: b}\n"
-        f"  attachPolicyARNs: ['{CREATE[-1]}']\n",
-        "bindings.yaml",
+        f"  attachPolicyARNs: ['{S3}']\n"
     )
-    project(here, "")
-    kubeconfig(here, ARN)
-    found = play.irsa("diff", "-f", bindings, code=None)
-    assert "of context here" in found.err
+    here.run(f"diff {FILES}", code=4, says="of context here")
 
 
 @pytest.mark.parametrize(
-    ("variables", "arguments", "said"),
+    ("variables", "line", "said"),
     [
-        ({"IRSA_NAMESPACE": "backend"}, ("get-sa", "-A", "--allow-empty"), ""),
-        ({"IRSA_NAMESPACE": "backend", "IRSA_ALL_NAMESPACES": "1"}, ("get-sa",), "contradict"),
-        ({"IRSA_ALL_NAMESPACES": "1"}, ("get-sa", "reader", "-n", "backend", "--ignore-not-found"), ""),
-        ({"IRSA_SELECTOR": "a=b"}, ("get-sa", "reader", "--ignore-not-found"), ""),
-        ({"IRSA_QUIET": "1"}, ("get-sa", "-v", "--allow-empty"), ""),
-        ({"IRSA_VERBOSE": "1"}, ("get-sa", "-q", "--allow-empty"), ""),
-        ({"IRSA_ACCOUNT": "111122223333"}, ("get-sa", "--allow-empty"), ""),
-        ({"IRSA_DETAILED_EXITCODE": "1"}, ("associate-oidc",), ""),
-        ({"IRSA_OUTPUT": "sarif"}, ("get-sa", "--allow-empty"), ""),
-        ({"IRSA_OUTPUT": "json"}, ("get-sa", "--allow-empty"), ""),
-        ({"IRSA_NAMESPACE": " ", "IRSA_REGION": "", "IRSA_TIMEOUT": ""}, ("associate-oidc",), ""),
-        ({"IRSA_YES": "1", "IRSA_PRUNE": "1", "IRSA_FORCE": "1"}, ("get-sa", "--allow-empty"), ""),
-        ({"IRSA_NAMESPACE": "A B"}, ("get-sa",), "The value is from the variable IRSA_NAMESPACE."),
-        ({"IRSA_TIMEOUT": "x"}, ("associate-oidc",), "The value is from the variable IRSA_TIMEOUT."),
-        ({"IRSA_ATTACH_ROLE_ARN": "arn:aws:iam::111122223333:role/x"}, (*CREATE, "--dry-run"), ""),
+        ("NAMESPACE=backend", "get-sa -A --allow-empty", ""),
+        ("NAMESPACE=backend ALL_NAMESPACES=1", "get-sa", "contradict"),
+        ("ALL_NAMESPACES=1", "get-sa reader -n backend --ignore-not-found", ""),
+        ("SELECTOR=a=b", "get-sa reader --ignore-not-found", ""),
+        ("QUIET=1", "get-sa -v --allow-empty", ""),
+        ("VERBOSE=1", "get-sa -q --allow-empty", ""),
+        ("ACCOUNT=111122223333", "get-sa --allow-empty", ""),
+        ("DETAILED_EXITCODE=1", "associate-oidc", ""),
+        ("OUTPUT=sarif", "get-sa --allow-empty", ""),
+        ("OUTPUT=json", "get-sa --allow-empty", ""),
+        ("NAMESPACE=' ' REGION= TIMEOUT=", "associate-oidc", ""),
+        ("YES=1 PRUNE=1 FORCE=1", "get-sa --allow-empty", ""),
+        ("NAMESPACE='A B'", "get-sa", "The value is from the variable IRSA_NAMESPACE."),
+        ("TIMEOUT=x", "associate-oidc", "The value is from the variable IRSA_TIMEOUT."),
+        ("ATTACH_ROLE_ARN=arn:aws:iam::111122223333:role/x", f"{CREATING} --dry-run", ""),
     ],
 )
 def test_a_variable_breaks_no_command_that_a_flag_says_otherwise_to(
-    play: Play,
-    here: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    variables: dict[str, str],
-    arguments: tuple[str, ...],
-    said: str,
+    here: Here, variables: str, line: str, said: str
 ) -> None:
-    play.irsa("associate-oidc", "-c", "demo")
-    monkeypatch.setenv("IRSA_CLUSTER", "demo")
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    found = play.irsa(*arguments, code=2 if said else 0)
-    assert said in found.err
-    if variables.get("IRSA_OUTPUT") == "json":
-        assert found.out.startswith("{")
+    here.run("associate-oidc --cluster demo")
+    here.env(CLUSTER="demo", **dict(item.split("=", 1) for item in shlex.split(variables)))
+    ran = here.run(line, code=2 if said else 0, says=said)
+    assert variables != "OUTPUT=json" or ran.out.startswith("{")
 
 
-def test_what_permits_to_delete_is_never_taken_from_the_environment(
-    play: Play, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IRSA_CLUSTER", "demo")
-    play.irsa("apply", "-f", play.file(FILE))
-    for name in ("YES", "APPROVE", "FORCE", "PRUNE", "ALL"):
-        monkeypatch.setenv(f"IRSA_{name}", "1")
-    before = play.world
-    found = play.irsa("delete", "-f", play.file(FILE), code=2)
-    assert "add --yes" in found.err
-    play.irsa("recover")
-    assert play.world == before
+def test_what_permits_to_delete_is_never_taken_from_the_environment(here: Here) -> None:
+    here.env(CLUSTER="demo")
+    here.run(f"apply {FILES}")
+    here.env(**dict.fromkeys(("YES", "APPROVE", "FORCE", "PRUNE", "ALL"), "1"))
+    here.run(f"delete {FILES}", code=2, says="add --yes", changes="")
+    here.run("recover", changes="")
 
 
-def test_recover_knows_a_cluster_by_flags_only(
-    play: Play, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IRSA_CLUSTER", "demo")
-    project(here, "cluster: demo\n")
-    kubeconfig(here, ARN)
-    assert "No unfinished transactions on this machine." in play.irsa("recover").out
+def test_recover_knows_a_cluster_by_flags_only(here: Here) -> None:
+    here.env(CLUSTER="demo")
+    here.project("cluster: demo\n")
+    here.kubeconfig(ARN)
+    here.run("recover", says="No unfinished transactions on this machine.")
 
 
-def test_a_file_of_somebody_else_is_not_read(play: Play, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project(here, "cluster: demo\n")
-    monkeypatch.setattr("os.geteuid", lambda: 4711)
+def test_a_file_of_somebody_else_is_not_read(here: Here) -> None:
+    here.project("cluster: demo\n")
+    here.monkeypatch.setattr("os.geteuid", lambda: 4711)
     if os.getuid() == 0:
-        os.chown(here / ".irsa.yaml", 4712, -1)
-        assert "its owner is not the owner" in play.irsa("associate-oidc", "--dry-run", code=2).err
+        os.chown(here.folder / ".irsa.yaml", 4712, -1)
+        here.run("associate-oidc --dry-run", code=2, says="its owner is not the owner")
 
 
-def test_trust_that_is_too_wide_is_never_made_where_the_project_says_so(play: Play, here: Path) -> None:
-    project(here, "allowWideTrust: never\n")
-    found = play.irsa(*CREATE, "--allow-wide-trust", code=2)
-    assert f"{here / '.irsa.yaml'}:1" in found.err
+def test_trust_that_is_too_wide_is_never_made_where_the_project_says_so(here: Here) -> None:
+    here.project("allowWideTrust: never\n")
+    here.run(f"{CREATING} --allow-wide-trust --cluster demo", code=2, says="$project:1")
 
 
-def test_a_wrong_file_is_wrong_usage_and_never_keeps_help_back(play: Play, here: Path) -> None:
-    project(here, "cluster: A_B!\nprofil: x\n")
-    found = play.irsa("get-sa", code=2)
-    assert f"{here / '.irsa.yaml'}:1:10: " in found.err
-    assert f"{here / '.irsa.yaml'}:2:1: unknown field 'profil'" in found.err
-    play.irsa("get-sa", "--help")
-    play.irsa("version")
+def test_a_wrong_file_is_wrong_usage_and_never_keeps_help_back(here: Here) -> None:
+    here.project("cluster: A_B!\nprofil: x\n")
+    here.run("get-sa", code=2, says=["$project:1:10: ", "$project:2:1: unknown field 'profil'"])
+    here.run("get-sa --help")
+    here.run("version")
 
 
-def test_config_shows_each_setting_and_where_it_is_from(
-    play: Play, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def shown() -> dict[str, tuple[str | None, str | None]]:
-        items = play.irsa("config", "-o", "json").json["items"]
-        return {item["name"]: (item["value"], item["where"]) for item in items}
+def test_config_shows_each_setting_and_where_it_is_from(here: Here) -> None:
+    def shown(*names: str) -> str:
+        items = {item["name"]: item for item in here.run("config -o json").json["items"]}
+        found = [f"{items[name]['value']} of {items[name]['where']}" for name in names]
+        return ", ".join(found).replace(str(here.folder.parent), "~")
 
-    file = here / ".irsa.yaml"
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    assert (shown()["cluster"], shown()["region"]) == ((None, None), ("us-east-1", "AWS_REGION"))
-    kubeconfig(here, ARN)
-    context = f"context here in {here.parent / 'kubeconfig'}"
-    assert (shown()["cluster"], shown()["region"]) == (("demo", context), ("eu-west-1", context))
-    project(here, "namespace: backend\ncluster: prod\nlockTimeout: 90s\nexpectAccount: '111122223333'\n")
-    found = shown()
-    assert found["cluster"] == ("prod", f"{file}:2")
-    assert found["region"] == ("us-east-1", "AWS_REGION")
-    assert found["lockTimeout"] == ("90s", f"{file}:3")
-    assert found["expectAccount"] == ("111122223333", f"{file}:4")
-    for name, value in (
-        ("CLUSTER", "x"),
-        ("OUTPUT", "json"),
-        ("CALL_TIMEOUT", "3"),
-        ("REGON", "y"),
-        ("YES", "1"),
-    ):
-        monkeypatch.setenv(f"IRSA_{name}", value)
-    ran = play.irsa("config", "-o", "json")
-    found = {item["name"]: (item["value"], item["where"]) for item in ran.json["items"]}
-    assert found["cluster"] == ("x", "IRSA_CLUSTER")
-    assert found["--output"] == ("json", "IRSA_OUTPUT")
-    assert found["callTimeout"] == ("3", "IRSA_CALL_TIMEOUT")
-    assert "IRSA_REGON is not a variable of irsa (did you mean 'IRSA_REGION'?)" in ran.err
-    assert "IRSA_YES is ignored" in ran.err
-    monkeypatch.delenv("IRSA_OUTPUT")
-    lines = play.irsa("config").out.splitlines()
-    assert lines[0].split() == ["SETTING", "VALUE", "FROM"]
-    assert ["namespace", "backend", f"{file}:1"] in [line.split() for line in lines]
-    assert "cluster" in play.irsa("config", "-o", "name").out.split()
-
-
-def commands() -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(irsa, info_name="irsa")
-    for name in COMMANDS:
-        found = irsa.get_command(context, name)
-        assert found is not None
-        yield name, found
+    here.monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert shown("cluster", "region") == "None of None, us-east-1 of AWS_REGION"
+    here.kubeconfig(ARN)
+    context = "context here in ~/kubeconfig"
+    assert shown("cluster", "region") == f"demo of {context}, eu-west-1 of {context}"
+    here.project("namespace: backend\ncluster: prod\nlockTimeout: 90s\nexpectAccount: '111122223333'\n")
+    assert shown("cluster", "region") == "prod of ~/project/.irsa.yaml:2, us-east-1 of AWS_REGION"
+    assert shown("lockTimeout") == "90s of ~/project/.irsa.yaml:3"
+    assert shown("expectAccount") == "111122223333 of ~/project/.irsa.yaml:4"
+    here.env(CLUSTER="x", OUTPUT="json", CALL_TIMEOUT="3", REGON="y", YES="1")
+    assert shown("cluster", "--output") == "x of IRSA_CLUSTER, json of IRSA_OUTPUT"
+    assert shown("callTimeout") == "3 of IRSA_CALL_TIMEOUT"
+    regon = "IRSA_REGON is not a variable of irsa (did you mean 'IRSA_REGION'?)"
+    here.run("config -o json", says=[regon, "IRSA_YES is ignored"])
+    here.monkeypatch.delenv("IRSA_OUTPUT")
+    first, *lines = [line.split() for line in here.run("config").out.splitlines()]
+    assert first == ["SETTING", "VALUE", "FROM"]
+    assert ["namespace", "backend", f"{here.folder / '.irsa.yaml'}:1"] in lines
+    assert "cluster" in here.run("config -o name").out.split()
 
 
 def test_each_option_has_its_variable_or_a_reason() -> None:
     names: dict[str, set[str]] = {}
-    for name, found in commands():
+    for name in COMMANDS:
+        found = irsa.get_command(click.Context(irsa, info_name="irsa"), name)
+        assert found is not None
         for option in found.params:
             if variable := variable_of(name, option):
                 assert variable.startswith("IRSA_")
@@ -308,19 +272,11 @@ def test_each_option_has_its_variable_or_a_reason() -> None:
     assert {"IRSA_CLUSTER", "IRSA_REGION", "IRSA_NAMESPACE", "IRSA_PROFILE", "IRSA_OUTPUT"} <= set(names)
     assert "IRSA_PERMISSIONS_BOUNDARY" not in names
     doubtful = {name: found for name, found in names.items() if len(found) > 1}
-    assert doubtful == {
-        "IRSA_CLUSTER": {"cluster", "clusters"},
-        "IRSA_REGION": {"region", "regions"},
-    }
+    assert doubtful == {"IRSA_CLUSTER": {"cluster", "clusters"}, "IRSA_REGION": {"region", "regions"}}
 
 
-@pytest.mark.parametrize(
-    "arguments", [("recover",), ("doctor", "--explain", "all"), ("audit", "--explain", "all")]
-)
-def test_a_form_that_the_environment_asks_of_all_is_ignored_where_it_is_none(
-    play: Play, here: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
-) -> None:
-    monkeypatch.setenv("IRSA_OUTPUT", "markdown")
-    monkeypatch.setenv("IRSA_SUMMARY_FILE", str(here / "summary"))
-    assert play.irsa(*arguments).out
-    play.irsa(*arguments, "-o", "markdown", code=2)
+@pytest.mark.parametrize("line", ["recover", "doctor --explain all", "audit --explain all"])
+def test_a_form_that_the_environment_asks_of_all_is_ignored_where_it_is_none(here: Here, line: str) -> None:
+    here.env(OUTPUT="markdown", SUMMARY_FILE=str(here.folder / "summary"))
+    assert here.run(line).out
+    here.run(f"{line} -o markdown", code=2)

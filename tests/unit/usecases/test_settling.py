@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -19,7 +18,6 @@ from irsa_cli.usecases.command.settings import Settings
 BETWEEN = Conflict("somebody else was quicker")
 BROKEN = IrsaError("something else")
 ATTACHED = ChangeResult(Change(Kind.ATTACHMENT, ("r", "p"), None, Present()), "done")
-Attempt = Callable[[], Result]
 
 
 @pytest.fixture(autouse=True)
@@ -30,28 +28,15 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings of a run that has just begun."""
-    return Settings(tmp_path)
+def settled(*outcomes: Result | Exception, timeout: float = 60.0) -> Result:
+    """What attempts end with that end so, one after the other."""
+    waiting = mock.Mock(side_effect=outcomes)
+    found = until_settled(waiting, Settings(Path(), timeout=timeout))
+    assert waiting.call_count == len(outcomes)
+    return found
 
 
-def attempts(*outcomes: Any) -> Attempt:
-    """Attempts that end so, one after the other: a result or an error."""
-    waiting: Iterator[Any] = iter(outcomes)
-
-    def attempt() -> Result:
-        found = next(waiting)
-        if isinstance(found, BaseException):
-            raise found
-        assert isinstance(found, Result)
-        return found
-
-    return attempt
-
-
-def committed(**more: Any) -> Result:
-    return Result(Ended.COMMITTED, changes=[ATTACHED], **more)
+COMMITTED, UNCHANGED = Result(Ended.COMMITTED, changes=[ATTACHED]), Result(Ended.UNCHANGED)
 
 
 def lost_to(error: Exception = BETWEEN) -> Result:
@@ -61,15 +46,15 @@ def lost_to(error: Exception = BETWEEN) -> Result:
 @pytest.mark.parametrize(
     "result",
     [
-        committed(),
-        Result(Ended.UNCHANGED),
+        COMMITTED,
+        UNCHANGED,
         Result(Ended.PLANNED),
         lost_to(BROKEN),
         Result(Ended.INCOMPLETE, error=BETWEEN),
     ],
 )
-def test_what_nobody_has_come_between_is_done_once(result: Result, settings: Settings, naps: Any) -> None:
-    assert until_settled(attempts(result), settings) is result
+def test_what_nobody_has_come_between_is_done_once(result: Result, naps: list[float]) -> None:
+    assert settled(result) is result
     assert naps == []
 
 
@@ -82,34 +67,32 @@ def test_what_nobody_has_come_between_is_done_once(result: Result, settings: Set
         ServiceError("call", FailedCall("kubernetes", "X", "NotFound")),
     ],
 )
-def test_who_was_too_late_looks_again(error: Exception, settings: Settings, naps: list[float]) -> None:
-    done = committed()
-    assert until_settled(attempts(lost_to(error), done), settings) is done
+def test_who_was_too_late_looks_again(error: Exception, naps: list[float]) -> None:
+    assert settled(lost_to(error), COMMITTED) is COMMITTED
     assert len(naps) == 1
 
 
-def test_a_conflict_while_looking_is_looked_at_again(settings: Settings, naps: list[float]) -> None:
-    done = Result(Ended.UNCHANGED)
-    assert until_settled(attempts(BETWEEN, BETWEEN, done), settings) is done
+def test_a_conflict_while_looking_is_looked_at_again(naps: list[float]) -> None:
+    assert settled(BETWEEN, BETWEEN, UNCHANGED) is UNCHANGED
     first, second = naps
     assert 0.2 <= first <= 0.6
     assert 0.4 <= second <= 1.2
 
 
-def test_not_for_ever(settings: Settings) -> None:
-    last = lost_to()
-    assert until_settled(attempts(*(lost_to() for _ in range(ATTEMPTS - 1)), last), settings) is last
+def test_not_for_ever() -> None:
+    results = [lost_to() for _ in range(ATTEMPTS)]
+    assert settled(*results) is results[-1]
     with pytest.raises(Conflict):
-        until_settled(attempts(*[BETWEEN] * ATTEMPTS), settings)
+        settled(*[BETWEEN] * ATTEMPTS)
 
 
-def test_not_when_time_is_over(tmp_path: Path) -> None:
+def test_not_when_time_is_over() -> None:
     result = lost_to()
-    assert until_settled(attempts(result), Settings(tmp_path, timeout=0.0)) is result
+    assert settled(result, timeout=0.0) is result
 
 
 @pytest.mark.parametrize("error", [BROKEN, Refused("it differs")])
-def test_what_fails_the_first_time_is_raised(error: IrsaError, settings: Settings) -> None:
+def test_what_fails_the_first_time_is_raised(error: IrsaError) -> None:
     with pytest.raises(IrsaError) as caught:
-        until_settled(attempts(error), settings)
+        settled(error)
     assert caught.value is error
