@@ -364,7 +364,7 @@ def _skip_waits_for_late_writes(env: Mapping[str, str]) -> None:
     from irsa_cli.transaction import rollback
     from irsa_cli.usecases.recovery import authority
 
-    if SETTLE in env:
+    if env.get(SETTLE):
         settled = SettledTime(env[SETTLE])
         for module in (rollback, authority):
             setattr(module, "time", settled)  # noqa: B010 - mypy takes it for a slip

@@ -13,6 +13,7 @@ import pytest
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.reading import read
 from irsa_cli.usecases.command.execute import SAME_AGAIN
+from tests.faults.zygote import SETTLE
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.rows import arguments_of
 from tests.support.stage import EVERYTHING, READ_ONLY, Json, Ran, Stage
@@ -31,6 +32,7 @@ class Locking:
             "IRSA_LOCK_NAMESPACE": namespace,
             "IRSA_LOCK_DURATION": lasting,
             "IRSA_CALL_TIMEOUT": "60",  # Others run while a call is under way.
+            SETTLE: "",  # A lock lasts for real time.
         }
         self.app = ("app", "-n", namespace)
         stage.words["ns"] = namespace

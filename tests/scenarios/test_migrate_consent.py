@@ -215,7 +215,7 @@ def test_all_of_the_way_leaves_what_is_not_irsas(stage: Stage) -> None:
     ]
     set_trust(stage, others[0], own, *others[1:])
     stage.run(MIGRATE)
-    stage.run(FINISH, changes=FINISHED.splitlines()[1:])
+    stage.run(FINISH, changes=FINISHED)
     assert statements(stage)[:3] == others
     assert services(stage, ROLE)[3:] == [SERVICE]
     body = stage.kube.get(ACCOUNT_PATH).body
