@@ -393,7 +393,9 @@ def test_a_killed_run_is_continued_elsewhere_and_late_reads_lose_nothing(pair: P
     pair.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "callback", run=pair.blue.kill))
     pair.run(f"repoint {step}", code=-9)
     pair.sandbox.settle()
+    pair.sandbox.lag = 0
     assert pair.all_assume(old) == [True, True]
+    pair.sandbox.replicate(0.7, 4)
     pair.run(f"repoint {step}", IRSA_STATE_DIR="other")
     pair.sandbox.lag = 0
     assert (pair.all_assume(old), pair.all_assume(new)) == ([True, True], [step == "--add"] * 2)
