@@ -42,13 +42,14 @@ test: $(VENV)/.ready  ## Run all tests; E2E=required fails if the real control p
 	$(BIN)/python -m pytest --collect-only -q | tail -n 1
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-# The folders of a room: its code in each layer, and its tests.
+# The folders of a room in each layer; its tests, scenarios too, are in tests/rooms.py.
 FOLDERS = $(wildcard irsa_cli/$(ROOM) irsa_cli/*/$(ROOM) tests/unit/$(ROOM))
-room: $(VENV)/.ready  ## Run lint, types and unit tests of one room (ROOM=planning)
+room: $(VENV)/.ready  ## Run lint, types and tests of one room, with its main scenarios (ROOM=planning)
 	@test -n "$(FOLDERS)" || { echo "no room is called '$(ROOM)': ROOM=planning" >&2; exit 2; }
 	$(BIN)/ruff check $(FOLDERS)
 	$(BIN)/mypy $(FOLDERS)
-	IRSA_TEST_PROFILE=brief $(BIN)/python -m pytest -q $(filter tests/%,$(FOLDERS))
+	IRSA_TEST_PROFILE=brief $(BIN)/python -m pytest -q -m "not e2e" -n $(WORKERS) \
+	  $$($(BIN)/python -m tests.rooms $(ROOM))
 
 test-thorough: $(VENV)/.ready  ## Run the unit tests with 16 times as many examples; migrate and repoint 150 ServiceAccounts
 	IRSA_TEST_PROFILE=thorough $(BIN)/python -m pytest tests/unit tests/scenarios/test_migrate_clients.py \
