@@ -356,7 +356,7 @@ def test_bindings_of_namespaces_that_are_gone(sandbox: Sandbox, tmp_path: Path) 
     stage = bound(sandbox, tmp_path, "pr-1", "pr-2", "pr-3", "live")
     for namespace in ("pr-1", "pr-2", "live"):
         assert stage.kube.delete(f"/api/v1/namespaces/{namespace}").status == 200
-    asked = "retire --namespace pr-* --older-than 7d -o json"
+    asked = "retire --namespace pr-* -c $cluster --older-than 7d -o json"
     young = stage.run(f"{asked} --yes", says="its use is unknown", changes="")
     assert young.metadata["summary"] == {}
     sandbox.age_roles(10)
@@ -388,7 +388,7 @@ def test_what_is_proposed_for_a_binding_of_a_gone_namespace_can_be_run(
         stage.iam().tag_role(RoleName=name, Tags=[{"Key": "tool", "Value": "our terraform"}])
     assert stage.kube.delete("/api/v1/namespaces/pr-1").status == 200
     sandbox.age_roles(10)
-    ran = stage.run("retire --namespace pr-* -r eu-west-1 --yes -o json", code=4, changes="")
+    ran = stage.run("retire --namespace pr-* -c $cluster -r eu-west-1 --yes -o json", code=4, changes="")
     steps = check_steps(ran.error["next"], "retire")
     deletion = next(words for words in steps if words[-1] in ("--force", "--ignore-maker"))
     assert deletion[0] == "delete-sa"
