@@ -163,6 +163,10 @@ def test_a_young_run_is_left_alone_unless_told_otherwise(small: Stage) -> None:
     assert small.world() == before
 
 
+def test_a_run_that_left_nothing_needs_no_recovery(small: Stage) -> None:
+    small.run("recover 20260101T000000000Z-00000000", says="nothing is left of", changes="")
+
+
 def test_a_dry_run_and_a_list_write_nothing(small: Stage) -> None:
     cut_off(small, BEFORE_THE_GATE)
     (item,) = found(small)
