@@ -23,7 +23,6 @@ STS = recorded("2026-02-09", "sts/test_sts")
 STS_OLD = recorded("2025-07-21", "sts/test_sts")
 STS_TAGS = recorded("2025-04-10", "sts/test_sts")
 STS_ROLE = recorded("2024-06-05", "sts/test_sts")
-SERVICE_ROLES = recorded("2025-03-13", "iam/test_iam")
 
 
 def model(service: str, what: str) -> str:

@@ -4,7 +4,7 @@ Both take bearer tokens of the form that `token_of` makes, so that tests may be 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -61,7 +61,7 @@ class Cluster:
     ca_pem: str
     issuer: str
     grant: Grants
-    world: "WorldReader"
+    world: Callable[[], Json]
     admin: KubeClient = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,12 +75,6 @@ class Cluster:
         """Return a client of a user who may do what `rules` say and nothing else."""
         self.grant(username, rules)
         return self.connect(token_of(username))
-
-
-class WorldReader(Protocol):
-    """Something that tells all namespaces and ServiceAccounts."""
-
-    def __call__(self) -> Json: ...
 
 
 @contextmanager

@@ -213,7 +213,7 @@ NEW_ROLE = RoleState(
     permissions_boundary=S3,
     tags=dict(TEAM),
 )
-TRUSTED, TRUSTED_NEXT = with_role(statements=(EC2, OURS)), with_role(statements=(EC2, NEXT))
+TRUSTED = with_role(statements=(EC2, OURS))
 OWN_ROLE = with_role(owner=THIS_RUN, bare=True)
 A_DOCUMENT, ANOTHER = ({"Version": "2012-10-17", "Statement": [item]} for item in (EC2, ECS))
 THEIR_TRUST = role_edit(trust={"Version": "2012-10-17", "Statement": [{**EC2, "Sid": "Theirs"}]})

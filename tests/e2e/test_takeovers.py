@@ -167,9 +167,9 @@ CASES = {
                 "impersonate-on:user-info:create serviceaccounts/token",
             ]
         },
-        [f"{TOKEN} as Impersonate-User: chief-MARK"],
+        [f"{TOKEN} as {AS_CHIEF}"],
         [
-            "GET /api/v1/secrets as Impersonate-User: chief-MARK",
+            f"GET /api/v1/secrets as {AS_CHIEF}",
             f"{TOKEN} as Impersonate-User: somebody, Impersonate-Group: 'system:masters'",
             # The names of ServiceAccounts are not users in this mode.
             f"{TOKEN} as Impersonate-User: 'system:serviceaccount:prod:boss'",

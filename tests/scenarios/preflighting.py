@@ -38,7 +38,6 @@ class LocalAws:
         self.asked: list[dict[str, str]] = []
         self.refusal: tuple[int, str] | None = None
         """What the agent answers instead of credentials."""
-        self.authorizations: list[str] = []
 
     @property
     def agent(self) -> str:
@@ -55,7 +54,6 @@ class LocalAws:
         elif method == "PUT":
             text = "imds-session"
         elif path == "/v1/credentials":
-            self.authorizations += re.findall("Authorization: (.*)\r", head) or [""]
             status, text = self.refusal or (200, _credentials("associated", Token="t"))
         elif path.endswith("/security-credentials/"):
             text = "node"

@@ -74,6 +74,17 @@ def test_a_role_of_another_name_is_found_in_the_cluster(small: Stage, days: int)
     assert roles(small) == {"b": [SQS]}
 
 
+def test_a_role_that_another_machine_finished_is_kept(small: Stage) -> None:
+    """The journal here says that its first run never bound it: the role says whose it is since."""
+    killed(small, CREATE, "AttachRolePolicy")
+    small.run(f"{CREATE} {ELSEWHERE}")
+    (made,) = [role for role in iam_of(small).roles.values() if role.name in roles(small)]
+    made.create_date -= timedelta(days=1)
+    assert small.kube.delete("/api/v1/namespaces/default/serviceaccounts/app").status == 200
+    small.make_account("default", "app", labels={"app.kubernetes.io/managed-by": "Helm"})
+    small.run("recover --min-age 0s --all", says="was created after it, and not by its run", changes="")
+
+
 def test_a_statement_in_another_role_is_taken_out(small: Stage) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": [json.loads(THEIRS)]})
     for name in ("x", "y"):
