@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -260,12 +260,12 @@ def _become(order: Mapping[str, Any], out: int, err: int, stdin: int | None = No
     if "umask" in order:
         os.umask(order["umask"])
     if "umask" not in order or HURRIED in order["env"]:
-        _shorten_pauses({**os.environ, **order["env"]})
-        _skip_waits_for_late_writes(order["env"])
+        shorten_pauses({**os.environ, **order["env"]}, setattr)
+        skip_waits_for_late_writes(order["env"], setattr)
     os.environ.clear()
     os.environ.update(order["env"])
     time.tzset()  # The zone of the parent has been read already.
-    _open_streams()
+    open_streams()
     # The client reads this variable when it is imported.
     kube_config = importlib.import_module("kubernetes.config.kube_config")
     vars(kube_config)["KUBE_CONFIG_DEFAULT_LOCATION"] = os.environ.get("KUBECONFIG", "~/.kube/config")
@@ -301,13 +301,12 @@ def _renew_each(seconds: float) -> None:
     setattr(LockRenewal, "_go_on", go_on)  # noqa: B010 - mypy takes it for a slip
 
 
-def _open_streams() -> None:
+def open_streams() -> None:
     """Streams as an interpreter makes them at its start: of what is behind them, and by PYTHONIOENCODING."""
     encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
-    for name, handler in (("stdout", errors or None), ("stderr", "backslashreplace")):
-        old = getattr(sys, name)
+    for name, number, handler in (("stdout", 1, errors or None), ("stderr", 2, "backslashreplace")):
         new = open(  # noqa: SIM115 - as long as the process lives
-            old.fileno(), "w", encoding=encoding or old.encoding, errors=handler, closefd=False
+            number, "w", encoding=encoding or "utf-8", errors=handler, closefd=False
         )
         new.reconfigure(line_buffering=name == "stderr" or new.isatty())
         setattr(sys, name, new)
@@ -323,18 +322,20 @@ def _warm() -> None:
             importlib.import_module(module.name)
 
 
-def _shorten_pauses(env: Mapping[str, str]) -> None:
+def shorten_pauses(env: Mapping[str, str], set_in: Callable[[Any, str, object], object]) -> None:
+    """Shorten the times for which irsa waits, by what an environment says; `set_in` sets a module's name."""
     from irsa_cli.changes import trust_statement
     from irsa_cli.core.values import limits
     from irsa_cli.transaction import rollback
 
     seconds = float(env.get(PROPAGATION, PROPAGATION_SECONDS))
-    setattr(limits, "PROPAGATION_SECONDS", seconds)  # noqa: B010 - mypy takes it for a slip
-    setattr(limits, "OVERLAP_SECONDS", float(env.get(OVERLAP, OVERLAP_SECONDS)))  # noqa: B010 - as above
+    set_in(limits, "PROPAGATION_SECONDS", seconds)
+    set_in(limits, "OVERLAP_SECONDS", float(env.get(OVERLAP, OVERLAP_SECONDS)))
     # What IAM does not find yet is tried again: not for a shorter time than IAM may be late.
-    setattr(limits, "RETRY_SECONDS", max(RETRY_SECONDS, seconds))  # noqa: B010 - as above
-    setattr(rollback, "late_seconds", late_seconds)  # noqa: B010 - as above
-    setattr(trust_statement, "late_seconds", late_seconds)  # noqa: B010 - as above
+    set_in(limits, "RETRY_SECONDS", max(RETRY_SECONDS, seconds))
+    seconds_late = steps.late_seconds if PROPAGATION in env else late_seconds
+    set_in(rollback, "late_seconds", seconds_late)
+    set_in(trust_statement, "late_seconds", seconds_late)
 
 
 class SettledTime:
@@ -360,19 +361,20 @@ class SettledTime:
         self._skipped += seconds
 
 
-def _skip_waits_for_late_writes(env: Mapping[str, str]) -> None:
+def skip_waits_for_late_writes(env: Mapping[str, str], set_in: Callable[[Any, str, object], object]) -> None:
+    """Have a rollback's late writes executed instead of waiting for them, if an environment says where."""
     from irsa_cli.transaction import rollback
     from irsa_cli.usecases.recovery import authority
 
     if env.get(SETTLE):
         settled = SettledTime(env[SETTLE])
         for module in (rollback, authority):
-            setattr(module, "time", settled)  # noqa: B010 - mypy takes it for a slip
+            set_in(module, "time", settled)
 
 
 def late_seconds() -> float:
-    """In place of irsa's function; where IAM lags for longer than the sandbox does, that stays as it is."""
-    return steps.late_seconds() if PROPAGATION in os.environ else min(steps.late_seconds(), MOST_LATE_SECONDS)
+    """In place of irsa's function."""
+    return min(steps.late_seconds(), MOST_LATE_SECONDS)
 
 
 _WARM_CALLS = {
