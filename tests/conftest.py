@@ -20,7 +20,7 @@ def pytest_collection_finish() -> None:
     """From here on garbage is looked for, but rarely, and not among the tests and modules, which stay."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000)
+    gc.set_threshold(50_000)
     gc.enable()
 
 
