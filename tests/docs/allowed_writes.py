@@ -435,7 +435,7 @@ HERE, OTHERS = "cluster-account-policy", "role-account-policy"
 
 def bounded(caller: Caller) -> None:
     """What the bounded variant demands."""
-    caller.monkeypatch.setenv("IRSA_PERMISSIONS_BOUNDARY", staging.boundary(caller.sandbox))
+    caller.env["IRSA_PERMISSIONS_BOUNDARY"] = staging.boundary(caller.sandbox)
 
 
 def bounded_automode(caller: Caller) -> None:
