@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.aws_facts.fact import Fact, Refusal, Success, iam, managed, policy, role, trust
+from tests.aws_facts.fact import Fact, Refusal, Success, fact, iam, role, trust
 from tests.aws_facts.sources import DOCUMENTS, POLICIES, ROLES, guide, issue
 
 _BASE: dict[str, Any] = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
@@ -173,63 +173,112 @@ def _trusted(name: str, says: str, source: str, document: str, message: str = ""
     return Fact(f"trust-{name}", says, source, calls, refusal)
 
 
-_STS = "AssumeRole policy may only specify STS AssumeRole actions."
-_NOBODY = "arn:aws:iam::<account>:role/nobody"
-_TRUST_GUIDE = guide("IAM/latest/UserGuide/reference_policies_elements_principal.html")
-
 FACTS = (
     *_documents(),
-    Fact(
+    fact(
         "document-vendor-and-resource",
         "Of an action without a service in a statement without a resource, IAM names the resource.",
         DOCUMENTS,
-        (_create(_document({"Action": "GetObject", "Resource": _GONE})),),
-        Refusal("MalformedPolicyDocument", 400, _RESOURCES),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: {Version: '2012-10-17', Statement:
+            {Effect: Allow, Action: GetObject}}}
+        - refuses: MalformedPolicyDocument 400 Policy statement must contain resources.""",
         not_simulated="the code is the same; moto's check names the action",
     ),
     _trusted(
         "no-json", "A trust policy that is no JSON.", ROLES, "text", "This policy contains invalid Json"
     ),
-    _trusted("action", "Of STS's actions only those that assume.", ROLES, trust(action="sts:Invalid"), _STS),
-    _trusted("action-other", "No other service's actions.", ROLES, trust(action="s3:GetObject"), _STS),
-    _trusted(
-        "resource",
+    fact(
+        "trust-action",
+        "Of STS's actions only those that assume.",
+        "recorded on AWS 2026-02-11 (localstack/localstack, "
+        "tests/aws/services/iam/test_iam_roles.snapshot.json)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            Service: ec2.amazonaws.com}, Action: 'sts:Invalid'}]}}
+        - refuses: MalformedPolicyDocument 400 AssumeRole policy may only specify STS AssumeRole actions.""",
+    ),
+    fact(
+        "trust-action-other",
+        "No other service's actions.",
+        "recorded on AWS 2026-02-11 (localstack/localstack, "
+        "tests/aws/services/iam/test_iam_roles.snapshot.json)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            Service: ec2.amazonaws.com}, Action: 's3:GetObject'}]}}
+        - refuses: MalformedPolicyDocument 400 AssumeRole policy may only specify STS AssumeRole actions.""",
+    ),
+    fact(
+        "trust-resource",
         "A trust policy has no resource.",
-        ROLES,
-        trust(Resource="*"),
-        "Has prohibited field Resource",
+        "recorded on AWS 2026-02-11 (localstack/localstack, "
+        "tests/aws/services/iam/test_iam_roles.snapshot.json)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            Service: ec2.amazonaws.com}, Action: 'sts:AssumeRole', Resource: '*'}]}}
+        - refuses: MalformedPolicyDocument 400 Has prohibited field Resource""",
     ),
-    _trusted(
-        "principal-none",
+    fact(
+        "trust-principal-none",
         "A principal that does not exist.",
-        issue("hashicorp/terraform-provider-aws#1388"),
-        trust({"AWS": _NOBODY}),
-        f'Invalid principal in policy: "AWS":"{_NOBODY}"',
+        "quoted in hashicorp/terraform-provider-aws#1388",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            AWS: 'arn:aws:iam::<account>:role/nobody'}, Action: 'sts:AssumeRole'}]}}
+        - refuses: 'MalformedPolicyDocument 400 Invalid principal in policy:
+            "AWS":"arn:aws:iam::<account>:role/nobody"'""",
     ),
-    _trusted(
-        "principal-id",
+    fact(
+        "trust-principal-id",
         "The unique id of a deleted role can't be written as a principal.",
-        _TRUST_GUIDE,
-        trust({"AWS": "AROAAAAAAAAAAAAAAAAAA"}),
-        'Invalid principal in policy: "AWS":"AROAAAAAAAAAAAAAAAAAA"',
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html "
+        "(2026-11-28)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            AWS: AROAAAAAAAAAAAAAAAAAA}, Action: 'sts:AssumeRole'}]}}
+        - refuses: 'MalformedPolicyDocument 400 Invalid principal in policy:
+            "AWS":"AROAAAAAAAAAAAAAAAAAA"'""",
     ),
-    _trusted(
-        "principal-star",
+    fact(
+        "trust-principal-star",
         "Everybody as principal, without a kind, is refused.",
-        issue("aws/aws-cdk#5732"),
-        trust("*"),
-        'AssumeRolepolicy contained an invalid principal: "STAR":"*".',
+        "quoted in aws/aws-cdk#5732",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: '*',
+            Action: 'sts:AssumeRole'}]}}
+        - refuses: 'MalformedPolicyDocument 400 AssumeRolepolicy contained an invalid principal:
+            "STAR":"*".'""",
     ),
-    _trusted(
-        "not-principal",
+    fact(
+        "trust-not-principal",
         "A trust policy can't have NotPrincipal.",
-        guide("IAM/latest/UserGuide/reference_policies_elements_notprincipal.html"),
-        json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [{"Effect": "Allow", "NotPrincipal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-            }
-        ),
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html "
+        "(2026-11-28)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, NotPrincipal: {
+            AWS: '*'}, Action: 'sts:AssumeRole'}]}}
+        - refuses: MalformedPolicyDocument 400""",
     ),
     _trusted(
         "size",
@@ -239,83 +288,91 @@ FACTS = (
         "Cannot exceed quota for ACLSizePerRole: 2048",
         "LimitExceeded",
     ),
-    _trusted(
-        "character",
+    fact(
+        "trust-character",
         "A document with a character above U+00FF.",
-        guide("IAM/latest/UserGuide/reference_iam-quotas.html"),
-        trust().replace("ec2", "\u2013"),
-        code="ValidationError",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (2026-11-28)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: '{"Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow",
+            "Principal": {"Service": "\u2013.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'}
+        - refuses: ValidationError 400""",
     ),
-    Fact(
+    fact(
         "trust-old-version",
         "A trust policy may be of the older version.",
         guide("IAM/latest/UserGuide/reference_policies_elements_version.html"),
-        (role(document=trust().replace("2012-10-17", "2008-10-17")),),
-        Success({"Role.AssumeRolePolicyDocument.Version": "2008-10-17"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2008-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Service: ec2.amazonaws.com}, Action: 'sts:AssumeRole'}]}}
+          save: role
+        - answers: {Role.AssumeRolePolicyDocument.Version: '2008-10-17'}""",
     ),
-    Fact(
+    fact(
         "trust-account",
         "An account's number as principal is taken.",
         guide("IAM/latest/UserGuide/reference_policies_elements_principal.html"),
-        (role(document=trust({"AWS": "<account>"})),),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: 'sts:AssumeRole'}]}}
+          save: role
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "trust-stays-as-written",
         "IAM gives a trust policy back as it was written, with lists of one.",
         ROLES,
-        (role(document=trust({"Service": ["ec2.amazonaws.com"]}, ["sts:AssumeRole"])),),
-        Success({"Role.AssumeRolePolicyDocument.Statement.0.Action": ["sts:AssumeRole"]}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Service: [ec2.amazonaws.com]}, Action: ['sts:AssumeRole']}]}}
+          save: role
+        - answers: {Role.AssumeRolePolicyDocument.Statement.0.Action: ['sts:AssumeRole']}""",
     ),
-    Fact(
+    fact(
         "trust-update-none",
         "UpdateAssumeRolePolicy of none.",
         ROLES,
-        (iam("UpdateAssumeRolePolicy", RoleName="nobody", PolicyDocument=trust()),),
-        Refusal("NoSuchEntity", 404),
+        """
+        - iam UpdateAssumeRolePolicy: {RoleName: nobody, PolicyDocument: $EC2}
+        - refuses: NoSuchEntity 404""",
     ),
-    Fact(
+    fact(
         "inline-old-version",
         "An inline policy needs no version.",
         guide("IAM/latest/UserGuide/reference_policies_elements_version.html"),
-        (
-            role(),
-            iam(
-                "PutRolePolicy",
-                RoleName="cart",
-                PolicyName="in",
-                PolicyDocument=_document(Version=_GONE),
-            ),
-        ),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: {Statement: {Effect: Allow,
+            Action: 's3:GetObject',
+            Resource: '*'}}}
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "inline-principal",
         "An identity policy has no principal.",
         guide("IAM/latest/UserGuide/reference_policies_elements_principal.html"),
-        (
-            role(),
-            iam(
-                "PutRolePolicy",
-                RoleName="cart",
-                PolicyName="in",
-                PolicyDocument=policy(Principal={"AWS": "*"}),
-            ),
-        ),
-        Refusal("MalformedPolicyDocument", 400),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: {Version: '2012-10-17',
+            Statement: [{Effect: Allow,
+            Action: 's3:GetObject', Resource: '*', Principal: {AWS: '*'}}]}}
+        - refuses: MalformedPolicyDocument 400""",
     ),
-    Fact(
+    fact(
         "version-document",
         "CreatePolicyVersion also checks documents.",
         DOCUMENTS,
-        (
-            managed(),
-            iam(
-                "CreatePolicyVersion",
-                PolicyArn="arn:aws:iam::<account>:policy/reader",
-                PolicyDocument="text",
-            ),
-        ),
-        Refusal("MalformedPolicyDocument", 400, _SYNTAX),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', PolicyDocument: text}
+        - refuses: MalformedPolicyDocument 400 Syntax errors in policy.""",
     ),
 )
