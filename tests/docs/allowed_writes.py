@@ -294,7 +294,7 @@ def automode(caller: Caller) -> None:
             "metadata": {"name": staging.CLUSTER},
             "iam": {"podIdentityAssociations": associations},
         }
-        (caller.folder / f"{name}.json").write_text(json.dumps(config), encoding="utf-8")
+        (caller.folder / f"{name}.json").write_text(json.dumps(config), "utf-8")
 
 
 def association_of_nobody(caller: Caller) -> None:

@@ -40,7 +40,7 @@ class Caller:
         self.said = ""
         (folder / "wide").mkdir()
         for name, action in (("queue", "sqs:ReceiveMessage"), ("wide/queue", "sqs:*"), ("topic", "sns:*")):
-            (folder / f"{name}.json").write_text(document(action), encoding="utf-8")
+            (folder / f"{name}.json").write_text(document(action), "utf-8")
         sandbox.add_user("ci")
         self.become("admin")
 

@@ -53,7 +53,7 @@ def test_a_name_is_the_policy_that_has_it(named: Stage, name: str, arn: str) -> 
     assert named.role_of("default", "reader")["attached"].count(in_words(named, arn)) == 1
 
 
-@rows(
+REFUSED = (
     Row("a typing error", f"{CREATE} --attach-policy-arn AmazonS3ReadOnlyAcess", 4, "$S3"),
     Row("a typing error of an own one", f"{CREATE} --attach-policy-arn report", 4, OURS),
     Row(
@@ -89,8 +89,17 @@ def test_a_name_is_the_policy_that_has_it(named: Stage, name: str, arn: str) -> 
         "one to attach and to detach, by name and ARN",
         f"{UPDATE} --attach-policy-arn reports --detach-policy-arn {OURS}",
         2,
-        given=f"{CREATE} --no-policy",
     ),
+)
+
+
+def test_names_that_are_none(named: Stage) -> None:
+    for row in REFUSED:
+        row.play(named)
+        named.sandbox.faults.clear()
+
+
+@rows(
     Row(
         "update-sa takes names",
         f"{UPDATE} --attach-policy-arn reports --detach-policy-arn AmazonS3ReadOnlyAccess",

@@ -32,7 +32,7 @@ REAL = Path(sys.executable).parent
 
 def bindings(job: Job, *names: str, policy: str = READ_ONLY) -> None:
     """The file bindings.yaml of the job's repository."""
-    (job.workspace / "bindings.yaml").write_text(config_of("demo", *names, policy=policy), encoding="utf-8")
+    (job.workspace / "bindings.yaml").write_text(config_of("demo", *names, policy=policy), "utf-8")
 
 
 def use(job: Job, command: str, **more: str) -> Used:
