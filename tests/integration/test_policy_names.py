@@ -37,20 +37,21 @@ def may_not(operation: str) -> Callable[[Stage], None]:
     return lambda stage: stage.sandbox.faults.add(fault)
 
 
-@pytest.mark.parametrize(
-    ("name", "arn"),
-    [
-        ("AmazonSNSReadOnlyAccess", "$SNS"),
-        ("service-role/AmazonEBSCSIDriverPolicy", EBS),
-        ("AmazonEBSCSIDriverPolicy", EBS),
-        ("reports", OURS),
-        ("teams/reports", OURS),
-    ],
-)
-def test_a_name_is_the_policy_that_has_it(named: Stage, name: str, arn: str) -> None:
-    named.run(f"{CREATE} --attach-policy-arn {name},$S3")
-    named.run(f"{CREATE} --attach-policy-arn {arn},$S3", changes="")
-    assert named.role_of("default", "reader")["attached"].count(in_words(named, arn)) == 1
+def test_a_name_is_the_policy_that_has_it(named: Stage) -> None:
+    for number, (name, arn) in enumerate(
+        (
+            ("AmazonSNSReadOnlyAccess", "$SNS"),
+            ("service-role/AmazonEBSCSIDriverPolicy", EBS),
+            ("AmazonEBSCSIDriverPolicy", EBS),
+            ("reports", OURS),
+            ("teams/reports", OURS),
+        )
+    ):
+        create = f"create-sa reader-{number} -n default --attach-policy-arn"
+        named.run(f"{create} {name},$S3")
+        named.run(f"{create} {arn},$S3", changes="")
+        attached = named.role_of("default", f"reader-{number}")["attached"]
+        assert attached.count(in_words(named, arn)) == 1, name
 
 
 REFUSED = (
