@@ -8,9 +8,11 @@ account: `<account>`, `<cluster>`, `<issuer>`, `<host>` (the issuer without http
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import yaml
 
 ABSENT = "(absent)"
 """Says of a member that the answer doesn't have it."""
@@ -123,3 +125,36 @@ def tags(**pairs: str) -> list[dict[str, str]]:
 def many_tags(count: int) -> list[dict[str, str]]:
     """That many tags."""
     return [{"Key": f"k{number:03}", "Value": str(number)} for number in range(count)]
+
+
+_WORDS = {"$EC2": trust(), "$READS": policy()}
+
+
+def fact(name: str, says: str, source: str, text: str, *, not_simulated: str = "") -> Fact:
+    """A fact whose calls are YAML, as well as its answer: `answers` are members, `refuses` is a `Refusal`.
+
+    A document is given as what it says; `$EC2` is a trust policy for EC2, `$READS` an identity policy.
+    """
+    *calls, answer = yaml.safe_load(text)
+    if "answers" in answer:
+        return Fact(name, says, source, _calls(calls), Success(answer["answers"]), not_simulated)
+    code, status, *words = answer["refuses"].split(" ", 2)
+    return Fact(name, says, source, _calls(calls), Refusal(code, int(status), *words), not_simulated)
+
+
+def _calls(entries: Sequence[dict[str, Any]]) -> tuple[Call, ...]:
+    made = []
+    for entry in entries:
+        (call, given), *more = entry.items()
+        service, operation = call.split()
+        made.append(Call(service, operation, _filled(given), **dict(more)))
+    return tuple(made)
+
+
+def _filled(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        inside = {name: _filled(item, name) for name, item in value.items()}
+        return json.dumps(inside) if key.endswith(("Document", "Policy", "policy")) else inside
+    if isinstance(value, list):
+        return [_filled(item) for item in value]
+    return _WORDS.get(value, value) if isinstance(value, str) else value

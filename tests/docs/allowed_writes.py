@@ -294,7 +294,7 @@ def automode(caller: Caller) -> None:
             "metadata": {"name": staging.CLUSTER},
             "iam": {"podIdentityAssociations": associations},
         }
-        (caller.folder / f"{name}.json").write_text(json.dumps(config), encoding="utf-8")
+        (caller.folder / f"{name}.json").write_text(json.dumps(config), "utf-8")
 
 
 def association_of_nobody(caller: Caller) -> None:
@@ -435,7 +435,7 @@ HERE, OTHERS = "cluster-account-policy", "role-account-policy"
 
 def bounded(caller: Caller) -> None:
     """What the bounded variant demands."""
-    caller.monkeypatch.setenv("IRSA_PERMISSIONS_BOUNDARY", staging.boundary(caller.sandbox))
+    caller.env["IRSA_PERMISSIONS_BOUNDARY"] = staging.boundary(caller.sandbox)
 
 
 def bounded_automode(caller: Caller) -> None:

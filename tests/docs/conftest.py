@@ -5,4 +5,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def hurried(short_pauses: None) -> None:
-    """What a test runs in this process is as quick as a scenario; the shell of a page keeps all times."""
+    """What a test runs in this process is as quick as a scenario."""

@@ -25,6 +25,7 @@ from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
+from tests.faults.zygote import HURRIED
 from tests.support import forks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ class Shell:
         programs = folder / "bin"
         programs.mkdir()
         python = programs / "python"
-        python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
+        python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', "utf-8")
         python.chmod(0o755)
         work = folder / "work"
         work.mkdir()
@@ -81,6 +82,7 @@ class Shell:
             "PYTHONPATH": str(ROOT),
             "IRSA_STATE_DIR": str(folder / "state"),
             "SHELL": "/bin/bash",
+            HURRIED: "1",
         }
         return cls(work, {**own, **env})
 
@@ -158,7 +160,7 @@ def pages() -> list[Path]:
 
 def before(page: Path) -> list[str]:
     """The commands that a page wants run before its own: `<!-- before: COMMAND -->`."""
-    return _BEFORE.findall(page.read_text(encoding="utf-8"))
+    return _BEFORE.findall(page.read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def blocks(text: str) -> Iterator[Block | File]:
 
 def commands(page: Path) -> list[Command]:
     """All commands of a page's console blocks, in order."""
-    found = blocks(page.read_text(encoding="utf-8"))
+    found = blocks(page.read_text("utf-8"))
     return [command for block in found if isinstance(block, Block) for command in block.commands]
 
 

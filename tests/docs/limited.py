@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.main import run
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.docs import staging
+from tests.faults.zygote import PROPAGATION, SETTLE
+from tests.support import this_process
 from tests.support.documents import policy
 from tests.support.rows import WORDS
 
@@ -27,32 +29,31 @@ _WITHOUT_CLUSTER = {"repoint", "retire", "apply", "audit"}
 class Caller:
     """Runs irsa in this process: as the administrator, then as the limited caller `ci`."""
 
-    def __init__(
-        self,
-        sandbox: Sandbox,
-        folder: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        self.sandbox, self.folder, self.monkeypatch, self._capsys = sandbox, folder, monkeypatch, capsys
+    def __init__(self, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sandbox, self.folder, self.monkeypatch = sandbox, folder, monkeypatch
         self.words = {**WORDS, "folder": str(folder), "app": "app -n backend"}
+        state = {"IRSA_STATE_DIR": str(folder / "state")}
+        # IAM is never late here: a refusal is one at once.
+        self.env = {**os.environ, **state, SETTLE: sandbox.control_url, PROPAGATION: "0"}
         self.before: Any = None
+        self.since = 0
         self.said = ""
-        monkeypatch.chdir(folder)
         (folder / "wide").mkdir()
         for name, action in (("queue", "sqs:ReceiveMessage"), ("wide/queue", "sqs:*"), ("topic", "sns:*")):
-            (folder / f"{name}.json").write_text(document(action), encoding="utf-8")
-        monkeypatch.setenv("IRSA_STATE_DIR", str(folder / "state"))
+            (folder / f"{name}.json").write_text(document(action), "utf-8")
+        sandbox.add_user("ci")
         self.become("admin")
 
     def become(self, user: str) -> None:
         """Call as this user from now on."""
-        for name, value in self.sandbox.env(user=user).items():
-            self.monkeypatch.setenv(name, value)
+        self.env |= self.sandbox.env(user=user)
 
     def admit(self, allowed: Json, rules: Sequence[Rule]) -> None:
         """Become the caller with this policy, and these rights in each cluster."""
-        self.sandbox.add_user("ci", policy=allowed)
+        for statement in allowed["Statement"]:
+            statement.pop("Sid", None)  # Those of several documents are not unique.
+        named = {"UserName": "ci", "PolicyName": "policy"}
+        staging.iam(self.sandbox).put_user_policy(**named, PolicyDocument=json.dumps(allowed))
         for cluster in self.sandbox.world()["kubernetes"]:
             self.sandbox.grant(cluster, "ci", rules=rules)
         self.become("ci")
@@ -61,9 +62,7 @@ class Caller:
         """Run a command; what it says is kept."""
         arguments = shlex.split(Template(line).safe_substitute(self.words))
         where = [] if arguments[0] in _WITHOUT_CLUSTER or "-c" in arguments else ["-c", staging.CLUSTER]
-        self._capsys.readouterr()
-        code = run([*arguments, *where])
-        self.out, err = self._capsys.readouterr()
+        code, self.out, err = this_process.run([*arguments, *where], self.env, self.folder)
         self.said = self.out + err
         return code
 
@@ -128,7 +127,7 @@ class Work:
             failing = Fault(service, operation, "error", times=None)
         if self.failing:
             caller.sandbox.faults.add(failing)
-        caller.before = caller.world()
+        caller.before, caller.since = caller.world(), len(caller.sandbox.calls)
         *first, last = self.line.splitlines()
         if any(caller.run(line) for line in first) or caller.run(last) != self.code:
             return False
@@ -164,16 +163,21 @@ class Page:
     elsewhere: str = ""
     issuer_of: str = staging.CLUSTER
 
-    def begin(self, caller: Caller, work: Work, without: str = "") -> None:
-        """Prepare the work, and become the caller who lacks a permission."""
+    def begin(self, caller: Caller, work: Work) -> None:
+        """Prepare the work as the administrator."""
         give(caller, self.given)
         give(caller, work.given)
+        if self.elsewhere:
+            iam = staging.other_iam(caller.sandbox)
+            iam.detach_role_policy(RoleName="deployer", PolicyArn=WORDS["ADMIN"])
+
+    def admit(self, caller: Caller, without: str = "") -> None:
+        """Become the caller who lacks a permission, or none."""
         rules = [rule for rule in self.rules if not _is(rule, without)]
         caller.admit(self._policy(self.documented, without), rules)
         if self.elsewhere:
             allowed = json.dumps(self._policy(self.elsewhere, without))
             iam = staging.other_iam(caller.sandbox)
-            iam.detach_role_policy(RoleName="deployer", PolicyArn=WORDS["ADMIN"])
             iam.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=allowed)
 
     def _policy(self, names: str, without: str) -> Json:

@@ -35,7 +35,7 @@ PERMISSIONS = ROOT / "docs" / "how-to" / "permissions"
 
 def policy_text(path: Path) -> str:
     """A documented policy with the sandbox' issuer in place of the example's."""
-    return path.read_text(encoding="utf-8").replace(ISSUER_ID, number_of())
+    return path.read_text("utf-8").replace(ISSUER_ID, number_of())
 
 
 def number_of(cluster: str = CLUSTER) -> str:
@@ -45,7 +45,7 @@ def number_of(cluster: str = CLUSTER) -> str:
 
 def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
     """The documented Kubernetes objects."""
-    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    return list(yaml.safe_load_all(path.read_text("utf-8")))
 
 
 def rules(*paths: Path, kind: str = "ClusterRole") -> list[Rule]:

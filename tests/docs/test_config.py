@@ -13,7 +13,7 @@ from irsa_cli.core.config.documents import OF_ASSOCIATION, parse
 from irsa_cli.core.config.service_accounts import EKSCTL, METADATA, OURS
 from tests.docs.console import ROOT
 
-PAGE = (ROOT / "docs" / "reference" / "config.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "config.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 QUEUE = '{"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
 
@@ -24,7 +24,7 @@ def test_examples_are_read(example: str) -> None:
     assert config.bindings
     document = yaml.safe_load(example)
     if document["apiVersion"] == "irsa/v1":
-        schema = json.loads((ROOT / "docs" / "reference" / "irsa-v1.schema.json").read_text(encoding="utf-8"))
+        schema = json.loads((ROOT / "docs" / "reference" / "irsa-v1.schema.json").read_text("utf-8"))
         jsonschema.validate(document, schema)
 
 

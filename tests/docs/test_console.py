@@ -36,12 +36,12 @@ def test_a_page_shows_what_its_commands_print(
 
     outputs = again("first")
     if "IRSA_WRITE_PAGES" in os.environ:
-        text = page.read_text(encoding="utf-8")
+        text = page.read_text("utf-8")
         written = refreshing.page(text, outputs)
         if written != text:
-            page.write_text(written, encoding="utf-8")
+            page.write_text(written, "utf-8")
             outputs = again("second")
-            page.write_text(refreshing.page(written, outputs, again=True), encoding="utf-8")
+            page.write_text(refreshing.page(written, outputs, again=True), "utf-8")
     failures = compared(commands(page), outputs)
     assert not failures, "\n\n".join(failures)
 
@@ -62,11 +62,11 @@ def _outputs(page: Path, shell: Shell) -> list[tuple[str, int]]:
         for text in before(page):
             output, code = session.run(text)
             assert code == 0, f"{text}\n{output}"
-        for block in blocks(page.read_text(encoding="utf-8")):
+        for block in blocks(page.read_text("utf-8")):
             if isinstance(block, File):
                 path = session.folder / block.name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.text, encoding="utf-8")
+                path.write_text(block.text, "utf-8")
             else:
                 found += [session.run(command.text) for command in block.commands]
     return found
@@ -95,7 +95,7 @@ def test_a_how_to_shows_all_that_it_needs() -> None:
 
 def test_the_name_of_a_file_is_in_the_text_before_it() -> None:
     for page in PAGES:
-        text = page.read_text(encoding="utf-8")
+        text = page.read_text("utf-8")
         for block in blocks(text):
             if isinstance(block, File):
                 before_it = text[: text.index(f'title="{block.name}"')].rpartition("```")[0]
@@ -103,7 +103,7 @@ def test_the_name_of_a_file_is_in_the_text_before_it() -> None:
 
 
 def test_worlds_are_those_of_pages_and_documented() -> None:
-    page = (ROOT / "docs" / "explanation" / "sandbox.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "explanation" / "sandbox.md").read_text("utf-8")
     assert [name for name in worlds.names() if not (HOW_TO / f"{name}.md").is_file()] == []
     assert [name for name in worlds.names() if f"`{name}`" not in page] == []
 
@@ -114,8 +114,8 @@ def test_there_are_commands_to_run() -> None:
 
 def test_no_console_block_is_overlooked() -> None:
     for page in pages():
-        marks = re.findall(r"^ *```console\b", page.read_text(encoding="utf-8"), re.MULTILINE)
-        blocks = page.read_text(encoding="utf-8").count("```console\n")
+        marks = re.findall(r"^ *```console\b", page.read_text("utf-8"), re.MULTILINE)
+        blocks = page.read_text("utf-8").count("```console\n")
         assert len(marks) == blocks
         assert not marks or commands(page), page
 

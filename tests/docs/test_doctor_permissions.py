@@ -23,7 +23,7 @@ from tests.support.stage import Json
 
 PAGE = (
     (ROOT / "docs/reference/permissions.md")
-    .read_text(encoding="utf-8")
+    .read_text("utf-8")
     .partition("## Doctor")[2]
     .partition("\n## ")[0]
 )

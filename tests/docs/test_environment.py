@@ -13,7 +13,7 @@ from irsa_cli.core.config import project_file
 from irsa_cli.usecases.local.settings import MEANT_ELSEWHERE
 
 PAGES = Path(__file__).resolve().parents[2] / "docs/reference"
-PAGE = (PAGES / "environment.md").read_text(encoding="utf-8")
+PAGE = (PAGES / "environment.md").read_text("utf-8")
 
 
 def test_each_flag_without_a_variable_is_named() -> None:
@@ -21,7 +21,7 @@ def test_each_flag_without_a_variable_is_named() -> None:
     said = set(
         re.findall(r"`(--[\w-]+)`", PAGE.partition("Some flags have no variable")[2].partition("## ")[0])
     )
-    missing, commands = set(), (PAGES / "commands.md").read_text(encoding="utf-8")
+    missing, commands = set(), (PAGES / "commands.md").read_text("utf-8")
     for name in COMMANDS:
         found = irsa.get_command(context, name)
         assert found is not None

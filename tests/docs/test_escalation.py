@@ -117,13 +117,6 @@ def test_every_write_of_iam_is_tried() -> None:
     assert len(tried) > 80
 
 
-def test_no_role_is_made_without_the_tag_or_with_another_clusters(account: Sandbox) -> None:
-    caller = _user(account, UNBOUNDED)
-    other = {**OWN_TAGS, "irsa/cluster": escalation.OTHER_CLUSTER_ARN}
-    for tags in ({}, {"owner": "me"}, other):
-        assert caller.make(Tags=escalation.tag_list(tags)) == "AccessDenied", tags
-
-
 def test_bounded_a_role_made_for_oneself_is_no_way_up(account: Sandbox) -> None:
     caller = _user(account, BOUNDED)
     caller.denied("CreateRole evil", "CreateRole evil ADMIN")
@@ -141,6 +134,9 @@ def test_bounded_a_role_made_for_oneself_is_no_way_up(account: Sandbox) -> None:
 def test_unbounded_a_role_made_for_oneself_is_an_administrator(account: Sandbox) -> None:
     # This is what permissions.md says that this variant leaves open.
     caller = _user(account, UNBOUNDED)
+    # Only with irsa's tag for this cluster, though.
+    other = {**OWN_TAGS, "irsa/cluster": escalation.OTHER_CLUSTER_ARN}
+    assert [caller.make(Tags=escalation.tag_list(tags)) for tags in ({}, other)] == ["AccessDenied"] * 2
     caller.allowed("CreateRole evil", "AttachRolePolicy evil ADMIN")
     assert _become(account, caller, "irsa/demo/evil").ends("DeleteRole team-b") == "DeleteConflict"
 
@@ -191,7 +187,7 @@ def test_no_policy_is_forgotten() -> None:
     assert files == {name for names in MADE_OF.values() for name in names.split()}
     # The rules' page shows what is dangerous.
     for page in staging.PERMISSIONS.parents[1].rglob("*.md"):
-        text = page.read_text(encoding="utf-8") if page.name != "audit-rules.md" else ""
+        text = page.read_text("utf-8") if page.name != "audit-rules.md" else ""
         for action in ("CreateRole", "PutRolePolicy", "UpdateAssumeRolePolicy", "TagRole"):
             assert f'"iam:{action}"' not in text, f"{page.name} has a policy that no test tries"
 
@@ -261,20 +257,6 @@ def test_bounded_a_pod_may_do_what_the_boundary_allows(account: Sandbox) -> None
     assert pod.assume("Admin") is None
 
 
-def test_the_page_says_what_the_bounded_policies_leave_open() -> None:
-    page = (staging.PERMISSIONS.parent / "permissions.md").read_text(encoding="utf-8")
-    for words in (
-        "IAM has no condition on what a trust policy says",
-        "`aws:FederatedProvider`",
-        "another account or everybody (`*`)",
-        "list no key by which access is decided",
-        "with a wildcard, the caller can delete the providers of other clusters",
-        "an administrator gives a role another boundary",
-        "A role that has no policies can be deleted and made again",
-    ):
-        assert words in " ".join(page.split()), words
-
-
 def test_acceptance_a_role_made_for_oneself_is_no_way_up(account: Sandbox) -> None:
     caller, name = _user(account, ALL["acceptance"]), "irsa-acceptance-0a1b2c3d-evil"
     assert caller.make(RoleName=name, Path="/") == ""
@@ -299,18 +281,8 @@ def _no_conditions(statement: Json) -> None:
         statement.pop("Condition", None)
 
 
-def _all_roles_unconditionally(statement: Json) -> None:
-    _all_roles(statement)
-    _no_conditions(statement)
-
-
 def _all_providers(statement: Json) -> None:
     _wider(statement, "oidc-provider/")
-
-
-def _everything(statement: Json) -> None:
-    if statement["Effect"] == "Allow":
-        statement["Action"] = "*"
 
 
 @pytest.mark.parametrize(
@@ -318,9 +290,7 @@ def _everything(statement: Json) -> None:
     [
         (_all_roles, "TagRole {'RoleName': 'Admin'}: done"),
         (_no_conditions, "AttachRolePolicy {'RoleName': 'other-cluster', "),
-        (_all_roles_unconditionally, "UpdateAssumeRolePolicy {'RoleName': 'Admin'}: done"),
         (_all_providers, "DeleteOpenIDConnectProvider {'OpenIDConnectProviderArn': "),
-        (_everything, "CreateAccessKey {'UserName': 'admin'}: done"),
     ],
 )
 def test_a_loose_policy_is_found_out(loosen: Callable[[Json], None], expected: str, account: Sandbox) -> None:

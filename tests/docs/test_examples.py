@@ -132,16 +132,16 @@ def prepared(name: str, sandbox: Sandbox, folder: Path) -> Shell:
     env = sandbox.env()
     shell = Shell.make(folder, {**env, "AWS_CONFIG_FILE": str(folder / "aws"), "SHELL": "/bin/sh"})
     keys = (f"{key} = {env[key.upper()]}" for key in ("aws_access_key_id", "aws_secret_access_key"))
-    (folder / "aws").write_text("\n".join(["[profile admin]", *keys]), encoding="utf-8")
+    (folder / "aws").write_text("\n".join(["[profile admin]", *keys]), "utf-8")
     stub = folder / "bin" / "aws"
-    stub.write_text("#!/bin/sh\n", encoding="utf-8")
+    stub.write_text("#!/bin/sh\n", "utf-8")
     stub.chmod(0o755)
     for file, text in FILES.items():
-        (shell.folder / file).write_text(text, encoding="utf-8")
+        (shell.folder / file).write_text(text, "utf-8")
     for name_of_folder in ("bindings", "manifests", "cdk.out"):
         (shell.folder / name_of_folder).mkdir()
-        (shell.folder / name_of_folder / "a.yaml").write_text(FILES["cluster.yaml"], encoding="utf-8")
-    (shell.folder / "deploy.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+        (shell.folder / name_of_folder / "a.yaml").write_text(FILES["cluster.yaml"], "utf-8")
+    (shell.folder / "deploy.sh").write_text("#!/bin/sh\n", "utf-8")
     (shell.folder / "deploy.sh").chmod(0o700)
     for line in BEFORE.get(name, ()):
         said, code = shell.run(line.removeprefix("! "))
@@ -155,7 +155,8 @@ def prepared(name: str, sandbox: Sandbox, folder: Path) -> Shell:
 def runnable(shell: Shell, line: str) -> str:
     """An example as it is typed here: the sandbox's cluster, and an id that there is."""
     line = re.sub(r"\bprod\b", "demo", line).removeprefix("credential_process = ")
-    line = line.replace("sha256:DIGEST", f"sha256:{'0' * 64}")
+    # No pod runs here: it is waited for in vain.
+    line = line.replace("sha256:DIGEST", f"sha256:{'0' * 64} --wait 5s")
     if re.search(r"recover \d{8}T", line):
         newest = shell.run("irsa history -o name")[0].split()[-1]
         line = re.sub(r"\d{8}T\w+-\w+", newest, line)

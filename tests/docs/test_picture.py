@@ -14,8 +14,8 @@ PICTURE: Any = importlib.import_module("tools.docs.picture")
 
 
 def test_the_picture_is_in_the_readme_and_needs_nothing_else() -> None:
-    assert "](docs/assets/terminal.svg)" in (ROOT / "README.md").read_text(encoding="utf-8")
-    drawn = PICTURE.PICTURE.read_text(encoding="utf-8")
+    assert "](docs/assets/terminal.svg)" in (ROOT / "README.md").read_text("utf-8")
+    drawn = PICTURE.PICTURE.read_text("utf-8")
     assert set(re.findall(r"https?://[^\"]*", drawn)) == {"http://www.w3.org/2000/svg"}
     assert "<script" not in drawn
 

@@ -60,14 +60,3 @@ def test_docstrings_names_and_long_messages_count(tmp_path: Path, monkeypatch: p
         (4, "where it"),
     ]
     assert [one.line for one in found["messages"]] == [5]
-
-
-def test_a_name_that_is_done_leaves_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = tmp_path / "not-yet.txt"
-    listed.write_text("help irsa gone --help\n")
-    monkeypatch.setattr(PLAIN, "NOT_YET", listed)
-    monkeypatch.setattr(PLAIN, "all_found", dict)
-    assert PLAIN.problems() == ["help irsa gone --help: is done: run python tools/docs/plain.py --settle"]
-    assert PLAIN.main(["--check"]) == 1
-    assert PLAIN.main(["--settle"]) == 0
-    assert listed.read_text() == ""

@@ -14,9 +14,9 @@ from irsa_cli.cli.main import irsa
 from tests.docs.console import ROOT
 
 WORDS: Any = importlib.import_module("tools.docs.words")
-PAGE = WORDS.GLOSSARY.read_text(encoding="utf-8")
+PAGE = WORDS.GLOSSARY.read_text("utf-8")
 REFERENCE = "\n".join(
-    path.read_text(encoding="utf-8")
+    path.read_text("utf-8")
     for path in sorted((ROOT / "docs" / "reference").iterdir())
     if path.is_file() and path != WORDS.GLOSSARY
 )
@@ -26,12 +26,6 @@ def test_no_text_that_is_done_has_an_old_word() -> None:
     assert WORDS.problems() == []
 
 
-def test_messages_are_the_texts_that_are_no_docstrings() -> None:
-    source = 'def f(name):\n    """Docstring."""\n    return f"it is {name}\'s" + "so"\n'
-    assert WORDS.messages(source).split("\n")[2].split(" . ") == ["", "it is X's", "so"]
-    assert "Docstring" not in WORDS.messages(source)
-
-
 def test_an_old_word_in_a_text_that_is_done_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WORDS, "texts", lambda: iter([("new.md", "It was\ntaken\nback.")]))
     monkeypatch.setattr(WORDS, "NOT_YET", frozenset[str]())
@@ -39,21 +33,12 @@ def test_an_old_word_in_a_text_that_is_done_is_a_problem(monkeypatch: pytest.Mon
     assert WORDS.main(["--check"]) == 1
 
 
-def test_a_name_that_is_done_leaves_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(WORDS, "texts", lambda: iter([("done.md", "It was rolled back.")]))
-    monkeypatch.setattr(WORDS, "NOT_YET", frozenset({"done.md", "gone.md"}))
-    assert [line.partition(":")[0] for line in WORDS.problems()] == ["done.md", "gone.md"]
-
-
-@pytest.mark.parametrize("old", WORDS.OLD, ids=lambda old: old.word)
-def test_the_glossary_lists_what_stands_for_an_old_word(old: Any) -> None:
-    words = ", ".join(f"`{word}`" for word in old.word.split(", "))
-    assert f"| {words} | {old.instead} |" in PAGE
-    assert all(old.found_by.search(f"it {word}, then") for word in old.word.split(", "))
-    assert WORDS.old_words("instead", old.instead) == []
-
-
-def test_the_glossary_lists_no_other_old_word() -> None:
+def test_the_glossary_lists_what_stands_for_an_old_word_and_no_other() -> None:
+    for old in WORDS.OLD:
+        words = ", ".join(f"`{word}`" for word in old.word.split(", "))
+        assert f"| {words} | {old.instead} |" in PAGE
+        assert all(old.found_by.search(f"it {word}, then") for word in old.word.split(", ")), old.word
+        assert WORDS.old_words("instead", old.instead) == []
     rows = PAGE.partition("## Words that are not used any more")[2].count("\n| `")
     assert rows == len(WORDS.OLD)
 
@@ -73,11 +58,6 @@ def test_the_glossary_lists_no_other_old_word() -> None:
 )
 def test_old_words_are_found_in_prose_only(text: str, expected: list[str]) -> None:
     assert [found.words for found in WORDS.old_words("a.md", text)] == expected
-
-
-def test_lines_are_those_of_the_text() -> None:
-    text = "one\n```text\nwish\n```\n`a\nb` wish\n"
-    assert [found.line for found in WORDS.old_words("a.md", text)] == [6]
 
 
 def _terms() -> Iterator[tuple[str, str, str]]:

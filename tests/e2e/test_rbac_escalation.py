@@ -117,7 +117,7 @@ def test_what_it_allows_beyond_irsas_work_is_what_the_page_says(rbac_stage: Stag
     assert allowed == EXCEPTIONS.get(file, set())
     if file in SAID:
         page, words = SAID[file]
-        assert words in (ROOT / page).read_text(encoding="utf-8")
+        assert words in (ROOT / page).read_text("utf-8")
 
 
 def test_the_administrator_can_do_what_is_tried(rbac_stage: Stage) -> None:

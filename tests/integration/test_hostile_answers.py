@@ -95,6 +95,13 @@ FOREIGN = [
 ]
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is answered wrongly is asked for again, but not for long."""
+    monkeypatch.setattr(limits, "RETRY_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("respond", FOREIGN)
 def test_a_write_is_not_done_because_somebody_answers(respond: Answer, write: Write) -> None:
     error, _ = failure(respond, write)
@@ -107,6 +114,7 @@ def test_a_write_that_iam_confirms_is_done(monkeypatch: pytest.MonkeyPatch) -> N
         attach(url, monkeypatch)
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("respond", FOREIGN)
 def test_a_cluster_is_not_read_from_somebody_elses_answer(respond: Answer) -> None:
     error, _ = failure(respond, lambda url: kube(url).service_account("a", "b"))

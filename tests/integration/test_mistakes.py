@@ -1,22 +1,19 @@
 """Mistakes of newcomers: a short answer that says what is wrong and what is right; what it proposes works."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
-from irsa_cli.cli.main import run
 from irsa_cli.sandbox import RoleSpec, Sandbox
-from tests.support.stage import READ_ONLY
+from tests.scenarios.conftest import sandbox_stage
+from tests.support.documents import policy
+from tests.support.sandbox_clients import EC2_TRUST
+from tests.support.stage import READ_ONLY, Stage
 
 WIDTH, MOST = 80, 3
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
 BINDINGS = """
 apiVersion: irsa/v1
 kind: Bindings
@@ -231,109 +228,80 @@ EXPLAINED: dict[str, str] = {
 
 
 @pytest.fixture
-def here(
-    sandbox: Sandbox,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    short_pauses: None,
-) -> Sandbox:
-    """The sandbox's environment, a provider, and a folder with files."""
-    for name, value in {**sandbox.env(), "IRSA_STATE_DIR": str(tmp_path / "state")}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+def here(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """The sandbox with a provider, and a folder with files."""
     for name in ("a", "files/a", "files/sub/b"):
         path = tmp_path / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(BINDINGS % path.stem)
-    (tmp_path / "cluster.yaml").write_text(
-        (BINDINGS % "c").replace("kind: Bindings", "kind: Bindings\nmetadata: {name: demo}")
-    )
+    cluster = (BINDINGS % "c").replace("kind: Bindings", "kind: Bindings\nmetadata: {name: demo}")
+    (tmp_path / "cluster.yaml").write_text(cluster)
     (tmp_path / "account.yaml").write_text(ACCOUNT)
-    (tmp_path / "policy.json").write_text(
-        '{"Version": "2012-10-17", "Statement": '
-        '[{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}'
-    )
+    for name in ("policy", "karpenter"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(policy("Allow s3:GetObject on *")))
     monkeypatch.chdir(tmp_path)
-    return sandbox
+    stage = sandbox_stage(sandbox, "demo", tmp_path)
+    stage.run("associate-oidc")
+    return stage
 
 
-def answer(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The answer to a wrong line; it is short."""
-    assert run(words) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert sum(-(-len(line) // WIDTH) for line in told.err.splitlines()) <= MOST, told.err
-    return told.err
+def answer(stage: Stage, line: str) -> str:
+    """The answer to a wrong line; it is short, and asks nobody."""
+    asked = len(stage.sandbox.calls)
+    ran = stage.irsa(*shlex.split(line))
+    assert (ran.code, ran.out, len(stage.sandbox.calls)) == (2, "", asked), f"{line}\n{ran.err}"
+    assert sum(-(-len(row) // WIDTH) for row in ran.err.splitlines()) <= MOST, ran.err
+    return ran.err
 
 
-@pytest.mark.parametrize("line", PROPOSED)
-def test_the_line_that_was_meant_is_proposed_and_works(
-    line: str, here: Sandbox, capsys: pytest.CaptureFixture[str]
-) -> None:
-    told = answer(shlex.split(line), capsys)
-    assert list(here.calls) == []
-    assert "Did you mean:" in told
-    proposed = told.splitlines()[-1].removeprefix("  irsa ")
-    assert proposed == PROPOSED[line]
-    assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
-    if "reader" in line:
-        assert run(["create-sa", "reader", "-c", "demo", "-q", "--no-policy"]) == 0
-    without = ["--no-policy"] if re.match("create-sa (?!.*--(attach|inline|well)-)", proposed) else []
-    for each in proposed.split(" && irsa "):
-        assert run([*shlex.split(each), *without]) in (0, 1, 4, 5, 6, 7)
+@pytest.mark.parametrize("part", range(4))
+def test_the_lines_that_were_meant_are_proposed_and_work(part: int, here: Stage) -> None:
+    for line, meant in list(PROPOSED.items())[part::4]:
+        told = answer(here, line)
+        assert "Did you mean:" in told, line
+        assert told.splitlines()[-1] == f"  irsa {meant}", line
+        if "reader" in line:
+            here.create_sa("reader", "default", "--override-existing-serviceaccounts")
+        without = ["--no-policy"] if re.match("create-sa (?!.*--(attach|inline|well)-)", meant) else []
+        for proposed in meant.split(" && irsa "):
+            ran = here.irsa(*shlex.split(proposed), *without)
+            assert ran.code in (0, 1, 4, 5, 6, 7), f"{line}\n{ran.err}"
 
 
-@pytest.mark.parametrize("line", EXPLAINED)
-def test_a_mistake_is_explained(line: str, here: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    told = " ".join(answer(shlex.split(line), capsys).split())
-    assert re.sub(r"\s+", " ", EXPLAINED[line]) in told
-    assert list(here.calls) == []
+def test_mistakes_are_explained(here: Stage) -> None:
+    for line, why in EXPLAINED.items():
+        assert why in " ".join(answer(here, line).split()), line
 
 
-def tell(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+def tell(stage: Stage, line: str) -> str:
     """What a line that is refused tells, in one line."""
-    capsys.readouterr()
-    assert run(shlex.split(line)) == 4
-    return " ".join(capsys.readouterr().err.split())
+    return " ".join(stage.run(line, code=4).err.split())
 
 
-def test_what_others_have_is_named_with_the_command_that_uses_it(
-    here: Sandbox, capsys: pytest.CaptureFixture[str]
-) -> None:
-    here.put_roles([RoleSpec(name="tf-reports", tags={"ManagedBy": "terraform"}, trust=TRUST)])
-    here.put_objects(
-        "demo", [{"kind": "ServiceAccount", "metadata": {"namespace": "default", "name": "plain"}}]
+def test_what_others_have_is_named_with_the_command_that_uses_it(here: Stage) -> None:
+    here.sandbox.put_roles(
+        [RoleSpec(name="tf-reports", tags={"ManagedBy": "terraform"}, trust=json.loads(EC2_TRUST))]
     )
-    assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
-    assert run(["create-sa", "reader", "-c", "demo", "-q", "--no-policy"]) == 0
+    here.make_account("default", "plain")
+    here.run("create-sa reader --no-policy")
     arn = "arn:aws:iam::111122223333:role/tf-reports"
-    told = tell("create-sa new -c demo --role-name tf-reports --no-policy", capsys)
+    told = tell(here, "create-sa new --role-name tf-reports --no-policy")
     assert "role tf-reports exists, but not for default/new: its creator is Terraform" in told
-    use = f"irsa create-sa new -n default -c demo -r eu-west-1 --attach-role-arn {arn}"
-    assert use in told
-    assert run([*shlex.split(use)[1:], "--update-trust", "-q"]) == 0
-    assert f"--attach-role-arn {arn} # a role with a similar name" in tell(
-        "create-sa b -c demo --attach-role-arn arn:aws:iam::111122223333:role/tf-report", capsys
-    )
-    told = tell(f"create-sa reader -c demo --attach-role-arn {arn} --update-trust", capsys)
-    replace = f"irsa create-sa reader -n default -c demo -r eu-west-1 --attach-role-arn {arn}"
-    replace += " --override-existing-serviceaccounts"
-    assert replace in told
-    assert run([*shlex.split(replace)[1:], "--update-trust"]) == 0
-    found = re.search(r"to delete it: irsa ([^,]+),", capsys.readouterr().err)
+    use = f"create-sa new -n default -c demo -r eu-west-1 --attach-role-arn {arn}"
+    assert f"irsa {use}" in told
+    here.run(f"{use} --update-trust")
+    similar = f"create-sa b --attach-role-arn {arn.removesuffix('s')}"
+    assert f"--attach-role-arn {arn} # a role with a similar name" in tell(here, similar)
+    told = tell(here, f"create-sa reader --attach-role-arn {arn} --update-trust")
+    replace = use.replace("new", "reader") + " --override-existing-serviceaccounts"
+    assert f"irsa {replace}" in told
+    found = re.search(r"to delete it: irsa ([^,]+),", here.run(f"{replace} --update-trust").err)
     assert found is not None
-    assert run([*found[1].split(), "-y"]) == 0
-    assert "kubectl delete serviceaccount plain -n default" in tell("delete-sa plain -c demo", capsys)
+    here.run(f"{found[1]} -y")
+    assert "kubectl delete serviceaccount plain -n default" in tell(here, "delete-sa plain")
 
 
-def test_a_misspelt_variable_and_the_only_known_cluster_are_proposed(
-    here: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(["associate-oidc", "-c", "demo", "-q"]) == 0
-    capsys.readouterr()
-    monkeypatch.setenv("IRSA_CLUSTR", "demo")
-    assert run(["get-sa"]) == 2
-    told = capsys.readouterr().err
+def test_a_misspelt_variable_and_the_only_known_cluster_are_proposed(here: Stage) -> None:
+    told = here.irsa("get-sa", IRSA_CLUSTR="demo").err
     assert "Note: IRSA_CLUSTR is not a variable of irsa. Did you mean IRSA_CLUSTER?" in told
     assert told.endswith("Missing option '--cluster' / '-c'. Did you mean:\n  irsa get-sa -c demo\n")

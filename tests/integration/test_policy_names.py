@@ -37,23 +37,24 @@ def may_not(operation: str) -> Callable[[Stage], None]:
     return lambda stage: stage.sandbox.faults.add(fault)
 
 
-@pytest.mark.parametrize(
-    ("name", "arn"),
-    [
-        ("AmazonSNSReadOnlyAccess", "$SNS"),
-        ("service-role/AmazonEBSCSIDriverPolicy", EBS),
-        ("AmazonEBSCSIDriverPolicy", EBS),
-        ("reports", OURS),
-        ("teams/reports", OURS),
-    ],
-)
-def test_a_name_is_the_policy_that_has_it(named: Stage, name: str, arn: str) -> None:
-    named.run(f"{CREATE} --attach-policy-arn {name},$S3")
-    named.run(f"{CREATE} --attach-policy-arn {arn},$S3", changes="")
-    assert named.role_of("default", "reader")["attached"].count(in_words(named, arn)) == 1
+def test_a_name_is_the_policy_that_has_it(named: Stage) -> None:
+    for number, (name, arn) in enumerate(
+        (
+            ("AmazonSNSReadOnlyAccess", "$SNS"),
+            ("service-role/AmazonEBSCSIDriverPolicy", EBS),
+            ("AmazonEBSCSIDriverPolicy", EBS),
+            ("reports", OURS),
+            ("teams/reports", OURS),
+        )
+    ):
+        create = f"create-sa reader-{number} -n default --attach-policy-arn"
+        named.run(f"{create} {name},$S3")
+        named.run(f"{create} {arn},$S3", changes="")
+        attached = named.role_of("default", f"reader-{number}")["attached"]
+        assert attached.count(in_words(named, arn)) == 1, name
 
 
-@rows(
+REFUSED = (
     Row("a typing error", f"{CREATE} --attach-policy-arn AmazonS3ReadOnlyAcess", 4, "$S3"),
     Row("a typing error of an own one", f"{CREATE} --attach-policy-arn report", 4, OURS),
     Row(
@@ -89,8 +90,17 @@ def test_a_name_is_the_policy_that_has_it(named: Stage, name: str, arn: str) -> 
         "one to attach and to detach, by name and ARN",
         f"{UPDATE} --attach-policy-arn reports --detach-policy-arn {OURS}",
         2,
-        given=f"{CREATE} --no-policy",
     ),
+)
+
+
+def test_names_that_are_none(named: Stage) -> None:
+    for row in REFUSED:
+        row.play(named)
+        named.sandbox.faults.clear()
+
+
+@rows(
     Row(
         "update-sa takes names",
         f"{UPDATE} --attach-policy-arn reports --detach-policy-arn AmazonS3ReadOnlyAccess",

@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 import irsa_cli.sandbox
 from irsa_cli.sandbox import ClusterSpec, Fault, Rule, Sandbox
 from tests.support.aws_lines import do, refused, tried
-from tests.support.sandbox_clients import ACCOUNT, AUDIENCE, anonymous, client, client_of, policy, trust
+from tests.support.sandbox_clients import ACCOUNT, client, policy
 from tests.support.sandbox_kube import kube_as
 
 OTHER = "222233334444"
@@ -60,12 +60,8 @@ def test_bad_tokens(sandbox: Sandbox) -> None:
     tokens = [sign(sandbox, mine, **change) for change in changes]
     others = (Credentials(mine.access_key, "wrong"), user(sandbox, account=OTHER))
     tokens += [sign(sandbox, credentials) for credentials in others]
-    assert [kube_as(sandbox, token=token).get(NAMESPACES).status for token in tokens] == [401] * 5
-
-
-@pytest.mark.parametrize("token", ["garbage", "k8s-aws-v1.%%%", "k8s-aws-v1.aGVsbG8", "k8s-aws-v2.x"])
-def test_garbage(sandbox: Sandbox, token: str) -> None:
-    assert kube_as(sandbox, token=token).get(NAMESPACES).status == 401
+    tokens += ["k8s-aws-v1.%%%", "k8s-aws-v1.aGVsbG8", "k8s-aws-v2.x"]
+    assert [kube_as(sandbox, token=token).get(NAMESPACES).status for token in tokens] == [401] * 8
 
 
 def test_grants_end_with_a_reset(sandbox: Sandbox) -> None:
@@ -122,31 +118,6 @@ def test_connections_are_kept_alive(sandbox: Sandbox) -> None:
     with urllib3.HTTPConnectionPool("127.0.0.1", int(sandbox.url.rsplit(":", 1)[-1]), maxsize=1) as pool:
         assert {pool.request("GET", path).status for _ in range(5)} == {200}
         assert pool.num_connections == 1
-
-
-def test_a_service_account_reaches_aws_with_the_clusters_token(sandbox: Sandbox) -> None:
-    admin = kube_as(sandbox)
-    path = f"{NAMESPACES}/default/serviceaccounts"
-    admin.create(path, {"metadata": {"name": "cart"}})
-    spec = {"audiences": [AUDIENCE], "expirationSeconds": 600}
-    token = admin.create(f"{path}/cart/token", {"spec": spec}).body["status"]["token"]
-    issuer = client(sandbox, "eks").describe_cluster(name="demo")["cluster"]["identity"]["oidc"]["issuer"]
-    iam = client(sandbox, "iam")
-    provider = iam.create_open_id_connect_provider(Url=issuer, ClientIDList=[AUDIENCE])[
-        "OpenIDConnectProviderArn"
-    ]
-    condition = {"StringEquals": {f"{issuer[8:]}:sub": "system:serviceaccount:default:cart"}}
-    document = trust({"Federated": provider}, condition, action="sts:AssumeRoleWithWebIdentity")
-    do(iam, "CreateRole {RoleName: cart, AssumeRolePolicyDocument: $T}", T=document)
-    exchange = (
-        "AssumeRoleWithWebIdentity {RoleArn: $HERE:role/cart, RoleSessionName: me, WebIdentityToken: $T}"
-    )
-    session = do(anonymous(sandbox, "sts"), exchange, T=token)["Credentials"]
-    s3 = client_of(sandbox, "s3", session)
-    assert refused(s3, "ListBuckets") == "AccessDenied 403"
-    lists = json.dumps(policy("s3:ListAllMyBuckets"))
-    do(iam, "PutRolePolicy {RoleName: cart, PolicyName: p, PolicyDocument: $P}", P=lists)
-    s3.list_buckets()
 
 
 def control(sandbox: Sandbox, line: str, body: Any = None) -> tuple[int, Any]:

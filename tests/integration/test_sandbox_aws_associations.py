@@ -4,7 +4,6 @@ Judged by the EKS API reference: https://docs.aws.amazon.com/eks/latest/APIRefer
 """
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -45,21 +44,6 @@ def listed(eks: Any, more: str = "") -> set[str]:
     return {f"{item['namespace']}/{item['serviceAccount']}" for item in found}
 
 
-def test_one_is_made_described_and_deleted(eks: Any) -> None:
-    made = do(eks, CREATE.replace("}", ", tags: {a: b}}"))["association"]
-    number = made["associationId"]
-    assert re.fullmatch("a-[a-z0-9]{17}", number)
-    assert made["associationArn"] == (
-        f"arn:aws:eks:eu-west-1:{ACCOUNT}:podidentityassociation/{CLUSTER}/{number}"
-    )
-    assert (made["roleArn"], made["tags"], listed(eks)) == (ROLE, {"a": "b"}, {"shop/cart"})
-    assert do(eks, which(made, "Describe"))["association"] == made
-    assert do(eks, which(made, "Delete"))["association"] == made
-    assert listed(eks) == set()
-    for operation in ("Describe", "Delete"):
-        assert refused(eks, which(made, operation)) == MISSING
-
-
 def test_lists(sandbox: Sandbox, eks: Any) -> None:
     for place in ("shop, serviceAccount: cart", "shop, serviceAccount: pay", "other, serviceAccount: cart"):
         do(eks, CREATE.replace("shop, serviceAccount: cart", place))
@@ -77,26 +61,6 @@ def test_lists(sandbox: Sandbox, eks: Any) -> None:
     assert names == everything
     sandbox.add_cluster(ClusterSpec("second"))
     assert eks.list_pod_identity_associations(clusterName="second")["associations"] == []
-
-
-@pytest.mark.parametrize(
-    ("line", "ends"),
-    [
-        (CREATE, IN_USE),
-        (CREATE.replace("cart", "pay").replace("$HERE:role/", ""), INVALID),
-        (
-            CREATE.replace("cart", "pay")
-            .replace("$HERE", "'arn:aws:iam::222233334444")
-            .replace("der}", "der'}"),
-            INVALID,
-        ),
-        (LIST.replace(CLUSTER, "third"), MISSING),
-    ],
-)
-def test_what_is_refused(eks: Any, line: str, ends: str) -> None:
-    do(eks, CREATE)
-    assert refused(eks, line) == ends
-    assert listed(eks) == {"shop/cart"}
 
 
 def test_permissions_are_about_clusters_and_associations(sandbox: Sandbox, eks: Any) -> None:

@@ -108,11 +108,11 @@ REFUSALS = (
 )
 
 
-@pytest.mark.parametrize(("call", "expected"), REFUSALS)
-def test_refused_and_nothing_changed(sandbox: Sandbox, iam: Client, call: str, expected: str) -> None:
+def test_refused_and_nothing_changed(sandbox: Sandbox, iam: Client) -> None:
     before = sandbox.world()
-    assert refused(iam, call) == expected
-    assert sandbox.world() == before
+    for call, expected in REFUSALS:
+        assert refused(iam, call) == expected, call
+        assert sandbox.world() == before, call
 
 
 @pytest.mark.parametrize(
@@ -152,27 +152,19 @@ def test_white_space_in_a_trust_policy_does_not_count(sandbox: Sandbox) -> None:
     assert "spaced" in sandbox.world()["roles"]
 
 
-@pytest.mark.parametrize("statement", TAKEN)
-def test_trust_policies_that_are_taken(sandbox: Sandbox, iam: Client, statement: str) -> None:
-    do(iam, made(statement))
-    update = made(statement).replace(
-        "CreateRole {RoleName: new, AssumeRole", "UpdateAssumeRolePolicy {RoleName: free, "
-    )
-    do(iam, update)
-    roles = sandbox.world()["roles"]
-    assert roles["new"]["trust"] == roles["free"]["trust"] != roles["there"]["trust"]
+def test_trust_policies_that_are_taken(sandbox: Sandbox, iam: Client) -> None:
+    for statement in TAKEN:
+        do(iam, made(statement))
+        words = "CreateRole {RoleName: new, AssumeRole", "UpdateAssumeRolePolicy {RoleName: free, "
+        do(iam, made(statement).replace(*words))
+        roles = sandbox.world()["roles"]
+        assert roles["new"]["trust"] == roles["free"]["trust"] != roles["there"]["trust"], statement
+        do(iam, "DeleteRole {RoleName: new}")
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_condition_keys_that_are_taken(iam: Client, key: str) -> None:
-    do(iam, put(f"{{StringEquals: {{'{key}': x}}}}"))
-
-
-@pytest.mark.parametrize("sid", ["", ", Sid: ''"])
-def test_sids_that_are_no_duplicates(iam: Client, sid: str) -> None:
-    statement = f"{{Effect: Allow, Principal: {{AWS: '*'}}, Action: sts:AssumeRole{sid}}}"
-    document = f"{{Statement: [{statement}, {statement}]}}"
-    do(iam, f"CreateRole {{RoleName: new, AssumeRolePolicyDocument: {document}}}")
+def test_condition_keys_that_are_taken(iam: Client) -> None:
+    for key in KEYS:
+        do(iam, put(f"{{StringEquals: {{'{key}': x}}}}"))
 
 
 def test_policies_of_aws_are_as_aws_publishes_them(sandbox: Sandbox) -> None:

@@ -79,17 +79,6 @@ def trusts(federated: str = PROVIDER, condition: Any = CONDITION) -> str:
     return trust({"Federated": federated}, condition, action="sts:AssumeRoleWithWebIdentity")
 
 
-def test_a_good_token_becomes_the_role(shop: Shop) -> None:
-    answer = do(shop.sts, EXCHANGE, TOKEN=token())
-    told = (answer["SubjectFromWebIdentityToken"], answer["Audience"], answer["Provider"])
-    assert told == (SUBJECT, AUDIENCE, PROVIDER)
-    identity = client_of(shop.sandbox, "sts", answer["Credentials"]).get_caller_identity()
-    assert identity["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/cart/session"
-    user = {"Arn": identity["Arn"], "AssumedRoleId": identity["UserId"]}
-    assert answer["AssumedRoleUser"] == user
-    assert identity["UserId"].startswith("AROA")
-
-
 @pytest.mark.parametrize(
     ("service", "line", "ends"),
     [
@@ -128,13 +117,9 @@ def test_what_narrows_a_session(shop: Shop) -> None:
     ("changes", "ends"),
     [
         ({"iss": None}, INVALID),
-        ({"exp": 1}, "ExpiredTokenException 400"),
         ({"exp": None}, "ExpiredTokenException 400"),
-        ({"iss": f"{ISSUER}-other"}, INVALID),
-        ({"aud": ["https://kubernetes.default.svc"]}, INVALID),
         ({"aud": None}, INVALID),
         ({"key": SECRET, "algorithm": "HS256"}, INVALID),
-        ({"sub": "system:serviceaccount:shop:other"}, DENIED),
         ({"sub": SUBJECT.upper()}, DENIED),
     ],
 )
@@ -161,13 +146,11 @@ def test_keys_that_do_not_come(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("change", "ends"),
     [
-        ("DeleteOpenIDConnectProvider {OpenIDConnectProviderArn: $PROVIDER}", INVALID),
         (
             f"RemoveClientIDFromOpenIDConnectProvider {{OpenIDConnectProviderArn: $PROVIDER, ClientID:"
             f" {AUDIENCE}}}",
             INVALID,
         ),
-        ("UpdateAssumeRolePolicy {RoleName: cart, PolicyDocument: $EC2}", DENIED),
         ("UpdateAssumeRolePolicy {RoleName: cart, PolicyDocument: $OTHER}", DENIED),
         ("UpdateAssumeRolePolicy {RoleName: cart, PolicyDocument: $ELSE}", DENIED),
     ],

@@ -228,11 +228,11 @@ class Job:
         assert described["shell"] == "bash"
         files = {name: self.temp / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH")}
         for file in files.values():
-            file.write_text("", encoding="utf-8")
+            file.write_text("", "utf-8")
         files["GITHUB_STEP_SUMMARY"] = self.temp / "summary"
         own = {name: self._text(value, inputs, ids) for name, value in described.get("env", {}).items()}
         script = self.temp / "script.sh"
-        script.write_text(self._text(described["run"], inputs, ids), encoding="utf-8")
+        script.write_text(self._text(described["run"], inputs, ids), "utf-8")
         log = self.temp / "log"
         with open(log, "w", encoding="utf-8") as out:
             self._process = subprocess.Popen(
@@ -300,5 +300,5 @@ def read_file(text: str) -> Iterator[tuple[str, str]]:
 def event(folder: Path, **about: Any) -> str:
     """The file of an event."""
     path = folder / "event.json"
-    path.write_text(json.dumps(about), encoding="utf-8")
+    path.write_text(json.dumps(about), "utf-8")
     return str(path)

@@ -28,10 +28,10 @@ def tell(github: GitHub, tmp_path: Path) -> Tell:
     def run(
         text: str = TEXT, *, exit_code: int = 6, comment: str = "auto", **env: str
     ) -> subprocess.CompletedProcess[str]:
-        (home / "result.md").write_text(text, encoding="utf-8")
+        (home / "result.md").write_text(text, "utf-8")
         ended = {"outcome": "planned", "changed": str(exit_code == 6).lower(), "exit-code": str(exit_code)}
-        (home / "ended.json").write_text(json.dumps(ended), encoding="utf-8")
-        (home / "run.json").write_text(json.dumps({"COMMAND": "diff"}), encoding="utf-8")
+        (home / "ended.json").write_text(json.dumps(ended), "utf-8")
+        (home / "run.json").write_text(json.dumps({"COMMAND": "diff"}), "utf-8")
         own = {
             "PATH": os.environ["PATH"],
             "IRSA_ACTION_FOLDER": str(home),
@@ -131,7 +131,7 @@ def test_no_server_is_no_failure(tell: Tell) -> None:
 
 def test_outside_of_a_pull_request_there_is_none(tell: Tell, github: GitHub, tmp_path: Path) -> None:
     push = tmp_path / "push.json"
-    push.write_text('{"ref": "refs/heads/main"}', encoding="utf-8")
+    push.write_text('{"ref": "refs/heads/main"}', "utf-8")
     ended = tell(GITHUB_EVENT_PATH=str(push))
     assert (ended.returncode, github.asked) == (0, [])
     assert "::" not in ended.stdout

@@ -29,7 +29,16 @@ EVIL = {
     "a fence": "```\n</details>\n~~~\n<img src=x>",
     "marks": "\u202egpj.exe\u2028::error::forged\x1b[31m",
 }
-evil = pytest.mark.parametrize("text", EVIL.values(), ids=EVIL)
+IN_NAMES = ("a command", "a list", "a workflow command", "an encoded line", "markdown", "html", "a fence")
+IN_PLANS = ("an expression", "a workflow command", "a delimiter", "markdown", "html", "a fence", "marks")
+"""What could get out of an error's words, and of a plan's; names of branches and files have all."""
+
+
+def evil(*names: str) -> pytest.MarkDecorator:
+    """These texts, by default all."""
+    return pytest.mark.parametrize("text", [EVIL[name] for name in names or EVIL], ids=names or EVIL)
+
+
 OWN = re.compile(
     r"::(?:(?:error|notice) title=irsa[ a-z%A-F0-9-]*::|stop-commands::[0-9a-f]{32}$|[0-9a-f]{32}::$)"
 )
@@ -77,7 +86,7 @@ def without_code(text: str) -> str:
     return re.sub(r"(?<!\\)(`+)(?!`).+?(?<!`)\1(?!`)", "", text)
 
 
-@evil
+@evil()
 def test_names_of_branches_and_files(job: MakeJob, github: GitHub, text: str) -> None:
     one_line = text.replace("\n", " ").replace("\u2028", " ").replace("/", "")
     refs = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "GITHUB_WORKFLOW", "GITHUB_ACTOR", "GITHUB_SHA")
@@ -91,7 +100,7 @@ def test_names_of_branches_and_files(job: MakeJob, github: GitHub, text: str) ->
     assert_harmless(used, mine, github)
 
 
-@evil
+@evil(*IN_NAMES)
 def test_names_of_service_accounts(job: MakeJob, github: GitHub, text: str) -> None:
     mine = job()
     bindings(mine, "s3-reader", text)
@@ -100,7 +109,7 @@ def test_names_of_service_accounts(job: MakeJob, github: GitHub, text: str) -> N
     assert_harmless(used, mine, github)
 
 
-@evil
+@evil(*IN_PLANS)
 def test_texts_of_policies_and_tags(job: MakeJob, github: GitHub, text: str) -> None:
     """In a plan, in a failure of AWS that says it again, and in what is there already."""
     mine = job()
@@ -109,7 +118,7 @@ def test_texts_of_policies_and_tags(job: MakeJob, github: GitHub, text: str) -> 
         ' [{"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::x/"}]}'
     )
     policy["Statement"][0]["Resource"] += text
-    (mine.workspace / "policy.json").write_text(json.dumps(policy), encoding="utf-8")
+    (mine.workspace / "policy.json").write_text(json.dumps(policy), "utf-8")
     words = "s3-reader -n backend -c demo --inline-policy policy.json"
     planned = mine.use(command="create-sa", args=f"{words} --dry-run", **IRSA)
     assert planned.outputs["outcome"] in ("planned", "failed", "refused"), planned.log
@@ -119,19 +128,17 @@ def test_texts_of_policies_and_tags(job: MakeJob, github: GitHub, text: str) -> 
 INPUTS = ("command", "fail_on", "version", "comment_id", "expect_account", "working_directory", "comment")
 
 
-@evil
+@evil()
 def test_inputs_of_every_kind(job: MakeJob, text: str) -> None:
-    """Whatever is an input is one value of it, or an error: each text is in two inputs."""
-    mine, number = job(), list(EVIL.values()).index(text)
+    """Whatever is an input is one value of it, or an error: each input has two texts or one."""
+    mine, name = job(), INPUTS[list(EVIL.values()).index(text) % len(INPUTS)]
     bindings(mine, "s3-reader")
-    for name in {INPUTS[number % len(INPUTS)], INPUTS[(number + 3) % len(INPUTS)]}:
-        used = mine.use(
-            **{"command": "diff", "files": "bindings.yaml", "comment": "never", **IRSA, name: text}
-        )
-        assert not list(Path(mine.temp).parent.rglob("pwned"))
-        for step in used.steps:
-            assert "forged" not in step.outputs.values()
-            assert commands_of(step.log) == [], step.log
+    given = {"command": "diff", "files": "bindings.yaml", "comment": "never", **IRSA, name: text}
+    used = mine.use(**given)
+    assert not list(Path(mine.temp).parent.rglob("pwned"))
+    for step in used.steps:
+        assert "forged" not in step.outputs.values()
+        assert commands_of(step.log) == [], step.log
 
 
 def test_arguments_are_words_and_never_a_script(job: MakeJob, github: GitHub) -> None:

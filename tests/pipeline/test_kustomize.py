@@ -200,7 +200,7 @@ def in_the_pod(stage: Stage, overlay: str, group: str, bindings: str) -> Ran:
     folder, state = stage.folder / "bindings", stage.folder / "memory"
     for path in (folder, state):
         path.mkdir(exist_ok=True)
-    (folder / "bindings.yaml").write_text(bindings, encoding="utf-8")
+    (folder / "bindings.yaml").write_text(bindings, "utf-8")
     state.chmod(0o1777)  # As an emptyDir in memory is.
     words = [word.replace("/bindings", str(folder)) for word in container["args"]]
     env = {each["name"]: each["value"].replace("/state", str(state)) for each in container["env"]}
@@ -241,7 +241,7 @@ def test_apply_rolls_back_with_exactly_this_rbac(live: Stage, unique: str, bindi
 def test_drift_is_found_with_exactly_this_rbac(live: Stage, overlay: str, unique: str, bindings: str) -> None:
     pending = in_the_pod(live, overlay, "irsa-drift", bindings)
     assert pending.code == 6, pending.err
-    (live.folder / "own.yaml").write_text(bindings, encoding="utf-8")
+    (live.folder / "own.yaml").write_text(bindings, "utf-8")
     assert live.irsa("apply", "-f", "own.yaml").code == 0
     assert in_the_pod(live, overlay, "irsa-drift", bindings).code == 0
     live.annotate(unique, "s3-reader", **{ROLE_ARN: ROLE})
@@ -253,7 +253,7 @@ def test_drift_is_found_with_exactly_this_rbac(live: Stage, overlay: str, unique
 @pytest.mark.e2e
 def test_drift_may_change_nothing(live: Stage, bindings: str) -> None:
     in_the_pod(live, "drift-irsa", "irsa-drift", bindings)
-    (live.folder / "own.yaml").write_text(bindings, encoding="utf-8")
+    (live.folder / "own.yaml").write_text(bindings, "utf-8")
     before = live.kube_world()
     assert live.irsa("apply", "-f", "own.yaml", user=member(live, "irsa-drift")).code != 0
     assert live.kube_world() == before

@@ -62,7 +62,7 @@ def test_the_component_of_gitlab_keeps_the_schema(tmp_path: Path) -> None:
     for number, text in enumerate((ROOT / "templates" / "irsa.yml").read_text("utf-8").split("\n---\n")):
         path = tmp_path / f"{number}.yml"
         # Names of inputs stand where the schema wants a value.
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, "utf-8")
         ran("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(path))
 
 

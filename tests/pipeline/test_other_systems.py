@@ -27,7 +27,7 @@ Json = dict[str, Any]
 def write_programs(folder: Path, **texts: str) -> None:
     """Scripts that stand for programs."""
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, "utf-8")
         (folder / name).chmod(0o755)
 
 
@@ -55,7 +55,7 @@ class Place:
     def bind(self, *names: str) -> None:
         """Write the file of bindings."""
         text = config_of("demo", *names)
-        (self.folder / "bindings" / "backend.yaml").write_text(text, encoding="utf-8")
+        (self.folder / "bindings" / "backend.yaml").write_text(text, "utf-8")
 
     def run(self, script: str, **env: str) -> int:
         """Run a script as these systems do: it ends with the first command that fails."""

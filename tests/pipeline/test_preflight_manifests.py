@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import yaml
 
 from irsa_cli.preflight.manifests import KINDS
 from tests.pipeline.tools import ROOT, ran
+from tests.support import forks
 from tests.support.fixtures import RealCluster
 
 IMAGE = f"registry.example.com/irsa@sha256:{'0' * 64}"
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 def printed(kind: str, *more: str) -> tuple[str, int]:
     """Standard output and exit code of the command."""
-    words = [sys.executable, "-m", "irsa_cli", "preflight", "--manifest", kind, *more]
+    words = [forks.irsa(), "preflight", "--manifest", kind, *more]
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     return ended.stdout, ended.returncode
 
@@ -104,7 +104,7 @@ def test_a_real_api_server_accepts_the_init_container(real: RealCluster, unique:
 
 
 def test_the_component_adds_the_init_container(tmp_path: Path) -> None:
-    component = yaml.safe_load((COMPONENT / "init.yaml").read_text(encoding="utf-8"))
+    component = yaml.safe_load((COMPONENT / "init.yaml").read_text("utf-8"))
     assert component["spec"] == manifest("init")["spec"]
     app = """
 apiVersion: apps/v1
@@ -112,7 +112,7 @@ kind: Deployment
 metadata: {name: app}
 spec: {selector: {matchLabels: {}}, template: {spec: {containers: [{name: app, image: app}]}}}
 """
-    (tmp_path / "app.yaml").write_text(app, encoding="utf-8")
+    (tmp_path / "app.yaml").write_text(app, "utf-8")
     (tmp_path / "preflight").mkdir()
     for file in COMPONENT.iterdir():
         (tmp_path / "preflight" / file.name).write_bytes(file.read_bytes())
@@ -124,7 +124,7 @@ spec: {selector: {matchLabels: {}}, template: {spec: {containers: [{name: app, i
 
 def filled(file: str) -> Any:
     """A Helm file with its values, its comments and definitions left out."""
-    text = re.sub(r"\{\{- (?:/\*.*\*/|define .*|end )-?\}\}\n", "", (HELM / file).read_text(encoding="utf-8"))
+    text = re.sub(r"\{\{- (?:/\*.*\*/|define .*|end )-?\}\}\n", "", (HELM / file).read_text("utf-8"))
     return yaml.safe_load(re.sub(r"\{\{ (\S+) \}\}", lambda found: VALUES[found[1]], text))
 
 

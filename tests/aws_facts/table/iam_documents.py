@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.aws_facts.fact import Fact, Refusal, Success, iam, managed, policy, role, trust
+import yaml
+
+from tests.aws_facts.fact import Fact, Refusal, Success, fact, iam, role, trust
 from tests.aws_facts.sources import DOCUMENTS, POLICIES, ROLES, guide, issue
 
 _BASE: dict[str, Any] = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
@@ -39,79 +41,79 @@ def _when(operator: str, keys: Any) -> dict[str, Any]:
 
 REFUSED: tuple[tuple[str, str, str], ...] = (
     ("is no JSON", "no document", _SYNTAX),
-    ("has no version", _document(Version=_GONE), _OLD),
-    ("is of the older version", _document(Version="2008-10-17"), _OLD),
-    ("is of a version that there isn't", _document(Version="2020-01-01"), _SYNTAX),
-    ("has no statement", _document(Statement=_GONE), _SYNTAX),
-    ("has an empty list of statements", _document(Statement=[]), _SYNTAX),
-    ("has a text for a statement", _document(Statement=["text"]), _SYNTAX),
+    ("has no version", "Version: null", _OLD),
+    ("is of the older version", "Version: '2008-10-17'", _OLD),
+    ("is of a version that there isn't", "Version: '2020-01-01'", _SYNTAX),
+    ("has no statement", "Statement: null", _SYNTAX),
+    ("has an empty list of statements", "Statement: []", _SYNTAX),
+    ("has a text for a statement", "Statement: [text]", _SYNTAX),
     ("has an unknown element", _document(Comment="x"), _SYNTAX),
-    ("has an unknown element in a statement", _document({"Comment": "x"}), _SYNTAX),
-    ("has a list for its Id", _document(Id=["x"]), _SYNTAX),
-    ("has an object for its Id", _document(Id={}), _SYNTAX),
-    ("has an unknown effect", _document({"Effect": "Maybe"}), _SYNTAX),
-    ("has no effect", _document({"Effect": _GONE}), _SYNTAX),
-    ("has an effect in another case", _document({"Effect": "allow"}), _LEGACY),
-    ("has no action", _document({"Action": _GONE}), _ACTIONS),
-    ("has an empty list of actions", _document({"Action": []}), _ACTIONS),
-    ("has neither action nor resource", _document({"Action": _GONE, "Resource": _GONE}), _ACTIONS),
-    ("has an action without a service", _document({"Action": "GetObject"}), _VENDOR),
-    ("has an empty NotAction", _document({"Action": _GONE, "NotAction": ""}), _VENDOR),
-    ("has a blank in an action's service", _document({"Action": "s 3:GetObject"}), "Vendor s 3 is not valid"),
-    ("has an action with two colons", _document({"Action": "s3:Get:Object"}), _COLON),
-    ("has an object for an action", _document({"Action": {}}), _SYNTAX),
-    ("has a list in a list of actions", _document({"Action": [[]]}), _SYNTAX),
-    ("has Action and NotAction", _document({"NotAction": "s3:PutObject"}), _SYNTAX),
-    ("has no resource", _document({"Resource": _GONE}), _RESOURCES),
-    ("has an empty list of resources", _document({"Resource": []}), _RESOURCES),
-    ("has a resource that is no ARN", _document({"Resource": "my bucket"}), _NOT_ARN.format("my bucket")),
-    ("has an empty resource", _document({"Resource": ""}), _NOT_ARN.format("")),
+    ("has an unknown element in a statement", "Comment: x", _SYNTAX),
+    ("has a list for its Id", "Id: [x]", _SYNTAX),
+    ("has an object for its Id", "Id: {}", _SYNTAX),
+    ("has an unknown effect", "Effect: Maybe", _SYNTAX),
+    ("has no effect", "Effect: null", _SYNTAX),
+    ("has an effect in another case", "Effect: allow", _LEGACY),
+    ("has no action", "Action: null", _ACTIONS),
+    ("has an empty list of actions", "Action: []", _ACTIONS),
+    ("has neither action nor resource", "Action: null, Resource: null", _ACTIONS),
+    ("has an action without a service", "Action: GetObject", _VENDOR),
+    ("has an empty NotAction", "Action: null, NotAction: ''", _VENDOR),
+    ("has a blank in an action's service", "Action: 's 3:GetObject'", "Vendor s 3 is not valid"),
+    ("has an action with two colons", "Action: 's3:Get:Object'", _COLON),
+    ("has an object for an action", "Action: {}", _SYNTAX),
+    ("has a list in a list of actions", "Action: [[]]", _SYNTAX),
+    ("has Action and NotAction", "NotAction: 's3:PutObject'", _SYNTAX),
+    ("has no resource", "Resource: null", _RESOURCES),
+    ("has an empty list of resources", "Resource: []", _RESOURCES),
+    ("has a resource that is no ARN", "Resource: my bucket", _NOT_ARN.format("my bucket")),
+    ("has an empty resource", "Resource: ''", _NOT_ARN.format("")),
     (
         "has a resource of an unknown partition",
-        _document({"Resource": "arn:moon:s3:::bucket"}),
+        "Resource: 'arn:moon:s3:::bucket'",
         'Partition "moon" is not valid for resource "arn:moon:s3:::bucket".',
     ),
-    ("has an ARN of five parts", _document({"Resource": "arn:aws:s3::bucket"}), _LEGACY),
-    ("has an ARN without a service", _document({"Resource": "arn:aws::::bucket"}), _LEGACY),
+    ("has an ARN of five parts", "Resource: 'arn:aws:s3::bucket'", _LEGACY),
+    ("has an ARN without a service", "Resource: 'arn:aws::::bucket'", _LEGACY),
     (
         "has an ARN of two parts",
-        _document({"Resource": "arn:aws"}),
+        "Resource: 'arn:aws'",
         "Resource vendor must be fully qualified and cannot contain regexes.",
     ),
     (
         "has a bucket's ARN with a region",
-        _document({"Resource": "arn:aws:s3:eu-west-1::bucket"}),
+        "Resource: 'arn:aws:s3:eu-west-1::bucket'",
         "Resource arn:aws:s3:eu-west-1::bucket can not contain region information.",
     ),
     (
         "has an ARN of IAM with a region",
-        _document({"Resource": "arn:aws:iam:eu-west-1::user/anna"}),
+        "Resource: 'arn:aws:iam:eu-west-1::user/anna'",
         "IAM resource arn:aws:iam:eu-west-1::user/anna cannot contain region information.",
     ),
-    ("has an ARN of IAM of an unknown kind", _document({"Resource": "arn:aws:iam:::bucket"}), _PATHS),
-    ("has an object for a resource", _document({"Resource": {"a": "*"}}), _SYNTAX),
-    ("has an object in a list of resources", _document({"Resource": ["*", {}]}), _SYNTAX),
-    ("has Resource and NotResource", _document({"NotResource": "*"}), _SYNTAX),
-    ("has a list for a condition", _document({"Condition": []}), _SYNTAX),
-    ("has a text for a condition", _document({"Condition": "x"}), _SYNTAX),
-    ("has a text for an operator's keys", _document(_when("StringEquals", "x")), _SYNTAX),
-    ("has a list for an operator's keys", _document(_when("StringEquals", [])), _SYNTAX),
-    ("has an object for a key's value", _document(_when("StringEquals", {"a": {}})), _SYNTAX),
-    ("has an unknown operator", _document(_when("StringIs", {"a": "1"})), _SYNTAX),
+    ("has an ARN of IAM of an unknown kind", "Resource: 'arn:aws:iam:::bucket'", _PATHS),
+    ("has an object for a resource", "Resource: {a: '*'}", _SYNTAX),
+    ("has an object in a list of resources", "Resource: ['*', {}]", _SYNTAX),
+    ("has Resource and NotResource", "NotResource: '*'", _SYNTAX),
+    ("has a list for a condition", "Condition: []", _SYNTAX),
+    ("has a text for a condition", "Condition: x", _SYNTAX),
+    ("has a text for an operator's keys", "Condition: {StringEquals: x}", _SYNTAX),
+    ("has a list for an operator's keys", "Condition: {StringEquals: []}", _SYNTAX),
+    ("has an object for a key's value", "Condition: {StringEquals: {a: {}}}", _SYNTAX),
+    ("has an unknown operator", "Condition: {StringIs: {a: '1'}}", _SYNTAX),
     (
         "has a quantifier with two colons",
-        _document(_when("ForAnyValue::StringEquals", {"a": "1"})),
+        "Condition: {'ForAnyValue::StringEquals': {a: '1'}}",
         _SYNTAX,
     ),
-    ("has a date that is none", _document(_when("DateGreaterThan", {"a": "soon"})), _LEGACY),
-    ("has a date of a month only", _document(_when("DateLessThan", {"a": "2026-13"})), _LEGACY),
+    ("has a date that is none", "Condition: {DateGreaterThan: {a: soon}}", _LEGACY),
+    ("has a date of a month only", "Condition: {DateLessThan: {a: 2026-13}}", _LEGACY),
     (
         "has a date that no clock reaches",
-        _document(_when("DateLessThan", {"a": "9223372036854775808"})),
+        "Condition: {DateLessThan: {a: '9223372036854775808'}}",
         _LEGACY,
     ),
-    ("has an object for a Sid", _document({"Sid": {}}), _SYNTAX),
-    ("has a list for a Sid", _document({"Sid": []}), _SYNTAX),
+    ("has an object for a Sid", "Sid: {}", _SYNTAX),
+    ("has a list for a Sid", "Sid: []", _SYNTAX),
     (
         "has a Sid twice",
         _document(Statement=[_statement(Sid="one"), _statement(Sid="one")]),
@@ -121,31 +123,40 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
 """What is wrong with a document, the document, and what CreatePolicy said of one like it on 2026-02-18."""
 
 TAKEN: tuple[tuple[str, str], ...] = (
-    ("one statement that is no list", _document()),
-    ("a list of resources", _document({"Resource": ["arn:aws:s3:::bucket", "*"]})),
-    ("any action", _document({"Action": "*"})),
-    ("an action with blanks", _document({"Action": "s3: Get Object "})),
-    ("an action of an unknown service", _document({"Action": "nothing:Do"})),
-    ("a hyphen in an action's service", _document({"Action": "s3-x:Do"})),
-    ("a dot in an action's service", _document({"Action": "s3.x:Do"})),
-    ("an ARN of three parts", _document({"Resource": "arn:aws:bucket"})),
-    ("an ARN of an unknown service", _document({"Resource": "arn:aws:nothing:::bucket"})),
-    ("an ARN of another service with a region", _document({"Resource": "arn:aws:ec2:eu-west-1::x"})),
-    ("an ARN of IAM without an account", _document({"Resource": "arn:aws:iam:::user/anna"})),
-    ("NotAction", _document({"Action": _GONE, "NotAction": "s3:GetObject"})),
-    ("NotResource", _document({"Resource": _GONE, "NotResource": "*"})),
-    ("an Id", _document(Id="mine")),
+    ("one statement that is no list", ""),
+    ("a list of resources", "Resource: ['arn:aws:s3:::bucket', '*']"),
+    ("any action", "Action: '*'"),
+    ("an action with blanks", "Action: 's3: Get Object '"),
+    ("an action of an unknown service", "Action: 'nothing:Do'"),
+    ("a hyphen in an action's service", "Action: 's3-x:Do'"),
+    ("a dot in an action's service", "Action: 's3.x:Do'"),
+    ("an ARN of three parts", "Resource: 'arn:aws:bucket'"),
+    ("an ARN of an unknown service", "Resource: 'arn:aws:nothing:::bucket'"),
+    ("an ARN of another service with a region", "Resource: 'arn:aws:ec2:eu-west-1::x'"),
+    ("an ARN of IAM without an account", "Resource: 'arn:aws:iam:::user/anna'"),
+    ("NotAction", "Action: null, NotAction: 's3:GetObject'"),
+    ("NotResource", "Resource: null, NotResource: '*'"),
+    ("an Id", "Id: mine"),
     ("an empty Sid twice", _document(Statement=[_statement(Sid=""), _statement(Sid="")])),
-    ("an empty condition", _document({"Condition": {}})),
-    ("an operator without keys", _document(_when("StringEquals", {}))),
-    ("an unknown operator without keys", _document(_when("x", {}))),
-    ("a key without values", _document(_when("StringEquals", {"a": []}))),
-    ("a condition key without a colon", _document(_when("StringEqualsIfExists", {"a": "1"}))),
-    ("a quantifier", _document(_when("ForAllValues:StringEquals", {"aws:TagKeys": "a"}))),
-    ("a date", _document(_when("DateLessThan", {"aws:CurrentTime": "2026-07-01T00:00:00Z"}))),
-    ("a date before all dates", _document(_when("DateLessThan", {"a": "-292275054"}))),
+    ("an empty condition", "Condition: {}"),
+    ("an operator without keys", "Condition: {StringEquals: {}}"),
+    ("an unknown operator without keys", "Condition: {x: {}}"),
+    ("a key without values", "Condition: {StringEquals: {a: []}}"),
+    ("a condition key without a colon", "Condition: {StringEqualsIfExists: {a: '1'}}"),
+    ("a quantifier", "Condition: {'ForAllValues:StringEquals': {'aws:TagKeys': a}}"),
+    ("a date", "Condition: {DateLessThan: {'aws:CurrentTime': '2026-07-01T00:00:00Z'}}"),
+    ("a date before all dates", "Condition: {DateLessThan: {a: '-292275054'}}"),
 )
 """What a document has that IAM takes, as it did on 2026-02-10."""
+
+
+def _changed(text: str) -> str:
+    """A document: in full, or what is other than in a good one, in YAML; null is for what it lacks."""
+    if text.startswith("{") or ":" not in text:
+        return text or _document()
+    given: dict[str, Any] = yaml.safe_load(f"{{{text}}}")
+    changes: dict[str, Any] = {key: _GONE if value is None else value for key, value in given.items()}
+    return _document(**changes) if {"Version", "Statement", "Id"} & set(changes) else _document(changes)
 
 
 def _create(document: str) -> Any:
@@ -160,10 +171,10 @@ def _documents() -> Iterator[Fact]:
     for what, document, message in REFUSED:
         says = f"A managed policy that {what}."
         refusal = Refusal("MalformedPolicyDocument", 400, message)
-        yield Fact(f"document-{_id(what)}", says, DOCUMENTS, (_create(document),), refusal)
+        yield Fact(f"document-{_id(what)}", says, DOCUMENTS, (_create(_changed(document)),), refusal)
     for what, document in TAKEN:
         says = f"A managed policy may have {what}."
-        yield Fact(f"document-{_id(what)}", says, POLICIES, (_create(document),), Success())
+        yield Fact(f"document-{_id(what)}", says, POLICIES, (_create(_changed(document)),), Success())
 
 
 def _trusted(name: str, says: str, source: str, document: str, message: str = "", code: str = "") -> Fact:
@@ -173,63 +184,112 @@ def _trusted(name: str, says: str, source: str, document: str, message: str = ""
     return Fact(f"trust-{name}", says, source, calls, refusal)
 
 
-_STS = "AssumeRole policy may only specify STS AssumeRole actions."
-_NOBODY = "arn:aws:iam::<account>:role/nobody"
-_TRUST_GUIDE = guide("IAM/latest/UserGuide/reference_policies_elements_principal.html")
-
 FACTS = (
     *_documents(),
-    Fact(
+    fact(
         "document-vendor-and-resource",
         "Of an action without a service in a statement without a resource, IAM names the resource.",
         DOCUMENTS,
-        (_create(_document({"Action": "GetObject", "Resource": _GONE})),),
-        Refusal("MalformedPolicyDocument", 400, _RESOURCES),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: {Version: '2012-10-17', Statement:
+            {Effect: Allow, Action: GetObject}}}
+        - refuses: MalformedPolicyDocument 400 Policy statement must contain resources.""",
         not_simulated="the code is the same; moto's check names the action",
     ),
     _trusted(
         "no-json", "A trust policy that is no JSON.", ROLES, "text", "This policy contains invalid Json"
     ),
-    _trusted("action", "Of STS's actions only those that assume.", ROLES, trust(action="sts:Invalid"), _STS),
-    _trusted("action-other", "No other service's actions.", ROLES, trust(action="s3:GetObject"), _STS),
-    _trusted(
-        "resource",
+    fact(
+        "trust-action",
+        "Of STS's actions only those that assume.",
+        "recorded on AWS 2026-02-11 (localstack/localstack, "
+        "tests/aws/services/iam/test_iam_roles.snapshot.json)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            Service: ec2.amazonaws.com}, Action: 'sts:Invalid'}]}}
+        - refuses: MalformedPolicyDocument 400 AssumeRole policy may only specify STS AssumeRole actions.""",
+    ),
+    fact(
+        "trust-action-other",
+        "No other service's actions.",
+        "recorded on AWS 2026-02-11 (localstack/localstack, "
+        "tests/aws/services/iam/test_iam_roles.snapshot.json)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            Service: ec2.amazonaws.com}, Action: 's3:GetObject'}]}}
+        - refuses: MalformedPolicyDocument 400 AssumeRole policy may only specify STS AssumeRole actions.""",
+    ),
+    fact(
+        "trust-resource",
         "A trust policy has no resource.",
-        ROLES,
-        trust(Resource="*"),
-        "Has prohibited field Resource",
+        "recorded on AWS 2026-02-11 (localstack/localstack, "
+        "tests/aws/services/iam/test_iam_roles.snapshot.json)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            Service: ec2.amazonaws.com}, Action: 'sts:AssumeRole', Resource: '*'}]}}
+        - refuses: MalformedPolicyDocument 400 Has prohibited field Resource""",
     ),
-    _trusted(
-        "principal-none",
+    fact(
+        "trust-principal-none",
         "A principal that does not exist.",
-        issue("hashicorp/terraform-provider-aws#1388"),
-        trust({"AWS": _NOBODY}),
-        f'Invalid principal in policy: "AWS":"{_NOBODY}"',
+        "quoted in hashicorp/terraform-provider-aws#1388",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            AWS: 'arn:aws:iam::<account>:role/nobody'}, Action: 'sts:AssumeRole'}]}}
+        - refuses: 'MalformedPolicyDocument 400 Invalid principal in policy:
+            "AWS":"arn:aws:iam::<account>:role/nobody"'""",
     ),
-    _trusted(
-        "principal-id",
+    fact(
+        "trust-principal-id",
         "The unique id of a deleted role can't be written as a principal.",
-        _TRUST_GUIDE,
-        trust({"AWS": "AROAAAAAAAAAAAAAAAAAA"}),
-        'Invalid principal in policy: "AWS":"AROAAAAAAAAAAAAAAAAAA"',
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html "
+        "(2026-11-28)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: {
+            AWS: AROAAAAAAAAAAAAAAAAAA}, Action: 'sts:AssumeRole'}]}}
+        - refuses: 'MalformedPolicyDocument 400 Invalid principal in policy:
+            "AWS":"AROAAAAAAAAAAAAAAAAAA"'""",
     ),
-    _trusted(
-        "principal-star",
+    fact(
+        "trust-principal-star",
         "Everybody as principal, without a kind, is refused.",
-        issue("aws/aws-cdk#5732"),
-        trust("*"),
-        'AssumeRolepolicy contained an invalid principal: "STAR":"*".',
+        "quoted in aws/aws-cdk#5732",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, Principal: '*',
+            Action: 'sts:AssumeRole'}]}}
+        - refuses: 'MalformedPolicyDocument 400 AssumeRolepolicy contained an invalid principal:
+            "STAR":"*".'""",
     ),
-    _trusted(
-        "not-principal",
+    fact(
+        "trust-not-principal",
         "A trust policy can't have NotPrincipal.",
-        guide("IAM/latest/UserGuide/reference_policies_elements_notprincipal.html"),
-        json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [{"Effect": "Allow", "NotPrincipal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-            }
-        ),
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html "
+        "(2026-11-28)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow, NotPrincipal: {
+            AWS: '*'}, Action: 'sts:AssumeRole'}]}}
+        - refuses: MalformedPolicyDocument 400""",
     ),
     _trusted(
         "size",
@@ -239,83 +299,91 @@ FACTS = (
         "Cannot exceed quota for ACLSizePerRole: 2048",
         "LimitExceeded",
     ),
-    _trusted(
-        "character",
+    fact(
+        "trust-character",
         "A document with a character above U+00FF.",
-        guide("IAM/latest/UserGuide/reference_iam-quotas.html"),
-        trust().replace("ec2", "\u2013"),
-        code="ValidationError",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (2026-11-28)",
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam UpdateAssumeRolePolicy: {RoleName: cart, PolicyDocument: '{"Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow",
+            "Principal": {"Service": "\u2013.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'}
+        - refuses: ValidationError 400""",
     ),
-    Fact(
+    fact(
         "trust-old-version",
         "A trust policy may be of the older version.",
         guide("IAM/latest/UserGuide/reference_policies_elements_version.html"),
-        (role(document=trust().replace("2012-10-17", "2008-10-17")),),
-        Success({"Role.AssumeRolePolicyDocument.Version": "2008-10-17"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2008-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Service: ec2.amazonaws.com}, Action: 'sts:AssumeRole'}]}}
+          save: role
+        - answers: {Role.AssumeRolePolicyDocument.Version: '2008-10-17'}""",
     ),
-    Fact(
+    fact(
         "trust-account",
         "An account's number as principal is taken.",
         guide("IAM/latest/UserGuide/reference_policies_elements_principal.html"),
-        (role(document=trust({"AWS": "<account>"})),),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: 'sts:AssumeRole'}]}}
+          save: role
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "trust-stays-as-written",
         "IAM gives a trust policy back as it was written, with lists of one.",
         ROLES,
-        (role(document=trust({"Service": ["ec2.amazonaws.com"]}, ["sts:AssumeRole"])),),
-        Success({"Role.AssumeRolePolicyDocument.Statement.0.Action": ["sts:AssumeRole"]}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Service: [ec2.amazonaws.com]}, Action: ['sts:AssumeRole']}]}}
+          save: role
+        - answers: {Role.AssumeRolePolicyDocument.Statement.0.Action: ['sts:AssumeRole']}""",
     ),
-    Fact(
+    fact(
         "trust-update-none",
         "UpdateAssumeRolePolicy of none.",
         ROLES,
-        (iam("UpdateAssumeRolePolicy", RoleName="nobody", PolicyDocument=trust()),),
-        Refusal("NoSuchEntity", 404),
+        """
+        - iam UpdateAssumeRolePolicy: {RoleName: nobody, PolicyDocument: $EC2}
+        - refuses: NoSuchEntity 404""",
     ),
-    Fact(
+    fact(
         "inline-old-version",
         "An inline policy needs no version.",
         guide("IAM/latest/UserGuide/reference_policies_elements_version.html"),
-        (
-            role(),
-            iam(
-                "PutRolePolicy",
-                RoleName="cart",
-                PolicyName="in",
-                PolicyDocument=_document(Version=_GONE),
-            ),
-        ),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: {Statement: {Effect: Allow,
+            Action: 's3:GetObject',
+            Resource: '*'}}}
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "inline-principal",
         "An identity policy has no principal.",
         guide("IAM/latest/UserGuide/reference_policies_elements_principal.html"),
-        (
-            role(),
-            iam(
-                "PutRolePolicy",
-                RoleName="cart",
-                PolicyName="in",
-                PolicyDocument=policy(Principal={"AWS": "*"}),
-            ),
-        ),
-        Refusal("MalformedPolicyDocument", 400),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: {Version: '2012-10-17',
+            Statement: [{Effect: Allow,
+            Action: 's3:GetObject', Resource: '*', Principal: {AWS: '*'}}]}}
+        - refuses: MalformedPolicyDocument 400""",
     ),
-    Fact(
+    fact(
         "version-document",
         "CreatePolicyVersion also checks documents.",
         DOCUMENTS,
-        (
-            managed(),
-            iam(
-                "CreatePolicyVersion",
-                PolicyArn="arn:aws:iam::<account>:policy/reader",
-                PolicyDocument="text",
-            ),
-        ),
-        Refusal("MalformedPolicyDocument", 400, _SYNTAX),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', PolicyDocument: text}
+        - refuses: MalformedPolicyDocument 400 Syntax errors in policy.""",
     ),
 )

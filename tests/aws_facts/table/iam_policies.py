@@ -2,19 +2,7 @@
 
 from typing import Any
 
-from tests.aws_facts.fact import (
-    ABSENT,
-    Call,
-    Fact,
-    Refusal,
-    Success,
-    iam,
-    managed,
-    many_tags,
-    policy,
-    role,
-    tags,
-)
+from tests.aws_facts.fact import Call, Fact, Refusal, Success, fact, iam, managed, many_tags, policy, role
 from tests.aws_facts.sources import (
     DETAILS,
     MANAGED,
@@ -30,27 +18,6 @@ from tests.aws_facts.sources import (
 )
 
 _READER = "arn:aws:iam::<account>:policy/reader"
-_NONE = "arn:aws:iam::<account>:policy/nothing"
-_NO_ROLE = Refusal("NoSuchEntity", 404, "The role with name nobody cannot be found.")
-_NO_INLINE = Refusal("NoSuchEntity", 404, "The role policy with name in cannot be found.")
-_NO_ATTACHABLE = Refusal("NoSuchEntity", 404, f"Policy {_NONE} does not exist or is not attachable.")
-_UNTAGGED = Refusal("NoSuchEntity", 404, f"Policy {_NONE} was not found.")
-_ATTACH = iam("AttachRolePolicy", RoleName="cart", PolicyArn=_READER)
-_LIST = iam("ListAttachedRolePolicies", RoleName="cart")
-_MADE = (
-    "Arn",
-    "AttachmentCount",
-    "CreateDate",
-    "DefaultVersionId",
-    "IsAttachable",
-    "Path",
-    "PermissionsBoundaryUsageCount",
-    "PolicyId",
-    "PolicyName",
-    "UpdateDate",
-)
-_WRONG_VERSION = r"""Value at 'versionId' failed to satisfy constraint: Member must satisfy regular \
-expression pattern: v[1-9][0-9]*(\.[A-Za-z0-9-]*)?""".replace("\\\n", "")
 
 
 def _put(name: str = "in", role_name: str = "cart", document: str = "") -> Call:
@@ -61,78 +28,100 @@ def _version(**more: Any) -> Call:
     return iam("CreatePolicyVersion", PolicyArn=_READER, PolicyDocument=policy("s3:ListBucket"), **more)
 
 
-def _of(operation: str, arn: str = _READER, **more: Any) -> Call:
-    return iam(operation, PolicyArn=arn, **more)
-
-
 FACTS = (
-    Fact(
+    fact(
         "inline-get",
         "GetRolePolicy answers with the role, the name and the document.",
         ROLES,
-        (role(), _put(), iam("GetRolePolicy", RoleName="cart", PolicyName="in")),
-        Success(
-            {
-                "keys of ": ("PolicyDocument", "PolicyName", "RoleName"),
-                "PolicyDocument.Statement.0.Action": "s3:GetObject",
-            }
-        ),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: $READS}
+        - iam GetRolePolicy: {RoleName: cart, PolicyName: in}
+        - answers: {'keys of ': [PolicyDocument, PolicyName, RoleName], PolicyDocument.Statement.0.Action:
+            's3:GetObject'}""",
     ),
-    Fact(
+    fact(
         "inline-list",
         "ListRolePolicies has names in their order.",
         ROLES,
-        (role(), _put("b"), _put("a"), iam("ListRolePolicies", RoleName="cart")),
-        Success({"PolicyNames": ["a", "b"], "IsTruncated": False}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: b, PolicyDocument: $READS}
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: a, PolicyDocument: $READS}
+        - iam ListRolePolicies: {RoleName: cart}
+        - answers: {PolicyNames: [a, b], IsTruncated: false}""",
     ),
-    Fact(
+    fact(
         "inline-replace",
         "PutRolePolicy replaces a policy of the same name.",
         model("iam", "PutRolePolicy"),
-        (
-            role(),
-            _put(),
-            _put(document=policy("s3:PutObject")),
-            iam("GetRolePolicy", RoleName="cart", PolicyName="in"),
-        ),
-        Success({"PolicyDocument.Statement.0.Action": "s3:PutObject"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: $READS}
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: {Version: '2012-10-17',
+            Statement: [{Effect: Allow,
+            Action: 's3:PutObject', Resource: '*'}]}}
+        - iam GetRolePolicy: {RoleName: cart, PolicyName: in}
+        - answers: {PolicyDocument.Statement.0.Action: 's3:PutObject'}""",
     ),
-    Fact(
+    fact(
         "inline-get-none",
         "GetRolePolicy of none.",
         ROLES,
-        (role(), iam("GetRolePolicy", RoleName="cart", PolicyName="in")),
-        _NO_INLINE,
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam GetRolePolicy: {RoleName: cart, PolicyName: in}
+        - refuses: NoSuchEntity 404 The role policy with name in cannot be found.""",
     ),
-    Fact(
+    fact(
         "inline-delete-none",
         "DeleteRolePolicy of none.",
         ROLES,
-        (role(), iam("DeleteRolePolicy", RoleName="cart", PolicyName="in")),
-        _NO_INLINE,
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam DeleteRolePolicy: {RoleName: cart, PolicyName: in}
+        - refuses: NoSuchEntity 404 The role policy with name in cannot be found.""",
     ),
-    Fact(
+    fact(
         "inline-delete-twice",
         "DeleteRolePolicy twice.",
         ROLES,
-        (
-            role(),
-            _put(),
-            iam("DeleteRolePolicy", RoleName="cart", PolicyName="in"),
-            iam("DeleteRolePolicy", RoleName="cart", PolicyName="in"),
-        ),
-        _NO_INLINE,
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: $READS}
+        - iam DeleteRolePolicy: {RoleName: cart, PolicyName: in}
+        - iam DeleteRolePolicy: {RoleName: cart, PolicyName: in}
+        - refuses: NoSuchEntity 404 The role policy with name in cannot be found.""",
     ),
-    Fact("inline-put-no-role", "PutRolePolicy on no role.", ROLES, (_put(role_name="nobody"),), _NO_ROLE),
-    *(
-        Fact(
-            f"inline-{operation.lower()}-no-role",
-            f"{operation} on no role.",
-            ROLES,
-            (iam(operation, RoleName="nobody", PolicyName="in"),),
-            _NO_ROLE,
-        )
-        for operation in ("GetRolePolicy", "DeleteRolePolicy")
+    fact(
+        "inline-put-no-role",
+        "PutRolePolicy on no role.",
+        ROLES,
+        """
+        - iam PutRolePolicy: {RoleName: nobody, PolicyName: in, PolicyDocument: $READS}
+        - refuses: NoSuchEntity 404 The role with name nobody cannot be found.""",
+    ),
+    fact(
+        "inline-getrolepolicy-no-role",
+        "GetRolePolicy on no role.",
+        ROLES,
+        """
+        - iam GetRolePolicy: {RoleName: nobody, PolicyName: in}
+        - refuses: NoSuchEntity 404 The role with name nobody cannot be found.""",
+    ),
+    fact(
+        "inline-deleterolepolicy-no-role",
+        "DeleteRolePolicy on no role.",
+        ROLES,
+        """
+        - iam DeleteRolePolicy: {RoleName: nobody, PolicyName: in}
+        - refuses: NoSuchEntity 404 The role with name nobody cannot be found.""",
     ),
     Fact(
         "inline-size",
@@ -145,62 +134,85 @@ FACTS = (
         ),
         Refusal("LimitExceeded", 409, "Maximum policy size of 10240 bytes exceeded for role cart"),
     ),
-    Fact(
+    fact(
         "attached-list-none",
         "A role without attached policies has an empty list.",
         ROLES,
-        (role(), _LIST),
-        Success({"AttachedPolicies": [], "IsTruncated": False}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam ListAttachedRolePolicies: {RoleName: cart}
+        - answers: {AttachedPolicies: [], IsTruncated: false}""",
     ),
-    Fact(
+    fact(
         "attached-list",
         "ListAttachedRolePolicies has name and ARN.",
         ROLES,
-        (managed(), role(), _ATTACH, _LIST),
-        Success({"AttachedPolicies": [{"PolicyName": "reader", "PolicyArn": _READER}]}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam ListAttachedRolePolicies: {RoleName: cart}
+        - answers: {AttachedPolicies: [{PolicyName: reader, PolicyArn:
+            'arn:aws:iam::<account>:policy/reader'}]}""",
     ),
-    Fact(
+    fact(
         "attach-twice",
         "Attaching what is attached is no error.",
         guide("IAM/latest/APIReference/API_AttachRolePolicy.html"),
-        (managed(), role(), _ATTACH, _ATTACH, _LIST),
-        Success({"count of AttachedPolicies": 1}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam ListAttachedRolePolicies: {RoleName: cart}
+        - answers: {count of AttachedPolicies: 1}""",
     ),
-    Fact(
+    fact(
         "attach-none",
         "Attaching a policy that does not exist.",
         ROLES,
-        (role(), iam("AttachRolePolicy", RoleName="cart", PolicyArn=_NONE)),
-        _NO_ATTACHABLE,
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/nothing'}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/nothing does not exist or is not
+            attachable.""",
     ),
-    Fact(
+    fact(
         "attach-no-role",
         "Attaching to no role.",
         model("iam", "AttachRolePolicy, NoSuchEntity"),
-        (managed(), iam("AttachRolePolicy", RoleName="nobody", PolicyArn=_READER)),
-        _NO_ROLE,
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam AttachRolePolicy: {RoleName: nobody, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - refuses: NoSuchEntity 404 The role with name nobody cannot be found.""",
     ),
-    Fact(
+    fact(
         "attach-no-arn",
         "Attaching what is no ARN is invalid.",
         ROLES_LATER,
-        (role(), iam("AttachRolePolicy", RoleName="cart", PolicyArn="longpolicynamebutnoarn")),
-        Refusal("ValidationError", 400, "ARN longpolicynamebutnoarn is not valid."),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: longpolicynamebutnoarn}
+        - refuses: ValidationError 400 ARN longpolicynamebutnoarn is not valid.""",
     ),
-    Fact(
+    fact(
         "attach-aws-managed",
         "Policies that AWS manages have ARNs without an account.",
         ROLES_LATER,
-        (
-            role(),
-            iam(
-                "AttachRolePolicy",
-                RoleName="cart",
-                PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
-            ),
-            _LIST,
-        ),
-        Success({"AttachedPolicies.0.PolicyArn": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess'}
+        - iam ListAttachedRolePolicies: {RoleName: cart}
+        - answers: {AttachedPolicies.0.PolicyArn: 'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess'}""",
     ),
     Fact(
         "attach-11th",
@@ -220,144 +232,203 @@ FACTS = (
         ),
         Refusal("LimitExceeded", 409, "Cannot exceed quota for PoliciesPerRole: 10"),
     ),
-    Fact(
+    fact(
         "detach",
         "DetachRolePolicy detaches.",
         ROLES,
-        (managed(), role(), _ATTACH, iam("DetachRolePolicy", RoleName="cart", PolicyArn=_READER), _LIST),
-        Success({"AttachedPolicies": []}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam DetachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam ListAttachedRolePolicies: {RoleName: cart}
+        - answers: {AttachedPolicies: []}""",
     ),
-    Fact(
+    fact(
         "detach-unattached",
         "Detaching what isn't attached.",
         ROLES,
-        (managed(), role(), iam("DetachRolePolicy", RoleName="cart", PolicyArn=_READER)),
-        Refusal("NoSuchEntity", 404, f"Policy {_READER} was not found."),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam DetachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/reader was not found.""",
     ),
-    Fact(
+    fact(
         "detach-no-role",
         "Detaching from no role.",
         model("iam", "DetachRolePolicy, NoSuchEntity"),
-        (managed(), iam("DetachRolePolicy", RoleName="nobody", PolicyArn=_READER)),
-        Refusal("NoSuchEntity", 404),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam DetachRolePolicy: {RoleName: nobody, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - refuses: NoSuchEntity 404""",
     ),
-    Fact(
+    fact(
         "policy-create",
         "CreatePolicy answers without tags and description.",
         POLICIES,
-        (managed(Description="reads"),),
-        Success(
-            {
-                "keys of Policy": _MADE,
-                "Policy.DefaultVersionId": "v1",
-                "Policy.AttachmentCount": 0,
-                "Policy.PolicyId": "~ANPA[A-Z0-9]{17}",
-            }
-        ),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Description: reads}
+          save: policy
+        - answers: {keys of Policy: [Arn, AttachmentCount, CreateDate, DefaultVersionId, IsAttachable, Path,
+            PermissionsBoundaryUsageCount, PolicyId, PolicyName, UpdateDate], Policy.DefaultVersionId: v1,
+            Policy.AttachmentCount: 0, Policy.PolicyId: '~ANPA[A-Z0-9]{17}'}""",
     ),
-    Fact(
+    fact(
         "policy-create-tags",
         "CreatePolicy answers with the tags that it was given.",
         POLICIES,
-        (managed(Tags=tags(a="1")),),
-        Success({"keys of Policy": (*_MADE, "Tags"), "Policy.Tags": tags(a="1")}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Tags: [{Key: a, Value: '1'}]}
+          save: policy
+        - answers: {keys of Policy: [Arn, AttachmentCount, CreateDate, DefaultVersionId, IsAttachable, Path,
+            PermissionsBoundaryUsageCount, PolicyId, PolicyName, UpdateDate, Tags], Policy.Tags: [
+            {Key: a, Value: '1'}]}""",
     ),
-    Fact(
+    fact(
         "policy-create-path",
         "A policy's ARN has its path.",
         POLICIES,
-        (managed(Path="/shop/"),),
-        Success({"Policy.Arn": "arn:aws:iam::<account>:policy/shop/reader", "Policy.Path": "/shop/"}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Path: /shop/}
+          save: policy
+        - answers: {Policy.Arn: 'arn:aws:iam::<account>:policy/shop/reader', Policy.Path: /shop/}""",
     ),
-    Fact(
+    fact(
         "policy-twice",
         "A policy of a name that is there.",
         POLICIES,
-        (managed(), managed()),
-        Refusal(
-            "EntityAlreadyExists",
-            409,
-            "A policy called reader already exists. Duplicate names are not allowed.",
-        ),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - refuses: EntityAlreadyExists 409 A policy called reader already exists. Duplicate names are not
+            allowed.""",
     ),
-    Fact(
+    fact(
         "policy-twice-path",
         "The same name under another path is also refused.",
         model("iam", "CreatePolicy, PolicyName"),
-        (managed(), managed(Path="/shop/")),
-        Refusal("EntityAlreadyExists", 409),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Path: /shop/}
+          save: policy
+        - refuses: EntityAlreadyExists 409""",
     ),
-    Fact(
+    fact(
         "policy-get",
         "GetPolicy has tags, though empty, and no description if none is set.",
         POLICIES,
-        (managed(), _of("GetPolicy")),
-        Success({"keys of Policy": (*_MADE, "Tags"), "Policy.Tags": [], "Policy.Description": ABSENT}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam GetPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - answers: {keys of Policy: [Arn, AttachmentCount, CreateDate, DefaultVersionId, IsAttachable, Path,
+            PermissionsBoundaryUsageCount, PolicyId, PolicyName, UpdateDate, Tags], Policy.Tags: [],
+            Policy.Description: (absent)}""",
     ),
-    Fact(
+    fact(
         "policy-get-description",
         "GetPolicy has the description.",
         POLICIES,
-        (managed(Description="reads", Tags=tags(a="1")), _of("GetPolicy")),
-        Success({"Policy.Description": "reads", "Policy.Tags": tags(a="1")}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Description: reads, Tags: [{Key:
+            a, Value: '1'}]}
+          save: policy
+        - iam GetPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - answers: {Policy.Description: reads, Policy.Tags: [{Key: a, Value: '1'}]}""",
     ),
-    Fact(
+    fact(
         "policy-get-counts",
         "GetPolicy counts attachments and uses as a boundary.",
         model("iam", "Policy, PermissionsBoundaryUsageCount"),
-        (managed(), role(PermissionsBoundary=_READER), _ATTACH, _of("GetPolicy")),
-        Success({"Policy.AttachmentCount": 1, "Policy.PermissionsBoundaryUsageCount": 1}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2, PermissionsBoundary:
+            'arn:aws:iam::<account>:policy/reader'}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam GetPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - answers: {Policy.AttachmentCount: 1, Policy.PermissionsBoundaryUsageCount: 1}""",
     ),
-    Fact(
+    fact(
         "policy-get-none",
         "GetPolicy of none.",
         model("iam", "GetPolicy, NoSuchEntity"),
-        (_of("GetPolicy", _NONE),),
-        Refusal("NoSuchEntity", 404),
+        """
+        - iam GetPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/nothing'}
+        - refuses: NoSuchEntity 404""",
     ),
-    Fact(
+    fact(
         "policy-list-path",
         "ListPolicies by path: without tags and descriptions.",
         POLICIES,
-        (
-            managed(Path="/shop/", Description="reads", Tags=tags(a="1")),
-            iam("ListPolicies", Scope="Local", PathPrefix="/shop/"),
-        ),
-        Success({"count of Policies": 1, "keys of Policies.0": _MADE}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Path: /shop/, Description: reads,
+            Tags: [{Key: a,
+            Value: '1'}]}
+          save: policy
+        - iam ListPolicies: {Scope: Local, PathPrefix: /shop/}
+        - answers: {count of Policies: 1, keys of Policies.0: [Arn, AttachmentCount, CreateDate,
+            DefaultVersionId,
+            IsAttachable, Path, PermissionsBoundaryUsageCount, PolicyId, PolicyName, UpdateDate]}""",
     ),
-    Fact(
+    fact(
         "policy-list-attached",
         "OnlyAttached leaves out what nobody has.",
         MANAGED,
-        (
-            managed(),
-            managed("writer"),
-            role(),
-            _ATTACH,
-            iam("ListPolicies", Scope="Local", OnlyAttached=True),
-        ),
-        Success({"count of Policies": 1, "Policies.0.PolicyName": "reader"}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicy: {PolicyName: writer, PolicyDocument: $READS}
+          save: policy
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam ListPolicies: {Scope: Local, OnlyAttached: true}
+        - answers: {count of Policies: 1, Policies.0.PolicyName: reader}""",
     ),
-    Fact(
+    fact(
         "policy-delete-attached",
         "A policy that is attached can't be deleted.",
         ROLES_LATER,
-        (managed(), role(), _ATTACH, _of("DeletePolicy")),
-        Refusal("DeleteConflict", 409, "Cannot delete a policy attached to entities."),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam DeletePolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - refuses: DeleteConflict 409 Cannot delete a policy attached to entities.""",
     ),
-    Fact(
+    fact(
         "policy-delete-versions",
         "A policy with several versions can't be deleted.",
         guide("IAM/latest/APIReference/API_DeletePolicy.html"),
-        (managed(), _version(), _of("DeletePolicy")),
-        Refusal("DeleteConflict", 409),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', PolicyDocument:
+            {Version: '2012-10-17',
+            Statement: [{Effect: Allow, Action: 's3:ListBucket', Resource: '*'}]}}
+        - iam DeletePolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - refuses: DeleteConflict 409""",
     ),
-    Fact(
+    fact(
         "policy-delete-none",
         "DeletePolicy of none.",
         model("iam", "DeletePolicy, NoSuchEntity"),
-        (_of("DeletePolicy", _NONE),),
-        Refusal("NoSuchEntity", 404),
+        """
+        - iam DeletePolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/nothing'}
+        - refuses: NoSuchEntity 404""",
     ),
     Fact(
         "policy-size",
@@ -372,25 +443,32 @@ FACTS = (
         ),
         Refusal("LimitExceeded", 409, "Cannot exceed quota for PolicySize: 6144"),
     ),
-    Fact(
+    fact(
         "version-create",
         "CreatePolicyVersion answers with the number, without the document.",
         POLICIES,
-        (managed(), _version(SetAsDefault=True)),
-        Success(
-            {
-                "keys of PolicyVersion": ("CreateDate", "IsDefaultVersion", "VersionId"),
-                "PolicyVersion.VersionId": "v2",
-                "PolicyVersion.IsDefaultVersion": True,
-            }
-        ),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', PolicyDocument:
+            {Version: '2012-10-17',
+            Statement: [{Effect: Allow, Action: 's3:ListBucket', Resource: '*'}]}, SetAsDefault: true}
+        - answers: {keys of PolicyVersion: [CreateDate, IsDefaultVersion, VersionId],
+            PolicyVersion.VersionId: v2,
+            PolicyVersion.IsDefaultVersion: true}""",
     ),
-    Fact(
+    fact(
         "version-list",
         "ListPolicyVersions has the newest first.",
         POLICIES,
-        (managed(), _version(), _of("ListPolicyVersions")),
-        Success({"Versions.0.VersionId": "v2", "Versions.1.IsDefaultVersion": True, "IsTruncated": False}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', PolicyDocument:
+            {Version: '2012-10-17',
+            Statement: [{Effect: Allow, Action: 's3:ListBucket', Resource: '*'}]}}
+        - iam ListPolicyVersions: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - answers: {Versions.0.VersionId: v2, Versions.1.IsDefaultVersion: true, IsTruncated: false}""",
     ),
     Fact(
         "version-6th",
@@ -400,79 +478,146 @@ FACTS = (
         Refusal(
             "LimitExceeded",
             409,
-            "A managed policy can have up to 5 versions. Before you create a new version, you must delete an "
+            "A managed policy can have up to 5 versions. Before you create a new version, you must delete "
+            "an "
             "existing version.",
         ),
     ),
-    Fact(
+    fact(
         "version-set-default",
         "SetDefaultPolicyVersion makes another one the default.",
         POLICIES,
-        (managed(), _version(), _of("SetDefaultPolicyVersion", VersionId="v2"), _of("GetPolicy")),
-        Success({"Policy.DefaultVersionId": "v2"}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreatePolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', PolicyDocument:
+            {Version: '2012-10-17',
+            Statement: [{Effect: Allow, Action: 's3:ListBucket', Resource: '*'}]}}
+        - iam SetDefaultPolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', VersionId: v2}
+        - iam GetPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - answers: {Policy.DefaultVersionId: v2}""",
     ),
-    Fact(
+    fact(
         "version-delete-default",
         "The default version can't be deleted.",
         POLICIES,
-        (managed(), _of("DeletePolicyVersion", VersionId="v1")),
-        Refusal("DeleteConflict", 409, "Cannot delete the default version of a policy."),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam DeletePolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', VersionId: v1}
+        - refuses: DeleteConflict 409 Cannot delete the default version of a policy.""",
     ),
-    *(
-        Fact(
-            f"version-{operation.lower()}-{what}",
-            f"{operation} of a {what} that isn't there.",
-            POLICIES,
-            (managed(), _of(operation, arn, VersionId="v9")),
-            Refusal("NoSuchEntity", 404, f"Policy {arn} version v9 does not exist or is not attachable."),
-        )
-        for operation, what, arn in (
-            ("GetPolicyVersion", "version", _READER),
-            ("GetPolicyVersion", "policy", _NONE),
-            ("DeletePolicyVersion", "version", _READER),
-            ("SetDefaultPolicyVersion", "version", _READER),
-            ("SetDefaultPolicyVersion", "policy", _NONE),
-        )
+    fact(
+        "version-getpolicyversion-version",
+        "GetPolicyVersion of a version that isn't there.",
+        POLICIES,
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam GetPolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', VersionId: v9}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/reader version v9 does not exist or
+            is not attachable.""",
     ),
-    Fact(
+    fact(
+        "version-getpolicyversion-policy",
+        "GetPolicyVersion of a policy that isn't there.",
+        POLICIES,
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam GetPolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/nothing', VersionId: v9}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/nothing version v9 does not exist or
+            is not attachable.""",
+    ),
+    fact(
+        "version-deletepolicyversion-version",
+        "DeletePolicyVersion of a version that isn't there.",
+        POLICIES,
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam DeletePolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', VersionId: v9}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/reader version v9 does not exist or
+            is not attachable.""",
+    ),
+    fact(
+        "version-setdefaultpolicyversion-version",
+        "SetDefaultPolicyVersion of a version that isn't there.",
+        POLICIES,
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam SetDefaultPolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', VersionId: v9}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/reader version v9 does not exist or
+            is not attachable.""",
+    ),
+    fact(
+        "version-setdefaultpolicyversion-policy",
+        "SetDefaultPolicyVersion of a policy that isn't there.",
+        POLICIES,
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam SetDefaultPolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/nothing', VersionId: v9}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/nothing version v9 does not exist or
+            is not attachable.""",
+    ),
+    fact(
         "version-number",
         "A version that is no v and number.",
         POLICIES,
-        (managed(), _of("SetDefaultPolicyVersion", VersionId="wrong")),
-        Refusal("ValidationError", 400, f"1 validation error detected: {_WRONG_VERSION}"),
+        r"""
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam SetDefaultPolicyVersion: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', VersionId: wrong}
+        - refuses: 'ValidationError 400 1 validation error detected: Value at ''versionId'' failed to satisfy
+            constraint: Member must satisfy regular expression pattern: v[1-9][0-9]*(\.[A-Za-z0-9-]*)?'""",
     ),
-    Fact(
+    fact(
         "policy-tags-case",
         "Keys of a policy's tags differ by case.",
         POLICIES,
-        (managed(Tags=tags(A="upper", a="lower")), _of("ListPolicyTags")),
-        Success({"Tags": tags(A="upper", a="lower"), "IsTruncated": False}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Tags: [{Key: A, Value: upper},
+            {Key: a, Value: lower}]}
+          save: policy
+        - iam ListPolicyTags: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - answers: {Tags: [{Key: A, Value: upper}, {Key: a, Value: lower}], IsTruncated: false}""",
     ),
-    Fact(
+    fact(
         "policy-tag-case",
         "So they do in TagPolicy and UntagPolicy.",
         POLICIES,
-        (
-            managed(),
-            _of("TagPolicy", Tags=tags(A="upper", a="lower")),
-            _of("UntagPolicy", TagKeys=["a"]),
-            _of("ListPolicyTags"),
-        ),
-        Success({"Tags": tags(A="upper")}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam TagPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', Tags: [{Key: A, Value: upper},
+            {Key: a,
+            Value: lower}]}
+        - iam UntagPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', TagKeys: [a]}
+        - iam ListPolicyTags: {PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - answers: {Tags: [{Key: A, Value: upper}]}""",
     ),
-    Fact(
+    fact(
         "policy-tags-twice",
         "A key twice, in the same case.",
         POLICIES,
-        (managed(Tags=tags(a="1") * 2),),
-        Refusal("InvalidInput", 400, "Duplicate tag keys found."),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Tags: [{Key: a, Value: '1'}, {Key:
+            a, Value: '1'}]}
+          save: policy
+        - refuses: InvalidInput 400 Duplicate tag keys found.""",
     ),
-    Fact(
+    fact(
         "policy-tags-page",
         "MaxItems makes pages of a policy's tags.",
         POLICIES,
-        (managed(Tags=tags(a="1", b="2")), _of("ListPolicyTags", MaxItems=1)),
-        Success({"Tags": tags(a="1"), "IsTruncated": True}),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS, Tags: [{Key: a, Value: '1'}, {Key:
+            b, Value: '2'}]}
+          save: policy
+        - iam ListPolicyTags: {PolicyArn: 'arn:aws:iam::<account>:policy/reader', MaxItems: 1}
+        - answers: {Tags: [{Key: a, Value: '1'}], IsTruncated: true}""",
     ),
     Fact(
         "policy-tags-51",
@@ -486,57 +631,99 @@ FACTS = (
             "length less than or equal to 50",
         ),
     ),
-    Fact(
+    fact(
         "policy-tag-none",
         "TagPolicy of none.",
         POLICIES,
-        (_of("TagPolicy", _NONE, Tags=tags(a="1")),),
-        _UNTAGGED,
+        """
+        - iam TagPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/nothing', Tags: [{Key: a, Value: '1'}]}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/nothing was not found.""",
     ),
-    Fact(
+    fact(
         "policy-untag-none",
         "UntagPolicy of none.",
         POLICIES,
-        (_of("UntagPolicy", _NONE, TagKeys=["a"]),),
-        _UNTAGGED,
+        """
+        - iam UntagPolicy: {PolicyArn: 'arn:aws:iam::<account>:policy/nothing', TagKeys: [a]}
+        - refuses: NoSuchEntity 404 Policy arn:aws:iam::<account>:policy/nothing was not found.""",
     ),
-    Fact(
+    fact(
         "profile-second-role",
         "An instance profile has one role.",
         PROFILES,
-        (
-            role(),
-            role("other"),
-            iam("CreateInstanceProfile", InstanceProfileName="nodes"),
-            iam("AddRoleToInstanceProfile", InstanceProfileName="nodes", RoleName="cart"),
-            iam("AddRoleToInstanceProfile", InstanceProfileName="nodes", RoleName="other"),
-        ),
-        Refusal("LimitExceeded", 409, "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1"),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam CreateRole: {RoleName: other, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam CreateInstanceProfile: {InstanceProfileName: nodes}
+        - iam AddRoleToInstanceProfile: {InstanceProfileName: nodes, RoleName: cart}
+        - iam AddRoleToInstanceProfile: {InstanceProfileName: nodes, RoleName: other}
+        - refuses: 'LimitExceeded 409 Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1'""",
     ),
-    *(
-        Fact(
-            f"summary-{name.lower()}",
-            f"GetAccountSummary: {name} is {value:,} by default.",
-            SUMMARY,
-            (iam("GetAccountSummary"),),
-            Success({f"SummaryMap.{name}": value}),
-        )
-        for name, value in (
-            ("RolesQuota", 1000),
-            ("AssumeRolePolicySizeQuota", 2048),
-            ("AttachedPoliciesPerRoleQuota", 10),
-            ("PoliciesQuota", 1500),
-            ("PolicySizeQuota", 6144),
-            ("RolePolicySizeQuota", 10240),
-            ("VersionsPerPolicyQuota", 5),
-        )
+    fact(
+        "summary-rolesquota",
+        "GetAccountSummary: RolesQuota is 1,000 by default.",
+        SUMMARY,
+        """
+        - iam GetAccountSummary: {}
+        - answers: {SummaryMap.RolesQuota: 1000}""",
     ),
-    Fact(
+    fact(
+        "summary-assumerolepolicysizequota",
+        "GetAccountSummary: AssumeRolePolicySizeQuota is 2,048 by default.",
+        SUMMARY,
+        """
+        - iam GetAccountSummary: {}
+        - answers: {SummaryMap.AssumeRolePolicySizeQuota: 2048}""",
+    ),
+    fact(
+        "summary-attachedpoliciesperrolequota",
+        "GetAccountSummary: AttachedPoliciesPerRoleQuota is 10 by default.",
+        SUMMARY,
+        """
+        - iam GetAccountSummary: {}
+        - answers: {SummaryMap.AttachedPoliciesPerRoleQuota: 10}""",
+    ),
+    fact(
+        "summary-policiesquota",
+        "GetAccountSummary: PoliciesQuota is 1,500 by default.",
+        SUMMARY,
+        """
+        - iam GetAccountSummary: {}
+        - answers: {SummaryMap.PoliciesQuota: 1500}""",
+    ),
+    fact(
+        "summary-policysizequota",
+        "GetAccountSummary: PolicySizeQuota is 6,144 by default.",
+        SUMMARY,
+        """
+        - iam GetAccountSummary: {}
+        - answers: {SummaryMap.PolicySizeQuota: 6144}""",
+    ),
+    fact(
+        "summary-rolepolicysizequota",
+        "GetAccountSummary: RolePolicySizeQuota is 10,240 by default.",
+        SUMMARY,
+        """
+        - iam GetAccountSummary: {}
+        - answers: {SummaryMap.RolePolicySizeQuota: 10240}""",
+    ),
+    fact(
+        "summary-versionsperpolicyquota",
+        "GetAccountSummary: VersionsPerPolicyQuota is 5 by default.",
+        SUMMARY,
+        """
+        - iam GetAccountSummary: {}
+        - answers: {SummaryMap.VersionsPerPolicyQuota: 5}""",
+    ),
+    fact(
         "summary-no-provider-quota",
         "GetAccountSummary has no quota of OIDC providers.",
         SUMMARY,
-        (iam("GetAccountSummary"),),
-        Success({"SummaryMap.OpenIDConnectProvidersQuota": ABSENT}),
+        """
+        - iam GetAccountSummary: {}
+        - answers: {SummaryMap.OpenIDConnectProvidersQuota: (absent)}""",
     ),
     Fact(
         "summary-providers",
@@ -549,92 +736,67 @@ FACTS = (
         ),
         Success({"SummaryMap.Providers": 2}),
     ),
-    Fact(
+    fact(
         "details-role",
         "GetAccountAuthorizationDetails: a role with its policies and tags, without longest session.",
         DETAILS,
-        (
-            managed(),
-            role(Tags=tags(a="1")),
-            _ATTACH,
-            _put(),
-            iam("GetAccountAuthorizationDetails", Filter=["Role"]),
-        ),
-        Success(
-            {
-                "count of RoleDetailList": 1,
-                "keys of RoleDetailList.0": (
-                    "Arn",
-                    "AssumeRolePolicyDocument",
-                    "AttachedManagedPolicies",
-                    "CreateDate",
-                    "InstanceProfileList",
-                    "Path",
-                    "RoleId",
-                    "RoleLastUsed",
-                    "RoleName",
-                    "RolePolicyList",
-                    "Tags",
-                ),
-                "RoleDetailList.0.RoleLastUsed": {},
-                "Policies": [],
-                "UserDetailList": [],
-                "GroupDetailList": [],
-            }
-        ),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2, Tags: [{Key: a, Value: '1'}]}
+          save: role
+        - iam AttachRolePolicy: {RoleName: cart, PolicyArn: 'arn:aws:iam::<account>:policy/reader'}
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: $READS}
+        - iam GetAccountAuthorizationDetails: {Filter: [Role]}
+        - answers: {count of RoleDetailList: 1, keys of RoleDetailList.0: [Arn, AssumeRolePolicyDocument,
+            AttachedManagedPolicies,
+            CreateDate, InstanceProfileList, Path, RoleId, RoleLastUsed, RoleName, RolePolicyList,
+            Tags], RoleDetailList.0.RoleLastUsed: {}, Policies: [], UserDetailList: [], GroupDetailList:
+            []}""",
     ),
-    Fact(
+    fact(
         "details-local-policies",
         "GetAccountAuthorizationDetails: own policies with their documents.",
         DETAILS,
-        (managed(), iam("GetAccountAuthorizationDetails", Filter=["LocalManagedPolicy"])),
-        Success(
-            {
-                "count of Policies": 1,
-                "Policies.0.PolicyVersionList.0.Document.Statement.0.Action": "s3:GetObject",
-                "RoleDetailList": [],
-            }
-        ),
+        """
+        - iam CreatePolicy: {PolicyName: reader, PolicyDocument: $READS}
+          save: policy
+        - iam GetAccountAuthorizationDetails: {Filter: [LocalManagedPolicy]}
+        - answers: {count of Policies: 1, Policies.0.PolicyVersionList.0.Document.Statement.0.Action:
+            's3:GetObject',
+            RoleDetailList: []}""",
     ),
-    Fact(
+    fact(
         "simulate-denied",
         "SimulatePrincipalPolicy of what no policy allows: an implicit deny.",
         SIMULATED,
-        (
-            role(),
-            iam(
-                "SimulatePrincipalPolicy",
-                PolicySourceArn="<role.Role.Arn>",
-                ActionNames=["s3:PutObject"],
-            ),
-        ),
-        Success({"EvaluationResults.0.EvalDecision": "implicitDeny"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam SimulatePrincipalPolicy: {PolicySourceArn: <role.Role.Arn>, ActionNames: ['s3:PutObject']}
+        - answers: {EvaluationResults.0.EvalDecision: implicitDeny}""",
     ),
-    Fact(
+    fact(
         "simulate-allowed",
         "SimulatePrincipalPolicy of what a policy of the role allows.",
         SIMULATED,
-        (
-            role(),
-            _put(),
-            iam(
-                "SimulatePrincipalPolicy",
-                PolicySourceArn="<role.Role.Arn>",
-                ActionNames=["s3:GetObject"],
-            ),
-        ),
-        Success({"EvaluationResults.0.EvalDecision": "allowed"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: $READS}
+        - iam SimulatePrincipalPolicy: {PolicySourceArn: <role.Role.Arn>, ActionNames: ['s3:GetObject']}
+        - answers: {EvaluationResults.0.EvalDecision: allowed}""",
     ),
-    Fact(
+    fact(
         "details-profile-roles",
         "GetAccountAuthorizationDetails: an instance profile names its role.",
         DETAILS,
-        (
-            role(),
-            iam("CreateInstanceProfile", InstanceProfileName="nodes"),
-            iam("AddRoleToInstanceProfile", InstanceProfileName="nodes", RoleName="cart"),
-            iam("GetAccountAuthorizationDetails", Filter=["Role"]),
-        ),
-        Success({"RoleDetailList.0.InstanceProfileList.0.Roles.0.RoleName": "cart"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - iam CreateInstanceProfile: {InstanceProfileName: nodes}
+        - iam AddRoleToInstanceProfile: {InstanceProfileName: nodes, RoleName: cart}
+        - iam GetAccountAuthorizationDetails: {Filter: [Role]}
+        - answers: {RoleDetailList.0.InstanceProfileList.0.Roles.0.RoleName: cart}""",
     ),
 )

@@ -2,27 +2,10 @@
 
 from typing import Any
 
-from tests.aws_facts.fact import (
-    ABSENT,
-    Call,
-    Fact,
-    Refusal,
-    Success,
-    iam,
-    many_tags,
-    provider,
-    role,
-    tags,
-    trust,
-)
+from tests.aws_facts.fact import Call, Fact, Refusal, fact, iam, many_tags, provider, tags
 from tests.aws_facts.sources import PROVIDERS, PROVIDERS_LATER, guide, issue, model
 
 _ARN = "arn:aws:iam::<account>:oidc-provider/login.example.org"
-_NONE = "arn:aws:iam::<account>:oidc-provider/nowhere.example.org"
-_NOT_FOUND = Refusal("NoSuchEntity", 404, f"OpenIDConnect Provider not found for arn {_NONE}")
-_GET = iam("GetOpenIDConnectProvider", OpenIDConnectProviderArn=_ARN)
-_BAD_URL = Refusal("ValidationError", 400, "Invalid Open ID Connect Provider URL")
-_URL_RULES = model("iam", "CreateOpenIDConnectProvider, Url")
 _LENGTHS = (
     "Member must satisfy constraint: [Member must have length less than or equal to {0}, "
     "Member must have length greater than or equal to {1}]"
@@ -31,59 +14,94 @@ _AT = "Value at '{0}' failed to satisfy constraint: {1}"
 _LONG_URL = _AT.format("url", "Member must have length less than or equal to 255")
 _LONG_CLIENT = _AT.format("clientIDList", _LENGTHS.format(255, 1))
 _LONG_THUMBPRINT = _AT.format("thumbprintList", _LENGTHS.format(40, 40))
-_SET = ("ClientIDList", "CreateDate", "Tags", "ThumbprintList", "Url")
 
 
 def _about(operation: str, arn: str = _ARN, **parameters: Any) -> Call:
     return iam(operation, OpenIDConnectProviderArn=arn, **parameters)
 
 
-def _with(member: str, value: Any) -> Call:
-    return provider(**{member: value})
-
-
 FACTS = (
-    Fact(
+    fact(
         "provider-create",
         "CreateOpenIDConnectProvider answers with the ARN, which has the URL without https://.",
         PROVIDERS,
-        (provider(),),
-        Success({"keys of ": ("OpenIDConnectProviderArn",), "OpenIDConnectProviderArn": _ARN}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - answers: {'keys of ': [OpenIDConnectProviderArn], OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}""",
     ),
-    Fact(
+    fact(
         "provider-create-path",
         "The URL may have a path, which is a part of the ARN.",
         PROVIDERS,
-        (provider("https://login.example.org/id/1"),),
-        Success({"OpenIDConnectProviderArn": f"{_ARN}/id/1"}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org/id/1', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - answers: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org/id/1'}""",
     ),
-    Fact(
+    fact(
         "provider-create-tags",
         "Tags in the call are answered.",
         model("iam", "CreateOpenIDConnectProviderResponse, Tags"),
-        (provider(Tags=tags(a="1")), _GET),
-        Success({"Tags": tags(a="1")}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], Tags: [{Key: a, Value: '1'}]}
+          save: provider
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {Tags: [{Key: a, Value: '1'}]}""",
     ),
-    Fact(
+    fact(
         "provider-twice",
         "A second provider of one URL.",
         PROVIDERS,
-        (provider(), provider()),
-        Refusal("EntityAlreadyExists", 409, "Provider with url https://login.example.org already exists."),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - refuses: EntityAlreadyExists 409 Provider with url https://login.example.org already exists.""",
     ),
-    Fact(
+    fact(
         "provider-6-thumbprints",
         "At most five thumbprints, and the message says fewer than 5.",
         PROVIDERS,
-        (provider(ThumbprintList=[letter * 40 for letter in "abcdef"]),),
-        Refusal("InvalidInput", 400, "Thumbprint list must contain fewer than 5 entries."),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,
+            bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb, cccccccccccccccccccccccccccccccccccccccc,
+            dddddddddddddddddddddddddddddddddddddddd,
+            eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee, ffffffffffffffffffffffffffffffffffffffff],
+            ClientIDList: [
+            one]}
+          save: provider
+        - refuses: InvalidInput 400 Thumbprint list must contain fewer than 5 entries.""",
     ),
-    Fact(
+    fact(
         "provider-5-thumbprints",
         "Five thumbprints are fine.",
         model("iam", "CreateOpenIDConnectProvider, ThumbprintList"),
-        (provider(ThumbprintList=[letter * 40 for letter in "abcde"]), _GET),
-        Success({"count of ThumbprintList": 5}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,
+            bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb, cccccccccccccccccccccccccccccccccccccccc,
+            dddddddddddddddddddddddddddddddddddddddd,
+            eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee], ClientIDList: [one]}
+          save: provider
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {count of ThumbprintList: 5}""",
     ),
     Fact(
         "provider-101-clients",
@@ -103,173 +121,314 @@ FACTS = (
             f"3 validation errors detected: {_LONG_CLIENT}; {_LONG_THUMBPRINT}; {_LONG_URL}",
         ),
     ),
-    Fact(
+    fact(
         "provider-thumbprint-39",
         "A thumbprint of 39 characters.",
         model("iam", "CreateOpenIDConnectProvider, ThumbprintList"),
-        (provider(ThumbprintList=["b" * 39]),),
-        Refusal("ValidationError", 400, f"1 validation error detected: {_LONG_THUMBPRINT}"),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb],
+            ClientIDList: [one]}
+          save: provider
+        - refuses: 'ValidationError 400 1 validation error detected: Value at ''thumbprintList'' failed to
+            satisfy
+            constraint: Member must satisfy constraint: [Member must have length less than or equal
+            to 40, Member must have length greater than or equal to 40]'""",
     ),
-    Fact(
+    fact(
         "provider-client-empty",
         "An empty audience.",
         model("iam", "CreateOpenIDConnectProvider, ClientIDList"),
-        (provider(ClientIDList=[""]),),
-        Refusal("ValidationError", 400, f"1 validation error detected: {_LONG_CLIENT}"),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: ['']}
+          save: provider
+        - refuses: 'ValidationError 400 1 validation error detected: Value at ''clientIDList'' failed to
+            satisfy
+            constraint: Member must satisfy constraint: [Member must have length less than or equal
+            to 255, Member must have length greater than or equal to 1]'""",
     ),
-    Fact(
+    fact(
         "provider-url-long",
         "A URL of 256 characters.",
         model("iam", "CreateOpenIDConnectProvider, Url"),
-        (provider("https://" + "b" * 248),),
-        Refusal("ValidationError", 400, f"1 validation error detected: {_LONG_URL}"),
+        """
+        - iam CreateOpenIDConnectProvider: {Url:
+            'https://bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',
+            ThumbprintList: [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [one]}
+          save: provider
+        - refuses: 'ValidationError 400 1 validation error detected: Value at ''url'' failed to satisfy
+            constraint:
+            Member must have length less than or equal to 255'""",
     ),
-    *(
-        Fact(f"provider-url-{what}", f"A URL {says}.", source, (provider(url),), _BAD_URL)
-        for what, says, url, source in (
-            ("no-scheme", "without https://", "example.org", PROVIDERS_LATER),
-            ("http", "with http://", "http://login.example.org", _URL_RULES),
-            ("query", "with query parameters", "https://login.example.org?a=b", _URL_RULES),
-            ("no-host", "without a host", "https:///path", _URL_RULES),
-        )
+    fact(
+        "provider-url-no-scheme",
+        "A URL without https://.",
+        "recorded on AWS 2026-02-18 (localstack/localstack, "
+        "tests/aws/services/iam/test_iam_oidc.snapshot.json)",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: example.org, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            one]}
+          save: provider
+        - refuses: ValidationError 400 Invalid Open ID Connect Provider URL""",
     ),
-    Fact(
+    fact(
+        "provider-url-http",
+        "A URL with http://.",
+        "botocore 1.44.8, model of iam: CreateOpenIDConnectProvider, Url",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'http://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - refuses: ValidationError 400 Invalid Open ID Connect Provider URL""",
+    ),
+    fact(
+        "provider-url-query",
+        "A URL with query parameters.",
+        "botocore 1.44.8, model of iam: CreateOpenIDConnectProvider, Url",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org?a=b', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - refuses: ValidationError 400 Invalid Open ID Connect Provider URL""",
+    ),
+    fact(
+        "provider-url-no-host",
+        "A URL without a host.",
+        "botocore 1.44.8, model of iam: CreateOpenIDConnectProvider, Url",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https:///path', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            one]}
+          save: provider
+        - refuses: ValidationError 400 Invalid Open ID Connect Provider URL""",
+    ),
+    fact(
         "provider-get",
         "GetOpenIDConnectProvider: the URL is without https://, and tags are there, though empty.",
         PROVIDERS,
-        (provider(), _GET),
-        Success(
-            {
-                "keys of ": _SET,
-                "Url": "login.example.org",
-                "ClientIDList": ["one"],
-                "ThumbprintList": ["a" * 40],
-                "Tags": [],
-            }
-        ),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {'keys of ': [ClientIDList, CreateDate, Tags, ThumbprintList, Url], Url:
+            login.example.org,
+            ClientIDList: [one], ThumbprintList: [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], Tags: []}""",
     ),
-    Fact(
+    fact(
         "provider-get-no-clients",
         "A provider without audiences is fine, and the list is empty.",
         PROVIDERS,
-        (provider(ClientIDList=[]), _GET),
-        Success({"ClientIDList": []}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: []}
+          save: provider
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {ClientIDList: []}""",
     ),
-    Fact(
+    fact(
         "provider-get-none",
         "GetOpenIDConnectProvider of none.",
         PROVIDERS_LATER,
-        (_about("GetOpenIDConnectProvider", _NONE),),
-        _NOT_FOUND,
+        """
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/nowhere.example.org'}
+        - refuses: NoSuchEntity 404 OpenIDConnect Provider not found for arn
+            arn:aws:iam::<account>:oidc-provider/nowhere.example.org""",
     ),
-    Fact(
+    fact(
         "provider-get-no-arn",
         "What is no ARN of a provider is invalid input.",
         model("iam", "GetOpenIDConnectProvider, InvalidInput"),
-        (_about("GetOpenIDConnectProvider", "arn:aws:iam::<account>:role/cart"),),
-        Refusal("InvalidInput", 400),
+        """
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn: 'arn:aws:iam::<account>:role/cart'}
+        - refuses: InvalidInput 400""",
     ),
-    Fact(
+    fact(
         "provider-get-tags-sorted",
         "The tags are sorted by key.",
         model("iam", "GetOpenIDConnectProviderResponse, Tags"),
-        (provider(Tags=tags(z="1", b="2", m="3")), _GET),
-        Success({"Tags": tags(b="2", m="3", z="1")}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], Tags: [{Key: z, Value: '1'}, {Key: b, Value: '2'}, {Key: m, Value: '3'}]}
+          save: provider
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {Tags: [{Key: b, Value: '2'}, {Key: m, Value: '3'}, {Key: z, Value: '1'}]}""",
     ),
-    Fact(
+    fact(
         "provider-thumbprint-filled",
         "Without thumbprints IAM fills in that of the issuer's top intermediate CA.",
         model("iam", "CreateOpenIDConnectProvider, ThumbprintList")
         + ", hashicorp/terraform-provider-aws#37255",
-        (provider(ThumbprintList=[]), _GET),
-        Success({"count of ThumbprintList": 1, "ThumbprintList.0": "~[0-9a-f]{40}"}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList: [],
+            ClientIDList: [one]}
+          save: provider
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {count of ThumbprintList: 1, ThumbprintList.0: '~[0-9a-f]{40}'}""",
     ),
-    Fact(
+    fact(
         "provider-unreachable",
         "Without thumbprints and with an issuer that IAM can't reach, it is refused.",
         model("iam", "CreateOpenIDConnectProvider, OpenIdIdpCommunicationError"),
-        (provider("https://unreachable.invalid", ThumbprintList=[]),),
-        Refusal("OpenIdIdpCommunicationError", 400),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://unreachable.invalid', ThumbprintList: [],
+            ClientIDList: [one]}
+          save: provider
+        - refuses: OpenIdIdpCommunicationError 400""",
         not_simulated="the sandbox reaches no host, so it can't tell which of them would answer",
     ),
-    Fact(
+    fact(
         "provider-list",
         "ListOpenIDConnectProviders has ARNs and nothing else.",
         PROVIDERS,
-        (provider(Tags=tags(a="1")), iam("ListOpenIDConnectProviders")),
-        Success({"count of OpenIDConnectProviderList": 1, "OpenIDConnectProviderList.0": {"Arn": _ARN}}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], Tags: [{Key: a, Value: '1'}]}
+          save: provider
+        - iam ListOpenIDConnectProviders: {}
+        - answers: {count of OpenIDConnectProviderList: 1, OpenIDConnectProviderList.0: {Arn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}}""",
     ),
-    Fact(
+    fact(
         "provider-delete",
         "DeleteOpenIDConnectProvider answers with nothing.",
         PROVIDERS_LATER,
-        (provider(), _about("DeleteOpenIDConnectProvider")),
-        Success({"keys of ": ()}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam DeleteOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {'keys of ': []}""",
     ),
-    Fact(
+    fact(
         "provider-delete-none",
         "Deleting a provider that isn't there is refused, in other words than reading it.",
         PROVIDERS_LATER,
-        (_about("DeleteOpenIDConnectProvider", _NONE),),
-        Refusal("NoSuchEntity", 404, f"OpenId connect Provider {_NONE} cannot be found."),
+        """
+        - iam DeleteOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/nowhere.example.org'}
+        - refuses: NoSuchEntity 404 OpenId connect Provider
+            arn:aws:iam::<account>:oidc-provider/nowhere.example.org
+            cannot be found.""",
     ),
-    Fact(
+    fact(
         "provider-delete-twice",
         "So is deleting it twice.",
         PROVIDERS_LATER,
-        (provider(), _about("DeleteOpenIDConnectProvider"), _about("DeleteOpenIDConnectProvider")),
-        Refusal("NoSuchEntity", 404, f"OpenId connect Provider {_ARN} cannot be found."),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam DeleteOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - iam DeleteOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - refuses: NoSuchEntity 404 OpenId connect Provider
+            arn:aws:iam::<account>:oidc-provider/login.example.org
+            cannot be found.""",
     ),
-    Fact(
+    fact(
         "provider-delete-in-use",
         "A provider that roles trust can be deleted; their trust policies stay as they are.",
         model("iam", "DeleteOpenIDConnectProvider"),
-        (
-            provider(),
-            role("cart", trust({"Federated": _ARN}, "sts:AssumeRoleWithWebIdentity")),
-            _about("DeleteOpenIDConnectProvider"),
-            iam("GetRole", RoleName="cart"),
-        ),
-        Success({"Role.AssumeRolePolicyDocument.Statement.0.Principal.Federated": _ARN}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/login.example.org'},
+            Action: 'sts:AssumeRoleWithWebIdentity'}]}}
+          save: role
+        - iam DeleteOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - iam GetRole: {RoleName: cart}
+        - answers: {Role.AssumeRolePolicyDocument.Statement.0.Principal.Federated:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}""",
     ),
-    Fact(
+    fact(
         "provider-thumbprints-replaced",
         "UpdateOpenIDConnectProviderThumbprint replaces the whole list.",
         PROVIDERS,
-        (
-            provider(),
-            _about("UpdateOpenIDConnectProviderThumbprint", ThumbprintList=["c" * 40, "d" * 40]),
-            _GET,
-        ),
-        Success({"ThumbprintList": ["c" * 40, "d" * 40]}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam UpdateOpenIDConnectProviderThumbprint: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org', ThumbprintList: [
+            cccccccccccccccccccccccccccccccccccccccc, dddddddddddddddddddddddddddddddddddddddd]}
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {ThumbprintList: [cccccccccccccccccccccccccccccccccccccccc,
+            dddddddddddddddddddddddddddddddddddddddd]}""",
     ),
-    Fact(
+    fact(
         "provider-thumbprints-none",
         "UpdateOpenIDConnectProviderThumbprint of none.",
         model("iam", "UpdateOpenIDConnectProviderThumbprint, NoSuchEntity"),
-        (_about("UpdateOpenIDConnectProviderThumbprint", _NONE, ThumbprintList=["c" * 40]),),
-        Refusal("NoSuchEntity", 404),
+        """
+        - iam UpdateOpenIDConnectProviderThumbprint: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/nowhere.example.org', ThumbprintList: [
+            cccccccccccccccccccccccccccccccccccccccc]}
+        - refuses: NoSuchEntity 404""",
     ),
-    Fact(
+    fact(
         "provider-client-add",
         "AddClientIDToOpenIDConnectProvider adds an audience.",
         model("iam", "AddClientIDToOpenIDConnectProvider"),
-        (provider(), _about("AddClientIDToOpenIDConnectProvider", ClientID="two"), _GET),
-        Success({"ClientIDList": ["one", "two"]}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam AddClientIDToOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org', ClientID: two}
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {ClientIDList: [one, two]}""",
     ),
-    Fact(
+    fact(
         "provider-client-add-twice",
         "Adding an audience that is there is no error.",
         model("iam", "AddClientIDToOpenIDConnectProvider"),
-        (provider(), _about("AddClientIDToOpenIDConnectProvider", ClientID="one"), _GET),
-        Success({"ClientIDList": ["one"]}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam AddClientIDToOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org', ClientID: one}
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {ClientIDList: [one]}""",
     ),
-    Fact(
+    fact(
         "provider-client-add-none",
         "Adding an audience to none.",
         model("iam", "AddClientIDToOpenIDConnectProvider, NoSuchEntity"),
-        (_about("AddClientIDToOpenIDConnectProvider", _NONE, ClientID="one"),),
-        Refusal("NoSuchEntity", 404),
+        """
+        - iam AddClientIDToOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/nowhere.example.org', ClientID: one}
+        - refuses: NoSuchEntity 404""",
     ),
     Fact(
         "provider-client-add-101",
@@ -281,51 +440,96 @@ FACTS = (
         ),
         Refusal("LimitExceeded", 409, "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: 100"),
     ),
-    Fact(
+    fact(
         "provider-client-remove",
         "RemoveClientIDFromOpenIDConnectProvider removes an audience.",
         model("iam", "RemoveClientIDFromOpenIDConnectProvider"),
-        (provider(), _about("RemoveClientIDFromOpenIDConnectProvider", ClientID="one"), _GET),
-        Success({"ClientIDList": []}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam RemoveClientIDFromOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org', ClientID: one}
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {ClientIDList: []}""",
     ),
-    Fact(
+    fact(
         "provider-client-remove-absent",
         "Removing an audience that isn't there is no error.",
         model("iam", "RemoveClientIDFromOpenIDConnectProvider"),
-        (provider(), _about("RemoveClientIDFromOpenIDConnectProvider", ClientID="two"), _GET),
-        Success({"ClientIDList": ["one"]}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam RemoveClientIDFromOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org', ClientID: two}
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {ClientIDList: [one]}""",
     ),
-    Fact(
+    fact(
         "provider-tag",
         "TagOpenIDConnectProvider adds tags.",
         PROVIDERS,
-        (provider(), _about("TagOpenIDConnectProvider", Tags=tags(k1="v1", k2="v2")), _GET),
-        Success({"Tags": tags(k1="v1", k2="v2")}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one]}
+          save: provider
+        - iam TagOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org', Tags: [
+            {Key: k1, Value: v1}, {Key: k2, Value: v2}]}
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {Tags: [{Key: k1, Value: v1}, {Key: k2, Value: v2}]}""",
     ),
-    Fact(
+    fact(
         "provider-untag",
         "UntagOpenIDConnectProvider removes one.",
         PROVIDERS,
-        (
-            provider(Tags=tags(k1="v1", k2="v2")),
-            _about("UntagOpenIDConnectProvider", TagKeys=["k2"]),
-            _GET,
-        ),
-        Success({"Tags": tags(k1="v1")}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], Tags: [{Key: k1, Value: v1}, {Key: k2, Value: v2}]}
+          save: provider
+        - iam UntagOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org', TagKeys: [
+            k2]}
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {Tags: [{Key: k1, Value: v1}]}""",
     ),
-    Fact(
+    fact(
         "provider-list-tags",
         "ListOpenIDConnectProviderTags has them by key.",
         PROVIDERS,
-        (provider(Tags=tags(k2="v2", k1="v1")), _about("ListOpenIDConnectProviderTags")),
-        Success({"Tags": tags(k1="v1", k2="v2"), "IsTruncated": False}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], Tags: [{Key: k2, Value: v2}, {Key: k1, Value: v1}]}
+          save: provider
+        - iam ListOpenIDConnectProviderTags: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {Tags: [{Key: k1, Value: v1}, {Key: k2, Value: v2}], IsTruncated: false}""",
     ),
-    Fact(
+    fact(
         "provider-list-tags-page",
         "MaxItems makes pages of tags.",
         PROVIDERS,
-        (provider(Tags=many_tags(10)), _about("ListOpenIDConnectProviderTags", MaxItems=4)),
-        Success({"count of Tags": 4, "IsTruncated": True, "Marker": "~.+"}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], Tags: [{Key: k000, Value: '0'}, {Key: k001, Value: '1'}, {Key: k002,
+            Value: '2'}, {Key: k003, Value: '3'}, {Key: k004, Value: '4'}, {Key: k005, Value: '5'},
+            {Key: k006, Value: '6'}, {Key: k007, Value: '7'}, {Key: k008, Value: '8'}, {Key: k009,
+            Value: '9'}]}
+          save: provider
+        - iam ListOpenIDConnectProviderTags: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org', MaxItems: 4}
+        - answers: {count of Tags: 4, IsTruncated: true, Marker: ~.+}""",
     ),
     Fact(
         "provider-tag-51st",
@@ -341,49 +545,67 @@ FACTS = (
         (provider(Tags=many_tags(51)),),
         Refusal("ValidationError", 400),
     ),
-    Fact(
+    fact(
         "provider-tag-case",
         "Keys of a provider's tags differ by case.",
         guide("IAM/latest/UserGuide/id_tags.html"),
-        (provider(Tags=tags(A="1", a="2")), _about("ListOpenIDConnectProviderTags")),
-        Success({"Tags": tags(A="1", a="2")}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], Tags: [{Key: A, Value: '1'}, {Key: a, Value: '2'}]}
+          save: provider
+        - iam ListOpenIDConnectProviderTags: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {Tags: [{Key: A, Value: '1'}, {Key: a, Value: '2'}]}""",
     ),
-    Fact(
+    fact(
         "provider-tag-none",
         "TagOpenIDConnectProvider of none.",
         model("iam", "TagOpenIDConnectProvider, NoSuchEntity"),
-        (_about("TagOpenIDConnectProvider", _NONE, Tags=tags(a="1")),),
-        Refusal("NoSuchEntity", 404),
+        """
+        - iam TagOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/nowhere.example.org', Tags: [
+            {Key: a, Value: '1'}]}
+        - refuses: NoSuchEntity 404""",
     ),
-    Fact(
+    fact(
         "provider-in-trust-none",
         "A trust policy may name a provider that does not exist.",
         issue("model of iam, DeleteOpenIDConnectProvider: roles keep it"),
-        (role("cart", trust({"Federated": _NONE}, "sts:AssumeRoleWithWebIdentity")),),
-        Success({"Role.RoleName": "cart", "Role.Description": ABSENT}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/nowhere.example.org'},
+            Action: 'sts:AssumeRoleWithWebIdentity'}]}}
+          save: role
+        - answers: {Role.RoleName: cart, Role.Description: (absent)}""",
     ),
-    *(
-        Fact(
-            f"provider-{name}",
-            says,
-            model("iam", f"CreateOpenIDConnectProvider, {member}"),
-            (_with(member, value), _GET),
-            Success({member: value}),
-            not_simulated="moto does not keep it, and irsa neither writes nor needs it",
-        )
-        for name, says, member, value in (
-            (
-                "context",
-                "A provider can have a ContextProvider.",
-                "ContextProvider",
-                {"SubjectSourceKey": "sub"},
-            ),
-            (
-                "identity-center",
-                "A provider can belong to an instance of IAM Identity Center.",
-                "IdentityCenterInstanceArn",
-                "arn:aws:sso:::instance/ssoins-0123456789abcdef",
-            ),
-        )
+    fact(
+        "provider-context",
+        "A provider can have a ContextProvider.",
+        "botocore 1.44.8, model of iam: CreateOpenIDConnectProvider, ContextProvider",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], ContextProvider: {SubjectSourceKey: sub}}
+          save: provider
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {ContextProvider: {SubjectSourceKey: sub}}""",
+        not_simulated="moto does not keep it, and irsa neither writes nor needs it",
+    ),
+    fact(
+        "provider-identity-center",
+        "A provider can belong to an instance of IAM Identity Center.",
+        "botocore 1.44.8, model of iam: CreateOpenIDConnectProvider, IdentityCenterInstanceArn",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://login.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [one], IdentityCenterInstanceArn: 'arn:aws:sso:::instance/ssoins-0123456789abcdef'}
+          save: provider
+        - iam GetOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/login.example.org'}
+        - answers: {IdentityCenterInstanceArn: 'arn:aws:sso:::instance/ssoins-0123456789abcdef'}""",
+        not_simulated="moto does not keep it, and irsa neither writes nor needs it",
     ),
 )

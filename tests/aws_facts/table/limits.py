@@ -1,18 +1,18 @@
 """Rules for single parameters that irsa sends: lengths, patterns, ranges, each asked one step beyond."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.aws_facts.fact import Call, Fact, Refusal, Success, iam, role, sts, tags, trust
+import yaml
+
+from tests.aws_facts.fact import Call, Fact, Refusal, Success, iam, role, sts, trust
 from tests.aws_facts.sources import model
 
-_NAME = r"[\w+=,.@-]+"
 _LONGER = "Member must have length less than or equal to {0}"
 _SHORTER = "Member must have length greater than or equal to {0}"
 _PATTERN = "Member must satisfy regular expression pattern: {0}"
 _ROLE = "arn:aws:iam::<account>:role/cart"
-_DESCRIPTION = r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*"
-_PATH = r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"
 _WORDS = "1 validation error detected: Value at '{0}' failed to satisfy constraint: {1}"
 
 
@@ -20,177 +20,211 @@ def _create(**parameters: Any) -> Call:
     return iam("CreateRole", **{"RoleName": "cart", "AssumeRolePolicyDocument": trust(), **parameters})
 
 
-def _put(**parameters: Any) -> Call:
-    whole = {"RoleName": "cart", "PolicyName": "in", "PolicyDocument": trust(), **parameters}
-    return iam("PutRolePolicy", **whole)
-
-
 def _assume(**parameters: Any) -> Call:
     return sts("AssumeRole", **{"RoleArn": _ROLE, "RoleSessionName": "me", **parameters})
 
 
-_BEYOND: tuple[tuple[str, str, Call, str, str], ...] = (
-    ("role-name-65", "RoleName of 65 characters", _create(RoleName="a" * 65), "roleName", _LONGER.format(64)),
-    ("role-name-blank", "RoleName with a blank", _create(RoleName="a b"), "roleName", _PATTERN.format(_NAME)),
-    ("role-name-slash", "RoleName with a slash", _create(RoleName="a/b"), "roleName", _PATTERN.format(_NAME)),
+_OWN = {"CreateRole": {"RoleName": "cart", "AssumeRolePolicyDocument": trust()}}
+_OWN["PutRolePolicy"] = {"RoleName": "cart", "PolicyName": "in", "PolicyDocument": trust()}
+
+
+def _call(line: str) -> Call:
+    """A call with its parameters in YAML, besides those that it needs; `$a65` is 65 times a."""
+    service, operation, text = line.split(" ", 2)
+    given = yaml.safe_load(re.sub(r"\$([a-z])(\d+)", lambda found: found[1] * int(found[2]), text))
+    given = {key: trust() if value == "$EC2" else value for key, value in given.items()}
+    return Call(service, operation, {**_OWN.get(operation, {}), **given})
+
+
+_BEYOND: tuple[tuple[str, str, str, str, str], ...] = (
+    (
+        "role-name-65",
+        "RoleName of 65 characters",
+        "iam CreateRole {RoleName: $a65}",
+        "roleName",
+        "Member must have length less than or equal to 64",
+    ),
+    (
+        "role-name-blank",
+        "RoleName with a blank",
+        "iam CreateRole {RoleName: a b}",
+        "roleName",
+        r"Member must satisfy regular expression pattern: [\w+=,.@-]+",
+    ),
+    (
+        "role-name-slash",
+        "RoleName with a slash",
+        "iam CreateRole {RoleName: a/b}",
+        "roleName",
+        r"Member must satisfy regular expression pattern: [\w+=,.@-]+",
+    ),
     (
         "description-1001",
         "Description of 1,001 characters",
-        _create(Description="a" * 1001),
+        "iam CreateRole {Description: $a1001}",
         "description",
-        _LONGER.format(1000),
+        "Member must have length less than or equal to 1000",
     ),
     (
         "description-character",
         "Description with a character above U+00FF",
-        _create(Description="\u2013"),
+        "iam CreateRole {Description: \u2013}",
         "description",
-        _PATTERN.format(_DESCRIPTION),
+        r"Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
     ),
     (
         "session-3599",
         "MaxSessionDuration of 3,599 seconds",
-        _create(MaxSessionDuration=3599),
+        "iam CreateRole {MaxSessionDuration: 3599}",
         "maxSessionDuration",
         "Member must have value greater than or equal to 3600",
     ),
     (
         "session-43201",
         "MaxSessionDuration of 43,201 seconds",
-        _create(MaxSessionDuration=43201),
+        "iam CreateRole {MaxSessionDuration: 43201}",
         "maxSessionDuration",
         "Member must have value less than or equal to 43200",
     ),
-    ("path-512", "Path of 513 characters", _create(Path=f"/{'a' * 511}/"), "path", _LONGER.format(512)),
-    ("path-no-end", "Path without a slash at its end", _create(Path="/a"), "path", _PATTERN.format(_PATH)),
+    (
+        "path-512",
+        "Path of 513 characters",
+        "iam CreateRole {Path: /$a511/}",
+        "path",
+        "Member must have length less than or equal to 512",
+    ),
+    (
+        "path-no-end",
+        "Path without a slash at its end",
+        "iam CreateRole {Path: /a}",
+        "path",
+        r"Member must satisfy regular expression pattern: (\u002F)|(\u002F[\u0021-\u007E]+\u002F)",
+    ),
     (
         "path-no-start",
         "Path without a slash at its start",
-        _create(Path="a/"),
+        "iam CreateRole {Path: a/}",
         "path",
-        _PATTERN.format(_PATH),
+        r"Member must satisfy regular expression pattern: (\u002F)|(\u002F[\u0021-\u007E]+\u002F)",
     ),
     (
         "boundary-19",
         "PermissionsBoundary of 19 characters",
-        _create(PermissionsBoundary="a" * 19),
+        "iam CreateRole {PermissionsBoundary: $a19}",
         "permissionsBoundary",
-        _SHORTER.format(20),
+        "Member must have length greater than or equal to 20",
     ),
     (
         "boundary-2049",
         "PermissionsBoundary of 2,049 characters",
-        _create(PermissionsBoundary="a" * 2049),
+        "iam CreateRole {PermissionsBoundary: $a2049}",
         "permissionsBoundary",
-        _LONGER.format(2048),
+        "Member must have length less than or equal to 2048",
     ),
     (
         "update-session",
         "UpdateRole with MaxSessionDuration of 43,201 seconds",
-        iam("UpdateRole", RoleName="cart", MaxSessionDuration=43201),
+        "iam UpdateRole {RoleName: cart, MaxSessionDuration: 43201}",
         "maxSessionDuration",
         "Member must have value less than or equal to 43200",
     ),
     (
         "update-description",
         "UpdateRole with a Description of 1,001 characters",
-        iam("UpdateRole", RoleName="cart", Description="a" * 1001),
+        "iam UpdateRole {RoleName: cart, Description: $a1001}",
         "description",
-        _LONGER.format(1000),
+        "Member must have length less than or equal to 1000",
     ),
     (
         "inline-name-129",
         "PolicyName of 129 characters",
-        _put(PolicyName="a" * 129),
+        "iam PutRolePolicy {PolicyName: $a129}",
         "policyName",
-        _LONGER.format(128),
+        "Member must have length less than or equal to 128",
     ),
     (
         "inline-name-star",
         "PolicyName with a star",
-        _put(PolicyName="a*"),
+        "iam PutRolePolicy {PolicyName: a*}",
         "policyName",
-        _PATTERN.format(_NAME),
+        r"Member must satisfy regular expression pattern: [\w+=,.@-]+",
     ),
     (
         "attach-19",
         "PolicyArn of 19 characters",
-        iam("AttachRolePolicy", RoleName="cart", PolicyArn="a" * 19),
+        "iam AttachRolePolicy {RoleName: cart, PolicyArn: $a19}",
         "policyArn",
-        _SHORTER.format(20),
+        "Member must have length greater than or equal to 20",
     ),
     (
         "attach-2049",
         "PolicyArn of 2,049 characters",
-        iam("AttachRolePolicy", RoleName="cart", PolicyArn="a" * 2049),
+        "iam AttachRolePolicy {RoleName: cart, PolicyArn: $a2049}",
         "policyArn",
-        _LONGER.format(2048),
+        "Member must have length less than or equal to 2048",
     ),
     (
         "policy-name-129",
         "CreatePolicy with a name of 129 characters",
-        iam("CreatePolicy", PolicyName="a" * 129, PolicyDocument=trust()),
+        "iam CreatePolicy {PolicyName: $a129, PolicyDocument: $EC2}",
         "policyName",
-        _LONGER.format(128),
+        "Member must have length less than or equal to 128",
     ),
     (
         "provider-arn-19",
         "OpenIDConnectProviderArn of 19 characters",
-        iam("GetOpenIDConnectProvider", OpenIDConnectProviderArn="a" * 19),
+        "iam GetOpenIDConnectProvider {OpenIDConnectProviderArn: $a19}",
         "openIDConnectProviderArn",
-        _SHORTER.format(20),
+        "Member must have length greater than or equal to 20",
     ),
     (
         "client-256",
         "AddClientIDToOpenIDConnectProvider with 256 characters",
-        iam(
-            "AddClientIDToOpenIDConnectProvider",
-            OpenIDConnectProviderArn="arn:aws:iam::<account>:oidc-provider/a.example.org",
-            ClientID="a" * 256,
-        ),
+        "iam AddClientIDToOpenIDConnectProvider {OpenIDConnectProviderArn: "
+        "'arn:aws:iam::<account>:oidc-provider/a.example.org', ClientID: $a256}",
         "clientID",
-        _LONGER.format(255),
+        "Member must have length less than or equal to 255",
     ),
     (
         "list-0",
         "MaxItems of 0",
-        iam("ListRoles", MaxItems=0),
+        "iam ListRoles {MaxItems: 0}",
         "maxItems",
         "Member must have value greater than or equal to 1",
     ),
     (
         "list-1001",
         "MaxItems of 1,001",
-        iam("ListRoles", MaxItems=1001),
+        "iam ListRoles {MaxItems: 1001}",
         "maxItems",
         "Member must have value less than or equal to 1000",
     ),
     (
         "list-prefix",
         "PathPrefix without a slash at its start",
-        iam("ListRoles", PathPrefix="shop/"),
+        "iam ListRoles {PathPrefix: shop/}",
         "pathPrefix",
-        _PATTERN.format(r"\u002F[\u0021-\u007F]*"),
+        r"Member must satisfy regular expression pattern: \u002F[\u0021-\u007F]*",
     ),
     (
         "tag-key-empty",
         "TagRole with an empty key",
-        iam("TagRole", RoleName="cart", Tags=[{"Key": "", "Value": "v"}]),
+        "iam TagRole {RoleName: cart, Tags: [{Key: '', Value: v}]}",
         "tags.1.member.key",
         "",
     ),
 )
 
-_ALLOWED: tuple[tuple[str, str, Call], ...] = (
-    ("role-name-64", "RoleName of 64 characters", _create(RoleName="a" * 64)),
-    ("role-name-signs", "RoleName with all signs that it may have", _create(RoleName="a+=,.@-_z")),
-    ("session-43200", "MaxSessionDuration of 43,200 seconds", _create(MaxSessionDuration=43200)),
-    ("description-1000", "Description of 1,000 characters", _create(Description="a" * 1000)),
-    ("description-empty", "an empty Description", _create(Description="")),
-    ("description-umlaut", "Description with letters up to U+00FF", _create(Description="Käse")),
-    ("tag-128", "a tag's key of 128 characters", _create(Tags=[{"Key": "k" * 128, "Value": "v" * 256}])),
-    ("tag-letters", "letters of any alphabet in a tag", _create(Tags=[{"Key": "ключ", "Value": "値"}])),
-    ("tag-blank", "a blank in a tag's value", _create(Tags=tags(a="b c"))),
+_ALLOWED: tuple[tuple[str, str, str], ...] = (
+    ("role-name-64", "RoleName of 64 characters", "iam CreateRole {RoleName: $a64}"),
+    ("role-name-signs", "RoleName with all signs that it may have", "iam CreateRole {RoleName: 'a+=,.@-_z'}"),
+    ("session-43200", "MaxSessionDuration of 43,200 seconds", "iam CreateRole {MaxSessionDuration: 43200}"),
+    ("description-1000", "Description of 1,000 characters", "iam CreateRole {Description: $a1000}"),
+    ("description-empty", "an empty Description", "iam CreateRole {Description: ''}"),
+    ("description-umlaut", "Description with letters up to U+00FF", "iam CreateRole {Description: Käse}"),
+    ("tag-128", "a tag's key of 128 characters", "iam CreateRole {Tags: [{Key: $k128, Value: $v256}]}"),
+    ("tag-letters", "letters of any alphabet in a tag", "iam CreateRole {Tags: [{Key: ключ, Value: 値}]}"),
+    ("tag-blank", "a blank in a tag's value", "iam CreateRole {Tags: [{Key: a, Value: b c}]}"),
 )
 
 _STS_BEYOND: tuple[tuple[str, str, Call, str], ...] = (
@@ -237,12 +271,12 @@ _STS_BEYOND: tuple[tuple[str, str, Call, str], ...] = (
 
 
 def _facts() -> Iterator[Fact]:
-    for name, what, call, field, rule in _BEYOND:
+    for name, what, line, field, rule in _BEYOND:
         message = _WORDS.format(field, rule) if rule else ""
         refusal = Refusal("ValidationError", 400, message)
-        yield Fact(f"limit-{name}", f"{what}.", model("iam", what), (role(), call), refusal)
-    for name, what, call in _ALLOWED:
-        yield Fact(f"limit-{name}", f"{what} is taken.", model("iam", what), (call,), Success())
+        yield Fact(f"limit-{name}", f"{what}.", model("iam", what), (role(), _call(line)), refusal)
+    for name, what, line in _ALLOWED:
+        yield Fact(f"limit-{name}", f"{what} is taken.", model("iam", what), (_call(line),), Success())
     for name, what, call, words in _STS_BEYOND:
         refusal = Refusal("ValidationError", 400, f"1 validation error detected: {words}")
         yield Fact(f"limit-sts-{name}", f"{what}.", model("sts", what), (role(), call), refusal)

@@ -1,6 +1,5 @@
 """STS: AssumeRole with its tags and durations, who a caller is, and web identities."""
 
-import json
 from typing import Any
 
 from tests.aws_facts import tokens
@@ -10,6 +9,7 @@ from tests.aws_facts.fact import (
     Fact,
     Refusal,
     Success,
+    fact,
     iam,
     policy,
     provider,
@@ -21,10 +21,8 @@ from tests.aws_facts.fact import (
 from tests.aws_facts.sources import STS, STS_OLD, STS_ROLE, STS_TAGS, guide, issue, model
 
 _CART = "arn:aws:iam::<account>:role/cart"
-_MY = "arn:aws:iam::<account>:root"
 _OPEN = trust({"AWS": "<account>"}, ["sts:AssumeRole", "sts:TagSession"])
 _SELF = policy(["sts:AssumeRole", "sts:TagSession"])
-_TOO_LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
 _CONFLICT = (
     "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key "
     "from the calling session."
@@ -49,7 +47,6 @@ _TRUSTED = {"Federated": PROVIDER}
 _SUBJECT = {"<host>:sub": "system:serviceaccount:shop:cart", "<host>:aud": "sts.amazonaws.com"}
 _POD = role(document=trust(_TRUSTED, "sts:AssumeRoleWithWebIdentity", Condition={"StringEquals": _SUBJECT}))
 _ISSUER = provider("<issuer>", ClientIDList=["sts.amazonaws.com"])
-_DENIED = Refusal("AccessDenied", 403, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
 _WEB = "STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"
 _CHAINED = (
     role(document=_OPEN),
@@ -64,96 +61,148 @@ def _web_fact(name: str, says: str, token: Any, answer: Any, source: str = "", *
 
 
 FACTS = (
-    Fact(
+    fact(
         "assume",
         "AssumeRole answers with credentials, and with the session's ARN and id.",
         STS_ROLE,
-        (role(document=_OPEN), _assume()),
-        Success(
-            {
-                "keys of ": ("AssumedRoleUser", "Credentials"),
-                "AssumedRoleUser.Arn": "arn:aws:sts::<account>:assumed-role/cart/me",
-                "AssumedRoleUser.AssumedRoleId": "<role.Role.RoleId>:me",
-                "keys of Credentials": ("AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken"),
-                "Credentials.AccessKeyId": "~ASIA[A-Z0-9]{16}",
-            }
-        ),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me}
+        - answers: {'keys of ': [AssumedRoleUser, Credentials], AssumedRoleUser.Arn:
+            'arn:aws:sts::<account>:assumed-role/cart/me',
+            AssumedRoleUser.AssumedRoleId: '<role.Role.RoleId>:me', keys of Credentials: [AccessKeyId,
+            Expiration, SecretAccessKey, SessionToken], Credentials.AccessKeyId: '~ASIA[A-Z0-9]{16}'}""",
     ),
-    Fact(
+    fact(
         "assume-path",
         "A session's ARN is without the role's path.",
         guide("IAM/latest/UserGuide/reference_identifiers.html"),
-        (role(document=_OPEN, Path="/shop/"), _assume("shop/cart")),
-        Success({"AssumedRoleUser.Arn": "arn:aws:sts::<account>:assumed-role/cart/me"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}, Path: /shop/}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/shop/cart', RoleSessionName: me}
+        - answers: {AssumedRoleUser.Arn: 'arn:aws:sts::<account>:assumed-role/cart/me'}""",
     ),
-    Fact(
+    fact(
         "assume-policy-size",
         "With a session policy the answer tells how much of the room for it is used.",
         STS,
-        (role(document=_OPEN), _assume(Policy=policy())),
-        Success({"PackedPolicySize": "~[0-9]+"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, Policy: $READS}
+        - answers: {PackedPolicySize: '~[0-9]+'}""",
         not_simulated="how AWS packs policies is not documented",
     ),
-    *(
-        Fact(
-            f"assume-arn-{name}",
-            f"AssumeRole of {arn}.",
-            STS_OLD,
-            (_assume(RoleArn=arn),),
-            Refusal("ValidationError", 400, f"{arn} is invalid"),
-        )
-        for name, arn in (
-            ("malformed", "nothing-valid-in-here"),
-            ("no-partition", "arn::b:::something/test-role"),
-            ("no-service", "arn:a::::something/test-role"),
-            ("few-colons", "arn:a:::something/test-role"),
-            ("no-resource", "arn:a:a::aaaaaaaaaa:"),
-        )
+    fact(
+        "assume-arn-malformed",
+        "AssumeRole of nothing-valid-in-here.",
+        STS_OLD,
+        """
+        - sts AssumeRole: {RoleArn: nothing-valid-in-here, RoleSessionName: me}
+        - refuses: ValidationError 400 nothing-valid-in-here is invalid""",
     ),
-    Fact(
+    fact(
+        "assume-arn-no-partition",
+        "AssumeRole of arn::b:::something/test-role.",
+        STS_OLD,
+        """
+        - sts AssumeRole: {RoleArn: 'arn::b:::something/test-role', RoleSessionName: me}
+        - refuses: ValidationError 400 arn::b:::something/test-role is invalid""",
+    ),
+    fact(
+        "assume-arn-no-service",
+        "AssumeRole of arn:a::::something/test-role.",
+        STS_OLD,
+        """
+        - sts AssumeRole: {RoleArn: 'arn:a::::something/test-role', RoleSessionName: me}
+        - refuses: ValidationError 400 arn:a::::something/test-role is invalid""",
+    ),
+    fact(
+        "assume-arn-few-colons",
+        "AssumeRole of arn:a:::something/test-role.",
+        STS_OLD,
+        """
+        - sts AssumeRole: {RoleArn: 'arn:a:::something/test-role', RoleSessionName: me}
+        - refuses: ValidationError 400 arn:a:::something/test-role is invalid""",
+    ),
+    fact(
+        "assume-arn-no-resource",
+        "AssumeRole of arn:a:a::aaaaaaaaaa:.",
+        STS_OLD,
+        """
+        - sts AssumeRole: {RoleArn: 'arn:a:a::aaaaaaaaaa:', RoleSessionName: me}
+        - refuses: 'ValidationError 400 arn:a:a::aaaaaaaaaa: is invalid'""",
+    ),
+    fact(
         "assume-none",
         "A missing role is refused like one that does not trust the caller.",
         issue("aws-actions/configure-aws-credentials#1810"),
-        (_assume("nobody"),),
-        Refusal(
-            "AccessDenied", 403, "~User: .+ is not authorized to perform: sts:AssumeRole on resource: .+"
-        ),
+        """
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/nobody', RoleSessionName: me}
+        - refuses: 'AccessDenied 403 ~User: .+ is not authorized to perform: sts:AssumeRole on resource:
+            .+'""",
     ),
-    Fact(
+    fact(
         "assume-not-admitted",
         "A role that does not trust the caller.",
         issue("aws-actions/configure-aws-credentials#1810"),
-        (role(), _assume()),
-        Refusal(
-            "AccessDenied", 403, "~User: .+ is not authorized to perform: sts:AssumeRole on resource: .+"
-        ),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me}
+        - refuses: 'AccessDenied 403 ~User: .+ is not authorized to perform: sts:AssumeRole on resource:
+            .+'""",
     ),
-    Fact(
+    fact(
         "assume-external-id",
         "An external id that the trust policy asks for has to be given.",
         guide("IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html"),
-        (
-            role(document=trust({"AWS": _MY}, Condition={"StringEquals": {"sts:ExternalId": "right"}})),
-            _assume(ExternalId="wrong"),
-        ),
-        Refusal("AccessDenied", 403),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: 'arn:aws:iam::<account>:root'}, Action: 'sts:AssumeRole', Condition: {
+            StringEquals: {'sts:ExternalId': right}}}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, ExternalId:
+            wrong}
+        - refuses: AccessDenied 403""",
     ),
-    Fact(
+    fact(
         "assume-external-id-given",
         "With the external id it is allowed.",
         guide("IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html"),
-        (
-            role(document=trust({"AWS": _MY}, Condition={"StringEquals": {"sts:ExternalId": "right"}})),
-            _assume(ExternalId="right"),
-        ),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: 'arn:aws:iam::<account>:root'}, Action: 'sts:AssumeRole', Condition: {
+            StringEquals: {'sts:ExternalId': right}}}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, ExternalId:
+            right}
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "assume-long",
         "A session longer than the role's longest.",
         issue("kreuzwerker/awsu#27"),
-        (role(document=_OPEN), _assume(DurationSeconds=3601)),
-        Refusal("ValidationError", 400, _TOO_LONG),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me,
+            DurationSeconds: 3601}
+        - refuses: ValidationError 400 The requested DurationSeconds exceeds the MaxSessionDuration set for
+            this
+            role.""",
     ),
     Fact(
         "assume-chained-long",
@@ -173,24 +222,46 @@ FACTS = (
             "chaining",
         ),
     ),
-    Fact(
+    fact(
         "assume-chained",
         "A role's session can assume another role, if its own policy and the other's trust allow it.",
         guide("IAM/latest/UserGuide/id_roles.html"),
-        (*_CHAINED, _assume(save="first"), _assume("other", caller="first")),
-        Success({"AssumedRoleUser.AssumedRoleId": "<other.Role.RoleId>:me"}),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: assume, PolicyDocument: {Version: '2012-10-17',
+            Statement: [
+            {Effect: Allow, Action: ['sts:AssumeRole', 'sts:TagSession'], Resource: '*'}]}}
+        - iam CreateRole: {RoleName: other, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: other
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me}
+          save: first
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/other', RoleSessionName: me}
+          caller: first
+        - answers: {AssumedRoleUser.AssumedRoleId: '<other.Role.RoleId>:me'}""",
     ),
-    Fact(
+    fact(
         "assume-chained-denied",
         "Without a policy of its own, a session can't assume a role that trusts the account.",
         guide("IAM/latest/UserGuide/reference_policies_evaluation-logic.html"),
-        (
-            role(document=_OPEN),
-            role("other", _OPEN),
-            _assume(save="first"),
-            _assume("other", caller="first"),
-        ),
-        Refusal("AccessDenied", 403),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - iam CreateRole: {RoleName: other, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me}
+          save: first
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/other', RoleSessionName: me}
+          caller: first
+        - refuses: AccessDenied 403""",
     ),
     Fact(
         "assume-again-principal",
@@ -207,39 +278,52 @@ FACTS = (
         ),
         Refusal("AccessDenied", 403),
     ),
-    Fact(
+    fact(
         "session-of-deleted-role",
         "The credentials of a deleted role are no longer good.",
         guide("IAM/latest/UserGuide/id_roles_manage_delete.html"),
-        (
-            role(document=_OPEN),
-            _assume(save="first"),
-            iam("DeleteRole", RoleName="cart"),
-            sts("GetCallerIdentity", caller="first"),
-        ),
-        Refusal("InvalidClientTokenId", 403, "The security token included in the request is invalid."),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me}
+          save: first
+        - iam DeleteRole: {RoleName: cart}
+        - sts GetCallerIdentity: {}
+          caller: first
+        - refuses: InvalidClientTokenId 403 The security token included in the request is invalid.""",
     ),
-    Fact(
+    fact(
         "tags-transitive-absent",
         "A transitive key has to be among the tags.",
         STS_TAGS,
-        (role(document=_OPEN), _assume(Tags=tags(a="1"), TransitiveTagKeys=["b"])),
-        Refusal(
-            "InvalidParameterValue",
-            400,
-            "The specified transitive tag key must be included in the requested tags.",
-        ),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, Tags: [{Key:
+            a, Value: '1'}],
+            TransitiveTagKeys: [b]}
+        - refuses: InvalidParameterValue 400 The specified transitive tag key must be included in the
+            requested
+            tags.""",
     ),
-    Fact(
+    fact(
         "tags-twice-case",
         "Keys of session tags are the same without regard to case.",
         STS_TAGS,
-        (role(document=_OPEN), _assume(Tags=tags(a="1", A="2"))),
-        Refusal(
-            "InvalidParameterValue",
-            400,
-            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-        ),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, Tags: [{Key:
+            a, Value: '1'},
+            {Key: A, Value: '2'}]}
+        - refuses: InvalidParameterValue 400 Duplicate tag keys found. Please note that Tag keys are case
+            insensitive.""",
     ),
     *(
         Fact(
@@ -255,91 +339,123 @@ FACTS = (
         )
         for name, key, more in (("again", "team", ""), ("case", "TEAM", ", in another case either"))
     ),
-    Fact(
+    fact(
         "tags-not-transitive",
         "A tag that is not transitive is not handed on, and can be set.",
         guide("IAM/latest/UserGuide/id_session-tags.html"),
-        (
-            *_CHAINED,
-            _assume(save="first", Tags=tags(team="1")),
-            _assume("other", caller="first", Tags=tags(team="2")),
-        ),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: assume, PolicyDocument: {Version: '2012-10-17',
+            Statement: [
+            {Effect: Allow, Action: ['sts:AssumeRole', 'sts:TagSession'], Resource: '*'}]}}
+        - iam CreateRole: {RoleName: other, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: other
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, Tags: [{Key:
+            team, Value: '1'}]}
+          save: first
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/other', RoleSessionName: me, Tags: [{Key:
+            team, Value: '2'}]}
+          caller: first
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "tags-permission",
         "Session tags need sts:TagSession in the trust policy.",
         guide("IAM/latest/UserGuide/id_session-tags.html"),
-        (role(document=trust({"AWS": _MY})), _assume(Tags=tags(a="1"))),
-        Refusal("AccessDenied", 403),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: 'arn:aws:iam::<account>:root'}, Action: 'sts:AssumeRole'}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, Tags: [{Key:
+            a, Value: '1'}]}
+        - refuses: AccessDenied 403""",
     ),
-    Fact(
+    fact(
         "tags-request-key",
         "A trust policy can ask for a tag's value.",
         guide("IAM/latest/UserGuide/id_session-tags.html"),
-        (
-            role(
-                document=trust(
-                    {"AWS": _MY},
-                    ["sts:AssumeRole", "sts:TagSession"],
-                    Condition={"StringEquals": {"aws:RequestTag/team": "shop"}},
-                )
-            ),
-            _assume(Tags=tags(team="shop")),
-        ),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: 'arn:aws:iam::<account>:root'}, Action: ['sts:AssumeRole', 'sts:TagSession'],
+            Condition: {StringEquals: {'aws:RequestTag/team': shop}}}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, Tags: [{Key:
+            team, Value: shop}]}
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "tags-principal",
         "A session's tags are those of the principal.",
         guide("IAM/latest/UserGuide/id_session-tags.html"),
-        (
-            role(document=_OPEN),
-            iam(
-                "PutRolePolicy",
-                RoleName="cart",
-                PolicyName="in",
-                PolicyDocument=policy(
-                    "iam:GetRole", Condition={"StringEquals": {"aws:PrincipalTag/team": "shop"}}
-                ),
-            ),
-            _assume(save="first", Tags=tags(team="shop")),
-            iam("GetRole", caller="first", RoleName="cart"),
-        ),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: {Version: '2012-10-17',
+            Statement: [{Effect: Allow,
+            Action: 'iam:GetRole', Resource: '*', Condition: {StringEquals: {'aws:PrincipalTag/team':
+            shop}}}]}}
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, Tags: [{Key:
+            team, Value: shop}]}
+          save: first
+        - iam GetRole: {RoleName: cart}
+          caller: first
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "identity-session",
         "GetCallerIdentity of a session: the role's unique id and the session's name.",
         STS,
-        (role(document=_OPEN), _assume(save="first"), sts("GetCallerIdentity", caller="first")),
-        Success(
-            {
-                "Account": "<account>",
-                "Arn": "arn:aws:sts::<account>:assumed-role/cart/me",
-                "UserId": "<role.Role.RoleId>:me",
-            }
-        ),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me}
+          save: first
+        - sts GetCallerIdentity: {}
+          caller: first
+        - answers: {Account: <account>, Arn: 'arn:aws:sts::<account>:assumed-role/cart/me', UserId:
+            '<role.Role.RoleId>:me'}""",
     ),
-    Fact(
+    fact(
         "identity-user",
         "GetCallerIdentity of a user.",
         STS,
-        (sts("GetCallerIdentity"),),
-        Success({"Account": "<account>", "Arn": "~arn:aws:iam::<account>:user/.+", "UserId": "~AIDA.+"}),
+        """
+        - sts GetCallerIdentity: {}
+        - answers: {Account: <account>, Arn: '~arn:aws:iam::<account>:user/.+', UserId: ~AIDA.+}""",
     ),
-    _web_fact(
-        "works",
+    fact(
+        "web-works",
         "AssumeRoleWithWebIdentity answers with the token's subject and audience, and the provider.",
-        {},
-        Success(
-            {
-                "SubjectFromWebIdentityToken": "system:serviceaccount:shop:cart",
-                "Audience": "sts.amazonaws.com",
-                "Provider": PROVIDER,
-                "AssumedRoleUser.Arn": "arn:aws:sts::<account>:assumed-role/cart/pod",
-            }
-        ),
+        "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html (2026-11-28)",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+        - answers: {SubjectFromWebIdentityToken: 'system:serviceaccount:shop:cart', Audience:
+            sts.amazonaws.com,
+            Provider: 'arn:aws:iam::<account>:oidc-provider/<host>', AssumedRoleUser.Arn:
+            'arn:aws:sts::<account>:assumed-role/cart/pod'}""",
     ),
     *(
         _web_fact(
@@ -351,186 +467,391 @@ FACTS = (
         )
         for algorithm in tokens.ALGORITHMS
     ),
-    _web_fact(
-        "rotated",
+    fact(
+        "web-rotated",
         "An issuer can have several keys, and a token of an older one is good as long as it is published.",
-        {"key": "old"},
-        Success(),
-        guide("eks/latest/userguide/irsa-fetch-keys.html") + ", hashicorp/vault-plugin-auth-jwt#181",
+        "https://docs.aws.amazon.com/eks/latest/userguide/irsa-fetch-keys.html (2026-11-28), "
+        "hashicorp/vault-plugin-auth-jwt#181",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {key: old}
+        - answers: {}""",
     ),
-    _web_fact(
-        "subject",
+    fact(
+        "web-subject",
         "A token of another ServiceAccount.",
-        {"sub": "system:serviceaccount:shop:other"},
-        _DENIED,
-        issue("https://repost.aws/knowledge-center/eks-troubleshoot-irsa-errors"),
+        "quoted in https://repost.aws/knowledge-center/eks-troubleshoot-irsa-errors",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {sub: 'system:serviceaccount:shop:other'}
+        - refuses: AccessDenied 403 Not authorized to perform sts:AssumeRoleWithWebIdentity""",
     ),
-    _web_fact(
-        "audience",
+    fact(
+        "web-audience",
         "A token for an audience that the provider has not.",
-        {"aud": ["other"]},
-        Refusal("InvalidIdentityToken", 400, "Incorrect token audience"),
-        issue("https://repost.aws/knowledge-center/eks-troubleshoot-irsa-errors"),
+        "quoted in https://repost.aws/knowledge-center/eks-troubleshoot-irsa-errors",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {aud: [other]}
+        - refuses: InvalidIdentityToken 400 Incorrect token audience""",
     ),
-    _web_fact("expired", "An expired token.", {"seconds": -10}, Refusal("ExpiredTokenException", 400)),
-    _web_fact(
-        "signature",
+    fact(
+        "web-expired",
+        "An expired token.",
+        "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html (2026-11-28)",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {seconds: -10}
+        - refuses: ExpiredTokenException 400""",
+    ),
+    fact(
+        "web-signature",
         "A token whose signature is not good.",
-        {"broken": True},
-        Refusal("InvalidIdentityToken", 400),
-        model("sts", "AssumeRoleWithWebIdentity, InvalidIdentityToken"),
+        "botocore 1.44.8, model of sts: AssumeRoleWithWebIdentity, InvalidIdentityToken",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {broken: true}
+        - refuses: InvalidIdentityToken 400""",
     ),
-    _web_fact(
-        "garbage",
+    fact(
+        "web-garbage",
         "What is no token.",
-        {"garbage": True},
-        Refusal("InvalidIdentityToken", 400),
-        model("sts", "AssumeRoleWithWebIdentity, InvalidIdentityToken"),
+        "botocore 1.44.8, model of sts: AssumeRoleWithWebIdentity, InvalidIdentityToken",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {garbage: true}
+        - refuses: InvalidIdentityToken 400""",
     ),
-    _web_fact(
-        "no-subject",
+    fact(
+        "web-no-subject",
         "A token without a subject.",
-        {"sub": None},
-        Refusal("InvalidIdentityToken", 400),
-        model("sts", "AssumeRoleWithWebIdentity, InvalidIdentityToken"),
+        "botocore 1.44.8, model of sts: AssumeRoleWithWebIdentity, InvalidIdentityToken",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {sub: null}
+        - refuses: InvalidIdentityToken 400""",
     ),
-    _web_fact(
-        "long",
+    fact(
+        "web-long",
         "A session longer than the role's longest.",
-        {},
-        Refusal("ValidationError", 400, _TOO_LONG),
-        issue("kreuzwerker/awsu#27"),
-        DurationSeconds=7200,
+        "quoted in kreuzwerker/awsu#27",
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>,
+            DurationSeconds: 7200}
+        - refuses: ValidationError 400 The requested DurationSeconds exceeds the MaxSessionDuration set for
+            this
+            role.""",
     ),
-    Fact(
+    fact(
         "web-no-role",
         "A missing role is refused like one that does not trust the caller.",
         issue("https://repost.aws/knowledge-center/eks-troubleshoot-irsa-errors"),
-        (_ISSUER, _web()),
-        _DENIED,
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+        - refuses: AccessDenied 403 Not authorized to perform sts:AssumeRoleWithWebIdentity""",
     ),
-    Fact(
+    fact(
         "web-no-provider",
         "A role's account without the provider.",
         issue("aws/amazon-eks-pod-identity-webhook#264"),
-        (_POD, _web()),
-        Refusal("InvalidIdentityToken", 400, "No OpenIDConnect provider found in your account for <issuer>"),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+        - refuses: InvalidIdentityToken 400 No OpenIDConnect provider found in your account for <issuer>""",
     ),
-    Fact(
+    fact(
         "web-issuer-unreachable",
         "A provider whose issuer can't be asked for keys.",
         model("sts", "AssumeRoleWithWebIdentity, IDPCommunicationError"),
-        (
-            provider("https://nowhere.example.org", ClientIDList=["sts.amazonaws.com"]),
-            _POD,
-            _web(token={"iss": "https://nowhere.example.org"}),
-        ),
-        Refusal("IDPCommunicationError", 400),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: 'https://nowhere.example.org', ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
+            ClientIDList: [sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {iss: 'https://nowhere.example.org'}
+        - refuses: IDPCommunicationError 400""",
     ),
-    Fact(
+    fact(
         "web-provider-deleted",
         "With the provider deleted, tokens are no longer good.",
         model("iam", "DeleteOpenIDConnectProvider"),
-        (
-            _ISSUER,
-            _POD,
-            iam("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=PROVIDER),
-            _web(),
-        ),
-        Refusal("InvalidIdentityToken", 400),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - iam DeleteOpenIDConnectProvider: {OpenIDConnectProviderArn:
+            'arn:aws:iam::<account>:oidc-provider/<host>'}
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+        - refuses: InvalidIdentityToken 400""",
     ),
-    Fact(
+    fact(
         "web-wildcard",
         "StringLike allows all ServiceAccounts of a namespace.",
         guide("eks/latest/userguide/associate-service-account-role.html"),
-        (
-            _ISSUER,
-            role(
-                document=trust(
-                    _TRUSTED,
-                    "sts:AssumeRoleWithWebIdentity",
-                    Condition={"StringLike": {"<host>:sub": "system:serviceaccount:shop:*"}},
-                )
-            ),
-            _web(token={"sub": "system:serviceaccount:shop:any"}),
-        ),
-        Success(),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringLike: {'<host>:sub': 'system:serviceaccount:shop:*'}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          token: {sub: 'system:serviceaccount:shop:any'}
+        - answers: {}""",
     ),
-    Fact(
+    fact(
         "web-equals-star",
         "StringEquals takes a star for a star.",
         guide("IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"),
-        (
-            _ISSUER,
-            role(
-                document=trust(
-                    _TRUSTED,
-                    "sts:AssumeRoleWithWebIdentity",
-                    Condition={"StringEquals": {"<host>:sub": "system:serviceaccount:shop:*"}},
-                )
-            ),
-            _web(),
-        ),
-        _DENIED,
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:*'}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+        - refuses: AccessDenied 403 Not authorized to perform sts:AssumeRoleWithWebIdentity""",
     ),
-    Fact(
+    fact(
         "web-deny",
         "A Deny in the trust policy is stronger than an Allow.",
         guide("IAM/latest/UserGuide/reference_policies_evaluation-logic.html"),
-        (
-            _ISSUER,
-            role(
-                document=json.dumps(
-                    {
-                        "Version": "2012-10-17",
-                        "Statement": [
-                            {
-                                "Effect": effect,
-                                "Principal": _TRUSTED,
-                                "Action": "sts:AssumeRoleWithWebIdentity",
-                            }
-                            for effect in ("Allow", "Deny")
-                        ],
-                    }
-                )
-            ),
-            _web(),
-        ),
-        _DENIED,
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity'},
+            {Effect: Deny, Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'},
+            Action: 'sts:AssumeRoleWithWebIdentity'}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+        - refuses: AccessDenied 403 Not authorized to perform sts:AssumeRoleWithWebIdentity""",
     ),
-    Fact(
+    fact(
         "web-not-assume",
         "sts:AssumeRole in a trust policy does not allow a web identity.",
         guide("IAM/latest/UserGuide/reference_policies_iam-condition-keys.html"),
-        (_ISSUER, role(document=trust(_TRUSTED, "sts:AssumeRole")), _web()),
-        _DENIED,
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRole'}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+        - refuses: AccessDenied 403 Not authorized to perform sts:AssumeRoleWithWebIdentity""",
     ),
-    Fact(
+    fact(
         "web-identity",
         "GetCallerIdentity with a web identity's credentials.",
         guide("IAM/latest/UserGuide/reference_identifiers.html"),
-        (_ISSUER, _POD, _web("first"), sts("GetCallerIdentity", caller="first")),
-        Success({"Arn": "arn:aws:sts::<account>:assumed-role/cart/pod", "UserId": "<role.Role.RoleId>:pod"}),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          save: first
+        - sts GetCallerIdentity: {}
+          caller: first
+        - answers: {Arn: 'arn:aws:sts::<account>:assumed-role/cart/pod', UserId:
+            '<role.Role.RoleId>:pod'}""",
     ),
-    Fact(
+    fact(
         "web-no-permission",
         "A role without policies may do nothing in IAM.",
         guide("IAM/latest/UserGuide/reference_policies_evaluation-logic.html"),
-        (_ISSUER, _POD, _web("first"), iam("GetRole", caller="first", RoleName="cart")),
-        Refusal("AccessDenied", 403),
+        """
+        - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
+            [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
+            sts.amazonaws.com]}
+          save: provider
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {Federated: 'arn:aws:iam::<account>:oidc-provider/<host>'}, Action:
+            'sts:AssumeRoleWithWebIdentity',
+            Condition: {StringEquals: {'<host>:sub': 'system:serviceaccount:shop:cart', '<host>:aud':
+            sts.amazonaws.com}}}]}}
+          save: role
+        - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
+            pod, WebIdentityToken: <token>}
+          save: first
+        - iam GetRole: {RoleName: cart}
+          caller: first
+        - refuses: AccessDenied 403""",
     ),
-    Fact(
+    fact(
         "old-credentials",
         "Credentials of a role that was detached from a policy may use it for seconds more.",
         issue("https://ferkakta.dev/iam-eventual-consistency-is-four-seconds"),
-        (
-            role(document=_OPEN),
-            iam("PutRolePolicy", RoleName="cart", PolicyName="in", PolicyDocument=policy("iam:GetRole")),
-            _assume(save="first"),
-            iam("DeleteRolePolicy", RoleName="cart", PolicyName="in"),
-            iam("GetRole", caller="first", RoleName="cart"),
-        ),
-        Success(),
+        """
+        - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: {Version: '2012-10-17', Statement:
+            [{Effect: Allow,
+            Principal: {AWS: <account>}, Action: ['sts:AssumeRole', 'sts:TagSession']}]}}
+          save: role
+        - iam PutRolePolicy: {RoleName: cart, PolicyName: in, PolicyDocument: {Version: '2012-10-17',
+            Statement: [{Effect: Allow,
+            Action: 'iam:GetRole', Resource: '*'}]}}
+        - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me}
+          save: first
+        - iam DeleteRolePolicy: {RoleName: cart, PolicyName: in}
+        - iam GetRole: {RoleName: cart}
+          caller: first
+        - answers: {}""",
         not_simulated="only if the sandbox is set to be late (`replicas`): here it answers at once",
     ),
 )
