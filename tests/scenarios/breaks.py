@@ -100,9 +100,12 @@ def values(sub: str = "$subject", aud: str = STS) -> Break:
 
 def provider(url: str, audience: str = STS) -> Break:
     """Make a provider in IAM."""
-    return lambda binding: binding.aws("iam").create_open_id_connect_provider(
-        Url=binding.text(url), ClientIDList=[audience]
-    )
+
+    def make(binding: Binding) -> None:
+        iam = binding.aws("iam")
+        iam.create_open_id_connect_provider(Url=binding.text(url), ClientIDList=[audience])
+
+    return make
 
 
 def webhook(text: str) -> Break:

@@ -162,26 +162,6 @@ def test_a_fix_is_a_command(auditor: Auditor) -> None:
     assert fix(auditor, "w4", "every-subject") == {"command": None, "document": None}
 
 
-@pytest.mark.parametrize(
-    ("name", "rule"),
-    [
-        ("w11", "no-audience"),
-        ("w12", "extra-audience"),
-        ("w13", "for-all-values"),
-        ("w15", "every-name"),
-        ("w16", "all-sts-actions"),
-        ("w19", "provider-gone"),
-        ("w20", "other-services"),
-    ],
-)
-def test_or_the_corrected_trust_policy(auditor: Auditor, name: str, rule: str) -> None:
-    """Each of these ServiceAccounts names its role, and has to be admitted afterwards."""
-    document = json.dumps(fix(auditor, name, rule)["document"])
-    assert f"system:serviceaccount:prod:{name}" in document
-    put(auditor, "fixed.json", document)
-    auditor.run("lint fixed.json --fail-on low")
-
-
 PATH = {
     "metadata.paths.0.cluster.name": "shop-prod",
     "metadata.paths.0.by": "web-identity",

@@ -1,5 +1,7 @@
 """`irsa create-sa` as its users run it: fresh, again, half-made, existing, differing."""
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -206,12 +208,13 @@ def test_what_bounds_a_role_is_not_proposed_to_go(stage: Stage) -> None:
 
 
 def test_update_sa_is_not_proposed_for_an_account_without_a_role(stage: Stage, namespace: str) -> None:
-    for name, there, flags in (
+    existing: Any = (
         ("a", {"labels": {"team": "a"}}, "--label team=b"),
         ("b", {"annotations": {"eks.amazonaws.com/audience": "vault"}}, ""),
         ("c", {"annotations": {"example.com/note": "a"}}, "--annotation example.com/note=b"),
-    ):
-        stage.make_account(namespace, name, **there)
+    )
+    for name, there, flags in existing:
+        account(name, **there)(stage)
         line = f"{CREATE.replace('app', name)} {flags}"
         ran = refused(stage, f"{line} -o json")
         assert "update-sa" not in str(ran.error["next"])
@@ -228,12 +231,13 @@ HELM = {
 def test_who_else_manages_the_service_account_is_told_with_what_is_to_be_put_there(
     stage: Stage, namespace: str
 ) -> None:
-    for name, maker, metadata, path in (
+    makers: Any = (
         ("app", "Helm", HELM, "serviceAccount"),
         ("b", "Argo CD", {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}, "metadata"),
         ("c", "Flux", {"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}, "metadata"),
-    ):
-        stage.make_account(namespace, name, **metadata)
+    )
+    for name, maker, metadata, path in makers:
+        account(name, **metadata)(stage)
         line = f"create-sa {name} -n $ns --no-policy -o json"
         item = stage.run(line).item
         (note,) = (text for text in item["notes"] if f"is managed by {maker}: " in text)

@@ -207,7 +207,7 @@ DELETED = {
 
 
 @rows(
-    Row("all", WISH, changes=WISHED),
+    Row("a plan", f"{DELETE} --dry-run --detailed-exitcode -o json", 6, UNIQUE, given=WISH, document=LAST),
     Row("everything", f"{DELETE} -o json", 0, (), LOST, given=WISH, document=DELETED),
     Row("a kept ServiceAccount", KEEP_SA, 0, (), KEPT_SA, given=WISH),
     Row("a kept role", KEEP_ROLE, 0, (), KEPT_ROLE, given=WISH),
@@ -226,7 +226,6 @@ def test_what_is_refused(stage: Stage) -> None:
         Row("the role of a whole one", f"{DELETE} --role-only", 4, given=PLAIN),
         Row("the wrong namespace", "delete-sa app -n default", 4, "$ns", "", "again with -n $ns"),
         Row("which is ignored", "delete-sa app -n default --ignore-not-found"),
-        Row("a plan", f"{DELETE} --dry-run --detailed-exitcode -o json", 6, UNIQUE, document=LAST),
         Row("an annotated one", DELETE, 0, "it is kept", None),
         Row("one that was kept", DELETE, 4),
     )
@@ -279,8 +278,8 @@ def test_a_run_that_has_only_made_the_role_is_waited_for(stage: Stage, namespace
     [
         ("TagRole", "recover --all"),
         ("DeleteRole", "recover --all --forward"),
-        ("TagRole", DELETE),
-        ("DeleteRole", f"{DELETE} --state-dir elsewhere"),
+        ("TagRole", f"{DELETE} -c $cluster"),
+        ("DeleteRole", f"{DELETE} --state-dir elsewhere -c $cluster"),
     ],
 )
 def test_a_deletion_that_was_cut_off_is_finished(stage: Stage, at: str, way: str) -> None:
@@ -288,7 +287,8 @@ def test_a_deletion_that_was_cut_off_is_finished(stage: Stage, at: str, way: str
     stage.run(PLAIN)
     whole = stage.world()
     killed(stage, DELETE, f"iam {at} callback")
-    stage.run(way)
+    ran = stage.irsa(*in_words(stage, way).split())
+    assert ran.code == 0, ran.err
     changed(stage, whole if way == "recover --all" else before, "")
 
 

@@ -231,33 +231,25 @@ def over_quota(working: Node, job: Json) -> None:
     made(working.kube.create("/api/v1/namespaces/back/events", body))
 
 
-def logs(text: str, code: int = 0) -> Play:
+def logs(text: str) -> Play:
     """The container ends with a log."""
-    return lambda working, job: working.ends(working.pod(job), text, code)
+    return lambda working, job: working.ends(working.pod(job), text)
 
 
 def nothing(working: Node, job: Json) -> None:
     """No controller takes the Job."""
 
 
-NO_NODE = (
-    '{"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",'
-    ' "message": "0/3 nodes are available: 3 Insufficient cpu."}]}'
-)
-
-
 @pytest.mark.parametrize(
     ("play", "words"),
     [
         (waits("ImagePullBackOff", 'Back-off pulling image "irsa"'), "Back-off pulling image"),
-        (says("Pending", NO_NODE), "Insufficient cpu"),
         (over_quota, "exceeded quota: small"),
         (says("Failed", '{"reason": "Evicted", "message": "The node was low on memory."}'), "low on memory"),
         (nothing, "no answer in 5 s: its Job has no pod"),
         (logs("hello\n"), "no answer of irsa preflight"),
-        (logs("", 137), "no answer of irsa preflight"),
     ],
-    ids=["image", "no node", "quota", "evicted", "no pod", "another image", "no log"],
+    ids=["image", "quota", "evicted", "no pod", "another image"],
 )
 def test_a_pod_that_gives_no_answer(play: Play, words: str, scene: Scene) -> None:
     found = looked(scene, play, "--wait", "5s")

@@ -123,16 +123,15 @@ def test_saved_plans_are_shown_with_their_place_and_time(small: Stage) -> None:
     assert HEAD.search(applied.err), applied.err
 
 
-@pytest.mark.parametrize("one", [True, False], ids=["one", "all"])
-def test_a_recovery_by_its_journal_is_shown_and_asked_about_with_its_place(small: Stage, one: bool) -> None:
+def test_a_recovery_by_its_journal_is_shown_and_asked_about_with_its_place(small: Stage) -> None:
     small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "reset-after", run=small.kill))
     assert small.irsa("create-sa", "app", *NEW).code == -9
     small.sandbox.settle()
     transaction = small.irsa("recover", "-o", "json").items[0]["transaction"]
-    which = transaction if one else "--all"
-    planned = small.irsa("recover", which, "--dry-run")
-    assert len(HEAD.findall(planned.err)) == 1, planned.err
-    with at_terminal(small, ("recover", which, "-q")) as terminal:
+    for which in (transaction, "--all"):
+        planned = small.irsa("recover", which, "--dry-run")
+        assert len(HEAD.findall(planned.err)) == 1, planned.err
+    with at_terminal(small, ("recover", "--all", "-q")) as terminal:
         asked = terminal.read(r"Do this\? \[y/N\]: ").string
     assert len(re.findall(rf"{PLACE} · (?:user/admin · )?{TIME}", asked)) == 1, asked
 
