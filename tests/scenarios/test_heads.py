@@ -14,6 +14,7 @@ from irsa_cli.aws.sts import assume
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_confirming import at_terminal
+from tests.support.acts import wish
 from tests.support.sandbox_clients import administrator, trust
 from tests.support.stage import EVERYTHING, READ_ONLY, Stage
 
@@ -137,12 +138,7 @@ def test_a_recovery_by_its_journal_is_shown_and_asked_about_with_its_place(small
 
 
 def test_a_deletion_of_files_is_asked_about_with_its_head(small: Stage) -> None:
-    text = (
-        "apiVersion: irsa/v1\nkind: Bindings\nmetadata: {name: demo, region: eu-west-1}\n"
-        "serviceAccounts:\n  - metadata: {name: app, namespace: backend}\n"
-        f"    attachPolicyARNs: [{READ_ONLY}]\n"
-    )
-    (small.folder / "apps.yaml").write_text(text, encoding="utf-8")
-    assert small.irsa("apply", "-f", "apps.yaml").code == 0
-    with at_terminal(small, ("delete", "-f", "apps.yaml", "-q")) as terminal:
+    wish(small, "{metadata: {name: app, namespace: backend}, attachPolicyARNs: [$S3]}")
+    small.run("apply -f f.yaml")
+    with at_terminal(small, ("delete", "-f", "f.yaml", "-q")) as terminal:
         terminal.read(rf"{PLACE} · user/admin · {TIME}\s+irsa deletes[^?]+\? \[y/N\]: ")
