@@ -9,7 +9,7 @@ from irsa_cli.sandbox import Fault
 from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding, Break
 from tests.scenarios.uncreating import mounted_twice, no_account, no_pod, uncreated
 from tests.support.eks_states import add_addon, add_sts_endpoint, describe_cluster_as, note_exchange
-from tests.support.stage import ROLE_ARN, made
+from tests.support.stage import ROLE_ARN, Json, made
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
 BREAKS: dict[str, tuple[str, Break]] = {}
@@ -220,6 +220,7 @@ def associate(
     binding: Binding,
     *,
     actions: tuple[str, ...] = POD_IDENTITY,
+    condition: Json | None = None,
     agent: bool = True,
     name: str = NAME,
     namespace: str = "",
@@ -227,6 +228,8 @@ def associate(
 ) -> str:
     """An EKS Pod Identity association with a role that trusts it, in a cluster with its agent; its id."""
     statement = {**json.loads(SERVICE), "Action": list(actions)}
+    if condition:
+        statement["Condition"] = condition
     answer = binding.aws("eks").create_pod_identity_association(
         clusterName=binding.stage.cluster,
         namespace=namespace or binding.namespace,

@@ -288,14 +288,11 @@ def test_each_form_that_pipelines_read(auditor: Auditor) -> None:
     lines = list(csv.DictReader(io.StringIO(forms["csv"])))
     assert (len(lines), lines[0]["severity"]) == (count, "critical")
     (log,) = json.loads(forms["sarif"])["runs"]
-    rules = log["tool"]["driver"]["rules"]
-    assert [rules[item["ruleIndex"]]["id"] for item in log["results"]] == [
-        item["ruleId"] for item in log["results"]
-    ]
-    assert len(log["results"]) == count
-    assert len({rule["name"] for rule in rules if rule["name"].isalnum()}) == len(rules)
+    rules = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
+    results = log["results"]
+    assert [rules[item["ruleIndex"]] for item in results] == [item["ruleId"] for item in results]
     suite = ElementTree.fromstring(forms["junit"])[0]
-    assert suite.get("failures") == str(len({item["ruleId"] for item in log["results"]}))
+    assert (len(results), suite.get("failures")) == (count, str(len({item["ruleId"] for item in results})))
     assert (forms["github"].count("::error "), "more errors" in forms["github"]) == (10, True)
     for length, few in (("10000000", False), ("9000", True)):
         text = auditor.run(f"audit -o markdown --max-length {length}", code=5).out

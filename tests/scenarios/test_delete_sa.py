@@ -218,18 +218,21 @@ def test_how_it_ends(row: Row, stage: Stage) -> None:
     row.play(stage)
 
 
-def test_what_is_refused(stage: Stage) -> None:
+def test_what_is_refused_and_what_was_there_before_stays(stage: Stage) -> None:
+    after(role(), account(**OWN))(stage)
+    before = stage.world()
     played = (
-        Row("nothing", f"{DELETE} --ignore-not-found"),
-        Row("a role that is not irsa's", f"{DELETE} --role-name $ns-r", 4, given=role()),
-        Row("one that is not irsa's", DELETE, 4, KUBECTL, given=account(**OWN)),
-        Row("the role of a whole one", f"{DELETE} --role-only", 4, given=PLAIN),
+        Row("nothing", "delete-sa none -n $ns --ignore-not-found"),
+        Row("a role that is not irsa's", f"{DELETE} --role-name $ns-r", 4),
+        Row("one that is not irsa's", DELETE, 4, KUBECTL),
+        Row("the role of a whole one", f"{DELETE} --role-only", 4, given=f"{PLAIN} --token-expiration 900"),
         Row("the wrong namespace", "delete-sa app -n default", 4, "$ns", "", "again with -n $ns"),
         Row("which is ignored", "delete-sa app -n default --ignore-not-found"),
         Row("an annotated one", DELETE, 0, "it is kept", None),
         Row("one that was kept", DELETE, 4),
     )
     play_all(stage, played)
+    changed(stage, before, "")
 
 
 def test_of_a_namespace_that_is_gone_the_role_goes(stage: Stage) -> None:

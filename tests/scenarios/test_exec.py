@@ -14,7 +14,7 @@ import pytest
 
 from tests.scenarios.binding import make_binding
 from tests.support.rows import arguments_of
-from tests.support.stage import ROLE_ARN, Ran, Stage
+from tests.support.stage import Ran, Stage
 from tests.support.terminal import Terminal
 
 JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
@@ -42,14 +42,6 @@ print(json.dumps({
     "modes": [stat.S_IMODE(path.stat().st_mode) for path in (token.parent, token)],
     "irsa": parent.read_text() if parent.exists() else "",
 }))
-"""
-WITHOUT_TRACE = """
-import boto3, botocore.exceptions, sys
-try:
-    boto3.client("s3").list_buckets()
-except botocore.exceptions.ClientError as error:
-    print(error.operation_name, error.response["Error"]["Code"])
-    sys.exit(1)
 """
 WAIT = """
 import os, signal, sys
@@ -88,38 +80,6 @@ def test_the_command_does_what_the_pod_may_do(stage: Stage, role: str) -> None:
     identity, buckets, refused = json.loads(ran.out)
     assert f"assumed-role/{role.rsplit('/', 1)[-1]}/irsa-" in identity
     assert (ran.err, buckets > 0, refused) == ("", True, "AccessDenied")
-
-
-def callers(stage: Stage) -> dict[str, str]:
-    """Ways in which a caller has an identity that an SDK would take before the pod's, or after it.
-
-    A default profile that becomes another role goes before a web identity, static keys go after it.
-    """
-    env = stage.env()
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    keys = "".join(f"{name.lower()} = {env[name]}\n" for name in names)
-    other = "role_arn = arn:aws:iam::111122223333:role/other\nsource_profile = mine\n"
-    folder = stage.folder / ".aws"
-    folder.mkdir(exist_ok=True)
-    (folder / "config").write_text(f"[default]\n{other}[profile mine]\n{keys}")
-    (folder / "credentials").write_text(f"[mine]\n{keys}")
-    return {
-        "HOME": str(stage.folder),
-        "AWS_CONFIG_FILE": str(folder / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
-        "AWS_PROFILE": "mine",
-        "AWS_DEFAULT_PROFILE": "mine",
-        "AWS_ROLE_SESSION_NAME": "somebody",
-        "AWS_CREDENTIAL_EXPIRATION": "2100-01-01T00:00:00Z",
-    }
-
-
-def test_the_callers_own_identity_is_not_taken_instead_and_is_no_way_out(stage: Stage, role: str) -> None:
-    ran = python(stage, POD, **callers(stage))
-    assert f"assumed-role/{role.rsplit('/', 1)[-1]}/irsa-" in ran.out
-    stage.annotate(stage.words["ns"], "reader", **{ROLE_ARN: f"{role}-gone"})
-    refused = stage.irsa(*line(stage, sys.executable, "-c", WITHOUT_TRACE), **callers(stage))
-    assert (refused.code, refused.out) == (1, "AssumeRoleWithWebIdentity AccessDenied\n"), refused.err
 
 
 SECRETS = ("VAULT_ID_TOKEN", "ID_TOKEN", "KUBECONFIG", "aws_access_key_id")

@@ -11,6 +11,7 @@ import pytest
 
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.sandbox import Sandbox
+from tests.scenarios.breaks import BY_POD_IDENTITY
 from tests.scenarios.reported.cases import Healthy, Make, Reported, findings, scored
 from tests.scenarios.reported.everything import HEALTHY, REPORTED
 from tests.scenarios.reported.playing import play
@@ -21,12 +22,12 @@ from tests.scenarios.reported.world import World
 def always(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, frozenset[str]]:
     """What can't be told of a binding that works (True: by EKS Pod Identity): it is no hint elsewhere."""
     found = {}
-    for make in (World.exchange, World.by_pod_identity):
+    for make in (World.exchange, BY_POD_IDENTITY):
         running_sandbox.reset()
         document = play(make, running_sandbox, tmp_path_factory.mktemp("works"))
         # All roles of the sandbox are new: that one is a hint where it is the cause.
         unknown = frozenset(findings(document, "unknown")) - {"role-new"}
-        found[make is World.by_pod_identity] = unknown
+        found[make is BY_POD_IDENTITY] = unknown
     return found
 
 

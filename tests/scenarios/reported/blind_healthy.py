@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from tests.scenarios.breaking import AUDIENCE, FOREIGN, NAME
-from tests.scenarios.breaks import OLD, anew, annotated, condition, no_provider, pod, provider, trust, values
+from tests.scenarios.breaks import (
+    BY_POD_IDENTITY,
+    OLD,
+    SERVICE,
+    anew,
+    annotated,
+    associate,
+    associated,
+    condition,
+    no_provider,
+    pod,
+    provider,
+    trust,
+    values,
+)
+from tests.scenarios.doctoring import move_role_to, provide
 from tests.scenarios.reported.blind_pods import late, workload
 from tests.scenarios.reported.cases import healthy
 from tests.scenarios.reported.words import (
     SA,
     account,
     asked,
-    associated,
     beside,
     each,
     exchange,
@@ -21,6 +35,7 @@ from tests.scenarios.reported.words import (
 )
 from tests.scenarios.reported.world import AGENT, OLD_ID, SKIPPED, World
 from tests.scenarios.uncreating import no_pod
+from tests.support.documents import doc
 from tests.support.eks_states import add_addon, add_node
 from tests.support.stage import made
 
@@ -63,12 +78,12 @@ AGENT_POD = (
     f' "nodeName": "{NODE}"}}'
 )
 CACHE = beside("cache-0", "default", labels="app=cache")
-WITHOUT_IRSA = each(World.by_pod_identity, no_provider)
+WITHOUT_IRSA = each(BY_POD_IDENTITY, no_provider)
 
 
 def elsewhere_without_an_audience(world: World) -> str:
-    reader = world.role_elsewhere()
-    world.make_provider(account=FOREIGN)
+    reader = move_role_to(world)
+    provide(world)
     federated = {"Federated": world.provider.replace("111122223333", FOREIGN)}
     condition = {"StringEquals": {f"{world.prefix}:sub": world.subject}}
     statement = {**world.statement, "Principal": federated, "Condition": condition}
@@ -102,7 +117,7 @@ def old_pod_ends(world: World) -> None:
 
 def with_a_target(world: World) -> None:
     world.annotate(None)
-    primary = world.role_of_pods("primary")
+    primary = world.make_role("primary", doc(SERVICE))
     target = f"arn:aws:iam::{FOREIGN}:role/target"
     world.aws("eks").create_pod_identity_association(
         clusterName=world.stage.cluster,
@@ -116,7 +131,7 @@ def with_a_target(world: World) -> None:
 
 
 def modern(world: World) -> None:
-    world.associate(world.role_of_pods("modern"), "modern")
+    associate(world, name="modern")
 
 
 def standby(world: World) -> None:
@@ -127,9 +142,9 @@ def standby(world: World) -> None:
 
 
 def all_elsewhere(world: World) -> str:
-    reader = world.role_elsewhere()
-    world.make_provider(account=FOREIGN)
-    world.no_provider()
+    reader = move_role_to(world)
+    provide(world)
+    no_provider(world)
     return f"--iam-assume-role {reader}"
 
 

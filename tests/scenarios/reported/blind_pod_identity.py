@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from tests.scenarios.breaks import NO_ANSWER, anew, annotated, next_second, webhook
+from tests.scenarios.breaks import (
+    BY_POD_IDENTITY,
+    NO_ANSWER,
+    anew,
+    annotated,
+    associated,
+    next_second,
+    webhook,
+)
 from tests.scenarios.reported.cases import HINT, OUTSIDE, UNTOLD, reported
-from tests.scenarios.reported.words import LATE, NODE, associated, by_pods, each, running
-from tests.scenarios.reported.world import World
+from tests.scenarios.reported.words import LATE, NODE, by_pods, each, running
 
 AGENT_ELSEWHERE = each(by_pods(nodeName="ip-10-0-0-2.ec2.internal"), running(NODE))
 
@@ -55,7 +62,7 @@ reported(
     "not authorized to perform: sts:TagSession on another role",
     "the tags of Pod Identity go with the session to a second role, which does not allow them",
     "",
-    World.by_pod_identity,
+    BY_POD_IDENTITY,
     OUTSIDE,
 )
 reported(

@@ -43,7 +43,7 @@ def not_created(message: str, kind: str = "ReplicaSet") -> Make:
     """What makes pods of the ServiceAccount, with the event of a refusal that no cluster of today gives."""
 
     def do(world: World) -> None:
-        world.no_pod()
+        no_pod(world)
         tell(world, kind, make_workload(world, kind, NAME, template(NAME, NAME)), message)
 
     return do

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import json
 
-from tests.scenarios.breaking import AUDIENCE, FOREIGN, NAME
-from tests.scenarios.breaks import SERVICE, anew, annotated, condition, env, pod, trust, values
+from tests.scenarios.breaking import AUDIENCE, NAME
+from tests.scenarios.breaks import (
+    BY_POD_IDENTITY,
+    SERVICE,
+    anew,
+    annotated,
+    associate,
+    condition,
+    env,
+    pod,
+    trust,
+    values,
+)
+from tests.scenarios.doctoring import move_role_to, provide
 from tests.scenarios.reported.cases import healthy
 from tests.scenarios.reported.pods import MESH
 from tests.scenarios.reported.words import (
@@ -59,13 +71,13 @@ NEIGHBOUR = {"labels": "app.kubernetes.io/name=doctor-reader,app.kubernetes.io/i
 
 
 def elsewhere_and_read(world: World) -> str:
-    reader = world.role_elsewhere()
-    world.make_provider(account=FOREIGN)
+    reader = move_role_to(world)
+    provide(world)
     return f"{NAME} --iam-assume-role {reader}"
 
 
 def provided_elsewhere(world: World) -> None:
-    world.make_provider(account=FOREIGN)
+    provide(world)
 
 
 def of_several_clusters(world: World) -> None:
@@ -109,7 +121,7 @@ def role_from_elsewhere(world: World) -> None:
 
 
 def associated_with_it(world: World) -> None:
-    world.associate(world.role_arn)
+    associate(world, role=world.role_arn)
 
 
 def scaled_to_none(world: World) -> None:
@@ -245,7 +257,7 @@ healthy(
 )
 healthy(
     "EKS Pod Identity only",
-    World.by_pod_identity,
+    BY_POD_IDENTITY,
 )
 healthy(
     "EKS Pod Identity, whose trust policy names cluster, namespace and ServiceAccount",

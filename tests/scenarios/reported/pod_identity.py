@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.scenarios.breaking import NAME
-from tests.scenarios.breaks import annotated, next_second
+from tests.scenarios.breaks import BY_POD_IDENTITY, annotated, associated, next_second
 from tests.scenarios.reported.cases import HINT, OUTSIDE, reported
-from tests.scenarios.reported.words import LATE, associated, beside, by_pods, each
+from tests.scenarios.reported.words import LATE, beside, by_pods, each
 from tests.scenarios.reported.world import World
 from tests.support.documents import doc
 
@@ -22,7 +22,7 @@ PROFILE = doc('{"env": [{"name": "AWS_PROFILE", "value": "external"}]}')
 
 
 def without_session_tags(world: World) -> None:
-    world.by_pod_identity(None, "sts:AssumeRole")
+    by_pods(actions=("sts:AssumeRole",))(world)
 
 
 def trust_for_irsa(world: World) -> None:
@@ -109,7 +109,7 @@ reported(
     "An IAM role must be associated with service account",
     "the driver asks for the annotation, and does not know EKS Pod Identity",
     "",
-    World.by_pod_identity,
+    BY_POD_IDENTITY,
     OUTSIDE,
 )
 reported(
@@ -125,6 +125,6 @@ reported(
     "ExpiredTokenException: Error when retrieving credentials from container-role, after a day",
     "that version of the SDK reads the token's file only once",
     "",
-    World.by_pod_identity,
+    BY_POD_IDENTITY,
     OUTSIDE,
 )

@@ -18,9 +18,11 @@ from tests.scenarios.breaks import (
     trust,
 )
 from tests.scenarios.breaks import pod as new_pod
+from tests.scenarios.doctoring import move_role_to
 from tests.scenarios.reported.cases import AMONG, HINT, UNTOLD, reported
 from tests.scenarios.reported.words import SA, each, elsewhere, exchange, instead, refused, sub
 from tests.scenarios.reported.world import World
+from tests.scenarios.uncreating import no_pod
 
 DENIED = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
 NO_PROVIDER = "InvalidIdentityToken: No OpenIDConnect provider found in your account"
@@ -41,7 +43,7 @@ def transposed(world: World) -> None:
 def generated_anew(world: World) -> str:
     sub("$ns:provider-aws-5d4f7c9b8")(world)
     world.account_named(GENERATED, **world.annotated())
-    world.no_pod()
+    no_pod(world)
     world.pod("provider-aws-0", GENERATED)
     return GENERATED
 
@@ -55,13 +57,13 @@ def all_by_the_dual_stack_alias(world: World) -> None:
 
 
 def no_room_for_a_provider(world: World) -> None:
-    world.no_provider()
+    no_provider(world)
     for number in range(100):
         world.make_provider(f"issuer.example/{number}")
 
 
 def elsewhere_and_read(world: World) -> str:
-    return f"doctor-reader --iam-assume-role {world.role_elsewhere()}"
+    return f"doctor-reader --iam-assume-role {move_role_to(world)}"
 
 
 reported(

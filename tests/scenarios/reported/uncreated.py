@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.scenarios.breaking import NAME
+from tests.scenarios.breaks import BY_POD_IDENTITY, associate
 from tests.scenarios.reported.cases import healthy, reported
 from tests.scenarios.reported.words import (
     NODE,
@@ -26,7 +27,7 @@ def webhook_of_others(world: World) -> None:
 
 
 def neighbour_is_associated(world: World) -> None:
-    world.associate(world.role_of_pods(), f"{NAME}-sa")
+    associate(world, name=f"{NAME}-sa")
 
 
 NONE_SCHEDULED: Any = {
@@ -61,7 +62,7 @@ reported(
     "the agent's pods crash: bind: cannot assign requested address",
     "the agent listens on an IPv6 address that its nodes do not have",
     "pod-identity-agent-down",
-    each(World.by_pod_identity, crashing(NODE), crashing(OTHER_NODE)),
+    each(BY_POD_IDENTITY, crashing(NODE), crashing(OTHER_NODE)),
 )
 reported(
     "aws/eks-pod-identity-agent/issues/26",
@@ -76,7 +77,7 @@ healthy(
 )
 healthy(
     "EKS Pod Identity, with a debug pod that opts out",
-    each(World.by_pod_identity, beside("debug", labels=SKIPPED)),
+    each(BY_POD_IDENTITY, beside("debug", labels=SKIPPED)),
 )
 healthy(
     "an association of another application, of nearly the same name, whose pods run",

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.scenarios.breaking import NAME
-from tests.scenarios.breaks import anew, next_second
+from tests.scenarios.breaks import POD_IDENTITY, anew, associate, associated, next_second
 from tests.scenarios.breaks import values as trusting
+from tests.scenarios.doctoring import move_role_to
 from tests.scenarios.reported.cases import Make
 from tests.scenarios.reported.world import AGENT, World
 from tests.scenarios.uncreating import no_account, no_pod, uncreated
@@ -97,11 +98,26 @@ def other(name: str, pod: str = "", **spec: Any) -> Make:
     return each(account(name), beside(pod or f"{name}-0", name, **spec), asked(name))
 
 
-def by_pods(image: str = "", **more: Any) -> Make:
-    """EKS Pod Identity gives the role, to a pod with this image; see `World.by_pod_identity`."""
-    if image:
-        more["container"] = {"image": image}
-    return lambda world: world.by_pod_identity(**more)
+def by_pods(
+    image: str = "",
+    *,
+    condition: Json | None = None,
+    actions: tuple[str, ...] = POD_IDENTITY,
+    **pod: Any,
+) -> Make:
+    """EKS Pod Identity gives the role, to a pod with this image: see `breaks.associate`."""
+
+    def do(world: World) -> None:
+        world.annotate(None)
+        associate(world, condition=condition, actions=actions)
+        world.new_pod(**({"container": {"image": image}} if image else {}), **pod)
+
+    return do
+
+
+def elsewhere(world: World) -> None:
+    """The role is in another account."""
+    move_role_to(world)
 
 
 def not_made(name: str, service_account: str = NAME, **more: Any) -> Make:
@@ -111,16 +127,6 @@ def not_made(name: str, service_account: str = NAME, **more: Any) -> Make:
         uncreated(world, name, service_account, **more)
 
     return do
-
-
-def elsewhere(world: World) -> None:
-    """The role is in another account."""
-    world.role_elsewhere()
-
-
-def associated(world: World) -> None:
-    """An association with a role that trusts it."""
-    world.associate(world.role_of_pods())
 
 
 LATE = each(anew(None), next_second, associated)

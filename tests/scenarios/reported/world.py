@@ -7,13 +7,12 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from tests.scenarios.breaking import AWS_CLI, FOREIGN, NAME, STS, Binding
-from tests.support.eks_states import add_addon, add_sts_endpoint, describe_cluster_as, note_exchange
+from tests.scenarios.breaking import AWS_CLI, NAME, STS, Binding
+from tests.support.eks_states import add_sts_endpoint, describe_cluster_as, note_exchange
 from tests.support.stage import ROLE_ARN, Json, made
 
 OLD_ID = "0123456789ABCDEF0123456789ABCDEF"
 AGENT = "eks-pod-identity-agent"
-PODS_SERVICE = {"Service": "pods.eks.amazonaws.com"}
 SKIPPED = "eks.amazonaws.com/skip-pod-identity-webhook=true"
 SKIP = dict([SKIPPED.split("=")])
 FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
@@ -128,26 +127,13 @@ class World(Binding):
     def _pods(self) -> str:
         return f"/api/v1/namespaces/{self.namespace}/pods"
 
-    def no_pod(self) -> None:
-        """Take the ServiceAccount's pod away."""
-        self.stage.kube.delete(f"{self._pods}/{NAME}-0", {"gracePeriodSeconds": 0})
-
     def account_named(self, name: str, **annotations: str) -> None:
         """Make another ServiceAccount of the namespace."""
         self.stage.make_account(self.namespace, name, annotations=annotations)
 
-    def no_account(self) -> None:
-        """Take the ServiceAccount away."""
-        self.stage.kube.delete(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{NAME}")
-
     def subject_of(self, name: str) -> str:
         """The `sub` of another ServiceAccount of the namespace."""
         return f"system:serviceaccount:{self.namespace}:{name}"
-
-    def no_provider(self, account: str = "") -> None:
-        """Take the cluster's OIDC provider away."""
-        arn = self.provider.replace("111122223333", account or "111122223333")
-        self.aws("iam", account).delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
 
     def make_provider(self, url: str = "", *audiences: str, account: str = "") -> None:
         """Make an OIDC provider, by default the cluster's."""
@@ -188,42 +174,6 @@ class World(Binding):
         """Let CloudTrail tell of an exchange of the pod's token that STS refused."""
         sandbox, role = self.stage.sandbox, role or self.role_arn
         note_exchange(sandbox, self.stage.cluster, self.subject, role, code, words)
-
-    def associate(self, role: str, name: str = NAME) -> None:
-        """Associate a role by EKS Pod Identity, in a cluster that has the agent."""
-        self.aws("eks").create_pod_identity_association(
-            clusterName=self.stage.cluster, namespace=self.namespace, serviceAccount=name, roleArn=role
-        )
-        add_addon(self.stage.sandbox, self.stage.cluster, AGENT)
-
-    def role_of_pods(self, name: str = "pi", condition: Json | None = None, *actions: str) -> str:
-        """A role for EKS Pod Identity; returns its ARN."""
-        statement: Json = {
-            "Effect": "Allow",
-            "Principal": PODS_SERVICE,
-            "Action": list(actions) or ["sts:AssumeRole", "sts:TagSession"],
-        }
-        return self.make_role(name, statement if condition is None else {**statement, "Condition": condition})
-
-    def by_pod_identity(self, condition: Json | None = None, *actions: str, **pod: Any) -> None:
-        """Turn the binding into one by EKS Pod Identity, with a pod that was started after it."""
-        self.annotate(None)
-        self.associate(self.role_of_pods("pi", condition, *actions))
-        self.new_pod(**pod)
-
-    def role_elsewhere(self) -> str:
-        """Make the role in another account, with one that reads it; returns the reader's ARN."""
-        iam = self.aws("iam", FOREIGN)
-        statement = json.loads(json.dumps(self.statement).replace("111122223333", FOREIGN))
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        arn = iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-        self.annotate(arn)
-        self.new_pod()
-        admit = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
-        reader = json.dumps({"Version": "2012-10-17", "Statement": [admit]})
-        found: str = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=reader)["Role"]["Arn"]
-        iam.attach_role_policy(RoleName="reader", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-        return found
 
     def annotated(self) -> dict[str, str]:
         """The annotation that names the role."""
