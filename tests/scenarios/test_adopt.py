@@ -75,7 +75,7 @@ def test_what_is_not_adopted(stage: Stage, namespace: str) -> None:
     refused(stage, ADOPT, "$ns/guest")
 
 
-def test_again(stage: Stage) -> None:
+def test_what_was_adopted_is_adopted_once_and_under_its_name(stage: Stage) -> None:
     stage.run(ADOPT)
     unchanged(stage, f"{ADOPT} -o json", '"unchanged"')
     wish(stage, NAMED.replace("$ns-reader", "$ns-other"))

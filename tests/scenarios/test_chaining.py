@@ -53,10 +53,6 @@ def way(elsewhere: Elsewhere) -> tuple[str, ...]:
     return ("--target-assume-role", elsewhere.deployer)
 
 
-def about(stage: Stage, namespace: str, name: str = "app") -> tuple[str, ...]:
-    return (name, "-n", namespace, "-c", stage.cluster)
-
-
 @pytest.fixture
 def both(stage: Stage, namespace: str, elsewhere: Elsewhere) -> Both:
     """The cluster with its provider, and a target that admits nobody yet."""

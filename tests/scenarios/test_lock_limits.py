@@ -19,7 +19,6 @@ from tests.support.rows import arguments_of
 from tests.support.stage import EVERYTHING, READ_ONLY, Json, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
-POLICY = ("--attach-policy-arn", READ_ONLY)
 
 
 class Locking:
@@ -34,19 +33,11 @@ class Locking:
             "IRSA_CALL_TIMEOUT": "60",  # Others run while a call is under way.
             SETTLE: "",  # A lock lasts for real time.
         }
-        self.app = ("app", "-n", namespace)
         stage.words["ns"] = namespace
         (stage.folder / "app.json").write_text(
             '{"apiVersion": "irsa/v1", "kind": "Bindings", "serviceAccounts": [{"metadata": {"name": "app",'
             f' "namespace": "{namespace}"}}, "attachPolicyARNs": ["{READ_ONLY}", "{SQS}"]}}]}}'
         )
-
-    def irsa(self, *arguments: str, user: str = "admin", **env: str) -> Ran:
-        return self.stage.irsa(*arguments, "-c", self.stage.cluster, user=user, **{**self.env, **env})
-
-    def elsewhere(self, *arguments: str) -> Ran:
-        """On another machine, which has no journals of ours, and knows nothing of our processes."""
-        return self.irsa(*arguments, IRSA_STATE_DIR=str(self.stage.folder / "elsewhere"))
 
     def at(self, operation: str, run: Callable[[], None]) -> None:
         """Do something when the next run is in that call to IAM."""
@@ -195,7 +186,9 @@ def test_a_signal_ends_the_waiting_at_once(own: Locking) -> None:
     def meanwhile() -> None:
         first = own.stage._process
         own.stage.sandbox.faults.add(Fault("kubernetes", "GET leases", "callback", run=waits.set, skip=1))
-        thread = threading.Thread(target=lambda: seen.append(own.elsewhere("create-sa", *own.app, *POLICY)))
+        env = {**own.env, "IRSA_STATE_DIR": "elsewhere"}
+        words = arguments_of(own.stage, CREATE)
+        thread = threading.Thread(target=lambda: seen.append(own.stage.irsa(*words, **env)))
         thread.start()
         assert waits.wait(60)
         assert own.stage._process is not first
