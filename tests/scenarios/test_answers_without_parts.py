@@ -1,23 +1,16 @@
 """Answers of AWS that lack a part that irsa reads: an error that says so, and never a bug in irsa."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Sandbox
-from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.alone import small_alone as small_alone
 from tests.support.acts import client, strike
 from tests.support.rows import at
 from tests.support.stage import Stage
 
 PARTS = ("name", "arn", "status", "identity", "identity.oidc", "certificateAuthority", "")
-
-
-@pytest.fixture
-def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 @pytest.mark.parametrize("null", [False, True])

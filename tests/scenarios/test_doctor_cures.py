@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from irsa_cli.sandbox import Sandbox
+from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.breaking import Binding
 from tests.scenarios.breaks import BREAKS
-from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import admitted, answered, cure, is_by_hand, prove
 from tests.scenarios.doctoring import diagnose
-from tests.support.stage import Stage
 
 BY_HAND = {
     "run_that_was_interrupted",
@@ -68,12 +64,6 @@ UNPROVEN = {"webhook_with_another_prefix"}
 """Breaks after whose cure no token can be exchanged: the stage's webhook knows no other prefix."""
 ROUNDS = 3
 """An annotation that is put right still needs new pods."""
-
-
-@pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: the commands are the same everywhere."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from irsa_cli.sandbox import Rule, Sandbox
+from irsa_cli.sandbox import Rule
+from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.breaking import NAME, Binding, Break
 from tests.scenarios.breaks import BREAKS, IN_FRONT, anew, annotated, each, values
-from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import cure
 from tests.scenarios.doctoring import FOREIGN, Case, cases, diagnose, examine, move_role_to, provide
 from tests.scenarios.uncreating import add_pod, no_account, no_pod
 from tests.support.documents import policy
-from tests.support.stage import ROLE_ARN, Stage, made
+from tests.support.stage import ROLE_ARN, made
 
 CALLS = 21
 """To AWS and to Kubernetes, for one ServiceAccount in which nothing is wrong."""
 DOCTOR = f"doctor {NAME} -n $ns"
 RENAMED = f"{NAME}-sa"
-
-
-@pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: pods are what others write of them."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 def phase(name: str) -> Break:

@@ -6,12 +6,11 @@ Each fix is carried out, a pod's token is exchanged after it, and no role admits
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from irsa_cli.sandbox import Sandbox
+from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.binding import make_binding
 from tests.scenarios.breaking import NAME, Binding, Break
 from tests.scenarios.breaks import (
@@ -29,7 +28,6 @@ from tests.scenarios.breaks import (
     trust,
     values,
 )
-from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import (
     admitted,
     alternatives,
@@ -45,12 +43,6 @@ from tests.scenarios.uncreating import FOLDER, add_pod, no_account, no_pod
 from tests.support.stage import ROLE_ARN, Stage
 
 EVERYBODY = "system:serviceaccount:*"
-
-
-@pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: the commands are the same everywhere."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 def role_for(*subjects: str, name: str = "cluster-admin-break-glass") -> Break:

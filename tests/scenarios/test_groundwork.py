@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import signal
 from itertools import count
-from pathlib import Path
 
 import pytest
 
-from irsa_cli.sandbox import Fault, Sandbox
-from tests.scenarios.conftest import sandbox_stage
+from irsa_cli.sandbox import Fault
+from tests.scenarios.alone import small_alone as small_alone
 from tests.scenarios.test_apply import SQS, apply, config, entry, reader, worker
 from tests.support.ran import full_name
 from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
 
 PATIENT = {"IRSA_LOCK_DURATION": "60"}
 """However slow the machine is, no lock is lost."""
-
-
-@pytest.fixture
-def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """A stage on the sandbox's own Kubernetes API."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 def applied(stage: Stage, code: int, *entries: Json) -> Ran:

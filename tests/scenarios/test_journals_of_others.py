@@ -6,20 +6,10 @@ How such journals are read, and that they hide no other, the unit tests of journ
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import pytest
-
-from irsa_cli.sandbox import Sandbox
-from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.alone import small_alone as small_alone
 from tests.scenarios.test_recover import ATTACHING, WISH, cut_off
 from tests.support.stage import Stage
-
-
-@pytest.fixture
-def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """A stage on the sandbox's own Kubernetes API."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 def test_the_remains_of_a_journal_that_is_not_understood_are_found_by_the_proposed_command(
