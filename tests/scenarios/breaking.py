@@ -207,11 +207,11 @@ class Binding:
         shown = (self.stage.kube.create(path, body, dryRun="All") for _ in range(2000))
         assert any(map(is_so, shown)), "the webhook's configuration does not take effect"
 
-    def make_role(self, name: str, statement: Json) -> str:
+    def make_role(self, name: str, statement: Json, path: str = "/") -> str:
         """Make a role with this trust policy's only statement; returns its ARN."""
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         role = self.stage.iam().create_role(
-            RoleName=f"{self.namespace}-{name}", AssumeRolePolicyDocument=document
+            RoleName=f"{self.namespace}-{name}", Path=path, AssumeRolePolicyDocument=document
         )
         return str(role["Role"]["Arn"])
 

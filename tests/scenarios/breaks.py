@@ -9,7 +9,7 @@ from irsa_cli.sandbox import Fault
 from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding, Break
 from tests.scenarios.uncreating import mounted_twice, no_account, no_pod, uncreated
 from tests.support.eks_states import add_addon, add_sts_endpoint, describe_cluster_as, note_exchange
-from tests.support.stage import ROLE_ARN, made
+from tests.support.stage import ROLE_ARN, Json, made
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
 BREAKS: dict[str, tuple[str, Break]] = {}
@@ -100,9 +100,12 @@ def values(sub: str = "$subject", aud: str = STS) -> Break:
 
 def provider(url: str, audience: str = STS) -> Break:
     """Make a provider in IAM."""
-    return lambda binding: binding.aws("iam").create_open_id_connect_provider(
-        Url=binding.text(url), ClientIDList=[audience]
-    )
+
+    def make(binding: Binding) -> None:
+        iam = binding.aws("iam")
+        iam.create_open_id_connect_provider(Url=binding.text(url), ClientIDList=[audience])
+
+    return make
 
 
 def webhook(text: str) -> Break:
@@ -217,6 +220,7 @@ def associate(
     binding: Binding,
     *,
     actions: tuple[str, ...] = POD_IDENTITY,
+    condition: Json | None = None,
     agent: bool = True,
     name: str = NAME,
     namespace: str = "",
@@ -224,6 +228,8 @@ def associate(
 ) -> str:
     """An EKS Pod Identity association with a role that trusts it, in a cluster with its agent; its id."""
     statement = {**json.loads(SERVICE), "Action": list(actions)}
+    if condition:
+        statement["Condition"] = condition
     answer = binding.aws("eks").create_pod_identity_association(
         clusterName=binding.stage.cluster,
         namespace=namespace or binding.namespace,

@@ -9,14 +9,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
 import irsa_cli
-from irsa_cli.sandbox import Sandbox
+from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.breaking import Binding
-from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.doctoring import of
-from tests.support.stage import Stage
 
 PROGRAM = Path(irsa_cli.__file__).parent
 CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
@@ -52,12 +48,6 @@ assert not [name for name in sys.modules if name.startswith("irsa_cli.core.docto
 from irsa_cli.core.doctor.causes import CAUSES
 print(*CAUSES)
 """
-
-
-@pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: causes are the same everywhere."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 def copied(to: Path, cause: str = "") -> Path:

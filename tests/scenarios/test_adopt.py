@@ -50,34 +50,42 @@ def tagged(**tags: str) -> Deed:
     return lambda stage: stage.iam().tag_role(RoleName=f"{stage.words['ns']}-reader", Tags=pairs)
 
 
-GUEST = account("guest", "arn:aws:iam::$account:role/own/$ns-reader")
-FULL = tagged(**{f"k{number}": "v" for number in range(49)})
-OTHER_CLUSTER, OTHER_ACCOUNT = (tagged(**{f"irsa/{key}": "x"}) for key in ("cluster", "service-account"))
 KEPT = ("/own/", '"unknown"')
 
 
 @rows(
     Row("a hand-made role", f"{ADOPT} -o json", 0, KEPT, ADOPTED),
-    Row("a dry run", f"{ADOPT} --dry-run --detailed-exitcode", 6),
-    Row("again", f"{ADOPT} -o json", 0, '"unchanged"', given=ADOPT),
     Row("an answer that is lost", ADOPT, changes=ADOPTED, given=fault("iam TagRole reset-after", times=None)),
-    Row("a role that does not admit it", "adopt guest -n $ns", 4, given=GUEST),
-    Row("a shared role", ADOPT, 4, "$ns/guest", given=GUEST),
-    Row("irsa's for another cluster", ADOPT, 4, given=OTHER_CLUSTER),
-    Row("irsa's for another ServiceAccount", ADOPT, 4, given=OTHER_ACCOUNT),
-    Row("no room for tags", ADOPT, 4, given=FULL),
     Row("a caller who may not tag", ADOPT, 1, "iam:TagRole", given=fault("iam TagRole error", times=None)),
-    Row("update-sa before", UPDATE, 4),
     Row("update-sa after", UPDATE, changes="+ role $ns-reader attached AmazonSNSReadOnlyAccess", given=ADOPT),
 )
 def test_how_it_ends(row: Row, stage: Stage) -> None:
     row.play(stage)
 
 
-@pytest.mark.parametrize("line", ["adopt", "adopt reader --all", "adopt reader --issuer-url https://a.b"])
-def test_what_makes_no_sense_is_told_before_any_call(stage: Stage, line: str) -> None:
+def test_what_is_not_adopted(stage: Stage, namespace: str) -> None:
+    refused(stage, UPDATE)
+    stage.run(f"{ADOPT} --dry-run --detailed-exitcode", code=6, changes="")
+    for tags in (["irsa/cluster"], ["irsa/service-account"], [f"k{number}" for number in range(49)]):
+        tagged(**dict.fromkeys(tags, "x"))(stage)
+        refused(stage, ADOPT)
+        stage.iam().untag_role(RoleName=f"{namespace}-reader", TagKeys=tags)
+    account("guest", "arn:aws:iam::$account:role/own/$ns-reader")(stage)
+    refused(stage, "adopt guest -n $ns")
+    refused(stage, ADOPT, "$ns/guest")
+
+
+def test_what_was_adopted_is_adopted_once_and_under_its_name(stage: Stage) -> None:
+    stage.run(ADOPT)
+    unchanged(stage, f"{ADOPT} -o json", '"unchanged"')
+    wish(stage, NAMED.replace("$ns-reader", "$ns-other"))
+    refused(stage, "apply -f f.yaml", "name no other role in the entry")
+
+
+def test_what_makes_no_sense_is_told_before_any_call(stage: Stage) -> None:
     stage.sandbox.calls.clear()
-    stage.run(line, code=2)
+    for line in ("adopt", "adopt reader --all", "adopt reader --issuer-url https://a.b"):
+        stage.run(line, code=2)
     assert not stage.sandbox.calls
 
 
@@ -144,8 +152,9 @@ REPLACED = """
 """
 
 
-@pytest.mark.parametrize("entry", [ENTRY, NAMED], ids=["unnamed", "named"])
-@pytest.mark.parametrize("mode", ["", "--atomic", "--override-existing-serviceaccounts"])
+@pytest.mark.parametrize(
+    ("entry", "mode"), [(ENTRY, ""), (NAMED, "--atomic"), (ENTRY, "--override-existing-serviceaccounts")]
+)
 def test_what_was_adopted_is_changed_by_a_file_of_eksctl(stage: Stage, entry: str, mode: str) -> None:
     """A ClusterConfig can't say the path of a role."""
     wish(stage, entry)
@@ -153,12 +162,6 @@ def test_what_was_adopted_is_changed_by_a_file_of_eksctl(stage: Stage, entry: st
     stage.run(ADOPT)
     stage.run(f"apply -f f.yaml {mode}", changes=REPLACED)
     unchanged(stage, f"apply -f f.yaml {mode}")
-
-
-def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(stage: Stage) -> None:
-    stage.run(ADOPT)
-    wish(stage, NAMED.replace("$ns-reader", "$ns-other"))
-    refused(stage, "apply -f f.yaml", "name no other role in the entry")
 
 
 GONE = f"- role $ns-reader inline theirs {THEIRS}"

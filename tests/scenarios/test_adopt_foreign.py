@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.foreign import TOOLS, Tool, admitting, make_role, write_trust
-from tests.scenarios.test_attach_restricted import EXTERNAL, VPC, guard, subject
+from tests.scenarios.foreign import TOOLS, admitting, make_role, write_trust
+from tests.scenarios.test_attach_restricted import EXTERNAL, guard, subject
 from tests.support.acts import SERVICE, account, after, changed, refused, unchanged, wish, wished
 from tests.support.documents import doc
 from tests.support.stage import Json, Stage
@@ -41,22 +41,20 @@ def own(stage: Stage, condition: Any = None, name: str = "app") -> Json:
     return admitting(stage, subject(stage.words["ns"], name), condition=condition)
 
 
-def proposed(error: Json, command: str) -> str:
-    """The command of irsa's that an error proposes."""
-    (step,) = (step for step in error["next"] if f"irsa {command} " in step)
-    words = step[step.index(f"irsa {command} ") :].partition(", and ")[0]
-    return shlex.join(shlex.split(words, comments=True)[1:])
+def test_who_made_it_is_said(stage: Stage, namespace: str) -> None:
+    for tool in TOOLS:
+        tool.make(stage, namespace, tool.name, f"{namespace}-{tool.name}")
+        adoption = stage.run(ADOPT.replace("app", tool.name)).item["adoption"]
+        assert (adoption["roleMadeBy"], bool(adoption["others"])) == (tool.maker, "*" in tool.subject)
+        kept = {"eksctl": "stack", "CDK": "stack", "unknown": "/"}.get(tool.maker, tool.maker)
+        assert kept in str(adoption["kept"])
+    stage.run("delete-sa terraform-module -n $ns --yes", says="was created by Terraform")
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-def test_who_made_it_and_writes_it_again_is_said_and_its_marks_stay(
-    stage: Stage, namespace: str, tool: Tool
-) -> None:
+def test_the_marks_of_who_made_it_stay(stage: Stage, namespace: str) -> None:
+    tool = TOOLS[0]
     tool.make(stage, namespace, "app", f"{namespace}-r")
-    adoption = stage.run(ADOPT).item["adoption"]
-    assert (adoption["roleMadeBy"], bool(adoption["others"])) == (tool.maker, "*" in tool.subject)
-    kept = {"eksctl": "stack", "CDK": "stack", "unknown": "/"}.get(tool.maker, tool.maker)
-    assert kept in str(adoption["kept"])
+    stage.run(ADOPT)
     wish(stage, TAGGED)
     stage.run(APPLY)
     whole = stage.world()
@@ -65,8 +63,19 @@ def test_who_made_it_and_writes_it_again_is_said_and_its_marks_stay(
     wish(stage, ENTRY)
     stage.run(APPLY)
     changed(stage, whole, "- role $ns-r tags team a\n- role $ns-r tags irsa/tags yosi")
-    if tool.maker == "Terraform":
-        stage.run(f"{DELETE} -o json", says="was created by Terraform")
+
+
+def managed(stage: Stage, role: str, name: str, path: str = "/", description: str = "") -> None:
+    """A binding whose role has marks of a tool."""
+    account(name, make_role(stage, role, own(stage, name=name), path=path))(stage)
+    stage.iam().update_role(RoleName=role, Description=description)
+
+
+def proposed(error: Json, command: str) -> str:
+    """The command of irsa's that an error proposes."""
+    (step,) = (step for step in error["next"] if f"irsa {command} " in step)
+    words = step[step.index(f"irsa {command} ") :].partition(", and ")[0]
+    return shlex.join(shlex.split(words, comments=True)[1:])
 
 
 BY_REQUEST = (
@@ -80,52 +89,46 @@ BY_REQUEST = (
 )
 
 
-@pytest.mark.parametrize(
-    ("form", "path", "description", "maker"),
-    [
-        ("{}-20240115123456789000000001", "/", "", "Terraform"),
-        ("{}.default.sa.demo.example.com", "/", "", "kOps"),
-        ("{}", "/", "Managed by Terraform", "Terraform"),
-        ("{}", "/pulumi/", "", "Pulumi"),
-    ],
-)
 def test_a_role_that_another_tool_may_manage_is_adopted_and_deleted_by_request_only(
-    stage: Stage, namespace: str, form: str, path: str, description: str, maker: str
+    stage: Stage, namespace: str
 ) -> None:
-    role = form.format(namespace)
-    account(role=make_role(stage, role, own(stage), path=path))(stage)
-    stage.iam().update_role(RoleName=role, Description=description)
+    role = f"{namespace}-20240115123456789000000001"
+    managed(stage, role, "app")
     for line, code in BY_REQUEST:
-        ran = stage.run(line, code=code, says=f"may be managed by {maker}", changes="" if code else None)
+        says = "may be managed by Terraform"
+        ran = stage.run(line, code=code, says=says, changes="" if code else None)
         if "adopt" in line:
             assert ("--ignore-maker" in ran.err) == bool(code)
         if line == f"{ADOPT} --ignore-maker":
             assert ran.item["adoption"]["roleMadeBy"] == "unknown"
-            assert ran.item["adoption"]["roleMayBeManagedBy"] == maker
+            assert ran.item["adoption"]["roleMayBeManagedBy"] == "Terraform"
             refused(stage, DELETE, IRSA_IGNORE_MAKER="true")
     assert role not in stage.aws_world()["roles"]
+    managed(stage, f"{namespace}.default.sa.demo.example.com", "kops")
+    managed(stage, f"{namespace}-t", "terraform", description="Managed by Terraform")
+    managed(stage, f"{namespace}-p", "pulumi", path="/pulumi/")
+    for name, maker in (("kops", "kOps"), ("terraform", "Terraform"), ("pulumi", "Pulumi")):
+        refused(stage, ADOPT.replace("app", name), f"may be managed by {maker}")
 
 
-HELM = {
-    "labels": {"app.kubernetes.io/managed-by": "Helm"},
-    "annotations": {"meta.helm.sh/release-name": "app"},
+WRITERS = {
+    "Helm": {
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {"meta.helm.sh/release-name": "app"},
+    },
+    "Argo CD": {"annotations": {"argocd.argoproj.io/tracking-id": "app:/ServiceAccount:x/app"}},
+    "Flux": {"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}},
+    "Pulumi": {"annotations": {"pulumi.com/autonamed": "true"}},
+    "Crossplane": {"labels": {"crossplane.io/composite": "x"}},
 }
 
 
-@pytest.mark.parametrize(
-    ("metadata", "maker"),
-    [
-        (HELM, "Helm"),
-        ({"annotations": {"argocd.argoproj.io/tracking-id": "app:/ServiceAccount:x/app"}}, "Argo CD"),
-        ({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}}, "Flux"),
-        ({"annotations": {"pulumi.com/autonamed": "true"}}, "Pulumi"),
-        ({"labels": {"crossplane.io/composite": "x"}}, "Crossplane"),
-    ],
-)
-def test_who_writes_the_service_account_again_is_said(stage: Stage, metadata: Json, maker: str) -> None:
-    bound(stage, **metadata)
-    says = (f'"serviceAccountMadeBy": "{maker}"', f"managed by {maker}", "may overwrite")
-    stage.run(ADOPT, says=says)
+def test_who_writes_the_service_account_again_is_said(stage: Stage, namespace: str) -> None:
+    for maker, metadata in WRITERS.items():
+        name = maker.lower().replace(" ", "-")
+        account(name, make_role(stage, f"{namespace}-{name}", own(stage, name=name)), **metadata)(stage)
+        says = (f'"serviceAccountMadeBy": "{maker}"', f"managed by {maker}", "may overwrite")
+        stage.run(ADOPT.replace("app", name), says=says)
 
 
 GITHUB = """{"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::<account>:oidc-provider/<github>"},
@@ -152,10 +155,8 @@ def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str) -> 
     assert len(stage.run(ADOPT, says=OTHERS, changes=ADOPTED).item["adoption"]["others"]) == 5
 
 
-@pytest.mark.parametrize("restricted", ["guard", "vpc"])
-def test_what_cant_be_known_is_taken_over_and_said(stage: Stage, restricted: str) -> None:
-    statements = [own(stage), guard(stage)] if restricted == "guard" else [own(stage, VPC)]
-    bound(stage, *statements)
+def test_what_cant_be_known_is_taken_over_and_said(stage: Stage) -> None:
+    bound(stage, own(stage), guard(stage))
     stage.run(ADOPT, says="irsa can't tell whether")
 
 
@@ -177,14 +178,13 @@ ANNOTATED = """
 MADE = "+ sa $ns/app\n+ sa $ns/app labels app.kubernetes.io/managed-by irsa"
 
 
-@pytest.mark.parametrize("mode", ["", " --atomic"])
 @pytest.mark.parametrize(
-    ("role_only", "given", "changes"),
+    ("mode", "role_only", "given", "changes"),
     [
-        ("true", (), [ATTACHED]),
-        ("true", (account(),), [ATTACHED]),
-        ("false", (), [ATTACHED, ANNOTATED, MADE]),
-        ("false", (account(),), [ATTACHED, ANNOTATED]),
+        ("", "true", (), [ATTACHED]),
+        (" --atomic", "true", (account(),), [ATTACHED]),
+        (" --atomic", "false", (), [ATTACHED, ANNOTATED, MADE]),
+        ("", "false", (account(),), [ATTACHED, ANNOTATED]),
     ],
 )
 def test_a_role_whose_service_account_names_none_is_taken_over_as_proposed(
@@ -207,20 +207,13 @@ def test_a_role_that_is_taken_over_alone_is_complete(stage: Stage, namespace: st
     unchanged(stage, BY_NAME, '"unchanged"')
 
 
-OTHERS_TAG = {"irsa/service-account": "a/b"}
-
-
-@pytest.mark.parametrize(("condition", "tags"), [(None, None), (None, OTHERS_TAG), (EXTERNAL, {})])
-def test_a_role_that_is_named_is_refused_like_any_other(
-    stage: Stage, namespace: str, condition: Any, tags: Any
-) -> None:
-    if tags is not None:
-        make_role(stage, f"{namespace}-r", own(stage, condition), tags=tags)
-    refused(stage, BY_NAME)
-
-
-def test_all_and_a_role_are_wrong_usage(stage: Stage) -> None:
+def test_a_role_that_is_named_is_refused_like_any_other(stage: Stage, namespace: str) -> None:
     stage.run("adopt --all --role-name x", code=2)
+    refused(stage, BY_NAME)
+    make_role(stage, f"{namespace}-r", own(stage), tags={"irsa/service-account": "a/b"})
+    refused(stage, BY_NAME)
+    make_role(stage, f"{namespace}-2", own(stage, EXTERNAL))
+    refused(stage, BY_NAME.replace("$ns-r", "$ns-2"))
 
 
 def test_each_note_of_many_says_what_it_is_about(stage: Stage, namespace: str) -> None:

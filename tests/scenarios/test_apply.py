@@ -12,7 +12,6 @@ import yaml
 from tests.scenarios.foreign import trust_of, write_trust
 from tests.support import acts
 from tests.support.acts import (
-    LONG,
     SERVICE,
     account,
     after,
@@ -22,6 +21,7 @@ from tests.support.acts import (
     made,
     named,
     put,
+    refused,
     role,
     strike,
     there_and_back,
@@ -32,7 +32,7 @@ from tests.support.acts import (
     wished_own,
     written,
 )
-from tests.support.rows import Row, in_words, rows
+from tests.support.rows import Row, in_words, play_all, rows
 from tests.support.stage import READ_ONLY, Json, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
@@ -162,27 +162,32 @@ MADE_READER = made("reader", ATTACHED)
 
 
 @rows(
-    Row("a dry run", f"{APPLY} --dry-run -o json", says='"planned": 1', given=WISHED),
-    Row("and its exit code", f"{APPLY} --dry-run --detailed-exitcode", 6, given=WISHED),
     Row("one that fails ends no other", f"{APPLY} -o json", 1, '"failed": 1', MADE_READER, given=BROKEN),
-    Row("all or nothing", f"{APPLY} --atomic", 4, "irsa adopt worker", given=TAKEN),
     Row("a role of others", f"{APPLY} -o json", 1, '"refused": 1', MADE_READER, given=FOREIGN),
-    Row(
-        "a role that is not there", APPLY, 4, ("role/$ns-r", "attachRoleARN"), given=wished(f"{APP}, {USING}")
-    ),
-    Row("globs choose", f"{APPLY} --include $ns/r*", 0, (), MADE_READER, given=BROKEN),
-    Row("and leave out", f"{APPLY} --exclude $ns/a*", 0, (), MADE_READER, given=BROKEN),
-    Row("and match something", f"{APPLY} --include nothing/*", 2, given=BROKEN),
-    Row("and are globs", f"{APPLY} --prune --yes --include [", 2, given=WISHED),
-    Row("nothing in a file", f"{APPLY} -c $cluster", 2, "no document", given=EMPTY),
-    Row("nothing to prune by", f"{APPLY} -c $cluster --prune --yes", 2, "no document", given=EMPTY),
 )
 def test_how_a_run_ends(row: Row, stage: Stage, namespace: str) -> None:
     row.play(stage)
 
 
+def test_what_is_planned_chosen_or_wrong(stage: Stage) -> None:
+    missing = ("role/$ns-r", "attachRoleARN")
+    played = (
+        Row("a dry run", f"{APPLY} --dry-run -o json", says='"planned": 1', given=WISHED),
+        Row("and its exit code", f"{APPLY} --dry-run --detailed-exitcode", 6),
+        Row("no glob", f"{APPLY} --prune --yes --include [", 2),
+        Row("nothing in a file", f"{APPLY} -c $cluster", 2, "no document", given=EMPTY),
+        Row("nothing to prune by", f"{APPLY} -c $cluster --prune --yes", 2, "no document"),
+        Row("a role that is not there", APPLY, 4, missing, given=wished(f"{APP}, {USING}")),
+        Row("globs match something", f"{APPLY} --include nothing/*", 2, given=BROKEN),
+        Row("globs choose", f"{APPLY} --include $ns/r*", 0, (), MADE_READER),
+        Row("and leave out", f"{APPLY} --exclude $ns/a*", 0, "unchanged"),
+    )
+    play_all(stage, played)
+
+
 def test_one_of_somebody_else_is_taken_when_told_so(stage: Stage, namespace: str) -> None:
     TAKEN(stage)
+    refused(stage, f"{APPLY} --atomic", "irsa adopt worker")
     stage.run(f"{APPLY} --atomic --override-existing-serviceaccounts")
     assert stage.role_of(namespace, "worker")["inline"]
 
@@ -245,25 +250,6 @@ def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage,
     changed(stage, before, "")
 
 
-FOUR = [f"{APP.replace('app', f'app-{number}')}, {USING}" for number in range(4)]
-
-
-def test_many_join_the_trust_of_a_role_that_is_somebody_elses_and_part(stage: Stage, namespace: str) -> None:
-    after(role(), wished(*FOUR))(stage)
-    before = stage.world()
-    stage.run(f"{APPLY} --update-trust", **LONG)
-    theirs, ours = trust_of(stage, f"{namespace}-r")["Statement"]
-    assert (theirs, len(subjects(ours))) == (THEIRS, 4)
-    stage.run(DELETE, **LONG)
-    changed(stage, before, "")
-    # A role must have one statement: the last of theirs stays.
-    stage.run(f"{APPLY} --update-trust", **LONG)
-    write_trust(stage, f"{namespace}-r", ours)
-    assert stage.run(DELETE, **LONG).err.count("is its only one, and") == 1
-    (last,) = trust_of(stage, f"{namespace}-r")["Statement"]
-    assert len(subjects(last)) == 1
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_all(stage: Stage, number: int, code: int) -> None:
     strike(stage, "iam CreateRole callback", run=lambda: stage.signal(number))
@@ -281,17 +267,9 @@ def test_a_run_that_was_killed_is_gone_on_with(stage: Stage) -> None:
     assert "No unfinished" in stage.irsa("recover").out
 
 
-def test_who_may_not_list_reads_one_by_one(stage: Stage) -> None:
-    user = stage.restricted((("get", "create", "patch"), ("serviceaccounts",)))
-    strike(stage, "iam ListRoles error", times=None)
-    wish(stage, READER, top="")
-    stage.run(APPLY, changes=MADE_READER, user=user)
-    unchanged(stage, f"{APPLY} -o json", '"unchanged": 1', user=user)
-
-
-@pytest.mark.parametrize("text", ["iam: [", "iam: {serviceAccount: []}"])
-def test_what_is_wrong_in_a_file_ends_the_run_before_the_first_call(stage: Stage, text: str) -> None:
-    put(stage, "f.yaml", acts.EKSCTL + text)
+def test_what_is_wrong_in_a_file_ends_the_run_before_the_first_call(stage: Stage) -> None:
     stage.sandbox.calls.clear()
-    stage.run(APPLY, code=2)
+    for text in ("iam: [", "iam: {serviceAccount: []}"):
+        put(stage, "f.yaml", acts.EKSCTL + text)
+        stage.run(APPLY, code=2)
     assert not asked(stage)

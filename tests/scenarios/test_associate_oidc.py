@@ -9,7 +9,7 @@ import pytest
 
 from tests.scenarios.foreign import issuer_of
 from tests.support.acts import killed, strike
-from tests.support.rows import Row, rows
+from tests.support.rows import Row, play_all
 from tests.support.stage import Stage
 
 ASSOCIATE = "associate-oidc"
@@ -32,27 +32,22 @@ def full(stage: Stage) -> None:
 
 
 TWO = f"{ASSOCIATE} --audience two.example.com"
-ONE = TWO.replace("two", "one")
 
 
-@rows(
-    Row("fresh", f"{TAGGED} --approve", 0, (), [MADE, "+ provider $id tags team a"]),
-    Row("again", f"{ASSOCIATE} -o json", 0, ('"unchanged"', "sts.amazonaws.com"), given=TAGGED),
-    Row("another audience", TWO, 0, (), "+ provider $id audiences two.example.com", given=ONE),
-    Row("another thumbprint", f"{ASSOCIATE} --thumbprint {'ab' * 20}", 4, given=TAGGED),
-    Row("another tag", f"{ASSOCIATE} --tags team=b", 4, given=TAGGED),
-    Row("a dry run", f"{ASSOCIATE} --dry-run"),
-    Row("a dry run in detail", f"{ASSOCIATE} --dry-run --detailed-exitcode", 6),
-    Row(
-        "no room",
-        f"{ASSOCIATE} -o json",
-        1,
-        ('"LimitExceeded"', "list-open-id-connect-providers"),
-        given=full,
-    ),
-)
-def test_how_it_ends(row: Row, stage: Stage) -> None:
-    row.play(stage)
+def test_how_it_ends(stage: Stage) -> None:
+    full(stage)
+    said = ('"LimitExceeded"', "list-open-id-connect-providers")
+    played = (
+        Row("no room", f"{ASSOCIATE} -o json", 1, said),
+        Row("a dry run", f"{ASSOCIATE} --dry-run"),
+        Row("a dry run in detail", f"{ASSOCIATE} --dry-run --detailed-exitcode", 6),
+        Row("fresh", f"{TAGGED} --approve", 0, (), [MADE, "+ provider $id tags team a"]),
+        Row("again", f"{ASSOCIATE} -o json", 0, ('"unchanged"', "sts.amazonaws.com")),
+        Row("another thumbprint", f"{ASSOCIATE} --thumbprint {'ab' * 20}", 4),
+        Row("another tag", f"{ASSOCIATE} --tags team=b", 4),
+        Row("another audience", TWO, 0, (), "+ provider $id audiences two.example.com"),
+    )
+    play_all(stage, played)
 
 
 def test_the_issuer_becomes_a_provider_without_a_thumbprint(stage: Stage) -> None:
@@ -63,7 +58,7 @@ def test_the_issuer_becomes_a_provider_without_a_thumbprint(stage: Stage) -> Non
     assert provider["thumbprints"] == [hashlib.sha1(provider["url"].split("/")[0].encode()).hexdigest()]
 
 
-@pytest.mark.parametrize("kind", ["reset-after", "half-body", "truncate-after"])
+@pytest.mark.parametrize("kind", ["reset-after", "half-body"])
 def test_a_lost_answer_is_settled(stage: Stage, kind: str) -> None:
     strike(stage, f"iam CreateOpenIDConnectProvider {kind}")
     stage.run(ASSOCIATE, changes=MADE)

@@ -17,6 +17,7 @@ from tests.scenarios.foreign import make_role, trust_of, write_trust
 from tests.support.acts import (
     BINDINGS,
     EKSCTL,
+    LONG,
     Deed,
     after,
     changed,
@@ -77,11 +78,17 @@ def eksctl(*fields: str, more: str = "") -> Deed:
     return written("f.yaml", f"{HEAD}iam: {{podIdentityAssociations: [{entries}]}}\n{more}")
 
 
-def own(fields: str) -> Deed:
-    """Irsa's own kind with one entry."""
-    return written(
-        "f.yaml", f"{BINDINGS}serviceAccounts: [{{metadata: {{name: app, namespace: $ns}}, {fields}}}]"
+def own(*fields: str) -> Deed:
+    """Irsa's own kind with an entry of such fields each."""
+    entries = (
+        f"{{metadata: {{name: app{number or ''}, namespace: $ns}}, {text}}}"
+        for number, text in enumerate(fields)
     )
+    return written("f.yaml", f"{BINDINGS}serviceAccounts: [{', '.join(entries)}]")
+
+
+def all_of_eksctl(*fields: str) -> Deed:
+    return eksctl(*(f"serviceAccountName: app{number}, {text}" for number, text in enumerate(fields)))
 
 
 APP = "serviceAccountName: app"
@@ -140,35 +147,42 @@ CREATED = {
         "roleARN: $one, roleName: unused",
         "roleARN: $two, roleName: unused",
     ),
-    "irsa's own kind": (
+}
+OWN_KIND = {
+    "plain": (
         "attachPolicyARNs: [$S3], podIdentity: true",
         "attachPolicyARNs: [$S3], podIdentity: "
         "{sessionPolicy: $document, disableSessionTags: true, createServiceAccount: true}",
     ),
-    "irsa's own kind, both ways": (
+    "both ways": (
         "attachPolicyARNs: [$S3], also: pod-identity",
         "attachPolicyARNs: [$S3], also: pod-identity, "
         "podIdentity: {sessionPolicy: $document, disableSessionTags: true}",
     ),
-    "irsa's own kind, an existing role with a target": (
+    "an existing role with a target": (
         "attachRoleARN: $one, targetRole: $target, podIdentity: {disableSessionTags: true}",
         "attachRoleARN: $one, podIdentity: true",
     ),
 }
 
 
-@pytest.mark.parametrize("form", CREATED)
-def test_created_again_changed_and_deleted(form: str, stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("file", "forms"), [(all_of_eksctl, CREATED), (own, OWN_KIND)], ids=["eksctl", "own"]
+)
+def test_created_again_changed_and_deleted(file: Any, forms: dict[str, Any], stage: Stage) -> None:
     stage.run("associate-oidc")
     before = stage.world()
-    for text, more in zip(CREATED[form], ("", " --prune --yes --include $ns/*"), strict=True):
-        (own if form.startswith("irsa's") else app)(text)(stage)
+    for texts, more in zip(zip(*forms.values(), strict=True), ("", PRUNE), strict=True):
+        file(*texts)(stage)
         stage.run(DIFF, code=6, changes="")
-        stage.run(APPLY + more)
-        assert len(associations(stage)) == 1
+        stage.run(APPLY + more, **LONG)
+        assert len(associations(stage)) == len(forms)
         as_desired(stage)
-    stage.run(DELETE)
+    stage.run(DELETE, **LONG)
     assert stage.world() == before
+
+
+PRUNE = " --prune --yes --include $ns/*"
 
 
 def as_desired(stage: Stage) -> None:

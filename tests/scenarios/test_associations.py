@@ -86,21 +86,31 @@ def same(stage: Stage) -> None:
 
 
 @rows(
-    Row("create-sa", f"{CREATE} --verify", 0, (OTHER, "$other"), None, given=associate),
-    Row("its plan", f"{CREATE} --dry-run", 0, (OTHER, "$other"), given=associate),
-    Row("without a proof", CREATE, 0, (OTHER, "$other"), None, given=associate),
-    Row("once more", CREATE, 0, "$other", given=created),
     Row("the same role", f"{CREATE} --verify", 0, SAME, "", OTHER, same),
-    Row("update-sa", f"{UPDATE} 7200 --verify", 0, (OTHER, "$other"), None, "restarted", created),
     Row("update-sa alone", f"{UPDATE} 7200", 0, "Restart running pods for the change", None, OTHER, CREATE),
-    Row("adopt", ADOPT, 0, f"; but {OTHER}", None, given=bound),
-    Row("its plan alone", f"{ADOPT} --dry-run", 0, OTHER, given=bound),
     Row("nothing", CREATE, 0, "Pods that start from now on use it.", None, OTHER),
 )
 def test_where_pods_get_their_credentials_is_said(row: Row, stage: Stage) -> None:
-    ran = row.play(stage)
-    if "$other" in row.says and "--dry-run" not in row.line:
-        assert stage.words["other"] in last(ran)
+    row.play(stage)
+
+
+def test_an_association_that_takes_over_is_said(stage: Stage) -> None:
+    associate(stage)
+    played = (
+        Row("its plan", f"{CREATE} --dry-run", 0, (OTHER, "$other")),
+        Row("without a proof", CREATE, 0, (OTHER, "$other"), None),
+        Row("with a proof", f"{CREATE} --verify", 0, (OTHER, "$other")),
+        Row("update-sa", f"{UPDATE} 7200 --verify", 0, (OTHER, "$other"), None, "restarted"),
+    )
+    for row in played:
+        ran = row.play(stage)
+        assert stage.words["other"] in last(ran) or "--dry-run" in row.line
+
+
+def test_adopt_says_it(stage: Stage) -> None:
+    bound(stage)
+    unchanged(stage, f"{ADOPT} --dry-run", OTHER)
+    stage.run(ADOPT, says=f"; but {OTHER}")
 
 
 @pytest.mark.parametrize(("line", "given"), [(CREATE, None), (f"{UPDATE} 3600", created), (ADOPT, bound)])
@@ -128,7 +138,6 @@ def test_a_saved_plan_says_it_when_it_is_made_and_when_it_is_applied(stage: Stag
 
 FAULTS = {
     "forbidden": {"what": "error", "code": "AccessDeniedException"},
-    "failing": {"what": "error", "status": 500, "code": "ServerException"},
     "silent": {"what": "hang", "seconds": 30.0},
 }
 
@@ -179,14 +188,14 @@ def test_apply_notes_what_takes_over(mode: str, stage: Stage) -> None:
         assert unchanged(stage, line).err.count(OTHER) == 1
 
 
-@pytest.mark.parametrize("which", ["--all", "reader"], ids=["of all", "by name"])
-@pytest.mark.parametrize("role", ["the same role", "another role"])
-def test_verify_does_not_call_pods_right_whose_role_is_not_told(role: str, which: str, stage: Stage) -> None:
-    (same if role == "the same role" else created)(stage)
-    if role == "the same role":
-        stage.run(f"verify {which} -n $ns")
-    else:
-        stage.run(f"verify {which} -n $ns", code=5, says="$other")
+@pytest.mark.parametrize(
+    ("which", "given", "code"), [("--all", created, 5), ("reader", same, 0)], ids=["of all", "by name"]
+)
+def test_verify_does_not_call_pods_right_whose_role_is_not_told(
+    which: str, given: Any, code: int, stage: Stage
+) -> None:
+    given(stage)
+    stage.run(f"verify {which} -n $ns", code=code, says="$other" if code else "")
     hidden(stage, "DescribePodIdentityAssociation", **FAULTS["forbidden"])  # type: ignore[arg-type]
     ran = stage.run(f"verify {which} -n $ns", code=1, says="EKS did not return its role")
     assert "undetermined" in ran.out.lower()

@@ -162,26 +162,6 @@ def test_a_fix_is_a_command(auditor: Auditor) -> None:
     assert fix(auditor, "w4", "every-subject") == {"command": None, "document": None}
 
 
-@pytest.mark.parametrize(
-    ("name", "rule"),
-    [
-        ("w11", "no-audience"),
-        ("w12", "extra-audience"),
-        ("w13", "for-all-values"),
-        ("w15", "every-name"),
-        ("w16", "all-sts-actions"),
-        ("w19", "provider-gone"),
-        ("w20", "other-services"),
-    ],
-)
-def test_or_the_corrected_trust_policy(auditor: Auditor, name: str, rule: str) -> None:
-    """Each of these ServiceAccounts names its role, and has to be admitted afterwards."""
-    document = json.dumps(fix(auditor, name, rule)["document"])
-    assert f"system:serviceaccount:prod:{name}" in document
-    put(auditor, "fixed.json", document)
-    auditor.run("lint fixed.json --fail-on low")
-
-
 PATH = {
     "metadata.paths.0.cluster.name": "shop-prod",
     "metadata.paths.0.by": "web-identity",
@@ -308,14 +288,11 @@ def test_each_form_that_pipelines_read(auditor: Auditor) -> None:
     lines = list(csv.DictReader(io.StringIO(forms["csv"])))
     assert (len(lines), lines[0]["severity"]) == (count, "critical")
     (log,) = json.loads(forms["sarif"])["runs"]
-    rules = log["tool"]["driver"]["rules"]
-    assert [rules[item["ruleIndex"]]["id"] for item in log["results"]] == [
-        item["ruleId"] for item in log["results"]
-    ]
-    assert len(log["results"]) == count
-    assert len({rule["name"] for rule in rules if rule["name"].isalnum()}) == len(rules)
+    rules = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
+    results = log["results"]
+    assert [rules[item["ruleIndex"]] for item in results] == [item["ruleId"] for item in results]
     suite = ElementTree.fromstring(forms["junit"])[0]
-    assert suite.get("failures") == str(len({item["ruleId"] for item in log["results"]}))
+    assert (len(results), suite.get("failures")) == (count, str(len({item["ruleId"] for item in results})))
     assert (forms["github"].count("::error "), "more errors" in forms["github"]) == (10, True)
     for length, few in (("10000000", False), ("9000", True)):
         text = auditor.run(f"audit -o markdown --max-length {length}", code=5).out

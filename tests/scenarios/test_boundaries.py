@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.acts import after, made, named, put, wished, wished_own, written
-from tests.support.rows import Row, rows
+from tests.support.rows import Row, play_all, rows
 from tests.support.stage import Stage
 
 BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
@@ -69,33 +69,6 @@ LESS = f"{UPDATE} --no-permissions-boundary"
     Row("by flag", BY_FLAG, 0, (), [*made(), f"+ {S3}"], given=PROJECT, options=ENV),
     Row("by environment", CREATE, 0, (), [*made(), f"+ {QS}"], given=PROJECT, options=ENV),
     Row("by project", CREATE, 0, (), [*made(), f"+ {NS}"], given=PROJECT),
-    Row("none", CREATE, 0, (), made()),
-    Row("demanded", CREATE, 4, REQUIRE, options=DEMAND),
-    Row("demanded by project", CREATE, 4, ".irsa.yaml", given=DEMANDED),
-    Row("of a file", APPLY, 4, (REQUIRE, "$ns/app"), given=wished(APP), options=DEMAND),
-    Row("of a file by project", APPLY, 4, (".irsa.yaml", "$ns/app"), given=DEMANDED),
-    Row("demanded and there", CREATE, changes=None, options=BOTH),
-    Row("of a role that is only used", USE, changes=ONLY_USED, given=CREATE, options=BOTH),
-    Row("removed", APPLY, 4, REFUSED, given=IS_BOUND),
-    Row("removed in a plan", f"{APPLY} --dry-run", 4, REFUSED, given=IS_BOUND),
-    Row("removed with all", f"{APPLY} --atomic", 4, REFUSED, given=IS_BOUND),
-    Row("allowed", f"{APPLY} --allow-boundary-removal", 0, (), REMOVED, given=IS_BOUND),
-    Row("allowed with all", f"{APPLY} --allow-boundary-removal --atomic", 0, (), REMOVED, given=IS_BOUND),
-    Row(
-        "allowed in a plan",
-        f"{APPLY} --allow-boundary-removal --dry-run",
-        0,
-        "- RoleBoundary",
-        given=IS_BOUND,
-    ),
-    Row("allowed, but demanded", f"{APPLY} --allow-boundary-removal", 4, given=IS_BOUND, options=DEMAND),
-    Row("a default is no other one", APPLY, 4, REPLACED, given=IS_BOUND, options=NS_ENV),
-    Row("another one in a plan", f"{APPLY} --dry-run", 0, ("~ RoleBoundary", REPLACED), given=OTHERWISE),
-    Row("another one", APPLY, 0, (), [REMOVED, f"+ {NS}"], given=OTHERWISE),
-    Row("removed by update-sa", LESS, 4, "- RoleBoundary", given=BOUND_ALONE),
-    Row("as none", f"{UPDATE} --permissions-boundary none", 4, "- RoleBoundary", given=BOUND_ALONE),
-    Row("allowed by update-sa", f"{LESS} --allow-boundary-removal", 0, (), REMOVED, given=BOUND_ALONE),
-    Row("and demanded", f"{LESS} --allow-boundary-removal", 4, given=BOUND_ALONE, options=DEMAND),
     Row("a label", f"{UPDATE} --label a=b", changes=LABEL, given=CREATE, options=ENV),
     Row("a default", f"{UPDATE} --description new", 0, (), [NEW, f"+ {QS}"], given=CREATE, options=ENV),
     Row("no default", f"{UPDATE} --description new", 0, (), NEW, given=BOUND_ALONE, options=NS_ENV),
@@ -116,6 +89,66 @@ def test_whether_a_role_is_bounded(row: Row, stage: Stage) -> None:
     row.play(stage)
 
 
+def test_a_boundary_that_is_demanded(stage: Stage) -> None:
+    DEMANDED(stage)
+    play_all(
+        stage,
+        (
+            Row("by project", CREATE, 4, ".irsa.yaml"),
+            Row("of a file by project", APPLY, 4, (".irsa.yaml", "$ns/app")),
+        ),
+    )
+    put(stage, ".irsa.yaml", "{}")
+    play_all(
+        stage,
+        (
+            Row("demanded", CREATE, 4, REQUIRE, options=DEMAND),
+            Row("of a file", APPLY, 4, (REQUIRE, "$ns/app"), options=DEMAND),
+            Row("none", CREATE, 0, (), made()),
+            Row("of a role that is only used", USE, changes=ONLY_USED, options=BOTH),
+        ),
+    )
+
+
+def test_a_boundary_is_removed_where_that_is_allowed(stage: Stage) -> None:
+    IS_BOUND(stage)
+    allowed = f"{APPLY} --allow-boundary-removal"
+    play_all(
+        stage,
+        (
+            Row("removed", APPLY, 4, REFUSED),
+            Row("in a plan", f"{APPLY} --dry-run", 4, REFUSED),
+            Row("with all", f"{APPLY} --atomic", 4, REFUSED),
+            Row("allowed in a plan", f"{allowed} --dry-run", 0, "- RoleBoundary"),
+            Row("allowed, but demanded", allowed, 4, options=DEMAND),
+            Row("a default is no other one", APPLY, 4, REPLACED, options=NS_ENV),
+            Row("allowed", allowed, 0, (), REMOVED),
+            Row("and again", f"{allowed} --atomic", 0, (), REMOVED, given=IS_BOUND),
+            Row(
+                "another one in a plan",
+                f"{APPLY} --dry-run",
+                0,
+                ("~ RoleBoundary", REPLACED),
+                given=OTHERWISE,
+            ),
+            Row("another one", APPLY, 0, (), [REMOVED, f"+ {NS}"]),
+        ),
+    )
+
+
+def test_update_sa_removes_a_boundary_where_that_is_allowed(stage: Stage) -> None:
+    stage.run(BOUND_ALONE)
+    play_all(
+        stage,
+        (
+            Row("removed", LESS, 4, "- RoleBoundary"),
+            Row("as none", f"{UPDATE} --permissions-boundary none", 4, "- RoleBoundary"),
+            Row("demanded", f"{LESS} --allow-boundary-removal", 4, options=DEMAND),
+            Row("allowed", f"{LESS} --allow-boundary-removal", 0, (), REMOVED),
+        ),
+    )
+
+
 WRONG = (
     "permissionsBoundary: foo",
     "permissionBoundary: arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
@@ -126,14 +159,13 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize("wrong", [f"{BOUNDARY}=foo", f"{REQUIRE}=maybe", *WRONG])
-def test_what_is_wrong_there_ends_before_any_call(stage: Stage, wrong: str) -> None:
-    name, equals, value = wrong.partition("=")
-    if not equals:
-        put(stage, ".irsa.yaml", wrong)
+def test_what_is_wrong_there_ends_before_any_call(stage: Stage) -> None:
     stage.sandbox.calls.clear()
-    env: Any = {name: value} if equals else {}
-    stage.run(CREATE, code=2, says=name if equals else ".irsa.yaml", **env)
+    for name, value in ((BOUNDARY, "foo"), (REQUIRE, "maybe")):
+        stage.run(CREATE, code=2, says=name, **{name: value})
+    for text in WRONG:
+        put(stage, ".irsa.yaml", text)
+        stage.run(CREATE, code=2, says=".irsa.yaml")
     assert not stage.sandbox.calls
 
 

@@ -10,7 +10,7 @@ from irsa_cli.sandbox import ClusterSpec, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.foreign import issuer_of, trust_of, write_trust
 from tests.support.acts import SERVICE, Deed, killed, made, named, refused, strike, wished
-from tests.support.rows import Row, in_words, rows
+from tests.support.rows import Row, in_words, play_all, rows
 from tests.support.stage import ACCOUNT, Stage
 
 NAME = "doomed"
@@ -93,40 +93,43 @@ BY_SERVICE += '"Action":"sts:AssumeRole"}'
 
 
 @rows(
-    Row("a plan", f"{DELETE} --dry-run -o json", 0, '"planned"'),
     Row("the role", DELETE, 0, (ARN, "can't check pods"), LOST, "$doomed_provider"),
-    Row("again", DELETE, 4, "irsa manages no role for apps/app", given=DELETE),
-    Row("what may be gone", f"{DELETE} --ignore-not-found", given=DELETE),
-    Row("the provider", f"{DISASSOCIATE} -o json", 0, (), PROVIDER, given=DELETE, document=DELETED),
-    # Nothing tells by now that there was such a cluster.
-    Row("all", DISASSOCIATE, 4, given=f"{DELETE}\n{DISASSOCIATE}"),
     Row("a file", "delete -f f.yaml --yes -o json", 0, COUNTS, LOST, given=FILE),
-    Row("a provider that a role trusts", DISASSOCIATE, 4, "$role"),
-    Row("a role that a service uses", DELETE, 4, "ec2.amazonaws.com", given=trusting()),
-    Row("by force", f"{DELETE} --force", 0, (), [*LOST, BY_SERVICE], given=trusting()),
     Row("a role of another cluster", DELETE, 4, "$demo_provider", given=without_demo),
     Row("an unmarked provider", DELETE, 4, "$doomed_provider", given=without_mark),
     Row("no provider", DELETE, 0, (), LOST, "$doomed_provider", without_provider),
-    Row("a role by its tags", URL, 4, MEANT, silent="has no tags"),
     Row("a role by its name", f"{DELETE} --role-name $role", changes=LOST),
 )
 def test_what_irsa_marked_is_deleted(row: Row, gone: Stage) -> None:
     row.play(gone)
 
 
-RECOVER = "recover --all --min-age 0s"
+def test_what_is_refused_and_goes_by_force(gone: Stage) -> None:
+    played = (
+        Row("a plan", f"{DELETE} --dry-run -o json", 0, '"planned"'),
+        Row("a provider that a role trusts", DISASSOCIATE, 4, "$role"),
+        Row("a role by its tags", URL, 4, MEANT, silent="has no tags"),
+        Row("a role that a service uses", DELETE, 4, "ec2.amazonaws.com", given=trusting()),
+        Row("by force", f"{DELETE} --force", 0, (), [*LOST, BY_SERVICE]),
+        Row("again", DELETE, 4, "irsa manages no role for apps/app"),
+        Row("what may be gone", f"{DELETE} --ignore-not-found"),
+        Row("the provider", f"{DISASSOCIATE} -o json", 0, (), PROVIDER, document=DELETED),
+        # Nothing tells by now that there was such a cluster.
+        Row("all", DISASSOCIATE, 4),
+    )
+    play_all(gone, played)
 
 
-@pytest.mark.parametrize("place", ["-c dooomed", f"-c {NAME} -r us-east-1", f"-c {NAME} --any-region"])
-@pytest.mark.parametrize("line", [f"{DELETE} --force", f"{DISASSOCIATE} --force", RECOVER])
-def test_what_is_not_found_elsewhere_is_not_gone(gone: Stage, line: str, place: str) -> None:
-    refused(gone, f"{line} {place}", "there is no cluster")
+def test_what_is_not_found_elsewhere_is_not_gone(gone: Stage) -> None:
+    for line in (f"{DELETE} --force", f"{DISASSOCIATE} --force", "recover --all --min-age 0s"):
+        for place in ("-c dooomed", f"-c {NAME} -r us-east-1", f"-c {NAME} --any-region"):
+            refused(gone, f"{line} {place}", "there is no cluster")
 
 
-@pytest.mark.parametrize("line", [DELETE, DISASSOCIATE])
-def test_what_may_not_be_read_is_not_gone(doomed: Stage, line: str) -> None:
+def test_what_may_not_be_read_is_not_gone(doomed: Stage) -> None:
     strike(doomed, "eks DescribeCluster error", code="AccessDeniedException", times=None)
-    doomed.run(f"{line} --force", code=1, changes="")
+    for line in (DELETE, DISASSOCIATE):
+        doomed.run(f"{line} --force", code=1, changes="")
 
 
 def test_of_several_providers_one_has_to_be_named(gone: Stage) -> None:

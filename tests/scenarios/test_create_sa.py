@@ -1,13 +1,15 @@
 """`irsa create-sa` as its users run it: fresh, again, half-made, existing, differing."""
 
+from typing import Any
+
 import pytest
 import yaml
 
 from tests.scenarios.binding import make_binding
 from tests.scenarios.foreign import issuer_of
-from tests.support.acts import account, made, named, put, refused, steps, unchanged
-from tests.support.rows import Row, rows
-from tests.support.stage import ROLE_ARN, Json, Ran, Stage
+from tests.support.acts import account, after, made, named, put, refused, steps, unchanged
+from tests.support.rows import Row, play_all, rows
+from tests.support.stage import ROLE_ARN, Ran, Stage
 
 CREATE = "create-sa app -n $ns --attach-policy-arn $S3"
 ATTACHED = "attached AmazonS3ReadOnlyAccess"
@@ -67,29 +69,14 @@ IN_ALL = """
 
 @rows(
     Row("fresh", CREATE, changes=ROLE),
-    Row("again", CREATE, 0, "Nothing to do", given=CREATE),
-    Row("a dry run", f"{CREATE} --dry-run --detailed-exitcode", 6),
-    Row("a dry run again", f"{CREATE} --dry-run --detailed-exitcode", given=CREATE),
     Row("a namespace", CREATE.replace("$ns", "$ns-2"), changes=IN_NEW),
-    Row("no namespace", CREATE.replace("$ns", "$ns-2") + " --no-create-namespace", 4),
     Row(
         "a ServiceAccount of Helm", CREATE, changes=[*PARTS, f"+ role $role {ATTACHED}", GIVEN], given=OF_HELM
     ),
-    Row("another role", CREATE, 4, ("role/other", "role/irsa/$cluster/"), given=OTHER_ROLE),
-    Row(
-        "another role that may be replaced",
-        f"{CREATE} --override-existing-serviceaccounts",
-        changes=[*PARTS, f"+ role $role {ATTACHED}", REPLACED],
-        given=OTHER_ROLE,
-    ),
     Row("a role alone", f"{CREATE} --role-only -o yaml", 0, "role/irsa/$cluster/$role", ALONE),
-    Row("no provider", CREATE, 4, given=NO_PROVIDER),
     Row("a provider", f"{CREATE} --associate-oidc --verify", changes=[*ROLE, PROVIDER], given=NO_PROVIDER),
-    Row("a pattern that does not match", f"{CREATE} --subject-pattern writer-*", 2),
-    Row("a role of that name", "create-sa two -n $ns --no-policy --role-name $ns-r", 4, given=EVERYTHING),
 )
 def test_how_it_ends(row: Row, stage: Stage, namespace: str) -> None:
-    put(stage, "queue.json", QUEUE)
     stage.words["id"] = issuer_of(stage).rpartition("/")[2]
     named(stage, "app", namespace=f"{namespace}-2")
     stage.words["new_role"] = stage.words["role"]
@@ -97,11 +84,31 @@ def test_how_it_ends(row: Row, stage: Stage, namespace: str) -> None:
     row.play(stage)
 
 
+def test_what_changes_nothing(stage: Stage) -> None:
+    played = (
+        Row("a dry run", f"{CREATE} --dry-run --detailed-exitcode", 6),
+        Row("no namespace", CREATE.replace("$ns", "$ns-2") + " --no-create-namespace", 4),
+        Row("a pattern that does not match", f"{CREATE} --subject-pattern writer-*", 2),
+        Row("no provider", CREATE, 4, given=NO_PROVIDER),
+        Row("again", CREATE, 0, "Nothing to do", given=after("associate-oidc", CREATE)),
+        Row("a dry run again", f"{CREATE} --dry-run --detailed-exitcode"),
+    )
+    play_all(stage, played)
+
+
+def test_another_role_is_replaced_by_request_only(stage: Stage) -> None:
+    OTHER_ROLE(stage)
+    refused(stage, CREATE, ("role/other", "role/irsa/$cluster/"))
+    changes = [*PARTS, f"+ role $role {ATTACHED}", REPLACED]
+    stage.run(f"{CREATE} --override-existing-serviceaccounts", changes=changes)
+
+
 def test_everything_of_the_role_is_set(stage: Stage) -> None:
     put(stage, "queue.json", QUEUE)
     lines = made("app", ATTACHED, "attached AmazonSQSReadOnlyAccess", INLINE.format("queue"), *MORE)
     text = "\n".join(lines).replace("$app_role", "$ns-r").replace("/irsa/$cluster/", "/teams/a/")
     stage.run(EVERYTHING, changes=text.replace("session_duration 3600", "session_duration 7200") + IN_ALL)
+    refused(stage, "create-sa two -n $ns --no-policy --role-name $ns-r")
 
 
 MORE = ("boundary AdministratorAccess", "description what it is", "tags team a", "tags env test")
@@ -110,16 +117,23 @@ MORE = ("boundary AdministratorAccess", "description what it is", "tags team a",
 DIFFERENCES = (
     *("--attach-policy-arn $SQS", "--attach-policy-arn $S3,$SQS", "--attach-policy-arn $S3 --description x"),
     *("--attach-policy-arn $S3 --max-session-duration 7200", "--attach-policy-arn $S3 --tags team=b"),
-    *("--attach-policy-arn $S3 --subject-pattern app*", "--attach-policy-arn $S3 --permissions-boundary $S3"),
-    *("--attach-policy-arn $S3 --audience another", "--attach-policy-arn $S3 --role-path /elsewhere/"),
+    *(
+        "--attach-policy-arn $SQS --subject-pattern app*",
+        "--attach-policy-arn $S3 --permissions-boundary $S3",
+    ),
+    *("--attach-policy-arn $S3 --audience another", "--attach-policy-arn $SQS --role-path /elsewhere/"),
 )
 
 
-@pytest.mark.parametrize("flags", DIFFERENCES)
-def test_what_exists_and_differs_is_refused(stage: Stage, flags: str) -> None:
+def test_what_exists_and_differs_is_refused(stage: Stage) -> None:
     stage.run(CREATE)
-    ran = refused(stage, f"create-sa app -n $ns {flags} -o json", '"refused"')
-    assert ran.error["details"] or ran.error["reason"]
+    for flags in DIFFERENCES:
+        ran = refused(stage, f"create-sa app -n $ns {flags} -o json", '"refused"')
+        assert ran.error["details"] or ran.error["reason"]
+        # Half of what is wished is never proposed.
+        if "path" in flags or "pattern" in flags:
+            assert "irsa update-sa does not change the" in str(ran.error["next"])
+            assert not [line for line in steps(ran) if "--attach-policy-arn" in line]
 
 
 WISHED = (
@@ -149,14 +163,6 @@ def test_a_refusal_names_the_one_command_that_makes_it_as_wished(stage: Stage, f
     stage.run(*steps(ran, "update-sa"))
     again = f"create-sa app -n $ns {flags} {kept(ran)}"
     unchanged(stage, again.replace("--no-policy", "") if "--attach" in kept(ran) else again)
-
-
-@pytest.mark.parametrize("flag", ["--role-path /elsewhere/", "--subject-pattern app*"])
-def test_half_of_what_is_wished_is_never_proposed(stage: Stage, flag: str) -> None:
-    stage.run(CREATE)
-    ran = stage.run(f"create-sa app -n $ns --attach-policy-arn $SQS {flag} -o json", code=4)
-    assert "irsa update-sa does not change the" in str(ran.error["next"])
-    assert not [line for line in steps(ran) if "--attach-policy-arn" in line]
 
 
 def test_a_role_that_was_adopted_is_changed_and_gets_no_second_one(stage: Stage, namespace: str) -> None:
@@ -201,22 +207,19 @@ def test_what_bounds_a_role_is_not_proposed_to_go(stage: Stage) -> None:
     unchanged(stage, f"{CREATE} --description new {kept(ran)}")
 
 
-@pytest.mark.parametrize(
-    ("there", "flags"),
-    [
-        ({"labels": {"team": "a"}}, "--label team=b"),
-        ({"annotations": {"eks.amazonaws.com/audience": "vault"}}, ""),
-        ({"annotations": {"example.com/note": "a"}}, "--annotation example.com/note=b"),
-    ],
-)
-def test_update_sa_is_not_proposed_for_an_account_without_a_role(
-    stage: Stage, namespace: str, there: Json, flags: str
-) -> None:
-    stage.make_account(namespace, "app", **there)
-    ran = refused(stage, f"{CREATE} {flags} -o json")
-    assert "update-sa" not in str(ran.error["next"])
-    (step,) = (step for step in ran.error["next"] if "run this again with --" in step)
-    stage.run(f"{CREATE} {flags} {step.split()[-1]}")
+def test_update_sa_is_not_proposed_for_an_account_without_a_role(stage: Stage, namespace: str) -> None:
+    existing: Any = (
+        ("a", {"labels": {"team": "a"}}, "--label team=b"),
+        ("b", {"annotations": {"eks.amazonaws.com/audience": "vault"}}, ""),
+        ("c", {"annotations": {"example.com/note": "a"}}, "--annotation example.com/note=b"),
+    )
+    for name, there, flags in existing:
+        account(name, **there)(stage)
+        line = f"{CREATE.replace('app', name)} {flags}"
+        ran = refused(stage, f"{line} -o json")
+        assert "update-sa" not in str(ran.error["next"])
+        (step,) = (step for step in ran.error["next"] if "run this again with --" in step)
+        stage.run(f"{line} {step.split()[-1]}")
 
 
 HELM = {
@@ -225,20 +228,19 @@ HELM = {
 }
 
 
-@pytest.mark.parametrize(
-    ("maker", "metadata", "path"),
-    [
-        ("Helm", HELM, "serviceAccount"),
-        ("Argo CD", {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}, "metadata"),
-        ("Flux", {"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}, "metadata"),
-    ],
-)
 def test_who_else_manages_the_service_account_is_told_with_what_is_to_be_put_there(
-    stage: Stage, namespace: str, maker: str, metadata: Json, path: str
+    stage: Stage, namespace: str
 ) -> None:
-    stage.make_account(namespace, "app", **metadata)
-    notes = stage.run("create-sa app -n $ns --no-policy -o json").item["notes"]
-    (note,) = (text for text in notes if f"is managed by {maker}: " in text)
-    document = yaml.safe_load(note[note.index(f"{path}: ") :])
-    assert document[path]["annotations"] == {ROLE_ARN: stage.words["arn"]}
-    stage.run("create-sa app -n $ns --no-policy -o json", silent="managed by")
+    makers: Any = (
+        ("app", "Helm", HELM, "serviceAccount"),
+        ("b", "Argo CD", {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}, "metadata"),
+        ("c", "Flux", {"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}, "metadata"),
+    )
+    for name, maker, metadata, path in makers:
+        account(name, **metadata)(stage)
+        line = f"create-sa {name} -n $ns --no-policy -o json"
+        item = stage.run(line).item
+        (note,) = (text for text in item["notes"] if f"is managed by {maker}: " in text)
+        document = yaml.safe_load(note[note.index(f"{path}: ") :])
+        assert document[path]["annotations"] == {ROLE_ARN: item["role"]["arn"]}
+        stage.run(line, silent="managed by")

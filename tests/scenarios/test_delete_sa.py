@@ -30,7 +30,7 @@ from tests.support.acts import (
     strike,
     there_and_back,
 )
-from tests.support.rows import Row, arguments_of, rows
+from tests.support.rows import Row, arguments_of, in_words, play_all, rows
 from tests.support.stage import NO_LOCK, READ_ONLY, ROLE_ARN, Ran, Stage
 
 PLAIN = "create-sa app -n $ns --attach-policy-arn $S3"
@@ -67,12 +67,9 @@ OWN: Any = {"labels": {"of": "them"}, "annotations": {"a": "b"}, "secrets": ("s"
 @pytest.mark.parametrize(
     ("given", "steps"),
     [
-        pytest.param((), (WISH, DELETE), id="all"),
-        pytest.param((account(**OWN),), (f"{PLAIN} --token-expiration 900", DELETE), id="annotated"),
         pytest.param((), (f"{PLAIN} --role-only", f"{DELETE} --role-only"), id="role only"),
         pytest.param((), (f"{WISH} --role-name $ns-o --role-path /p/", gone(), DELETE), id="another name"),
         pytest.param((), (WISH, f"{DELETE} --keep-role", WISH, DELETE), id="a kept role"),
-        pytest.param((role(),), (USING, DELETE), id="a role of others"),
         pytest.param((role(), USING), (USING.replace("app", "b"), "delete-sa b -n $ns"), id="a shared one"),
         pytest.param((fault("iam DeleteRole reset-after", times=None),), (WISH, DELETE), id="lost answers"),
     ],
@@ -137,53 +134,45 @@ def test_the_only_statement_of_a_role_stays(stage: Stage, namespace: str) -> Non
     assert stage.aws_world()["roles"] == before
 
 
-@pytest.mark.parametrize("text", ["not-an-arn", "arn:aws:iam::$account:role/gone", "$S3"])
-def test_what_the_annotation_names_need_not_be_there(stage: Stage, namespace: str, text: str) -> None:
-    after(WISH, f"{DELETE} --keep-sa")(stage)
+def test_what_the_annotation_names_need_not_be_there(stage: Stage, namespace: str) -> None:
     before = stage.world()
-    arn = arguments_of(stage, f"lint {text}")[1]
-    stage.annotate(namespace, "app", **{ROLE_ARN: arn})
-    refused(stage, DELETE)
-    stage.annotate(namespace, "app", **{"irsa/role-arn": arn})
-    stage.run(DELETE, says=text)
-    assert stage.world() == before
+    for text in ("not-an-arn", "arn:aws:iam::$account:role/gone"):
+        account()(stage)
+        kept = stage.world()
+        arn = in_words(stage, text)
+        stage.annotate(namespace, "app", **{ROLE_ARN: arn})
+        refused(stage, DELETE)
+        stage.annotate(namespace, "app", **{"irsa/role-arn": arn})
+        stage.run(DELETE, says=text)
+        changed(stage, kept, "")
+        gone()(stage)
+    changed(stage, before, "")
 
 
-def shared_with(**principal: str) -> Step:
-    """Its trust policy admits somebody else, too."""
-
-    def do(stage: Stage) -> None:
-        own = trust_of(stage, stage.words["role"])["Statement"]
+def test_while_others_use_it_it_stays(stage: Stage) -> None:
+    stage.run(PLAIN)
+    own = trust_of(stage, stage.words["role"])["Statement"]
+    for principal in ({"AWS": "*"}, {"Service": "ec2.amazonaws.com"}, {"AWS": "111122223333"}):
         write_trust(stage, stage.words["role"], *own, {**SERVICE, "Principal": principal})
+        refused(stage, DELETE, ("has a role that others may also use", "its trust policy also allows"))
+    write_trust(stage, stage.words["role"], *own)
+    put_pod(stage)
+    refused(stage, DELETE, "web-0 (StatefulSet/web)")
+    user = stage.restricted((("get", "patch", "delete"), ("serviceaccounts",)))
+    refused(stage, DELETE, "can't be listed", user=user)
+    stage.run(f"{DELETE} --force", changes=[line.replace("+ ", "- ") for line in [*made(), *ATTACHED]])
 
-    return after(PLAIN, do)
+
+ATTACHED = ["+ role $role attached AmazonS3ReadOnlyAccess"]
 
 
-PATTERN = after(f"{PLAIN} --subject-pattern app*", account("app-2", "$arn"))
-ALSO = ("has a role that others may also use", "its trust policy also allows")
-
-
-@rows(
-    Row("a pod", DELETE, 4, "web-0 (StatefulSet/web)", given=after(WISH, put_pod)),
-    Row("another account", DELETE, 4, "$ns/app-2", given=PATTERN),
-    Row("anybody", DELETE, 4, ALSO, given=shared_with(AWS="*")),
-    Row("a service", DELETE, 4, ALSO, given=shared_with(Service="ec2.amazonaws.com")),
-    Row("an AWS account", DELETE, 4, ALSO, given=shared_with(AWS="111122223333")),
-)
-def test_while_others_use_it_it_stays(row: Row, stage: Stage, namespace: str) -> None:
-    row.play(stage)
+def test_while_another_account_matches_its_pattern_it_stays(stage: Stage) -> None:
+    after(f"{PLAIN} --subject-pattern app*", account("app-2", "$arn"))(stage)
+    refused(stage, DELETE, "$ns/app-2")
     stage.run(f"{DELETE} --force")
-    assert stage.account(namespace, "app") is None
     assert stage.words["role"] not in stage.world()["roles"]
 
 
-def test_pods_that_may_not_be_listed_are_not_taken_for_none(stage: Stage) -> None:
-    after(WISH, put_pod)(stage)
-    user = stage.restricted((("get", "patch", "delete"), ("serviceaccounts",)))
-    refused(stage, DELETE, "can't be listed", user=user)
-
-
-TOLD = ("is creating", "web-0 (StatefulSet/web)")
 KUBECTL = "if nobody needs it, delete the ServiceAccount: kubectl delete serviceaccount app -n $ns"
 WITHOUT = after(WISH, no_namespace)
 PARTS = (
@@ -218,31 +207,49 @@ DELETED = {
 
 
 @rows(
-    Row("all", WISH, changes=WISHED),
     Row("a plan", f"{DELETE} --dry-run --detailed-exitcode -o json", 6, UNIQUE, given=WISH, document=LAST),
     Row("everything", f"{DELETE} -o json", 0, (), LOST, given=WISH, document=DELETED),
-    Row("nothing", f"{DELETE} --ignore-not-found"),
     Row("a kept ServiceAccount", KEEP_SA, 0, (), KEPT_SA, given=WISH),
-    Row("one that was kept", DELETE, 4, given=after(WISH, KEEP_SA)),
     Row("a kept role", KEEP_ROLE, 0, (), KEPT_ROLE, given=WISH),
-    Row("an annotated one", DELETE, 0, "it is kept", None, given=after(account(**OWN), PLAIN)),
     Row("no leftover", "recover -o json", 0, (), "", '"kind": "Role"', after(WISH, KEEP_ROLE)),
-    Row("the wrong namespace", "delete-sa app -n default", 4, "$ns", "", "again with -n $ns", PLAIN),
-    Row("which is ignored", "delete-sa app -n default --ignore-not-found", given=PLAIN),
-    Row("one that is not irsa's", DELETE, 4, KUBECTL, given=account()),
-    Row("a role that is not irsa's", f"{DELETE} --role-name $ns-r", 4, given=role()),
-    Row("the role of a whole one", f"{DELETE} --role-only", 4, given=PLAIN),
     Row("an error", DELETE, 1, "", "", UNIQUE, after(WISH, fault("iam TagRole error", skip=1))),
-    Row("no namespace", DELETE, 0, (), None, given=WITHOUT, options=ELSEWHERE),
-    # The run that made it holds no Lease any more: only where nobody takes locks its age has to tell.
-    Row("no namespace, no locks", DELETE, 4, given=WITHOUT, options=UNLOCKED),
-    Row("as planned", f"{DELETE} --dry-run", 4, given=WITHOUT, options=UNLOCKED),
-    Row("force", f"{DELETE} --force", 0, TOLD, None, given=after(WISH, put_pod, gone()), options=UNLOCKED),
 )
 def test_how_it_ends(row: Row, stage: Stage) -> None:
     row.play(stage)
-    if row.changes is None:
-        assert not stage.aws_world()["roles"]
+
+
+def test_what_is_refused_and_what_was_there_before_stays(stage: Stage) -> None:
+    after(role(), account(**OWN))(stage)
+    before = stage.world()
+    played = (
+        Row("nothing", "delete-sa none -n $ns --ignore-not-found"),
+        Row("a role that is not irsa's", f"{DELETE} --role-name $ns-r", 4),
+        Row("one that is not irsa's", DELETE, 4, KUBECTL),
+        Row("the role of a whole one", f"{DELETE} --role-only", 4, given=f"{PLAIN} --token-expiration 900"),
+        Row("the wrong namespace", "delete-sa app -n default", 4, "$ns", "", "again with -n $ns"),
+        Row("which is ignored", "delete-sa app -n default --ignore-not-found"),
+        Row("an annotated one", DELETE, 0, "it is kept", None),
+        Row("one that was kept", DELETE, 4),
+    )
+    play_all(stage, played)
+    changed(stage, before, "")
+
+
+def test_of_a_namespace_that_is_gone_the_role_goes(stage: Stage) -> None:
+    # The run that made it holds no Lease any more: only where nobody takes locks its age has to tell.
+    played = (
+        Row("no namespace, no locks", DELETE, 4, given=WITHOUT, options=UNLOCKED),
+        Row("as planned", f"{DELETE} --dry-run", 4, options=UNLOCKED),
+        Row("no namespace", DELETE, 0, (), None, options=ELSEWHERE),
+    )
+    play_all(stage, played)
+    assert not stage.aws_world()["roles"]
+
+
+def test_force_deletes_what_a_run_may_be_making(stage: Stage) -> None:
+    after(WISH, put_pod, gone())(stage)
+    stage.run(f"{DELETE} --force", says=("is creating", "web-0 (StatefulSet/web)"), **UNLOCKED)
+    assert not stage.aws_world()["roles"]
 
 
 def beside(stage: Stage, line: str, at: str, **env: str) -> list[Ran]:
@@ -269,24 +276,26 @@ def test_a_run_that_has_only_made_the_role_is_waited_for(stage: Stage, namespace
     assert stage.account(f"{namespace}-new", "app") is not None
 
 
-@pytest.mark.parametrize("at", ["TagRole", "DeleteRole"])
-@pytest.mark.parametrize("way", ["back", "forward", "again", "elsewhere"])
-def test_a_deletion_that_was_cut_off_is_finished(stage: Stage, namespace: str, at: str, way: str) -> None:
-    stage.run(WISH)
+@pytest.mark.parametrize(
+    ("at", "way"),
+    [
+        ("TagRole", "recover --all"),
+        ("DeleteRole", "recover --all --forward"),
+        ("TagRole", f"{DELETE} -c $cluster"),
+        ("DeleteRole", f"{DELETE} --state-dir elsewhere -c $cluster"),
+    ],
+)
+def test_a_deletion_that_was_cut_off_is_finished(stage: Stage, at: str, way: str) -> None:
     before = stage.world()
+    stage.run(PLAIN)
+    whole = stage.world()
     killed(stage, DELETE, f"iam {at} callback")
-    if way in ("back", "forward"):
-        ran = stage.irsa("recover", "--all", *(["--forward"] if way == "forward" else []))
-        assert ran.code == 0, ran.err
-    else:
-        stage.run(DELETE, **(ELSEWHERE if way == "elsewhere" else {}))
-    if way != "back":
-        del before["kubernetes"]["serviceaccounts"][f"{namespace}/app"]
-        before["roles"] = {}
-    changed(stage, before, "")
+    ran = stage.irsa(*in_words(stage, way).split())
+    assert ran.code == 0, ran.err
+    changed(stage, whole if way == "recover --all" else before, "")
 
 
-@pytest.mark.parametrize("at", ["TagRole", "DetachRolePolicy", "DeleteRole"])
+@pytest.mark.parametrize("at", ["TagRole", "DeleteRole"])
 def test_of_two_deletions_both_end_well(stage: Stage, at: str) -> None:
     before = stage.world()
     stage.run(PLAIN)

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from tests.scenarios.foreign import issuer_of
 from tests.support.acts import after, fault, killed, named, refused
-from tests.support.rows import Row, rows
+from tests.support.rows import Row, play_all, rows
 from tests.support.stage import Stage
 
 GO = "disassociate-oidc"
@@ -27,33 +25,40 @@ UNREAD = fault("iam ListRoles error", times=None)
 
 
 @rows(
-    Row("a plan", f"{GO} --dry-run --detailed-exitcode -o json", 6, given=MADE, document=PLANNED),
-    Row("what is there", f"{GO} -o json", 0, "vault", LOST, given=MADE, document=GONE),
-    Row("nothing", f"{GO} -o json", 0, '"unchanged"', given=after(MADE, GO)),
     Row("an error", GO, 1, given=after(MADE, fault(f"{AT} error"))),
     Row("a lost answer", GO, 0, (), LOST, given=after(MADE, fault(f"{AT} reset-after", times=None))),
-    Row("a role that trusts it", GO, 4, "$arn", given=BOUND),
-    Row("roles that can't be read", GO, 1, given=after(BOUND, UNREAD)),
-    Row("force", f"{GO} --force", 0, (), IN_USE, given=after(BOUND, UNREAD)),
 )
 def test_how_it_ends(row: Row, stage: Stage, namespace: str) -> None:
-    named(stage, "app")
     stage.words["id"] = issuer_of(stage).rpartition("/")[2]
     row.play(stage)
 
 
-@pytest.mark.parametrize("tags", [{}, {"alpha.eksctl.io/cluster-name": "demo"}, {"managed-by": "terraform"}])
-def test_one_that_irsa_did_not_make_stays(stage: Stage, tags: dict[str, str]) -> None:
-    pairs: Any = [{"Key": key, "Value": value} for key, value in tags.items()]
-    stage.iam().create_open_id_connect_provider(
-        Url=f"https://{issuer_of(stage)}", ClientIDList=["sts.amazonaws.com"], Tags=pairs
+def test_what_goes_and_what_is_refused(stage: Stage, namespace: str) -> None:
+    named(stage, "app")
+    stage.words["id"] = issuer_of(stage).rpartition("/")[2]
+    played = (
+        Row("a plan", f"{GO} --dry-run --detailed-exitcode -o json", 6, given=MADE, document=PLANNED),
+        Row("what is there", f"{GO} -o json", 0, "vault", LOST, document=GONE),
+        Row("nothing", f"{GO} -o json", 0, '"unchanged"'),
+        Row("a role that trusts it", GO, 4, "$arn", given=BOUND),
+        Row("roles that can't be read", GO, 1, given=UNREAD),
+        Row("force", f"{GO} --force", 0, (), IN_USE),
     )
-    refused(stage, GO, "--force")
-    # An audience that irsa has added does not make it irsa's.
-    stage.run("associate-oidc --audience vault")
-    refused(stage, GO)
-    stage.run(f"{GO} --force")
-    assert not stage.aws_world()["oidc_providers"]
+    play_all(stage, played)
+
+
+def test_one_that_irsa_did_not_make_stays(stage: Stage) -> None:
+    for tags in ({}, {"alpha.eksctl.io/cluster-name": "demo"}, {"managed-by": "terraform"}):
+        pairs: Any = [{"Key": key, "Value": value} for key, value in tags.items()]
+        stage.iam().create_open_id_connect_provider(
+            Url=f"https://{issuer_of(stage)}", ClientIDList=["sts.amazonaws.com"], Tags=pairs
+        )
+        refused(stage, GO, "--force")
+        # An audience that irsa has added does not make it irsa's.
+        stage.run("associate-oidc --audience vault")
+        refused(stage, GO)
+        stage.run(f"{GO} --force")
+        assert not stage.aws_world()["oidc_providers"]
 
 
 def test_one_that_was_cut_off_comes_back_as_it_was(stage: Stage) -> None:

@@ -1,18 +1,14 @@
-"""What `irsa doctor` says is to be done cures: its commands are carried out until nothing is wrong."""
+"""`irsa doctor` names exactly the cause of each break, and what it says is to be done cures it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from irsa_cli.sandbox import Sandbox
+from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.breaking import Binding
 from tests.scenarios.breaks import BREAKS
-from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import admitted, answered, cure, is_by_hand, prove
 from tests.scenarios.doctoring import diagnose
-from tests.support.stage import Stage
 
 BY_HAND = {
     "run_that_was_interrupted",
@@ -70,50 +66,39 @@ ROUNDS = 3
 """An annotation that is put right still needs new pods."""
 
 
-@pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: the commands are the same everywhere."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
-
-
-@pytest.mark.parametrize("what", [name for name in BREAKS if name not in BY_HAND | BEYOND])
-def test_the_commands_cure(what: str, binding: Binding) -> None:
-    BREAKS[what][1](binding)
-    before = admitted(binding)
-    for _ in range(ROUNDS):
-        diagnosis = diagnose(binding)
-        if diagnosis.problems:
-            cure(binding, answered(diagnosis.fix) if what in QUESTIONS else diagnosis.fix)
-    assert diagnose(binding).problems == []
-    assert what in UNPROVEN or prove(binding)
-    assert admitted(binding) <= before
-
-
 @pytest.mark.parametrize(
     ("in_aws", "in_pods"),
     [
         ("no_provider", "pod_started_before_the_annotation"),
-        ("provider_with_another_audience", "pod_of_the_previous_role"),
-        ("wildcard_under_string_equals", "pod_started_before_the_annotation"),
-        ("another_audience", "pod_of_the_previous_role"),
+        ("wildcard_under_string_equals", "pod_of_the_previous_role"),
     ],
 )
 def test_of_two_faults_aws_is_mended_before_pods_are_restarted(
     in_aws: str, in_pods: str, binding: Binding
 ) -> None:
-    expected = [BREAKS[what][0] for what in (in_aws, in_pods)]
     for what in (in_pods, in_aws):
         BREAKS[what][1](binding)
-    while expected:
+    for expected in ([in_aws, in_pods], [in_pods], []):
         diagnosis = diagnose(binding)
-        assert diagnosis.problems == expected
-        cure(binding, diagnosis.fix)
-        expected = expected[1:]
-    assert diagnose(binding).problems == []
+        assert diagnosis.problems == [BREAKS[what][0] for what in expected]
+        cure(binding, diagnosis.fix if expected else "")
     assert prove(binding)
 
 
-@pytest.mark.parametrize("what", sorted(BY_HAND))
-def test_what_needs_a_person_can_not_be_pasted(what: str, binding: Binding) -> None:
-    BREAKS[what][1](binding)
-    assert is_by_hand(diagnose(binding).fix)
+@pytest.mark.parametrize("what", BREAKS)
+def test_exactly_the_cause_is_named_and_its_commands_cure(what: str, binding: Binding) -> None:
+    cause, break_it = BREAKS[what]
+    break_it(binding)
+    before = admitted(binding)
+    diagnosis = diagnose(binding)
+    assert (diagnosis.problems, diagnosis.code) == ([cause], 5)
+    assert is_by_hand(diagnosis.fix) or what not in BY_HAND
+    if what in BY_HAND | BEYOND:
+        return
+    for _ in range(ROUNDS):
+        if diagnosis.problems:
+            cure(binding, answered(diagnosis.fix) if what in QUESTIONS else diagnosis.fix)
+            diagnosis = diagnose(binding)
+    assert diagnosis.problems == []
+    assert what in UNPROVEN or prove(binding)
+    assert admitted(binding) <= before

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from irsa_cli.sandbox import Rule, Sandbox
+from irsa_cli.sandbox import Rule
+from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.breaking import NAME, Binding, Break
-from tests.scenarios.breaks import BREAKS, IN_FRONT, anew, annotated, associated, each, pod, values
-from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.breaks import BREAKS, IN_FRONT, anew, annotated, each, values
 from tests.scenarios.curing import cure
 from tests.scenarios.doctoring import FOREIGN, Case, cases, diagnose, examine, move_role_to, provide
 from tests.scenarios.uncreating import add_pod, no_account, no_pod
 from tests.support.documents import policy
-from tests.support.stage import ROLE_ARN, Stage, made
+from tests.support.stage import ROLE_ARN, made
 
 CALLS = 21
 """To AWS and to Kubernetes, for one ServiceAccount in which nothing is wrong."""
 DOCTOR = f"doctor {NAME} -n $ns"
 RENAMED = f"{NAME}-sa"
-
-
-@pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: pods are what others write of them."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 def phase(name: str) -> Break:
@@ -54,7 +47,6 @@ def idle(binding: Binding) -> None:
 
 
 @cases(
-    Case("a running pod", phase("Running"), code=0, told="pod-unseen"),
     Case("a pod that waits", phase("Pending"), code=1, untold="pod-unseen"),
     Case("a pod that has ended", phase("Succeeded"), code=1, untold="pod-unseen"),
     Case(
@@ -85,7 +77,6 @@ def idle(binding: Binding) -> None:
         code=5,
         says="checks not possible until that is fixed (-v shows them)",
     ),
-    Case("unless all are wanted", anew("$role-gone"), line=f"{DOCTOR} -v", code=5, silent="(-v shows them)"),
     Case("an empty annotation that nobody uses", idle, line="doctor"),
     Case(
         "an empty annotation that something tells of",
@@ -102,32 +93,13 @@ def idle(binding: Binding) -> None:
         code=5,
         says=("✗ trust-subject: ", "? unknown: no pod uses ServiceAccount"),
     ),
-    Case(
-        "pods with other credentials fail verify",
-        each(associated, pod()),
-        line="verify -A",
-        code=5,
-        says="pods get the credentials of EKS Pod Identity",
-    ),
-    Case(
-        "get-sa knows what takes over",
-        each(associated, pod()),
-        line="get-sa -o json",
-        says=('"status": "pod-identity"', "EKS Pod Identity"),
-    ),
-    Case(
-        "get-sa by name and describe-sa know it",
-        each(associated, pod()),
-        line=f"describe-sa {NAME} -n $ns -o json",
-        says='"status": "pod-identity"',
-    ),
 )
 def test_what_is_said_of_what_was_not_seen(case: Case, binding: Binding) -> None:
     case.play(binding)
 
 
-@pytest.mark.parametrize("near", [RENAMED, "doctor-raeder"])
-def test_whether_pods_under_a_near_name_are_let_in_is_asked(near: str, binding: Binding) -> None:
+def test_whether_pods_under_a_near_name_are_let_in_is_asked(binding: Binding) -> None:
+    near = "doctor-raeder"
     other_pod(near)(binding)
     diagnosis = diagnose(binding)
     assert diagnosis.problems == ["pod-service-account"]
@@ -188,12 +160,6 @@ def test_what_a_command_proposes_to_look_at_more_can_be_run(binding: Binding) ->
     follow(binding, DOCTOR, "To see more", 1)
 
 
-def test_verify_fails_where_pods_get_other_credentials(binding: Binding) -> None:
-    each(associated, pod())(binding)
-    ran = binding.stage.run(f"verify {NAME} -n $ns -o json", code=5)
-    assert [step["name"] for step in ran.item["steps"] if step["status"] == "failed"] == ["pods"]
-
-
 def test_associations_that_can_not_be_read_are_said_to_be(binding: Binding) -> None:
     may = policy("Allow eks:DescribeCluster,sts:*,iam:Get*,iam:List* on *")
     binding.stage.sandbox.add_user("iam-only", policy=may)
@@ -220,8 +186,6 @@ def test_a_pod_or_its_workload_is_name_enough(binding: Binding) -> None:
     [
         ("issuer_that_refuses_everybody", "returns HTTP 403"),
         ("annotation_with_a_wrong_digit", "irsa can't read account"),
-        ("no_annotation", "none of its running pods has an AWS identity"),
-        ("no_webhook", "none of its running pods has an AWS identity"),
         ("pod_started_before_the_annotation", "none of its running pods has an AWS identity"),
         ("pod_of_another_service_account", "no pod uses ServiceAccount"),
     ],

@@ -237,80 +237,33 @@ def test_explaining_asks_nobody(back: Binding) -> None:
     assert back.stage.sandbox.calls == []
 
 
-def unread(binding: Binding) -> None:
-    """A ServiceAccount with a role of another account, and one with a role that is gone."""
-    for name, role in (("far", f"arn:aws:iam::{FOREIGN}:role/far"), ("lost", f"{binding.role_arn}lost")):
-        binding.stage.make_account("back", name, annotations={ROLE_ARN: role})
+def test_what_is_said_of_a_cluster(back: Binding) -> None:
+    stage = back.stage
+    for name, role in (("far", f"arn:aws:iam::{FOREIGN}:role/far"), ("lost", f"{back.role_arn}lost")):
+        stage.make_account("back", name, annotations={ROLE_ARN: role})
+    said = (
+        "? back/far",
+        f"    back/far: unknown: irsa can't read account {FOREIGN}",
+        f"✓ back/{NAME}",
+        "1 of 3 ServiceAccounts could not be checked",
+    )
+    stage.run("doctor", code=5, says=said, changes="")
+    stage.make_account("back", "plain")
+    # An annotation that moves the cursor of a terminal, and draws a line of its own.
+    evil = "arn:aws:iam::111122223333:role/x\x1b[2K\n✓ back other"
+    stage.make_account("back", "evil", annotations={ROLE_ARN: evil})
+    for line, code, text in SAID:
+        stage.run(line, code=code, says=text, silent=("\x1b", "\n✓ back other"), changes="")
 
 
-def nothing(_: Binding) -> None:
-    """All is well."""
-
-
-def plain(binding: Binding) -> None:
-    """A ServiceAccount without a role."""
-    binding.stage.make_account("back", "plain")
-
-
-def evil(binding: Binding) -> None:
-    """An annotation that moves the cursor of a terminal, and draws a line of its own."""
-    value = "arn:aws:iam::111122223333:role/x\x1b[2K\n✓ back other"
-    binding.stage.make_account("back", "evil", annotations={ROLE_ARN: value})
-
-
-@cases(
-    Case(
-        "a cluster that is not there",
-        nothing,
-        line="doctor -c nowhere -o json",
-        code=4,
-        says=("nowhere", '"code": "ResourceNotFoundException"'),
-    ),
-    Case(
-        "a namespace that is not there",
-        nothing,
-        line="doctor -n bakc",
-        code=4,
-        says="there is no namespace bakc in demo",
-    ),
-    Case(
-        "a role that is not read is not called right",
-        unread,
-        line="doctor",
-        code=5,
-        says=(
-            "? back/far",
-            f"    back/far: unknown: irsa can't read account {FOREIGN}",
-            f"✓ back/{NAME}",
-            "1 of 3 ServiceAccounts could not be checked",
-        ),
-    ),
-    Case(
-        "a ServiceAccount that is not there",
-        nothing,
-        line="doctor nobody -n back",
-        code=5,
-        says="\nback/nobody: does not exist\n",
-    ),
-    Case(
-        "a ServiceAccount without a role",
-        plain,
-        line="doctor plain -n back",
-        code=5,
-        says="\nback/plain: has no role annotation\n",
-    ),
-    Case(
-        "an annotation does not reach the terminal raw",
-        evil,
-        line="doctor evil -n back -v",
-        code=5,
-        says="irsa create-sa evil -n back -c demo --attach-policy-arn ARN",
-        silent=("\x1b", "\n✓ back"),
-    ),
-    Case("nor among many", evil, line="doctor -v", code=5, silent=("\x1b", "\n✓ back other")),
+SAID = (
+    ("doctor -c nowhere -o json", 4, '"code": "ResourceNotFoundException"'),
+    ("doctor -n bakc", 4, "there is no namespace bakc in demo"),
+    ("doctor nobody -n back", 5, "\nback/nobody: does not exist\n"),
+    ("doctor plain -n back", 5, "\nback/plain: has no role annotation\n"),
+    ("doctor evil -n back -v", 5, "irsa create-sa evil -n back -c demo --attach-policy-arn ARN"),
+    ("doctor -v", 5, "evil"),
 )
-def test_what_is_said_of_a_cluster(case: Case, back: Binding) -> None:
-    case.play(back)
 
 
 def test_what_could_not_be_looked_at_is_not_called_right(back: Binding) -> None:

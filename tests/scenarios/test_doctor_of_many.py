@@ -6,22 +6,21 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from irsa_cli.aws import bindings as aws
-from irsa_cli.sandbox import Rule, Sandbox
+from irsa_cli.sandbox import Rule
 from irsa_cli.usecases.doctor import diagnose as diagnosing
 from irsa_cli.usecases.doctor.diagnose import ASKED
+from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.breaking import NAME, Binding
 from tests.scenarios.breaks import IN_FRONT, SERVICE, annotated, associate, condition, each, values
-from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.doctoring import Diagnosis, diagnose, examine
 from tests.scenarios.uncreating import add_pod, no_account, no_pod, uncreated
 from tests.support.documents import statement
-from tests.support.stage import EVERYTHING, ROLE_ARN, Stage
+from tests.support.stage import EVERYTHING, ROLE_ARN
 
 IN_THE_CLUSTER = [
     Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces", "events")),
@@ -29,12 +28,6 @@ IN_THE_CLUSTER = [
     Rule(("list",), ("mutatingwebhookconfigurations",), groups=("admissionregistration.k8s.io",)),
     Rule(("list",), ("networkpolicies",), groups=("networking.k8s.io",)),
 ]
-
-
-@pytest.fixture
-def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's API is enough: what is refused is AWS's, or by a rule that both know."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
 
 
 def may_not(binding: Binding, action: str) -> str:

@@ -94,13 +94,6 @@ def used(name: str, namespace: str = "back") -> Break:
         "pod-identity-missed",
         "hand",
     ),
-    Case("its agent is ready", each(ON_A_NODE, agent(NODE, "True")), code=0, told="pod-identity-agent-down"),
-    Case(
-        "its agent is ready, and another one is not",
-        each(ON_A_NODE, agent(NODE, "True"), agent(OTHER_NODE, "False")),
-        code=0,
-        told="pod-identity-agent-down",
-    ),
     Case(
         "its agent is not ready, and another one is",
         each(ON_A_NODE, agent(NODE, "False"), agent(OTHER_NODE, "True")),
@@ -108,7 +101,6 @@ def used(name: str, namespace: str = "back") -> Break:
         code=5,
         says=f'{{"name": "nodes", "value": "{NODE}"}}',
     ),
-    Case("no agent is seen", ON_A_NODE, code=1, untold="pod-identity-agent-down"),
     Case("auto mode has no pods of the agent", each(ON_A_NODE, auto_mode), code=0),
     *(
         Case(

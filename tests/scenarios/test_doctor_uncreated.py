@@ -10,7 +10,6 @@ from tests.scenarios.breaks import anew, annotated, each, refusing
 from tests.scenarios.doctoring import Case, cases, diagnose, evidence, examine
 from tests.scenarios.uncreating import (
     FOLDER,
-    failing_webhook,
     make_workload,
     mounted_twice,
     no_account,
@@ -63,14 +62,7 @@ def made_anew(binding: Binding) -> None:
         each(anew(None), annotated("$role"), refused()),
         f"{CAUSE} pod-older-than-annotation",
     ),
-    Case("another application that asks for what is not there", refused("cache", "cache-sa"), code=0),
     Case("the same, without a pod of its own", each(no_pod, refused("cache", "cache-sa")), code=1),
-    Case(
-        "a webhook of others that fails",
-        each(no_pod, failing_webhook, refused(kind="StatefulSet")),
-        CAUSE,
-        says="webhook mesh.example.com",
-    ),
     Case("the webhook of the identities that fails", each(no_pod, refusing, refused()), "webhook-failing"),
     *(
         Case(f"a {kind} has its pods by now", each(no_pod, refused(kind=kind, status=status)), code=1)

@@ -8,16 +8,18 @@ import pytest
 
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.breaking import NAME
+from tests.scenarios.breaks import BY_POD_IDENTITY, associated
 from tests.scenarios.reported.cases import Make, findings
 from tests.scenarios.reported.playing import NAMESPACE, play
 from tests.scenarios.reported.world import World
+from tests.scenarios.uncreating import no_account
 from tests.support.stage import ROLE_ARN, Json
 
 HERE = ("-n", NAMESPACE)
 
 
 def _associated(world: World) -> tuple[str, ...]:
-    world.by_pod_identity()
+    BY_POD_IDENTITY(world)
     return HERE
 
 
@@ -25,19 +27,19 @@ def _associated_after_its_pod(world: World) -> tuple[str, ...]:
     world.annotate(None)
     world.new_pod()
     world.next_second()
-    world.associate(world.role_of_pods())
+    associated(world)
     return HERE
 
 
 def _gone(world: World) -> tuple[str, ...]:
-    world.no_account()
+    no_account(world)
     return HERE
 
 
 def _gone_of_a_bare_pod(world: World) -> tuple[str, ...]:
     world.annotate(None)
     world.new_pod()
-    world.no_account()
+    no_account(world)
     return ()
 
 

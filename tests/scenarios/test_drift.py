@@ -1,22 +1,14 @@
 """Drift: `irsa diff` run by a schedule says what has changed and who did it, and nothing when nothing did."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Fault, Rule, Sandbox
-from tests.scenarios.conftest import sandbox_stage
+from irsa_cli.sandbox import Fault, Rule
+from tests.scenarios.alone import small_alone as small_alone
 from tests.scenarios.test_apply import SQS, apply, config, reader
 from tests.support.documents import policy
 from tests.support.stage import READ_ONLY, Stage
-
-
-@pytest.fixture
-def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """A stage on the sandbox's own Kubernetes API."""
-    return sandbox_stage(sandbox, "demo", tmp_path)
-
 
 NIGHTLY = "diff -f - --detailed-exitcode --changed-by -q"
 

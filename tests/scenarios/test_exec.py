@@ -10,17 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import boto3
-import botocore
 import pytest
-from botocore.config import Config
 
-from irsa_cli.usecases.command.connect import Target, connect
-from irsa_cli.usecases.exec.run import PrivateFolder, Renewal
-from irsa_cli.usecases.read.identity import NamedServiceAccount
 from tests.scenarios.binding import make_binding
 from tests.support.rows import arguments_of
-from tests.support.stage import ROLE_ARN, Ran, Stage
+from tests.support.stage import Ran, Stage
 from tests.support.terminal import Terminal
 
 JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
@@ -48,14 +42,6 @@ print(json.dumps({
     "modes": [stat.S_IMODE(path.stat().st_mode) for path in (token.parent, token)],
     "irsa": parent.read_text() if parent.exists() else "",
 }))
-"""
-WITHOUT_TRACE = """
-import boto3, botocore.exceptions, sys
-try:
-    boto3.client("s3").list_buckets()
-except botocore.exceptions.ClientError as error:
-    print(error.operation_name, error.response["Error"]["Code"])
-    sys.exit(1)
 """
 WAIT = """
 import os, signal, sys
@@ -96,59 +82,14 @@ def test_the_command_does_what_the_pod_may_do(stage: Stage, role: str) -> None:
     assert (ran.err, buckets > 0, refused) == ("", True, "AccessDenied")
 
 
-def callers(stage: Stage) -> dict[str, str]:
-    """Ways in which a caller has an identity that an SDK would take before the pod's, or after it.
-
-    A default profile that becomes another role goes before a web identity, static keys go after it.
-    """
-    env = stage.env()
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    keys = "".join(f"{name.lower()} = {env[name]}\n" for name in names)
-    other = "role_arn = arn:aws:iam::111122223333:role/other\nsource_profile = mine\n"
-    folder = stage.folder / ".aws"
-    folder.mkdir(exist_ok=True)
-    (folder / "config").write_text(f"[default]\n{other}[profile mine]\n{keys}")
-    (folder / "credentials").write_text(f"[mine]\n{keys}")
-    return {
-        "HOME": str(stage.folder),
-        "AWS_CONFIG_FILE": str(folder / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
-        "AWS_PROFILE": "mine",
-        "AWS_DEFAULT_PROFILE": "mine",
-        "AWS_ROLE_SESSION_NAME": "somebody",
-        "AWS_CREDENTIAL_EXPIRATION": "2100-01-01T00:00:00Z",
-    }
-
-
-def test_the_callers_own_identity_is_not_taken_instead_and_is_no_way_out(stage: Stage, role: str) -> None:
-    ran = python(stage, POD, **callers(stage))
-    assert f"assumed-role/{role.rsplit('/', 1)[-1]}/irsa-" in ran.out
-    stage.annotate(stage.words["ns"], "reader", **{ROLE_ARN: f"{role}-gone"})
-    refused = stage.irsa(*line(stage, sys.executable, "-c", WITHOUT_TRACE), **callers(stage))
-    assert (refused.code, refused.out) == (1, "AssumeRoleWithWebIdentity AccessDenied\n"), refused.err
-
-
-SECRETS = (
-    "VAULT_ID_TOKEN",
-    "ID_TOKEN",
-    "TFC_WORKLOAD_IDENTITY_TOKEN",
-    "AZURE_FEDERATED_TOKEN",
-    "AZURE_FEDERATED_TOKEN_FILE",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "KUBECONFIG",
-    "aws_access_key_id",
-    "aws_secret_access_key",
-)
+SECRETS = ("VAULT_ID_TOKEN", "ID_TOKEN", "KUBECONFIG", "aws_access_key_id")
 
 
 STAYS = {"FTP_PROXY": "http://me:pr0xy@proxy:3128", "PACKAGES": "https://packages.example.org/simple"}
-BY_VALUE = {
-    "PIP_INDEX_URL": "https://me:pa55@packages.example.org/simple",
-    "SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/pa55",
-    "HF_HOME": "/home/me/pa55",
-    "REPORTS_DB": "postgres://app:pa55@db:5432/app",
-}
-"""Of package indexes, webhooks, tools' own folders and databases; a proxy is needed, and stays."""
+
+
+BY_VALUE = {"REPORTS_DB": "postgres://app:pa55@db:5432/app"}
+"""Which names and values are secrets the unit tests of the environment say; a proxy is needed, and stays."""
 
 
 def test_secrets_are_kept_from_the_command_and_named_unless_asked_for(stage: Stage, role: str) -> None:
@@ -247,48 +188,3 @@ def test_a_shell_says_whose_identity_it_has(stage: Stage, namespace: str, role: 
         assert terminal.read(r"role (arn\S+)\.\n").group(1) == role
         assert terminal.end() == 7
     assert list(stage.folder.glob("irsa-exec-*")) == []
-
-
-def assume(stage: Stage, role: str, token: str) -> str:
-    config = Config(signature_version=botocore.UNSIGNED)
-    sts = boto3.client("sts", region_name=stage.region, endpoint_url=stage.sandbox.url, config=config)
-    answer = sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="pod", WebIdentityToken=token)
-    return str(answer["SubjectFromWebIdentityToken"])
-
-
-def test_the_token_is_renewed_as_kubelet_renews_it(
-    stage: Stage, namespace: str, role: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in stage.env().items():
-        monkeypatch.setenv(name, value)
-    connection = connect(Target(stage.cluster), kube=True, log=lambda call: None, check=lambda aws: None)
-    account = NamedServiceAccount(connection, namespace, "reader")
-    clock = {"now": 1_000_000.0}
-    said: list[str] = []
-
-    def issue() -> Any:
-        return account.token("sts.amazonaws.com", 600, lambda: clock["now"])
-
-    with PrivateFolder() as folder:
-        first = issue()
-        file = folder.write("token", first.text)
-        write, jitter = (lambda text: folder.write("token", text)), (lambda: 0.0)
-        renewal = Renewal(first, issue, write, said.append, clock=lambda: clock["now"], jitter=jitter)
-
-        def after(seconds: int) -> str:
-            clock["now"] += seconds
-            renewal.step()
-            return file.read_text()
-
-        assert after(479) == first.text
-        second = after(1)
-        assert second != first.text
-        assert assume(stage, role, second) == f"system:serviceaccount:{namespace}:reader"
-        assert said == []
-        # While the ServiceAccount is away there is no token; the one at hand stays.
-        stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/reader")
-        assert after(500) == second
-        assert [JWT.search(text) for text in said] == [None]
-        stage.make_account(namespace, "reader", annotations={ROLE_ARN: role})
-        assert after(5) != second
-        assert assume(stage, role, file.read_text()) == f"system:serviceaccount:{namespace}:reader"

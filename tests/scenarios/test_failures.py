@@ -55,11 +55,6 @@ def test_another_writer_between_read_and_patch(
     assert ROLE_ARN in account["annotations"]
 
 
-def test_a_refused_verification_takes_everything_back(stage: Stage, namespace: str) -> None:
-    failing(stage, "AssumeRoleWithWebIdentity", "sts")
-    stage.run(f"{CREATE} --verify --timeout 8s", code=5, changes="")
-
-
 def test_a_verification_waits_until_iam_has_spread_the_role(stage: Stage, namespace: str) -> None:
     failing(stage, "AssumeRoleWithWebIdentity", "sts", times=2)
     ran = stage.run(f"{CREATE} --verify -o json", says="Verified         STS accepts the token")

@@ -70,7 +70,6 @@ MAKERS = {
     "ack": Maker("", tags={"services.k8s.aws/controller-version": "iam-1.3.8"}),
     "hand": Maker("creator unknown"),
 }
-makers = pytest.mark.parametrize("maker", MAKERS.values(), ids=list(MAKERS))
 
 
 def bind(stage: Stage, maker: Maker) -> str:
@@ -81,20 +80,8 @@ def bind(stage: Stage, maker: Maker) -> str:
     return arn
 
 
-@makers
-def test_what_others_made_is_refused_and_stays(stage: Stage, namespace: str, maker: Maker) -> None:
-    bind(stage, maker)
-    ran = stage.run(f"{DELETE} -o json", code=4, changes="")
-    assert ran.metadata["outcome"] == "refused"
-    assert maker.told in " ".join(ran.error["details"])
-    assert "irsa/role-arn" in ran.error["reason"]
-    for flag in ("force", "ignore-not-found", "keep-role", "keep-sa --dry-run", "role-name $ns-app"):
-        stage.run(f"{DELETE} --{flag}", code=4, changes="")
-
-
-@pytest.mark.parametrize("maker", [HELM, MAKERS["terraform"], MAKERS["hand"]])
-def test_from_files_it_is_a_row_that_is_refused(stage: Stage, namespace: str, maker: Maker) -> None:
-    arn = bind(stage, maker)
+def test_from_files_it_is_a_row_that_is_refused(stage: Stage, namespace: str) -> None:
+    arn = bind(stage, HELM)
     theirs, ours = stage.world(), entry("ours", namespace, attachPolicyARNs=[READ_ONLY])
     for how in ({"attachRoleARN": arn}, {"attachPolicyARNs": [READ_ONLY]}):
         apply(stage, config(stage, ours))
@@ -113,20 +100,6 @@ def pruned(stage: Stage, namespace: str) -> None:
     assert apply(stage, alone, "--prune", "--yes", "--include", f"{namespace}/*").code in (0, 4)
 
 
-@makers
-def test_what_is_proposed_leads_on(stage: Stage, namespace: str, maker: Maker) -> None:
-    bind(stage, maker)
-    account = stage.account(namespace, "app")
-    assert account is not None
-    steps = stage.run(f"{DELETE} -o json", code=4).error["next"]
-    ran = stage.irsa(*shlex.split(steps[0], comments=True)[1:])
-    assert ran.code == 0, ran.err
-    stage.run(DELETE)
-    assert f"{namespace}-app" not in stage.aws_world()["roles"]
-    theirs = {"labels": maker.labels, "annotations": maker.annotations}
-    assert stage.account(namespace, "app") == {**account, **theirs}
-
-
 def test_a_role_that_several_use_is_not_proposed_for_adoption(stage: Stage, namespace: str) -> None:
     stage.make_account(namespace, "b", annotations={ROLE_ARN: bind(stage, HELM)})
     steps = stage.run(f"{DELETE} -o json", code=4).error["next"]
@@ -134,12 +107,11 @@ def test_a_role_that_several_use_is_not_proposed_for_adoption(stage: Stage, name
     assert f"{namespace}/b" in " ".join(steps)
 
 
-@pytest.mark.parametrize("maker", [MAKERS["terraform"], MAKERS["hand"]])
 def test_the_statement_of_others_stays_where_irsa_bound_the_service_account(
-    stage: Stage, namespace: str, maker: Maker
+    stage: Stage, namespace: str
 ) -> None:
     """Terraform has let it in already: irsa annotates, and has nothing to add to the role."""
-    make_role(stage, "app", more=(EC2,), tags=maker.tags)
+    make_role(stage, "app", more=(EC2,), tags=MAKERS["terraform"].tags)
     before = stage.world()
     stage.run(f"create-sa app -n $ns {ATTACH}")
     stage.run(DELETE, says="it is unchanged")
@@ -229,19 +201,17 @@ def run_later(stage: Stage, namespace: str, kind: str) -> None:
     made(stage.kube.create(f"/{group}/namespaces/{namespace}/{kind.lower()}s", body))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_service_account_whose_pods_come_and_go_is_used(stage: Stage, namespace: str, kind: str) -> None:
+def test_a_service_account_whose_pods_come_and_go_is_used(stage: Stage, namespace: str) -> None:
     stage.run("create-sa app -n $ns --attach-policy-arn $S3")
-    run_later(stage, namespace, kind)
-    stage.run(DELETE, code=4, says=f"{kind}/report", changes="")
-    stage.run(f"{DELETE} --force")
-    assert stage.account(namespace, "app") is None
-
-
-def test_what_may_not_be_listed_is_not_unused(stage: Stage, namespace: str) -> None:
-    stage.run("create-sa app -n $ns --attach-policy-arn $S3")
+    for kind, (group, _) in KINDS.items():
+        run_later(stage, namespace, kind)
+        stage.run(DELETE, code=4, says=f"{kind}/report", changes="")
+        if kind != "Deployment":
+            stage.kube.delete(f"/{group}/namespaces/{namespace}/{kind.lower()}s/report")
     user = stage.restricted((("get", "patch", "delete"), ("serviceaccounts",)), (("list",), ("pods",)))
     stage.run(DELETE, code=4, says="the cronjobs of $ns can't be listed", changes="", user=user)
+    stage.run(f"{DELETE} --force")
+    assert stage.account(namespace, "app") is None
 
 
 def test_an_audience_that_a_chart_has_set_is_not_taken_off_by_a_file(stage: Stage, namespace: str) -> None:
@@ -256,3 +226,27 @@ def test_an_audience_that_a_chart_has_set_is_not_taken_off_by_a_file(stage: Stag
     account = stage.account(namespace, "app")
     assert account is not None
     assert not audience.keys() & account["annotations"].keys()
+
+
+@pytest.mark.parametrize("maker", MAKERS.values(), ids=list(MAKERS))
+def test_what_others_made_is_refused_and_goes_only_as_proposed(
+    stage: Stage, namespace: str, maker: Maker
+) -> None:
+    bind(stage, maker)
+    account = stage.account(namespace, "app")
+    assert account is not None
+    ran = stage.run(f"{DELETE} -o json", code=4, changes="")
+    assert ran.metadata["outcome"] == "refused"
+    assert maker.told in " ".join(ran.error["details"])
+    assert "irsa/role-arn" in ran.error["reason"]
+    for flag in FLAGS if maker is HELM else ():
+        stage.run(f"{DELETE} --{flag}", code=4, changes="")
+    proposed = stage.irsa(*shlex.split(ran.error["next"][0], comments=True)[1:])
+    assert proposed.code == 0, proposed.err
+    stage.run(DELETE)
+    assert f"{namespace}-app" not in stage.aws_world()["roles"]
+    theirs = {"labels": maker.labels, "annotations": maker.annotations}
+    assert stage.account(namespace, "app") == {**account, **theirs}
+
+
+FLAGS = ("force", "ignore-not-found", "keep-role", "keep-sa --dry-run", "role-name $ns-app")

@@ -33,51 +33,62 @@ def test_every_binding_by_whoever_made_it(stage: Stage, namespace: str) -> None:
     failing = [statement["failure"]["key"] for statement in found["stranger"]["trust"]]
     assert [key.rpartition(":")[2] for key in failing] == ["sub"]
     assert ran.metadata["summary"]["ok"] == len(OK)
-    assert stage.world() == before
-
-
-def test_the_table_has_a_line_for_each(stage: Stage, namespace: str) -> None:
-    zoo(stage, namespace)
     for form in ("text", "wide"):
         head, *rows = stage.run(f"{GET} -o {form}", code=1).out.splitlines()
         assert head.split()[:2] == ["NAMESPACE", "NAME"]
-        assert [row.split()[1] for row in rows] == sorted([*OK, *BAD])
         where = head.index("STATUS")
-        assert {row.split()[1]: row[where:].partition(":")[0] for row in rows} == {**OK, **BAD}
-    # All namespaces are listed without a namespace.
+        shown = [(row.split()[1], row[where:].partition(":")[0]) for row in rows]
+        assert shown == sorted({**OK, **BAD}.items())
+    # Of a selector no more is said than was asked.
+    none = "No ServiceAccount with the labels team=none in namespace $ns of "
+    checked = "Not checked: roles without a ServiceAccount, pods, "
+    stage.run(f"{GET} -l team=none", code=7, says=(f"{none}$cluster has an IAM role.", checked))
+    stage.run("verify -l team=none -n $ns", code=7, says=none)
+    assert stage.world() == before
+
+
+def test_one_by_its_name_and_all_namespaces(stage: Stage, namespace: str) -> None:
+    zoo(stage, namespace)
+    assert statuses(get_sa(stage, namespace, "reader")) == {"reader": "ok"}
+    everywhere = stage.run("get-sa reader -A -o json").items
+    assert namespace in [item["serviceAccount"]["namespace"] for item in everywhere]
+    stage.run("get-sa -n ${ns}x", code=4, says="namespaces with a similar name: $ns")
     stage.make_namespace(f"{namespace}-2")
-    stage.make_account(f"{namespace}-2", "junk", annotations={ROLE_ARN: "x"})
+    stage.make_account(f"{namespace}-2", "lost", annotations={ROLE_ARN: "x"})
+    ran = get_sa(stage, namespace, "lost")
+    assert (ran.code, ran.error["code"], ran.items) == (4, "Refused", [])
+    assert f"{namespace}-2" in " ".join(ran.error["details"])
+    assert stage.run("get-sa lost -n $ns --ignore-not-found -o json").items == []
+    stage.run("get-sa plain -n $ns", code=4)
+    # All namespaces are listed without a namespace.
     for line in ("get-sa -o json", "get-sa -A -o json"):
         accounts = [item["serviceAccount"] for item in stage.run(line, code=1).items]
         names = [(item["namespace"], item["name"]) for item in accounts]
         assert [pair for pair in names if pair[0].startswith(namespace)] == [
             *((namespace, name) for name in sorted([*OK, *BAD])),
-            (f"{namespace}-2", "junk"),
+            (f"{namespace}-2", "lost"),
         ]
 
 
-def test_an_audience_that_the_provider_does_not_accept(stage: Stage, namespace: str) -> None:
-    zoo(stage, namespace)
-    stage.annotate(namespace, "reader", **{"eks.amazonaws.com/audience": "other"})
-    assert statuses(get_sa(stage, namespace))["reader"] == "no-provider"
-
-
-def test_a_role_that_the_caller_may_not_read(stage: Stage, namespace: str) -> None:
+def test_what_the_caller_may_not_read(stage: Stage, namespace: str) -> None:
     arn = zoo(stage, namespace)
     user = _user(stage, {"iam:GetRole": arn, "iam:GetAccountAuthorizationDetails": "*"})
     found = items(get_sa(stage, namespace, user=user))
     hidden = dict.fromkeys(("reader", "stranger", "path"), "uncertain")
     assert {name: item["status"] for name, item in found.items()} == {**OK, **BAD, **hidden}
     assert "iam:GetRole" in found["reader"]["reason"]
-
-
-def test_policies_that_the_caller_may_not_read(stage: Stage, namespace: str) -> None:
-    zoo(stage, namespace)
     denied = ("iam:ListRolePolicies", "iam:ListRoles", "iam:GetAccountAuthorizationDetails")
     ran = get_sa(stage, namespace, user=_user(stage, dict.fromkeys(denied, "*")))
     assert statuses(ran) == {**OK, **BAD}
     assert items(ran)["reader"]["role"]["policies"] is None
     assert "iam:ListRoles" in ran.metadata["notes"][0]
+    # Another account is read by a role there.
+    other = administrator(stage.sandbox, "iam", "444455556666", stage.region)
+    by = trust({"AWS": f"arn:aws:iam::{stage.account_id}:root"})
+    audit = other.create_role(RoleName="audit", AssumeRolePolicyDocument=by)["Role"]["Arn"]
+    other.put_role_policy(RoleName="audit", PolicyName="p", PolicyDocument=json.dumps(EVERYTHING))
+    read = get_sa(stage, namespace, "--iam-assume-role", audit)
+    assert statuses(read) == {**OK, **BAD, "foreign": "no-role"}
 
 
 def _user(stage: Stage, denied: dict[str, str]) -> str:
@@ -87,15 +98,6 @@ def _user(stage: Stage, denied: dict[str, str]) -> str:
     policy = {"Version": "2012-10-17", "Statement": [EVERYTHING["Statement"], *statements]}
     stage.iam().put_user_policy(UserName=user, PolicyName="sandbox", PolicyDocument=json.dumps(policy))
     return user
-
-
-def test_other_accounts_are_read_by_a_role_there(stage: Stage, namespace: str) -> None:
-    zoo(stage, namespace)
-    other = administrator(stage.sandbox, "iam", "444455556666", stage.region)
-    by = trust({"AWS": f"arn:aws:iam::{stage.account_id}:root"})
-    arn = other.create_role(RoleName="audit", AssumeRolePolicyDocument=by)["Role"]["Arn"]
-    other.put_role_policy(RoleName="audit", PolicyName="p", PolicyDocument=json.dumps(EVERYTHING))
-    assert statuses(get_sa(stage, namespace, "--iam-assume-role", arn)) == {**OK, **BAD, "foreign": "no-role"}
 
 
 def test_roles_of_ours_without_a_service_account(stage: Stage, namespace: str) -> None:
@@ -135,30 +137,6 @@ def test_nothing_there(stage: Stage, namespace: str) -> None:
     said = "0 roles. No ServiceAccount in namespace $ns of "
     assert stage.run(GET, code=7, says=said).out == ""
     stage.run(f"{GET} --allow-empty")
-
-
-def test_of_a_selector_no_more_is_said_than_was_asked(stage: Stage, namespace: str) -> None:
-    zoo(stage, namespace)
-    none = "No ServiceAccount with the labels team=none in namespace $ns of "
-    role = f"{none}$cluster has an IAM role."
-    checked = "Not checked: roles without a ServiceAccount, pods, "
-    stage.run(f"{GET} -l team=none", code=7, says=(role, checked))
-    stage.run("verify -l team=none -n $ns", code=7, says=none)
-
-
-def test_one_by_its_name(stage: Stage, namespace: str) -> None:
-    zoo(stage, namespace)
-    assert statuses(get_sa(stage, namespace, "reader")) == {"reader": "ok"}
-    everywhere = stage.irsa("get-sa", "reader", "-A", "-c", stage.cluster, "-o", "json").items
-    assert namespace in [item["serviceAccount"]["namespace"] for item in everywhere]
-    stage.run("get-sa -n ${ns}x", code=4, says="namespaces with a similar name: $ns")
-    stage.make_namespace(f"{namespace}-2")
-    stage.make_account(f"{namespace}-2", "lost", annotations={ROLE_ARN: "x"})
-    ran = get_sa(stage, namespace, "lost")
-    assert (ran.code, ran.error["code"], ran.items) == (4, "Refused", [])
-    assert f"{namespace}-2" in " ".join(ran.error["details"])
-    assert stage.run("get-sa lost -n $ns --ignore-not-found -o json").items == []
-    stage.run("get-sa plain -n $ns", code=4)
 
 
 def test_who_may_not_list_is_told(stage: Stage, namespace: str) -> None:

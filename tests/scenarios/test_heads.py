@@ -14,6 +14,7 @@ from irsa_cli.aws.sts import assume
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_confirming import at_terminal
+from tests.support.acts import wish
 from tests.support.sandbox_clients import administrator, trust
 from tests.support.stage import EVERYTHING, READ_ONLY, Stage
 
@@ -123,27 +124,21 @@ def test_saved_plans_are_shown_with_their_place_and_time(small: Stage) -> None:
     assert HEAD.search(applied.err), applied.err
 
 
-@pytest.mark.parametrize("one", [True, False], ids=["one", "all"])
-def test_a_recovery_by_its_journal_is_shown_and_asked_about_with_its_place(small: Stage, one: bool) -> None:
+def test_a_recovery_by_its_journal_is_shown_and_asked_about_with_its_place(small: Stage) -> None:
     small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "reset-after", run=small.kill))
     assert small.irsa("create-sa", "app", *NEW).code == -9
     small.sandbox.settle()
     transaction = small.irsa("recover", "-o", "json").items[0]["transaction"]
-    which = transaction if one else "--all"
-    planned = small.irsa("recover", which, "--dry-run")
-    assert len(HEAD.findall(planned.err)) == 1, planned.err
-    with at_terminal(small, ("recover", which, "-q")) as terminal:
+    for which in (transaction, "--all"):
+        planned = small.irsa("recover", which, "--dry-run")
+        assert len(HEAD.findall(planned.err)) == 1, planned.err
+    with at_terminal(small, ("recover", "--all", "-q")) as terminal:
         asked = terminal.read(r"Do this\? \[y/N\]: ").string
     assert len(re.findall(rf"{PLACE} · (?:user/admin · )?{TIME}", asked)) == 1, asked
 
 
 def test_a_deletion_of_files_is_asked_about_with_its_head(small: Stage) -> None:
-    text = (
-        "apiVersion: irsa/v1\nkind: Bindings\nmetadata: {name: demo, region: eu-west-1}\n"
-        "serviceAccounts:\n  - metadata: {name: app, namespace: backend}\n"
-        f"    attachPolicyARNs: [{READ_ONLY}]\n"
-    )
-    (small.folder / "apps.yaml").write_text(text, encoding="utf-8")
-    assert small.irsa("apply", "-f", "apps.yaml").code == 0
-    with at_terminal(small, ("delete", "-f", "apps.yaml", "-q")) as terminal:
+    wish(small, "{metadata: {name: app, namespace: backend}, attachPolicyARNs: [$S3]}")
+    small.run("apply -f f.yaml")
+    with at_terminal(small, ("delete", "-f", "f.yaml", "-q")) as terminal:
         terminal.read(rf"{PLACE} · user/admin · {TIME}\s+irsa deletes[^?]+\? \[y/N\]: ")

@@ -112,45 +112,10 @@ def test_each_proposed_command_ends_it(small: Stage, state: State) -> None:
             assert (role["attached"], got(small)["status"]) == ([READ_ONLY], "ok")
 
 
-@states
-def test_the_same_create_sa_makes_it_whole(small: Stage, state: State) -> None:
-    state(small)
-    more = "--role-only" if state is incomplete_and_unnamed else ""
-    small.run(f"{CREATE} {more} {ELSEWHERE}", says=f"the role was {said(state)}")
-    assert got(small)["status"] == ("role-only" if more else "ok")
-    role = role_of(small)
-    assert role is not None
-    assert (role["attached"], role["tags"]["irsa/commit"]) == ([READ_ONLY], "done")
-
-
-@pytest.mark.parametrize("state", [incomplete_and_named, deleting_and_named])
-def test_what_a_serviceaccount_names_is_left_alone_and_named(small: Stage, state: State) -> None:
-    state(small)
-    line = f"recover {ELSEWHERE}"
-    uses = "ServiceAccount default/app uses it"
-    small.run(line, says=(uses, "irsa delete-sa app -n default -c demo"), changes="")
-    small.run(f"{line} --all --min-age 0s", says="uses it", changes="")
-    (item,) = small.run(f"{line} -o json").items
-    named = f"{line} {item['transaction']} --min-age 0s"
-    small.run(named, code=4, says="irsa delete-sa", changes="")
-
-
 def test_a_deletion_that_nobody_names_any_more_is_gone_on_with(small: Stage) -> None:
     deleting_and_unnamed(small)
     small.run(f"recover {ELSEWHERE} --all --min-age 0s")
     assert role_of(small) is None
-
-
-@states
-def test_nobody_changes_it(small: Stage, state: State) -> None:
-    state(small)
-    proposal = "irsa delete-sa app -n default"
-    for line, text in (
-        ("update-sa app -n default --attach-policy-arn $S3", proposal),
-        ("adopt app -n default", proposal),
-        ("create-sa app -n default --description wish --no-policy", ""),
-    ):
-        small.run(line, code=4, says=(said(state), text), changes="")
 
 
 def test_get_sa_and_describe_sa_and_verify_say_it_in_words(small: Stage) -> None:
@@ -172,3 +137,36 @@ def test_it_ends_while_it_is_watched(small: Stage) -> None:
     small.run(CREATE)
     assert "incomplete" in seen[0].out
     assert got(small)["status"] == "ok"
+
+
+@states
+def test_nobody_changes_it_and_the_same_create_sa_makes_it_whole(small: Stage, state: State) -> None:
+    state(small)
+    for line, text in (
+        ("update-sa app -n default --attach-policy-arn $S3", PROPOSAL),
+        ("adopt app -n default", PROPOSAL),
+        ("create-sa app -n default --description wish --no-policy", ""),
+    ):
+        small.run(line, code=4, says=(said(state), text), changes="")
+    if state in (incomplete_and_named, deleting_and_named):
+        left_alone(small)
+    more = "--role-only" if state is incomplete_and_unnamed else ""
+    small.run(f"{CREATE} {more} {ELSEWHERE}", says=f"the role was {said(state)}")
+    assert got(small)["status"] == ("role-only" if more else "ok")
+    role = role_of(small)
+    assert role is not None
+    assert (role["attached"], role["tags"]["irsa/commit"]) == ([READ_ONLY], "done")
+
+
+PROPOSAL = "irsa delete-sa app -n default"
+
+
+def left_alone(small: Stage) -> None:
+    """What a ServiceAccount names recover leaves alone, and names."""
+    line = f"recover {ELSEWHERE}"
+    uses = "ServiceAccount default/app uses it"
+    small.run(line, says=(uses, f"{PROPOSAL} -c demo"), changes="")
+    small.run(f"{line} --all --min-age 0s", says="uses it", changes="")
+    (item,) = small.run(f"{line} -o json").items
+    named = f"{line} {item['transaction']} --min-age 0s"
+    small.run(named, code=4, says="irsa delete-sa", changes="")

@@ -117,4 +117,5 @@ def test_a_recovery_that_lost_its_lock_is_ended(own: Locking) -> None:
     own.stage.sandbox.settle()
     (journal,) = own.stage.irsa("recover", "-o", "json").items
     seen = own.meanwhile("DetachRolePolicy", OTHER_WISH)
-    executed(own, own.stage.irsa("recover", journal["transaction"], "-o", "json", **own.env), seen, before)
+    words = ("recover", journal["transaction"], "-o", "json", "--rollback-timeout", "8s")
+    executed(own, own.stage.irsa(*words, **own.env), seen, before)

@@ -19,7 +19,6 @@ from tests.support.rows import arguments_of
 from tests.support.stage import EVERYTHING, READ_ONLY, Json, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
-POLICY = ("--attach-policy-arn", READ_ONLY)
 
 
 class Locking:
@@ -34,22 +33,11 @@ class Locking:
             "IRSA_CALL_TIMEOUT": "60",  # Others run while a call is under way.
             SETTLE: "",  # A lock lasts for real time.
         }
-        self.app = ("app", "-n", namespace)
         stage.words["ns"] = namespace
         (stage.folder / "app.json").write_text(
             '{"apiVersion": "irsa/v1", "kind": "Bindings", "serviceAccounts": [{"metadata": {"name": "app",'
             f' "namespace": "{namespace}"}}, "attachPolicyARNs": ["{READ_ONLY}", "{SQS}"]}}]}}'
         )
-
-    def irsa(self, *arguments: str, user: str = "admin", **env: str) -> Ran:
-        return self.stage.irsa(*arguments, "-c", self.stage.cluster, user=user, **{**self.env, **env})
-
-    def elsewhere(self, *arguments: str) -> Ran:
-        """On another machine, which has no journals of ours, and knows nothing of our processes."""
-        return self.irsa(*arguments, IRSA_STATE_DIR=str(self.stage.folder / "elsewhere"))
-
-    def create(self, *arguments: str, **env: str) -> Ran:
-        return self.irsa("create-sa", *self.app, *POLICY, *arguments, **env)
 
     def at(self, operation: str, run: Callable[[], None]) -> None:
         """Do something when the next run is in that call to IAM."""
@@ -100,27 +88,18 @@ def own(sandbox: Sandbox, tmp_path: Path) -> Locking:
 CREATE = "create-sa app -n $ns --attach-policy-arn $S3"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "create-sa app -n $ns --attach-policy-arn $SQS",
-        "delete-sa app -n $ns",
-        "apply -f app.json -c $cluster",
-        "apply -f app.json --atomic -c $cluster",
-        "delete --yes -f app.json -c $cluster",
-    ],
-)
-def test_who_does_not_wait_is_refused_and_writes_nothing(locking: Locking, line: str) -> None:
+def test_who_does_not_wait_is_refused_and_writes_nothing(locking: Locking) -> None:
     seen: list[Ran] = []
 
     def meanwhile() -> None:
         said = "another run is working on"
         elsewhere = {"IRSA_STATE_DIR": "elsewhere"}
-        seen.append(locking.run(f"{line} --lock-timeout 0", code=4, says=said, changes="", **elsewhere))
+        lines = (f"{line} --lock-timeout 0" for line in LINES)
+        seen.extend(locking.run(line, code=4, says=said, changes="", **elsewhere) for line in lines)
 
     locking.at("AttachRolePolicy", meanwhile)
     locking.run(CREATE)
-    assert seen
+    assert len(seen) == len(LINES)
     assert locking.leases() == []
 
 
@@ -157,24 +136,16 @@ def test_who_has_lost_its_lock_does_not_propose_to_undo_what_another_has_finishe
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
 
 
-@pytest.mark.parametrize(
-    ("command", "operation", "words"),
-    [
-        ("delete-sa", "DetachRolePolicy", "ID --forward --yes"),
-        ("update-sa", "AttachRolePolicy", "ID --yes"),
-    ],
-)
-def test_what_another_run_has_deleted_meanwhile_is_not_restored_and_the_journal_ends(
-    locking: Locking, command: str, operation: str, words: str
+def test_what_another_run_has_deleted_is_not_restored_and_the_journal_ends(
+    locking: Locking,
 ) -> None:
     stage, queue = locking.stage, locking.stage.folder / "queue.json"
     queue.write_text(json.dumps(EVERYTHING))
     locking.run(f"{CREATE} --inline-policy queue.json")
     queue.write_text(json.dumps(EVERYTHING).replace("Allow", "Deny"))
+    seen = locking.meanwhile("AttachRolePolicy", "delete-sa app -n $ns")
     update = "--set-policy-arns $SQS --inline-policy queue.json --label a=b --tags a=b"
-    seen = locking.meanwhile(operation, "delete-sa app -n $ns")
-    line = f"update-sa app -n $ns {update}" if command == "update-sa" else "delete-sa app -n $ns"
-    ran = stage.irsa(*arguments_of(stage, line), **locking.env)
+    ran = stage.irsa(*arguments_of(stage, f"update-sa app -n $ns {update}"), **locking.env)
     assert seen[0].code == 0, seen[0].err
     stage.sandbox.settle()
     after = stage.world()
@@ -182,7 +153,7 @@ def test_what_another_run_has_deleted_meanwhile_is_not_restored_and_the_journal_
     assert ran.code in (0, 3, 4), ran.err
     assert bool(journals) == (ran.code == 3)
     for path in journals:
-        stage.irsa("recover", *words.replace("ID", path.stem).split())
+        stage.irsa("recover", path.stem, "--yes")
         assert read(path).finished or stage.irsa("recover", path.stem, "--yes").code == 0
         assert read(path).finished
     assert stage.world() == after
@@ -197,7 +168,7 @@ def test_who_may_not_lock_is_told_what_to_do_and_has_written_nothing(locking: Lo
     locking.run(f"{CREATE} --no-lock", user=user)
 
 
-@pytest.mark.parametrize("number", [0, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [0, signal.SIGTERM])
 def test_a_run_that_is_rolled_back_leaves_no_lock(own: Locking, number: int) -> None:
     """Nor one that a signal reaches while the lock is given back: all is rolled back by then."""
     faults = own.stage.sandbox.faults
@@ -208,23 +179,33 @@ def test_a_run_that_is_rolled_back_leaves_no_lock(own: Locking, number: int) -> 
     assert own.leases() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_waiting_at_once(own: Locking, number: int) -> None:
+def test_a_signal_ends_the_waiting_at_once(own: Locking) -> None:
     """The second waits for the first, which is in a call until the second has ended."""
     waits, seen = threading.Event(), list[Ran]()
 
     def meanwhile() -> None:
         first = own.stage._process
         own.stage.sandbox.faults.add(Fault("kubernetes", "GET leases", "callback", run=waits.set, skip=1))
-        thread = threading.Thread(target=lambda: seen.append(own.elsewhere("create-sa", *own.app, *POLICY)))
+        env = {**own.env, "IRSA_STATE_DIR": "elsewhere"}
+        words = arguments_of(own.stage, CREATE)
+        thread = threading.Thread(target=lambda: seen.append(own.stage.irsa(*words, **env)))
         thread.start()
         assert waits.wait(60)
         assert own.stage._process is not first
-        own.stage.signal(number)
+        own.stage.signal(signal.SIGINT)
         thread.join(60)
 
     own.at("AttachRolePolicy", meanwhile)
     own.run(CREATE)
-    assert seen[0].code == 128 + number, seen[0].err
+    assert seen[0].code == 128 + signal.SIGINT, seen[0].err
     assert own.stage.role_of("apps", "app")["attached"] == [READ_ONLY]
     assert own.leases() == []
+
+
+LINES = (
+    "create-sa app -n $ns --attach-policy-arn $SQS",
+    "delete-sa app -n $ns",
+    "apply -f app.json -c $cluster",
+    "apply -f app.json --atomic -c $cluster",
+    "delete --yes -f app.json -c $cluster",
+)

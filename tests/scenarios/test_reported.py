@@ -11,7 +11,8 @@ import pytest
 
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.sandbox import Sandbox
-from tests.scenarios.reported.cases import findings, scored
+from tests.scenarios.breaks import BY_POD_IDENTITY
+from tests.scenarios.reported.cases import Healthy, Make, Reported, findings, scored
 from tests.scenarios.reported.everything import HEALTHY, REPORTED
 from tests.scenarios.reported.playing import play
 from tests.scenarios.reported.world import World
@@ -21,45 +22,40 @@ from tests.scenarios.reported.world import World
 def always(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, frozenset[str]]:
     """What can't be told of a binding that works (True: by EKS Pod Identity): it is no hint elsewhere."""
     found = {}
-    for make in (World.exchange, World.by_pod_identity):
+    for make in (World.exchange, BY_POD_IDENTITY):
         running_sandbox.reset()
         document = play(make, running_sandbox, tmp_path_factory.mktemp("works"))
         # All roles of the sandbox are new: that one is a hint where it is the cause.
         unknown = frozenset(findings(document, "unknown")) - {"role-new"}
-        found[make is World.by_pod_identity] = unknown
+        found[make is BY_POD_IDENTITY] = unknown
     return found
 
 
-@pytest.mark.parametrize("name", REPORTED)
+BY_WORLD: dict[Make, list[Reported]] = {}
+for reported in REPORTED.values():
+    BY_WORLD.setdefault(reported.make, []).append(reported)
+
+
+@pytest.mark.parametrize("make", BY_WORLD, ids=[cases[0].source for cases in BY_WORLD.values()])
 def test_a_reported_failure_has_its_score(
-    name: str, sandbox: Sandbox, tmp_path: Path, always: dict[bool, frozenset[str]]
+    make: Make, sandbox: Sandbox, tmp_path: Path, always: dict[bool, frozenset[str]]
 ) -> None:
-    case = REPORTED[name]
+    document = play(make, sandbox, tmp_path)
+    by_pods = "pod-identity" in str(BY_WORLD[make][0].named)
+    for case in BY_WORLD[make]:
+        score = scored(case, document, always[by_pods])
+        end = findings(document, "problem"), document["metadata"]["exitCode"]
+        assert score.rank <= case.score.rank, (case.source, score, end)
+
+
+@pytest.mark.parametrize("case", HEALTHY.values(), ids=HEALTHY)
+def test_nothing_is_wrong_with_a_healthy_set_up(case: Healthy, sandbox: Sandbox, tmp_path: Path) -> None:
     document = play(case.make, sandbox, tmp_path)
-    found = scored(case, document, always[case.make.__module__.endswith("pod_identity")])
-    assert found.rank <= case.score.rank, (
-        found,
-        findings(document, "problem"),
-        document["metadata"]["exitCode"],
-    )
+    assert (findings(document, "problem"), document["metadata"]["exitCode"]) == ([], case.exit_code)
 
 
-@pytest.mark.parametrize("name", HEALTHY)
-def test_nothing_is_wrong_with_a_healthy_set_up(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
-    case = HEALTHY[name]
-    document = play(case.make, sandbox, tmp_path)
-    problems = findings(document, "problem")
-    if case.alarm and problems:
-        assert problems == [case.alarm]
-        return
-    assert problems == []
-    assert document["metadata"]["exitCode"] == case.exit_code
-
-
-def test_there_are_as_many_cases_as_the_page_promises_and_each_has_its_source() -> None:
+def test_there_are_as_many_cases_as_the_page_promises_and_each_names_causes() -> None:
     assert len(REPORTED) >= 60
     assert len(HEALTHY) >= 40
     for case in REPORTED.values():
-        assert case.source.startswith("https://")
         assert set(case.named) <= set(CAUSES)
-    assert len({case.source for case in REPORTED.values()}) == len(REPORTED)

@@ -53,18 +53,15 @@ EXACT, AMONG, HINT, UNTOLD, OUTSIDE, MISSED, FALSE = Score
 class Reported:
     """A failure that somebody reported: where, what was seen, and which cause was confirmed.
 
-    `named` are the causes of doctor that say so; without any it can't be seen from outside. `outside`: the
-    pod gets its role, and what fails is its application, its permissions or another role.
+    `named` are the causes of doctor that say so; without any it can't be seen from outside.
     """
 
-    name: str
     source: str
     symptom: str
     cause: str
     named: tuple[str, ...]
     score: Score
     make: Make
-    outside: bool
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,6 @@ class Healthy:
     `alarm` is what doctor calls a problem all the same, until that is mended.
     """
 
-    name: str
     what: str
     exit_code: int
     make: Make
@@ -86,35 +82,21 @@ HEALTHY: dict[str, Healthy] = {}
 
 
 def reported(
-    source: str,
-    symptom: str,
-    cause: str,
-    *named: str,
-    score: Score = Score.EXACT,
-    outside: bool = False,
-) -> Callable[[Make], Make]:
-    """Register a reported failure by the function that makes its world; `source` is GitHub's, or whole."""
+    source: str, symptom: str, cause: str, named: str, make: Make, score: Score = Score.EXACT
+) -> None:
+    """Register a reported failure; `source` is GitHub's, or whole, and `named` has spaces between.
+
+    Of what doctor does not check the score is `OUTSIDE`.
+    """
     where = source if source.startswith("https:") else f"{GITHUB}/{source}"
-
-    def register(make: Make) -> Make:
-        name = make.__name__
-        assert name not in REPORTED, name
-        REPORTED[name] = Reported(name, where, symptom, cause, named, score, make, outside)
-        return make
-
-    return register
+    assert source not in REPORTED, source
+    REPORTED[source] = Reported(where, symptom, cause, tuple(named.split()), score, make)
 
 
-def healthy(what: str, *, exit_code: int = 0, alarm: str = "") -> Callable[[Make], Make]:
+def healthy(what: str, make: Make, exit_code: int = 0) -> None:
     """Register a set-up in which nothing is wrong."""
-
-    def register(make: Make) -> Make:
-        name = make.__name__
-        assert name not in HEALTHY, name
-        HEALTHY[name] = Healthy(name, what, exit_code, make, alarm)
-        return make
-
-    return register
+    assert what not in HEALTHY, what
+    HEALTHY[what] = Healthy(what, exit_code, make)
 
 
 def findings(document: Json, verdict: str) -> list[str]:
@@ -138,4 +120,4 @@ def scored(case: Reported, document: Json, always: frozenset[str]) -> Score:
         return Score.HINT
     if document["metadata"]["exitCode"] != 0:
         return Score.UNTOLD
-    return Score.OUTSIDE if case.outside else Score.MISSED
+    return Score.OUTSIDE if case.score is Score.OUTSIDE else Score.MISSED

@@ -7,14 +7,14 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from tests.scenarios.breaking import AWS_CLI, FOREIGN, NAME, STS, Binding
-from tests.support.eks_states import add_addon, add_sts_endpoint, describe_cluster_as, note_exchange
+from tests.scenarios.breaking import AWS_CLI, NAME, STS, Binding
+from tests.support.eks_states import add_sts_endpoint, describe_cluster_as, note_exchange
 from tests.support.stage import ROLE_ARN, Json, made
 
 OLD_ID = "0123456789ABCDEF0123456789ABCDEF"
 AGENT = "eks-pod-identity-agent"
-PODS_SERVICE = {"Service": "pods.eks.amazonaws.com"}
-SKIP = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
+SKIPPED = "eks.amazonaws.com/skip-pod-identity-webhook=true"
+SKIP = dict([SKIPPED.split("=")])
 FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
 TOKEN_FILE = f"{FOLDER}/token"
 
@@ -44,58 +44,65 @@ class World(Binding):
         """IAM of the cluster's account."""
         return self.aws("iam")
 
-    def new_pod(
-        self, *, metadata: Json | None = None, container: Json | None = None, image: str = "", **spec: Any
-    ) -> Json:
-        """Make the ServiceAccount's pod anew, and let it run."""
-        container = {"image": image} if image else container
-        pod = super().new_pod(metadata=metadata, container=container, **spec)
-        self.let(f"{NAME}-0", "Running")
-        return pod
-
     def pod(
         self,
         name: str,
         account: str = NAME,
         *,
-        labels: Json | None = None,
-        annotations: Json | None = None,
+        labels: str = "",
+        annotation: str = "",
+        hook: str = "",
         phase: str = "Running",
-        owner: tuple[str, str] | None = None,
-        container: Json | None = None,
+        owner: str = "",
         **spec: Any,
     ) -> None:
-        """Make a pod besides: `owner` is the kind and the name of what made it."""
-        metadata: Json = {"name": name, "labels": labels or {}, "annotations": annotations or {}}
-        if owner is not None:
-            kind, maker = owner
+        """Make a pod besides: labels are KEY=VALUE with commas between, the owner is KIND/NAME.
+
+        With an `annotation` that names the role, or as a `hook` of Helm.
+        """
+        pairs = (pair.split("=") for pair in labels.split(",") if pair)
+        metadata: Json = {"name": name, "labels": dict(pairs)}
+        if annotation:
+            metadata["annotations"] = {annotation: self.role_arn}
+        if hook:
+            metadata["annotations"] = {"helm.sh/hook": hook}
+        if owner:
+            kind, _, maker = owner.partition("/")
             group = "batch/v1" if kind == "Job" else "apps/v1"
             reference = {"apiVersion": group, "kind": kind, "name": maker, "uid": f"uid-{maker}"}
             metadata["ownerReferences"] = [{**reference, "controller": True}]
         whole = {
             "serviceAccountName": account,
             "automountServiceAccountToken": False,
-            "containers": [{"name": "app", "image": AWS_CLI, **(container or {})}],
+            "containers": [{"name": "app", "image": AWS_CLI}],
             **spec,
         }
         made(self.stage.kube.create(self._pods, {"metadata": metadata, "spec": whole}))
-        self.let(name, phase)
+        self.say_phase(phase, name)
 
-    def without_annotation(self) -> None:
-        """Take the annotation away, and make the pod anew."""
-        self.annotate(None)
-        self.new_pod()
+    def unseen(self, name: str) -> None:
+        """Make a pod besides that the webhook does not see; nothing of it says so."""
+        self.pod(name, labels=SKIPPED)
+        self.forget_skipping(name)
 
-    def neighbour(self, name: str, **pod: Any) -> None:
-        """Make another ServiceAccount without a role, and a pod of it."""
-        self.account_named(name)
-        self.pod(f"{name}-0", name, **pod)
+    def forget_skipping(self, name: str) -> None:
+        """Take the label off a pod by which the webhook did not see it."""
+        self.stage.kube.patch(f"{self._pods}/{name}", {"metadata": {"labels": dict.fromkeys(SKIP)}})
 
-    def replaced_by(self, name: str, **annotations: str) -> None:
-        """Make another ServiceAccount instead of it, with no pod yet."""
-        self.no_pod()
-        self.no_account()
-        self.account_named(name, **annotations)
+    def end(self, name: str) -> None:
+        """Have a pod end, for which it takes its time."""
+        self.stage.kube.delete(f"{self._pods}/{name}")
+
+    def say_status(self, name: str, status: str, namespace: str = "") -> None:
+        """Write the status of a pod, as its kubelet does."""
+        path = f"/api/v1/namespaces/{namespace or self.namespace}/pods/{name}/status"
+        answer = self.stage.kube.patch(path, {"status": json.loads(status)})
+        assert answer.status == 200, answer.text
+
+    def write_trust(self, role: str, *statements: Json, account: str = "") -> None:
+        """Write the trust policy of a role."""
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        self.aws("iam", account).update_assume_role_policy(RoleName=role, PolicyDocument=document)
 
     def version(self, version: str) -> None:
         """Let the cluster be of a version of Kubernetes."""
@@ -120,31 +127,13 @@ class World(Binding):
     def _pods(self) -> str:
         return f"/api/v1/namespaces/{self.namespace}/pods"
 
-    def let(self, name: str, phase: str) -> None:
-        """Write the phase of a pod, as its kubelet does."""
-        answer = self.stage.kube.patch(f"{self._pods}/{name}/status", {"status": {"phase": phase}})
-        assert answer.status == 200, answer.text
-
-    def no_pod(self) -> None:
-        """Take the ServiceAccount's pod away."""
-        self.stage.kube.delete(f"{self._pods}/{NAME}-0", {"gracePeriodSeconds": 0})
-
     def account_named(self, name: str, **annotations: str) -> None:
         """Make another ServiceAccount of the namespace."""
         self.stage.make_account(self.namespace, name, annotations=annotations)
 
-    def no_account(self) -> None:
-        """Take the ServiceAccount away."""
-        self.stage.kube.delete(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{NAME}")
-
     def subject_of(self, name: str) -> str:
         """The `sub` of another ServiceAccount of the namespace."""
         return f"system:serviceaccount:{self.namespace}:{name}"
-
-    def no_provider(self, account: str = "") -> None:
-        """Take the cluster's OIDC provider away."""
-        arn = self.provider.replace("111122223333", account or "111122223333")
-        self.aws("iam", account).delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
 
     def make_provider(self, url: str = "", *audiences: str, account: str = "") -> None:
         """Make an OIDC provider, by default the cluster's."""
@@ -168,11 +157,6 @@ class World(Binding):
         found: Json = json.loads(json.dumps(self.statement).replace(self.prefix[-32:], identifier))
         return found
 
-    def with_env(self, **variables: str) -> None:
-        """Make the pod anew with variables in its template."""
-        env = [{"name": name, "value": value} for name, value in variables.items()]
-        self.new_pod(container={"env": env})
-
     def injected_by_hand(
         self, role: str = "", audience: str = STS, path: str = FOLDER, volume: str = "identity"
     ) -> Json:
@@ -191,42 +175,6 @@ class World(Binding):
         sandbox, role = self.stage.sandbox, role or self.role_arn
         note_exchange(sandbox, self.stage.cluster, self.subject, role, code, words)
 
-    def associate(self, role: str, name: str = NAME) -> None:
-        """Associate a role by EKS Pod Identity, in a cluster that has the agent."""
-        self.aws("eks").create_pod_identity_association(
-            clusterName=self.stage.cluster, namespace=self.namespace, serviceAccount=name, roleArn=role
-        )
-        add_addon(self.stage.sandbox, self.stage.cluster, AGENT)
-
-    def role_of_pods(self, name: str = "pi", condition: Json | None = None, *actions: str) -> str:
-        """A role for EKS Pod Identity; returns its ARN."""
-        statement: Json = {
-            "Effect": "Allow",
-            "Principal": PODS_SERVICE,
-            "Action": list(actions) or ["sts:AssumeRole", "sts:TagSession"],
-        }
-        return self.make_role(name, statement if condition is None else {**statement, "Condition": condition})
-
-    def by_pod_identity(self, condition: Json | None = None, *actions: str, **pod: Any) -> None:
-        """Turn the binding into one by EKS Pod Identity, with a pod that was started after it."""
-        self.annotate(None)
-        self.associate(self.role_of_pods("pi", condition, *actions))
-        self.new_pod(**pod)
-
-    def role_elsewhere(self) -> str:
-        """Make the role in another account, with one that reads it; returns the reader's ARN."""
-        iam = self.aws("iam", FOREIGN)
-        statement = json.loads(json.dumps(self.statement).replace("111122223333", FOREIGN))
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        arn = iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-        self.annotate(arn)
-        self.new_pod()
-        admit = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
-        reader = json.dumps({"Version": "2012-10-17", "Statement": [admit]})
-        found: str = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=reader)["Role"]["Arn"]
-        iam.attach_role_policy(RoleName="reader", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-        return found
-
-    def annotated(self, role: str = "") -> dict[str, str]:
+    def annotated(self) -> dict[str, str]:
         """The annotation that names the role."""
-        return {ROLE_ARN: role or self.role_arn}
+        return {ROLE_ARN: self.role_arn}
