@@ -75,6 +75,20 @@ def test_a_change_that_is_not_seen_yet_is_taken_back(stage: Stage, line: str, fa
 
 
 @pytest.mark.usefixtures("associated")
+def test_what_somebody_else_took_away_is_taken_back(stage: Stage) -> None:
+    before = stage.world()
+
+    def delete_roles() -> None:
+        for name in stage.aws_world()["roles"].keys() - before["roles"].keys():
+            stage.iam().delete_role(RoleName=name)
+
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=delete_roles))
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None, skip=1))
+    line = "create-sa app -n $ns --attach-policy-arn $S3 -o json"
+    assert stage.run(line, code=1, changes="").item["left"] == []
+
+
+@pytest.mark.usefixtures("associated")
 def test_a_rollback_whose_time_is_too_short_to_be_sure_says_so(stage: Stage) -> None:
     before = stage.world()
     stage.sandbox.faults.add(NO_POST)
