@@ -363,10 +363,10 @@ def test_a_killed_run_is_continued_elsewhere(pair: Pair) -> None:
         pair.bind(maker)
     for step, before, after in (("--add", pair.blue, ["blue", "green"]), ("--retire", pair.green, ["green"])):
         pair.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "callback", run=pair.blue.kill))
-        pair.run(f"repoint {step}", code=-9)
+        pair.run(f"repoint {step}", code=-9, IRSA_LOCK="0")
         pair.sandbox.settle()
         assert pair.all_assume(before) == [True, True]
-        pair.run(f"repoint {step}", IRSA_STATE_DIR="other")
+        pair.run(f"repoint {step}", IRSA_STATE_DIR="other", IRSA_LOCK="0")
         assert (pair.all_assume(before), pair.admitted()) == ([True, True], [after] * 2)
         pair.age()
     assert pair.all_assume(pair.blue) == [False, False]
