@@ -77,10 +77,6 @@ class Client:
         self.env = {item["name"]: item["value"] for item in container.get("env", [])}
         # Where both are set, SDKs take the token of IRSA.
         self.way = STS if FILE in self.env else AGENT if URI in self.env else NOBODY
-        self.rotate()
-
-    def rotate(self) -> None:
-        """Get a new token, as kubelet does before one expires."""
         metadata, spec = self.pod["metadata"], self.pod["spec"]
         sources = [item for volume in spec.get("volumes", []) for item in volume["projected"]["sources"]]
         given = [item.get("serviceAccountToken", {}) for item in sources]

@@ -1,17 +1,7 @@
-"""Who gets a second way: whom the role's trust policy allows the first one, and nobody by an annotation.
-
-And what `eksctl utils migrate-to-pod-identity` damages and `irsa migrate` leaves as it was, as its source has
-it (eksctl-io/eksctl 03aee6c, pkg/actions/podidentityassociation: migrator.go, tasks.go); eksctl itself was
-not run. A ServiceAccount is replaced by its metadata, all statements with an OIDC provider are removed, the
-trust policy is read into a structure and written again, the new statement has no condition, and a stack is
-updated from a template that has no policies. That an association that is there was an error (until issue
-7753), that the old way is removed before the new one is there, and that the role of another account is looked
-for in this one: tests/scenarios/test_migrate.py and test_migrate_clients.py.
-"""
+"""Who gets a second way: whom the role's trust policy allows the first one, and nobody by an annotation."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +10,21 @@ import pytest
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.associated import SERVICE, associate
-from tests.support.documents import doc
 from tests.support.migrated import (
     ALSO,
     BACK,
     CREATE,
-    FINISH,
-    FINISHED,
     MIGRATE,
     PODS,
     ROLE,
     THEIRS,
-    allow,
-    ask_agent,
     by_hand,
     proposed,
     set_trust,
     statements,
     with_agent,
 )
-from tests.support.stage import ROLE_ARN, Json, Stage
+from tests.support.stage import ROLE_ARN, Stage
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 NETWORK = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
@@ -172,35 +157,3 @@ def test_a_statement_of_the_tool_itself_needs_no_request(stage: Stage) -> None:
 def test_of_a_role_in_a_stack_a_note_says_so(stage: Stage) -> None:
     by_hand(stage, tags={"alpha.eksctl.io/iamserviceaccount-name": "x"})
     stage.run(MIGRATE, says="belongs to a stack of eksctl")
-
-
-# What eksctl damages.
-
-
-def test_all_of_the_way_leaves_what_is_not_irsas(stage: Stage) -> None:
-    """The ServiceAccount's rest, others' statements as they are written, policies, boundary and settings."""
-    stage.make_account("apps", "app", labels={"app.kubernetes.io/managed-by": "Helm"}, secrets=("registry",))
-    rest: Json = {"secrets": [{"name": "token"}], "automountServiceAccountToken": False}
-    stage.kube.patch(ACCOUNT_PATH, {**rest, "metadata": {"annotations": {"note": "theirs"}}})
-    more = "--permissions-boundary arn:aws:iam::aws:policy/PowerUserAccess --max-session-duration 7200"
-    stage.run(f"{CREATE} --override-existing-serviceaccounts --tags team=a {more}")
-    allow(stage, doc('{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}'))
-    (own,) = statements(stage)
-    issuer = own["Principal"]["Federated"].partition("oidc-provider/")[2]
-    others = [
-        json.loads(json.dumps(own).replace(issuer, "oidc.eks.eu-west-1.amazonaws.com/id/OTHER")),
-        doc(
-            """{"Sid": "BreakGlass", "Effect": "Deny",
-            "Principal": {"AWS": ["arn:aws:iam::111122223333:root"]},
-            "Action": "sts:AssumeRole", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}}"""
-        ),
-        {**THEIRS, "Condition": {"StringEquals": {"sts:ExternalId": ["a", "b"]}}},
-    ]
-    set_trust(stage, others[0], own, *others[1:])
-    stage.run(MIGRATE)
-    stage.run(FINISH, changes=FINISHED)
-    assert statements(stage)[:3] == others
-    assert services(stage, ROLE)[3:] == [SERVICE]
-    body = stage.kube.get(ACCOUNT_PATH).body
-    assert {key: body[key] for key in rest} == rest
-    assert ask_agent(stage).code == 0

@@ -477,36 +477,6 @@ def test_a_role_that_no_longer_trusts_the_old_cluster_is_unchanged(pair: Pair) -
     assert pair.run("repoint --retire a* -o json").metadata["summary"] == {"unchanged": 1}
 
 
-def barring(pair: Pair, name: str) -> Json:
-    """A Deny of the old cluster for one ServiceAccount."""
-    return pair.statement(name, Sid="Barred", Effect="Deny")
-
-
-def shares(pair: Pair, *more: Json, **condition: Json) -> None:
-    """Both clusters trust the role of a binding, each by a statement of its own, and green uses it."""
-    old, new = (issuer.removeprefix("https://") for issuer in pair.issuers.values())
-    name = pair.bind("hand", account=False)
-    own = json.loads(json.dumps(pair.statement(name)).replace(old, new))
-    own["Condition"] |= condition
-    pair.trusts(name, *more, pair.statement(name, Sid="Pods"), own)
-    pair.green.make_account(NAMESPACE, name, annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/{name}"})
-    pair.green.run("associate-oidc")
-
-
-def test_running_pods_of_the_new_cluster_keep_the_role(pair: Pair) -> None:
-    """A Deny of the old cluster is not copied if it takes the role from somebody of the new one."""
-    shares(pair, barring(pair, "app-0"))
-    pair.bind("hand")
-    assert pair.assumes(pair.green, "app-0")
-    denied = "app-0 would be denied to apps/app-0 of the new cluster"
-    ran = pair.run("repoint --add -o json", code=1, says=denied)
-    assert ran.metadata["summary"] == {"committed": 1, "unchanged": 1, "refused": 1}
-    assert pair.all_assume(pair.green) == [True, True]
-    pair.run("repoint --add app-0", code=4, says="run this again with --force", changes="")
-    pair.run("repoint --add app-0 --force", says="would be denied")
-    assert not pair.assumes(pair.green, "app-0")
-
-
 def test_a_powerful_role_needs_the_flag(pair: Pair) -> None:
     for maker in ("hand", "irsa"):
         pair.bind(maker)
