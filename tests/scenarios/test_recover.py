@@ -1,7 +1,6 @@
 """`irsa recover` by the journals of this machine: back, forward, one and all."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -150,26 +149,6 @@ def test_a_committed_run_whose_journal_could_not_say_so_stays(small: Stage) -> N
     assert unfinished(small) == []
     recover(small, "--all", changes="")
     small.run("history", says="committed")
-
-
-def test_a_journal_that_cant_be_read_is_none_the_less_one(small: Stage) -> None:
-    before = small.world()
-    lost = cut_off(small, "lost", "apps", *WISH, at=ATTACHING)
-    journal = small.folder / "state" / f"{lost}.jsonl"
-    text = journal.read_text()
-    journal.write_text(text.replace('"version":1', '"version":2', 1))  # A later irsa wrote it.
-    cut_off(small, "app", "apps", *WISH, at=ATTACHING)
-    listed = recover(small, "", code=1, says=f"{journal} was written by irsa").out
-    assert re.search(rf"^{lost} .* unreadable +\? +\? ", listed, re.MULTILINE)
-    for command, code in (("recover", 1), ("history", 0)):
-        ran = small.irsa(command, "-o", "json")
-        assert (ran.code, len(ran.items)) == (code, 1)
-        assert [item["transaction"] for item in ran.metadata["unreadable"]] == [lost]
-    ran = recover(small, "--all -o json", code=1)
-    assert sorted(item["outcome"] for item in ran.items) == ["failed", "rolled-back"]
-    journal.write_text(text)
-    recover(small, "--all")
-    assert small.world() == before
 
 
 @pytest.mark.parametrize("taken", [False, True])

@@ -116,27 +116,6 @@ def test_nothing_of_others_is_touched(stage: Stage, line: str, at: str) -> None:
     assert stage.world() == before
 
 
-def test_a_role_that_its_service_account_names_is_left_alone(small: Stage) -> None:
-    """A chart carried its ARN: STS admits its pods since the role is there, whoever was killed then."""
-    small.run("associate-oidc")
-    small.make_namespace("shop")
-    arn = small.run("create-sa helm -n $ns --no-policy --dry-run -o json").item["role"]["arn"]
-    small.make_account("shop", "helm", annotations={ROLE_ARN: arn})
-    before = small.world()
-    cut_off(small, ATTACHING, "create-sa helm -n $ns --attach-policy-arn $S3")
-    after = small.world()
-    recovered(small)
-    assert small.world() == after
-    (item,) = found(small)
-    assert item["objects"] == []
-    assert "ServiceAccount shop/helm uses it" in item["leftAlone"][0]["why"]
-    # Whoever wants it gone says so.
-    small.annotate("shop", "helm", **{ROLE_ARN: "arn:aws:iam::111122223333:role/theirs"})
-    recovered(small)
-    small.annotate("shop", "helm", **{ROLE_ARN: arn})
-    assert small.world() == before
-
-
 def test_a_young_run_is_left_alone_unless_told_otherwise(small: Stage) -> None:
     before = small.world()
     cut_off(small, ATTACHING)

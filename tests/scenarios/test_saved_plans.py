@@ -19,7 +19,6 @@ from tests.support.documents import policy
 from tests.support.short_files import file_of
 from tests.support.stage import READ_ONLY, Json, Ran, Stage
 
-SNS = "arn:aws:iam::aws:policy/AmazonSNSReadOnlyAccess"
 DOCUMENT = json.dumps(policy("Allow s3:* on *"))
 READER = "reader: attachPolicyARNs: [$S3]"
 WORKER = f"worker: attachPolicy: {DOCUMENT}"
@@ -268,22 +267,6 @@ def test_where_an_update_was_cut_off_in_the_middle_its_recovery_is_named(small: 
     done(small)
 
 
-def test_what_was_as_desired_and_is_not_any_more_is_named(small: Stage) -> None:
-    apply(small, READER)
-    small.run("diff -f - --out plan.json", stdin=file_of(small, READER))
-    small.iam().attach_role_policy(RoleName=role_name(small), PolicyArn=SNS)
-    (told,) = done(small, code=4, changes="").error["details"]
-    assert told == f"not planned: delete PolicyAttachment {role_name(small)}/{SNS}"
-
-
-def test_what_has_moved_is_named(named: Stage) -> None:
-    named.run(f"create-sa {MADE}")
-    saved(named, "update-sa app -n $ns --attach-policy-arn $SQS")
-    named.iam().tag_role(RoleName=role_name(named, "app"), Tags=[{"Key": "cost", "Value": "z"}])
-    error = done(named, code=4, changes="").error
-    assert (error["code"], error["details"]) == ("StalePlan", ["role tag cost: now exists"])
-
-
 @pytest.mark.parametrize("stays", [False, True], ids=["is to be the boundary", "is attached and stays"])
 def test_a_policy_that_was_changed_is_seen(small: Stage, stays: bool) -> None:
     small.run(f"create-sa {MADE}")
@@ -318,11 +301,8 @@ def test_the_same_plan_has_the_same_digest_and_no_word_of_who_made_it(small: Sta
     assert first["digest"] == diffed(small, READER)["digest"]
     small.run(f"create-sa {MADE}")
     assert diffed(small, READER)["digest"] != first["digest"]
-    text = plan_file(small).read_text()
-    assert not [key for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if small.env()[key] in text]
-    saved(small, "create-sa two -n $ns --no-policy")
-    about = {"cluster", "region", "issuer_url", "account", "role_account", "target_account"}
-    assert set(plan_of(small)["request"]["target"]) == about
+    target = saved(small, "create-sa two -n $ns --no-policy")["request"]["target"]
+    assert set(target) == {"cluster", "region", "issuer_url", "account", "role_account", "target_account"}
 
 
 def test_a_plan_that_is_not_whole_is_not_saved(small: Stage) -> None:
