@@ -34,20 +34,24 @@ def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     return with_agent(sandbox_stage(sandbox, "demo", tmp_path))
 
 
-def path_of(kind: str) -> str:
-    return f"/apis/{'batch/v1' if 'Job' in kind else 'apps/v1'}/namespaces/apps/{kind.lower()}s"
+def path_of(kind: str, namespace: str = "apps") -> str:
+    return f"/apis/{'batch/v1' if 'Job' in kind else 'apps/v1'}/namespaces/{namespace}/{kind.lower()}s"
 
 
-def template(stage: Stage, container: Json, kind: str = "Deployment", **spec: Any) -> Json:
+def template(stage: Stage, namespace: str, container: Json, kind: str = "Deployment", **spec: Any) -> Json:
     """A workload at zero replicas; returns its pod template."""
-    body = {"name": "main", "image": "app:1", **container}
-    if THE_ROLE in body.get("env", []):
-        own = {**THE_ROLE, "value": stage.role_of("apps", "app")["arn"]}
-        body["env"] = [own if item == THE_ROLE else item for item in body["env"]]
-    inside = {"serviceAccountName": "app", "containers": [body], **spec}
+    main = {"name": "main", "image": "app:1", **container}
+    if THE_ROLE in main.get("env", []):
+        own = {**THE_ROLE, "value": stage.role_of(namespace, "app")["arn"]}
+        main["env"] = [own if item == THE_ROLE else item for item in main["env"]]
+    inside = {"serviceAccountName": "app", "containers": [main], **spec}
     inner = {"template": {"metadata": {"labels": {"app": "web"}}, "spec": inside}}
     whole = {"jobTemplate": {"spec": inner}, "schedule": "0 3 * * *"} if kind == "CronJob" else inner
-    made(stage.kube.create(path_of(kind), {"metadata": {"name": "web"}, "spec": {"replicas": 0, **whole}}))
+    made(
+        stage.kube.create(
+            path_of(kind, namespace), {"metadata": {"name": "web"}, "spec": {"replicas": 0, **whole}}
+        )
+    )
     return inner["template"]
 
 
@@ -55,7 +59,7 @@ def relying(stage: Stage, kind: str = "Deployment", path: str = FOLDER, **contai
     """A workload whose template sets IRSA's variables itself, by default with the webhook's volume."""
     env = [THE_ROLE, {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{path}/token"}]
     volumes = container.pop("volumes", [])
-    return template(stage, {"env": env, **container}, kind, volumes=volumes)
+    return template(stage, "apps", {"env": env, **container}, kind, volumes=volumes)
 
 
 def credentials(stage: Stage, given: Json) -> str:
@@ -102,11 +106,11 @@ def test_a_workload_without_pods_that_pod_identity_can_not_serve(stage: Stage) -
     stage.run(CREATE)
     no_credentials = "a new pod of Deployment apps/web would get no credentials by EKS Pod Identity"
     for container, spec, why in OBSTACLES:
-        template(stage, doc(container), **doc(spec))
+        template(stage, "apps", doc(container), **doc(spec))
         stage.run(MIGRATE, code=4, says=(no_credentials, why), changes="")
         assert stage.kube.delete(f"{path_of('Deployment')}/web").status == 200
     stage.run(MIGRATE)
-    template(stage, {})
+    template(stage, "apps", {})
     add_fargate_profile(stage.sandbox, "demo", "batch", {"namespace": "apps", "labels": {"app": "w*"}})
     said = (no_credentials, "it runs on Fargate (profile batch)")
     stage.run(FINISH, code=4, says=said, changes="")
@@ -149,7 +153,7 @@ def test_a_template_with_a_token_of_its_own_moves_but_is_not_finished(stage: Sta
 
 def test_back_to_irsa_a_template_that_relies_on_the_agents_volume(stage: Stage) -> None:
     stage.run(CREATE)
-    template(stage, {"volumeMounts": [{"name": "eks-pod-identity-token", "mountPath": "/x"}]})
+    template(stage, "apps", {"volumeMounts": [{"name": "eks-pod-identity-token", "mountPath": "/x"}]})
     stage.run(MIGRATE)
     said = "mounts the volume eks-pod-identity-token, which the pod does not have"
     stage.run("migrate app -n apps --to irsa --finish", code=4, says=said, changes="")
@@ -157,7 +161,7 @@ def test_back_to_irsa_a_template_that_relies_on_the_agents_volume(stage: Stage) 
 
 def test_what_a_template_hides_is_named_and_the_rest_moves(stage: Stage) -> None:
     stage.run(CREATE)
-    given = template(stage, {"envFrom": [{"configMapRef": {"name": "settings"}}]})
+    given = template(stage, "apps", {"envFrom": [{"configMapRef": {"name": "settings"}}]})
     said = (
         "not known if new pods of Deployment/web get Pod Identity",
         "envFrom configmap/settings of container main",
@@ -179,7 +183,7 @@ def test_the_first_step_needs_no_new_right(stage: Stage) -> None:
 def test_a_refused_dry_run_is_not_known_and_the_text_decides(stage: Stage) -> None:
     """By a quota, for example; the pod of the ServiceAccount alone is created before."""
     moved(stage)
-    template(stage, {})
+    template(stage, "apps", {})
     quota = 'pods "web-" is forbidden: exceeded quota: small'
     stage.sandbox.faults.add(
         Fault("kubernetes", "POST pods", "error", skip=1, code="Forbidden", message=quota)
@@ -196,7 +200,7 @@ SET = "/apis/apps/v1/namespaces/apps/statefulsets/web"
 
 def workload(stage: Stage) -> None:
     """A StatefulSet with one pod that uses the ServiceAccount."""
-    template(stage, {}, "StatefulSet")
+    template(stage, "apps", {}, "StatefulSet")
     pod(stage, "web-0", "StatefulSet")
 
 
