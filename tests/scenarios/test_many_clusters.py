@@ -84,16 +84,12 @@ def test_one_down_one_denied_one_throttled_and_the_others_done(stage: Stage, fle
     assert "AccessDenied" in ran.error_of(denied)["code"]
 
 
-@pytest.mark.parametrize("command", ["apply", "delete"])
-def test_one_with_an_endpoint_that_is_refused_stops_no_other(
-    stage: Stage, fleet: Fleet, command: str
-) -> None:
-    if command == "delete":
-        run(stage, fleet, "apply FILES")
+def test_one_with_an_endpoint_that_is_refused_stops_no_other(stage: Stage, fleet: Fleet) -> None:
     fleet.add("plain", ACCOUNTS[0], down=True, url="http://127.0.0.1:9")
-    found = clusters_of(run(stage, fleet, f"{command} FILES --yes -o json", 1))
-    assert found.pop("plain") in ({"failed"}, {"refused"})
-    assert found == DONE
+    for command in ("apply", "delete"):
+        found = clusters_of(run(stage, fleet, f"{command} FILES --yes -o json", 1))
+        assert found.pop("plain") in ({"failed"}, {"refused"})
+        assert found == DONE
 
 
 def test_the_total_does_not_deny_what_was_changed(stage: Stage, fleet: Fleet) -> None:
@@ -152,19 +148,16 @@ def test_after_a_failed_canary_nothing_else_is_begun(stage: Stage, fleet: Fleet)
     assert set(counts(fleet).values()) == {1}
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        ("--canary other", "no file has this cluster"),
-        ("--canary c1 --shard 0/2", "--canary and --shard contradict"),
-        ("--shard 2/2", "0/4 to 3/4"),
-        (f"--assume-role arn:aws:iam::{MAIN}:role/x", "--assume-role says"),
-        (f"--expect-account {MAIN}", "--expect-account says"),
-    ],
-)
-def test_contradictions_end_before_the_first_call(stage: Stage, fleet: Fleet, flags: str, words: str) -> None:
+def test_contradictions_end_before_the_first_call(stage: Stage, fleet: Fleet) -> None:
     stage.sandbox.calls.clear()
-    run(stage, fleet, f"apply FILES {flags}", 2, says=words)
+    for flags, words in {
+        "--canary other": "no file has this cluster",
+        "--canary c1 --shard 0/2": "--canary and --shard contradict",
+        "--shard 2/2": "0/4 to 3/4",
+        f"--assume-role arn:aws:iam::{MAIN}:role/x": "--assume-role says",
+        f"--expect-account {MAIN}": "--expect-account says",
+    }.items():
+        run(stage, fleet, f"apply FILES {flags}", 2, says=words)
     assert stage.sandbox.calls == []
 
 

@@ -13,19 +13,15 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.associated import associate, association, eks
+from tests.support.associated import make_role as pods_role
 from tests.support.documents import doc
-from tests.support.eks_states import add_addon, note_exchange
-from tests.support.rows import Row, prepare, rows
-from tests.support.sandbox_clients import administrator
-from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
+from tests.support.eks_states import note_exchange
+from tests.support.migrated import PODS, ROLE, THEIRS, allow, by_hand, set_trust, statements, with_agent
+from tests.support.rows import Row, play_all, prepare, rows
+from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Stage
 
 NAME = "app"
-PODS = "pods.eks.amazonaws.com"
-THEIRS = doc('{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}')
-SERVICE = doc(
-    '{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"},'
-    ' "Action": ["sts:AssumeRole", "sts:TagSession"]}'
-)
 GITHUB = doc(
     '{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated":'
     ' "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"},'
@@ -34,7 +30,6 @@ GITHUB = doc(
 CREATE = "create-sa app -n $ns --associate-oidc --attach-policy-arn $S3"
 MOVE = "migrate --to pod-identity app -n $ns"
 BACK = "migrate --to irsa app -n $ns"
-MOVED = f"{CREATE}\n{MOVE}\n{MOVE} --finish"
 STEPS = {
     MOVE: ("eks", "CreatePodIdentityAssociation"),
     f"{MOVE} --finish": ("kubernetes", "PATCH serviceaccounts"),
@@ -47,12 +42,9 @@ STEPS = {
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     """A cluster with the agent; the sandbox's API is enough: associations are EKS' business."""
-    add_addon(sandbox, "demo", "eks-pod-identity-agent")
-    return sandbox_stage(sandbox, "demo", tmp_path)
-
-
-def eks(stage: Stage) -> Any:
-    return administrator(stage.sandbox, "eks", stage.account_id, stage.region)
+    found = with_agent(sandbox_stage(sandbox, "demo", tmp_path))
+    found.words |= {"ns": "apps", "role": ROLE}
+    return found
 
 
 def associations(stage: Stage) -> dict[str, Json]:
@@ -67,10 +59,6 @@ def world(stage: Stage) -> Json:
     return {**copy.deepcopy(stage.world()), "associations": associations(stage)}
 
 
-def migrate(stage: Stage, to: str, *arguments: str, **how: Any) -> Ran:
-    return stage.irsa("migrate", "--to", to, *arguments, "-c", stage.cluster, **how)
-
-
 def create(stage: Stage, namespace: str, name: str = NAME, *more: str) -> None:
     words = ("create-sa", name, "-n", namespace, "--associate-oidc", "--attach-policy-arn", READ_ONLY, *more)
     stage.run(" ".join(words))
@@ -79,26 +67,6 @@ def create(stage: Stage, namespace: str, name: str = NAME, *more: str) -> None:
 def trust(stage: Stage, namespace: str, name: str = NAME) -> list[Json]:
     found: list[Json] = stage.role_of(namespace, name)["trust"]["Statement"]
     return found
-
-
-def refused(stage: Stage, namespace: str, to: str, *more: str) -> str:
-    """What is said where nothing is changed."""
-    before = world(stage)
-    ran = migrate(stage, to, NAME, "-n", namespace, *more)
-    assert ran.code == 4, ran.err
-    assert world(stage) == before
-    return ran.err
-
-
-def after(lines: str, *do: Callable[[Stage], object]) -> Callable[[Stage], None]:
-    """What is there before: lines of commands, and then what others do."""
-
-    def make_so(stage: Stage) -> None:
-        prepare(stage, lines)
-        for each in do:
-            each(stage)
-
-    return make_so
 
 
 ASSOCIATED = (
@@ -127,38 +95,27 @@ def gone(*lines: str) -> list[str]:
     return [f"-{line[1:]}" for line in lines]
 
 
-def created(stage: Stage) -> Json:
-    """A binding of irsa's; the world with it."""
+def test_there_and_back_is_the_identity(stage: Stage) -> None:
     stage.run(CREATE)
-    stage.words["role"] = role_name(stage)
-    return stage.world()
-
-
-def test_there_and_back_is_the_identity(stage: Stage, namespace: str) -> None:
-    before = created(stage)
-    stage.run(MOVE, changes=ASSOCIATED)
+    before = stage.world()
+    stage.run(f"{MOVE} app", changes=ASSOCIATED)  # Who is named twice is moved once.
     stage.run(f"{MOVE} --finish", changes=[*gone(*BOUND), ALONE])
     stage.run(BACK, changes=BOUND)
     stage.run(f"{BACK} --finish", changes=gone(*ASSOCIATED, ALONE))
     assert stage.world() == before
 
 
-@pytest.mark.parametrize("kind", ["error", "callback"])
-@pytest.mark.parametrize("number", range(4))
-def test_a_run_killed_at_a_call_is_continued_or_taken_back(
-    stage: Stage, namespace: str, number: int, kind: Any
-) -> None:
+def test_a_run_killed_at_a_call_is_continued(stage: Stage) -> None:
     """Killed before or after the call is executed; then another machine, without the journal, goes on."""
     stage.run(CREATE)
-    before, steps = world(stage), list(STEPS)
-    prepare(stage, "\n".join(steps[:number]))
-    stage.sandbox.faults.add(Fault(*STEPS[steps[number]], kind, run=stage.kill))
-    stage.run(steps[number], code=-9)
-    stage.sandbox.settle()
-    back = number < 2 and kind == "error"
-    for step in steps[2 if back else number :]:
-        stage.run(step, IRSA_STATE_DIR="other")
-    assert world(stage) == before
+    before = world(stage)
+    for kind in ("error", "callback"):
+        for line, (service, operation) in STEPS.items():
+            stage.sandbox.faults.add(Fault(service, operation, kind, run=stage.kill))
+            stage.run(line, code=-9, IRSA_LOCK="0")
+            stage.sandbox.settle()
+            stage.run(line, IRSA_STATE_DIR="other", IRSA_LOCK="0")
+        assert world(stage) == before, kind
 
 
 def provider_of(stage: Stage) -> str:
@@ -239,122 +196,128 @@ def foreign_statements(found: Json) -> dict[str, list[Json]]:
     }
 
 
-def by_hand(
-    stage: Stage, namespace: str, *more: Json, conditions: Json | None = None, **association: Any
-) -> str:
-    """A role that trusts the ServiceAccount's tokens and `more`, and has its annotation; its ARN."""
-    assert stage.associate().code in (0, 1)
-    own = of_cluster(stage, namespace)
-    own["Condition"] |= conditions or {}
-    role = make_role(stage, f"{namespace}-hand", own, *more)
-    stage.make_account(namespace, NAME, annotations={ROLE_ARN: role})
-    if association:
-        associated(stage, role, **association)
+def hand(stage: Stage, more: str = "") -> str:
+    """A binding of somebody else's, whose role has one more statement; the role's ARN."""
+    role = by_hand(stage)
+    if more:
+        set_trust(stage, *statements(stage, "hand"), {**PODS, **doc(more)}, name="hand")
     return role
 
 
-def associated(stage: Stage, role: str, **association: Any) -> None:
-    """An association of somebody else's."""
-    eks(stage).create_pod_identity_association(
-        clusterName=stage.cluster,
-        namespace=stage.words["ns"],
-        serviceAccount=NAME,
-        roleArn=role,
-        **association,
-    )
-
-
-def hand(more: str = "", **how: Any) -> Callable[[Stage], None]:
-    """A binding of somebody else's, whose role has one more statement."""
-    theirs = [{**SERVICE, **doc(more)}] if more else []
-    return lambda stage: void(by_hand(stage, stage.words["ns"], *theirs, **how))
-
-
-def void(_: object) -> None:
-    """What is there before returns nothing."""
-
-
 def other_role(stage: Stage) -> None:
-    """An association with another role than the annotation's."""
-    bare = {**THEIRS, "Principal": {"Service": PODS}}
-    associated(stage, make_role(stage, f"{stage.words['ns']}-other", bare))
+    """The association gets another role than the annotation's."""
+    place = {"clusterName": stage.cluster, "associationId": association(stage, "apps", NAME)}
+    eks(stage).update_pod_identity_association(**place, roleArn=pods_role(stage, "other"))
 
 
 def limited(stage: Stage) -> None:
     """Somebody gives the association a session policy."""
-    client = eks(stage)
-    (item,) = client.list_pod_identity_associations(clusterName=stage.cluster)["associations"]
-    client.update_pod_identity_association(
+    eks(stage).update_pod_identity_association(
         clusterName=stage.cluster,
-        associationId=item["associationId"],
+        associationId=association(stage, "apps", NAME),
         disableSessionTags=True,
         policy='{"Version": "2012-10-17", "Statement": []}',
     )
 
 
 def no_provider(stage: Stage) -> None:
-    """Somebody deletes the provider."""
+    """The way back is begun, and then somebody deletes the provider."""
+    allowed_if(BY_SESSION)(stage)
+    stage.run(BACK)
     stage.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=provider_of(stage))
-
-
-def role_name(stage: Stage) -> str:
-    """The name of the namespace's role."""
-    (name,) = [name for name in stage.world()["roles"] if stage.words["ns"] in name]
-    return str(name)
 
 
 def full(stage: Stage) -> None:
     """The role's trust policy has no room for more."""
-    many = [{**THEIRS, "Sid": f"{'x' * 90}{number}"} for number in range(8)]
-    own = trust(stage, stage.words["ns"])
-    document = {"Version": "2012-10-17", "Statement": [*own, *many]}
-    stage.iam().update_assume_role_policy(RoleName=role_name(stage), PolicyDocument=json.dumps(document))
+    set_trust(stage, *statements(stage), *({**THEIRS, "Sid": f"{'x' * 90}{number}"} for number in range(8)))
 
 
 def allowed_if(condition: str) -> Callable[[Stage], None]:
     """The role has a policy with a condition."""
-
-    def put(stage: Stage) -> None:
-        text = (
-            '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject",'
-            f' "Resource": "*", "Condition": {condition}}}}}'
-        )
-        stage.iam().put_role_policy(RoleName=role_name(stage), PolicyName="sessions", PolicyDocument=text)
-
-    return put
+    text = '{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}'
+    return lambda stage: allow(stage, {**doc(text), "Condition": doc(condition)}, name="sessions")
 
 
 def annotated(value: str | None) -> Callable[[Stage], None]:
     """Somebody writes the annotation, or takes it away."""
 
     def write(stage: Stage) -> None:
-        path = f"/api/v1/namespaces/{stage.words['ns']}/serviceaccounts/{NAME}"
+        path = f"/api/v1/namespaces/apps/serviceaccounts/{NAME}"
         assert stage.kube.patch(path, {"metadata": {"annotations": {ROLE_ARN: value}}}).status == 200
 
     return write
 
 
-def account(name: str, role: str) -> Callable[[Stage], None]:
-    """A ServiceAccount with a role."""
-    return lambda stage: void(stage.make_account(stage.words["ns"], name, annotations={ROLE_ARN: role}))
-
-
 def with_driver(stage: Stage) -> None:
     """A pod with a volume whose driver fetches credentials for pods."""
-    pod(stage, stage.words["ns"], volumes=[{"name": "s", "csi": {"driver": "secrets-store.csi.k8s.io"}}])
+    pod(stage, "apps", volumes=[{"name": "s", "csi": {"driver": "secrets-store.csi.k8s.io"}}])
 
 
 BY_TAG = '{"StringEquals": {"aws:PrincipalTag/kubernetes-namespace": "apps"}}'
 BY_SESSION = '{"StringLike": {"aws:userid": "*:botocore-session-*"}}'
-BARE = '{"Action": "sts:AssumeRole"}'
 ABROAD = "arn:aws:iam::999900001111:role/x"
-
-
-@rows(
+OF_IRSA = (
+    Row("the old way stays without the new one", f"{MOVE} --finish", 4, f"irsa {MOVE}"),
+    Row("a name that does not exist", f"{MOVE} nobody --status", 4),
+    Row(
+        "a dry run",
+        "migrate --to pod-identity -n $ns --dry-run --detailed-exitcode",
+        6,
+        "+ PodIdentity  ",
+    ),
+    Row(
+        "what may differ is told before",
+        f"{MOVE} --dry-run",
+        says="sessions compares the session's name (aws:userid)",
+        given=allowed_if(BY_SESSION),
+    ),
+    Row("drivers", f"{MOVE} --dry-run", says="secrets-store.csi.k8s.io: set", given=with_driver),
+    Row("no room in the trust policy", MOVE, 4, "would be too large", given=full),
+    Row("no room for both", "update-sa app -n $ns --also pod-identity", 4, "would be too large"),
+    Row(
+        "an annotation that is no role",
+        MOVE,
+        4,
+        "is not the ARN of a role",
+        given=annotated("arn:aws:iam::111122223333:role/x "),
+    ),
+    Row(
+        "no annotation",
+        MOVE,
+        4,
+        "has no annotation eks.amazonaws.com/role-arn\n    irsa created the role",
+        given=annotated(None),
+    ),
+)
+ON_THE_WAY_BACK = (
+    Row(
+        "a policy that compares session tags",
+        BACK,
+        4,
+        "only EKS Pod Identity sets them",
+        given=allowed_if(BY_TAG),
+    ),
+    Row(
+        "without a provider",
+        f"{BACK} --finish",
+        4,
+        "no IAM OIDC provider exists",
+        silent="--associate-oidc",  # It has no such option.
+        given=no_provider,
+    ),
+    Row("an association that limits", BACK, 4, "session policy", given=limited),
+)
+BY_HAND = (
+    Row(
+        "a statement of others that is enough is not doubled",
+        MOVE,
+        given=lambda stage: associate(
+            stage, "apps", NAME, hand(stage, '{"Action": "sts:AssumeRole"}'), disableSessionTags=True
+        ),
+    ),
     Row(
         "what others wrote stays, and is named",
         f"{MOVE} --finish",
-        given=after("", hand(), lambda stage: void(stage.run(MOVE))),
         says="irsa did not write them (--include-managed)",
     ),
     Row(
@@ -363,85 +326,26 @@ ABROAD = "arn:aws:iam::999900001111:role/x"
         4,
         "irsa describe-sa",
         silent="delete",
-        given=after(CREATE, other_role),
-    ),
-    Row(
-        "an association that limits",
-        BACK,
-        4,
-        "session policy",
-        given=after(f"{CREATE}\n{MOVE}", limited),
-    ),
-    Row(
-        "a statement of others that is enough is not doubled",
-        MOVE,
-        given=hand(BARE, disableSessionTags=True),
-    ),
-    Row(
-        "a deny that no statement overcomes",
-        MOVE,
-        4,
-        ("does not allow Pod Identity, also with irsa's statement", "a Deny statement applies"),
-        given=hand('{"Effect": "Deny", "Action": "sts:AssumeRole"}'),
-    ),
-    Row(
-        "the way back without a provider",
-        f"{BACK} --finish",
-        4,
-        "no IAM OIDC provider exists",
-        silent="--associate-oidc",  # It has no such option.
-        given=after(f"{MOVED}\n{BACK}", no_provider),
-    ),
-    Row("no room in the trust policy", MOVE, 4, "would be too large", given=after(CREATE, full)),
-    Row(
-        "no room for both",
-        "update-sa app -n $ns --also pod-identity",
-        4,
-        "would be too large",
-        given=after(CREATE, full),
-    ),
-    Row(
-        "an annotation that is no role",
-        MOVE,
-        4,
-        "is not the ARN of a role",
-        given=after(CREATE, annotated("arn:aws:iam::111122223333:role/x ")),
-    ),
-    Row(
-        "no annotation",
-        MOVE,
-        4,
-        "has no annotation eks.amazonaws.com/role-arn\n    irsa created the role",
-        given=after(CREATE, annotated(None)),
-    ),
-    Row(
-        "a policy that compares session tags",
-        BACK,
-        4,
-        "only EKS Pod Identity sets them",
-        given=after(MOVED, allowed_if(BY_TAG)),
-    ),
-    Row(
-        "what may differ is told before",
-        f"{MOVE} --dry-run",
-        says=(
-            "sessions compares the session's name (aws:userid)",
-            "secrets-store.csi.k8s.io: set usePodIdentity",
-        ),
-        given=after(CREATE, allowed_if(BY_SESSION), with_driver),
-    ),
-    Row("the old way stays without the new one", f"{MOVE} --finish", 4, f"irsa {MOVE}", given=CREATE),
-    Row("a name that does not exist", f"{MOVE} nobody --status", 4, given=CREATE),
-    Row(
-        "a dry run",
-        "migrate --to pod-identity -n $ns --dry-run --detailed-exitcode",
-        6,
-        "+ PodIdentity  ",
-        given=CREATE,
+        given=other_role,
     ),
 )
-def test_nothing_is_changed(row: Row, stage: Stage, namespace: str) -> None:
-    row.play(stage)
+
+
+@pytest.mark.parametrize(
+    ("lines", "played"),
+    [(CREATE, OF_IRSA), (f"{CREATE}\n{MOVE}\n{MOVE} --finish", ON_THE_WAY_BACK), ("", BY_HAND)],
+    ids=["of irsa", "on the way back", "by hand"],
+)
+def test_nothing_is_changed(stage: Stage, lines: str, played: tuple[Row, ...]) -> None:
+    """One after the other: what a row was given is there for the next one, too."""
+    prepare(stage, lines)
+    play_all(stage, played)
+
+
+def test_a_deny_that_no_statement_overcomes(stage: Stage) -> None:
+    hand(stage, '{"Effect": "Deny", "Action": "sts:AssumeRole"}')
+    said = ("does not allow Pod Identity, also with irsa's statement", "a Deny statement applies")
+    stage.run(MOVE, code=4, says=said, changes="")
 
 
 @rows(
@@ -450,7 +354,9 @@ def test_nothing_is_changed(row: Row, stage: Stage, namespace: str) -> None:
         MOVE,
         4,
         "is not in the cluster's account",
-        given=account(NAME, "arn:aws:iam::444455556666:role/x"),
+        given=lambda stage: stage.make_account(
+            "apps", NAME, annotations={ROLE_ARN: "arn:aws:iam::444455556666:role/x"}
+        ),
     ),
     Row(
         "create-sa over IRSA", "create-sa app -n $ns --pod-identity --attach-policy-arn $S3", 4, given=CREATE
@@ -463,7 +369,7 @@ def test_nothing_is_changed(row: Row, stage: Stage, namespace: str) -> None:
         given=lambda stage: role_gone(stage),
     ),
 )
-def test_a_refusal_proposes_a_command_that_works(row: Row, stage: Stage, namespace: str) -> None:
+def test_a_refusal_proposes_a_command_that_works(row: Row, stage: Stage) -> None:
     (step,) = re.findall(r"irsa ((?:create-sa|migrate) [^#\n]*)", row.play(stage).err)
     stage.run(step.replace(" ARN", " $S3"))
 
@@ -471,19 +377,14 @@ def test_a_refusal_proposes_a_command_that_works(row: Row, stage: Stage, namespa
 def role_gone(stage: Stage) -> None:
     """Somebody deletes the role of an association."""
     stage.run("create-sa app -n $ns --pod-identity --create-service-account --attach-policy-arn $S3")
-    name = role_name(stage)
-    stage.iam().detach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
-    stage.iam().delete_role(RoleName=name)
+    stage.iam().detach_role_policy(RoleName=ROLE, PolicyArn=READ_ONLY)
+    stage.iam().delete_role(RoleName=ROLE)
 
 
-@pytest.mark.parametrize(
-    "theirs", ['{"Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "other"}}}', BARE]
-)
-def test_a_role_that_trusts_pod_identity_but_not_this_one_is_not_finished(
-    stage: Stage, namespace: str, theirs: str
-) -> None:
-    """Of another namespace, or without sts:TagSession: pods would have lost the role with the annotation."""
-    hand(theirs, tags={"team": "a"})(stage)
+def test_a_role_that_trusts_pod_identity_but_not_this_one_is_not_finished(stage: Stage) -> None:
+    """Of another namespace: pods would have lost the role with the annotation."""
+    own = '{"Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "other"}}}'
+    associate(stage, "apps", NAME, hand(stage, own), tags={"team": "a"})
     finish = f"{MOVE} --finish --include-managed"
     stage.run(finish, code=4, says="does not get its role by Pod Identity yet", changes="")
     shown = stage.run(f"{MOVE} --status -o json", changes="")
@@ -492,35 +393,25 @@ def test_a_role_that_trusts_pod_identity_but_not_this_one_is_not_finished(
     stage.run(finish)
 
 
-def test_a_condition_of_others_is_not_bypassed_on_the_way_back(stage: Stage, namespace: str) -> None:
-    network = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
-    by_hand(stage, namespace, SERVICE, conditions=network, tags={"irsa/annotated-by": "others"})
-    stage.words["role"] = f"{namespace}-hand"
-    stage.run(f"{MOVE} --finish --include-managed", changes=gone(BOUND[1]))
-    stage.run(BACK, says="irsa can't tell whether the trust policy allows IRSA", changes=BOUND[1])
-
-
-def test_one_that_is_refused_stops_no_other(stage: Stage, namespace: str) -> None:
-    after(CREATE, account("away", ABROAD))(stage)
+def test_one_that_is_refused_stops_no_other(stage: Stage) -> None:
+    stage.run(CREATE)
+    stage.make_account("apps", "away", annotations={ROLE_ARN: ABROAD})
     ran = stage.run("migrate --to pod-identity -n $ns -o json", code=1)
     assert [item["outcome"] for item in ran.items] == ["committed", "refused"]
-    assert set(associations(stage)) == {f"{namespace}/{NAME}"}
+    assert set(associations(stage)) == {"apps/app"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "spec", "why"),
-    [
-        ("Deployment", '{"paused": true}', "paused"),
-        ("StatefulSet", '{"updateStrategy": {"type": "OnDelete"}}', "OnDelete"),
-        ("StatefulSet", '{"updateStrategy": {"rollingUpdate": {"partition": 1}}}', "with a partition"),
-    ],
-)
-def test_workloads_that_keep_their_pods_are_named_and_not_waited_for(
-    stage: Stage, namespace: str, kind: str, spec: str, why: str
-) -> None:
+def test_workloads_that_keep_their_pods_are_named_and_not_waited_for(stage: Stage) -> None:
     stage.run(CREATE)
-    pod(stage, namespace, "x-0", workload(stage, kind, "x", **doc(spec)))
-    stage.run(f"{MOVE} --restart", code=1, says=f"not restarted: {kind} x ({why})")
+    kept = {
+        ("Deployment", "a", '{"paused": true}'): "paused",
+        ("StatefulSet", "b", '{"updateStrategy": {"type": "OnDelete"}}'): "OnDelete",
+        ("StatefulSet", "c", '{"updateStrategy": {"rollingUpdate": {"partition": 1}}}'): "with a partition",
+    }
+    for kind, name, spec in kept:
+        pod(stage, "apps", f"{name}-0", workload(stage, kind, name, **doc(spec)))
+    said = [f"{kind} {name} ({why})" for (kind, name, _), why in kept.items()]
+    stage.run(f"{MOVE} --restart", code=1, says=["not restarted: ", *said])
 
 
 def workload(stage: Stage, kind: str, name: str, account: str = NAME, **spec: Any) -> Json:
@@ -549,37 +440,37 @@ def pod(stage: Stage, namespace: str, name: str = "app-1", owner: Json | None = 
     return answer.body
 
 
-def test_pods_that_nothing_recreates_are_named(stage: Stage, namespace: str) -> None:
+def test_pods_that_nothing_recreates_are_named(stage: Stage) -> None:
     stage.run(CREATE)
-    pod(stage, namespace)
+    pod(stage, "apps")
     said = ("not restarted: Pod app-1", "Nothing was rolled back (exit 1).")
     stage.run(f"{MOVE} --restart", code=1, says=said, silent="--finish")  # The old way is still used.
 
 
-def test_status_writes_nothing_at_any_time(stage: Stage, namespace: str) -> None:
+def test_status_writes_nothing_at_any_time(stage: Stage) -> None:
     stage.run(CREATE)
-    pod(stage, namespace)
+    pod(stage, "apps")
     for step in (MOVE, BACK, f"{BACK} --finish"):
-        said = (f"{namespace}/{NAME}", "1 by IRSA")
-        stage.run("migrate --to pod-identity -n $ns --status", says=said, changes="")
+        stage.run("migrate --to pod-identity -n $ns --status", says=("apps/app", "1 by IRSA"), changes="")
         assert not stage.leases()
-        stage.irsa(*step.replace("$ns", namespace).split(), "-c", stage.cluster)
+        stage.run(step)
 
 
-@pytest.mark.parametrize("names", ["", f"{NAME} broken"], ids=["all", "named"])
-def test_a_broken_annotation_is_told_for_its_own_one(stage: Stage, namespace: str, names: str) -> None:
+def test_a_broken_annotation_is_told_for_its_own_one(stage: Stage) -> None:
     """The others have their answers, and exit code 0: what there is of it was read."""
-    after(CREATE, account("broken", "arn:aws:iam::111122223333:user/x"))(stage)
-    line = f"migrate --to pod-identity {names} -n $ns --status"
-    told = f"the annotation {ROLE_ARN} of $ns/broken is not valid"
-    stage.run(line, says=(told, "not known"), changes="")
-    good, bad = (item["migration"].get("problem") for item in stage.run(f"{line} -o json").items)
-    assert (good, "is not valid" in str(bad)) == (None, True)
+    stage.run(CREATE)
+    stage.make_account("apps", "broken", annotations={ROLE_ARN: "arn:aws:iam::111122223333:user/x"})
+    for names in ("", "app broken"):
+        line = f"migrate --to pod-identity {names} -n $ns --status"
+        told = f"the annotation {ROLE_ARN} of $ns/broken is not valid"
+        stage.run(line, says=(told, "not known"), changes="")
+        good, bad = (item["migration"].get("problem") for item in stage.run(f"{line} -o json").items)
+        assert (good, "is not valid" in str(bad)) == (None, True)
 
 
-def test_a_note_that_several_have_is_told_once_with_their_number(stage: Stage, namespace: str) -> None:
+def test_a_note_that_several_have_is_told_once_with_their_number(stage: Stage) -> None:
     for number in range(4):
-        create(stage, namespace, f"app-{number}")
+        create(stage, "apps", f"app-{number}")
     line = "migrate --to pod-identity -n $ns"
     told = stage.run(f"{line} --status", says="Note: for all 4 ServiceAccounts: last use of IRSA").err
     assert told.count("last use of IRSA") == 1
@@ -591,34 +482,24 @@ def test_a_note_that_several_have_is_told_once_with_their_number(stage: Stage, n
     assert all(len(item["notes"]) == 1 for item in each)
 
 
-def test_the_last_use_of_irsa_is_told(stage: Stage, namespace: str) -> None:
+def test_the_last_use_of_irsa_is_told(stage: Stage) -> None:
     stage.run(CREATE)
-    arn = stage.role_of(namespace, NAME)["arn"]
-    subject = f"system:serviceaccount:{namespace}:{NAME}"
-    note_exchange(stage.sandbox, stage.cluster, subject, arn, "AccessDenied")
-    stage.run(f"{MOVE} --status", says="(some minutes late): none in the newest 50 events")
-    note_exchange(stage.sandbox, stage.cluster, subject, arn, "")
-    stage.run(f"{MOVE} --status", says="(some minutes late): 2")
+    subject, role = "system:serviceaccount:apps:app", stage.role_of("apps", NAME)["arn"]
+    for code, said in {"AccessDenied": "none in the newest 50 events", "": "2"}.items():
+        note_exchange(stage.sandbox, stage.cluster, subject, role, code)
+        stage.run(f"{MOVE} --status", says=f"(some minutes late): {said}")
 
 
-def test_a_saved_plan_is_carried_out(stage: Stage, namespace: str) -> None:
-    stage.run(CREATE)
-    stage.run(f"{MOVE} app --dry-run --out plan.json", changes="")  # Who is named twice is moved once.
-    stage.run("apply plan.json")
-    assert set(associations(stage)) == {f"{namespace}/{NAME}"}
-
-
-@pytest.mark.parametrize(
-    "flags", ["--to irsa --restart", "--to irsa --status --finish", "--to elsewhere", ""]
-)
-def test_what_makes_no_sense_is_told_before_any_call(stage: Stage, flags: str) -> None:
+def test_what_makes_no_sense_is_told_before_any_call(stage: Stage) -> None:
     stage.sandbox.calls.clear()
-    stage.run(f"migrate {NAME} {flags}", code=2)
+    for flags in ("--to irsa --restart", "--to irsa --status --finish", "--to elsewhere", ""):
+        stage.run(f"migrate {NAME} {flags}", code=2)
     assert not stage.sandbox.calls
 
 
-def test_update_sa_adds_pod_identity_beside_and_nothing_else(stage: Stage, namespace: str) -> None:
-    before = created(stage)
+def test_update_sa_adds_pod_identity_beside_and_nothing_else(stage: Stage) -> None:
+    stage.run(CREATE)
+    before = stage.world()
     line = "update-sa app -n $ns --also pod-identity"
     stage.run(line, changes=ASSOCIATED)
     assert stage.run(f"{line} -o json", changes="").metadata["outcome"] == "unchanged"

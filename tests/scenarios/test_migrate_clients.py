@@ -77,10 +77,6 @@ class Client:
         self.env = {item["name"]: item["value"] for item in container.get("env", [])}
         # Where both are set, SDKs take the token of IRSA.
         self.way = STS if FILE in self.env else AGENT if URI in self.env else NOBODY
-        self.rotate()
-
-    def rotate(self) -> None:
-        """Get a new token, as kubelet does before one expires."""
         metadata, spec = self.pod["metadata"], self.pod["spec"]
         sources = [item for volume in spec.get("volumes", []) for item in volume["projected"]["sources"]]
         given = [item.get("serviceAccountToken", {}) for item in sources]
@@ -258,11 +254,6 @@ def pods(stage: Stage, namespace: str) -> Iterator[Fleet]:
     found.stop()
 
 
-def controlled(pods: Fleet) -> None:
-    """Have the pods replaced from now on."""
-    threading.Thread(target=pods.control).start()
-
-
 def test_pods_are_restarted_one_workload_at_a_time(stage: Stage, namespace: str) -> None:
     stage.run(CREATE)
     before, pods = world(stage), Fleet(stage, namespace, ["one", "two"], NAME)
@@ -295,29 +286,6 @@ def test_a_new_pod_without_the_identity_stops_the_restarts(stage: Stage, namespa
         assert pods.counts["replaced"] == 1
 
 
-def test_after_the_deletion_a_pod_gets_credentials_with_the_token_that_the_agent_knows(
-    stage: Stage, pods: Fleet
-) -> None:
-    """With another token it gets none, until it is restarted: what the page about going back says."""
-    stage.run(MOVE)
-    pods.start()
-    client, sts, found = pods.clients[NAME], sts_of(stage), list[str]()
-    assert (client.way, client.fetch(sts)) == (AGENT, "")
-
-    def look() -> None:
-        assert not associations(stage)
-        found.append(client.fetch(sts))
-        client.rotate()
-        found.append(client.fetch(sts))
-
-    stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "callback", run=look))
-    controlled(pods)
-    stage.run(f"{BACK} --finish --restart")
-    assert found[0] == ""
-    assert "(ResourceNotFoundException): No association found" in found[1]
-    assert (pods.clients[NAME].way, pods.clients[NAME].fetch(sts)) == (STS, "")
-
-
 def test_a_pod_created_before_the_webhook_knows_of_the_deletion_is_restarted(
     stage: Stage, pods: Fleet
 ) -> None:
@@ -326,7 +294,7 @@ def test_a_pod_created_before_the_webhook_knows_of_the_deletion_is_restarted(
     while not stage.sandbox.associated(stage.cluster, pods.namespace, NAME):
         stage.kube.get("/version")
     stage.sandbox.faults.add(Fault("eks", "DeletePodIdentityAssociation", "callback", run=pods.start))
-    controlled(pods)
+    threading.Thread(target=pods.control).start()
     stage.run(f"{BACK} --finish --restart", says="Restarting StatefulSet")
     assert pods.clients[NAME].way == STS
 

@@ -34,18 +34,24 @@ def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
     return with_agent(sandbox_stage(sandbox, "demo", tmp_path))
 
 
+def path_of(kind: str, namespace: str = "apps") -> str:
+    return f"/apis/{'batch/v1' if 'Job' in kind else 'apps/v1'}/namespaces/{namespace}/{kind.lower()}s"
+
+
 def template(stage: Stage, namespace: str, container: Json, kind: str = "Deployment", **spec: Any) -> Json:
     """A workload at zero replicas; returns its pod template."""
-    body = {"name": "main", "image": "app:1", **container}
-    if THE_ROLE in body.get("env", []):
+    main = {"name": "main", "image": "app:1", **container}
+    if THE_ROLE in main.get("env", []):
         own = {**THE_ROLE, "value": stage.role_of(namespace, "app")["arn"]}
-        body["env"] = [own if item == THE_ROLE else item for item in body["env"]]
-    inside = {"serviceAccountName": "app", "containers": [body], **spec}
+        main["env"] = [own if item == THE_ROLE else item for item in main["env"]]
+    inside = {"serviceAccountName": "app", "containers": [main], **spec}
     inner = {"template": {"metadata": {"labels": {"app": "web"}}, "spec": inside}}
     whole = {"jobTemplate": {"spec": inner}, "schedule": "0 3 * * *"} if kind == "CronJob" else inner
-    version = "batch/v1" if "Job" in kind else "apps/v1"
-    path = f"/apis/{version}/namespaces/{namespace}/{kind.lower()}s"
-    made(stage.kube.create(path, {"metadata": {"name": "web"}, "spec": {"replicas": 0, **whole}}))
+    made(
+        stage.kube.create(
+            path_of(kind, namespace), {"metadata": {"name": "web"}, "spec": {"replicas": 0, **whole}}
+        )
+    )
     return inner["template"]
 
 
@@ -67,62 +73,61 @@ def credentials(stage: Stage, given: Json) -> str:
     return client.fetch(sts_of(stage)) if not path or path in mounted else f"no file {path}"
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_template_that_relies_on_the_webhooks_volume_is_refused_before_the_first_write(
-    stage: Stage, kind: str
+    stage: Stage,
 ) -> None:
     stage.run(CREATE)
-    given = relying(stage, kind)
-    assert credentials(stage, given) == ""
     why = f"AWS_WEB_IDENTITY_TOKEN_FILE is {FOLDER}/token, and no volume mounts a token there"
-    said = (f"a new pod of {kind} apps/web would get no credentials by Pod Identity", why)
-    stage.run(MIGRATE, code=4, says=said, changes="")
-    if kind == KINDS[0]:
-        stage.run(ALSO, code=4, says="would get no credentials by Pod Identity", changes="")
-    assert credentials(stage, given) == ""
+    for kind in KINDS:
+        assert credentials(stage, relying(stage, kind)) == ""
+        said = f"a new pod of {kind} apps/web would get no credentials by Pod Identity"
+        for line in (MIGRATE, ALSO):
+            stage.run(line, code=4, says=(said, why), changes="")
+        assert stage.kube.delete(f"{path_of(kind)}/web").status == 200
 
 
 WINDOWS = '{"key": "kubernetes.io/os", "operator": "In", "values": ["windows"]}'
-OBSTACLES = {
-    "windows": ("{}", '{"nodeSelector": {"kubernetes.io/os": "windows"}}', "it runs on Windows"),
-    "windows by affinity": (
+OBSTACLES = (
+    ("{}", '{"nodeSelector": {"kubernetes.io/os": "windows"}}', "it runs on Windows"),
+    (
         "{}",
-        f"""{{"affinity": {{"nodeAffinity": {{"requiredDuringSchedulingIgnoredDuringExecution":
-        {{"nodeSelectorTerms": [{{"matchExpressions": [{WINDOWS}]}}]}}}}}}}}""",
+        """{"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+        {"nodeSelectorTerms": [{"matchExpressions": ["""
+        + WINDOWS
+        + "]}]}}}}",
         "it runs on Windows",
     ),
-    "proxy": ('{"env": [{"name": "HTTP_PROXY", "value": "http://p"}]}', "{}", "container main has a proxy"),
-    "old CLI": ('{"image": "amazon/aws-cli:2.11.0"}', "{}", "does not support it"),
-    "fargate": ("{}", "{}", "it runs on Fargate (profile batch)"),
-}
+    ('{"env": [{"name": "HTTP_PROXY", "value": "http://p"}]}', "{}", "container main has a proxy"),
+    ('{"image": "amazon/aws-cli:2.11.0"}', "{}", "does not support it"),
+)
 
 
-@pytest.mark.parametrize("name", OBSTACLES)
-def test_a_workload_without_pods_that_pod_identity_can_not_serve(stage: Stage, name: str) -> None:
-    container, spec, why = OBSTACLES[name]
-    moved(stage)
-    template(stage, "apps", doc(container), **doc(spec))
-    if name == "fargate":
-        add_fargate_profile(stage.sandbox, "demo", "batch", {"namespace": "apps", "labels": {"app": "w*"}})
-    said = ("a new pod of Deployment apps/web would get no credentials by EKS Pod Identity", why)
+def test_a_workload_without_pods_that_pod_identity_can_not_serve(stage: Stage) -> None:
+    stage.run(CREATE)
+    no_credentials = "a new pod of Deployment apps/web would get no credentials by EKS Pod Identity"
+    for container, spec, why in OBSTACLES:
+        template(stage, "apps", doc(container), **doc(spec))
+        stage.run(MIGRATE, code=4, says=(no_credentials, why), changes="")
+        assert stage.kube.delete(f"{path_of('Deployment')}/web").status == 200
+    stage.run(MIGRATE)
+    template(stage, "apps", {})
+    add_fargate_profile(stage.sandbox, "demo", "batch", {"namespace": "apps", "labels": {"app": "w*"}})
+    said = (no_credentials, "it runs on Fargate (profile batch)")
     stage.run(FINISH, code=4, says=said, changes="")
-    stage.run(BACK)
-    stage.run("migrate app -n apps --to irsa --finish")
-    stage.run(MIGRATE, code=4, says=said, changes="")
     stage.run("delete-sa app -n apps --force")
     stage.make_account("apps", "app")
     stage.run("create-sa app -n apps --pod-identity --no-policy", code=4, says=said, changes="")
 
 
-@pytest.mark.parametrize("line", [FINISH, "migrate app -n apps --to pod-identity --restart"])
-def test_finish_and_restart_judge_a_pod_of_the_template_by_its_mounted_file(stage: Stage, line: str) -> None:
+def test_finish_and_restart_judge_a_pod_of_the_template_by_its_mounted_file(stage: Stage) -> None:
     """Added after the first step; each of them creates one pod as a dry run."""
     moved(stage)
     assert "no file" in credentials(stage, relying(stage))
-    stage.sandbox.calls.clear()
-    stage.run(line, code=4, says=f"{NO_CREDENTIALS} Pod Identity", changes="")
-    tried = [call for call in stage.sandbox.calls if call.operation == "POST pods"]
-    assert len([call for call in tried if "irsa-doctor" not in call.subject]) == 1
+    for line in (FINISH, "migrate app -n apps --to pod-identity --restart"):
+        stage.sandbox.calls.clear()
+        stage.run(line, code=4, says=f"{NO_CREDENTIALS} Pod Identity", changes="")
+        tried = [call for call in stage.sandbox.calls if call.operation == "POST pods"]
+        assert len([call for call in tried if "irsa-doctor" not in call.subject]) == 1
 
 
 def test_status_names_pods_without_credentials(stage: Stage) -> None:
@@ -212,27 +217,27 @@ def flipped(stage: Stage, **request: Any) -> None:
     path.write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize(
-    ("line", "place", "way"),
-    [(MIGRATE, -1, "pod-identity"), (FINISH, 0, "pod-identity"), (f"{BACK} --finish", -1, "irsa")],
-)
-def test_the_dry_run_and_the_saved_plan_name_the_restart(
-    stage: Stage, line: str, place: int, way: str
-) -> None:
+def test_the_dry_run_and_the_saved_plan_name_the_restart(stage: Stage) -> None:
     """In the order in which it happens: `place` is where."""
     stage.run(CREATE)
-    if way == "irsa":
-        stage.run(MIGRATE)
     workload(stage)
-    if line == FINISH:
-        stage.run(MIGRATE)
     said = "pods of apps/app: StatefulSet web"
-    stage.run(f"{line} --restart {SAVED}", says=f"~ Restart          {said}", changes="")
-    assert said in stage.irsa("show", "plan.json").out
-    stage.run(f"{line} --restart --dry-run -o markdown", says="StatefulSet web")
-    changes = stage.run(f"{line} --restart --dry-run -o json", changes="").item["changes"]
-    assert [change["kind"] for change in changes].count("Restart") == 1
-    assert changes[place]["after"] == {"way": way, "workloads": ["StatefulSet/web"]}
+    for line, place, way in (
+        (MIGRATE, -1, "pod-identity"),
+        (FINISH, 0, "pod-identity"),
+        (f"{BACK} --finish", -1, "irsa"),
+    ):
+        stage.run(f"{line} --restart {SAVED}", says=f"~ Restart          {said}", changes="")
+        assert said in stage.irsa("show", "plan.json").out
+        stage.run(f"{line} --restart --dry-run -o markdown", says="StatefulSet web")
+        changes = stage.run(f"{line} --restart --dry-run -o json", changes="").item["changes"]
+        assert [change["kind"] for change in changes].count("Restart") == 1
+        assert changes[place]["after"] == {"way": way, "workloads": ["StatefulSet/web"]}
+        if line == MIGRATE:
+            stage.run(MIGRATE)
+        elif line == FINISH:
+            stage.kube.delete("/api/v1/namespaces/apps/pods/web-0", {"gracePeriodSeconds": 0})
+            pod(stage, "web-0", "StatefulSet")
     assert not is_restarted(stage)
 
 

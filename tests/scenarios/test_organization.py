@@ -98,25 +98,19 @@ def test_an_account_that_is_suspended_is_a_gap(stage: Stage, fleet: Fleet) -> No
 OTHERS = "{assumeRole: 'arn:aws:iam::222222222222:role/x'}"
 
 
-@pytest.mark.parametrize(
-    ("kind", "accounts", "words"),
-    [
+def test_a_wrong_file_ends_before_the_first_call(stage: Stage) -> None:
+    stage.sandbox.calls.clear()
+    for kind, accounts, words in (
         ("Accounts", "", "names no account"),
         ("Bindings", "", "expected irsa/v1 Accounts"),
         ("Accounts", OTHERS.replace("{", f"{{account: '{MAIN}', "), "this role is in account 222222222222"),
         ("Accounts", "{account: '12'}", "12"),
         ("Accounts", f"{OTHERS}, {OTHERS}", "twice"),
-    ],
-)
-def test_a_wrong_file_ends_before_the_first_call(stage: Stage, kind: str, accounts: str, words: str) -> None:
-    text = f"apiVersion: irsa/v1\nkind: {kind}\naccounts: [{accounts}]\n"
-    (stage.folder / "accounts.yaml").write_text(text)
-    stage.sandbox.calls.clear()
-    ran = stage.irsa("audit", "--accounts", "accounts.yaml")
-    assert (ran.code, words in ran.err, stage.sandbox.calls) == (2, True, []), ran.err
-
-
-@pytest.mark.parametrize("more", ["-c demo", f"--assume-role arn:aws:iam::{MAIN}:role/x"])
-def test_options_of_one_account_contradict_it(stage: Stage, more: str) -> None:
-    ran = stage.irsa("audit", "--organization", "reader", "-r", REGION, *more.split())
-    assert (ran.code, "--organization reads whole accounts" in ran.err) == (2, True)
+    ):
+        text = f"apiVersion: irsa/v1\nkind: {kind}\naccounts: [{accounts}]\n"
+        (stage.folder / "accounts.yaml").write_text(text)
+        ran = stage.irsa("audit", "--accounts", "accounts.yaml")
+        assert (ran.code, words in ran.err, stage.sandbox.calls) == (2, True, []), ran.err
+    for more in (("-c", "demo"), ("--assume-role", f"arn:aws:iam::{MAIN}:role/x")):
+        ran = stage.irsa("audit", "--organization", "reader", "-r", REGION, *more)
+        assert (ran.code, "--organization reads whole accounts" in ran.err) == (2, True)

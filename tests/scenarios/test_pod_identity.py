@@ -15,7 +15,7 @@ from tests.scenarios.conftest import sandbox_stage
 from tests.support.associated import AGENT, associate, association, dissociate, make_role
 from tests.support.documents import policy
 from tests.support.eks_states import add_addon
-from tests.support.rows import Row, rows
+from tests.support.rows import Row, play_all, rows
 from tests.support.stage import ACCOUNT, Stage
 
 TARGET = "arn:aws:iam::444455556666:role/data"
@@ -108,27 +108,9 @@ def known_late(stage: Stage) -> None:
 
 
 @rows(
-    Row("again", f"{CREATE} -o json", given=CREATE, document=UNCHANGED),
-    Row("another one", TO_TARGET, 4, ", target role: none", given=CREATE),
     Row("one that exists", f"{CREATE} --create-service-account", given=with_account, changes=new(BINDING)),
     Row("a role that EKS does not know yet", CREATE, given=known_late, changes=new(BINDING)),
-    Row(
-        "a session policy with tags", f"{CREATE} --session-policy less.json", 2, "only with --disable-session"
-    ),
     Row("a target role", TO_TARGET, says="EKS sends the external ID", changes=new(f"{BINDING}\n{TARGETED}")),
-    Row(
-        "a role of another account",
-        "create-sa app -n apps --pod-identity --attach-role-arn $TARGET",
-        2,
-        "--target-role",
-    ),
-    Row(
-        "a role without the statement",
-        "create-sa app -n apps --pod-identity --attach-role-arn $SHARED",
-        4,
-        ("this statement is missing", "--update-trust"),
-        given=with_shared_role,
-    ),
     Row(
         "a role that trusts the service",
         "create-sa app -n apps --pod-identity --attach-role-arn $SHARED --update-trust",
@@ -204,91 +186,87 @@ def test_a_saved_plan_is_carried_out_once(stage: Stage) -> None:
 # Changes.
 
 
-@rows(
+CAN_NOT_BE_USED = tuple(
     Row(
-        "policies and tags of the role",
+        options,
+        f"{UPDATE} {options}",
+        4,
+        ("can't be used with EKS Pod Identity", "irsa migrate --to irsa app"),
+    )
+    for options in (
+        "--audience vault",
+        "--token-expiration 1h",
+        "--no-sts-regional-endpoints",
+        "--target-role $TARGET --external-id xx",
+        "--target-role $TARGET --aws-config-map x",
+        "--attach-policy-arn $SQS --verify",
+    )
+)
+
+
+def test_what_changes_nothing(stage: Stage) -> None:
+    with_both_roles(stage)
+    rows_of_one_world = (
+        Row("again", f"{CREATE} -o json", document=UNCHANGED),
+        Row("another one", TO_TARGET, 4, ", target role: none"),
+        Row("tags", f"{CREATE} --session-policy less.json", 2, "only with --disable-session"),
+        Row("abroad", "create-sa x -n apps --pod-identity --attach-role-arn $TARGET", 2, "--target-role"),
+        Row(
+            "a role without the statement",
+            "create-sa x -n apps --pod-identity --attach-role-arn $SHARED",
+            4,
+            ("this statement is missing", "--update-trust"),
+        ),
+        Row(
+            "a target that does not trust the role",
+            "update-sa app -n apps --target-role $SHARED",
+            4,
+            "the trust policy of $SHARED does not allow",
+        ),
+        Row(
+            "a session policy with tags",
+            "update-sa app -n apps --session-policy less.json",
+            4,
+            ("has session tags", "irsa docs how-to/pod-identity"),
+        ),
+        Row("a label of none", f"{UPDATE} --label team=a", 4, "create it first, or leave out labels"),
+        Row(
+            "a dry run",
+            "update-sa app -n apps --target-role $TARGET --dry-run",
+            says=("~ PodIdentity      ", ", target role data"),
+        ),
+        *CAN_NOT_BE_USED,
+    )
+    play_all(stage, rows_of_one_world)
+
+
+def test_changes_one_after_the_other(stage: Stage) -> None:
+    bound_account(stage)
+    stage.run("update-sa app -n apps --label team=a", changes="+ sa apps/app labels team a")
+    stage.run(
         "update-sa app -n apps --attach-policy-arn $SQS --detach-policy-arn $S3 --tags team=a",
         silent="annotation",
-        given=CREATE,
         changes=f"""- role {ROLE} attached AmazonS3ReadOnlyAccess
         + role {ROLE} attached AmazonSQSReadOnlyAccess
         + role {ROLE} tags team a""",
-    ),
-    Row(
-        "a target role comes",
-        "update-sa app -n apps --target-role $TARGET",
-        says="to $TARGET: its trust policy may require it",
-        given=CREATE,
-        changes=new(TARGETED),
-    ),
-    Row("it is the same", f"{UPDATE} --target-role $TARGET -o json", given=TO_TARGET, document=UNCHANGED),
-    Row("it goes", "update-sa app -n apps --remove-target-role", given=TO_TARGET, changes=gone(TARGETED)),
-    Row(
-        "it does not trust the role",
-        "update-sa app -n apps --target-role $SHARED",
-        4,
-        "the trust policy of $SHARED does not allow",
-        given=with_both_roles,
-    ),
-    Row(
-        "a session policy with tags",
-        "update-sa app -n apps --session-policy less.json",
-        4,
-        ("has session tags", "irsa docs how-to/pod-identity"),
-        given=CREATE,
-    ),
-    Row(
-        "a session policy without an association",
-        "update-sa app -n apps --session-policy less.json",
-        4,
-        (
-            "has no EKS Pod Identity association",
-            "update-sa app -n apps -c demo -r eu-west-1 --also pod-identity",
-        ),
-        given="create-sa app -n apps --associate-oidc --no-policy",
-    ),
-    *(
-        Row(
-            options,
-            f"{UPDATE} {options}",
-            4,
-            ("can't be used with EKS Pod Identity", "irsa migrate --to irsa app -n apps"),
-            given=CREATE,
-        )
-        for options in (
-            "--audience vault",
-            "--token-expiration 1h",
-            "--no-sts-regional-endpoints",
-            "--target-role $TARGET --external-id xx",
-            "--target-role $TARGET --aws-config-map x",
-            "--attach-policy-arn $SQS --verify",
-        )
-    ),
-    Row(
-        "a label of none", f"{UPDATE} --label team=a", 4, "create it first, or leave out labels", given=CREATE
-    ),
-    Row(
-        "a label",
-        "update-sa app -n apps --label team=a",
-        given=bound_account,
-        changes="+ sa apps/app labels team a",
-    ),
-    Row(
-        "an association of others",
-        "update-sa app -n apps --target-role $TARGET",
-        4,
-        ("is not managed by irsa", "irsa adopt app -n apps"),
-        given=replaced_by_others,
-    ),
-    Row(
-        "a dry run",
-        "update-sa app -n apps --target-role $TARGET --dry-run",
-        says=("~ PodIdentity      ", ", target role data"),
-        given=CREATE,
-    ),
-)
-def test_a_change_of_the_role_or_its_association(stage: Stage, row: Row) -> None:
-    row.play(stage)
+    )
+    line = "update-sa app -n apps --target-role $TARGET"
+    stage.run(line, says="to $TARGET: its trust policy may require it", changes=new(TARGETED))
+    stage.run(line, says="Nothing to do", changes="")
+    stage.run("update-sa app -n apps --remove-target-role", changes=gone(TARGETED))
+
+
+def test_without_an_association_of_irsas_nothing_is_changed(stage: Stage) -> None:
+    stage.run("create-sa app -n apps --associate-oidc --no-policy")
+    also = "update-sa app -n apps -c demo -r eu-west-1 --also pod-identity"
+    said = ("has no EKS Pod Identity association", also)
+    stage.run("update-sa app -n apps --session-policy less.json", code=4, says=said, changes="")
+
+
+def test_the_association_of_others_is_not_changed(stage: Stage) -> None:
+    replaced_by_others(stage)
+    said = ("is not managed by irsa", "irsa adopt app -n apps")
+    stage.run("update-sa app -n apps --target-role $TARGET", code=4, says=said, changes="")
 
 
 def test_a_session_policy_comes_and_goes(stage: Stage) -> None:
@@ -378,28 +356,26 @@ def tagged_at_one_end(stage: Stage) -> None:
     stage.iam().tag_role(RoleName="shared", Tags=[{"Key": key, "Value": mark} for key, mark in marks.items()])
 
 
-@rows(
-    Row("of an add-on", ADOPT, 4, ("vpc-cni/x owns it", "aws eks update-addon"), given=owned_by_an_add_on),
-    Row(
-        "of a role that trusts another",
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (owned_by_an_add_on, ("vpc-cni/x owns it", "aws eks update-addon")),
+        (trusting_another, "does not allow EKS Pod Identity for"),
+        (used_by_two, "also used by other ServiceAccounts: apps/other"),
+    ],
+)
+def test_what_can_not_be_adopted(stage: Stage, given: Any, said: Any) -> None:
+    given(stage)
+    stage.run(ADOPT, code=4, says=said, changes="")
+
+
+def test_an_adoption_that_was_cut_off_is_finished(stage: Stage) -> None:
+    tagged_at_one_end(stage)
+    stage.run(
         ADOPT,
-        4,
-        "does not allow EKS Pod Identity for",
-        given=trusting_another,
-    ),
-    Row(
-        "of a role of several", ADOPT, 4, "also used by other ServiceAccounts: apps/other", given=used_by_two
-    ),
-    Row(
-        "after a run that was cut off",
-        ADOPT,
-        given=tagged_at_one_end,
         changes="""+ association demo/apps/app tags irsa/cluster demo
         + association demo/apps/app tags irsa/service-account apps/app""",
-    ),
-)
-def test_adoption(stage: Stage, row: Row) -> None:
-    row.play(stage)
+    )
 
 
 # Recovery on a machine that does not have the journal of the creation.

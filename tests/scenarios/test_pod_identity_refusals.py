@@ -5,7 +5,7 @@ And one answer of all commands: is the agent there, and does the ServiceAccount 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.associated import AGENT, associate, make_role
 from tests.support.eks_states import add_addon, add_fargate_profile, describe_cluster_as
-from tests.support.rows import Row, arguments_of, rows
-from tests.support.stage import Ran, Stage, made
+from tests.support.rows import arguments_of
+from tests.support.stage import Stage, made
 
 CREATE = "create-sa app -n apps --pod-identity --attach-policy-arn $S3"
 MOVE = "migrate app -n apps --to pod-identity"
@@ -127,13 +127,15 @@ def test_on_ipv6_the_agent_has_another_address(stage: Stage) -> None:
     stage.run(CREATE, code=4, says="add fd00:ec2::23 to NO_PROXY in the pod template", changes="")
 
 
-@pytest.mark.parametrize("line", [CREATE, MOVE, ALSO])
-def test_no_agent(stage: Stage, line: str) -> None:
-    given_for(stage, line)
+@pytest.mark.parametrize("lines", [(CREATE,), (ALSO, MOVE)], ids=["created", "added"])
+def test_no_agent(stage: Stage, lines: tuple[str, ...]) -> None:
+    given_for(stage, lines[0])
     command = f"aws eks create-addon --cluster-name demo --region eu-west-1 --addon-name {AGENT}"
-    stage.run(line, code=4, says=("has no EKS Pod Identity agent", command), changes="")
+    for line in lines:
+        stage.run(line, code=4, says=("has no EKS Pod Identity agent", command), changes="")
     agent(stage)
-    stage.run(line)
+    for line in lines:
+        stage.run(line)
 
 
 ALLOWED: dict[str, tuple[str, Given, str]] = {
@@ -158,7 +160,7 @@ def test_what_does_not_keep_pods_from_it(stage: Stage, reason: str) -> None:
     stage.run(line, says=said)
 
 
-@pytest.mark.parametrize("line", [CREATE, MOVE, ALSO])
+@pytest.mark.parametrize("line", [CREATE, MOVE])
 def test_what_can_not_be_read_is_said_and_refuses_nothing(stage: Stage, line: str) -> None:
     given_for(stage, line)
     for call in ("eks ListAddons", "eks ListFargateProfiles", "kubernetes GET nodes"):
@@ -172,10 +174,13 @@ def test_what_can_not_be_read_is_said_and_refuses_nothing(stage: Stage, line: st
 # One answer of all commands.
 
 
+SYSTEM = "kube-system"
+
+
 def daemon_set(stage: Stage, image: str, name: str = "own", **metadata: Any) -> None:
     template = {"spec": {"containers": [{"name": "main", "image": image}]}}
     body = {"metadata": {"name": name, **metadata}, "spec": {"template": template}}
-    made(stage.kube.create("/apis/apps/v1/namespaces/kube-system/daemonsets", body))
+    made(stage.kube.create(f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets", body))
 
 
 def agent_pod(stage: Stage) -> None:
@@ -184,14 +189,12 @@ def agent_pod(stage: Stage) -> None:
     made(stage.kube.create("/api/v1/namespaces/kube-system/pods", body))
 
 
-NO_AGENTS: dict[str, Given] = {
-    "none": str,
-    "another image": partial(daemon_set, image=f"mirror/not-{AGENT}:v1"),
-    "no Auto Mode": partial(described, computeConfig={"enabled": False}),
-}
+NO_AGENTS: tuple[Given, ...] = (
+    str,
+    partial(daemon_set, image=f"mirror/not-{AGENT}:v1", name="other"),
+    partial(described, computeConfig={"enabled": False}),
+)
 AGENTS: dict[str, Given] = {
-    "an add-on": agent,
-    "Auto Mode": partial(described, computeConfig={"enabled": True}),
     "a DaemonSet of its name": partial(daemon_set, name=AGENT, image="registry/own"),
     "a DaemonSet with its label": partial(
         daemon_set, image="own:1", labels={"app.kubernetes.io/name": AGENT}
@@ -199,54 +202,68 @@ AGENTS: dict[str, Given] = {
     "an image with a tag": partial(daemon_set, image=f"registry/eks/{AGENT}:v0.1"),
     "an image with a digest": partial(daemon_set, image=f"mirror/{AGENT}@sha256:{'0' * 64}"),
     "pods alone": agent_pod,
+    "Auto Mode": partial(described, computeConfig={"enabled": True}),
 }
+PLACES = (
+    f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets/own",
+    f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets/{AGENT}",
+    f"/api/v1/namespaces/{SYSTEM}/pods/agent",
+)
 
 
-def played(stage: Stage, line: str) -> Ran:
-    return stage.irsa(*arguments_of(stage, line))
+def has_agent(stage: Stage) -> bool:
+    """By get-sa."""
+    found: bool = stage.irsa(*arguments_of(stage, "get-sa reader -n apps -o json")).item["podIdentity"][
+        "agent"
+    ]
+    return found
 
 
-@pytest.mark.parametrize("kind", [*NO_AGENTS, *AGENTS])
-def test_all_commands_have_one_answer(stage: Stage, kind: str) -> None:
+def test_the_agent_is_known_in_each_of_its_forms(stage: Stage) -> None:
+    """None of what is no agent goes; of the others each is alone."""
+    stage.make_account("apps", "reader")
+    associate(stage, "apps", "reader", make_role(stage, "reader"))
+    for given in NO_AGENTS:
+        given(stage)
+        assert not has_agent(stage), given
+    for name, given in AGENTS.items():
+        given(stage)
+        assert has_agent(stage), name
+        for path in PLACES:
+            stage.kube.delete(path, {"gracePeriodSeconds": 0})
+
+
+@pytest.mark.parametrize("lacks", [True, False])
+def test_all_commands_have_one_answer(stage: Stage, lacks: bool) -> None:
     for name in ("reader", "writer"):
         stage.make_account("apps", name)
     associate(stage, "apps", "reader", make_role(stage, "reader"))
-    (NO_AGENTS | AGENTS)[kind](stage)
-    lacks = kind in NO_AGENTS
-    created = stage.irsa(
-        *["create-sa", "writer", "-n", "apps", "-c", "demo", "--pod-identity", "--no-policy"]
-    )
+    if not lacks:
+        agent(stage)
+    created = stage.irsa(*arguments_of(stage, "create-sa writer -n apps --pod-identity --no-policy"))
     assert ("no EKS Pod Identity agent" in created.err) is lacks, created.err
-    item = played(stage, "get-sa reader -n apps -o json").item
-    assert item["podIdentity"]["agent"] is not lacks
-    diagnosed = played(stage, "doctor reader -n apps -v")
+    assert has_agent(stage) is not lacks
+    diagnosed = stage.irsa(*arguments_of(stage, "doctor reader -n apps -v"))
     assert ("pod-identity-agent:" in diagnosed.out and "not installed" in diagnosed.out) is lacks
-    verified = played(stage, "verify reader -n apps -o json")
+    verified = stage.irsa(*arguments_of(stage, "verify reader -n apps -o json"))
     steps = {step["name"]: step["status"] for step in verified.item["steps"]}
     assert (steps.get("pods") == "failed") is lacks
 
 
-def given_accounts(stage: Stage) -> None:
+def test_a_name_that_does_not_exist_is_told(stage: Stage) -> None:
     agent(stage)
     stage.make_account("apps", "reader")
-
-
-@rows(
-    Row("one of a similar name", "create-sa raeder -n apps", says="of apps with a similar name: reader"),
-    Row("a namespace of a similar name", "create-sa reader -n asps", says="with a similar name: apps"),
-    Row("another", "create-sa other -n apps", says="there is no ServiceAccount apps/other in demo"),
-)
-def test_a_name_that_does_not_exist_is_told(stage: Stage, row: Row) -> None:
-    given_accounts(stage)
-    said: Sequence[str] = (str(row.says), "does not exist yet")
-    stage.run(
-        f"{row.line} --pod-identity --no-policy", says=said, silent="Pods that start from now on use it"
-    )
-
-
-@pytest.mark.parametrize("words", ["reader", "new --create-service-account"])
-def test_of_one_that_exists_or_that_the_run_creates_nothing_is_told(stage: Stage, words: str) -> None:
-    given_accounts(stage)
-    ran = stage.run(f"create-sa {words} -n apps --pod-identity --no-policy -o json")
-    assert "exists" not in ran.item["serviceAccount"]
-    assert not any("there is no" in note for note in ran.item["notes"])
+    for line, said in {
+        "raeder -n apps": "of apps with a similar name: reader",
+        "reader -n asps": "with a similar name: apps",
+        "other -n apps": "there is no ServiceAccount apps/other in demo",
+    }.items():
+        stage.run(
+            f"create-sa {line} --pod-identity --no-policy",
+            says=(said, "does not exist yet"),
+            silent="Pods that start from now on use it",
+        )
+    for words in ("reader", "new --create-service-account"):
+        ran = stage.run(f"create-sa {words} -n apps --pod-identity --no-policy -o json")
+        assert "exists" not in ran.item["serviceAccount"]
+        assert not any("there is no" in note for note in ran.item["notes"])

@@ -121,8 +121,7 @@ def error(text: str, status: int = 400) -> bytes:
     return http(xml.encode(), status)
 
 
-@pytest.mark.parametrize("form", ["json", "text"])
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(("encoding", "form"), [("as it is", "text"), ("base64", "json")])
 def test_what_services_repeat_is_hidden(pod: Pod, encoding: str, form: str) -> None:
     """STS the token, an agent its authorization, and STS the credentials of the agent."""
     encode = ENCODINGS[encoding]
@@ -150,13 +149,6 @@ def test_what_services_repeat_is_hidden(pod: Pod, encoding: str, form: str) -> N
             said.hides(secret, encoding)
 
 
-def test_a_password_in_a_url(pod: Pod) -> None:
-    url = "http://someone:hunter2-hunter2@127.0.0.1:9/path?signature=0123456789abcdef"
-    for name in ("AWS_ENDPOINT_URL_STS", "HTTP_PROXY"):
-        said = pod.run(**{name: url}, NO_PROXY="none.example.com")
-        assert not re.search("hunter2|0123456789abcdef", said.text)
-
-
 # What else they answer.
 
 
@@ -182,15 +174,6 @@ def test_an_identity_that_is_no_arn_is_unknown(pod: Pod) -> None:
     for arn in ARNS:
         said = pod.with_sts(sts_that_says(arn), "--expect-role", "app")
         assert (said.code, said.item["verdict"], "is not from AWS" in said.text) == (1, "unknown", True), arn
-
-
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_what_would_forge_a_line_is_shown_as_code_points(pod: Pod, form: str) -> None:
-    for text in ("\u202ednalsi", "\x1b[2K\r", "\n::error::x", "##vso[task.x]y", "a\n  ok", "a\x00"):
-        said = pod.with_agent(says(text.encode(), 400), form)
-        assert (said.code, text in said.text) == (5, False)
-        Path(pod.env["AWS_WEB_IDENTITY_TOKEN_FILE"]).write_text(token(sub=text, iss=[text], aud={"x": text}))
-        assert text not in pod.run(form=form).text
 
 
 ODD_ANSWERS = {
@@ -287,10 +270,8 @@ def test_a_region_does_not_choose_the_host(pod: Pod, stranger: Endpoint) -> None
 
 FILES = {
     "a pipe": "mkfifo odd",
-    "a folder": "mkdir odd",
     "a huge file": "truncate -s 1T odd",
     "no text": r"printf '\377\377' > odd",
-    "zeros": "ln -s /dev/zero odd",
     "a link to itself": "ln -s odd odd",
     "a file below a file": "ln -s /etc/hostname/token odd",
     "a deep token": f"echo e30.{base64.urlsafe_b64encode(b'[' * 9_000).decode()}.x > odd",
@@ -322,20 +303,17 @@ CLAIMS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("claims", CLAIMS.values(), ids=CLAIMS)
-def test_odd_claims(pod: Pod, claims: dict[str, object]) -> None:
-    Path(pod.env["AWS_WEB_IDENTITY_TOKEN_FILE"]).write_text(token(**claims))
-    said = pod.run()
-    assert (said.code, said.item["notReached"]) == (1, ["STS AssumeRoleWithWebIdentity"])
-    assert max(map(len, re.findall(r'"(?:\\.|[^"\\])*"', said.text))) < 1100
+def test_odd_claims(pod: Pod) -> None:
+    for name, claims in CLAIMS.items():
+        Path(pod.env["AWS_WEB_IDENTITY_TOKEN_FILE"]).write_text(token(**claims))
+        said = pod.run()
+        assert (said.code, said.item["notReached"]) == (1, ["STS AssumeRoleWithWebIdentity"]), name
+        assert max(map(len, re.findall(r'"(?:\\.|[^"\\])*"', said.text))) < 1100, name
 
 
 # Variables.
 
-ODD = (
-    *("\n", "x\r\nX-Other: y", "http://[::1", "://", "%00", "é\u202e", "x" * 50_000, "/" * 100_000, "\udc80"),
-    " ",
-)
+ODD = ("x\r\nX-Other: y", "http://[::1", "%00", "é\u202e", "x/" * 50_000, "\udc80", " ")
 NAMES = """AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_REGION AWS_ENDPOINT_URL_STS AWS_ROLE_SESSION_NAME HOME
 AWS_PROFILE AWS_CONFIG_FILE AWS_CA_BUNDLE HTTP_PROXY NO_PROXY AWS_EC2_METADATA_SERVICE_ENDPOINT
 AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_AUTHORIZATION_TOKEN

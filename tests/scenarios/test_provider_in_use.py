@@ -14,8 +14,6 @@ from tests.scenarios.test_recover import recover
 from tests.support.stage import NO_LOCK, READ_ONLY, Json, Stage
 
 VAULT = "--audience vault --associate-oidc"
-CREATE = "create-sa a -n apps --attach-policy-arn $S3"
-BY_CLUSTER = "-c demo --all --min-age 0s"
 
 
 @pytest.fixture

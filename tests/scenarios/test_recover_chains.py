@@ -57,11 +57,11 @@ def without_policy(stage: Stage) -> None:
     stage.iam().delete_role_policy(RoleName=role["arn"].rsplit("/", 1)[-1], PolicyName=POLICY)
 
 
-@pytest.mark.parametrize("known_by", ["policy", "config map", "both"])
+@pytest.mark.parametrize("known_by", ["policy", "config map"])
 def test_all_of_it_is_taken_back(stage: Stage, elsewhere: Elsewhere, before: World, known_by: str) -> None:
     if known_by == "config map":
         without_policy(stage)
-    elif known_by == "policy":
+    else:
         assert stage.kube.delete(path_of(stage, "aws")).status == 200
     stage.run(f"{RECOVER} --all {WAY}")
     assert (stage.world(), elsewhere.world()) == before

@@ -47,24 +47,6 @@ def test_the_pod_lists_its_buckets_and_no_more(stage: Stage, namespace: str, rol
         s3.delete_bucket(Bucket=bucket)
 
 
-@pytest.mark.parametrize(
-    ("name", "audience", "error"),
-    [
-        ("other", "sts.amazonaws.com", "AccessDenied"),
-        ("reader", "https://kubernetes.default.svc", "InvalidIdentityToken"),
-        ("forged", "sts.amazonaws.com", "InvalidIdentityToken"),
-    ],
-)
-def test_another_token_does_not_become_the_role(
-    stage: Stage, namespace: str, role: str, name: str, audience: str, error: str
-) -> None:
-    stage.make_account(namespace, "other")
-    forged = name == "forged"
-    header, claims, signature = token(stage, "reader" if forged else name, audience).split(".")
-    with pytest.raises(ClientError, match=error):
-        assume(stage, role, f"{header}.{claims}.{signature[::-1] if forged else signature}")
-
-
 def test_an_audience_of_its_own_works_once_the_provider_accepts_it(stage: Stage, namespace: str) -> None:
     stage.run("associate-oidc")
     line = "create-sa own -n $ns --audience example.com --attach-policy-arn $S3 --verify"

@@ -63,11 +63,10 @@ def refuse(stage: Stage, match: str = "") -> None:
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", match=match, status=403, times=1))
 
 
-@pytest.mark.parametrize("flags", ["", "--verify"])
 def test_the_second_makes_all_of_it_when_the_first_has_failed(
-    stage: Stage, namespace: str, flags: str, beside: Beside
+    stage: Stage, namespace: str, beside: Beside
 ) -> None:
-    second = beside("CreateRole", f"{CREATE} $S3 {flags}")
+    second = beside("CreateRole", f"{CREATE} $S3 --verify")
     refuse(stage)
     stage.run(f"{CREATE} $S3", code=1)
     assert second.result().code == 0, second.result().err
@@ -83,11 +82,8 @@ def test_both_want_the_same(stage: Stage, namespace: str, beside: Beside) -> Non
     assert len(stage.world()["roles"]) == len(before["roles"]) + 1
 
 
-@pytest.mark.parametrize("at", ["CreateRole", "AttachRolePolicy"])
-def test_of_two_desired_states_the_first_is_reached(
-    stage: Stage, namespace: str, at: str, beside: Beside
-) -> None:
-    second = beside(at, f"{CREATE} $SQS --label a=b")
+def test_of_two_desired_states_the_first_is_reached(stage: Stage, namespace: str, beside: Beside) -> None:
+    second = beside("CreateRole", f"{CREATE} $SQS --label a=b")
     stage.run(f"{CREATE} $S3")
     assert second.result().code == 4, second.result().err
     assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]

@@ -79,8 +79,7 @@ def follow(stage: Stage, command: str) -> None:
 
 
 Undo = Callable[[Stage], None]
-undoings = pytest.mark.parametrize("undo", [removed, changed], ids=lambda item: item.__name__)
-makers = pytest.mark.parametrize("by", ["irsa", "chart"])
+cases = pytest.mark.parametrize(("by", "undo"), [("irsa", changed), ("chart", removed)])
 
 
 def binding(stage: Stage, role: str) -> Json:
@@ -91,8 +90,7 @@ def binding(stage: Stage, role: str) -> Json:
     return dict(item)
 
 
-@makers
-@undoings
+@cases
 def test_no_command_takes_it_for_half_made(small: Stage, by: str, undo: Undo) -> None:
     role = bound(small, by)
     undo(small)
@@ -119,8 +117,7 @@ def test_no_command_takes_it_for_half_made(small: Stage, by: str, undo: Undo) ->
         small.run("describe-sa app -n default", code=4, says=said)
 
 
-@makers
-@undoings
+@cases
 def test_each_proposed_command_ends_it(small: Stage, by: str, undo: Undo) -> None:
     role, complete = bound(small, by), small.world()
     undo(small)
@@ -131,16 +128,6 @@ def test_each_proposed_command_ends_it(small: Stage, by: str, undo: Undo) -> Non
     undo(small)
     follow(small, binding(small, role)["next"][1])
     assert roles(small) == []
-
-
-@makers
-def test_the_same_create_sa_annotates_it_again(small: Stage, by: str) -> None:
-    bound(small, by)
-    complete = small.world()
-    annotated(small, **{ROLE_ARN: None})
-    ran = small.run(f"{CREATE} {ELSEWHERE} -o json")
-    assert [change["kind"] for change in ran.item["changes"]] == ["ServiceAccount"]
-    assert small.world() == complete
 
 
 def test_a_mark_of_an_earlier_role_does_not_make_a_new_one_complete(small: Stage) -> None:

@@ -52,14 +52,14 @@ def answer_with(stage: Stage, call: str, before: str, more: str, match: str, **a
     )
 
 
-@pytest.mark.parametrize("line", ["delete-sa app -n $ns", "delete -f irsa.yaml --yes"])
-def test_a_role_with_them_is_not_deleted(small: Stage, line: str) -> None:
+def test_a_role_with_them_is_not_deleted(small: Stage) -> None:
     small.run("create-sa app -n $ns --attach-policy-arn $S3")
     name = small.role_of("apps", "app")["arn"].rsplit("/", 1)[-1]
     answer_with(small, "get_role", "<Arn>", SIGN_IN, name, RoleName=name)
     write(small, "irsa.yaml", file_of(small, "app: attachPolicyARNs: [$S3]"))
-    small.run(line, code=4, says="MaxSigninSessionDuration", changes="")
-    small.run(f"{line} --force --dry-run", says="MaxSigninSessionDuration", changes="")
+    for line in ("delete-sa app -n $ns", "delete -f irsa.yaml --yes"):
+        small.run(line, code=4, says="MaxSigninSessionDuration", changes="")
+        small.run(f"{line} --force --dry-run", says="MaxSigninSessionDuration", changes="")
 
 
 def test_a_provider_with_them_is_not_deleted(small: Stage) -> None:

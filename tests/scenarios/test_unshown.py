@@ -10,7 +10,10 @@ from tests.support.stage import READ_ONLY, Stage
 
 FULL = Path("/dev/full")
 
-pytestmark = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+pytestmark = [
+    pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full"),
+    pytest.mark.parametrize("stage", ["sandbox"], indirect=True),
+]
 
 
 def unshown(stage: Stage, line: str) -> tuple[int, bool]:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from irsa_cli.sandbox import Fault
 from tests.scenarios.binding import make_binding
 from tests.scenarios.updating import EVERYTHING, EVERYTHING_CHANGED, QUEUE, TOPIC, make_complete, write
 from tests.support.documents import doc, policy
-from tests.support.rows import Row, rows
+from tests.support.rows import Row, in_words, play_all
 from tests.support.stage import ROLE_ARN, Stage
 
 SQS_ALL = '{"Effect":"Allow","Action":"sqs:*","Resource":"*"}'
@@ -24,11 +25,11 @@ def complete(stage: Stage, namespace: str) -> None:
     stage.words["issuer"] = next(iter(stage.aws_world()["oidc_providers"])).rpartition("/")[2]
 
 
-FLAGS = {
+CHANGES = {
     "--attach-policy-arn $SNS": "+ $role attached AmazonSNSReadOnlyAccess",
     "--detach-policy-arn $SQS": "- $role attached AmazonSQSReadOnlyAccess",
-    "--set-policy-arns $S3,$SNS": """- $role attached AmazonSQSReadOnlyAccess
-        + $role attached AmazonSNSReadOnlyAccess""",
+    "--set-policy-arns $S3,$SQS": """- $role attached AmazonSNSReadOnlyAccess
+        + $role attached AmazonSQSReadOnlyAccess""",
     "--set-policy-arns none": """- $role attached AmazonSQSReadOnlyAccess
         - $role attached AmazonS3ReadOnlyAccess""",
     "--inline-policy queue.json": f"""- $role inline queue {SQS_ALL}
@@ -37,45 +38,47 @@ FLAGS = {
     "--remove-inline-policy theirs": f"- $role inline theirs {SNS_ALL}",
     "--permissions-boundary $S3": """- $role boundary AdministratorAccess
         + $role boundary AmazonS3ReadOnlyAccess""",
-    "--no-permissions-boundary --allow-boundary-removal": "- $role boundary AdministratorAccess",
-    "--permissions-boundary none --allow-boundary-removal": "- $role boundary AdministratorAccess",
+    "--no-permissions-boundary --allow-boundary-removal": "- $role boundary AmazonS3ReadOnlyAccess",
+    "--permissions-boundary $SQS": "+ $role boundary AmazonSQSReadOnlyAccess",
+    "--permissions-boundary none --allow-boundary-removal": "- $role boundary AmazonSQSReadOnlyAccess",
     "--tags team=b,more=c": """- $role tags team a
         + $role tags team b
         + $role tags more c""",
-    "--tags Team=b": """- $role tags team a
-        + $role tags team b""",
-    "--remove-tag team,Env": """- $role tags team a
+    "--tags Team=d": """- $role tags team b
+        + $role tags team d""",
+    "--remove-tag team,Env": """- $role tags team d
         - $role tags env test""",
     "--description new": """- $role description what it is
         + $role description new""",
-    "--description ''": "- $role description what it is",
+    "--description ''": "- $role description new",
     "--max-session-duration 7200": """- $role max_session_duration 3600
         + $role max_session_duration 7200""",
     "--label team=b": """- $sa labels team a
         + $sa labels team b""",
-    "--label team-": "- $sa labels team a",
+    "--label team-": "- $sa labels team b",
     "--annotation example.com/note=a=b-": """- $sa annotations example.com/note hello
         + $sa annotations example.com/note a=b-""",
-    "--annotation example.com/note-": "- $sa annotations example.com/note hello",
+    "--annotation example.com/note-": "- $sa annotations example.com/note a=b-",
     "--no-sts-regional-endpoints": """+ $sa annotations eks.amazonaws.com/sts-regional-endpoints false
         + $sa annotations irsa/sts-regional-endpoints false""",
     "--token-expiration 900": """+ $sa annotations eks.amazonaws.com/token-expiration 900
         + $sa annotations irsa/token-expiration 900""",
 }
+"""One flag after the other."""
 
 
-@pytest.mark.parametrize("flags", FLAGS)
-def test_what_a_flag_names_changes_and_nothing_else(stage: Stage, flags: str) -> None:
+def test_what_a_flag_names_changes_and_nothing_else(stage: Stage) -> None:
     write(stage, "queue.json", TOPIC)
-    line = f"update-sa app -n $ns {flags}"
-    planned = stage.run(f"{line} --dry-run --detailed-exitcode -o json", code=6, changes="")
-    assert planned.metadata["outcome"] == "planned"
-    stage.sandbox.calls.clear()
-    ran = stage.run(f"{line} -o json", changes=FLAGS[flags])
-    assert ran.metadata["outcome"] == "committed"
-    if "$role" not in FLAGS[flags]:
-        assert not [call for call in stage.sandbox.calls if call.service == "iam"]
-    stage.run(line, says="Nothing to do", changes="")
+    for flags, changes in CHANGES.items():
+        line = f"update-sa app -n $ns {flags}"
+        planned = stage.run(f"{line} --dry-run --detailed-exitcode -o json", code=6, changes="")
+        assert planned.metadata["outcome"] == "planned"
+        stage.sandbox.calls.clear()
+        ran = stage.run(f"{line} -o json", changes=changes)
+        assert ran.metadata["outcome"] == "committed"
+        if "$role" not in changes:
+            assert not [call for call in stage.sandbox.calls if call.service == "iam"]
+        stage.run(line, says="Nothing to do", changes="")
 
 
 def test_all_at_once_with_proof(stage: Stage) -> None:
@@ -152,9 +155,9 @@ def test_fifty_tags_are_all_there_is(stage: Stage) -> None:
     stage.run("update-sa app -n $ns --tags one=a,two=b --remove-tag k1,k2")
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
+def test_what_makes_no_sense_is_told_before_any_call(stage: Stage) -> None:
+    stage.sandbox.calls.clear()
+    for flags in (
         "",
         "--verify",
         "--attach-policy-arn arn:foo",
@@ -170,37 +173,19 @@ def test_fifty_tags_are_all_there_is(stage: Stage) -> None:
         f"--annotation {ROLE_ARN}-",
         "--associate-oidc --label a=b",
         "--token-expiration 5",
-    ],
-)
-def test_what_makes_no_sense_is_told_before_any_call(stage: Stage, flags: str) -> None:
-    stage.sandbox.calls.clear()
-    stage.run(f"update-sa app -n $ns {flags}", code=2)
+    ):
+        stage.run(f"update-sa app -n $ns {flags}", code=2)
     assert not stage.sandbox.calls
 
 
-def annotated(stage: Any, arn: str) -> None:
-    """A ServiceAccount `other` with a role."""
-    stage.make_account(stage.words["ns"], "other", annotations={ROLE_ARN: arn})
+def annotated(arn: str) -> Callable[[Stage], None]:
+    """The ServiceAccount `other` has this role; `$app` is the one of another ServiceAccount."""
+    return lambda stage: stage.annotate(stage.words["ns"], "other", **{ROLE_ARN: in_words(stage, arn)})
 
 
-def bare(stage: Any) -> None:
+def bare(stage: Stage) -> None:
+    stage.words["app"] = stage.role_of(stage.words["ns"], "app")["arn"]
     stage.make_account(stage.words["ns"], "other")
-
-
-def far(stage: Any) -> None:
-    annotated(stage, "arn:aws:iam::444455556666:role/far")
-
-
-def nowhere(stage: Any) -> None:
-    annotated(stage, "arn:aws:iam::111122223333:role/none")
-
-
-def rubbish(stage: Any) -> None:
-    annotated(stage, "rubbish")
-
-
-def guest(stage: Any) -> None:
-    annotated(stage, stage.role_of(stage.words["ns"], "app")["arn"])
 
 
 def by_hand(stage: Any) -> None:
@@ -217,7 +202,7 @@ def half_made(stage: Any) -> None:
         raise ConnectionAbortedError("the request got lost on its way")
 
     stage.sandbox.faults.add(Fault("iam", "TagRole", "callback", run=kill_before))
-    annotated(stage, f"arn:aws:iam::111122223333:role/irsa/{stage.cluster}/own")
+    annotated(f"arn:aws:iam::111122223333:role/irsa/{stage.cluster}/own")(stage)
     stage.run("create-sa other -n $ns --role-name own --attach-policy-arn $S3", code=-9)
     stage.sandbox.faults.clear()
 
@@ -226,7 +211,7 @@ OTHER = "update-sa other -n $ns --description new"
 MISSING = "${S3}x --description new"
 
 
-@rows(
+REFUSED = (
     Row("an audience that the provider does not accept", "update-sa app -n $ns --audience vault", 4, "-oidc"),
     Row(
         "a statement that admits others",
@@ -239,12 +224,17 @@ MISSING = "${S3}x --description new"
     Row("no boundary there", f"update-sa app -n $ns --permissions-boundary {MISSING}", 1, "$S3"),
     Row("in another namespace", "update-sa app -n default --label a=b", 4, "$ns"),
     Row("a ServiceAccount without a role", OTHER, 4, "create-sa", given=bare),
-    Row("a role of another account", OTHER, 4, given=far),
-    Row("a role that is not there", OTHER, 4, given=nowhere),
-    Row("no ARN", OTHER, 4, given=rubbish),
-    Row("a role of another ServiceAccount", OTHER, 4, "$ns/app", given=guest),
-    Row("a role that a guest uses", "update-sa app -n $ns --description new", 4, "$ns/other", given=guest),
+    Row("another account's", OTHER, 4, given=annotated("arn:aws:iam::444455556666:role/far")),
+    Row("a role that is not there", OTHER, 4, given=annotated("arn:aws:iam::111122223333:role/none")),
+    Row("no ARN", OTHER, 4, given=annotated("rubbish")),
+    Row("a role of another ServiceAccount", OTHER, 4, "$ns/app", given=annotated("$app")),
+    Row("a role that a guest uses", "update-sa app -n $ns --description new", 4, "$ns/other"),
     Row("a role that is being made", OTHER, 4, given=half_made),
+    Row(
+        "what is not there to be removed",
+        "update-sa app -n $ns --detach-policy-arn $SNS --remove-inline-policy nothing --remove-tag none",
+        says=["Nothing to do", "$SNS", "nothing", "none"],
+    ),
     Row(
         "a role that is not irsa's",
         "update-sa reader -n $ns --description new",
@@ -252,18 +242,12 @@ MISSING = "${S3}x --description new"
         "irsa adopt reader -n $ns",
         given=by_hand,
     ),
-    Row(
-        "what is not there to be removed",
-        "update-sa app -n $ns --detach-policy-arn $SNS --remove-inline-policy nothing --remove-tag none",
-        says=["Nothing to do", "$SNS", "nothing", "none"],
-    ),
 )
-def test_what_is_refused_changes_nothing(stage: Stage, row: Row) -> None:
-    row.play(stage)
+"""One after the other: what a row was given is there for the next one, too."""
 
 
-def test_the_account_of_a_role_that_is_not_irsas_is_changed(stage: Stage) -> None:
-    by_hand(stage)
+def test_what_is_refused_changes_nothing(stage: Stage) -> None:
+    play_all(stage, REFUSED)
     stage.run("update-sa reader -n $ns --label a=b", changes="+ sa $ns/reader labels a b")
 
 

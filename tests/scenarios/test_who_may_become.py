@@ -136,7 +136,7 @@ def test_what_may_not_be_read_is_never_nobody(stage: Stage, binding: Binding) ->
     assert text.count("not all is known") == 2
 
 
-@pytest.mark.parametrize("mode", ["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"])
+@pytest.mark.parametrize("mode", ["CONFIG_MAP", "API"])
 def test_aws_auth_counts_where_the_cluster_looks_at_it(stage: Stage, binding: Binding, mode: str) -> None:
     space, bob = binding.namespace, f"arn:aws:iam::{ACCOUNT}:user/bob"
     describe_cluster_as(stage.sandbox, stage.cluster, accessConfig={"authenticationMode": mode})
