@@ -13,7 +13,7 @@ from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.rbac.objects import RBAC_GROUP, rbac_objects
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import Unreadable
-from tests.support.documents import Json, policy
+from tests.support.documents import Json
 from tests.support.estates import ADMIN, SA, account, admits, arn_of, cluster, estate, role
 
 ACCOUNTS = (
@@ -111,13 +111,6 @@ def test_what_was_not_read_is_told_and_breaks_nothing() -> None:
     gone = broad("create pods", ClusterRole=[])
     assert risks(gone) == []
     assert Audit(gone).unread == ()
-
-
-def test_the_worst_role_is_named_and_not_the_first() -> None:
-    lesser = {"p": policy("Allow iam:PutRolePolicy on *")}
-    first = role("aa", admits("one", f"{SA}prod:a"), attached=(), inline=("p",), documents=lesser)
-    (item,) = risks(replace(broad("create pods"), roles=(first, *ROLES)))
-    assert f"AdministratorAccess ({arn_of('rb')}" in item.reason
 
 
 def test_a_trust_policy_with_a_condition_is_not_left_out() -> None:

@@ -195,10 +195,6 @@ def test_everything_under_a_condition_is_much_and_nobody_is_given_it_unasked() -
         check_power(arn_of("p"), "prod/app", much, ["p"])
 
 
-def test_of_a_policy_of_aws_that_was_not_read_the_arn_tells_enough() -> None:
-    assert power([ADMIN], {ADMIN: {}}) == power([ADMIN], {}) == "AdministratorAccess"
-
-
 def test_a_role_that_is_passed_by_name_counts_if_it_is_an_administrator_of_that_service() -> None:
     passes = may(PASSING.replace("PassRole on *", f"PassRole on {arn_of('target')}"))
     service = {**PODS, "Principal": {"Service": "lambda.amazonaws.com"}, "Condition": {}}

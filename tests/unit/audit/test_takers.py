@@ -359,14 +359,6 @@ def test_it_is_about_what_is_asked() -> None:
     assert risks(powers, AuditScope(account="prod/boss")) == []
 
 
-def test_the_worst_role_is_told() -> None:
-    named = {"p": policy("Allow iam:PutRolePolicy on *")}
-    lesser = role("aaa", admits("one", f"{SA}prod:aaa"), attached=(), inline=("p",), documents=named)
-    found = world(bound("prod", "create pods"), roles=(lesser, *ROLES))
-    (item,) = risks(of_first(found, accounts=(account("aaa", "aaa"), *ACCOUNTS)))
-    assert ("prod/boss" in item.reason, "1 more" in item.reason) == (True, True)
-
-
 NODE = "arn:aws:ec2:eu-west-1:111122223333:instance/*"
 OF_CLUSTER = (
     "arn:aws:eks:eu-west-1:111122223333:cluster/one,arn:aws:eks:eu-west-1:111122223333:access-entry/one/*"

@@ -126,12 +126,6 @@ def test_a_cluster_of_the_same_name_in_another_region_is_another_one() -> None:
         assert problems(around(role=role(trust=trust), providers=known)) == [cause]
 
 
-def test_what_is_another_clusters_is_not_proposed_to_be_changed() -> None:
-    text = CAUSES["trust-other-cluster"].remedy
-    assert "correct" not in text
-    assert "Keep the other cluster's statement" in text
-
-
 ACTIONS = st.text("ab:*?", max_size=6)
 
 

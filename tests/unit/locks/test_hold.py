@@ -151,14 +151,6 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
         yield found
 
 
-def test_it_is_taken_and_given_back(table: Table) -> None:
-    run = table.run("r1")
-    run.take(B, A)
-    assert (run.held, table.holders(A, B)) == ([A, B], ["r1", "r1"])
-    run.hold.release()
-    assert (table.leases, table.waits) == ({}, 0)
-
-
 def test_another_run_waits_and_then_goes_on(table: Table) -> None:
     first, second = table.two()
     table.released(first, 3)

@@ -25,7 +25,6 @@ from irsa_cli.core.plan.states import (
     SPEC_HASH_TAG,
     TRANSACTION_TAG,
     CommitState,
-    OwnerState,
     RoleState,
     ServiceAccountState,
 )
@@ -250,12 +249,6 @@ def test_what_is_refused(wish: DesiredState, there: CurrentState, count: int, to
     assert all(text in said for text in ([told] if isinstance(told, str) else told)), said
 
 
-def test_what_is_made_of_a_fresh_one() -> None:
-    account_made = only(WISH, current(), Kind.SERVICE_ACCOUNT)
-    assert account_made.after == ServiceAccountState(BOUND, {MANAGED_BY_LABEL: "irsa"})
-    assert only(WISH, current(), Kind.ROLE).target == (ROLE_ARN.rsplit("/", 1)[1],)
-
-
 def test_an_existing_service_account_gets_its_annotation_and_nothing_else() -> None:
     change = only(WISH, account({MANAGED_BY_LABEL: "Helm"}, x="y"), Kind.SERVICE_ACCOUNT)
     assert change.before == ServiceAccountState(UNBOUND, {}, "uid-1", "42")
@@ -280,14 +273,6 @@ def test_what_is_in_the_way_is_overridden(
 ) -> None:
     change = only(desired(override=True, **changed), there, Kind.SERVICE_ACCOUNT)
     assert value.items() <= attrgetter(part)(change).items()
-
-
-def test_a_half_made_role_is_completed() -> None:
-    wish = desired(policies=POLICIES, inline={"p": DOCUMENT, "q": DOCUMENT})
-    _, *todo, _ = plan(wish, made(wish, POLICIES[1], inline={"q": DOCUMENT}))
-    assert [(change.target[1], change.before) for change in todo] == [
-        (text, None) for text in (*POLICIES[::2], "p")
-    ]
 
 
 @pytest.mark.parametrize("key", [CLUSTER_TAG, SERVICE_ACCOUNT_TAG])
@@ -361,13 +346,6 @@ def test_a_gate_finds_the_service_account_made_but_without_its_role() -> None:
     annotations = {"k": "v", ROLE_ARN_ANNOTATION: None}
     assert bare.after == ServiceAccountState(annotations, {MANAGED_BY_LABEL: "irsa"})
     assert annotated.before == ServiceAccountState(UNBOUND)
-
-
-def test_a_complete_role_that_is_wished_alone_says_itself_that_it_is_done() -> None:
-    owner, commit = plan(ALONE, made(ALONE, POLICIES[0], there=THERE))
-    assert (owner.before, commit.before, commit.after) == (OwnerState("t9"), None, CommitState(DONE))
-    adopted = CurrentRole(role_for(ALONE), frozenset(POLICIES[:1]))
-    assert len(plan(ALONE, current(role=adopted))) == 0
 
 
 def test_a_role_at_another_path_is_not_half_made() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -21,12 +19,11 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, Outcome, Unverified, Waits
+from irsa_cli.core.values.errors import Claimed, DeadlineExceeded, Outcome, Unverified, Waits
 from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction import steps
-from irsa_cli.transaction.journal import Journal, JournalError
+from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Claim, Event, Interrupted, Run, RunReport, Step
-from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.runner import Transaction
 from tests.support.named import named
 from tests.support.thoroughness import examples
@@ -129,16 +126,6 @@ def a_plan(stages: str, *role: str) -> Plan:
             tuple(Change(kind, (*role, name), None, state) for name in names) for names in stages.split(" ")
         )
     )
-
-
-@settings(max_examples=examples(50))
-@given(some.plans())
-def test_a_plan_that_nothing_disturbs_is_carried_out(plan: Plan) -> None:
-    stage = Stage(plan)
-    report = stage.ends("committed")
-    assert [(item.change, item.state) for item in report.changes] == [(change, "done") for change in plan]
-    assert (report.error, stage.world.undos) == (None, [])
-    assert stage.journal.lines[-1] == ("outcome", None, {"outcome": "committed"})
 
 
 @settings(max_examples=examples(200))
@@ -416,18 +403,6 @@ def test_who_counts_on_one_role_does_not_keep_another() -> None:
     assert stage.journal.lines[-1][2] == {"outcome": "superseded"}, "nothing of it is left to take back"
 
 
-def test_a_role_whose_mark_can_not_be_read_is_waited_for_and_then_left() -> None:
-    silence = service_error(Outcome.UNKNOWN, transient=True)
-    passing = Stage(two_roles(), a1=REFUSED)
-    passing.claim(silence, Kind.ROLE, name="r1", times=3)
-    passing.ends("rolled-back")
-    stage = Stage(two_roles(), a1=REFUSED)
-    stage.claim(silence, Kind.ROLE, name="r1", times=100)
-    report = stage.ends("incomplete", "p1 r1")
-    assert {type(item.error) for item in report.leftovers} == {Waits}
-    assert stage.world.undos != []
-
-
 @named(
     "kind answer left error taken_back",
     ("it has ended: marks are given back", Kind.SERVICE_ACCOUNT, "in use", "p", Claimed, "r"),
@@ -477,45 +452,3 @@ def test_what_roles_trust_is_taken_back_after_the_roles_of_its_stage() -> None:
     stage = Stage(Plan(((audience, *a_plan("ab").stages[0]), *a_plan("p", "r").stages)), p=REFUSED)
     stage.ends("rolled-back")
     assert [change.target[-1] for change in stage.world.undos] == ["a", "b", "c"]
-
-
-@given(some.plans(), st.data())
-@settings(max_examples=examples(60))
-def test_a_plan_whose_end_comes_later_keeps_what_was_released_and_takes_back_the_rest(
-    plan: Plan, data: st.DataObject
-) -> None:
-    clock = Clock()
-    world = before(plan, clock)
-    kept = data.draw(st.sets(st.sampled_from([key_of(change) for change in plan])))
-    with tempfile.TemporaryDirectory() as name, mock.patch("os.fsync"), clock.ruling():
-        journal = Journal.open(Path(name), "t1", Plan((*plan.stages, ())), {})
-        run = Run("t1", 100.0)
-        transaction = Transaction(plan, world.handlers, journal, run)
-        assert transaction.execute(ends_later=True).outcome == "committed"
-        # Killed here, it is found, and all of it is to be taken back.
-        story = read(journal.path)
-        assert (story.finished, all(item.needs_undo for item in story.records)) == (False, True)
-        transaction.release(lambda change: key_of(change) in kept)
-        assert [key_of(item.change) for item in read(journal.path).records if not item.needs_undo] == [
-            key_of(change) for change in plan if key_of(change) in kept
-        ]
-        report = transaction.end()
-        journal.close()
-        assert read(journal.path).finished
-    assert report.outcome == ("committed" if kept else "rolled-back")
-    for change in plan:
-        entry = world.objects.get(key_of(change))
-        assert (entry.state if entry else None) == (change.after if key_of(change) in kept else change.before)
-
-
-def test_what_somebody_needs_by_the_end_stays_and_what_can_not_be_taken_back_is_told() -> None:
-    for error, outcome in ((Conflict("in use"), "committed"), (STUCK, "incomplete")):
-        clock = Clock()
-        plan = Plan.of([Change(Kind.NAMESPACE, ("a",), None, NamespaceState())])
-        world = before(plan, clock)
-        with clock.ruling():
-            transaction = Transaction(plan, world.handlers, MemoryJournal(), Run("t1", 100.0))
-            transaction.execute(ends_later=True)
-            world.stuck[Kind.NAMESPACE, ("a",)] = error
-            report = transaction.end()
-        assert (report.outcome, [item.error for item in report.leftovers]) == (outcome, [error])

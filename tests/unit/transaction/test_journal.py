@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import stat
 import subprocess
@@ -167,22 +166,6 @@ def test_a_header_that_is_torn_is_no_journal(path: Path) -> None:
     assert unfinished(path.parent) == []
 
 
-@pytest.mark.parametrize("key", ["version", "transaction", "started", "context", "plan"])
-def test_a_header_without_one_of_its_parts_is_no_journal(path: Path, key: str) -> None:
-    header = json.loads(path.read_bytes().splitlines()[0])
-    for damaged in ({k: v for k, v in header.items() if k != key}, [header], key):
-        path.write_text(json.dumps(damaged) + "\n")
-        fails(read, path)
-        assert list(unreadable(path.parent)) == ["t1"]
-
-
-@pytest.mark.parametrize("line", ["1", "{}", '{"event":"done","change":7}', '{"event":"done","change":0}'])
-def test_a_line_that_makes_no_sense_is_no_journal(path: Path, line: str) -> None:
-    path.write_bytes(path.read_bytes() + f"{line}\n".encode())
-    assert list(unreadable(path.parent)) == ["t1"]
-    assert unfinished(path.parent) == []
-
-
 @named(
     "error told",
     ("denied", PermissionError(13, "Permission denied"), "Permission denied"),
@@ -201,13 +184,6 @@ def test_a_file_that_cant_be_read_is_told(
     monkeypatch.setattr(os, "open", broken)
     found = [item.reason for item in unreadable(path.parent).values()]
     assert (len(found), told in "".join(found)) == (bool(told), True)
-
-
-def test_another_version_is_not_read(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":2', 1))
-    fails(read, path)
-    fails(read, path.with_name("none.jsonl"))
-    fails(Journal.reopen, path.with_name("none.jsonl"))
 
 
 def test_a_journal_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
@@ -261,11 +237,6 @@ def test_a_line_that_was_cut_short_is_an_error_and_does_no_harm(
     journal.event("undone", 1)
     journal.close()
     assert claims(journal.path) == ["changed", "changed undone", "changed"]
-
-
-def test_a_folder_that_can_not_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    fails(Journal.open, tmp_path / "file" / "folder", "t1", PLAN, {})
 
 
 def test_old_finished_journals_go_and_unfinished_ones_stay(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import shlex
 from itertools import combinations_with_replacement
@@ -12,7 +11,6 @@ from typing import Any
 import click
 import pytest
 
-import irsa_cli
 from irsa_cli.cli.help.environment import PERMITS, project_defaults, variable_of
 from irsa_cli.cli.main import COMMANDS, irsa
 from tests.support.memory.playing import Play
@@ -134,22 +132,6 @@ def test_a_cluster_that_is_not_expected_is_refused(here: Here, text: str) -> Non
         here.refuses(line, "$project:2 says")
     here.project(f"cluster: demo\nexpectAccount: '111122223333'\nexpectClusterARN: {ARN}\n")
     here.run("associate-oidc")
-
-
-def test_every_target_reads_what_the_project_expects() -> None:
-    """`connect` asks the target; one that is made without would be connected unchecked."""
-    made = [
-        call
-        for path in (Path(irsa_cli.__file__).parent).rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Target"
-    ]
-    unchecked = [
-        text
-        for text in map(ast.unparse, made)
-        if not any(by in text for by in ("expect_project=", "take_expected(", "**found"))
-    ]
-    assert (len(made), unchecked) == (5, ["Target('demo')"])
 
 
 def test_what_the_files_name_goes_before_settings(here: Here) -> None:
