@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.usecases.plans.reading import COMMANDS
 from tests.support.memory.playing import DENIED, Play, playing
 from tests.unit.usecases.commands import CASES, CREATE, READER, Case, provider
 
@@ -42,12 +41,6 @@ def test_the_dry_run_and_the_run_say_it(play: Play, case: Case) -> None:
         assert [[item["access"][key] for key in keys] for item in planned if item["changes"]] == [
             [item["access"][key] for key in keys] for item in done if item["changes"]
         ]
-
-
-def test_these_are_all_that_write() -> None:
-    said = {case.arguments[0] for case in CASES.values()}
-    of_clusters = {"repoint", "retire"}  # tests/scenarios has their worlds.
-    assert {name.split()[0] for name in COMMANDS} - said == of_clusters
 
 
 def test_recover_says_it(play: Play) -> None:

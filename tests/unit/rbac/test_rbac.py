@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -323,13 +322,6 @@ def test_nobody_hides_behind_the_label_of_kubernetes_own_bindings() -> None:
     assert takers(lists)[0].is_part
     binding["subjects"] += [{"kind": "Group", "name": "system:authenticated"}]
     assert not any(item.is_part for item in takers(lists))
-
-
-def test_a_role_is_looked_at_once() -> None:
-    lists = objects(rule("create", "pods"))
-    becoming = Becoming(RbacIndex(rbac_objects(lists)))
-    ref = becoming.index.bindings[-1].role
-    assert becoming.openings(ref) is becoming.openings(replace(ref))
 
 
 def test_the_schema_knows_each_way() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from enum import Enum
 from typing import Any
 
@@ -206,19 +205,6 @@ def test_a_wrong_command_line_is_a_document_too(
     assert error["code"] == "WrongUsage"
     assert f"Error: {error['message']}" in err
     assert document["metadata"]["command"] in (name, "")
-
-
-def test_no_other_module_writes_the_version() -> None:
-    from tests.docs.console import ROOT
-
-    found = [
-        path.relative_to(ROOT / "irsa_cli").as_posix()
-        for path in (ROOT / "irsa_cli").rglob("*.py")
-        if re.search(r"""["']irsa/v1["']""", path.read_text(encoding="utf-8"))
-        and not path.is_relative_to(ROOT / "irsa_cli" / "core" / "config")
-    ]
-    # preflight runs in pods, without the rest of irsa.
-    assert sorted(found) == ["core/results/envelope.py", "preflight/__main__.py"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["sandbox"]])
