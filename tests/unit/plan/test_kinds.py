@@ -15,7 +15,7 @@ from hypothesis import given
 import irsa_cli
 from irsa_cli.changes import handlers
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.traits import Proof, Service, Traits
+from irsa_cli.core.plan.traits import Proof, Service
 from irsa_cli.core.plan.written import written_fields
 from tests.unit.plan import strategies as some
 
@@ -30,25 +30,6 @@ def test_the_transaction_names_no_kind(path: Path) -> None:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Kind"
     ]
     assert named == []
-
-
-GIVEN = ("value", "state", "target", "whole", "service", "proof", "roles", "described", "shown_by", "decides")
-"""What each row has to say; the rest is what few kinds have."""
-
-
-@pytest.mark.parametrize("forgotten", GIVEN)
-def test_a_row_that_forgets_a_trait_does_not_load(forgotten: str) -> None:
-    others = cast("dict[str, Any]", dict.fromkeys(set(Traits.__dataclass_fields__) - {forgotten}))
-    with pytest.raises(TypeError, match=f"'{forgotten}'"):
-        Traits(**others)
-
-
-def test_what_few_kinds_have_is_false_unless_a_row_says_so() -> None:
-    rest = [field for field in fields(Traits) if field.name not in GIVEN]
-    assert {field.name: field.default for field in rest if field.default is not False} == {
-        "short": "",
-        "given_back": "created again",
-    }
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -104,11 +104,9 @@ SHARING = desired(role=None)
 UPDATING = desired(role=None, update_trust=True)
 THERE = account(role=ROLE_ARN)
 ALONE = desired(role_only=True)
-ASSOCIATING = desired(associate=True)
 ELSEWHERE = "arn:aws:iam::222222222222:role/x"
 FAR = desired(role=None, role_arn=ELSEWHERE, annotations={ROLE_ARN_ANNOTATION: ELSEWHERE}, associate=True)
 NO_TRUST = {"Version": "2012-10-17", "Statement": []}
-FRESH = "create Role | create PolicyAttachment | create ServiceAccount"
 TAKEN_OVER = "update RoleOwner | create ServiceAccount"
 DONE_TAGS = tags_of(ALONE, **{COMMIT_TAG: DONE})
 HALF_TAGS = tags_of(ALONE, **{COMMIT_TAG: PENDING})
@@ -122,14 +120,6 @@ HALF_TAGS = tags_of(ALONE, **{COMMIT_TAG: PENDING})
         current(provider=None, namespace_exists=False),
         "create OIDCProvider, create Namespace, create Role | create PolicyAttachment,"
         " create PolicyAttachment, create PolicyAttachment, create InlinePolicy | create ServiceAccount",
-    ),
-    ("a missing namespace", WISH, current(namespace_exists=False), f"create Namespace, {FRESH}"),
-    ("again", INLINE, made(INLINE, POLICIES[0], inline={"p": DOCUMENT}, there=THERE), ""),
-    (
-        "again, proven",
-        replace(INLINE, gated=True),
-        made(INLINE, POLICIES[0], inline={"p": DOCUMENT}, there=THERE),
-        "",
     ),
     (
         "half made",  # First it becomes this run's.
@@ -150,26 +140,11 @@ HALF_TAGS = tags_of(ALONE, **{COMMIT_TAG: PENDING})
         TAKEN_OVER,
     ),
     (
-        "no provider",
-        desired(associate=True),
-        current(provider=None),
-        f"create OIDCProvider, {FRESH}",
-    ),
-    (
-        "another audience",
-        ASSOCIATING,
-        current(provider=provider_for("other")),
-        f"create OIDCProviderAudience, {FRESH}",
-    ),
-    (
         "the provider of another account is not looked at",
         FAR,
         current(provider=None, role_unreadable="it is in account 222222222222"),
         "create ServiceAccount",
     ),
-    ("a role that admits it", SHARING, attached("Allow"), "create ServiceAccount"),
-    ("one that does not", UPDATING, attached(), "create TrustStatement | create ServiceAccount"),
-    ("one that does, with the flag", UPDATING, attached("Allow"), "create ServiceAccount"),
     (
         "a role only",
         desired(create_namespace=False, role_only=True),
