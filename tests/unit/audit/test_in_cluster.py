@@ -111,11 +111,3 @@ def test_what_was_not_read_is_told_and_breaks_nothing() -> None:
     gone = broad("create pods", ClusterRole=[])
     assert risks(gone) == []
     assert Audit(gone).unread == ()
-
-
-def test_a_trust_policy_with_a_condition_is_not_left_out() -> None:
-    statement = admits("one", f"{SA}prod:b")
-    statement["Condition"]["IpAddress"] = {"aws:SourceIp": "10.0.0.0/8"}
-    admin = role("rb", statement, attached=(ADMIN,))
-    (item,) = risks(replace(broad("create pods"), roles=(ROLES[0], admin)))
-    assert "as prod/a, prod/b (" in item.reason

@@ -226,21 +226,6 @@ def test_the_way_through_other_service_accounts_is_shown() -> None:
     assert len(secrets) == 2
 
 
-def test_what_the_trust_policy_hangs_on_is_said() -> None:
-    statement = admits("one", f"{SA}prod:boss")
-    statement["Condition"]["IpAddress"] = {"aws:SourceIp": "10.0.0.0/8"}
-    (item,) = risks(world(bound("prod", "create pods"), roles=(role("boss", statement, attached=(ADMIN,)),)))
-    assert item.severity.value == "medium"
-    assert "aws:SourceIp" in item.reason
-
-
-def test_a_right_of_the_cluster_with_one_of_a_namespace() -> None:
-    for place, expected in (("prod", 1), ("dev", 0)):
-        everywhere = bound("", "bind clusterroles rbac", name="bind")
-        here = bound(place, "create rolebindings rbac", name="create")
-        assert len(risks(world(everywhere, here))) == expected, place
-
-
 def test_a_role_that_was_not_read_is_said() -> None:
     other = "arn:aws:iam::444455556666:role/other"
     given = (AuditedAssociation("prod", "boss", "a-1", other),)
@@ -329,14 +314,6 @@ def test_users_of_the_control_plane_are_counted_only() -> None:
         # But for somebody whom the cluster knows by that name.
         entry = AccessEntry("arn:aws:iam::111122223333:role/dev", name)
         assert len(risks(of_first(found, access=ClusterAccess((), (entry,))))) == 1
-
-
-def test_each_has_the_principals_that_are_its_own() -> None:
-    groups = [{"kind": "Group", "name": name} for name in ("a", "b")]
-    entries = tuple(AccessEntry(arn_of(f"dev-{name}"), name, (name,)) for name in "ab")
-    (item,) = risks(world(bound("prod", "create pods", *groups), access=ClusterAccess(entries, ())))
-    assert item.statement == f"Group a ({arn_of('dev-a')}), Group b ({arn_of('dev-b')}) of cluster one"
-    assert [line.split()[1] for line in item.evidence[1:]] == ["a", "b"]
 
 
 def test_the_roles_of_eks_itself_are_no_people() -> None:

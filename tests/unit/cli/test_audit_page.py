@@ -160,14 +160,6 @@ def test_the_picture_connects_accounts_roles_and_permissions() -> None:
     assert len(names) == len(estates.DECLARED) + 5 + 3
 
 
-def test_crowds_are_shared_so_that_it_does_not_grow_with_pairs() -> None:
-    accounts = [estates.account(f"a{number}", namespace=f"n{number % 9}") for number in range(300)]
-    roles = [estates.role(f"r{number}", estates.admits("shop-prod", None)) for number in range(200)]
-    _, page = page_of(estates.estate(roles, [estates.cluster("shop-prod", *accounts)]))
-    assert len(page.data["picture"]["crowds"]) == 1
-    assert len(page.data["picture"]["ways"]) == 200
-
-
 def test_a_role_through_another_is_in_it() -> None:
     name = doc(trust({"AWS": arn_of("first")}))["Statement"][0]
     roles = [

@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.cli.options.common import listed, output_options, pairs
-from irsa_cli.cli.options.types import DURATION, Checked, Once, shared
-from irsa_cli.core.values import names
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.cli.options.types import DURATION, Once, shared
 
 WORDS = st.text("abc=, ", max_size=6)
 
@@ -55,17 +53,6 @@ def test_the_value_of_an_option(
 ) -> None:
     """Given again, it must mean the same; a value of the environment is one value."""
     assert parsed(line.split(), {"IRSA_TEST": env} if env else {}, **option)[:2] == expected
-
-
-def test_a_checked_option_speaks_in_the_rules_words() -> None:
-    kind = Checked("name", "names.namespace")
-    assert parsed(["--x", "backend"], type=kind)[:2] == (0, "backend")
-    code, _, said = parsed(["--x", "Back_End"], type=kind)
-    with pytest.raises(InvalidInput) as caught:
-        names.namespace("Back_End")
-    assert code == 2
-    assert "--x" in said
-    assert caught.value.message in " ".join(said.split())
 
 
 @pytest.mark.parametrize(

@@ -53,16 +53,3 @@ def test_nobody_hears_before_and_after() -> None:
     patience.heard_by(None)
     Count("roles", 3).one()
     assert heard == []
-
-
-def test_one_thing_is_not_counted_and_who_can_not_be_told_stops_nothing() -> None:
-    def deaf(_doing: Doing) -> None:
-        raise OSError("the terminal is gone")
-
-    heard: list[Doing] = []
-    patience.heard_by(heard.append)
-    Count("roles", 1).one()
-    patience.heard_by(deaf)
-    Count("roles", 2).one()
-    patience.heard_by(None)
-    assert heard == []

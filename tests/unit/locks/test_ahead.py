@@ -64,12 +64,6 @@ def settled(ahead: LocksAhead) -> None:
         taking.result()
 
 
-def test_a_work_whose_lock_is_not_taken_ahead_takes_none_of_the_others(runs: Runs) -> None:
-    with runs.ahead(LOCKS) as ahead:
-        assert ahead.of(OTHER) is None
-        assert runs.table.leases == {}
-
-
 def test_what_was_looked_at_before_the_lock_is_looked_at_again_unless_it_only_creates(runs: Runs) -> None:
     with runs.ahead(LOCKS[:2]) as ahead:
         for lock, change, again in ((LOCKS[0], CREATION, False), (LOCKS[1], DELETION, True)):

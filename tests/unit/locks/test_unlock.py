@@ -105,15 +105,6 @@ def test_what_is_held_is_listed_by_its_holders(table: Table) -> None:
     }
 
 
-def test_one_that_would_be_held_for_decades_is_watched_as_any_other(table: Table) -> None:
-    body = table.hold("r1", A)
-    body["spec"]["leaseDurationSeconds"] = 2**31 - 1
-    table.renew_as(body)
-    table.run("unlock", says="until 2027-01-15 08:00:45 UTC")
-    table.run("unlock r1 -y", changes="- locks ns/a")
-    assert table.waited < 60
-
-
 def test_others_clusters_and_namespaces_are_not_seen(table: Table) -> None:
     body = table.hold("r1", A)
     table.play.cloud.kube.put("namespaces", "", "locks")

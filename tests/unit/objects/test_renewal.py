@@ -32,12 +32,6 @@ def test_it_is_due_from_then_on_and_when_the_clock_was_put_back(
     assert lifetime.is_due(now, jitter) is (now < START or now >= lifetime.renew_at(jitter))
 
 
-@given(seconds, jitters)
-def test_there_is_time_for_more_than_one_try(lasts: float, jitter: float) -> None:
-    lifetime = Lifetime(START, START + lasts)
-    assert lifetime.expires - lifetime.renew_at(jitter) >= 0.2 * 600 - 1e-3
-
-
 @dataclass
 class World:
     """A cluster that gives tokens (or does not), a file, and a clock."""

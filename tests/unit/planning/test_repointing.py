@@ -275,15 +275,6 @@ def test_the_way_back_is_open_where_the_old_provider_is_one_of_several_principal
     assert dump(carry_out(both, repoint.retire_plan("app", both, BACK))) == dump(trust)
 
 
-@pytest.mark.parametrize("provider", [OLD, [OLD]])
-def test_a_statement_like_irsas_is_copied_to_the_byte(provider: Any) -> None:
-    order = ("Action", "Condition", "Principal", "Effect")
-    written = {**trust_policy.statement(APP), "Principal": {"Federated": provider}}
-    item = {key: written[key] for key in order}
-    _, new = added({"Statement": [item]})["Statement"]
-    assert dump(new) == dump(item).replace("AAAA", "BBBB")
-
-
 def test_a_deny_of_others_is_found_for_patterns_too() -> None:
     subjects = '{"<OLD>:sub": "system:serviceaccount:backend:*"}'
     deny = by_hand(f'{{"StringNotLike": {subjects}}}', "Deny")

@@ -74,10 +74,6 @@ def test_an_error_stops_before_the_next_stage_and_takes_nothing_back() -> None:
         assert left.forward().outcome == "committed"
 
 
-def test_what_is_there_is_not_written_again(left: Remains) -> None:
-    assert (left.forward().outcome, left.world.calls) == ("committed", [])
-
-
 @named(
     "key failure outcome states",
     ("it was done, and is gone", A, None, "committed", ["done", "done"]),

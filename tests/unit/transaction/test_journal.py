@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import stat
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import journals, prune, read
 from irsa_cli.transaction.recover import find, unfinished, unreadable
-from irsa_cli.transaction.story import Record, new_transaction_id
+from irsa_cli.transaction.story import Record
 from tests.support.named import named
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
@@ -91,11 +90,6 @@ def test_a_plan_comes_back_as_it_was(plan: Plan) -> None:
     assert story.context == {"command": "create-sa"}
 
 
-def test_events_come_back(path: Path) -> None:
-    assert claims(path) == ["begun done changed undone", "begun done", "begun changed refused"]
-    assert next(iter(read(path).records)).identity == IDENTITY
-
-
 @pytest.mark.parametrize("outcome", ["committed", "rolled-back", "incomplete"])
 def test_the_outcome_says_whether_something_is_left_to_do(tmp_path: Path, outcome: str) -> None:
     story = read(write(tmp_path, outcome=outcome))
@@ -119,13 +113,6 @@ def test_what_needs_to_be_taken_back(flags: str, needed: bool) -> None:
     known: dict[str, Any] = dict.fromkeys(flags.split(), True)
     known["changed"] = not known.pop("unchanged", False)
     assert Record(next(iter(PLAN)), **known).needs_undo is needed
-
-
-def test_only_the_user_reads_it(tmp_path: Path) -> None:
-    path = write(tmp_path / "new" / "folder")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert [item.name for item in path.parent.iterdir()] == ["t1.jsonl"]
 
 
 def test_a_file_cut_anywhere_claims_no_more_than_was_written(tmp_path: Path) -> None:
@@ -255,12 +242,6 @@ def test_a_transaction_is_found_by_its_name(tmp_path: Path) -> None:
     for name in ("t2", "", "../folder/t1", "t1.jsonl", "t" * 300, "t\0"):
         with pytest.raises(InvalidInput):
             find(tmp_path / "folder", name)
-
-
-def test_names_of_transactions_are_valid_tags_and_differ() -> None:
-    names = {new_transaction_id() for _ in range(50)}
-    assert len(names) == 50
-    assert all(name.replace("-", "").isalnum() and len(name) <= 63 for name in names)
 
 
 @named(

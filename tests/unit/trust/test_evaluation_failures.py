@@ -9,11 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, Failure, explain, takes_audience
 from tests.support.trusts import trust_of
-from tests.unit.plan import strategies as some
-from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import cases
 from tests.unit.trust.written import AUD, PROVIDER, SUB, TOKEN, P, allow, on, policy, written
 
@@ -106,17 +103,6 @@ SEEDS = st.integers(0, 2**32)
 
 
 @given(SEEDS)
-def test_knowing_more_never_turns_a_certain_answer(seed: int) -> None:
-    (case,) = cases(1, seed)
-    all_keys = {
-        key: tuple(values) for key, values in case.context.items() if key.startswith(("aws:", "sts:"))
-    }
-    before = explain(case.document, case.identity)
-    after = explain(case.document, replace(case.identity, request=all_keys))
-    assert not is_certain(before) or before.admitted == after.admitted
-
-
-@given(SEEDS)
 def test_a_verdict_and_its_failure_agree(seed: int) -> None:
     (case,) = cases(1, seed)
     found = explain(case.document, case.identity)
@@ -150,13 +136,6 @@ def test_which_audiences_a_policy_takes_of_whomever(condition: str, takes: bool)
         document = policy(*other, on(condition))
         assert takes_audience(document, PROVIDER, AUD) is takes
         assert not takes_audience(document, f"{PROVIDER}D", AUD)
-
-
-@given(some.identities())
-def test_who_admits_a_token_takes_its_audience(identity: WebIdentity) -> None:
-    document = trust_of(identity)
-    assert takes_audience(document, identity.provider_arn, identity.audience)
-    assert not takes_audience(document, identity.provider_arn, f"{identity.audience}x")
 
 
 def test_the_answer_is_one_of_three() -> None:

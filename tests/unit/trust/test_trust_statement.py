@@ -105,14 +105,6 @@ def test_a_policy_of_one_bare_statement_keeps_it(identity: WebIdentity, other: J
     assert with_statement({}, wanted) == {"Statement": [wanted]}
 
 
-@given(some.identities(), some.identities())
-def test_the_statement_of_another_is_not_ours(identity: WebIdentity, other: WebIdentity) -> None:
-    document = trust_of(other)
-    assert contains(document, statement(identity)) == (identity == other)
-    if identity != other:
-        assert without_statement(document, statement(identity)) == document
-
-
 @pytest.mark.parametrize("element", ["Effect", "Principal", "Action", "Condition"])
 def test_a_statement_that_differs_in_one_element_is_another(element: str) -> None:
     identity = WebIdentity("arn:p", "https://i", "s", "a")
