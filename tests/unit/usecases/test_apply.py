@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from tests.support.memory.kube import moment
-from tests.support.memory.playing import DENIED
+from tests.support.memory.playing import DENIED, Play
 from tests.support.ran import full_name
-from tests.unit.usecases.commands import FILE, ONE, S3, SHARED, Stage, applied, by_hand
+from tests.unit.usecases.commands import FILE, ONE, S3, SHARED, Stage, applied, by_hand, shared
 
 HEAD = FILE.partition("  - metadata: {name: writer")[0].partition("  - metadata")[0]
+SHARING = HEAD + "".join(
+    f"  - metadata: {{name: {name}, namespace: backend}}\n    attachRoleARN: {SHARED}\n"
+    for name in ("reader", "writer")
+)
 PRUNE = "apply -f $folder/irsa.yaml --prune --yes"
+DELETE = "delete --yes -f $folder/irsa.yaml"
+POD = json.loads(
+    '{"spec": {"serviceAccountName": "reader", "containers": [{"name": "app"}]},'
+    ' "status": {"phase": "Running"}}'
+)
 
 
 def outcomes(stage: Stage, line: str, text: str = FILE, code: int = 0, changes: str | None = None) -> str:
@@ -20,12 +32,43 @@ def outcomes(stage: Stage, line: str, text: str = FILE, code: int = 0, changes: 
     return ", ".join(sorted(f"{full_name(item) or item['scope']} {item['outcome']}" for item in ran.items))
 
 
+def role_of(play: Play, namespace: str, name: str) -> str:
+    """The name of the role that a ServiceAccount is annotated with, '' for none."""
+    account = play.world.accounts[namespace, name]
+    return account.annotations.get(ROLE_ARN_ANNOTATION, "").rsplit("/", 1)[-1]
+
+
 APPLY = "apply -f $folder/irsa.yaml"
+UNCHANGED = "backend/reader unchanged, frontend/writer unchanged"
 
 
 def test_where_the_groundwork_can_not_be_laid_nothing_is_begun(stage: Stage) -> None:
     stage.play.cloud.break_("CreateOpenIDConnectProvider", DENIED, times=10)
     assert outcomes(stage, APPLY, code=1, changes="").rpartition(" ")[0] == "shared-parts"
+
+
+def test_without_permission_to_list_they_are_read_one_by_one(stage: Stage) -> None:
+    for operation in ("ListRoles", "list serviceaccounts", "list namespaces"):
+        stage.play.cloud.break_(operation, DENIED, times=10)
+    outcomes(stage, APPLY)
+    assert role_of(stage.play, "backend", "reader") in stage.play.world.roles
+
+
+def test_those_on_a_role_of_somebody_elses_share_its_statement(stage: Stage) -> None:
+    shared(stage.play)
+    before = stage.play.world.roles["shared"].state.trust["Statement"]
+    assert "backend/reader refused" in outcomes(stage, APPLY, SHARING, code=4)
+    assert stage.play.world.roles["shared"].state.trust["Statement"] == before
+    outcomes(stage, f"{APPLY} --update-trust", SHARING)
+    statements = stage.play.world.roles["shared"].state.trust["Statement"]
+    assert statements[: len(before)] == before
+    (ours,) = statements[len(before) :]
+    assert "system:serviceaccount:backend:reader" in str(ours)
+    assert "system:serviceaccount:backend:writer" in str(ours)
+    outcomes(stage, DELETE, SHARING)
+    assert stage.play.world.roles["shared"].state.trust["Statement"] == before
+    assert ("backend", "writer") not in stage.play.world.accounts
+    assert stage.play.world.accounts["backend", "reader"].annotations == {"team": "a"}
 
 
 @pytest.mark.parametrize("flags", ["", " --atomic"])
@@ -48,6 +91,17 @@ def test_not_pruned_is_what_was_only_adopted(stage: Stage) -> None:
     by_hand(stage.play)
     stage.run("adopt reader -n backend")
     outcomes(stage, PRUNE, HEAD.replace("serviceAccounts:", "serviceAccounts: []"), changes="")
+
+
+def test_nothing_is_deleted_that_is_in_use(stage: Stage) -> None:
+    applied(stage.play)
+    stage.play.cloud.kube.put("pods", "backend", "app-1", POD)
+    before = stage.play.world
+    assert outcomes(stage, DELETE, code=1) == "backend/reader refused, frontend/writer committed"
+    assert stage.play.world.accounts["backend", "reader"] == before.accounts["backend", "reader"]
+    assert "backend/reader committed" in outcomes(stage, f"{DELETE} --force")
+    assert ("backend", "reader") not in stage.play.world.accounts
+    assert outcomes(stage, DELETE, changes="") == UNCHANGED
 
 
 @pytest.mark.parametrize("flags", ["", " --atomic"])
