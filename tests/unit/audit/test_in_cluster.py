@@ -51,17 +51,6 @@ def risks(found: Estate, scope: AuditScope | None = None) -> list[Risk]:
     return [item for item in audit.risks if item.rule.id == "everybody-may-become"]
 
 
-def test_one_risk_for_a_binding_as_bad_as_the_worst_role() -> None:
-    (item,) = risks(broad("create pods"))
-    assert (item.severity.value, item.cluster) == ("critical", "one")
-    assert item.statement == "RoleBinding prod/all of cluster one"
-    assert "Group system:authenticated" in item.reason
-    assert "as prod/a, prod/b (" in item.reason
-    assert f"AdministratorAccess ({arn_of('rb')}" in item.reason
-    (item,) = risks(broad("create pods", "dev"))
-    assert (item.severity.value, "as dev/c (" in item.reason) == ("high", True)
-
-
 @pytest.mark.parametrize(
     ("scope", "accounts", "severity"),
     [

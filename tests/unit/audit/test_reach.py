@@ -155,19 +155,6 @@ def test_both_sides_have_to_allow_a_chain(principal: str, settings: Json, reache
     assert [path.role for path in reach.all_paths("prod/app")] == ([one, other] if reached else [one])
 
 
-def test_a_chain_says_what_allows_it_and_what_has_to_hold() -> None:
-    external = {"StringEquals": {"sts:ExternalId": "x"}}
-    reach = reach_of(
-        role("a", APP, **may_assume("*", Condition={"Bool": {"aws:x": "true"}})),
-        role("b", for_role(ROOT, Sid="In", Condition=external)),
-    )
-    (path,) = reach.paths(arn_of("b"))
-    (hop,) = path.hops
-    assert (hop.allowed_by, hop.admitted_by) == ("p, statement 1", "statement 1 (In)")
-    assert "sts:ExternalId" in path.conditions[0]
-    assert "aws:x" in path.conditions[1]
-
-
 def test_a_cycle_ends_and_is_no_further_way() -> None:
     one, other = arn_of("a"), arn_of("b")
     reach = reach_of(role("a", APP, for_role(other)), role("b", for_role(one)))

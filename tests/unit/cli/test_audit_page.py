@@ -21,9 +21,7 @@ from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import AuditReport, select
 from irsa_cli.core.values.errors import InvalidInput
 from tests.support import estates
-from tests.support.documents import doc
 from tests.support.estates import account_with_risks, arn_of
-from tests.support.sandbox_clients import trust
 
 VOID = {"meta", "input", "link", "br", "hr", "img"}
 
@@ -158,18 +156,6 @@ def test_the_picture_connects_accounts_roles_and_permissions() -> None:
     names = {tuple(picture["accounts"][item]) for item in picture["crowds"][way[1]]}
     assert ("shop-prod", "prod", "silent") in names
     assert len(names) == len(estates.DECLARED) + 5 + 3
-
-
-def test_a_role_through_another_is_in_it() -> None:
-    name = doc(trust({"AWS": arn_of("first")}))["Statement"][0]
-    roles = [
-        estates.role("first", estates.admits("shop-prod", f"{estates.SA}prod:app")),
-        estates.role("second", name),
-    ]
-    clusters = [estates.cluster("shop-prod", estates.account("app", "first"))]
-    picture = page_of(estates.estate(roles, clusters))[1].data["picture"]
-    assert [item["arn"] for item in picture["roles"]] == [arn_of("first"), arn_of("second")]
-    assert [hop[:2] for hop in picture["hops"]] == [[0, 1]]
 
 
 def test_of_one_service_account_only_its_roles() -> None:

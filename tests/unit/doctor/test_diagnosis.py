@@ -134,13 +134,6 @@ def test_the_document_is_as_its_schema_says() -> None:
         check(diagnosis(change(working())).envelope().to_json(), 5)
 
 
-def test_the_document_of_a_cluster() -> None:
-    facts = working()
-    many = Diagnosis(CLUSTER, judge(replace(facts, subject=None)), accounts=(examined(facts, judge(facts)),))
-    check(many.envelope().to_json(), 0)
-    assert all(item.cause.of_cluster for item in many.findings)
-
-
 @pytest.mark.parametrize(
     ("error", "signal", "code"),
     [(IrsaError("x"), 0, 1), (Refused("x"), 0, 4), (ValueError("x"), 0, 1), (IrsaError("x"), 2, 130)],

@@ -144,9 +144,3 @@ NAMESAKE = (RoleSummary(ROLE, TRUST),)
 def test_another_account_is_wrong_only_where_that_was_seen(fields: Json, verdict: Verdict) -> None:
     far = {"account": annotated(role_arn=FAR), "role": role(arn=FAR, trust=FAR_TRUST), "candidates": ()}
     assert verdicts(around(pods=(), **{**far, **fields}))["annotation-account"] is verdict
-
-
-def test_the_verdict_of_a_service_account_is_in_the_document() -> None:
-    hidden = around(role=WHY)(working())
-    for diagnosis, place in ((one(hidden), 0), (many(hidden), 1)):
-        assert diagnosis.envelope().to_json()["items"][place]["verdict"] == "unknown"

@@ -106,15 +106,6 @@ def test_what_fails_is_tried_again_and_told_once(lasts: float, jitter: float, aw
     assert not any("token 1" in text or "token 2" in text for text in world.said)
 
 
-def test_a_machine_that_slept_through_the_end_renews_at_once() -> None:
-    world = World(3600)
-    renewal = world.start(0)
-    renewal.step()
-    world.now += 10 * 3600
-    renewal.step()
-    assert world.file == "token 2"
-
-
 def test_what_is_no_error_of_ours_does_not_end_the_renewals() -> None:
     world = World(3600)
     renewal = world.start(0)

@@ -24,8 +24,6 @@ def apply(world: World, plan: Plan) -> World:
     return after
 
 
-
-
 @settings(max_examples=examples(60))
 @given(some.changes())
 def test_the_inverse_goes_back(change: Change) -> None:
