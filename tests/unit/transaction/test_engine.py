@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -19,11 +21,12 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.values.errors import Claimed, DeadlineExceeded, Outcome, Unverified, Waits
+from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, Outcome, Unverified, Waits
 from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction import steps
-from irsa_cli.transaction.journal import JournalError
+from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Claim, Event, Interrupted, Run, RunReport, Step
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.runner import Transaction
 from tests.support.named import named
 from tests.support.thoroughness import examples
@@ -452,3 +455,45 @@ def test_what_roles_trust_is_taken_back_after_the_roles_of_its_stage() -> None:
     stage = Stage(Plan(((audience, *a_plan("ab").stages[0]), *a_plan("p", "r").stages)), p=REFUSED)
     stage.ends("rolled-back")
     assert [change.target[-1] for change in stage.world.undos] == ["a", "b", "c"]
+
+
+@given(some.plans(), st.data())
+@settings(max_examples=examples(60))
+def test_a_plan_whose_end_comes_later_keeps_what_was_released_and_takes_back_the_rest(
+    plan: Plan, data: st.DataObject
+) -> None:
+    clock = Clock()
+    world = before(plan, clock)
+    kept = data.draw(st.sets(st.sampled_from([key_of(change) for change in plan])))
+    with tempfile.TemporaryDirectory() as name, mock.patch("os.fsync"), clock.ruling():
+        journal = Journal.open(Path(name), "t1", Plan((*plan.stages, ())), {})
+        run = Run("t1", 100.0)
+        transaction = Transaction(plan, world.handlers, journal, run)
+        assert transaction.execute(ends_later=True).outcome == "committed"
+        # Killed here, it is found, and all of it is to be taken back.
+        story = read(journal.path)
+        assert (story.finished, all(item.needs_undo for item in story.records)) == (False, True)
+        transaction.release(lambda change: key_of(change) in kept)
+        assert [key_of(item.change) for item in read(journal.path).records if not item.needs_undo] == [
+            key_of(change) for change in plan if key_of(change) in kept
+        ]
+        report = transaction.end()
+        journal.close()
+        assert read(journal.path).finished
+    assert report.outcome == ("committed" if kept else "rolled-back")
+    for change in plan:
+        entry = world.objects.get(key_of(change))
+        assert (entry.state if entry else None) == (change.after if key_of(change) in kept else change.before)
+
+
+def test_what_somebody_needs_by_the_end_stays_and_what_can_not_be_taken_back_is_told() -> None:
+    for error, outcome in ((Conflict("in use"), "committed"), (STUCK, "incomplete")):
+        clock = Clock()
+        plan = Plan.of([Change(Kind.NAMESPACE, ("a",), None, NamespaceState())])
+        world = before(plan, clock)
+        with clock.ruling():
+            transaction = Transaction(plan, world.handlers, MemoryJournal(), Run("t1", 100.0))
+            transaction.execute(ends_later=True)
+            world.stuck[Kind.NAMESPACE, ("a",)] = error
+            report = transaction.end()
+        assert (report.outcome, [item.error for item in report.leftovers]) == (outcome, [error])
