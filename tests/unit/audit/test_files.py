@@ -15,18 +15,7 @@ from irsa_cli.core.audit.estate import AuditFile, Estate, estate_of
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.audit import files
 from tests.support.documents import Json, doc
-from tests.support.estates import (
-    ACCOUNT,
-    NOW,
-    POLICIES,
-    READ,
-    SA,
-    admits,
-    arn_of,
-    issuer_of,
-    provider_of,
-    trust,
-)
+from tests.support.estates import ACCOUNT, NOW, POLICIES, READ, admits, arn_of, issuer_of, provider_of, trust
 from tests.support.thoroughness import examples
 
 
@@ -190,11 +179,3 @@ def test_files_that_can_not_be_read(tmp_path: Path, content: bytes | None) -> No
         (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(InvalidInput):
         files.read_files([tmp_path])
-
-
-def test_a_list_of_megabytes_costs_no_more_than_its_size() -> None:
-    statement = admits("c", [f"{SA}{'a*' * 30}{number}" for number in range(60_000)], operator="StringLike")
-    found = estate({"RoleDetailList": [role_json("large", trust(statement))]}, CLUSTER, OBJECTS)
-    audit = Audit(found)
-    assert audit.risks == ()
-    assert any("larger than IAM allows" in line for line in audit.unread)

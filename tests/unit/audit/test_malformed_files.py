@@ -174,11 +174,3 @@ def test_what_a_folder_has_that_is_no_file_is_told(tmp_path: Path) -> None:
         f"{tmp_path / 'gone.json'} can't be read: No such file or directory",
         f"{tmp_path / 'pipe.json'} can't be read: it is no file",
     ]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
-def test_a_folder_that_can_not_be_listed_is_told(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0)
-    write(tmp_path / "good.json", EVERYBODY)
-    (error,) = lint(Request((str(tmp_path),))).unread
-    assert str(error) == f"{tmp_path / 'closed'} can't be read: Permission denied"

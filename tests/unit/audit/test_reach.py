@@ -23,7 +23,6 @@ from tests.support.estates import (
     READ,
     SA,
     STS,
-    account,
     admits,
     arn_of,
     cluster,
@@ -73,23 +72,6 @@ def test_classes_of_subjects_are_judged_as_each_of_them_is(rows: list[tuple[str,
 
 def reach_of(*roles: Any, accounts: Any = ACCOUNTS, **more: Any) -> Reachable:
     return Reachable(estate(roles, [cluster("c", *accounts, **more)]))
-
-
-def test_the_ways_into_a_role_tell_who_and_by_which_statement() -> None:
-    reach = reach_of(
-        role("r", admits("c", f"{SA}dev:web"), admits("c", f"{SA}prod:a*", operator="StringLike", Sid="Wide"))
-    )
-    ways = {way.statement: way for way in reach.ways[arn_of("r")]}
-    assert ways["statement 1"].accounts == {"dev/web"}
-    assert ways["statement 1"].named
-    assert ways["statement 2 (Wide)"].accounts == {"prod/app", "prod/app-2"}
-    assert not ways["statement 2 (Wide)"].named
-    assert {way.by for way in ways.values()} == {By.WEB_IDENTITY}
-
-
-def test_what_can_not_be_known_is_a_condition() -> None:
-    ((way,),) = reach_of(role("r", {**admits("c", None), "Condition": OFFICE})).ways.values()
-    assert "aws:SourceIp" in way.conditions[0]
 
 
 def test_who_is_not_admitted_has_no_way() -> None:
@@ -171,19 +153,6 @@ def test_both_sides_have_to_allow_a_chain(principal: str, settings: Json, reache
     one, other = arn_of("a"), arn_of("b")
     assert [path.roles for path in reach.paths(other)] == ([(one, other)] if reached else [])
     assert [path.role for path in reach.all_paths("prod/app")] == ([one, other] if reached else [one])
-
-
-def test_a_chain_says_what_allows_it_and_what_has_to_hold() -> None:
-    external = {"StringEquals": {"sts:ExternalId": "x"}}
-    reach = reach_of(
-        role("a", APP, **may_assume("*", Condition={"Bool": {"aws:x": "true"}})),
-        role("b", for_role(ROOT, Sid="In", Condition=external)),
-    )
-    (path,) = reach.paths(arn_of("b"))
-    (hop,) = path.hops
-    assert (hop.allowed_by, hop.admitted_by) == ("p, statement 1", "statement 1 (In)")
-    assert "sts:ExternalId" in path.conditions[0]
-    assert "aws:x" in path.conditions[1]
 
 
 def test_a_cycle_ends_and_is_no_further_way() -> None:
@@ -268,9 +237,3 @@ def test_a_policy_that_was_not_read_is_an_if() -> None:
     (found,) = who_can(reach_of(unread), "s3:DeleteBucket")
     assert "was not read" in found.conditions[0]
     assert json.dumps(found.allowed.conditions)
-
-
-def test_the_same_name_in_two_clusters_is_two_service_accounts() -> None:
-    roles = [role("r", APP)]
-    reach = Reachable(estate(roles, [cluster("c", account("app")), cluster("d", account("app"))]))
-    assert [path.role for path in reach.all_paths("prod/app")] == [arn_of("r")]

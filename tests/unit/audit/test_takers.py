@@ -226,21 +226,6 @@ def test_the_way_through_other_service_accounts_is_shown() -> None:
     assert len(secrets) == 2
 
 
-def test_what_the_trust_policy_hangs_on_is_said() -> None:
-    statement = admits("one", f"{SA}prod:boss")
-    statement["Condition"]["IpAddress"] = {"aws:SourceIp": "10.0.0.0/8"}
-    (item,) = risks(world(bound("prod", "create pods"), roles=(role("boss", statement, attached=(ADMIN,)),)))
-    assert item.severity.value == "medium"
-    assert "aws:SourceIp" in item.reason
-
-
-def test_a_right_of_the_cluster_with_one_of_a_namespace() -> None:
-    for place, expected in (("prod", 1), ("dev", 0)):
-        everywhere = bound("", "bind clusterroles rbac", name="bind")
-        here = bound(place, "create rolebindings rbac", name="create")
-        assert len(risks(world(everywhere, here))) == expected, place
-
-
 def test_a_role_that_was_not_read_is_said() -> None:
     other = "arn:aws:iam::444455556666:role/other"
     given = (AuditedAssociation("prod", "boss", "a-1", other),)
@@ -331,14 +316,6 @@ def test_users_of_the_control_plane_are_counted_only() -> None:
         assert len(risks(of_first(found, access=ClusterAccess((), (entry,))))) == 1
 
 
-def test_each_has_the_principals_that_are_its_own() -> None:
-    groups = [{"kind": "Group", "name": name} for name in ("a", "b")]
-    entries = tuple(AccessEntry(arn_of(f"dev-{name}"), name, (name,)) for name in "ab")
-    (item,) = risks(world(bound("prod", "create pods", *groups), access=ClusterAccess(entries, ())))
-    assert item.statement == f"Group a ({arn_of('dev-a')}), Group b ({arn_of('dev-b')}) of cluster one"
-    assert [line.split()[1] for line in item.evidence[1:]] == ["a", "b"]
-
-
 def test_the_roles_of_eks_itself_are_no_people() -> None:
     linked = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
     for name in ("AmazonEKSClusterAdminPolicy", "AmazonEKSOfTomorrowPolicy"):
@@ -357,14 +334,6 @@ def test_it_is_about_what_is_asked() -> None:
     chief = role("chief", admits("one", f"{SA}prod:reader"), attached=(ADMIN,))
     powers = world(bound("prod", "create pods", sa("prod/reader")), roles=(*ROLES, chief))
     assert risks(powers, AuditScope(account="prod/boss")) == []
-
-
-def test_the_worst_role_is_told() -> None:
-    named = {"p": policy("Allow iam:PutRolePolicy on *")}
-    lesser = role("aaa", admits("one", f"{SA}prod:aaa"), attached=(), inline=("p",), documents=named)
-    found = world(bound("prod", "create pods"), roles=(lesser, *ROLES))
-    (item,) = risks(of_first(found, accounts=(account("aaa", "aaa"), *ACCOUNTS)))
-    assert ("prod/boss" in item.reason, "1 more" in item.reason) == (True, True)
 
 
 NODE = "arn:aws:ec2:eu-west-1:111122223333:instance/*"

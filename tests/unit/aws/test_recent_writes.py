@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.aws import recent_writes as module
 from irsa_cli.aws.recent_writes import RecentWrites
 from irsa_cli.core.values import limits
 from tests.support.thoroughness import examples
@@ -128,20 +127,6 @@ def test_after_its_time_an_old_answer_is_believed(monkeypatch: pytest.MonkeyPatc
     now = time.monotonic() + limits.PROPAGATION_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: now)
     assert not recent.is_late("GetRole", NAME, first)
-
-
-@pytest.mark.parametrize("marked", [True, False])
-def test_what_irsa_began_to_write_just_now_may_be_late(
-    monkeypatch: pytest.MonkeyPatch, *, marked: bool
-) -> None:
-    monkeypatch.setattr(module, "_young_until", 0.0)
-    shown = answers(Role().states[0])["GetRole"]
-    run = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}000Z-0123abcd"
-    shown["Role"]["Tags"].append(
-        {"Key": "irsa/transaction", "Value": run if marked else "20200101T000000000Z-0123abcd"}
-    )
-    assert not RecentWrites().is_late("GetRole", NAME, shown)
-    assert module.may_be_late() == marked
 
 
 def test_a_page_of_a_list_does_not_show_what_is_on_another() -> None:

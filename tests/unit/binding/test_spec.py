@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import Any
 
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of, digest
-from irsa_cli.core.config.model import Binding
 from tests.unit.planning.desired_states import CLUSTER, desired
 
 NOT_IN_DIGEST: dict[str, str] = {
@@ -49,19 +48,3 @@ def test_the_digest_of_a_wish_stays_what_it_is() -> None:
     role = desired_state_of(spec, CLUSTER).role
     assert role is not None
     assert role.tags["irsa/spec-hash"] == "32067ab7cd3a084c"
-
-
-def test_how_far_a_run_may_go_changes_nothing_of_what_it_makes() -> None:
-    spec = BindingSpec("backend", "reader")
-    eager = Options(
-        create_namespace=False, override=True, update_trust=True, force=True, associate=True, gated=True
-    )
-    found = desired_state_of(spec, CLUSTER, eager)
-    assert found.role == desired_state_of(spec, CLUSTER).role
-    assert {item.name: getattr(found, item.name) for item in fields(Options)} == vars(eager)
-
-
-def test_an_entry_of_a_file_means_what_the_command_line_means() -> None:
-    entry = Binding("backend", "reader", where="f.yaml:3", cluster="demo", labels={"team": "a"})
-    spec = BindingSpec("backend", "reader", labels={"team": "a"})
-    assert desired_state_of(entry, CLUSTER) == desired_state_of(spec, CLUSTER)

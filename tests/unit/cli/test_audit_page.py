@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
 import json
-import operator
 import re
 from dataclasses import replace
 from datetime import date
@@ -23,9 +21,7 @@ from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.audit.report import AuditReport, select
 from irsa_cli.core.values.errors import InvalidInput
 from tests.support import estates
-from tests.support.documents import doc
 from tests.support.estates import account_with_risks, arn_of
-from tests.support.sandbox_clients import trust
 
 VOID = {"meta", "input", "link", "br", "hr", "img"}
 
@@ -121,32 +117,6 @@ def test_its_scripts_make_no_markup_and_ask_nobody() -> None:
         assert len(text.splitlines()) <= 250
 
 
-def luminance(colour: str) -> float:
-    """https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
-    parts = [part / 255 for part in bytes.fromhex(colour[1:])]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return float(sum(map(operator.mul, (0.2126, 0.7152, 0.0722), linear)))
-
-
-def contrast(*colours: str) -> float:
-    dark, light = sorted(map(luminance, colours))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_texts_and_lines_stand_out_in_light_and_dark() -> None:
-    style = (files("irsa_cli.cli.output.audit_page") / "page.css").read_text(encoding="ascii")
-    blocks = re.findall(r":root \{(.*?)\}", style, re.S)
-    assert len(blocks) == 3
-    for block in blocks:
-        scheme = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
-        pairs = itertools.product(("text", "muted", "accent", "mark"), ("back", "panel", "chosen"))
-        for text, back in (*pairs, ("warn-text", "warn-back")):
-            assert contrast(scheme[text], scheme[back]) >= 4.5, (text, back)
-        assert contrast(scheme["line"], scheme["back"]) >= 3
-    badges = re.findall(r"\.badge\.\w+ \{ background: (#\w{6}); color: (#\w{6}); \}", style)
-    assert [contrast(*pair) >= 4.5 for pair in badges] == [True] * 4
-
-
 def test_everything_that_was_found_is_on_it() -> None:
     estate = replace(account_with_risks(3), unread=("the pods of cluster x were not read: why",))
     data = page_of(estate)[1].data
@@ -186,26 +156,6 @@ def test_the_picture_connects_accounts_roles_and_permissions() -> None:
     names = {tuple(picture["accounts"][item]) for item in picture["crowds"][way[1]]}
     assert ("shop-prod", "prod", "silent") in names
     assert len(names) == len(estates.DECLARED) + 5 + 3
-
-
-def test_crowds_are_shared_so_that_it_does_not_grow_with_pairs() -> None:
-    accounts = [estates.account(f"a{number}", namespace=f"n{number % 9}") for number in range(300)]
-    roles = [estates.role(f"r{number}", estates.admits("shop-prod", None)) for number in range(200)]
-    _, page = page_of(estates.estate(roles, [estates.cluster("shop-prod", *accounts)]))
-    assert len(page.data["picture"]["crowds"]) == 1
-    assert len(page.data["picture"]["ways"]) == 200
-
-
-def test_a_role_through_another_is_in_it() -> None:
-    name = doc(trust({"AWS": arn_of("first")}))["Statement"][0]
-    roles = [
-        estates.role("first", estates.admits("shop-prod", f"{estates.SA}prod:app")),
-        estates.role("second", name),
-    ]
-    clusters = [estates.cluster("shop-prod", estates.account("app", "first"))]
-    picture = page_of(estates.estate(roles, clusters))[1].data["picture"]
-    assert [item["arn"] for item in picture["roles"]] == [arn_of("first"), arn_of("second")]
-    assert [hop[:2] for hop in picture["hops"]] == [[0, 1]]
 
 
 def test_of_one_service_account_only_its_roles() -> None:

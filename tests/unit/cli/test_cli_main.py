@@ -118,17 +118,6 @@ def test_an_output_that_can_not_be_written_is_told_in_one_line(line: str, both: 
 
 
 @pytest.mark.parametrize(
-    ("line", "code"),
-    [("--help", 0), ("--version", 0), ("no-such-command", 2), ("--no-such-flag", 2), ("create-sa", 2)],
-)
-def test_exit_codes_of_the_command_line(line: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([line]) == code
-    said = capsys.readouterr()
-    assert (bool(said.out), bool(said.err)) == (code == 0, code != 0)
-    assert "Traceback" not in said.err
-
-
-@pytest.mark.parametrize(
     "line",
     [
         "create-sa 'x\n::error::all is lost'",

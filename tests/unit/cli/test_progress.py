@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from irsa_cli.cli.terminal.progress import EVERY, Progress
@@ -55,34 +53,3 @@ def test_nobody_hears_before_and_after() -> None:
     patience.heard_by(None)
     Count("roles", 3).one()
     assert heard == []
-
-
-def test_one_thing_is_not_counted_and_who_can_not_be_told_stops_nothing() -> None:
-    def deaf(_doing: Doing) -> None:
-        raise OSError("the terminal is gone")
-
-    heard: list[Doing] = []
-    patience.heard_by(heard.append)
-    Count("roles", 1).one()
-    patience.heard_by(deaf)
-    Count("roles", 2).one()
-    patience.heard_by(None)
-    assert heard == []
-
-
-def test_several_threads_count_each_thing_once() -> None:
-    heard: list[Doing] = []
-    patience.heard_by(heard.append)
-    count = Count("roles", 50)
-
-    def ten() -> None:
-        for _ in range(10):
-            count.one()
-
-    threads = [threading.Thread(target=ten) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    patience.heard_by(None)
-    assert sorted(item.done for item in heard) == list(range(51))

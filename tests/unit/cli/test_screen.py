@@ -8,9 +8,8 @@ import sys
 
 import click
 import pytest
-from rich.console import Console
 
-from irsa_cli.cli.terminal.screen import fitted, has_colour, is_live, is_unicode, mark, painted, wrapped
+from irsa_cli.cli.terminal.screen import fitted, has_colour, is_live, painted, wrapped
 
 
 class Terminal(io.TextIOWrapper):
@@ -29,19 +28,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "CI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-
-
-@pytest.mark.parametrize(("encoding", "unicode"), [("utf-8", True), ("ascii", False), ("latin-1", False)])
-def test_marks_are_the_same_while_a_spinner_runs(
-    monkeypatch: pytest.MonkeyPatch, encoding: str, unicode: bool
-) -> None:
-    monkeypatch.setattr(sys, "stderr", Terminal(encoding))
-    before = mark("ok"), mark("failed")
-    assert before == (("✓", "✗") if unicode else ("=", "x"))
-    with Console(stderr=True).status(""):
-        assert sys.stderr.encoding is None
-        assert is_unicode(sys.stderr) == unicode
-        assert (mark("ok"), mark("failed")) == before
 
 
 @pytest.mark.parametrize(

@@ -371,10 +371,3 @@ def test_anchors_and_merges() -> None:
 def test_aliases_that_explode_are_refused() -> None:
     lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 20)}]" for n in range(1, 12)]
     assert "too large" in _wrong("\n".join(lines))[0]
-
-
-def test_nothing_at_all() -> None:
-    assert parse("", "f.yaml") == []
-    assert parse("---\n# nothing\n---\n", "f.yaml") == []
-    (config,) = parse(HEAD, "f.yaml")
-    assert config.bindings == ()

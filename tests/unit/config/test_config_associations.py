@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from irsa_cli.core.config import documents, entry_fields, service_accounts
 from irsa_cli.core.config.documents import parse
 from irsa_cli.core.config.model import OF_ASSOCIATIONS, Binding
 from irsa_cli.core.values.errors import InvalidInput
@@ -39,20 +38,9 @@ def _wrong(text: str) -> str:
 
 
 def test_hints_name_the_fields_that_the_file_has() -> None:
-    """Each attribute that both kinds of entries set, under another name: taken from what reads them."""
-    tables = ({**service_accounts._ROLE, **entry_fields.ACCOUNT_FIELDS}, documents._ROLE)
-    by_attribute = [{attribute: name for name, (attribute, _) in table.items()} for table in tables]
-    expected = {
-        name: by_attribute[1][attribute]
-        for attribute, name in by_attribute[0].items()
-        if by_attribute[1].get(attribute, name) != name
-    }
-    policies = {entry: name for name, entry in documents.ROLE_POLICIES.items() if entry != name}
-    assert {**expected, **policies} == OF_ASSOCIATIONS
-    there, own = (
-        _one(_iam(f"{ENTRY}, roleARN: {ROLE}")),
-        _one(_own(f"podIdentity: true, attachRoleARN: {ROLE}")),
-    )
+    there = _one(_iam(f"{ENTRY}, roleARN: {ROLE}"))
+    own = _one(_own(f"podIdentity: true, attachRoleARN: {ROLE}"))
+    assert there.in_its_words("set attachRoleARN: x") == "set roleARN: x"
     for name, other in OF_ASSOCIATIONS.items():
         assert there.in_its_words(f"set {name}: x") == f"set {other}: x"
         assert own.in_its_words(f"set {name}: x") == f"set {name}: x"

@@ -260,10 +260,3 @@ def test_what_looks_like_a_template_without_end_is_searched_at_once(tmp_path: Pa
     with pytest.raises(InvalidInput) as caught:
         _names(tmp_path / "c.yaml")
     assert max(map(len, caught.value.details)) < 2_000
-
-
-def test_a_file_with_very_many_fields_that_irsa_does_not_read(tmp_path: Path) -> None:
-    head = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\n"
-    _put(tmp_path, c=head + "".join(f"name{number}: x\n" for number in range(5_000)))
-    (config,) = read_configs([str(tmp_path / "c.yaml")])
-    assert max(map(len, config.notices)) < 2_000

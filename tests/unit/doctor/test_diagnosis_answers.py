@@ -32,7 +32,7 @@ from tests.unit.current import (
     trusting,
     working,
 )
-from tests.unit.doctor.diagnosis_cases import PART_OF_A_VOLUME, with_container, with_env, with_pod
+from tests.unit.doctor.diagnosis_cases import with_container, with_env, with_pod
 
 MINUTE = timedelta(minutes=1)
 OTHER_ROLE = f"{ROLE}-2"
@@ -121,13 +121,6 @@ def test_a_refusal_that_is_explained_is_said_once() -> None:
         assert whole(facts).exit_code == 5
         assert found(facts)[problem].verdict is Verdict.PROBLEM
         assert found(facts)["sts-refused"].judgement.follows
-
-
-@pytest.mark.parametrize("error", ["ThrottlingException", "ExpiredTokenException", "RegionDisabledException"])
-def test_what_has_a_cause_of_its_own_is_not_refused_for_unknown_reasons(error: str) -> None:
-    facts = answered(event(error))(working())
-    assert found(facts)["sts-refused"].verdict is Verdict.OK
-    assert len(whole(facts).problems) == 1
 
 
 def test_pods_that_never_asked_are_no_all_clear_after_a_while() -> None:
@@ -265,11 +258,6 @@ def test_an_audience_of_the_template_is_put_right_there(
     assert fix.startswith("kubectl -n backend edit deployment reader") is by_hand
     assert ("rollout restart" in fix) is not by_hand
     assert by_hand or fix.splitlines()[1].startswith("# if their template")
-
-
-def test_what_ends_soon_keeps_its_token() -> None:
-    for change in (with_pod(owner="Job/once", containers=(PART_OF_A_VOLUME,)), around()):
-        assert found(change(working()))["pod-token-kept"].verdict is Verdict.OK
 
 
 def test_a_sidecar_for_which_the_application_waits_is_no_hint() -> None:

@@ -12,7 +12,6 @@ from irsa_cli.core.doctor.facts import RoleSummary, VpcEndpoint
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.webhooks import NetworkPolicy, network_policy
-from irsa_cli.core.values.errors import Unreadable
 from tests.support.documents import Json, doc
 from tests.unit.current import (
     CHINESE_ROLE,
@@ -43,7 +42,6 @@ from tests.unit.doctor.diagnosis_cases import (
     noted,
     pod_identity,
     problems,
-    released,
     verdicts,
 )
 
@@ -81,12 +79,6 @@ def test_quotas_count_only_when_they_are_full() -> None:
     assert problems(of_cluster(provider=None, providers=PROVIDERS[1:])) == ["provider-missing"]
     raised = both(trusting(full_trust()), of_cluster(quotas={"AssumeRolePolicySizeQuota": 4096}))
     assert problems(raised) == ["trust-subject"]
-
-
-def test_a_working_pod_identity_is_no_problem() -> None:
-    assert problems(pod_identity()) == []
-    named = Unreadable("EKS did not tell"), Unreadable("not permitted")
-    assert problems(pod_identity(association_role=named[0], agent=named[1])) == []
 
 
 def test_a_private_vpc_without_the_endpoint_of_pod_identity_is_a_hint() -> None:
@@ -155,11 +147,6 @@ def test_a_policy_for_callers_limits_no_calls() -> None:
 def test_china_with_a_region_works() -> None:
     here = dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "cn-north-1")
     assert problems(china(env(CHINESE_ROLE, **here))) == []
-
-
-def test_other_names_are_no_earlier_release() -> None:
-    for trusted, name in (("app-7f8d9c5b6", "other-5c4b1d2e3"), ("app-first", "app-other")):
-        assert problems(released(trusted, name)) == ["trust-subject"]
 
 
 def test_what_others_wrote_is_no_command_of_a_fix() -> None:

@@ -62,9 +62,3 @@ def test_what_may_not_be_read_is_a_note_only() -> None:
     found = about(Unreadable("not permitted"))
     judged = found.judgement
     assert (judged.text, judged.hints, judged.decides) == ("not permitted", False, False)
-
-
-def test_the_holders_words_do_nothing() -> None:
-    found = about(seen(0, holder="x\x1b[2J\n::error::", command="\x1b]0;x\x07"))
-    assert "\x1b" not in str(found.judgement.evidence)
-    assert "\n" not in str(dict(found.judgement.evidence)["holder"])

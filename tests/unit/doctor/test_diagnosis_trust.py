@@ -15,7 +15,7 @@ from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.trust_policy import statement, with_statement
 from tests.support.documents import Json
-from tests.unit.current import IDENTITY, PROVIDER, TRUST, around, condition, role
+from tests.unit.current import IDENTITY, PROVIDER, TRUST, around, role
 from tests.unit.doctor.diagnosis_cases import problems
 from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import Case, cases
@@ -46,25 +46,6 @@ def test_the_fix_cures_every_policy_that_denies_nothing() -> None:
         if "trust-deny" not in {flaw.cause for flaw in flaws(case.document, case.identity)}:
             cured = with_statement(case.document, statement(case.identity))
             assert flaws(cured, case.identity) == ()
-
-
-def test_all_flaws_of_the_statement_that_comes_nearest() -> None:
-    for equals, expected in (
-        ({"sub": "system:serviceaccount:a:b", "aud": "x"}, {"trust-subject", "trust-audience"}),
-        ({"aud": "x"}, {"trust-audience"}),
-    ):
-        assert {flaw.cause for flaw in flaws(condition(StringEquals=equals), IDENTITY)} == expected
-
-
-def test_the_statement_that_was_meant_is_found_among_others() -> None:
-    ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    front, near = (
-        condition(StringEquals={"sub": f"system:serviceaccount:{name}"})["Statement"][0]
-        for name in ("front:web", "backend:raeder")
-    )
-    (flaw,) = flaws({**TRUST, "Statement": [ec2, front, near]}, IDENTITY)
-    assert (flaw.cause, flaw.statement) == ("trust-subject", "statement 3")
-    assert "backend:raeder" in flaw.found
 
 
 def test_a_principal_that_can_not_be_known_is_no_certain_flaw() -> None:
@@ -124,12 +105,6 @@ def test_a_cluster_of_the_same_name_in_another_region_is_another_one() -> None:
         known = {provider: ProviderState("https://x", ["sts.amazonaws.com"], tags=tags)}
         trust = {**TRUST, "Statement": [of_cluster(provider, SUB)]}
         assert problems(around(role=role(trust=trust), providers=known)) == [cause]
-
-
-def test_what_is_another_clusters_is_not_proposed_to_be_changed() -> None:
-    text = CAUSES["trust-other-cluster"].remedy
-    assert "correct" not in text
-    assert "Keep the other cluster's statement" in text
 
 
 ACTIONS = st.text("ab:*?", max_size=6)

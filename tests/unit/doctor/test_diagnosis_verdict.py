@@ -31,15 +31,7 @@ from tests.unit.current import (
     trusting,
     working,
 )
-from tests.unit.doctor.diagnosis_cases import (
-    CASES,
-    finding,
-    noted,
-    pod_identity,
-    problems,
-    verdicts,
-    with_pod,
-)
+from tests.unit.doctor.diagnosis_cases import CASES, finding, noted, problems, verdicts, with_pod
 
 RIGHT = {"sub": SUBJECT, "aud": "sts.amazonaws.com"}
 WHY = Unreadable("not permitted")
@@ -86,13 +78,6 @@ def test_the_exit_code_tells_whether_all_that_decides_was_looked_at(change: Chan
         assert diagnosis.exit_code == code
         sentence = "No problem was found." if code == 0 else "No problem was found, but"
         assert list(lines(diagnosis, everything=False))[-1].startswith(sentence)
-
-
-def test_a_role_by_pod_identity_is_judged_by_its_association() -> None:
-    facts = pod_identity()(working())
-    assert one(around(pods=())(facts)).exit_code == 1  # No pod was seen.
-    assert one(facts).exit_code == 0
-    assert one(around(association_role=WHY)(facts)).exit_code == 1
 
 
 def test_a_cluster_without_service_accounts_is_judged_by_its_provider() -> None:
@@ -159,9 +144,3 @@ NAMESAKE = (RoleSummary(ROLE, TRUST),)
 def test_another_account_is_wrong_only_where_that_was_seen(fields: Json, verdict: Verdict) -> None:
     far = {"account": annotated(role_arn=FAR), "role": role(arn=FAR, trust=FAR_TRUST), "candidates": ()}
     assert verdicts(around(pods=(), **{**far, **fields}))["annotation-account"] is verdict
-
-
-def test_the_verdict_of_a_service_account_is_in_the_document() -> None:
-    hidden = around(role=WHY)(working())
-    for diagnosis, place in ((one(hidden), 0), (many(hidden), 1)):
-        assert diagnosis.envelope().to_json()["items"][place]["verdict"] == "unknown"

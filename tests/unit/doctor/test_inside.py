@@ -14,7 +14,6 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.preflight.__main__ import as_json
 from irsa_cli.preflight.judge import Conclusion
-from irsa_cli.preflight.manifests import manifest
 from tests.support.documents import Json
 from tests.unit.current import ACCOUNT, CLUSTER, ROLE, around, working
 from tests.unit.doctor.diagnosis_cases import finding
@@ -162,9 +161,3 @@ def test_the_state_of_a_pod() -> None:
         beside = {"name": "istio-proxy", "state": {"terminated": {"reason": "Completed"}}}
         own = [{"name": CONTAINER, "state": state}] if state else []
         assert state_of({"status": {**status, "containerStatuses": [beside, *own]}}) == expected, text
-
-
-def test_the_container_has_the_name_in_the_manifest() -> None:
-    image = f"i@sha256:{'0' * 64}"
-    given = {"manifest": "job", "image": image, "service_account": "a", "namespace": "n", "wait": 0}
-    assert f"name: {CONTAINER}\n" in manifest(given)

@@ -177,11 +177,6 @@ def test_the_webhook_that_fails_is_a_cause_of_its_own() -> None:
         assert [item.cause.id for item in judge(seen) if item.verdict is Verdict.PROBLEM] == [expected]
 
 
-def test_no_pod_seen_waits_for_them_to_be_created() -> None:
-    assert found(refusing(WHY), "pod-unseen").judgement.follows
-    assert not found(around(pods=()), "pod-unseen").judgement.follows
-
-
 def test_where_events_decide() -> None:
     assert not can_decide(working())
     assert not can_decide(pod_identity()(working()))

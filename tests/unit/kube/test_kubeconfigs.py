@@ -104,14 +104,6 @@ def test_why_a_plugin_gives_nothing(tmp_path: Path, script: str, words: str) -> 
     assert "run it by itself" in caught.value.next_steps[0]
 
 
-def test_a_plugin_that_is_not_there_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "kubeconfig"
-    path.write_text(json.dumps(ODD["plugin is not there"](tmp_path)))
-    with pytest.raises(IrsaError) as caught:
-        from_kubeconfig(str(path), None)
-    assert caught.value.reason.endswith("'/no/such/plugin' is not installed")
-
-
 def test_a_plugin_that_fails_later_is_an_error_like_others(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     given = json.dumps(

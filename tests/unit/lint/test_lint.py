@@ -94,13 +94,6 @@ def test_wide_ones_give_the_rule_at_its_place(path: Path) -> None:
         assert said in str(later)
 
 
-def test_what_is_not_known_yet_is_shown_by_its_expression() -> None:
-    report = run(FOLDER / "wide" / "parameters.yaml", FOLDER / "wide" / "cdk-no-subject.template.json")
-    told = "\n".join(item.warning for item in report.selection.shown) + "\n".join(report.notes)
-    assert "k7q2" not in told
-    assert "${OIDCProvider}:sub" in told
-
-
 def test_the_exit_code_tells_what_was_found_what_could_not_be_read_and_what_may_be_hidden(
     tmp_path: Path,
 ) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import irsa_cli
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.states import (
@@ -27,9 +23,6 @@ OURS = {CLUSTER_TAG: "arn:aws:eks:eu-west-1:111122223333:cluster/demo", SERVICE_
 RUN = "20260601T115900000Z-00000001"
 MADE = {**OURS, TRANSACTION_TAG: RUN}
 OPTIONS = "-c demo -r eu-west-1"
-PACKAGE = Path(irsa_cli.__file__).parent
-WRITERS = ("changes", "core/marks/lifecycle.py", "core/plan/states.py")
-"""Where the tag is compared with what is to be written, where it is read, and a planned change of it."""
 
 
 @pytest.mark.parametrize(
@@ -98,26 +91,3 @@ def test_what_a_role_says_itself() -> None:
     assert lifecycle.tells_itself({COMMIT_TAG: ""})
     assert lifecycle.is_recorded_by_account(MADE)
     assert not lifecycle.is_recorded_by_account(OURS)
-
-
-def test_nobody_else_reads_the_tag() -> None:
-    """Each command asks `lifecycle`: two readings of one mark are how a deletion was missed."""
-    readers = {
-        str(path.relative_to(PACKAGE))
-        for path in PACKAGE.rglob("*.py")
-        if any(_reads(node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    }
-    assert {name for name in readers if not name.startswith(WRITERS)} == set()
-
-
-def _reads(node: ast.AST) -> bool:
-    """Whether an expression looks the tag up: `x[COMMIT_TAG]`, `x.get(COMMIT_TAG)`, `COMMIT_TAG in x`."""
-    if isinstance(node, ast.Subscript):
-        return _is_tag(node.slice) and isinstance(node.ctx, ast.Load)
-    if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Attribute) and any(map(_is_tag, node.args))
-    return isinstance(node, ast.Compare) and _is_tag(node.left)
-
-
-def _is_tag(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == "COMMIT_TAG"

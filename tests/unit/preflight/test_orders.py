@@ -160,8 +160,3 @@ def test_the_source_is_the_one_of_the_sdk_s_own_code(sdk: str, tmp_path: Path) -
             assert found.broken, (way, found)
         else:
             assert (found.source in TAKEN[expected], found.broken) == (True, ""), (way, expected, found)
-
-
-def test_as_many_set_ups_are_compared_as_promised() -> None:
-    assert len(WAYS) >= 60
-    assert {*DOCUMENTED, "python"} == {*sdk.ORDERS}

@@ -111,17 +111,3 @@ def test_the_source_is_the_one_that_botocore_takes(
 def test_each_sdk_looks_everywhere_and_at_the_node_last(name: str) -> None:
     assert sorted(ORDERS[name]) == sorted(ORDERS["python"])
     assert ORDERS[name][-2:] == (sdk.CONTAINER, sdk.INSTANCE)
-
-
-def test_sdks_differ_where_a_profile_meets_a_web_identity(tmp_path: Path) -> None:
-    config = tmp_path / "config"
-    config.write_text(FILES["keys"])
-    env = {
-        "HOME": str(tmp_path),
-        "AWS_CONFIG_FILE": str(config),
-        "AWS_ROLE_ARN": ROLE,
-        "AWS_WEB_IDENTITY_TOKEN_FILE": "/t",
-    }
-    taken = {sdk: choose(env, sdk).source for sdk in ORDERS}
-    assert taken["python"] == taken["go"] == taken["java"] == taken["dotnet"] == sdk.WEB
-    assert taken["javascript"] == taken["rust"] == sdk.PROFILE

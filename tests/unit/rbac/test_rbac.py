@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from irsa_cli.core.rbac.evaluation import (
     Requester,
     account_requester,
 )
-from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacObjects, RbacSubject, account_subject, rbac_objects
+from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacSubject, account_subject, rbac_objects
 from irsa_cli.core.values.errors import Unreadable
 from tests.support.ran import schema
 from tests.support.rbacs import NAMES, allows, some_rbac, some_requests
@@ -115,30 +114,12 @@ def test_who_becomes_it_is_who_may_do_what_makes_him(seed: int) -> None:
                 assert ((subject, way.id, way.right.group, way.right.resource) in told) == may, (subject, way)
 
 
-def test_a_service_account_is_in_its_groups() -> None:
-    read = rule("get", "pods")
-    may = KubeRequest("get", "", "pods", "one")
-    for name in ("system:serviceaccounts", "system:serviceaccounts:two", "system:authenticated"):
-        index = RbacIndex(rbac_objects(objects(read, subject={"kind": "Group", "name": name})))
-        assert index.allows(account_requester("two", "app"), may)
-    by_user = {"kind": "User", "name": "system:serviceaccount:two:app"}
-    index = RbacIndex(rbac_objects(objects(read, subject=by_user)))
-    (grant,) = index.grants_of(account_requester("two", "app"))
-    assert index.allows(account_requester("two", "app"), may)
-    assert str(grant.binding) == "RoleBinding one/b"
-
-
 def test_a_service_account_without_namespace_is_of_the_bindings() -> None:
     subject = {"kind": "ServiceAccount", "name": "app"}
     index = RbacIndex(rbac_objects(objects(rule("get", "pods"), subject=subject)))
     assert index.allows(account_requester("one", "app"), KubeRequest("get", "", "pods", "one"))
     nowhere = RbacIndex(rbac_objects(objects(rule("get", "pods"), subject=subject, place="")))
     assert not nowhere.allows(account_requester("one", "app"), KubeRequest("get", "", "pods", "one"))
-
-
-def test_the_masters_may_do_everything_whatever_is_bound() -> None:
-    index = RbacIndex(RbacObjects())
-    assert index.allows(Requester("x", (MASTERS.name,)), KubeRequest("delete", "", "nodes"))
 
 
 def test_what_is_not_there_and_what_was_not_read_allows_nothing() -> None:
@@ -323,13 +304,6 @@ def test_nobody_hides_behind_the_label_of_kubernetes_own_bindings() -> None:
     assert takers(lists)[0].is_part
     binding["subjects"] += [{"kind": "Group", "name": "system:authenticated"}]
     assert not any(item.is_part for item in takers(lists))
-
-
-def test_a_role_is_looked_at_once() -> None:
-    lists = objects(rule("create", "pods"))
-    becoming = Becoming(RbacIndex(rbac_objects(lists)))
-    ref = becoming.index.bindings[-1].role
-    assert becoming.openings(ref) is becoming.openings(replace(ref))
 
 
 def test_the_schema_knows_each_way() -> None:

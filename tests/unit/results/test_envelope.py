@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from enum import Enum
+from collections.abc import Iterable
 from typing import Any
 
 import jsonschema
@@ -124,39 +123,42 @@ def test_what_could_not_begin_has_no_items_and_one_error(
     assert (document["items"], len(document["errors"])) == ([], 1)
 
 
-def values(kind: type[Enum]) -> set[str]:
-    return {member.value for member in kind}
+LISTED: dict[str, Iterable[Any]] = {
+    "outcome": Ended,
+    "answer": ReadOutcome,
+    "scope": TransactionScope,
+    "severity": Severity,
+    "rule about": Area,
+    "rolePath by": By,
+    "changeKind": Kind,
+    "verdict": Verdict,
+    "verification": VerificationOutcome,
+    "stepStatus": StepStatus,
+    "status": BindingStatus,
+    "exitCode": [*ExitCode, 130, 143],
+    "change state": STATES,
+    "step name": Name,
+    "finding group": Group,
+    "pod identity": Identity,
+    "lock removal": [None, *Removal],
+    "transaction outcome": ENDS,
+    "transaction lock state": RunLock,
+}
+"""Where the schema lists values, and those that there are."""
 
 
 def test_the_schema_lists_all_that_can_be_said() -> None:
     published = schema()
     jsonschema.Draft202012Validator.check_schema(published)
     defs = published["$defs"]
-
-    def listed(name: str) -> set[Any]:
-        return set(defs[name]["enum"])
-
-    assert set(published["properties"]["kind"]["enum"]) == values(DocumentKind)
-    assert listed("outcome") == values(Ended)
-    assert listed("answer") == values(ReadOutcome)
-    assert listed("scope") == values(TransactionScope)
-    assert listed("severity") == values(Severity)
-    assert set(defs["rule"]["properties"]["about"]["enum"]) == values(Area)
-    assert set(defs["rolePath"]["properties"]["by"]["enum"]) == values(By)
-    assert listed("changeKind") == values(Kind)
-    assert listed("verdict") == values(Verdict) == {"ok", "problem", "unknown"}
-    assert listed("verification") == values(VerificationOutcome)
-    assert listed("stepStatus") == values(StepStatus)
-    assert listed("status") == values(BindingStatus)
-    assert listed("exitCode") == {*ExitCode, 130, 143}
-    assert set(defs["change"]["properties"]["state"]["enum"]) == set(STATES)
-    assert set(defs["step"]["properties"]["name"]["enum"]) == values(Name)
-    assert set(defs["finding"]["properties"]["group"]["enum"]) == values(Group)
-    assert set(defs["pod"]["properties"]["identity"]["enum"]) == values(Identity)
-    assert set(defs["lock"]["properties"]["removal"]["enum"]) == {None, *values(Removal)}
-    assert set(defs["transaction"]["properties"]["outcome"]["enum"]) == set(ENDS)
-    lock = defs["transaction"]["properties"]["lock"]["oneOf"][1]
-    assert set(lock["properties"]["state"]["enum"]) == values(RunLock)
+    assert set(published["properties"]["kind"]["enum"]) == {kind.value for kind in DocumentKind}
+    for where, known in LISTED.items():
+        name, *path = where.split()
+        place = defs[name]
+        for part in path:
+            place = next((one for one in place.get("oneOf", ()) if "properties" in one), place)
+            place = place["properties"][part]
+        assert set(place["enum"]) == {getattr(one, "value", one) for one in known}, where
     failure = defs["statement"]["properties"]["failure"]["oneOf"][1]["properties"]
     assert set(failure) == set(Failure.__dataclass_fields__)
 
@@ -206,19 +208,6 @@ def test_a_wrong_command_line_is_a_document_too(
     assert error["code"] == "WrongUsage"
     assert f"Error: {error['message']}" in err
     assert document["metadata"]["command"] in (name, "")
-
-
-def test_no_other_module_writes_the_version() -> None:
-    from tests.docs.console import ROOT
-
-    found = [
-        path.relative_to(ROOT / "irsa_cli").as_posix()
-        for path in (ROOT / "irsa_cli").rglob("*.py")
-        if re.search(r"""["']irsa/v1["']""", path.read_text(encoding="utf-8"))
-        and not path.is_relative_to(ROOT / "irsa_cli" / "core" / "config")
-    ]
-    # preflight runs in pods, without the rest of irsa.
-    assert sorted(found) == ["core/results/envelope.py", "preflight/__main__.py"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["sandbox"]])

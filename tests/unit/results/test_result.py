@@ -48,11 +48,6 @@ def test_the_exit_code_follows_the_error(error: Exception, code: int) -> None:
     assert Result(Ended.INCOMPLETE, error=error, signal=2).exit_code == 3
 
 
-@pytest.mark.parametrize("ended", [Ended.COMMITTED, Ended.UNCHANGED])
-def test_success_is_zero(ended: Ended) -> None:
-    assert Result(ended).exit_code == Result(ended, detailed=True).exit_code == 0
-
-
 def test_a_plan_is_six_where_asked_for_in_detail() -> None:
     assert (Result(Ended.PLANNED).exit_code, Result(Ended.PLANNED, detailed=True).exit_code) == (0, 6)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox.enforce import holds, is_operator, like
+from irsa_cli.sandbox.enforce import holds, like
 
 CONTEXT = {
     "aws:requesttag/team": ["blue"],
@@ -175,16 +175,6 @@ def test_wildcards(pattern: str, value: str, expected: bool) -> None:
 def test_brackets_in_a_pattern_are_themselves() -> None:
     assert like("a[b]*", "a[b]c")
     assert not like("a[b]", "ab")
-
-
-@pytest.mark.parametrize("name", ["StringEquals", "ForAnyValue:StringLikeIfExists", "Null", "IpAddress"])
-def test_known_operators(name: str) -> None:
-    assert is_operator(name)
-
-
-@pytest.mark.parametrize("name", ["StringEqual", "ForSome:StringLike", "stringequals!", ""])
-def test_unknown_operators(name: str) -> None:
-    assert not is_operator(name)
 
 
 @pytest.mark.parametrize(

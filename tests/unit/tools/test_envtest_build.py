@@ -4,8 +4,6 @@ Go itself is not run here: `.ci/run` does that.
 """
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -48,28 +46,6 @@ def binaries(folder: Path, *names: str) -> Path:
     return folder
 
 
-def run(assets: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), "--print-assets"],
-        env={"KUBEBUILDER_ASSETS": str(assets), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_given_assets_are_used_and_only_they_are_printed(tmp_path: Path) -> None:
-    folder = binaries(tmp_path / "assets", "etcd", "kube-apiserver")
-    ended = run(folder)
-    assert (ended.returncode, ended.stdout) == (0, f"{folder}\n")
-
-
-def test_given_assets_without_etcd_fail(tmp_path: Path) -> None:
-    ended = run(binaries(tmp_path / "assets", "kube-apiserver"))
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert "etcd" in ended.stderr
-
-
 def test_without_go_it_says_what_to_do(build: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build.shutil, "which", lambda _: None)
     with pytest.raises(build.BuildError, match="KUBEBUILDER_ASSETS"):
@@ -99,21 +75,3 @@ def test_a_failed_build_leaves_no_binary(build: ModuleType, monkeypatch: pytest.
     with pytest.raises(build.BuildError, match="etcd"):
         build.assets()
     assert not (build.BIN / "etcd").exists()
-
-
-def test_kubernetes_gets_the_version_of_go_mod(build: ModuleType) -> None:
-    version = build.module_version("kube-apiserver")
-    major, minor, _ = version.removeprefix("v").split(".")
-    flags = build.linker_flags("kube-apiserver")
-    assert f"version.gitVersion={version}" in flags
-    assert f"version.gitMajor={major}" in flags
-    assert f"version.gitMinor={minor}" in flags
-
-
-def test_all_staging_modules_are_of_one_version(build: ModuleType) -> None:
-    text = (build.HERE / "go.mod").read_text()
-    minor = build.module_version("kube-apiserver").removeprefix("v1.")
-    replaced = [line.split() for line in text.splitlines() if " => k8s.io/" in line]
-    assert len(replaced) > 20
-    assert {words[-1] for words in replaced} == {f"v0.{minor}"}
-    assert all(words[0] == words[2] for words in replaced)

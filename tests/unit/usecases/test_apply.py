@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
 
 import pytest
 
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from tests.support.memory.cloud import PROVIDER
 from tests.support.memory.kube import moment
 from tests.support.memory.playing import DENIED, Play
-from tests.support.named import named
 from tests.support.ran import full_name
-from tests.unit.usecases.commands import (
-    CREATE,
-    FILE,
-    ONE,
-    S3,
-    SHARED,
-    SQS,
-    Stage,
-    applied,
-    by_hand,
-    provider,
-    shared,
-)
+from tests.unit.usecases.commands import FILE, ONE, S3, SHARED, Stage, applied, by_hand, shared
 
 HEAD = FILE.partition("  - metadata: {name: writer")[0].partition("  - metadata")[0]
 SHARING = HEAD + "".join(
@@ -57,47 +42,6 @@ APPLY = "apply -f $folder/irsa.yaml"
 UNCHANGED = "backend/reader unchanged, frontend/writer unchanged"
 
 
-def test_a_file_is_made_true_and_then_there_is_nothing_to_do(stage: Stage) -> None:
-    play = stage.play
-    play.file(FILE)
-    stage.run("diff -f $folder/irsa.yaml", code=6, changes="")
-    assert "unchanged" not in outcomes(stage, APPLY)
-    world = play.world
-    assert world.providers[PROVIDER].audiences == ["sts.amazonaws.com"]
-    assert world.roles[role_of(play, "backend", "reader")].attached == {S3}
-    assert world.roles[role_of(play, "frontend", "writer")].attached == {SQS}
-    assert outcomes(stage, APPLY, changes="") == UNCHANGED
-    assert play.cloud.writes == []
-    stage.run("diff -f $folder/irsa.yaml", changes="")
-
-
-def test_what_differs_is_changed_and_nothing_else(stage: Stage) -> None:
-    outcomes(stage, APPLY)
-    stage.words["role"] = role_of(stage.play, "frontend", "writer")
-    found = outcomes(
-        stage,
-        APPLY,
-        FILE.replace(SQS, S3),
-        changes="- role $role attached AmazonSQSReadOnlyAccess\n+ role $role attached AmazonS3ReadOnlyAccess",
-    )
-    assert found == "backend/reader unchanged, frontend/writer committed"
-
-
-def test_an_error_of_one_does_not_end_the_others(stage: Stage) -> None:
-    stage.play.cloud.iam.missing.add(SQS)
-    found = outcomes(stage, APPLY, code=1)
-    assert "backend/reader committed, frontend/writer failed" in found
-    assert set(stage.play.world.accounts) == {("backend", "reader")}
-    # What only the other one needed is taken back.
-    assert stage.play.world.namespaces == {"backend"}
-
-
-def test_with_atomic_an_error_of_one_is_that_of_all(stage: Stage) -> None:
-    stage.play.cloud.iam.missing.add(SQS)
-    stage.play.file(FILE)
-    stage.run(f"{APPLY} --atomic", code=1, changes="")
-
-
 def test_where_the_groundwork_can_not_be_laid_nothing_is_begun(stage: Stage) -> None:
     stage.play.cloud.break_("CreateOpenIDConnectProvider", DENIED, times=10)
     assert outcomes(stage, APPLY, code=1, changes="").rpartition(" ")[0] == "shared-parts"
@@ -127,49 +71,6 @@ def test_those_on_a_role_of_somebody_elses_share_its_statement(stage: Stage) -> 
     assert stage.play.world.accounts["backend", "reader"].annotations == {"team": "a"}
 
 
-@named(
-    "policy codes same",
-    # All of it is done then; only the namespace is told of, which both need (3).
-    ("the same", S3, {0, 3}, True),
-    # The namespace, which the other one uses by now, is told of (3).
-    ("something else", SQS, {3, 4}, False),
-)
-def test_what_another_run_has_made_meanwhile_stays(
-    stage: Stage, policy: str, codes: set[int], same: bool
-) -> None:
-    """It holds no lock, begins and ends while this one is about to make the role."""
-    play = stage.play
-    provider(play)
-    before = copy.deepcopy((play.cloud.iam, play.cloud.kube))
-    play.irsa(*CREATE[:-1], policy)
-    done, world = (play.cloud.iam, play.cloud.kube), play.world
-    play.cloud.iam, play.cloud.kube = before
-
-    def end() -> None:
-        play.cloud.iam, play.cloud.kube = done
-
-    play.cloud.meanwhile("CreateRole", end)
-    assert play.irsa(*CREATE, "--state-dir", str(play.folder / "elsewhere"), code=None).code in codes
-    assert (set(play.world.roles), play.world.accounts) == (set(world.roles), world.accounts)
-    assert same or play.world == world
-
-
-def test_pruned_is_what_irsa_made_and_no_file_wishes(stage: Stage) -> None:
-    applied(stage.play)
-    stage.play.cloud.kube.put("namespaces", "", "theirs")
-    stage.play.cloud.kube.put("serviceaccounts", "theirs", "app", annotations={ROLE_ARN_ANNOTATION: SHARED})
-    before = stage.play.world
-    stage.play.file(FILE)
-    stage.run(f"{PRUNE} --dry-run", changes="")
-    found = outcomes(stage, PRUNE)
-    assert "attic/older committed, backend/old committed" in found
-    after = stage.play.world
-    assert before.accounts.keys() - after.accounts.keys() == {("backend", "old"), ("attic", "older")}
-    assert len(after.roles) == len(before.roles) - 2
-    assert after.accounts["theirs", "app"] == before.accounts["theirs", "app"]
-    assert outcomes(stage, PRUNE, changes="") == UNCHANGED
-
-
 @pytest.mark.parametrize("flags", ["", " --atomic"])
 def test_what_is_pruned_is_told_once_also_when_it_is_looked_at_again_with_its_locks(
     stage: Stage, flags: str
@@ -190,27 +91,6 @@ def test_not_pruned_is_what_was_only_adopted(stage: Stage) -> None:
     by_hand(stage.play)
     stage.run("adopt reader -n backend")
     outcomes(stage, PRUNE, HEAD.replace("serviceAccounts:", "serviceAccounts: []"), changes="")
-
-
-def test_nothing_is_pruned_where_something_can_not_be_read(stage: Stage) -> None:
-    applied(stage.play)
-    before = stage.play.world
-    for operation in ("GetRole", "GetAccountAuthorizationDetails"):
-        stage.play.cloud.break_(operation, DENIED, times=100)
-    assert stage.play.irsa("apply", "-f", stage.play.file(FILE), "--prune", "--yes", code=None).code != 0
-    after = stage.play.world
-    assert (set(after.accounts), set(after.roles)) == (set(before.accounts), set(before.roles))
-
-
-def test_a_role_that_is_left_from_before_is_pruned(stage: Stage) -> None:
-    """The entry has another role by now."""
-    shared(stage.play)
-    stage.run("create-sa writer -n backend --attach-policy-arn $S3")
-    former = role_of(stage.play, "backend", "writer")
-    for flags, left in (("", {former, "shared"}), (" --prune --yes", {"shared"})):
-        outcomes(stage, f"{APPLY} --update-trust --override-existing-serviceaccounts{flags}", SHARING)
-        assert set(stage.play.world.roles) == left
-    assert role_of(stage.play, "backend", "writer") == "shared"
 
 
 def test_nothing_is_deleted_that_is_in_use(stage: Stage) -> None:

@@ -77,14 +77,6 @@ def test_a_no_is_final(stage: Stage, person: Person, line: str, lock: str) -> No
     assert (len(person.asked), stage.play.cloud.locks) == (1, [])
 
 
-@pytest.mark.parametrize("lock", ["", " --lock"])
-def test_what_goes_is_listed_once(stage: Stage, person: Person, lock: str) -> None:
-    prepare(stage, PRUNE)
-    assert "no longer in any file" not in stage.run(PRUNE + lock).err
-    head = "Created by irsa and no longer in any file, in demo · eu-west-1 · account 111122223333:"
-    assert person.asked == [[head, "  - attic/older", "  - backend/old"]]
-
-
 def test_what_has_come_meanwhile_is_not_deleted_unseen(stage: Stage, person: Person) -> None:
     prepare(stage, PRUNE)
     person.meanwhile = lambda: stage.run("create-sa new -n attic --attach-policy-arn $S3")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from pathlib import Path
 
 import pytest
 
@@ -92,17 +91,6 @@ def test_files_have_to_be_different_ones(stage: Stage) -> None:
     stage.run(f"{CREATING} --summary-file $folder/x --json-file $folder/x", code=2)
 
 
-def test_nothing_is_guessed_from_the_environment_of_a_ci_system(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ENV"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    provider(stage.play)
-    stage.run(f"{CREATING} --dry-run")
-    assert not list(tmp_path.glob("GITHUB*"))
-
-
 def test_many_are_told_in_the_order_of_the_file_and_the_most_important_first(stage: Stage) -> None:
     text = FILE + "".join(ENTRY.format(number=number, arn=S3) for number in range(12))
     stage.play.file(text)
@@ -117,24 +105,6 @@ def test_many_are_told_in_the_order_of_the_file_and_the_most_important_first(sta
     stage.play.file(text.replace(ENTRY.format(number=7, arn=S3), ENTRY.format(number=7, arn=SQS)))
     assert titles() == ["backend/app-7"]
     stage.run(DIFF, code=6, says="Not listed: 13 unchanged.")
-
-
-@pytest.mark.parametrize("length", [4000, 9000])
-def test_a_length_is_kept(stage: Stage, length: int) -> None:
-    stage.play.file(FILE + "".join(ENTRY.format(number=number, arn=S3) for number in range(60)))
-    found = stage.run(f"{DIFF} --max-length {length}", code=6).out
-    assert len(found) <= length + 1
-    assert all(f"backend/app-{number}" in found for number in range(60))
-
-
-def test_a_saved_plan_is_shown_and_applied_with_reports(stage: Stage) -> None:
-    stage.play.file(FILE)
-    _, _, _, _, *changes = stage.run(f"{DIFF} --out $folder/plan", code=6).out.splitlines()
-    shown = ends(stage, "show $folder/plan -o markdown", "planned").out.splitlines()
-    assert shown[-len(changes) :] == changes, "after the request, which only a saved plan shows"
-    for outcome in ("committed", "unchanged"):
-        ran = ends(stage, "apply $folder/plan -o markdown", outcome)
-        assert ran.out.startswith("## ✅ irsa apply: ")
 
 
 def test_a_pipe_that_nobody_reads_is_told_and_not_waited_for(stage: Stage) -> None:

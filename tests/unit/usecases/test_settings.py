@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import shlex
 from itertools import combinations_with_replacement
@@ -12,9 +11,8 @@ from typing import Any
 import click
 import pytest
 
-import irsa_cli
-from irsa_cli.cli.help.environment import PERMITS, project_defaults, variable_of
-from irsa_cli.cli.main import COMMANDS, irsa
+from irsa_cli.cli.help.environment import project_defaults
+from irsa_cli.cli.main import irsa
 from tests.support.memory.playing import Play
 from tests.support.named import named
 from tests.support.ran import Ran
@@ -136,22 +134,6 @@ def test_a_cluster_that_is_not_expected_is_refused(here: Here, text: str) -> Non
     here.run("associate-oidc")
 
 
-def test_every_target_reads_what_the_project_expects() -> None:
-    """`connect` asks the target; one that is made without would be connected unchecked."""
-    made = [
-        call
-        for path in (Path(irsa_cli.__file__).parent).rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Target"
-    ]
-    unchecked = [
-        text
-        for text in map(ast.unparse, made)
-        if not any(by in text for by in ("expect_project=", "take_expected(", "**found"))
-    ]
-    assert (len(made), unchecked) == (5, ["Target('demo')"])
-
-
 def test_what_the_files_name_goes_before_settings(here: Here) -> None:
     here.env(CLUSTER="other")
     here.project("region: eu-west-2\n")
@@ -257,22 +239,6 @@ def test_config_shows_each_setting_and_where_it_is_from(here: Here) -> None:
     assert first == ["SETTING", "VALUE", "FROM"]
     assert ["namespace", "backend", f"{here.folder / '.irsa.yaml'}:1"] in lines
     assert "cluster" in here.run("config -o name").out.split()
-
-
-def test_each_option_has_its_variable_or_a_reason() -> None:
-    names: dict[str, set[str]] = {}
-    for name in COMMANDS:
-        found = irsa.get_command(click.Context(irsa, info_name="irsa"), name)
-        assert found is not None
-        for option in found.params:
-            if variable := variable_of(name, option):
-                assert variable.startswith("IRSA_")
-                assert option.name not in PERMITS
-                names.setdefault(variable, set()).add(option.name or "")
-    assert {"IRSA_CLUSTER", "IRSA_REGION", "IRSA_NAMESPACE", "IRSA_PROFILE", "IRSA_OUTPUT"} <= set(names)
-    assert "IRSA_PERMISSIONS_BOUNDARY" not in names
-    doubtful = {name: found for name, found in names.items() if len(found) > 1}
-    assert doubtful == {"IRSA_CLUSTER": {"cluster", "clusters"}, "IRSA_REGION": {"region", "regions"}}
 
 
 @pytest.mark.parametrize("line", ["recover", "doctor --explain all", "audit --explain all"])

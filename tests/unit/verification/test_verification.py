@@ -186,11 +186,6 @@ def junit(report: VerificationReport) -> str:
     return as_junit(of_verification(report))
 
 
-def test_junit_of_a_run_that_could_not_begin_has_an_error() -> None:
-    root = ElementTree.fromstring(junit(VerificationReport(None, error=IrsaError("no cluster"))))
-    assert [error.get("message") for error in root.iter("error")] == ["no cluster"]
-
-
 @pytest.mark.parametrize(
     ("cluster", "asked"),
     [
