@@ -47,3 +47,4 @@ for number, handler in (
 def _nothing_is_young() -> None:
     """What another test has let a command see, in this process, makes no refusal of this one wait."""
     recent_writes._young_until = 0.0
+    recent_writes._expected.clear()
