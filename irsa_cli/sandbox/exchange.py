@@ -230,12 +230,6 @@ class Faults:
         with self._lock:
             return tuple(self._struck)
 
-    @property
-    def armed(self) -> bool:
-        """Whether one can still strike."""
-        with self._lock:
-            return not all(armed.over for armed in self._armed)
-
     def add(self, fault: Fault) -> None:
         with self._lock:
             self._armed.append(_Armed(fault, fault.skip, fault.times))

@@ -40,7 +40,7 @@ def can_run(arguments: Sequence[str], sandbox: Sandbox) -> bool:
         threading.current_thread() is threading.main_thread()
         and not _BUSY.locked()
         and not _OF_PROCESSES.intersection(arguments[:1])
-        and not sandbox.faults.armed
+        and all(armed.over for armed in sandbox.faults._armed)
         and sandbox._exchange.listen is None
     )
 
