@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of, digest
-from tests.unit.planning.desired_states import CLUSTER, desired
+from tests.unit.planning.desired_states import CLUSTER, STRANGER, desired
 
 NOT_IN_DIGEST: dict[str, str] = {
     "cluster": "a tag of the role has it",
@@ -48,3 +48,17 @@ def test_the_digest_of_a_wish_stays_what_it_is() -> None:
     role = desired_state_of(spec, CLUSTER).role
     assert role is not None
     assert role.tags["irsa/spec-hash"] == "32067ab7cd3a084c"
+
+
+def test_the_session_of_a_target_role_has_tags_if_asked_for_or_if_pod_identity_sends_them() -> None:
+    spec = BindingSpec("backend", "reader", target_role=STRANGER)
+    by_agent = replace(spec, pod_identity=True)
+    for tags, wanted in (
+        (False, spec),
+        (False, replace(by_agent, disable_session_tags=True)),
+        (True, by_agent),
+        (True, replace(spec, target_tag_session=True)),
+    ):
+        chain = desired_state_of(wanted, CLUSTER).chain
+        assert chain is not None
+        assert chain.tag_session is tags

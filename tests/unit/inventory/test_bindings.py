@@ -13,9 +13,11 @@ from irsa_cli.core.inventory.bindings import (
     ListedBinding,
     ReadProvider,
     ReadRole,
+    as_answered,
     binding_of,
     identity_of,
     in_order,
+    role_details,
 )
 from irsa_cli.core.inventory.unbound import unbound
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -117,6 +119,17 @@ def test_order() -> None:
     one, two = judged(), ListedBinding("a", "z", "", BindingStatus.OK)
     orphan = ListedBinding("backend", "app", ARN, BindingStatus.NO_SERVICE_ACCOUNT)
     assert in_order([orphan, one, two]) == (two, one, orphan)
+
+
+def test_the_details_of_a_role_have_all_its_policies() -> None:
+    details = {
+        "Arn": ARN,
+        "AssumeRolePolicyDocument": {},
+        "AttachedManagedPolicies": [{"PolicyArn": "arn:b"}, {"PolicyArn": "arn:a"}],
+        "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": {"Statement": []}}],
+    }
+    role = role_details(details, as_answered)
+    assert (role.attached, role.inline) == (("arn:a", "arn:b"), ("own",))
 
 
 @given(st.integers(0, 10_000), st.integers(1, 10**7), st.integers(0, 1000))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.objects.environment import injected
 from irsa_cli.core.objects.kinds import DEFAULT_SECONDS, MINIMUM_SECONDS, Injection
+from irsa_cli.core.plan.states import ROLE_MARK
 
 PREFIX = "eks.amazonaws.com"
 ROLE = "arn:aws:iam::111122223333:role/irsa/demo/reader"
@@ -54,6 +55,11 @@ def test_regional_endpoints_are_what_eks_uses_unless_told_otherwise(text: str, r
 def test_nothing_is_asked_for_without_annotations() -> None:
     found = Injection.read({"somebody.else/role-arn": ROLE})
     assert found == Injection("", "sts.amazonaws.com", 86400, True)
+
+
+def test_the_annotation_is_irsas_if_its_mark_has_the_same_role() -> None:
+    for mark, by_irsa in (({}, False), ({ROLE_MARK: f"{ROLE}2"}, False), ({ROLE_MARK: ROLE}, True)):
+        assert Injection.read({f"{PREFIX}/role-arn": ROLE, **mark}).by_irsa is by_irsa
 
 
 @given(st.text(min_size=1), st.text(), st.sampled_from(["eu-west-1", "cn-north-1"]))

@@ -28,6 +28,17 @@ def refused(*workloads: Workload, pods: tuple[Pod, ...] = ()) -> str:
     return ""
 
 
+def test_who_uses_it_now_is_stopped_and_what_makes_pods_is_deleted_first() -> None:
+    pod, waiting = Pod("backend", "p", service_account="app"), workload("Deployment", body(POD))
+    for users, step in (
+        (Users(pods=(pod,)), "stop these pods"),
+        (Users(workloads=(waiting,)), "delete these"),
+    ):
+        with pytest.raises(Refused) as refusal:
+            check(BOUND, deletion(BOUND), users)
+        assert refusal.value.next_steps[0].startswith(step)
+
+
 @pytest.mark.parametrize("kind", KINDS.values())
 def test_the_service_account_of_each_kind_is_read(kind: str) -> None:
     spec = {"jobTemplate": {"spec": POD}} if kind == "CronJob" else POD

@@ -15,6 +15,7 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.planning.consent import notes_of_maker
 from irsa_cli.core.planning.migrate import addition, retirement, warnings
 from irsa_cli.core.planning.ways import CurrentIdentity, by_way
 from irsa_cli.core.policies.policy import Document, as_list
@@ -280,3 +281,14 @@ def test_an_annotation_alone_is_refused_with_the_line_that_names_both(own: bool)
             f"irsa create-sa app -n backend {CLUSTER.options}{flag} --attach-role-arn {ROLE} --update-trust"
         )
         assert step.endswith(line)
+
+
+def test_only_who_adds_a_statement_to_the_role_of_another_tool_is_told_of_it() -> None:
+    statement = states.DocumentState(trust_policy.statement(IDENTITY))
+    ways = ways_with([], {}, None, own=False)
+    assert ways.pair.role is not None
+    state = replace(ways.pair.role.state, tags={"crossplane-kind": "role.iam.aws.crossplane.io"})
+    ways = replace(ways, pair=replace(ways.pair, role=replace(ways.pair.role, state=state)))
+    for before, after, told in ((None, statement, True), (statement, None, False)):
+        change = Change(Kind.TRUST_STATEMENT, ("app",), before, after)
+        assert bool(notes_of_maker(Plan(((change,),)), ways)) is told
