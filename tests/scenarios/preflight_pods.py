@@ -16,7 +16,9 @@ from typing import Any
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.binding import make_binding
 from tests.scenarios.breaking import NAME
+from tests.scenarios.breaks import no_provider
 from tests.scenarios.preflighting import NOBODY, LocalAws, open_folder
+from tests.scenarios.reported.words import by_pods, elsewhere, variables
 from tests.scenarios.reported.world import World
 from tests.support.lines import play
 from tests.support.stage import Json, Stage, made
@@ -117,6 +119,22 @@ class Scene:
             "TOKEN": self.env.get("AWS_WEB_IDENTITY_TOKEN_FILE", agent),
             **world.stage.env(),
         }
+
+    def by_pod_identity(self) -> None:
+        """Have the pod get its role by EKS Pod Identity."""
+        by_pods()(self.world)
+
+    def no_provider(self) -> None:
+        """Take the cluster's OIDC provider away."""
+        no_provider(self.world)
+
+    def role_elsewhere(self) -> None:
+        """Have the role in another account."""
+        elsewhere(self.world)
+
+    def with_env(self, **values: str) -> None:
+        """Make the pod anew with variables in its template."""
+        variables(**values)(self.world)
 
     def has(self, **variables: str) -> None:
         """Give the container more variables."""
