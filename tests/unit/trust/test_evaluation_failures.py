@@ -186,6 +186,12 @@ def test_the_words_say_why(statement: str, said: str) -> None:
     assert explain(policy(allow(statement)), TOKEN).verdicts[0].means == said
 
 
+def test_an_answer_that_is_not_known_depends_on_what_is_not_known() -> None:
+    found = explain(policy(allow('{"Condition": {"StringEquals": {"sts:RoleSessionName": "app"}}}')), TOKEN)
+    assert [found.depends_on(key) for key in ("STS:rolesessionname", "aws:SourceIp")] == [True, False]
+    assert not explain(policy(allow("{}")), TOKEN).depends_on("sts:RoleSessionName")
+
+
 def test_an_issuer_that_ends_in_a_slash_keeps_it_in_its_keys() -> None:
     token = replace(TOKEN, provider_arn=f"{PROVIDER}/", issuer=f"https://{P}/")
     for key, answer in (("<P>/:sub", Answer.YES), ("<P>:sub", Answer.NO)):
