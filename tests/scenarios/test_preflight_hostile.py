@@ -92,10 +92,10 @@ class Pod:
         with endpoint(play) as sts:
             return self.run(*flags, AWS_ENDPOINT_URL_STS=sts.url, AWS_ENDPOINT_URL=sts.url, **more)
 
-    def with_agent(self, play: Play, form: str = "json") -> Said:
+    def with_agent(self, play: Play, form: str = "json", **more: str) -> Said:
         """Let a service stand for the agent, and for STS."""
         with endpoint(play) as agent:
-            return self.by_agent(agent.url).run(form=form, AWS_ENDPOINT_URL_STS=agent.url)
+            return self.by_agent(agent.url).run(form=form, AWS_ENDPOINT_URL_STS=agent.url, **more)
 
 
 @pytest.fixture
@@ -122,9 +122,15 @@ def error(text: str, status: int = 400) -> bytes:
 
 
 @pytest.mark.parametrize(("encoding", "form"), [("as it is", "text"), ("base64", "json")])
-def test_what_services_repeat_is_hidden(pod: Pod, encoding: str, form: str) -> None:
+def test_what_services_repeat_is_hidden(pod: Pod, tmp_path: Path, encoding: str, form: str) -> None:
     """STS the token, an agent its authorization, and STS the credentials of the agent."""
     encode = ENCODINGS[encoding]
+    file = tmp_path / "authorization"
+    file.write_text(AUTHORIZATION)
+    by_file = {
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(file),
+    }
     keys = {"AccessKeyId": "ASIAIOSFODNN7EXAMPLE", "SecretAccessKey": KEY, "Token": SESSION_TOKEN}
 
     def token_back(request: bytes, write: Write) -> None:
@@ -142,6 +148,7 @@ def test_what_services_repeat_is_hidden(pod: Pod, encoding: str, form: str) -> N
     for said, code, secrets in (
         (pod.with_sts(token_back, "-o", form, form=form), 1, (token(), SIGNATURE)),
         (pod.with_agent(authorization_back, form), 5, (AUTHORIZATION,)),
+        (pod.with_agent(authorization_back, form, **by_file), 5, (AUTHORIZATION,)),
         (pod.with_agent(keys_back, form), 5, (KEY, SESSION_TOKEN)),
     ):
         assert (said.code, "ASIA" in said.text) == (code, False)
