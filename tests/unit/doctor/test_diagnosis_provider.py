@@ -8,7 +8,15 @@ from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.values.errors import Unreadable
 from tests.unit.current import PROVIDER, ROLE, both, of_cluster, pod, working
-from tests.unit.doctor.diagnosis_cases import POD_IDENTITY, pod_identity, problems
+from tests.unit.doctor.diagnosis_cases import (
+    OTHER_AUDIENCE,
+    POD_IDENTITY,
+    accepting,
+    conditional,
+    finding,
+    pod_identity,
+    problems,
+)
 
 FOREIGN = "arn:aws:iam::444455556666:role/reader"
 ABSENT = of_cluster(provider=None, providers=())
@@ -57,3 +65,10 @@ def test_of_a_cluster_the_audiences_count_that_are_asked_for() -> None:
         provider = ProviderState(PROVIDER, [accepted])
         change = of_cluster(subject=None, accounts=accounts, provider=provider)
         assert problems(change) == (["provider-audience"] if wrong else [])
+
+
+def test_irsa_adds_the_usual_audience_and_a_person_decides_on_another() -> None:
+    asked = conditional('{"StringEquals": {"sub": "<SUB>", "aud": "other"}}')
+    cases = {"irsa associate-oidc": accepting([]), "--client-id other": both(OTHER_AUDIENCE, asked)}
+    for line, change in cases.items():
+        assert line in finding(change, "provider-audience").judgement.fix

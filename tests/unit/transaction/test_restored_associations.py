@@ -9,7 +9,7 @@ import pytest
 from irsa_cli.changes.association import AssociationHandler
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import AssociationState
+from irsa_cli.core.plan.states import TRANSACTION_TAG, AssociationState
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Conflict
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -61,3 +61,9 @@ def test_another_one_is_left_alone() -> None:
     with pytest.raises(Conflict):
         handler.restore()
     assert not handler.created
+
+
+def test_one_of_another_run_is_not_deleted() -> None:
+    handler = Shown(Association("a-old", ROLE, tags={TRANSACTION_TAG: "another"}))
+    with pytest.raises(Conflict, match="was left alone"):
+        handler.apply(CHANGE.inverse, Run("t", 60.0, back=True), Claim("t", {"associationId": "a-old"}))
