@@ -149,6 +149,12 @@ def test_a_plan_is_read_as_it_was(plans: list[Any]) -> None:
     assert found.digest == digest_of(json.loads(text))
 
 
+def test_the_same_plan_has_the_same_digest_whenever_it_was_made() -> None:
+    made = [{"metadata": {"made": time, "command": name}} for time, name in ((1, "a"), (2, "a"), (1, "b"))]
+    first, later, other = map(digest_of, made)
+    assert first == later != other
+
+
 def test_a_dry_run_that_was_stopped_is_no_plan() -> None:
     """What --prune would have found is in no item then."""
     item = Item("prod", "n/a", Result(Ended.UNCHANGED, cluster=CLUSTER))
