@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from irsa_cli.usecases.plans.reading import COMMANDS
 from tests.support.memory.playing import DENIED, Play, playing
-from tests.unit.usecases.commands import CASES, CREATE, READER, provider
+from tests.unit.usecases.commands import CASES, CREATE, READER, Case, provider
 
 
 @pytest.fixture
@@ -28,11 +29,9 @@ def _changed(item: dict[str, Any], side: str) -> list[str]:
     return [f"{one['who']['name']} {one['role']['arn'].rpartition('/')[2]}" for one in item["access"][side]]
 
 
-@pytest.mark.parametrize(
-    "name", ["create-sa", "delete-sa on a shared role", "migrate --finish", "adopt", "apply --atomic --prune"]
-)
-def test_the_dry_run_and_the_run_say_it(play: Play, name: str) -> None:
-    arguments = CASES[name].begin(play)
+@pytest.mark.parametrize("case", CASES.values(), ids=[*CASES])
+def test_the_dry_run_and_the_run_say_it(play: Play, case: Case) -> None:
+    arguments = case.begin(play)
     planned = _items(play, *arguments, "--dry-run")
     done = _items(play, *arguments)
     changing = [item for item in (*planned, *done) if item["changes"]]
@@ -43,6 +42,12 @@ def test_the_dry_run_and_the_run_say_it(play: Play, name: str) -> None:
         assert [[item["access"][key] for key in keys] for item in planned if item["changes"]] == [
             [item["access"][key] for key in keys] for item in done if item["changes"]
         ]
+
+
+def test_these_are_all_that_write() -> None:
+    said = {case.arguments[0] for case in CASES.values()}
+    of_clusters = {"repoint", "retire"}  # tests/scenarios has their worlds.
+    assert {name.split()[0] for name in COMMANDS} - said == of_clusters
 
 
 def test_recover_says_it(play: Play) -> None:

@@ -90,6 +90,18 @@ def test_what_the_environment_means_is_never_guessed(env: dict[str, str]) -> Non
         rules_of(env, Project())
 
 
+def test_the_nearest_file_counts(tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (tmp_path / NAME).write_text(f"permissionsBoundary: {ONE}\nrequirePermissionsBoundary: true\n")
+    assert read_project(below) == Project(str(tmp_path / NAME), ONE, require_permissions_boundary=True)
+    (tmp_path / "a" / NAME).write_text("")
+    assert read_project(below) == Project(str(tmp_path / "a" / NAME))
+    assert read_project(below).lock
+    (below / NAME).write_text("lock: false\n")
+    assert not read_project(below).lock
+
+
 @pytest.mark.parametrize("kind", ["folder", "fifo", "large", "latin", "open"])
 def test_a_file_that_is_none_or_cannot_be_trusted_is_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / NAME

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.current import CurrentRole, RoleChanges
-from irsa_cli.core.binding.role_changes import RUN_TAGS, role_changes
+from irsa_cli.core.binding.role_changes import RUN_TAGS, removal, role_changes
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Refused
@@ -70,6 +70,12 @@ def test_what_is_lost_goes_last(before: CurrentRole, after: CurrentRole) -> None
     found = role_changes("r", before, after)
     assert all(change.after is None for change in found.losses)
     assert not any(len(change.target) == 2 and change.after is None for change in found.gains)
+
+
+@given(roles())
+def test_a_removal_takes_off_all_policies(role: CurrentRole) -> None:
+    world = after(world_of(role), Plan.of(removal("r", role)))
+    assert (world.roles["r"].attached, world.roles["r"].inline) == (set(), {})
 
 
 @given(roles(), roles("/other/"))

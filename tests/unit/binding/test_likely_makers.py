@@ -11,6 +11,7 @@ from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.ownership import check, guess
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.names import default_role_name
 
 
 def role(policies: tuple[str, ...] = (), **more: Any) -> CurrentRole:
@@ -116,6 +117,12 @@ def test_names_of_nobody(name: str) -> None:
 )
 def test_texts_about_a_tool_that_is_not_the_maker(more: dict[str, Any]) -> None:
     assert maker("reader", **more) == ""
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20))
+def test_the_names_of_irsa_are_nobodys(name: str) -> None:
+    cluster = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
+    assert maker(default_role_name("demo", cluster, "backend", name.lower())) == ""
 
 
 def test_what_irsa_created_and_what_is_marked_is_not_guessed_about() -> None:

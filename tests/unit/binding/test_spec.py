@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of, digest
+from irsa_cli.core.config.model import Binding
 from tests.unit.planning.desired_states import CLUSTER, STRANGER, desired
 
 NOT_IN_DIGEST: dict[str, str] = {
@@ -62,3 +63,19 @@ def test_the_session_of_a_target_role_has_tags_if_asked_for_or_if_pod_identity_s
         chain = desired_state_of(wanted, CLUSTER).chain
         assert chain is not None
         assert chain.tag_session is tags
+
+
+def test_how_far_a_run_may_go_changes_nothing_of_what_it_makes() -> None:
+    spec = BindingSpec("backend", "reader")
+    eager = Options(
+        create_namespace=False, override=True, update_trust=True, force=True, associate=True, gated=True
+    )
+    found = desired_state_of(spec, CLUSTER, eager)
+    assert found.role == desired_state_of(spec, CLUSTER).role
+    assert {item.name: getattr(found, item.name) for item in fields(Options)} == vars(eager)
+
+
+def test_an_entry_of_a_file_means_what_the_command_line_means() -> None:
+    entry = Binding("backend", "reader", where="f.yaml:3", cluster="demo", labels={"team": "a"})
+    spec = BindingSpec("backend", "reader", labels={"team": "a"})
+    assert desired_state_of(entry, CLUSTER) == desired_state_of(spec, CLUSTER)

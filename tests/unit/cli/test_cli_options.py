@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.cli.options.common import listed, output_options, pairs
-from irsa_cli.cli.options.types import DURATION, Once, shared
+from irsa_cli.cli.options.types import DURATION, Checked, Once, shared
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
 
 WORDS = st.text("abc=, ", max_size=6)
 
@@ -53,6 +55,39 @@ def test_the_value_of_an_option(
 ) -> None:
     """Given again, it must mean the same; a value of the environment is one value."""
     assert parsed(line.split(), {"IRSA_TEST": env} if env else {}, **option)[:2] == expected
+
+
+@given(st.lists(st.sampled_from(["a", "b", ""]), min_size=1, max_size=3))
+def test_an_option_given_again_must_say_the_same(values: list[str]) -> None:
+    code, value, said = parsed([part for item in values for part in ("--x", item)], default="d")
+    if len(set(values)) == 1:
+        assert (code, value) == (0, values[0])
+    else:
+        assert (code, value) == (2, None)
+        assert "--x" in said
+
+
+def test_a_checked_option_speaks_in_the_rules_words() -> None:
+    kind = Checked("name", "names.namespace")
+    assert parsed(["--x", "backend"], type=kind)[:2] == (0, "backend")
+    code, _, said = parsed(["--x", "Back_End"], type=kind)
+    with pytest.raises(InvalidInput) as caught:
+        names.namespace("Back_End")
+    assert code == 2
+    assert "--x" in said
+    assert caught.value.message in " ".join(said.split())
+
+
+@given(st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+def test_a_duration_is_read_as_go_writes_it(hours: int, minutes: int, seconds: int) -> None:
+    total = hours * 3600 + minutes * 60 + seconds
+    texts = [f"{hours}h{minutes}m{seconds}s", str(total), f"{total}s", f"{total}.0s"]
+    for text in texts:
+        if total > 0:
+            assert DURATION.convert(text, None, None) == total
+        else:
+            with pytest.raises(click.BadParameter):
+                DURATION.convert(text, None, None)
 
 
 @pytest.mark.parametrize(

@@ -35,3 +35,18 @@ def test_each_problem_has_a_line(
     assert len(said) > 2
     assert all(line.startswith("  ") for line in said[1:])
     assert not any("\\u000a" in line for line in said)
+
+
+@pytest.mark.parametrize("text", ["x\n::error::y", "x\x1b[2Ky", "x\n##vso[task.complete]"])
+def test_a_value_forges_no_line(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.json").write_text(json.dumps({**BAD_POLICY, text: 1}))
+    (tmp_path / "bad.yaml").write_text(BAD_FILE.replace("[x]", json.dumps(text)))
+    for words in (CASES["a policy"], CASES["files"], ("create-sa", text, "-c", "demo"), (text,)):
+        assert run(list(words)) == 2
+        for line in capsys.readouterr().err.splitlines():
+            assert line.isprintable()
+            assert not line.lstrip().startswith("::")
+            assert "##vso[" not in line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 from irsa_cli.core.results.result import Command
 from irsa_cli.core.values.errors import FailedCall, IrsaError, Outcome, ServiceError
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.usecases.command.caller import Target, with_caller
+from irsa_cli.usecases.command.caller import TARGET_KEYS, Target, with_caller
 from irsa_cli.usecases.command.execute import RunContext
 from tests.support.memory.playing import DENIED, Play, playing
-from tests.unit.usecases.commands import FILE
+from tests.unit.usecases.commands import CASES, FILE, Case
 
 ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
 
@@ -22,6 +23,38 @@ ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
 def play(tmp_path: Path) -> Iterator[Play]:
     with playing(tmp_path) as found:
         yield found
+
+
+def contexts(play: Play) -> list[dict[str, object]]:
+    """What the journals say of their runs, in their order."""
+    paths = sorted((play.folder / "state").glob("*.jsonl"))
+    return [json.loads(path.read_text().splitlines()[0])["context"] for path in paths]
+
+
+def test_every_command_that_writes_has_a_case() -> None:
+    """`recover`, `repoint` and `retire` have tests of their own: here is one cluster."""
+    played = {case.arguments[0] for case in CASES.values()}
+    apart = (Command.RECOVER, Command.REPOINT, Command.RETIRE)
+    assert played >= {command.value for command in Command if command not in apart}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_journal_has_the_same_fields(play: Play, case: Case) -> None:
+    arguments = case.begin(play)
+    before = len(contexts(play))
+    play.irsa(*arguments, code=None)
+    found = contexts(play)[before:]
+    assert found
+    for context in found:
+        command = Command("delete-sa" if context["command"] == "delete-sa" else arguments[0].split()[0])
+        more = {"request"} if command in (Command.UPDATE_SA, Command.MIGRATE) else set()
+        lock = {"lock"} & set(context)  # Only runs that use the cluster's API hold one.
+        assert set(context) == {"command", "cluster", "serviceAccount", "target", "gated"} | more | lock
+        assert context["command"] == command.value
+        target = context["target"]
+        assert isinstance(target, dict)
+        assert list(target) == list(TARGET_KEYS)
+        assert target["cluster"] == "demo"
 
 
 def test_the_context_is_written_by_its_own_list() -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.commands import in_account
-from irsa_cli.core.doctor.finding import Proposal, Verdict, comment, kind_of
+from irsa_cli.core.doctor.diagnosis import finding_json
+from irsa_cli.core.doctor.finding import Finding, Proposal, Verdict, comment, kind_of
 from tests.unit.current import around, role, working
-from tests.unit.doctor.diagnosis_cases import FOR_ANOTHER
+from tests.unit.doctor.diagnosis_cases import CASES, FOR_ANOTHER
 
 KINDS = {
     "kubectl --context get -n get rollout restart deployment/get": Proposal.COMMAND,
@@ -31,6 +32,15 @@ def test_a_proposal_is_called_by_what_pasting_it_does() -> None:
         assert kind_of(fix) is kind, fix
     # A comment stays one, whatever is in it.
     assert kind_of(comment("x\nkubectl delete pod web-0\u2028rm")) is Proposal.CHOICE
+
+
+def test_each_finding_says_what_its_proposal_is() -> None:
+    for cause, change in CASES:
+        judgement = CAUSES[cause].judge(change(working()))
+        shown = finding_json(Finding(CAUSES[cause], judgement))["fixKind"]
+        assert (shown is None) is (judgement.fix == "")
+        if " get-" in judgement.fix and "\n" not in judgement.fix:
+            assert shown == "look", judgement.fix
 
 
 def test_what_another_account_has_to_do_does_nothing_here() -> None:

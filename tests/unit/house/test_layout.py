@@ -6,6 +6,7 @@ Which room may import which is in import-linter's contracts (pyproject.toml).
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -63,3 +64,13 @@ def test_tests_are_in_a_room_of_the_same_name(layer: str) -> None:
     whole_commands = {"files", "plans", "read", "show", "write"}
     """Rooms of the use cases that are played as whole commands: tests/unit/usecases, tests/scenarios."""
     assert rooms - known <= whole_commands
+
+
+def test_documents_name_files_that_are_there() -> None:
+    layers = "|".join(sorted(item.parent.name for item in PROGRAM.glob("*/__init__.py")))
+    for path in (PROGRAM.parent / "CONTRIBUTING.md", *(PROGRAM.parent / "docs").rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        named = re.findall(rf"`(?:irsa_cli/)?((?:{layers})/[\w/]+\.py)`", text)
+        tests = re.findall(r"`(tests/[\w/]+\.py)`", text)
+        places = [PROGRAM / name for name in named] + [PROGRAM.parent / name for name in tests]
+        assert [str(place) for place in places if not place.exists()] == [], path

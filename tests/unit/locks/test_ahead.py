@@ -4,12 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.marks.locks import Lock, LockScope
+from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.usecases.command.retry import LookAgain
 from irsa_cli.usecases.locks.ahead import LocksAhead
 from irsa_cli.usecases.locks.hold import Hold, Registry
@@ -64,6 +66,25 @@ def settled(ahead: LocksAhead) -> None:
         taking.result()
 
 
+def test_as_many_are_taken_ahead_as_works_are_under_way(runs: Runs) -> None:
+    with runs.ahead(LOCKS) as ahead:
+        first = own(ahead, LOCKS[0])
+        settled(ahead)
+        assert runs.held_by("r1") == names(*LOCKS[:4])
+        second = own(ahead, LOCKS[1])
+        settled(ahead)
+        assert runs.held_by("r1") == names(*LOCKS[:5])
+        first.release()
+        second.release()
+    assert runs.table.leases == {}
+
+
+def test_a_work_whose_lock_is_not_taken_ahead_takes_none_of_the_others(runs: Runs) -> None:
+    with runs.ahead(LOCKS) as ahead:
+        assert ahead.of(OTHER) is None
+        assert runs.table.leases == {}
+
+
 def test_what_was_looked_at_before_the_lock_is_looked_at_again_unless_it_only_creates(runs: Runs) -> None:
     with runs.ahead(LOCKS[:2]) as ahead:
         for lock, change, again in ((LOCKS[0], CREATION, False), (LOCKS[1], DELETION, True)):
@@ -77,6 +98,41 @@ def test_what_was_looked_at_before_the_lock_is_looked_at_again_unless_it_only_cr
             hold.secure([change])
             assert hold.holds(lock)
             hold.release()
+
+
+def test_while_one_waits_nothing_is_kept_that_no_work_uses(runs: Runs) -> None:
+    other = runs.table.run("r2", folder="other").hold
+    other.take([LOCKS[1]])
+    seen: list[set[str]] = []
+
+    def meanwhile() -> None:
+        ahead._pool.shutdown()  # What was given up is given back by now.
+        seen.append(runs.held_by("r1"))
+        other.release()
+
+    runs.table.meanwhile = meanwhile
+    with runs.ahead(LOCKS) as ahead:
+        used, waiting = own(ahead, LOCKS[0]), own(ahead, LOCKS[1])
+        settled(ahead)
+        with pytest.raises(LookAgain):
+            waiting.secure([CREATION])
+        assert seen == [names(LOCKS[0])]
+        assert ahead.of(LOCKS[2]) is None  # It takes its own lock.
+        assert runs.held_by("r1") == names(*LOCKS[:2])
+        used.release()
+        waiting.release()
+    assert runs.table.leases == {}
+
+
+def test_what_goes_wrong_ahead_is_told_to_the_work_that_needs_it(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = mock.Mock(side_effect=Refused("no permission for Leases"))
+    with runs.ahead(LOCKS) as ahead:
+        monkeypatch.setattr(type(runs.table.run("r1").hold.taker), "take", denied)
+        with pytest.raises(IrsaError, match="no permission for Leases"):
+            own(ahead, LOCKS[0]).secure([CREATION])
+    assert runs.table.leases == {}
 
 
 @given(

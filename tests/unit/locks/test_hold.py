@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -21,8 +21,8 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.values.errors import IrsaError, LockLost, Refused
-from irsa_cli.usecases.command.retry import LookAgain
+from irsa_cli.core.values.errors import FailedCall, IrsaError, LockLost, Refused, ServiceError
+from irsa_cli.usecases.command.retry import LookAgain, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks import hold as holding
 from irsa_cli.usecases.locks import taking
@@ -37,6 +37,10 @@ A, B = Lock(LockScope.BINDING, "ns/a"), Lock(LockScope.BINDING, "ns/b")
 SPACE, ROLE = Lock(LockScope.NAMESPACE, "ns"), Lock(LockScope.ROLE, "arn:aws:iam::111122223333:role/r")
 CREATION = Change(Kind.NAMESPACE, ("ns",), None, NamespaceState())
 DELETION = CREATION.inverse
+
+
+def _gone(status: int) -> ServiceError:
+    return ServiceError("no such role", FailedCall("iam", "ListAttachedRolePolicies", "X", status=status))
 
 
 @dataclass
@@ -145,6 +149,14 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
         for module in modules:
             monkeypatch.setattr(module, "boot_seconds", lambda: found.seconds)
         yield found
+
+
+def test_it_is_taken_and_given_back(table: Table) -> None:
+    run = table.run("r1")
+    run.take(B, A)
+    assert (run.held, table.holders(A, B)) == ([A, B], ["r1", "r1"])
+    run.hold.release()
+    assert (table.leases, table.waits) == ({}, 0)
 
 
 def test_another_run_waits_and_then_goes_on(table: Table) -> None:
@@ -267,6 +279,15 @@ def test_what_a_plan_needs_besides_is_taken_in_order_and_looked_at_again(table: 
     assert table.cloud.calls.count("delete leases") == 1  # ROLE sorts behind SPACE.
 
 
+def test_what_only_creates_is_not_looked_at_again(table: Table) -> None:
+    """The servers find out when a name is taken by now."""
+    run = table.run("r1", meanwhile=frozenset([A]))
+    table.needed = [SPACE]
+    run.hold.take_meanwhile()
+    run.hold.secure([CREATION])
+    assert run.held == [A, SPACE]
+
+
 def test_what_was_waited_for_is_looked_at_again(table: Table) -> None:
     first, second = table.two(meanwhile=frozenset([A]))
     table.released(first)
@@ -274,6 +295,35 @@ def test_what_was_waited_for_is_looked_at_again(table: Table) -> None:
     second.looks_again(CREATION)
     second.hold.take_meanwhile()
     second.hold.secure([CREATION])
+
+
+@named(
+    "error waits looks",
+    # The role was there, and its policies were not: the other run was rolling back.
+    ("refused while another run is at work", Refused("somebody's"), True, 2),
+    ("gone while another run is at work", _gone(404), True, 2),
+    ("gone while nobody is", _gone(404), False, 1),
+    ("denied while another run is at work", _gone(403), True, 1),
+)
+def test_what_is_half_there_while_another_run_is_at_work_is_read_again(
+    table: Table, error: IrsaError, waits: bool, looks: int
+) -> None:
+    first, second = table.two(meanwhile=frozenset([A]))
+    table.released(first)
+    if not waits:
+        first.hold.release()
+    seen: list[list[Lock]] = []
+
+    def attempt() -> str:
+        second.hold.take_meanwhile()
+        seen.append(second.held)
+        if len(seen) < 2:
+            raise error
+        return "read"
+
+    with pytest.raises(type(error)) if looks == 1 else nullcontext():
+        assert with_its_locks(attempt, second.hold) == "read"
+    assert seen == [[A]] * looks
 
 
 def test_that_nothing_is_to_be_changed_is_true_only_with_the_lock(table: Table) -> None:
@@ -315,6 +365,17 @@ ACCOUNT = Change(Kind.SERVICE_ACCOUNT, ("ns", "app"), None, BOUND)
 )
 def test_new_are_creations_and_what_is_put_onto_them(changes: list[Change], is_new: bool) -> None:
     assert is_all_new(changes) is is_new
+
+
+def test_what_is_around_is_not_taken_again(table: Table) -> None:
+    registry = Registry()
+    outer = table.run("r1", registry=registry)
+    outer.take(SPACE)
+    inner = table.run("r1", registry=registry, around=outer.hold)
+    inner.take(A, SPACE)
+    assert inner.held == [A]
+    inner.hold.release()
+    assert table.holders(SPACE) == ["r1"]
 
 
 def test_who_can_not_renew_stops_and_may_take_back_for_a_while(table: Table) -> None:

@@ -78,6 +78,13 @@ def test_a_duration_that_no_run_has_keeps_nobody_out(duration: object) -> None:
     assert not SeenLock(state, NOW + timedelta(seconds=50)).ended
 
 
+@pytest.mark.parametrize("duration", [2, 60, 3600])
+def test_a_duration_that_a_run_may_have_is_as_it_says(duration: int) -> None:
+    state = LeaseState.read(lease(leaseDurationSeconds=duration))
+    assert not state.is_over(NOW + timedelta(seconds=duration), TIMING.margin)
+    assert state.is_over(NOW + timedelta(seconds=duration + 6), TIMING.margin)
+
+
 @pytest.mark.parametrize("count", [2**31 - 1, -1, "7", None, 2**70])
 def test_it_can_be_taken_over_however_often_it_was(count: object) -> None:
     mine = writer("r2").body(LOCK, NOW, lease(leaseTransitions=count))

@@ -37,6 +37,11 @@ def test_two_locks_have_two_names(one: Lock, other: Lock) -> None:
     assert (one.name == other.name) == (one == other)
 
 
+def test_a_name_is_readable() -> None:
+    assert Lock(LockScope.BINDING, "backend/s3-reader").name.startswith("irsa-binding-backend-s3-reader-")
+    assert Lock.of_role("111122223333", "app").name.startswith("irsa-role-app-")
+
+
 def test_bindings_come_before_what_they_share() -> None:
     binding, namespace = Lock(LockScope.BINDING, "z/z"), Lock(LockScope.NAMESPACE, "a")
     provider, role = Lock(LockScope.PROVIDER, "a"), Lock(LockScope.ROLE, "a")

@@ -105,6 +105,15 @@ def test_what_is_held_is_listed_by_its_holders(table: Table) -> None:
     }
 
 
+def test_one_that_would_be_held_for_decades_is_watched_as_any_other(table: Table) -> None:
+    body = table.hold("r1", A)
+    body["spec"]["leaseDurationSeconds"] = 2**31 - 1
+    table.renew_as(body)
+    table.run("unlock", says="until 2027-01-15 08:00:45 UTC")
+    table.run("unlock r1 -y", changes="- locks ns/a")
+    assert table.waited < 60
+
+
 def test_others_clusters_and_namespaces_are_not_seen(table: Table) -> None:
     body = table.hold("r1", A)
     table.play.cloud.kube.put("namespaces", "", "locks")
@@ -254,3 +263,28 @@ def test_who_may_not_list_is_told_what_is_missing(table: Table, line: str) -> No
     table.hold("r1", A)
     table.play.cloud.break_("list leases", DENIED)
     table.run(line, code=4, says="this caller is not allowed to list Leases", changes="")
+
+
+@pytest.mark.parametrize(("named", "call"), [("a -n ns", "get leases"), ("", "list leases")])
+@pytest.mark.parametrize(("age", "words"), [(0, "an irsa run is changing it"), (51, "a run was interrupted")])
+def test_doctor_tells_of_it(table: Table, named: str, call: str, age: float, words: str) -> None:
+    kube = table.play.cloud.kube
+    kube.put("namespaces", "", "ns")
+    annotations = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/r"}
+    kube.put("serviceaccounts", "ns", "a", annotations=annotations)
+    table.hold("r1", A)
+    table.seconds += age
+
+    def told() -> Json:
+        """What doctor says of the lock, of one ServiceAccount or of one of all."""
+        ran = table.play.irsa("doctor", *named.split(), "-c", "demo", "-o", "json", code=None)
+        findings = [item for each in ran.items for item in each["findings"]]
+        (found,) = [item for item in findings if item["id"] == "run-at-work"]
+        return dict(found)
+
+    found = told()
+    assert (words in found["text"], found["hint"]) == (True, True)
+    assert [item for item in table.play.cloud.calls if "leases" in item] == [call]
+    table.play.cloud.break_(call, Refusal("Forbidden", 403))
+    denied = told()
+    assert (denied["verdict"], denied["hint"]) == ("unknown", False)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare
 from irsa_cli.core.objects import kinds, service_accounts, webhooks
-from irsa_cli.core.objects.kinds import Container, Environment
+from irsa_cli.core.objects.kinds import Container, Environment, Volume
 from irsa_cli.core.values.shown import shown, unspaced
 from irsa_cli.sandbox.kube import admission
 
@@ -28,6 +29,19 @@ def test_values_of_variables_are_not_kept(env: dict[str, str]) -> None:
     found = kinds.pod(body(containers=[{"name": "app", "env": listed}]))
     assert set(found.containers[0].env) == set(env)
     assert not [value for value in env.values() if value in repr(found)]
+
+
+def test_what_the_webhook_adds_is_seen() -> None:
+    webhook = admission.PodWebhook(
+        "eu-west-1", lambda *_: {"eks.amazonaws.com/role-arn": ROLE}, lambda *_: False
+    )
+    pod = body(containers=[{"name": "app"}], serviceAccountName="reader")
+    before, after = kinds.pod(pod), kinds.pod(webhook.mutate(pod, "backend"))
+    assert is_bare(before)
+    assert injected(after.containers[0])
+    assert after.containers[0].env[ROLE_ENV] == ROLE
+    assert after.volumes == (Volume("aws-iam-token", "sts.amazonaws.com"),)
+    assert after.service_account == "reader"
 
 
 def test_variables_and_environments_from_elsewhere() -> None:

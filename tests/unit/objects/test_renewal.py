@@ -32,6 +32,12 @@ def test_it_is_due_from_then_on_and_when_the_clock_was_put_back(
     assert lifetime.is_due(now, jitter) is (now < START or now >= lifetime.renew_at(jitter))
 
 
+@given(seconds, jitters)
+def test_there_is_time_for_more_than_one_try(lasts: float, jitter: float) -> None:
+    lifetime = Lifetime(START, START + lasts)
+    assert lifetime.expires - lifetime.renew_at(jitter) >= 0.2 * 600 - 1e-3
+
+
 @dataclass
 class World:
     """A cluster that gives tokens (or does not), a file, and a clock."""
@@ -104,6 +110,15 @@ def test_what_fails_is_tried_again_and_told_once(lasts: float, jitter: float, aw
     expired = bool(pauses) and any(due + sum(pauses[:n]) >= START + lasts for n in range(len(pauses)))
     assert len(world.said) == (0 if not pauses else 3 if expired else 2)
     assert not any("token 1" in text or "token 2" in text for text in world.said)
+
+
+def test_a_machine_that_slept_through_the_end_renews_at_once() -> None:
+    world = World(3600)
+    renewal = world.start(0)
+    renewal.step()
+    world.now += 10 * 3600
+    renewal.step()
+    assert world.file == "token 2"
 
 
 def test_what_is_no_error_of_ours_does_not_end_the_renewals() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 import irsa_cli
 from irsa_cli.changes import handlers
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.traits import Proof, Service
+from irsa_cli.core.plan.traits import Proof, Service, Traits
 from irsa_cli.core.plan.written import written_fields
 from tests.unit.plan import strategies as some
 
@@ -30,6 +30,63 @@ def test_the_transaction_names_no_kind(path: Path) -> None:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Kind"
     ]
     assert named == []
+
+
+def test_nobody_keeps_a_list_of_kinds() -> None:
+    """What is to be known of several kinds is a trait, which no kind can be forgotten in."""
+    # Handlers are made there; the other tells which part of one plan is about the cluster's own provider.
+    may = {PROGRAM / "changes" / "__init__.py", PROGRAM / "usecases" / "files" / "site.py"}
+    lists = [
+        f"{path.relative_to(PROGRAM)}:{node.lineno}"
+        for path in sorted(set(PROGRAM.rglob("*.py")) - may)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict)
+        and sum(map(_is_kind, node.keys if isinstance(node, ast.Dict) else node.elts)) > 1
+    ]
+    assert lists == []
+
+
+def _is_kind(node: ast.expr | None) -> bool:
+    named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    return named and ast.unparse(node).startswith("Kind.")  # type: ignore[arg-type]
+
+
+def test_nobody_keeps_a_list_of_kinds_by_their_written_names() -> None:
+    """Only of names that are none of AWS's and Kubernetes' own, too, it can be told."""
+    values = {kind.value for kind in Kind} - {
+        "Namespace",
+        "ServiceAccount",
+        "Role",
+        "OIDCProvider",
+        "ConfigMap",
+    }
+    named = [
+        f"{path.relative_to(PROGRAM)}:{node.lineno}: {node.value!r}"
+        for path in sorted(PROGRAM.rglob("*.py"))
+        if path != PROGRAM / "core" / "plan" / "kinds.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in values
+    ]
+    assert named == []
+
+
+GIVEN = ("value", "state", "target", "whole", "service", "proof", "roles", "described", "shown_by", "decides")
+"""What each row has to say; the rest is what few kinds have."""
+
+
+@pytest.mark.parametrize("forgotten", GIVEN)
+def test_a_row_that_forgets_a_trait_does_not_load(forgotten: str) -> None:
+    others = cast("dict[str, Any]", dict.fromkeys(set(Traits.__dataclass_fields__) - {forgotten}))
+    with pytest.raises(TypeError, match=f"'{forgotten}'"):
+        Traits(**others)
+
+
+def test_what_few_kinds_have_is_false_unless_a_row_says_so() -> None:
+    rest = [field for field in fields(Traits) if field.name not in GIVEN]
+    assert {field.name: field.default for field in rest if field.default is not False} == {
+        "short": "",
+        "given_back": "created again",
+    }
 
 
 @pytest.mark.parametrize("kind", Kind)

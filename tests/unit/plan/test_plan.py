@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irsa_cli.core.plan import written
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import State
 from tests.support.thoroughness import examples
@@ -22,6 +24,16 @@ def apply(world: World, plan: Plan) -> World:
         assert after[change.kind, change.target] == change.before
         after[change.kind, change.target] = change.after
     return after
+
+
+@settings(max_examples=examples(60))
+@given(some.changes())
+def test_a_change_is_written_and_read_without_loss(change: Change) -> None:
+    data = json.loads(json.dumps(written.write(change)))
+    assert written.read(data) == change
+    assert written.write(written.read(data)) == written.write(change)
+    for state in (change.before, change.after):
+        assert state is None or isinstance(state, change.kind.traits.state)
 
 
 @settings(max_examples=examples(60))

@@ -64,3 +64,8 @@ def test_pods_get_credentials_all_the_time(
     plan = converge(after, reached(before))
     stages = [[change.kind for change in stage if change.kind in KINDS] for stage in plan.stages]
     assert [kinds for kinds in stages if kinds] == [[kind] for kind in order]
+
+
+@pytest.mark.parametrize("desired", [desired_of(), desired_of(untagged=True), desired_of(target=TARGET)])
+def test_what_is_as_desired_stays(desired: DesiredState) -> None:
+    assert not len(converge(desired, reached(desired)))

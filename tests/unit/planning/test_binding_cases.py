@@ -25,6 +25,7 @@ from irsa_cli.core.plan.states import (
     SPEC_HASH_TAG,
     TRANSACTION_TAG,
     CommitState,
+    OwnerState,
     RoleState,
     ServiceAccountState,
 )
@@ -104,9 +105,11 @@ SHARING = desired(role=None)
 UPDATING = desired(role=None, update_trust=True)
 THERE = account(role=ROLE_ARN)
 ALONE = desired(role_only=True)
+ASSOCIATING = desired(associate=True)
 ELSEWHERE = "arn:aws:iam::222222222222:role/x"
 FAR = desired(role=None, role_arn=ELSEWHERE, annotations={ROLE_ARN_ANNOTATION: ELSEWHERE}, associate=True)
 NO_TRUST = {"Version": "2012-10-17", "Statement": []}
+FRESH = "create Role | create PolicyAttachment | create ServiceAccount"
 TAKEN_OVER = "update RoleOwner | create ServiceAccount"
 DONE_TAGS = tags_of(ALONE, **{COMMIT_TAG: DONE})
 HALF_TAGS = tags_of(ALONE, **{COMMIT_TAG: PENDING})
@@ -120,6 +123,14 @@ HALF_TAGS = tags_of(ALONE, **{COMMIT_TAG: PENDING})
         current(provider=None, namespace_exists=False),
         "create OIDCProvider, create Namespace, create Role | create PolicyAttachment,"
         " create PolicyAttachment, create PolicyAttachment, create InlinePolicy | create ServiceAccount",
+    ),
+    ("a missing namespace", WISH, current(namespace_exists=False), f"create Namespace, {FRESH}"),
+    ("again", INLINE, made(INLINE, POLICIES[0], inline={"p": DOCUMENT}, there=THERE), ""),
+    (
+        "again, proven",
+        replace(INLINE, gated=True),
+        made(INLINE, POLICIES[0], inline={"p": DOCUMENT}, there=THERE),
+        "",
     ),
     (
         "half made",  # First it becomes this run's.
@@ -140,11 +151,26 @@ HALF_TAGS = tags_of(ALONE, **{COMMIT_TAG: PENDING})
         TAKEN_OVER,
     ),
     (
+        "no provider",
+        desired(associate=True),
+        current(provider=None),
+        f"create OIDCProvider, {FRESH}",
+    ),
+    (
+        "another audience",
+        ASSOCIATING,
+        current(provider=provider_for("other")),
+        f"create OIDCProviderAudience, {FRESH}",
+    ),
+    (
         "the provider of another account is not looked at",
         FAR,
         current(provider=None, role_unreadable="it is in account 222222222222"),
         "create ServiceAccount",
     ),
+    ("a role that admits it", SHARING, attached("Allow"), "create ServiceAccount"),
+    ("one that does not", UPDATING, attached(), "create TrustStatement | create ServiceAccount"),
+    ("one that does, with the flag", UPDATING, attached("Allow"), "create ServiceAccount"),
     (
         "a role only",
         desired(create_namespace=False, role_only=True),
@@ -224,6 +250,12 @@ def test_what_is_refused(wish: DesiredState, there: CurrentState, count: int, to
     assert all(text in said for text in ([told] if isinstance(told, str) else told)), said
 
 
+def test_what_is_made_of_a_fresh_one() -> None:
+    account_made = only(WISH, current(), Kind.SERVICE_ACCOUNT)
+    assert account_made.after == ServiceAccountState(BOUND, {MANAGED_BY_LABEL: "irsa"})
+    assert only(WISH, current(), Kind.ROLE).target == (ROLE_ARN.rsplit("/", 1)[1],)
+
+
 def test_an_existing_service_account_gets_its_annotation_and_nothing_else() -> None:
     change = only(WISH, account({MANAGED_BY_LABEL: "Helm"}, x="y"), Kind.SERVICE_ACCOUNT)
     assert change.before == ServiceAccountState(UNBOUND, {}, "uid-1", "42")
@@ -248,6 +280,14 @@ def test_what_is_in_the_way_is_overridden(
 ) -> None:
     change = only(desired(override=True, **changed), there, Kind.SERVICE_ACCOUNT)
     assert value.items() <= attrgetter(part)(change).items()
+
+
+def test_a_half_made_role_is_completed() -> None:
+    wish = desired(policies=POLICIES, inline={"p": DOCUMENT, "q": DOCUMENT})
+    _, *todo, _ = plan(wish, made(wish, POLICIES[1], inline={"q": DOCUMENT}))
+    assert [(change.target[1], change.before) for change in todo] == [
+        (text, None) for text in (*POLICIES[::2], "p")
+    ]
 
 
 @pytest.mark.parametrize("key", [CLUSTER_TAG, SERVICE_ACCOUNT_TAG])
@@ -321,6 +361,13 @@ def test_a_gate_finds_the_service_account_made_but_without_its_role() -> None:
     annotations = {"k": "v", ROLE_ARN_ANNOTATION: None}
     assert bare.after == ServiceAccountState(annotations, {MANAGED_BY_LABEL: "irsa"})
     assert annotated.before == ServiceAccountState(UNBOUND)
+
+
+def test_a_complete_role_that_is_wished_alone_says_itself_that_it_is_done() -> None:
+    owner, commit = plan(ALONE, made(ALONE, POLICIES[0], there=THERE))
+    assert (owner.before, commit.before, commit.after) == (OwnerState("t9"), None, CommitState(DONE))
+    adopted = CurrentRole(role_for(ALONE), frozenset(POLICIES[:1]))
+    assert len(plan(ALONE, current(role=adopted))) == 0
 
 
 def test_a_role_at_another_path_is_not_half_made() -> None:

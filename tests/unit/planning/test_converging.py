@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.plan.states import MANAGED_BY_LABEL, SPEC_HASH_TAG
+from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.files.cluster_run import is_abandoned
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
-from tests.unit.planning.desired_states import OTHER_DOCUMENT, desired, desired_states, provider_for
+from tests.unit.planning.desired_states import OTHER_DOCUMENT, STRANGER, desired, desired_states, provider_for
 from tests.unit.planning.test_binding_model import is_true
 from tests.unit.world import Account, Role, World, after, observe, unmarked
 
@@ -99,6 +99,39 @@ def test_what_others_have_put_on_the_service_account_stays(desired_value: Desire
     assert account.labels["chart"] == "x"
     assert account.annotations["meta.helm.sh/release-name"] == "chart"
     assert account.annotations["irsa/transaction"] == "t1"
+
+
+@settings(max_examples=examples(60))
+@given(own())
+def test_statements_of_others_stay_byte_for_byte(desired_value: DesiredState) -> None:
+    assert desired_value.role is not None
+    world = bare()
+    theirs = {"Sid": "Ec2", "Effect": "Allow", "Principal": {"Service": "ec2"}, "Action": "sts:AssumeRole"}
+    document = {**desired_value.role.trust, "Statement": [theirs, *desired_value.role.trust["Statement"]]}
+    world.roles[desired_value.role_name] = Role(
+        replace(desired_value.role, trust=document), set(desired_value.policies)
+    )
+    found = after(world, plan_of(world, desired_value)).roles[desired_value.role_name].state.trust
+    assert found == document
+
+
+def test_a_role_of_somebody_else_is_refused() -> None:
+    world, desired_value = bare(), desired()
+    assert desired_value.role is not None
+    world.roles[desired_value.role_name] = Role(replace(desired_value.role, tags={"team": "b"}))
+    with pytest.raises(Refused, match="not managed by irsa"):
+        plan_of(world, desired_value)
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_a_service_account_with_another_role_changes_only_when_asked(override: bool) -> None:
+    world, desired_value = bare(), replace(desired(), override=override)
+    world.accounts["backend", "reader"] = Account({ROLE_ARN_ANNOTATION: STRANGER}, uid="their-uid")
+    if not override:
+        with pytest.raises(Refused, match="another role"):
+            plan_of(world, desired_value)
+        return
+    assert is_true(desired_value, after(world, plan_of(world, desired_value)))
 
 
 @pytest.mark.parametrize("takes_over", [False, True])
@@ -191,3 +224,10 @@ def test_a_run_whose_name_does_not_tell_when_it_began_may_be_at_work(mark: str, 
     now = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}000Z-0a1b2c3d"
     world = made(**{"irsa/transaction": mark.replace("now", now)})
     assert is_abandoned(observe(world, desired())) is abandoned
+
+
+@given(st.text() | st.sampled_from(["[]", "{}", '{"labels": 1}', '{"labels": ["irsa/x", "a"]}', "null"]))
+def test_a_note_of_keys_that_is_not_one_means_nothing(text: str) -> None:
+    found = applied_keys({KEYS_ANNOTATION: text})
+    assert set(found) == {"annotations", "labels"}
+    assert not any(key.startswith("irsa/") for keys in found.values() for key in keys)

@@ -27,7 +27,7 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
     RoleState,
 )
-from irsa_cli.core.planning.delete import deletion
+from irsa_cli.core.planning.delete import ACCOUNTS, deletion, merged
 from irsa_cli.core.planning.deletion_checks import Users, check, check_ended, is_nothing
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
@@ -230,6 +230,15 @@ def observe_again(bound: Bound, world: World) -> Bound:
         own=tuple(seen(role) for role in bound.own if role.name in world.roles),
         used=seen(bound.used) if bound.used else None,
     )
+
+
+@given(cases(), FLAGS, FLAGS)
+def test_several_fit_side_by_side(case: Case, one: dict[str, bool], other: dict[str, bool]) -> None:
+    plans = [deletion(case.bound, **flags) for flags in (one, other)]
+    together = merged(plans)
+    assert len(together) == sum(len(item.plan) for item in plans)
+    last = [change for item in plans for change in item.stages[ACCOUNTS]]
+    assert not last or list(together.stages[-1]) == last
 
 
 ROLE = RoleState("/irsa/demo/", {"Statement": []}, tags={**TAGS, TRANSACTION_TAG: EARLIER})

@@ -195,6 +195,14 @@ def test_there_and_back_is_the_identity(data: st.DataObject, source: IdentitySou
     assert shown(ways) == shown(start)
 
 
+def test_what_others_wrote_stays_unless_it_is_named() -> None:
+    both = both_ways(annotated(trust_policy.statement(IDENTITY)))
+    plan, notes = retirement(POD_IDENTITY, both)
+    assert not len(plan)
+    assert "--include-managed" in notes[0]
+    assert len(retirement(POD_IDENTITY, both, others=True)[0]) == 2
+
+
 def test_an_association_of_an_add_on_is_never_removed() -> None:
     given_by = Association("a-1", ROLE, owner="arn:aws:eks:eu-west-1:111122223333:addon/demo/x")
     statements = [trust_policy.statement(IDENTITY), assuming.statement(CLUSTER, "backend", "app")]
@@ -248,6 +256,20 @@ def test_drivers_that_fetch_credentials_for_pods_are_named_on_the_way_to_the_age
     (named,) = warnings(POD_IDENTITY, start, {}, drivers)
     assert named.startswith("pods mount volumes of s3.csi.aws.com: ")
     assert not [text for text in warnings(IRSA, start, {}, drivers) if "volumes" in text]
+
+
+def test_the_same_statement_of_somebody_else_stays() -> None:
+    theirs = assuming.statement(CLUSTER, "backend", "app")
+    start = annotated(trust_policy.marked_statement(IDENTITY), theirs, annotations=MARKED)
+    both = both_ways(start)
+    plan, _ = retirement(IRSA, both)
+    assert shown(applied(both, plan)) == shown(start)
+    assert both.pair.role is not None
+    marked = assuming.marked_statement(CLUSTER, "backend", "app")
+    added = trust_policy.with_statement(both.pair.role.state.trust, marked)
+    assert (
+        trust_policy.without_statement(added, marked)["Statement"] == both.pair.role.state.trust["Statement"]
+    )
 
 
 @given(data=st.data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -116,6 +117,13 @@ def test_added_and_taken_back_it_is_the_same_to_the_byte(trust: Document) -> Non
     assert dump(back) == written
 
 
+def test_next_to_a_third_cluster_that_says_the_same_only_the_order_may_differ() -> None:
+    trust = {"Statement": [trust_policy.statement(of(OTHER)), OLDS[1], OLDS[0]]}
+    alone = repoint.without(added(trust), OLD)
+    back = repoint.without(added(alone, BACK), NEW)
+    assert sorted(map(dump, back["Statement"])) == sorted(map(dump, trust["Statement"]))
+
+
 @given(TRUSTS)
 @settings(max_examples=examples(100))
 def test_everything_else_stays_in_its_order_and_a_second_run_adds_nothing(trust: Document) -> None:
@@ -139,6 +147,21 @@ def test_new_tokens_may_what_old_ones_may_and_others_as_before(trust: Document, 
         alone = repoint.without(both, OLD)
         assert not trust_policy.admits(alone, mine)
         assert trust_policy.admits(alone, of(NEW, mine)) == trust_policy.admits(trust, mine)
+
+
+def test_of_fourteen_statements_only_the_new_one_differs() -> None:
+    many = [
+        {**OTHERS[1], "Sid": f"Hub{number}", "Condition": {"StringLike": {"a:sub": f"repo:{number}"}}}
+        for number in range(13)
+    ]
+    trust = {"Version": "2012-10-17", "Statement": [*many[:6], OLDS[2], *many[6:]]}
+    text = dump(trust)
+    after = dump(added(trust))
+    place = text.index(dump(OLDS[2])) + len(dump(OLDS[2]))
+    assert after.startswith(text[:place])
+    assert after.endswith(text[place:])
+    new = json.loads(after[place : len(after) - len(text) + place].strip(","))
+    assert new == {**json.loads(dump(OLDS[2]).replace("AAAA", "BBBB")), "Sid": new["Sid"]}
 
 
 def test_a_deny_is_added_before_what_it_limits() -> None:
@@ -273,6 +296,15 @@ def test_the_way_back_is_open_where_the_old_provider_is_one_of_several_principal
     both = added(trust)
     assert repoint.additions(both, BACK) == ([], both)
     assert dump(carry_out(both, repoint.retire_plan("app", both, BACK))) == dump(trust)
+
+
+@pytest.mark.parametrize("provider", [OLD, [OLD]])
+def test_a_statement_like_irsas_is_copied_to_the_byte(provider: Any) -> None:
+    order = ("Action", "Condition", "Principal", "Effect")
+    written = {**trust_policy.statement(APP), "Principal": {"Federated": provider}}
+    item = {key: written[key] for key in order}
+    _, new = added({"Statement": [item]})["Statement"]
+    assert dump(new) == dump(item).replace("AAAA", "BBBB")
 
 
 def test_a_deny_of_others_is_found_for_patterns_too() -> None:

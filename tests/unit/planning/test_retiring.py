@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     SERVICE_ACCOUNT_TAG,
@@ -159,6 +160,13 @@ def test_a_role_goes_if_nobody_needs_it() -> None:
     assert {name for name, why in kept(found, unmarked=True).items() if not why} == {
         "idle", "old", "absent", "theirs",
     }  # fmt: skip
+
+
+def test_a_deletion_takes_the_policies_first() -> None:
+    plan = retire.deletion(role("idle", trusting(2), DEAD)).plan
+    assert [change.kind for change in plan] == [
+        Kind.ROLE_OWNER, Kind.ROLE_COMMIT, Kind.ATTACHMENT, Kind.ROLE,
+    ]  # fmt: skip
 
 
 def test_of_a_shared_role_only_its_own_statement_goes() -> None:

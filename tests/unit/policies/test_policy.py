@@ -114,12 +114,34 @@ def test_form_and_order_mean_nothing(document: policy.Document, data: st.DataObj
     assert policy.equal(one, other)
 
 
+@given(st.data())
+def test_being_equal_is_an_equivalence(data: st.DataObject) -> None:
+    # Few and small, so that some of the three are equal.
+    few = st.fixed_dictionaries(
+        {"Statement": st.lists(st.sampled_from(["a", "b", True, "true"]), max_size=2)}
+    )
+    one, two, three = (data.draw(few) for _ in range(3))
+    assert policy.equal(one, two) == policy.equal(two, one)
+    if policy.equal(one, two) and policy.equal(two, three):
+        assert policy.equal(one, three)
+    assert policy.equal(one, {"Statement": policy.normalized(one["Statement"])})
+
+
 @given(some.documents, st.data())
 def test_any_other_value_makes_another_policy(document: policy.Document, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(leaves(document)))
     changed = with_leaf(document, path, "something else entirely")
     assert not policy.equal(document, changed)
     assert not policy.equal(changed, shuffled(data, document))
+
+
+@given(some.documents, st.data())
+def test_one_statement_more_makes_another_policy(document: policy.Document, data: st.DataObject) -> None:
+    statements = policy.as_list(document["Statement"])
+    more = {**document, "Statement": [*statements, {"Effect": "Deny", "Action": "x:y", "Resource": "z"}]}
+    assert not policy.equal(document, more)
+    key = data.draw(st.sampled_from(sorted(document)))
+    assert not policy.equal(document, {name: value for name, value in document.items() if name != key})
 
 
 @given(some.documents)

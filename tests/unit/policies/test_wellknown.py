@@ -57,6 +57,17 @@ def test_every_policy_is_one_that_iam_takes(name: str) -> None:
             assert set(re.findall(r"\barn:(aws[a-z-]*):(?!kms)", text)) <= {partition}
 
 
+def test_every_policy_says_where_it_is_from() -> None:
+    for known in map(wellknown.get, wellknown.names()):
+        assert all((known.title, known.version)), known
+        assert re.fullmatch(r"https://\S+", known.source), known
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d", known.date), known
+        assert set(known.parameters) <= set(SAMPLES), known
+        for parameter in known.parameters.values():
+            assert parameter.description, known
+            assert all("${" in value or re.fullmatch(parameter.pattern, value) for value in parameter.default)
+
+
 def test_eksctls_seven_come_first() -> None:
     assert wellknown.names()[:7] == wellknown.EKSCTL
 

@@ -486,6 +486,14 @@ def test_what_one_object_says_does_not_change_the_judgement_of_others(tag: str, 
     assert [item for item in after if item.transaction == FIRST] == before
 
 
+def test_an_empty_cluster_has_no_remains() -> None:
+    cloud = Cloud(others={"default"})
+    assert Finder(cloud.seen()).find(0) == []
+    assert Finder(cloud.seen()).leftovers(FIRST) is None
+    cloud.namespaces["x"] = SeenNamespace("x", "u", {"note": "theirs"}, NOW)
+    assert Finder(cloud.seen()).find(0) == []
+
+
 @pytest.mark.parametrize("bound", [True, False])
 def test_a_role_whose_deletion_was_cut_off_is_half_made_when_nobody_names_it(bound: bool) -> None:
     """A ServiceAccount that names it may be at work with it."""

@@ -131,6 +131,16 @@ def a_plan(stages: str, *role: str) -> Plan:
     )
 
 
+@settings(max_examples=examples(50))
+@given(some.plans())
+def test_a_plan_that_nothing_disturbs_is_carried_out(plan: Plan) -> None:
+    stage = Stage(plan)
+    report = stage.ends("committed")
+    assert [(item.change, item.state) for item in report.changes] == [(change, "done") for change in plan]
+    assert (report.error, stage.world.undos) == (None, [])
+    assert stage.journal.lines[-1] == ("outcome", None, {"outcome": "committed"})
+
+
 @settings(max_examples=examples(200))
 @given(some.plans(), st.sampled_from(Failure), st.data())
 def test_whatever_fails_the_world_is_as_before(plan: Plan, failure: Failure, data: st.DataObject) -> None:
@@ -404,6 +414,18 @@ def test_who_counts_on_one_role_does_not_keep_another() -> None:
     kept = {(Kind.ROLE, ("r1",)), (Kind.ATTACHMENT, ("r1", "p1"))}
     assert stage.world.states().keys() == first.keys() | kept
     assert stage.journal.lines[-1][2] == {"outcome": "superseded"}, "nothing of it is left to take back"
+
+
+def test_a_role_whose_mark_can_not_be_read_is_waited_for_and_then_left() -> None:
+    silence = service_error(Outcome.UNKNOWN, transient=True)
+    passing = Stage(two_roles(), a1=REFUSED)
+    passing.claim(silence, Kind.ROLE, name="r1", times=3)
+    passing.ends("rolled-back")
+    stage = Stage(two_roles(), a1=REFUSED)
+    stage.claim(silence, Kind.ROLE, name="r1", times=100)
+    report = stage.ends("incomplete", "p1 r1")
+    assert {type(item.error) for item in report.leftovers} == {Waits}
+    assert stage.world.undos != []
 
 
 @named(

@@ -8,14 +8,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.values.errors import DeadlineExceeded, Outcome
+from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Outcome
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Interrupted, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 from tests.support.named import named
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
-from tests.unit.transaction.doubles import STOLEN, Clock, Failure, Key, before, key_of, service_error
+from tests.unit.transaction.doubles import (
+    STOLEN,
+    Clock,
+    Entry,
+    Failure,
+    Key,
+    MemoryWorld,
+    before,
+    key_of,
+    service_error,
+)
 from tests.unit.transaction.test_engine import desired, states_of
 from tests.unit.transaction.test_recover import A, B, Remains, failing, filmed, left, remains
 
@@ -74,6 +84,16 @@ def test_an_error_stops_before_the_next_stage_and_takes_nothing_back() -> None:
         assert left.forward().outcome == "committed"
 
 
+def test_what_somebody_else_has_taken_is_not_overwritten(left: Remains) -> None:
+    left.world.objects[A] = Entry(STOLEN, "another run")
+    assert isinstance(left.forward().error, Conflict)
+    assert left.world.states()[A] == STOLEN
+
+
+def test_what_is_there_is_not_written_again(left: Remains) -> None:
+    assert (left.forward().outcome, left.world.calls) == ("committed", [])
+
+
 @named(
     "key failure outcome states",
     ("it was done, and is gone", A, None, "committed", ["done", "done"]),
@@ -92,6 +112,25 @@ def test_what_is_gone_is_made_again_and_the_last_one_is_the_end_where_it_shows(
     assert (report.outcome, states_of(report)) == (outcome, states)
     committed = outcome == "committed"
     assert (report.error is None, left.story.finished, key in left.world.objects) == (committed,) * 3
+
+
+class Asking(MemoryWorld):
+    """Notes whether it is told that the run has made `a`."""
+
+    told: list[bool]
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        self.told.append(run.has_made(*A[:1], "a"))
+        return super().apply(change, run, claim)
+
+
+@pytest.mark.parametrize(("moment", "told"), [(0, [False, True]), (3, [True])])
+def test_handlers_are_told_what_the_run_has_made(moment: int, told: list[bool]) -> None:
+    """IAM may not know it everywhere yet."""
+    with remains(filmed("a b")[moment]) as left:
+        left.world = asking = Asking(left.clock, left.world.objects)
+        asking.told = []
+        assert (left.forward().outcome, asking.told) == ("committed", told)
 
 
 @pytest.mark.parametrize(("stop", "error"), [(True, Interrupted), (False, DeadlineExceeded)])
@@ -140,3 +179,9 @@ def test_a_journal_that_fills_up_behind_the_last_step_does_not_undo_the_end(ther
         assert (B in left.world.objects) is there
         report = left.forward()
     assert (report.outcome, report.error, states_of(report)) == ("committed", None, ["done", "done"])
+
+
+def test_a_listener_that_fails_stops_nothing() -> None:
+    with remains(filmed("a")[0]) as left:
+        broken = mock.Mock(side_effect=OSError("the terminal is gone"))
+        assert left.forward(listen=broken).outcome == "committed"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,7 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import journals, prune, read
 from irsa_cli.transaction.recover import find, unfinished, unreadable
-from irsa_cli.transaction.story import Record
+from irsa_cli.transaction.story import Record, new_transaction_id
 from tests.support.named import named
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
@@ -90,6 +92,11 @@ def test_a_plan_comes_back_as_it_was(plan: Plan) -> None:
     assert story.context == {"command": "create-sa"}
 
 
+def test_events_come_back(path: Path) -> None:
+    assert claims(path) == ["begun done changed undone", "begun done", "begun changed refused"]
+    assert next(iter(read(path).records)).identity == IDENTITY
+
+
 @pytest.mark.parametrize("outcome", ["committed", "rolled-back", "incomplete"])
 def test_the_outcome_says_whether_something_is_left_to_do(tmp_path: Path, outcome: str) -> None:
     story = read(write(tmp_path, outcome=outcome))
@@ -113,6 +120,13 @@ def test_what_needs_to_be_taken_back(flags: str, needed: bool) -> None:
     known: dict[str, Any] = dict.fromkeys(flags.split(), True)
     known["changed"] = not known.pop("unchanged", False)
     assert Record(next(iter(PLAN)), **known).needs_undo is needed
+
+
+def test_only_the_user_reads_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "new" / "folder")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [item.name for item in path.parent.iterdir()] == ["t1.jsonl"]
 
 
 def test_a_file_cut_anywhere_claims_no_more_than_was_written(tmp_path: Path) -> None:
@@ -153,6 +167,22 @@ def test_a_header_that_is_torn_is_no_journal(path: Path) -> None:
     assert unfinished(path.parent) == []
 
 
+@pytest.mark.parametrize("key", ["version", "transaction", "started", "context", "plan"])
+def test_a_header_without_one_of_its_parts_is_no_journal(path: Path, key: str) -> None:
+    header = json.loads(path.read_bytes().splitlines()[0])
+    for damaged in ({k: v for k, v in header.items() if k != key}, [header], key):
+        path.write_text(json.dumps(damaged) + "\n")
+        fails(read, path)
+        assert list(unreadable(path.parent)) == ["t1"]
+
+
+@pytest.mark.parametrize("line", ["1", "{}", '{"event":"done","change":7}', '{"event":"done","change":0}'])
+def test_a_line_that_makes_no_sense_is_no_journal(path: Path, line: str) -> None:
+    path.write_bytes(path.read_bytes() + f"{line}\n".encode())
+    assert list(unreadable(path.parent)) == ["t1"]
+    assert unfinished(path.parent) == []
+
+
 @named(
     "error told",
     ("denied", PermissionError(13, "Permission denied"), "Permission denied"),
@@ -171,6 +201,13 @@ def test_a_file_that_cant_be_read_is_told(
     monkeypatch.setattr(os, "open", broken)
     found = [item.reason for item in unreadable(path.parent).values()]
     assert (len(found), told in "".join(found)) == (bool(told), True)
+
+
+def test_another_version_is_not_read(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":2', 1))
+    fails(read, path)
+    fails(read, path.with_name("none.jsonl"))
+    fails(Journal.reopen, path.with_name("none.jsonl"))
 
 
 def test_a_journal_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
@@ -226,6 +263,11 @@ def test_a_line_that_was_cut_short_is_an_error_and_does_no_harm(
     assert claims(journal.path) == ["changed", "changed undone", "changed"]
 
 
+def test_a_folder_that_can_not_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    fails(Journal.open, tmp_path / "file" / "folder", "t1", PLAN, {})
+
+
 def test_old_finished_journals_go_and_unfinished_ones_stay(tmp_path: Path) -> None:
     outcomes = ["", "committed", "incomplete", "rolled-back", "committed", "", "committed"]
     for number, outcome in enumerate(outcomes):
@@ -242,6 +284,12 @@ def test_a_transaction_is_found_by_its_name(tmp_path: Path) -> None:
     for name in ("t2", "", "../folder/t1", "t1.jsonl", "t" * 300, "t\0"):
         with pytest.raises(InvalidInput):
             find(tmp_path / "folder", name)
+
+
+def test_names_of_transactions_are_valid_tags_and_differ() -> None:
+    names = {new_transaction_id() for _ in range(50)}
+    assert len(names) == 50
+    assert all(name.replace("-", "").isalnum() and len(name) <= 63 for name in names)
 
 
 @named(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from irsa_cli import __version__
 from irsa_cli.cli.main import run
@@ -21,14 +30,18 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.plan.written import UnknownState, UnreadableChange
+from irsa_cli.core.plan.written import UnknownState, UnreadableChange, written_fields
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.reading import LARGEST, interrupted_runs, read
+from irsa_cli.transaction.reading import LARGEST, interrupted_runs, read, supersede
 from irsa_cli.transaction.recover import unfinished, unreadable
 from irsa_cli.transaction.story import About
-from irsa_cli.usecases.command.caller import Target, written_target
+from irsa_cli.usecases.command.caller import TARGET_KEYS, Target, written_target
 from irsa_cli.usecases.recovery import by_journal as recovering
+from tests.fuzz import hostile
 from tests.support.named import named
+from tests.support.thoroughness import examples
+from tests.unit.planning.desired_states import CLUSTER
+from tests.unit.transaction.doubles import Clock, MemoryWorld, before
 
 Json = dict[str, Any]
 ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
@@ -101,6 +114,22 @@ def told(path: Path) -> str:
     with pytest.raises(JournalError) as caught:
         read(path)
     return str(caught.value)
+
+
+def test_what_is_written_is_every_field_by_name() -> None:
+    for made in {kind.traits.state for kind in Kind}:
+        fields = {item.name: item for item in dataclasses.fields(made)}
+        named = written_fields(made)
+        assert [item.attribute for item in named] == list(fields)
+        for item in named:
+            default = fields[item.attribute]
+            has_one = dataclasses.MISSING in (default.default, default.default_factory)
+            has_default = not (default.default is dataclasses.MISSING and has_one) or (
+                default.default_factory is not dataclasses.MISSING
+            )
+            assert item.needed is not has_default
+    # What is not compared is of the process that runs (whom it tells), and not of what it is about.
+    assert set(TARGET_KEYS) == {item.name for item in dataclasses.fields(Target) if item.compare}
 
 
 # What a journal of version 1 looks like: it must be read for ever.
@@ -242,3 +271,73 @@ def test_a_file_that_never_ends_or_is_none_is_no_journal(tmp_path: Path) -> None
 
 
 # Anything at all ------------------------------------------------------------------------------------------
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> bytes:
+    """A journal of which some lines, or bytes, are not what irsa writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [json.loads(line) for line in write(Path(folder)).read_bytes().splitlines()]
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    for _ in range(draw(st.integers(1, 3))):
+        number = chance.randrange(len(lines))
+        lines[number] = hostile.mutated(chance, lines[number])
+    data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    how = draw(st.sampled_from(["whole", "whole", "whole", "torn", "bytes"]))
+    at = draw(st.integers(0, len(data)))
+    if how == "torn":
+        return data[:at]
+    return data if how == "whole" else data[:at] + draw(st.binary(max_size=6)) + data[at + 3 :]
+
+
+@contextmanager
+def no_aws() -> Iterator[MemoryWorld]:
+    """Commands that recover reach a world of plain values instead of AWS and Kubernetes."""
+    clock = Clock()
+    world = before(Plan(), clock)
+
+    def connect(target: Target, **_: Any) -> Any:
+        assert isinstance(target, Target)
+        aws = SimpleNamespace(caller=lambda: "")
+        return SimpleNamespace(iam=None, kube=None, aws=aws, cluster=CLUSTER, target=target)
+
+    with (
+        clock.ruling(),
+        mock.patch.object(recovering, "connect", connect),
+        mock.patch.object(recovering, "handlers_of", return_value=world.handlers),
+        mock.patch("os.fsync"),
+    ):
+        yield world
+
+
+COMMANDS = (
+    *("history", "history -o json", "recover", f"recover {ID} --dry-run", f"recover {ID}"),
+    *(f"recover {ID} --forward --dry-run -o json", "recover --all", "recover --all -o yaml"),
+)
+
+
+@settings(
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(content=journals())
+@example(content=b"\x00\xff\n")
+@example(content=b"[" * 100_000 + b"\n")
+@example(content=b"{}\n")
+def test_no_journal_is_taken_for_a_bug(capsys: pytest.CaptureFixture[str], content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name, no_aws():
+        folder = Path(name)
+        write(folder, NEIGHBOUR)
+        (folder / f"{ID}.jsonl").write_bytes(content)
+        for command in COMMANDS:
+            code = run([*command.split(), "--state-dir", name])
+            out, err = capsys.readouterr()
+            assert code in (0, 1, 3, 4), (command, err)
+            assert "Traceback" not in err, command
+            assert "a bug" not in out + err, (command, err)
+            assert NEIGHBOUR in out or not command.startswith("history")
+        # What writing commands read on their way.
+        found = interrupted_runs(folder, ABOUT, ("apply",))
+        supersede(found)
+        assert read(folder / f"{NEIGHBOUR}.jsonl").finished

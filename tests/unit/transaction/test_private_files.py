@@ -128,6 +128,13 @@ def test_folders_and_journals_are_the_users_alone_whatever_the_umask(tmp_path: P
     assert read(folder / "t1.jsonl").transaction == "t1"
 
 
+def test_no_journal_is_begun_in_a_folder_of_others(folder: Path) -> None:
+    folder.chmod(0o777)
+    with pytest.raises(RefusedJournal, match="everybody can write to it"):
+        Journal.open(folder, "t2", PLAN, {})
+    assert [path.name for path in folder.iterdir()] == ["t1.jsonl"]
+
+
 def test_a_journal_bears_the_seal_of_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "mine"))
     path = tmp_path / "t1.jsonl"

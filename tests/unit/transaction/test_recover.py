@@ -175,6 +175,14 @@ def test_the_last_request_is_waited_for_only_while_it_may_come(age: float, waits
         assert sum(left.clock.naps) >= (LATE_WINDOW - age if waits else 0)
 
 
+def test_a_request_of_the_dead_process_that_arrives_late_is_caught() -> None:
+    with remains(filmed("a")[1], 1.0) as left:
+        left.world._late.append((1008.0, next(iter(a_plan("a"))), "t1"))
+        assert left.back() == ""
+        assert A not in left.world.objects
+        assert left.clock.now >= 1008.0
+
+
 @pytest.mark.parametrize("way", [Remains.back, Remains.forward])
 @pytest.mark.parametrize("outcome", ["committed", "rolled-back"])
 def test_a_transaction_that_lives_is_let_alone(

@@ -345,6 +345,12 @@ def test_an_explicit_deny_goes_first_wherever_it_stands() -> None:
         assert (found.admitted, is_certain(found)) == (False, True)
 
 
+def test_what_nothing_allows_is_denied() -> None:
+    """reference_policies_evaluation-logic: the implicit deny."""
+    assert not explain(policy(allow(Effect="Deny", Action="sts:TagSession")), TOKEN).admitted
+    assert not explain({"Version": "2012-10-17"}, TOKEN).admitted
+
+
 @pytest.mark.parametrize(("version", "expected"), [("2012-10-17", True), ("2008-10-17", False), ("", False)])
 def test_variables_came_with_a_version(version: str, expected: bool) -> None:
     """reference_policies_elements_version: before, and without a Version, they are plain text."""

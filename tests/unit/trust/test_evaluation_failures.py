@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.evaluation import Answer, Failure, explain, takes_audience
 from tests.support.trusts import trust_of
+from tests.unit.plan import strategies as some
+from tests.unit.trust.certainty import is_certain
 from tests.unit.trust.policies import cases
 from tests.unit.trust.written import AUD, PROVIDER, SUB, TOKEN, P, allow, on, policy, written
 
@@ -99,7 +103,53 @@ def test_another_action_can_be_asked_for() -> None:
     assert explain(document, TOKEN, "sts:TagSession").admitted
 
 
+@given(some.identities(), some.identities())
+def test_a_failing_condition_shows_what_the_token_has(identity: WebIdentity, other: WebIdentity) -> None:
+    stranger = replace(other, provider_arn=identity.provider_arn, issuer=identity.issuer)
+    (verdict,) = explain(trust_of(identity), stranger).verdicts
+    if verdict.failure is None:
+        assert (stranger.subject, stranger.audience) == (identity.subject, identity.audience)
+    else:
+        own = {"sub": stranger.subject, "aud": stranger.audience}
+        assert verdict.failure.got == (own[verdict.failure.key.rpartition(":")[2]],)
+        assert verdict.failure.wanted != verdict.failure.got
+
+
 SEEDS = st.integers(0, 2**32)
+
+
+@given(SEEDS)
+def test_a_denying_statement_never_admits_more(seed: int) -> None:
+    case, other = cases(2, seed)
+    statements = as_list(case.document["Statement"])
+    deny = {**as_list(other.document["Statement"])[0], "Effect": "Deny"}
+    more = {**case.document, "Statement": [*statements, deny]}
+    if not explain(case.document, case.identity).admitted:
+        assert not explain(more, case.identity).admitted
+
+
+@given(SEEDS, st.randoms())
+def test_the_order_of_statements_and_of_values_means_nothing(seed: int, random: Any) -> None:
+    (case,) = cases(1, seed)
+    statements = list(as_list(case.document["Statement"]))
+    random.shuffle(statements)
+    before, after = (
+        explain(document, case.identity)
+        for document in (case.document, {**case.document, "Statement": statements})
+    )
+    assert (before.admitted, is_certain(before)) == (after.admitted, is_certain(after))
+    assert len(before.allowed_by) == len(after.allowed_by)
+
+
+@given(SEEDS)
+def test_knowing_more_never_turns_a_certain_answer(seed: int) -> None:
+    (case,) = cases(1, seed)
+    all_keys = {
+        key: tuple(values) for key, values in case.context.items() if key.startswith(("aws:", "sts:"))
+    }
+    before = explain(case.document, case.identity)
+    after = explain(case.document, replace(case.identity, request=all_keys))
+    assert not is_certain(before) or before.admitted == after.admitted
 
 
 @given(SEEDS)
@@ -136,6 +186,13 @@ def test_which_audiences_a_policy_takes_of_whomever(condition: str, takes: bool)
         document = policy(*other, on(condition))
         assert takes_audience(document, PROVIDER, AUD) is takes
         assert not takes_audience(document, f"{PROVIDER}D", AUD)
+
+
+@given(some.identities())
+def test_who_admits_a_token_takes_its_audience(identity: WebIdentity) -> None:
+    document = trust_of(identity)
+    assert takes_audience(document, identity.provider_arn, identity.audience)
+    assert not takes_audience(document, identity.provider_arn, f"{identity.audience}x")
 
 
 def test_the_answer_is_one_of_three() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import irsa_cli
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, can_be_had, cluster_providers
 from irsa_cli.core.trust.rules.rule import EXAMPLES, RULES, TRUST_RULES, Area, Rule, after, before
 from tests.support.documents import Json, doc
+from tests.support.documents import policy as permissions
 from tests.support.ran import schema
 from tests.support.thoroughness import examples
 
@@ -64,6 +69,16 @@ def test_a_rules_example_breaks_it_and_what_follows_breaks_none() -> None:
                 place = place[step]
             assert place, rule.id
             assert item.path[0] == "Statement", rule.id
+
+
+def test_a_rule_says_why_what_to_do_and_who_says_so() -> None:
+    for name, rule in RULES.items():
+        assert rule.id == name
+        assert rule.source.startswith("https://"), name
+        assert all(text.endswith(".") and "\n" not in text for text in (rule.title, rule.reason)), name
+        assert rule.fix, name
+        assert not rule.fix.endswith("."), name
+        assert json.dumps(before(rule)) != json.dumps(after(rule)), name
 
 
 def test_the_schema_of_warnings_knows_the_rules_about_trust_policies() -> None:
@@ -188,6 +203,47 @@ def test_hosts_that_can_be_had() -> None:
 ATTACH = "Allow iam:AttachRolePolicy on *"
 
 
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        ((ATTACH,), "iam:AttachRolePolicy (by attaching"),
+        (("Allow iam:Put* on *",), "iam:PutRolePolicy"),
+        (("Allow iam:PassRole on *", "Allow ec2:* on *"), "iam:PassRole with ec2:RunInstances"),
+        (("Allow iam:PassRole on *",), ""),
+        (("Allow ec2:RunInstances,s3:* on *",), ""),
+        (("Allow iam:AttachRolePolicy on arn:aws:iam::1:role/x",), ""),
+        ((ATTACH, "Deny iam:*Role* on *"), ""),
+        (("Allow * on *", "Deny * on *"), ""),
+    ],
+)
+def test_ways_to_become_administrator(statements: tuple[str, ...], words: str) -> None:
+    """In policies of their own."""
+    found = power((), {text: permissions(text) for text in statements})
+    assert words in found
+    assert bool(found) is bool(words)
+
+
+def test_policies_that_are_said_otherwise() -> None:
+    for text, words in (
+        ('{"Statement": {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}}', "more ways"),
+        ("3", ""),
+        ('{"Statement": ["x", null]}', ""),
+    ):
+        found = power((), {"p": doc(text)})
+        assert words in found
+        assert bool(found) is bool(words)
+    (statement,) = permissions(ATTACH)["Statement"]
+    assert power((), {"p": {"Statement": {**statement, "Condition": {"Bool": {"a": "b"}}}}}) == ""
+
+
+def test_what_the_boundary_does_not_allow_is_not_much() -> None:
+    admin = "arn:aws:iam::aws:policy/AdministratorAccess"
+    everything = permissions("Allow * on *")
+    assert power([admin], {}, "arn:b", permissions("Allow s3:* on *")) == ""
+    assert "boundary" in power([admin], {}, "arn:b", everything)
+    assert "boundary" in power((), {"p": permissions("Allow iam:* on *")}, "arn:b", permissions(ATTACH))
+
+
 WORDS = (
     "Statement Effect Principal Federated AWS Service Action Condition Sid NotAction StringLike NotPrincipal"
     f" ForAllValues:StringEquals {SUB} {AUD}"
@@ -216,3 +272,10 @@ def test_a_pattern_with_many_meanings_is_told_once() -> None:
     subject = f"system:serviceaccount:{'?' * 20}"
     (found,) = judge(policy(web({"StringEquals": {AUD: STS}, "StringLike": {SUB: subject}})), context())
     assert found.rule.id == "pattern-crosses-colon"
+
+
+def test_the_program_names_rules_that_exist() -> None:
+    texts = [path.read_text() for path in Path(irsa_cli.__file__).parent.rglob("*.py")]
+    named = {found for text in texts for found in re.findall(r'\bRULES\["([^"]+)"\]', text)}
+    assert len(named) > 30
+    assert named <= set(RULES)

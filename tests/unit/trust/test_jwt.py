@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
@@ -109,6 +111,14 @@ def test_what_is_no_token_is_an_error_without_it() -> None:
         with pytest.raises(IrsaError) as wrong:
             jwt.signature(text, keys(ONE))
         assert not text or text not in str(wrong.value)
+
+
+@given(st.binary(min_size=1, max_size=400))
+def test_no_bytes_at_all_are_a_good_signature(mark: bytes) -> None:
+    header, claims, good = sign(ONE).split(".")
+    made = base64.urlsafe_b64encode(mark).rstrip(b"=").decode()
+    if made != good:
+        assert jwt.signature(f"{header}.{claims}.{made}", keys(ONE)) is Signature.BAD
 
 
 def wrong_claims(changes: Json, now: float = NOW) -> set[str]:

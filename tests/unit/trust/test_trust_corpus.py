@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,9 @@ from irsa_cli.core.trust.owned_statements import Own, with_own
 from irsa_cli.core.trust.trust_policy import contains, read_statement, with_statement, without_statement
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.sandbox.aws.iam.grammar import check_trust_policy
+from irsa_cli.sandbox.aws.messages import AwsError
+from irsa_cli.sandbox.enforce import Who, admits, of_every_request
 from tests.support.documents import Json
 from tests.support.trusts import trust_of
 from tests.unit.inventory.test_bindings import NOW
@@ -207,6 +211,35 @@ def test_every_answer_is_that_of_the_documentation_and_of_the_thread() -> None:
     assert not wrong, "\n".join([f"{len(wrong)} answers are wrong", *wrong])
 
 
+def is_refused(document: Mapping[str, Any]) -> bool:
+    """Whether IAM would not take the document at all, so that STS never sees it."""
+    try:
+        check_trust_policy(json.dumps(document), "aws", lambda _: True)
+    except AwsError:
+        return True
+    return False
+
+
+def by_the_sandbox(found: Found, token: WebIdentity) -> bool:
+    prefix = token.issuer.removeprefix("https://").lower()
+    claims = {f"{prefix}:{name.lower()}": list(values) for name, values in token.claims.items()}
+    request = {name.lower(): [*values] for name, values in token.request.items() if isinstance(values, tuple)}
+    own = {f"{prefix}:sub": [token.subject], f"{prefix}:aud": [token.audience]}
+    context = {**of_every_request(), **claims, **request, **own}
+    return admits(json.dumps(found.document), ACTION, Who(federated=token.provider_arn), context)
+
+
+def test_the_sandbox_says_the_same() -> None:
+    wrong = []
+    for found, question in questions():
+        if is_refused(found.document):
+            continue
+        admitted = by_the_sandbox(found, question.token)
+        if admitted is not (question.answer is Answer.YES) and question.answer is not Answer.UNKNOWN:
+            wrong.append(told(found, question, f"{admitted} of the sandbox"))
+    assert not wrong, "\n".join([f"{len(wrong)} answers are wrong", *wrong])
+
+
 CLUSTER = Cluster(
     "c",
     f"arn:aws:eks:eu-central-1:{ACCOUNTS['1']}:cluster/c",
@@ -266,3 +299,28 @@ def test_bindings_and_adopting_tell_the_answer() -> None:
             assert adoption(pair, ()).kept, found.origin
         except Refused:
             assert answer is not Answer.YES, found.origin
+
+
+def shape(found: Found) -> str:
+    """What is left of a document without names: where wildcards stand and how many values there are stays."""
+    text = json.dumps([found.short, found.document.get("Version")], sort_keys=True)
+    text = re.sub(r'"Sid": "[^"]*", |, "Sid": "[^"]*"', "", text)
+    text = re.sub(r"<sa>:[^\"]+", _masked, text)
+    return re.sub(r"repo:[^\"]+", _masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    return re.sub(r"[\w.@{}$<>/-]+", "n", found[0])
+
+
+def test_the_corpus_is_what_it_says() -> None:
+    """300 documents, all different, and "can't be known" only where it is due."""
+    assert len(CORPUS) >= 300
+    documents = Counter(json.dumps(found.document, sort_keys=True) for found in CORPUS)
+    assert [text for text, count in documents.items() if count > 1] == []
+    assert len({shape(found) for found in CORPUS}) >= 290
+    for found, question in questions():
+        assert found.origin
+        assert question.because
+        if question.answer is Answer.UNKNOWN:
+            assert re.match("KEYS:|PRINCIPAL: what", question.because), found.origin

@@ -14,6 +14,7 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.trust_policy import (
     Shared,
+    admits,
     contains,
     marked_statement,
     read_statement,
@@ -22,6 +23,7 @@ from irsa_cli.core.trust.trust_policy import (
     without_statement,
 )
 from tests.support.documents import Json
+from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/A"
@@ -87,6 +89,16 @@ def test_a_statement_is_read_as_it_was_written(item: Shared) -> None:
 @given(some.json_scalars | some.documents | st.lists(some.json_scalars))
 def test_nothing_else_is_read_as_one(value: Any) -> None:
     assert read_statement(value) is None
+
+
+@given(some.identities(), some.labels)
+def test_two_subjects_of_one_statement_are_both_admitted(identity: WebIdentity, name: str) -> None:
+    other = replace(identity, subject=f"system:serviceaccount:other:{name}")
+    document = with_statement(trust_of(identity), statement(other))
+    assert len(document["Statement"]) == 1
+    assert admits(document, identity)
+    assert admits(document, other)
+    assert not admits(document, replace(identity, subject="system:serviceaccount:third:x"))
 
 
 @given(documents(), shared, shared)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.trust_policy import admits, contains, statement, with_statement, without_statement
+from irsa_cli.core.values.arn import host_path
 from tests.support.documents import Json
 from tests.support.trusts import trust_of
 from tests.unit.plan import strategies as some
@@ -105,9 +106,26 @@ def test_a_policy_of_one_bare_statement_keeps_it(identity: WebIdentity, other: J
     assert with_statement({}, wanted) == {"Statement": [wanted]}
 
 
+@given(some.identities(), some.identities())
+def test_the_statement_of_another_is_not_ours(identity: WebIdentity, other: WebIdentity) -> None:
+    document = trust_of(other)
+    assert contains(document, statement(identity)) == (identity == other)
+    if identity != other:
+        assert without_statement(document, statement(identity)) == document
+
+
 @pytest.mark.parametrize("element", ["Effect", "Principal", "Action", "Condition"])
 def test_a_statement_that_differs_in_one_element_is_another(element: str) -> None:
     identity = WebIdentity("arn:p", "https://i", "s", "a")
     wanted = statement(identity)
     assert not contains({"Statement": [{**wanted, element: "other"}, "junk", None]}, wanted)
     assert not contains({"Statement": {**wanted, "Resource": "*"}}, wanted)
+
+
+@given(some.identities())
+def test_adding_the_statement_admits_the_token(identity: WebIdentity) -> None:
+    node = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    before = {"Statement": node}
+    assert not admits(before, identity)
+    assert admits(with_statement(before, statement(identity)), identity)
+    assert host_path(identity.issuer) in policy.dump(statement(identity))

@@ -16,7 +16,7 @@ from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.rules.power import power
-from irsa_cli.core.trust.rules.rule import Risk, Severity, in_one_line
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, in_one_line
 from irsa_cli.core.trust.trust_policy import marked_statement
 from tests.support.documents import Json
 from tests.support.documents import policy as permissions
@@ -256,3 +256,14 @@ def test_what_is_wide_in_the_trusts_of_others() -> None:
     """Each of them was looked at by a person once: what comes besides has to be, too."""
     counts = Counter(item.rule.id for _, _, found in of_clusters() for item in found)
     assert {f"{rule}={count}" for rule, count in counts.items()} == set(COUNTS.split())
+
+
+def test_what_tools_write_for_one_service_account_is_tight() -> None:
+    makers = ("eksctl-io/eksctl", "terraform-aws-modules", "pulumi/", "aws/eks-anywhere", "rh-mobb")
+    tight = [
+        found
+        for origin, document, found in of_clusters()
+        if any(maker in origin for maker in makers) and ":sub" in document and ":aud" in document
+    ]
+    assert len(tight) >= 8
+    assert [item.rule for found in tight for item in found if item.rule is not RULES["name-pattern"]] == []

@@ -118,7 +118,7 @@ def test_a_changed_request_is_refused_or_seen(tmp_path: Path, command: str, outp
     assert silent(tmp_path, plan_of(command, _EXAMPLES[command]), "-o", output) == []
 
 
-@pytest.mark.parametrize("name", ["create-sa", "migrate", "apply"])
+@pytest.mark.parametrize("name", CASES)
 def test_a_changed_request_of_a_saved_plan_is_refused_or_seen(play: Play, tmp_path: Path, name: str) -> None:
     assert silent(tmp_path, saved(play, name)) == []
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.values.arn import check_account, iam_arn, policy_arn, role_arn
+from irsa_cli.core.values.arn import Arn, check_account, iam_arn, policy_arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput
 from tests.unit.plan import strategies as some
 
@@ -22,6 +23,23 @@ def test_a_role_arn_is_read_and_written_back(partition: str, account: str, name:
     arn = role_arn(text)
     assert str(arn) == text
     assert (arn.partition, arn.account, arn.name) == (partition, account, name)
+
+
+@given(some.partitions, some.accounts | st.just("aws"), st.text(NAME, min_size=1, max_size=128), some.paths)
+def test_a_policy_arn_is_read_and_written_back(partition: str, account: str, name: str, path: str) -> None:
+    text = iam_arn(partition, account, f"policy{path}{name}")
+    assert str(policy_arn(text)) == text
+    assert policy_arn(text).name == name
+
+
+@given(
+    st.lists(st.sampled_from(["arn", "aws", "iam", "", "111122223333", "role/x", "\n"]), max_size=8).map(
+        ":".join
+    )
+)
+def test_a_text_is_either_an_arn_or_refused(text: str) -> None:
+    with contextlib.suppress(InvalidInput):
+        assert str(Arn.parse(text)) == text
 
 
 @given(st.sampled_from(["role", "policy"]), st.characters(codec="utf-8"))

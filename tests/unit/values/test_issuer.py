@@ -68,3 +68,10 @@ def test_an_issuer_may_have_255_characters() -> None:
     assert check_issuer(longest) == longest
     with pytest.raises(InvalidInput):
         check_issuer(longest + "x")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://issuer.example", "https://issuer.example/a/b-c_d~e%20", "https://a.b/id/X"]
+)
+def test_issuers_that_are_not_of_eks(url: str) -> None:
+    assert check_issuer(url) == url

@@ -130,6 +130,18 @@ def test_the_default_role_name_is_one_that_iam_takes(
     assert names.role_path(names.default_role_path(cluster)) == f"/irsa/{cluster}/"
 
 
+@given(
+    cluster=some.cluster_names,
+    one=st.tuples(some.cluster_arns, some.long_labels, some.subdomains),
+    other=st.tuples(some.cluster_arns, some.long_labels, some.subdomains),
+)
+def test_two_service_accounts_never_share_a_role_name(
+    cluster: str, one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    same = names.default_role_name(cluster, *one) == names.default_role_name(cluster, *other)
+    assert same == (one == other)
+
+
 def test_names_that_read_the_same_are_kept_apart() -> None:
     arn = "arn:aws:eks:eu-west-1:111122223333:cluster/c"
     elsewhere = arn.replace("eu-west-1", "us-east-1")
@@ -246,3 +258,8 @@ def test_a_description_has_1000_characters() -> None:
     names.description("x" * 1000)
     with pytest.raises(InvalidInput):
         names.description("x" * 1001)
+
+
+@given(some.labels, some.subdomains)
+def test_the_subject_is_what_the_token_says(namespace: str, name: str) -> None:
+    assert names.subject(namespace, name).split(":", 3) == ["system", "serviceaccount", namespace, name]

@@ -29,6 +29,14 @@ def test_what_is_shown(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
+@given(text=st.text())
+def test_it_is_one_line_and_no_command(text: str) -> None:
+    shown = visible(text)
+    assert shown.isprintable()
+    assert not shown.lstrip().startswith("::")
+    assert "##vso[" not in shown
+
+
 @given(
     document=st.dictionaries(
         st.text(max_size=300),
