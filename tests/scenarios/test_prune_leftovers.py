@@ -10,8 +10,10 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_apply import bindings, config, entry, reader
 from tests.support.sandbox_clients import EC2_TRUST
-from tests.support.stage import READ_ONLY, Ran, Stage
+from tests.support.stage import READ_ONLY, Ran, Stage, made
 from tests.support.worlds import lines_of
+
+ATOMIC = pytest.mark.parametrize("atomic", ["", " --atomic"])
 
 
 def apply(stage: Stage, text: str, flags: str = "", **expected: Any) -> Ran:
@@ -39,14 +41,17 @@ def theirs(stage: Stage, unique: str) -> str:
     return str(made["Role"]["Arn"])
 
 
-def test_a_service_account_that_uses_somebody_elses_role(stage: Stage, unique: str, theirs: str) -> None:
+@ATOMIC
+def test_a_service_account_that_uses_somebody_elses_role(
+    stage: Stage, unique: str, theirs: str, atomic: str
+) -> None:
     kept = config(stage, reader(unique))
     apply(stage, kept)
     before = stage.world()
     user = entry("app", unique, attachRoleARN=theirs)
     apply(stage, config(stage, reader(unique), user), "--update-trust")
     assert len(stage.role_of(unique, "app")["trust"]["Statement"]) == 2
-    prune(stage, unique, kept, says=f"{unique}/app")
+    prune(stage, unique, kept, atomic, says=f"{unique}/app")
     assert stage.world() == before
 
 
@@ -63,6 +68,13 @@ def test_a_signal_before_anything_is_pruned_is_no_success(
     assert len(ran.metadata["notBegun"]) == 1
 
 
+def test_one_that_irsa_only_annotated_is_not_pruned(stage: Stage, namespace: str, theirs: str) -> None:
+    stage.make_account(namespace, "app")
+    user = entry("app", namespace, attachRoleARN=theirs)
+    apply(stage, config(stage, reader(namespace), user), "--update-trust")
+    prune(stage, namespace, config(stage, reader(namespace)), changes="")
+
+
 def test_a_role_at_another_path(stage: Stage, unique: str) -> None:
     text = bindings(stage, reader(unique))
     apply(stage, text)
@@ -74,7 +86,8 @@ def test_a_role_at_another_path(stage: Stage, unique: str) -> None:
     assert stage.world() == before
 
 
-@pytest.mark.parametrize(("alone", "atomic"), [(False, ""), (True, " --atomic")])
+@ATOMIC
+@pytest.mark.parametrize("alone", [False, True])
 def test_the_role_that_an_entry_had_before(stage: Stage, unique: str, alone: bool, atomic: str) -> None:
     first, second = (named(stage, unique, number, roleOnly=alone) for number in (1, 2))
     apply(stage, second)
@@ -89,12 +102,13 @@ def test_the_role_that_an_entry_had_before(stage: Stage, unique: str, alone: boo
     prune(stage, unique, second, atomic, changes="")
 
 
-def test_apply_says_which_role_it_leaves_behind(stage: Stage, unique: str, theirs: str) -> None:
+@ATOMIC
+def test_apply_says_which_role_it_leaves_behind(stage: Stage, unique: str, theirs: str, atomic: str) -> None:
     apply(stage, named(stage, unique, 1))
     used = config(stage, entry("reader", unique, attachRoleARN=theirs))
     arn = f"had before is unchanged: arn:aws:iam::111122223333:role/irsa/{stage.cluster}/{unique}-1"
-    apply(stage, used, "--update-trust", says=(arn, f"--role-name {unique}-1"))
-    prune(stage, unique, used, "--update-trust")
+    apply(stage, used, f"--update-trust{atomic}", says=(arn, f"--role-name {unique}-1"))
+    prune(stage, unique, used, f"--update-trust{atomic}")
     assert not has_role(stage, f"{unique}-1")
     assert stage.role_of(unique, "reader")["arn"] == theirs
 
@@ -105,6 +119,19 @@ def test_a_former_role_is_left_where_the_entry_failed(stage: Stage, unique: str)
     broken = entry("reader", unique, roleName=f"{unique}-2", roleOnly=True, **missing)
     prune(stage, unique, config(stage, broken), code=1)
     assert has_role(stage, f"{unique}-1")
+
+
+def test_a_former_role_that_pods_still_have_is_not_pruned(stage: Stage, unique: str) -> None:
+    apply(stage, named(stage, unique, 1))
+    pods = f"/api/v1/namespaces/{unique}/pods"
+    spec = {"serviceAccountName": "reader", "containers": [{"name": "c", "image": "i"}]}
+    made(stage.kube.create(pods, {"metadata": {"name": "p"}, "spec": spec}))
+    # The new role was created: something was attempted.
+    prune(stage, unique, named(stage, unique, 2), code=1, says="in use by 1 pod")
+    assert has_role(stage, f"{unique}-1")
+    assert stage.kube.delete(f"{pods}/p?gracePeriodSeconds=0").status == 200
+    prune(stage, unique, named(stage, unique, 2))
+    assert not has_role(stage, f"{unique}-1")
 
 
 def test_delete_sa_of_a_named_role_leaves_the_one_in_use(stage: Stage, unique: str) -> None:

@@ -137,7 +137,7 @@ CASES = [
 ]
 
 
-WIDTHS = (60, 200)
+WIDTHS = (60, 80, 110, 200)
 AT_ALL_WIDTHS = (
     *("plan", "success", "rolled-back", "incomplete", "get-sa", "describe-sa", "describe-sa-interrupted"),
     *("verify", "verify-all", "doctor", "delete-sa-no", "prune-atomic-no", "apply-plan", "recover-cluster"),

@@ -89,6 +89,12 @@ def test_the_locks_of_a_killed_run_are_removed(locked: Locked) -> None:
     locked.run(f"{CREATE} --lock-timeout 0")
 
 
+def test_the_machine_that_killed_it_knows_at_once(locked: Locked) -> None:
+    locked.killed()
+    locked.run("unlock $holder", IRSA_LOCK_DURATION="45")
+    assert (locked.locks(), locked.history()) == ([], "interrupted")
+
+
 def test_least_permissions(locked: Locked) -> None:
     """To list and delete Leases where the locks are, and nothing else in the cluster."""
     locked.killed()

@@ -3,6 +3,7 @@
 The matrix of tests/faults breaks each call; here is what only Kubernetes or others decide.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,11 @@ def complete(stage: Stage, namespace: str) -> None:
     make_complete(stage, namespace)
     write(stage, "queue.json", TOPIC)
     stage.words["issuer"] = next(iter(stage.aws_world()["oidc_providers"])).rpartition("/")[2]
+
+
+def test_a_refused_write_is_taken_back(stage: Stage) -> None:
+    stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "error"))
+    stage.run(EVERYTHING, code=1, says="iam:UpdateAssumeRolePolicy", changes="", IRSA_CALL_TIMEOUT="1")
 
 
 def test_a_service_account_that_can_not_be_written_takes_all_back(stage: Stage) -> None:
@@ -104,6 +110,26 @@ def test_a_run_that_was_cut_off_is_finished_by_running_it_again(stage: Stage) ->
     stage.run(EVERYTHING, says="Nothing to do", changes="")
 
 
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_run_that_was_cut_off_is_taken_back_or_finished_from_its_journal(
+    stage: Stage, forward: bool
+) -> None:
+    before = stage.world()
+    cut_off(stage)
+    stage.words["run"] = stage.irsa("recover", "--no-headers").out.split()[0]
+    stage.irsa("recover", stage.words["run"], *(["--forward"] if forward else []))
+    if forward:
+        stage.run(EVERYTHING, says="Nothing to do", changes="")
+    else:
+        assert stage.world() == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
+def test_a_signal_takes_everything_back(stage: Stage, number: int, code: int) -> None:
+    meanwhile(stage, "AttachRolePolicy", lambda: stage.signal(number))
+    stage.run(EVERYTHING, code=code, changes="")
+
+
 def test_two_at_once_lose_nothing(stage: Stage, namespace: str) -> None:
     """Of parts that both name one wins as a whole; what only one names is there at the end."""
     names = {"a": SNS, "b": "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"}
@@ -119,3 +145,12 @@ def test_two_at_once_lose_nothing(stage: Stage, namespace: str) -> None:
     done = [key for key, code in zip(names, codes, strict=True) if code == 0]
     assert role["description"] in done
     assert all(names[key] in role["attached"] and role["tags"][key] == "x" for key in done)
+
+
+def test_the_journal_knows_each_change(stage: Stage) -> None:
+    stage.run(EVERYTHING)
+    journal = max((stage.folder / "state").glob("*.jsonl"))
+    header = json.loads(journal.read_text().splitlines()[0])
+    assert header["context"]["command"] == "update-sa"
+    kinds = {change["kind"] for stage_ in header["plan"] for change in stage_}
+    assert {"RoleSettings", "RoleBoundary", "RoleTags", "TrustStatement", "ServiceAccount"} <= kinds
