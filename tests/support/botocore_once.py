@@ -4,7 +4,6 @@ A client costs tens of milliseconds for that, and tests make thousands. Nothing 
 credentials, regions or the environment; what is kept is what botocore itself keeps within a session.
 """
 
-import copy
 import functools
 import json
 import marshal
@@ -14,9 +13,7 @@ from typing import Any
 
 from botocore import hooks
 from botocore.client import ClientCreator
-from botocore.handlers import BUILTIN_HANDLERS
 from botocore.loaders import JSONFileLoader, Loader
-from botocore.session import Session
 
 _ENDPOINTS = ("endpoints", "partitions", "endpoint-rule-set-1")
 
@@ -40,7 +37,6 @@ def keep(*, descriptions: bool) -> None:
     for name in ("list_available_services", "list_api_versions"):
         _replace(Loader, name, _by_places(getattr(Loader, name)))
     _keep_events()
-    _keep_handlers()
     _keep_classes()
 
 
@@ -68,52 +64,6 @@ def _keep_events() -> None:
 
     _replace(hooks.EventAliaser, "_alias_event_name", name_of)
     _replace(hooks, "accepts_kwargs", accepts)
-
-
-def _keep_handlers() -> None:
-    """The handlers that each session begins with: shared until a session or client registers more."""
-    trie: Any = vars(hooks)["_PrefixTrie"]
-    session: Any = Session
-    begin = session._register_builtin_handlers
-    known: dict[int, Any] = {}
-
-    def handlers_of(self: Any, events: Any) -> None:
-        own = self._original_handler
-        # moto adds one when it is imported.
-        count = len(BUILTIN_HANDLERS)
-        if count not in known:
-            begin(self, events)
-            known[count] = copy.copy(own)
-        own._handlers = copy.copy(known[count]._handlers)
-        own._unique_id_handlers = copy.copy(known[count]._unique_id_handlers)
-
-    def shared(self: Any) -> Any:
-        new: Any = trie()
-        new._root = self._root
-        return new
-
-    def owning(change: Callable[..., None]) -> Callable[..., None]:
-        def changed(self: Any, key: str, *what: Any, **more: Any) -> None:
-            node = self._root = _own_node(self._root)
-            for part in key.split("."):
-                if part not in node["children"]:
-                    break
-                child = node["children"][part] = _own_node(node["children"][part])
-                node = child
-            change(self, key, *what, **more)
-
-        return changed
-
-    _replace(session, "_register_builtin_handlers", handlers_of)
-    _replace(trie, "__copy__", shared)
-    _replace(trie, "append_item", owning(trie.append_item))
-    _replace(trie, "remove_item", owning(trie.remove_item))
-
-
-def _own_node(node: dict[str, Any]) -> dict[str, Any]:
-    """A node that may be changed: its children are still those of others."""
-    values = node["values"] and hooks.NodeList(*map(list, node["values"]))
-    return {"chunk": node["chunk"], "children": dict(node["children"]), "values": values}
 
 
 def _keep_classes() -> None:
