@@ -6,8 +6,8 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from irsa_cli.aws import recent_writes
 from tests.support import botocore_once
+from tests.support.this_process import forget_runs
 from tests.support.thoroughness import EXAMPLES, PROFILE
 
 pytest_plugins = ["tests.support.e2e_policy", "tests.support.fixtures", "tests.support.order"]
@@ -44,7 +44,5 @@ for number, handler in (
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_young() -> None:
-    """What another test has let a command see, in this process, makes no refusal of this one wait."""
-    recent_writes._young_until = 0.0
-    recent_writes._expected.clear()
+def _earlier_runs_are_forgotten() -> None:
+    forget_runs()

@@ -1,10 +1,11 @@
-"""A run of irsa in the test's own process, as a process of its own would do it, at a third of its time.
+"""A run of irsa in the test's own process, with streams, environment, folder and signals of its own.
 
-Where something happens to a run (a fault, a signal, another run beside it), or where a command is about
-processes, it has its own: see `tests.support.forks`.
+That costs seven tenths of the processor's time of a fork. Where something happens to a run (a fault, a signal,
+another run beside it), or where a command is about processes, it has its own: see `tests.support.forks`.
 """
 
 import contextvars
+import faulthandler
 import gc
 import importlib
 import logging
@@ -32,6 +33,8 @@ _OF_PROCESSES = {"exec", "sandbox", "completion"}
 """Commands that start or become another process."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGHUP)
 _BUSY = threading.Lock()
+_LONGEST_SECONDS = 300
+"""A run that takes longer hangs: this process ends, so that its test is named, and not CI's time limit."""
 
 
 def can_run(arguments: Sequence[str], sandbox: Sandbox) -> bool:
@@ -61,8 +64,10 @@ def run(
         patch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", location)
         stack.enter_context(_environment(env, folder))
         stack.enter_context(_streams(stdin, out, err))
-        _forget_runs()
+        forget_runs()
         patch.setattr(sys, "argv", ["irsa", *arguments])
+        faulthandler.dump_traceback_later(_LONGEST_SECONDS, exit=True, file=sys.__stderr__ or sys.stderr)
+        stack.callback(faulthandler.cancel_dump_traceback_later)
         try:
             code = contextvars.copy_context().run(irsa)
         except KeyboardInterrupt as stop:
@@ -77,8 +82,8 @@ def _text(stream: IO[bytes]) -> str:
     return stream.read().decode()
 
 
-def _forget_runs() -> None:
-    """Forget what earlier runs of this process have left in its modules."""
+def forget_runs() -> None:
+    """Forget what earlier runs of this process have seen and begun: it would make a later one wait."""
     recent_writes._young_until = 0.0
     recent_writes._expected.clear()
     execute._begun_here.clear()
