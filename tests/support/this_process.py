@@ -1,6 +1,6 @@
 """A run of irsa in the test's own process, with streams, environment, folder and signals of its own.
 
-That costs seven tenths of the processor's time of a fork. Where something happens to a run (a fault, a signal,
+It costs seven tenths of the processor's time of a fork. Where something happens to a run (a fault, a signal,
 another run beside it), or where a command is about processes, it has its own: see `tests.support.forks`.
 """
 
