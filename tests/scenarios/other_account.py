@@ -70,7 +70,7 @@ class Both(Running):
 
     def __init__(self, stage: Stage, elsewhere: Elsewhere) -> None:
         self.stage, self.there, self.cluster, self.irsa = stage, elsewhere, stage.cluster, stage.irsa
-        self.words = stage.words
+        self.words, self.sandbox = stage.words, stage.sandbox
         self.words |= {"deployer": elsewhere.deployer, "way": f"--target-assume-role={elsewhere.deployer}"}
 
     def world(self) -> dict[str, Any]:

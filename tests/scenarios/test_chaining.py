@@ -120,7 +120,7 @@ def test_the_statement_is_added_and_taken_back_again(both: Both) -> None:
 
 
 def test_a_target_that_is_not_looked_at_is_said_and_proven_by_sts(both: Both) -> None:
-    both.run(f"{CREATE} --verify --timeout 6s", code=5, says="AssumeRole", changes="")
+    both.run(f"{CREATE} --verify", code=5, says="AssumeRole", changes="", time_ends_at="sts AssumeRole")
     both.run(CREATE, says=f"no credentials for account {OTHER}")
 
 
@@ -200,7 +200,12 @@ def test_what_was_edited_into_the_note_of_a_target_keeps_nothing_from_being_done
 
 def test_a_failure_takes_back_what_was_added_to_the_target(both: Both) -> None:
     strike(both.stage, "sts AssumeRoleWithWebIdentity error", times=None)
-    both.run(f"{GO} --aws-config-map aws --verify --timeout 4s", code=5, changes="")
+    both.run(
+        f"{GO} --aws-config-map aws --verify",
+        code=5,
+        changes="",
+        time_ends_at="sts AssumeRoleWithWebIdentity",
+    )
 
 
 def test_an_interrupted_run_is_recovered_in_both(both: Both) -> None:

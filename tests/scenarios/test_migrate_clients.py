@@ -316,4 +316,4 @@ def test_finish_changes_nothing_unless_new_pods_get_the_association(stage: Stage
     path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook"
     assert stage.kube.delete(path).status == 200
     said = "stopped while waiting for the webhook to use the new way"
-    stage.run(f"{MOVE} --finish --timeout 2s", code=1, says=said, changes="")
+    stage.run(f"{MOVE} --finish", code=1, says=said, changes="", time_ends_at="kubernetes POST pods")

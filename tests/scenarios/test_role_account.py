@@ -68,7 +68,7 @@ def test_provider_and_role_are_made_in_the_other_account(both: Accounts) -> None
 
 def test_a_failure_takes_back_what_is_in_both(both: Accounts) -> None:
     both.stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
-    both.run(f"{CREATE} {WAY} --timeout 5s", code=1, says=OTHER, changes="")
+    both.run(f"{CREATE} {WAY}", code=1, says=OTHER, changes="")
 
 
 def test_credentials_that_are_no_good_are_found_before_anything_is_written(both: Accounts) -> None:

@@ -37,7 +37,7 @@ def test_a_service_account_that_can_not_be_written_takes_all_back(stage: Stage) 
 
 def test_a_refused_verification_takes_all_back(stage: Stage) -> None:
     stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=None))
-    stage.run(f"{EVERYTHING} --verify --timeout 4s", code=5, changes="")
+    stage.run(f"{EVERYTHING} --verify", code=5, changes="", time_ends_at="sts AssumeRoleWithWebIdentity")
 
 
 def meanwhile(stage: Stage, operation: str, run: Callable[[], None], times: int | None = 1) -> None:

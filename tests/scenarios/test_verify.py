@@ -220,7 +220,11 @@ def test_create_sa_explains_a_refusal_by_the_trust_policy(stage: Stage, namespac
         also(stage, name, Action="sts:TagSession")
 
     stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "callback", run=meddle))
-    ran = stage.run("create-sa app -n $ns --attach-policy-arn $S3 --verify --timeout 10s -o json", code=3)
+    ran = stage.run(
+        "create-sa app -n $ns --attach-policy-arn $S3 --verify -o json",
+        code=3,
+        time_ends_at="sts AssumeRoleWithWebIdentity",
+    )
     assert ran.error["code"] == "AccessDenied"
     (line,) = [line for line in ran.error["details"] if line.startswith("trust: ")]
     assert "statement 1 does not apply: Action" in line

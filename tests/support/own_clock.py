@@ -1,4 +1,4 @@
-"""One clock for the tests and all runs of irsa that they start: it counts no time in which nobody could run.
+"""One clock for a test process and all its runs of irsa: it counts no time in which nobody could run.
 
 Where the processor is taken away from all of them, for seconds, `time.monotonic` goes on by half a second. A
 process that a test stops by itself finds that time has passed. A thread of the first process writes down when
@@ -18,10 +18,13 @@ from pathlib import Path
 
 FILE = "IRSA_TEST_CLOCK"
 """A variable of the environment: the file of the clock."""
+_OWNER, _WORKER = "IRSA_TEST_CLOCK_OF", "PYTEST_XDIST_WORKER"
+"""Variables: whose clock that is, and which of several test processes this is, or was started by."""
 MOST = 0.5
 """Seconds by which the clock goes on while nobody is awake."""
 TICK = 0.05
 _LAYOUT = struct.Struct("<Qdd")
+_WRITING = threading.Lock()
 _monotonic, _clock_gettime = time.monotonic, time.clock_gettime
 
 
@@ -42,33 +45,49 @@ class Clock:
         now = _monotonic()
         return now - lost - max(0.0, now - awake - MOST)
 
-    def tick(self) -> None:
-        """Note that somebody is awake."""
-        count, lost, awake = _LAYOUT.unpack_from(self._map)
-        now = _monotonic()
-        if awake:
-            lost += max(0.0, now - awake - MOST)
-        _LAYOUT.pack_into(self._map, 0, count + 1, lost, awake)
-        _LAYOUT.pack_into(self._map, 0, count + 2, lost, now)
+    def tick(self, skipped: float = 0.0) -> None:
+        """Note that somebody is awake; `skipped` seconds count as passed."""
+        with _WRITING:
+            count, lost, awake = _LAYOUT.unpack_from(self._map)
+            now = _monotonic()
+            if awake:
+                lost += max(0.0, now - awake - MOST)
+            lost -= skipped
+            _LAYOUT.pack_into(self._map, 0, count + 1, lost, awake)
+            _LAYOUT.pack_into(self._map, 0, count + 2, lost, now)
 
 
 def rule() -> None:
-    """Let this process count time by the clock of the tests, which the first of them makes."""
-    path = os.environ.get(FILE)
+    """Let this process count time by the clock of its tests, which a test process makes."""
+    owner = os.environ.get(_WORKER, "alone")
+    path = os.environ.get(FILE) if os.environ.get(_OWNER) == owner else None
     is_first = path is None
     if path is None:
         handle, path = tempfile.mkstemp(prefix="irsa-test-clock-")
         os.truncate(handle, _LAYOUT.size)
         os.close(handle)
-        os.environ[FILE] = path
+        os.environ |= {FILE: path, _OWNER: owner}
         atexit.register(Path(path).unlink)
-    clock = Clock(Path(path))
+    global _clock
+    clock = _clock = Clock(Path(path))
     if is_first:
         clock.tick()
         threading.Thread(target=_keep_awake, args=(clock,), daemon=True).start()
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     time.monotonic = clock.read
     time.clock_gettime = lambda which: clock.read() if which == boot else _clock_gettime(which)
+
+
+_clock: Clock | None = None
+
+
+def skip(seconds: float) -> None:
+    """Let so much time have passed, for the tests and for all runs that they have started.
+
+    Only in the process that the others have their clock from. What waits for a socket or an event waits on.
+    """
+    assert _clock is not None, "no clock rules this process"
+    _clock.tick(skipped=seconds)
 
 
 def _keep_awake(clock: Clock) -> None:

@@ -35,6 +35,15 @@ def test_time_without_anybody_awake_hardly_counts(path: Path, asleep: float, cou
         assert Clock(path).read() - began == pytest.approx(counted)
 
 
+def test_time_that_is_skipped_counts_as_passed(path: Path) -> None:
+    clock = Clock(path)
+    with mock.patch.object(own_clock, "_monotonic", return_value=100.0):
+        clock.tick()
+        began = clock.read()
+        clock.tick(skipped=60.0)
+        assert Clock(path).read() - began == pytest.approx(60.0)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.0, 9.0)), max_size=30))
 def test_it_never_goes_back(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[bool, float]]
