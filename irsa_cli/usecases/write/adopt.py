@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,9 +21,9 @@ from irsa_cli.kube.client import Json
 from irsa_cli.transaction.reading import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import attempt, warning
-from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
@@ -67,23 +67,19 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
     earlier = going_on(settings, context, everything)
     asked = Question(connection, request.namespace, request.name)
 
-    annotated: list[bool] = []
+    drafted: list[Pairing] = []
 
-    def one() -> Result:
-        with naming_caller(connection.caller):
-            pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
-            others = sharers(pair.role_arn, pair.full_name, accounts)
-            others += associated_with(connection, pair) if pair.association is not None else []
-            found = adoption(pair, others, ignore_maker=request.ignore_maker)
-        annotated.append(pair.association is None)
-        result = _carry_out(connection, pair, found, settings, context)
-        result.notes += [UNCHECKED] if accounts is None else []
-        return result
+    def draft() -> Draft:
+        pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
+        others = sharers(pair.role_arn, pair.full_name, accounts)
+        others += associated_with(connection, pair) if pair.association is not None else []
+        drafted.append(pair)
+        unchecked = [UNCHECKED] if accounts is None else []
+        return _draft(pair, adoption(pair, others, ignore_maker=request.ignore_maker), unchecked)
 
-    result = until_settled(one, settings)
-    supersede_if_well(earlier, result, settings)
-    role = result.facts["role"]["arn"]
-    asked.tell(result, request.namespace, request.name, role, annotated=annotated[-1])
+    result = Loop(connection, settings, context, earlier).run(draft)
+    pair = drafted[-1]
+    asked.tell(result, pair.namespace, pair.name, pair.role_arn, annotated=pair.association is None)
     return result
 
 
@@ -229,10 +225,10 @@ def _one_of_all(
         pair = with_role(connection, pair)  # It was read before the lock was held.
     context = _context(connection, pair.namespace, pair.name)
     others = sharers(pair.role_arn, pair.full_name, accounts)
-    found = adoption(pair, others, ignore_maker=request.ignore_maker)
+    draft = _draft(pair, adoption(pair, others, ignore_maker=request.ignore_maker))
     if not settings.dry_run:
         settings.note(pair.full_name)
-    result = _carry_out(connection, pair, found, settings, context)
+    result = Loop(connection, settings, context).attempt(lambda: draft)
     if result.ended is Ended.COMMITTED:
         supersede(interrupted_runs(settings.state_dir, context.about))
     asked.tell(result, pair.namespace, pair.name, pair.role_arn)
@@ -240,16 +236,21 @@ def _one_of_all(
     return result
 
 
-def _carry_out(
-    connection: Connection, pair: Pairing, found: Adoption, settings: Settings, context: RunContext
-) -> Result:
-    documents, guard = partial(of_pairing, pair), partial(guard_of_account, pair, pair.role_arn)
-    result = perform(Job(found.plan, connection, settings, context, [pair], (), documents, guard))
-    result.facts = {**_facts(pair), "adoption": found.to_json()}
-    if result.error is None:
-        result.notes += found.kept
-        result.warnings = risks_of(pair, found.plan)
-    return result
+def _draft(pair: Pairing, planned: Adoption, notes: Sequence[str] = ()) -> Draft:
+    def describe(result: Result) -> None:
+        result.facts = {**_facts(pair), "adoption": planned.to_json()}
+        if result.error is None:
+            result.notes += planned.kept
+            result.warnings = risks_of(pair, planned.plan)
+        result.notes += notes
+
+    return Draft(
+        planned.plan,
+        [pair],
+        documents=partial(of_pairing, pair),
+        guard=partial(guard_of_account, pair, pair.role_arn),
+        describe=describe,
+    )
 
 
 def _facts(pair: Pairing) -> dict[str, Any]:

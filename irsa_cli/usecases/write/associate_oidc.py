@@ -15,10 +15,9 @@ from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.transaction.story import Story
-from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
-from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.settings import Settings
 
 
@@ -47,26 +46,25 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
 
     earlier = going_on(settings, context, covers)
 
-    def attempt() -> Result:
-        with naming_caller(connection.caller):
-            present = reading.provider(connection.iam, arn)
+    def draft() -> Draft:
+        present = reading.provider(connection.iam, arn)
         _check_present(request, present, arn)
         changes = provider_changes(
             cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
         )
         there = Documents((cluster,), providers={arn: None if present is None else present.audiences})
-        job = Job(Plan.of(changes), connection, settings, context, [present], documents=lambda: there)
-        result = perform(job)
-        before = present.audiences if present else []
-        audiences = [*before, *(item for item in request.audiences if item not in before)]
-        result.facts = {"provider": {"arn": arn, "url": cluster.issuer, "audiences": audiences}}
-        if present is not None:
-            accepted = ", ".join(before) or "(none)"
-            result.notes.append(f"the provider was there already, for the audiences {accepted}")
-        return result
 
-    result = until_settled(attempt, settings)
-    supersede_if_well(earlier, result, settings, covers)
+        def describe(result: Result) -> None:
+            before = present.audiences if present else []
+            audiences = [*before, *(item for item in request.audiences if item not in before)]
+            result.facts = {"provider": {"arn": arn, "url": cluster.issuer, "audiences": audiences}}
+            if present is not None:
+                accepted = ", ".join(before) or "(none)"
+                result.notes.append(f"the provider was there already, for the audiences {accepted}")
+
+        return Draft(Plan.of(changes), [present], documents=lambda: there, describe=describe)
+
+    result = Loop(connection, settings, context, earlier, covers).run(draft)
     error, creation = result.error, ("LimitExceeded", "CreateOpenIDConnectProvider")
     if isinstance(error, ServiceError) and (error.code, error.operation) == creation:
         steps = (

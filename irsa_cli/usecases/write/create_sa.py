@@ -6,10 +6,11 @@ interferes. Names of managed policies become ARNs once, before anything is plann
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
@@ -31,11 +32,12 @@ from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.names import default_role_path, near
 from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.reading import command_of
+from irsa_cli.transaction.reading import Covers, command_of, everything
 from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.retry import LookAgain, until_settled
+from irsa_cli.usecases.command.loop import Draft, Loop
+from irsa_cli.usecases.command.retry import LookAgain
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
@@ -82,13 +84,21 @@ def _create(connection: Connection, desired: DesiredState, settings: Settings) -
     earlier = execute.going_on(settings, context, made, also=("apply", "delete-sa"))
     try:
         # Looked up when it is called, so that tests can put a broken one in its place.
-        result = Work(connection, desired, lambda *found: plan(*found), settings, context).until_settled()
+        work = Work(
+            connection,
+            desired,
+            lambda *found: plan(*found),
+            settings,
+            context,
+            earlier=earlier,
+            covers=made,
+        )
+        result = work.until_settled()
     except Refused as error:
         if not earlier:
             raise
         ways = (f"{command_of(path)}  # rolls the interrupted run back" for path in earlier)
         raise error.but(next_steps=(*error.next_steps, *ways)) from error
-    execute.supersede_if_well(earlier, result, settings, made)
     return result
 
 
@@ -128,6 +138,9 @@ class Work:
     """The locks of other runs when several were read."""
     trust_notes: Callable[[DesiredState, CurrentState], list[str]] = notes_of_attached
     """Notes about the trust policy that the plan leaves."""
+    earlier: Sequence[Path] = ()
+    """Journals of interrupted runs that this one makes needless, as far as `covers` says."""
+    covers: Covers = everything
 
     def until_settled(self) -> Result:
         """Read, plan and act; again if another run interfered."""
@@ -136,22 +149,22 @@ class Work:
         if not desired.role_only:
             asked = self.asked or Question(self.connection, desired.namespace, desired.name)
 
-        def attempt() -> Result:
+        def draft() -> Draft:
             look, looks[0] = looks[0], self._look
             try:
-                return self._attempt(look)
+                return self._draft(look)
             except (LookAgain, Refused):
                 looks[0] = self.look_again or self._look
                 raise
 
-        result = until_settled(attempt, self.settings)
+        result = Loop(self.connection, self.settings, self.context, self.earlier, self.covers).run(draft)
         if asked is not None:
             asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result
 
-    def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> Result:
+    def _draft(self, look: Callable[[DesiredState], CurrentState]) -> Draft:
         hold = self.settings.hold
-        with naming_caller(self.connection.caller), ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(2) as pool:
             taken = pool.submit(hold.take_meanwhile) if hold is not None else None
             busy = pool.submit(hold.busy) if hold is not None and hold.is_begun else None
             current = look(self.desired)
@@ -167,13 +180,23 @@ class Work:
             self.settings.note(f"Note: {note}")
         proof: dict[str, Any] = {}
         gate = self._gate(todo, proof) if self.desired.gated else None
-        documents, guard = partial(_documents, self.desired, current), partial(_guard, self.desired)
-        result = execute.perform(
-            execute.Job(todo, self.connection, self.settings, self.context, [current], (), documents, guard),
-            gate,
+
+        def describe(result: Result) -> None:
+            result.verification = proof or None
+            result.warnings = warnings if result.error is None else ()
+            self._describe(current, todo, mistyped, result)
+
+        return Draft(
+            todo,
+            [current],
+            documents=partial(_documents, self.desired, current),
+            guard=partial(_guard, self.desired),
+            gate=gate,
+            describe=describe,
         )
-        result.verification = proof or None
-        result.warnings = warnings if result.error is None else ()
+
+    def _describe(self, current: CurrentState, todo: Plan, mistyped: Sequence[str], result: Result) -> None:
+        """Add what is known of the binding to the result, and notes about what was and was not done."""
         result.facts = facts_of(self.desired, current, result)
         result.notes += self.trust_notes(self.desired, current)
         result.notes += notes_of(self.desired, current)
@@ -189,7 +212,6 @@ class Work:
             target = self.desired.association.target_role_arn
             names = (self.desired.namespace, self.desired.name)
             result.notes += external_id_notes(self.connection, *names, target)
-        return result
 
     def _warnings(self, current: CurrentState, todo: Plan) -> tuple[Risk, ...]:
         found = trust_warnings.of_desired_state(self.desired, current, todo)

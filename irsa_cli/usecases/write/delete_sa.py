@@ -25,9 +25,9 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import Namespaced
 from irsa_cli.transaction.reading import command_of, read, supersede
 from irsa_cli.transaction.story import Story
-from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on, supersede_if_well
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.retry import Attempts, came_between, overtaken_by, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
@@ -91,14 +91,12 @@ def delete_binding(connection: Connection, request: Request, settings: Settings)
         stays = request.role_only if change.object[0] is Kind.SERVICE_ACCOUNT else request.keep_role
         return not stays
 
-    earlier = going_on(settings, _context(connection, request), gone)
-    result = _Deleting(connection, request, settings, earlier).until_settled()
+    context = RunContext.of(Command.DELETE_SA, connection, request.full_name)
+    earlier = going_on(settings, context, gone)
+    loop = Loop(connection, settings, context)
+    result = _Deleting(connection, request, settings, earlier).until_settled(loop)
     supersede_if_well(earlier, result, settings, gone)
     return result
-
-
-def _context(connection: Connection, request: Request) -> RunContext:
-    return RunContext.of(Command.DELETE_SA, connection, request.full_name)
 
 
 def planned_deletion(connection: Connection, request: Request, settings: Settings) -> Deletion | None:
@@ -120,13 +118,17 @@ class _Deleting:
     seen: set[str] = field(default_factory=set)
     forced: set[str] = field(default_factory=set)
 
-    def until_settled(self) -> Result:
-        """Look, plan and act; again when another run came between."""
+    def until_settled(self, loop: Loop) -> Result:
+        """Look, plan and act; again when another run came between.
+
+        Not as `Loop.run` does it: what an attempt has left of a deletion, the next one deletes.
+        """
         before: Result | None = None
         attempts = Attempts(self.settings, ATTEMPTS)
         for _ in attempts:
             try:
-                result = with_its_locks(partial(self._attempt, before), self.settings.hold)
+                attempt = partial(loop.attempt, partial(self._draft, before))
+                result = with_its_locks(attempt, self.settings.hold)
                 overtaken = overtaken_by(result, self.settings)
             except IrsaError:
                 if before is None or before.ended is Ended.ROLLED_BACK:
@@ -158,24 +160,26 @@ class _Deleting:
         self._check(bound, found)
         return bound, found
 
-    def _attempt(self, before: Result | None) -> Result:
-        with naming_caller(self.connection.caller):
-            bound, found = self.planned()
-            if found is None:
-                return self._nothing(bound, before)
-        context = _context(self.connection, self.request)
-        documents = partial(of_bound, bound)
+    def _draft(self, before: Result | None) -> Draft | Result:
+        bound, planned = self.planned()
+        if planned is None:
+            return self._nothing(bound, before)
         # Without an association, pods get the role of the annotation.
         account = Account(bound.cluster.arn, bound.namespace, bound.name)
-        guard = partial(Guard, frozenset({account}), losses=self.request.force, loss_flag="--force")
-        result = perform(
-            Job(found.plan, self.connection, self.settings, context, [bound], (), documents, guard)
+
+        def describe(result: Result) -> None:
+            result.facts = _facts(self.request, bound, planned, result)
+            result.notes += [*planned.notes, *_unsearched(bound)]
+            if before is not None and result.ended in GOOD:
+                supersede(journals_of(self.settings.state_dir, [before.transaction]))
+
+        return Draft(
+            planned.plan,
+            [bound],
+            documents=partial(of_bound, bound),
+            guard=partial(Guard, frozenset({account}), losses=self.request.force, loss_flag="--force"),
+            describe=describe,
         )
-        result.facts = _facts(self.request, bound, found, result)
-        result.notes += [*found.notes, *_unsearched(bound)]
-        if before is not None and result.ended in GOOD:
-            supersede(journals_of(self.settings.state_dir, [before.transaction]))
-        return result
 
     def _find(self) -> Bound:
         """The current state, including roles of earlier reads and earlier runs."""

@@ -21,9 +21,9 @@ from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.transaction.reading import everything
-from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.settings import Settings
 
 SHOWN = 20
@@ -47,7 +47,8 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.DISASSOCIATE_OIDC, connection, None)
     earlier = going_on(settings, context, everything)
-    with naming_caller(connection.caller):
+
+    def draft() -> Draft:
         present = reading.provider(connection.iam, arn) if cluster.issuer else None
         changes = [] if present is None else [Change(Kind.PROVIDER, (arn,), present, None)]
         notes, there = [], Documents((cluster,))
@@ -57,20 +58,22 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
             notes += trusting
             others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
             notes += [f"it also accepted the audiences {', '.join(others)}"] if others else []
-    guard = partial(Guard, losses=request.force, loss_flag="--force")
-    job = Job(Plan.of(changes), connection, settings, context, [present], (), lambda: there, guard)
-    result = perform(job)
-    supersede_if_well(earlier, result, settings)
-    result.facts = {
-        "provider": {
-            "arn": arn,
-            "url": cluster.issuer,
-            "audiences": present.audiences if present else [],
-            "deleted": result.ended is Ended.COMMITTED,
-        }
-    }
-    result.notes += notes
-    return result
+
+        def describe(result: Result) -> None:
+            result.facts = {
+                "provider": {
+                    "arn": arn,
+                    "url": cluster.issuer,
+                    "audiences": present.audiences if present else [],
+                    "deleted": result.ended is Ended.COMMITTED,
+                }
+            }
+            result.notes += notes
+
+        guard = partial(Guard, losses=request.force, loss_flag="--force")
+        return Draft(Plan.of(changes), [present], documents=lambda: there, guard=guard, describe=describe)
+
+    return Loop(connection, settings, context, earlier).run(draft)
 
 
 def _check_known_issuer(connection: Connection) -> None:

@@ -38,17 +38,9 @@ from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import (
-    Gate,
-    Job,
-    RunContext,
-    begin,
-    execute,
-    perform,
-    supersede_if_well,
-)
+from irsa_cli.usecases.command.execute import Gate, Job, RunContext, begin, execute
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import attempt, warning
-from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.exchanges import Exchanges
@@ -148,9 +140,7 @@ class _Moving:
         asked = f"{request.to.value}{' finish' if request.finish else ''}"
         context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
         earlier = earlier_runs(settings, context)
-        result = until_settled(lambda: self._attempt(settings, context), settings)
-        supersede_if_well(earlier, result, settings)
-        return result
+        return Loop(self.connection, settings, context, earlier).run(partial(self._draft, settings))
 
     @property
     def _restarts_first(self) -> bool:
@@ -249,20 +239,27 @@ class _Moving:
         found = self.connection.kube.pods(self.request.namespace)
         return [item for item in found if item["spec"].get("serviceAccountName", "default") == self.name]
 
-    def _attempt(self, settings: Settings, context: RunContext) -> Result:
+    def _draft(self, settings: Settings) -> Draft:
         request = self.request
-        with naming_caller(self.connection.caller):
-            ways = self._read()
-            plan, notes = self._plan(ways)
+        ways = self._read()
+        plan, notes = self._plan(ways)
         if request.finish and len(plan.transacted):
             rehearses = not (settings.dry_run or self._is_checked_later(plan))
             notes += self._check_new_pods(settings, ways, rehearses=rehearses)
         if request.restart and not request.finish and not len(plan):
             # No pod is restarted that would show what new ones get.
             notes += self._check_templates(settings, ways)
-        documents, guard = partial(_documents, ways), partial(_guard, ways, plan)
-        job = Job(plan, self.connection, settings, context, [ways.pair], (), documents, guard)
-        result = perform(job, None, self._carry_out)
+        return Draft(
+            plan,
+            [ways.pair],
+            documents=partial(_documents, ways),
+            guard=partial(_guard, ways, plan),
+            carry_out=self._carry_out,
+            describe=partial(self._describe, ways, notes),
+        )
+
+    def _describe(self, ways: CurrentIdentity, notes: list[str], result: Result) -> None:
+        request = self.request
         result.cluster = self.connection.cluster
         if result.ended is Ended.PLANNED and request.restart:
             notes += planning.notes_of_restart(request.to, ways)
@@ -271,7 +268,6 @@ class _Moving:
         if result.error is None and result.ended is not Ended.PLANNED:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
             result.notes += self._next(self.ways or ways)
-        return result
 
     def _plan(self, ways: CurrentIdentity) -> tuple[Plan, list[str]]:
         request, role = self.request, self._role(ways)

@@ -44,9 +44,9 @@ from irsa_cli.core.values.names import parse_full_name
 from irsa_cli.core.values.shown import plural
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, carry_out, warning
-from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
@@ -251,9 +251,8 @@ class _One:
             Command.REPOINT, connection, self.title, request=f"{phase.value} {self.move.move}"
         )
         earlier = earlier_runs(settings, context)
-        result = until_settled(lambda: self._attempt(settings, context), settings, self.move.began)
-        supersede_if_well(earlier, result, settings)
-        return result
+        loop = Loop(connection, settings, context, earlier, since=self.move.began)
+        return loop.run(self._draft)
 
     def _read(self) -> FoundRole:
         """The role as it is now; raises `Refused` if it is gone."""
@@ -284,16 +283,21 @@ class _One:
             return None
         return repoint_reads.users_of(accounts, self.listed.arn)
 
-    def _attempt(self, settings: Settings, context: RunContext) -> Result:
-        connection = self.move.connection
-        with naming_caller(connection.caller):
-            role = self._read()
-            plan, notes = (self._add if self.move.request.phase is Phase.ADD else self._retire)(role)
-        documents = partial(of_role, self.listed.arn, role.state.trust, self.move.clusters)
-        guard = partial(self._guard, role)
-        result = perform(Job(plan, connection, settings, context, [role.state], (), documents, guard))
-        result.notes += notes
-        return result
+    def _draft(self) -> Draft:
+        role = self._read()
+        adds = self.move.request.phase is Phase.ADD
+        plan, notes = self._add(role) if adds else self._retire(role)
+
+        def describe(result: Result) -> None:
+            result.notes += notes
+
+        return Draft(
+            plan,
+            [role.state],
+            documents=partial(of_role, self.listed.arn, role.state.trust, self.move.clusters),
+            guard=partial(self._guard, role),
+            describe=describe,
+        )
 
     def _guard(self, role: FoundRole) -> Guard:
         """`--add` names everybody of the new cluster whom its statements name; `--retire` names nobody."""

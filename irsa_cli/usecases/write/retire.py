@@ -25,7 +25,7 @@ from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.access.who import Who
 from irsa_cli.core.binding.access_documents import of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, DocumentState
 from irsa_cli.core.planning import retire as planning
 from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount, Retiring
 from irsa_cli.core.policies.policy import Document
@@ -41,9 +41,9 @@ from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import is_running, unfinished
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out, ended
-from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
@@ -190,23 +190,28 @@ class _Running:
         if isinstance(trusting, Unreadable):  # Roles are gone by now, so the run continues to its report.
             raise IrsaError(f"the roles that trust {arn} could not be read", reason=trusting.why)
         context = RunContext.of(Command.RETIRE, connection, None)
-        with naming_caller(connection.caller):
-            state = reading.provider(connection.iam, arn)
-        unmarked = self.request.unmarked
-        why = "" if state is None else planning.provider_kept(state, trusting.get(arn, ()), unmarked=unmarked)
-        changes = [] if state is None or why else [Change(Kind.PROVIDER, (arn,), state, None)]
+        earlier = self.earlier.get(arn, ())
+        return Loop(connection, settings, context, earlier).run(
+            partial(self._draft_of_provider, connection, arn, trusting.get(arn, ()))
+        )
+
+    def _draft_of_provider(self, connection: Connection, arn: str, trusting: Sequence[str]) -> Draft:
+        provider = reading.provider(connection.iam, arn)
+        why, changes = "", []
+        url, audiences = connection.cluster.issuer, list[str]()
+        if provider is not None:
+            url, audiences = provider.url, provider.audiences
+            why = planning.provider_kept(provider, trusting, unmarked=self.request.unmarked)
+            changes = [] if why else [Change(Kind.PROVIDER, (arn,), provider, None)]
+
+        def describe(result: Result) -> None:
+            deleted = result.ended is Ended.COMMITTED
+            result.facts = {"provider": {"arn": arn, "url": url, "audiences": audiences, "deleted": deleted}}
+            result.notes += [f"the OIDC provider stays: {why}"] if why else []
+
         # That no role trusts it was read.
         there = Documents((connection.cluster,), gone=frozenset({issuer_of(arn)}), has_all_roles=True)
-        job = Job(Plan.of(changes), connection, settings, context, [state], documents=lambda: there)
-        result = perform(job)
-        supersede_if_well(self.earlier.get(arn, ()), result, settings)
-        deleted = result.ended is Ended.COMMITTED
-        url, audiences = (
-            (state.url, state.audiences) if state is not None else (connection.cluster.issuer, [])
-        )
-        result.facts = {"provider": {"arn": arn, "url": url, "audiences": audiences, "deleted": deleted}}
-        result.notes += [f"the OIDC provider stays: {why}"] if why else []
-        return result
+        return Draft(Plan.of(changes), [provider], documents=lambda: there, describe=describe)
 
     def namespaces(self, connection: Connection) -> None:
         """The bindings of a living cluster whose namespace is gone, by irsa's tags on roles."""
@@ -287,6 +292,12 @@ def _living(account: ReadAccount) -> Iterator[Cluster]:
         yield Cluster(name, arn, region, account.partition, account.number, f"https://{issuer}")
 
 
+def _providers_of_removed(plan: Plan) -> set[str]:
+    """The OIDC providers that the statements name which a plan removes."""
+    statements = [change.before.document for change in plan if isinstance(change.before, DocumentState)]
+    return {arn for statement in statements for arn in principals(statement, "Federated")}
+
+
 @dataclass(frozen=True)
 class _Retired:
     """The work on one role, which is read again before anything is written."""
@@ -312,33 +323,34 @@ class _Retired:
     def _run(self, settings: Settings) -> Result:
         """Delete the role, or remove the statements that nobody can use."""
         context = RunContext.of(Command.RETIRE, self.connection, self.role.name)
-        result = until_settled(lambda: self._attempt(settings, context), settings)
-        supersede_if_well(self.running.earlier.get(self.role.name, ()), result, settings)
-        return result
+        earlier = self.running.earlier.get(self.role.name, ())
+        return Loop(self.connection, settings, context, earlier).run(self._draft)
 
-    def _attempt(self, settings: Settings, context: RunContext) -> Result:
-        with naming_caller(self.connection.caller):
-            current = whole_role(self.connection.iam, self.role.name)
-            if current is None or current.role_id != self.role.role.role_id:
-                why = "it is already deleted" if current is None else "another role has this name now"
-                return self._with_facts(Result(Ended.UNCHANGED, notes=[why]), deletes=current is None)
-            role = replace(self.role, role=current)
-            why = self.retiring.why_kept(role, self.dead)
-            gone = planning.deletion(role)
-            plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
-        clusters = (self.connection.cluster, *_living(self.retiring.account))
-        documents = partial(of_role, role.arn, current.state.trust, clusters, self.retiring.gone)
-        guard = partial(Guard, uses=self._why_used)
-        job = Job(plan, self.connection, settings, context, [current], documents=documents, guard=guard)
-        result = perform(job)
-        result.notes += notes
-        if result.ended in (Ended.COMMITTED, Ended.PLANNED):
-            unwanted = [] if not why else [item.before.document for item in plan]  # type: ignore[union-attr]
-            named = {arn for item in unwanted for arn in principals(item, "Federated")}
-            self.running.freed |= {
-                (role.name, arn) for arn in (named if why else trusted_providers(current.state.trust))
-            }
-        return self._with_facts(result, deletes=not why)
+    def _draft(self) -> Draft | Result:
+        current = whole_role(self.connection.iam, self.role.name)
+        if current is None or current.role_id != self.role.role.role_id:
+            why = "it is already deleted" if current is None else "another role has this name now"
+            return self._with_facts(Result(Ended.UNCHANGED, notes=[why]), deletes=current is None)
+        role = replace(self.role, role=current)
+        why = self.retiring.why_kept(role, self.dead)
+        gone = planning.deletion(role)
+        plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
+        trust, clusters = current.state.trust, (self.connection.cluster, *_living(self.retiring.account))
+
+        def describe(result: Result) -> None:
+            result.notes += notes
+            if result.ended in (Ended.COMMITTED, Ended.PLANNED):
+                freed = _providers_of_removed(plan) if why else trusted_providers(trust)
+                self.running.freed |= {(role.name, arn) for arn in freed}
+            self._with_facts(result, deletes=not why)
+
+        return Draft(
+            plan,
+            [current],
+            documents=partial(of_role, role.arn, trust, clusters, self.retiring.gone),
+            guard=partial(Guard, uses=self._why_used),
+            describe=describe,
+        )
 
     def _with_facts(self, result: Result, *, deletes: bool) -> Result:
         account = account_json(self.role.tags.get(SERVICE_ACCOUNT_TAG))

@@ -35,10 +35,10 @@ from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
-from irsa_cli.usecases.command.caller import check_partitions, naming_caller
+from irsa_cli.usecases.command.caller import check_partitions
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, perform, supersede_if_well
-from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.execute import RunContext, begin
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read import observe
@@ -99,10 +99,9 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
     digest = hashlib.sha256(json.dumps(asdict(request.update), sort_keys=True).encode()).hexdigest()[:16]
     context = RunContext.of(Command.UPDATE_SA, connection, account, request=digest)
     earlier = earlier_runs(settings, context)
-    updating = _Updating(connection, request, settings, context)
+    updating = _Updating(connection, request, settings)
     asked = Question(connection, request.namespace, request.name)
-    result = until_settled(updating.attempt, settings)
-    supersede_if_well(earlier, result, settings)
+    result = Loop(connection, settings, context, earlier).run(updating.draft)
     if "role" in result.facts:
         role, annotated = result.facts["role"]["arn"], not updating.by_association
         asked.tell(result, request.namespace, request.name, role, annotated=annotated)
@@ -131,7 +130,6 @@ class _Updating:
     connection: Connection
     request: Request
     settings: Settings
-    context: RunContext
     verification: dict[str, Any] = field(default_factory=dict)
     versions: PolicyVersions = field(default_factory=PolicyVersions)
     chain: Chain | None = None
@@ -145,21 +143,30 @@ class _Updating:
     """Whether only an EKS Pod Identity association gives pods the role."""
     support_notes: list[str] = field(default_factory=list)
 
-    def attempt(self) -> Result:
-        with naming_caller(self.connection.caller):
-            pair, notes = self._read()
-            self.by_association = pair.has_association_only
-            todo = self._plan(pair)
+    def draft(self) -> Draft:
+        pair, notes = self._read()
+        self.by_association = pair.has_association_only
+        todo = self._plan(pair)
         gated = self.request.verify and (len(todo) > 0 or not self.verification)
         gate = (lambda run: self._prove(todo, pair, run)) if gated else None
         seen = [pair, self.versions, *([self.there] if self.there is not None else [])]
-        documents = partial(self._documents, pair)
-        allow = self.request.allow_wide_trust
-        flags: dict[str, Any] = {"gains": allow, "gain_flag": "--allow-wide-trust"}
-        guard = partial(guard_of_account, pair, pair.role_arn, **flags)
-        result = perform(
-            Job(todo, self.connection, self.settings, self.context, seen, (), documents, guard), gate
+        guard = partial(
+            guard_of_account,
+            pair,
+            pair.role_arn,
+            gains=self.request.allow_wide_trust,
+            gain_flag="--allow-wide-trust",
         )
+        return Draft(
+            todo,
+            seen,
+            documents=partial(self._documents, pair),
+            guard=guard,
+            gate=gate,
+            describe=partial(self._describe, pair, todo, notes),
+        )
+
+    def _describe(self, pair: Pairing, todo: Plan, notes: list[str], result: Result) -> None:
         result.facts = {
             "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
             "role": {"arn": pair.role_arn, "created": False},
@@ -173,7 +180,6 @@ class _Updating:
                 names = (pair.namespace, pair.name)
                 result.notes += observe.external_id_notes(self.connection, *names, target)
         result.verification = self.verification or None
-        return result
 
     def _documents(self, pair: Pairing) -> Documents:
         there, targets = self.there, dict[str, FoundTarget]()
