@@ -51,9 +51,9 @@ room: $(VENV)/.ready  ## Run lint, types and tests of one room, with its main sc
 	IRSA_TEST_PROFILE=brief $(BIN)/python -m pytest -q -m "not e2e" -n $(WORKERS) \
 	  $$($(BIN)/python -m tests.rooms $(ROOM))
 
-test-thorough: $(VENV)/.ready  ## Run the unit tests with 16 times as many examples; migrate and repoint 150 ServiceAccounts
+test-thorough: $(VENV)/.ready  ## Run the unit tests with 16 times as many examples; move 150 ServiceAccounts; all that 0.1 left
 	IRSA_TEST_PROFILE=thorough $(BIN)/python -m pytest tests/unit tests/scenarios/test_migrate_clients.py \
-	  tests/scenarios/test_repoint.py -n $(WORKERS)
+	  tests/scenarios/test_repoint.py tests/written_by_0_1 -n $(WORKERS)
 
 coverage: $(VENV)/.ready  ## Coverage of each room by the unit tests; fails below the limit
 	$(BIN)/python -m pytest tests/unit -q -n $(WORKERS) --cov --cov-report=json:coverage.json
