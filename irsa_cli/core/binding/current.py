@@ -14,6 +14,7 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle, with_marks, wrote
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.policies import policy
@@ -23,24 +24,6 @@ from irsa_cli.core.values import arn
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
-
-
-@dataclass(frozen=True)
-class CurrentRole:
-    """An existing role with its policies. `state.tags` include irsa's tags."""
-
-    state: states.RoleState
-    attached: frozenset[str] = frozenset()
-    inline: Mapping[str, Document] = field(default_factory=dict)
-    role_id: str = field(default="", compare=False)
-    """Its unique id in IAM; another role of the same name has another one. '' if it was not read."""
-    power: str = field(default="", compare=False)
-    """Why its policies are powerful, or why that is not known; asked before irsa lets somebody assume it."""
-
-    @property
-    def policies(self) -> tuple[str, ...]:
-        """The ARNs of its managed policies, and the names of its inline ones."""
-        return (*sorted(self.attached), *sorted(self.inline))
 
 
 @dataclass(frozen=True)
@@ -78,14 +61,14 @@ class CurrentState:
     """
 
     provider: states.ProviderState | None
-    role: CurrentRole | None
+    role: Role | None
     service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
     similar_namespaces: tuple[str, ...] = ()
     similar_roles: tuple[str, ...] = ()
     """Similar names if it does not exist, as far as they can be listed."""
     role_unreadable: str = ""
-    bound_role: CurrentRole | None = None
+    bound_role: Role | None = None
     """The ServiceAccount's current role, if that is not the desired one and can be read."""
     association: Association | None = None
     """The EKS Pod Identity association of the ServiceAccount, if one is desired."""

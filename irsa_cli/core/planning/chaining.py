@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import TARGET_ANNOTATION, ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
@@ -114,7 +115,7 @@ def admitted(chain: Chain, trust: Document) -> Document:
 
 
 def former_chains(
-    desired: DesiredState, role: CurrentRole | None, account: CurrentServiceAccount | None
+    desired: DesiredState, role: Role | None, account: CurrentServiceAccount | None
 ) -> tuple[Chain, ...]:
     """The current targets of the role that are not desired any more."""
     if desired.role is None or role is None or "target_role" in desired.unsaid:

@@ -9,6 +9,7 @@ import json
 import shlex
 from dataclasses import dataclass
 
+from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning.ways import CurrentIdentity
@@ -98,7 +99,8 @@ def check_statement(
     if not allowed.force:
         added.check_conditions()
     if not allowed.wide_trust and ways.judged is not None:
-        added.check_power(ways.judged())
+        role = ways.judged()
+        added.check_power(power_of(role), role.policies)
 
 
 _STACKS = (makers.EKSCTL, makers.CLOUDFORMATION, makers.CDK)

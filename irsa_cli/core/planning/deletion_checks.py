@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
@@ -43,7 +44,7 @@ class Users:
 def check_ended(bound: Bound, living: Sequence[str]) -> None:
     """Raise `Refused` if a run may be creating it; `living` are transactions that may be running."""
     lives = [
-        lifecycle.of(role.state.tags, named=role.arn == bound.annotation, marked=bound.was_bound_to(role))
+        lifecycle.of(role.tags, named=role.arn == bound.annotation, marked=bound.was_bound_to(role))
         for role in bound.own
     ]
     makers = sorted({life.transaction for life in lives if life.stage is Stage.INCOMPLETE} & {*living})
@@ -91,7 +92,7 @@ def check_makers(bound: Bound, deletion: Deletion) -> None:
     """Raise `Refused` where another tool may manage a role that goes: one that irsa has adopted."""
     for role in bound.own:
         if role.arn in deletion.lost:
-            ownership.check(role.name, role.role, verb="delete")
+            ownership.check(role, verb="delete")
 
 
 def check_known(changes: Iterable[Change]) -> None:
@@ -128,19 +129,19 @@ def has_marks(bound: Bound) -> bool:
     return made or bool(bound.written) or KEYS_ANNOTATION in account.annotations
 
 
-def admits_others(bound: Bound, role: NamedRole) -> bool:
+def admits_others(bound: Bound, role: Role) -> bool:
     """Whether a role of irsa's may be used by others: it trusts more than this ServiceAccount."""
     return not equal(
-        {"Statement": as_list(role.state.trust.get("Statement", []))},
+        {"Statement": as_list(role.trust.get("Statement", []))},
         {"Statement": [trust_policy.statement(bound.identity)]},
     )
 
 
-def _users_by_pod_identity(bound: Bound, role: NamedRole) -> Iterator[str]:
+def _users_by_pod_identity(bound: Bound, role: Role) -> Iterator[str]:
     """Associations that give a role to pods, and that the deletion does not delete, or that may be there."""
     found = bound.association
     if isinstance(found, Unreadable):
-        if trust_policy.trusts_service(role.state.trust, SERVICE):
+        if trust_policy.trusts_service(role.trust, SERVICE):
             yield "EKS Pod Identity, whose associations could not be read,"
     elif found is not None and found is not bound.own_association and found.role_arn in (role.arn, ""):
         yield f"association {found.id}"
@@ -156,7 +157,7 @@ def _shared(bound: Bound, deletion: Deletion, users: Users) -> set[tuple[str, st
         (role.arn, name)
         for role in lost
         for name, token in tokens.items()
-        if explain(role.state.trust, token).answer is not Answer.NO
+        if explain(role.trust, token).answer is not Answer.NO
     }
 
 
@@ -168,11 +169,11 @@ def _waiting(workloads: Sequence[Workload], pods: Sequence[Pod], going: Going) -
             yield item.full_name
 
 
-def other_principals(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
+def other_principals(bound: Bound, role: Role, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
-    given = for_service(role.state.trust, bound.cluster, bound.namespace, bound.name)
-    for item in as_list(role.state.trust.get("Statement", [])):
+    given = for_service(role.trust, bound.cluster, bound.namespace, bound.name)
+    for item in as_list(role.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
         # Which associations there are, EKS tells.
         if not isinstance(item, dict) or item.get("Effect") != "Allow" or item in given:
@@ -222,15 +223,11 @@ def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
     if bound.used is not None:
-        guess = _guess(bound.used)
-        made = _by(makers.maker_of_role(bound.used.state.tags))
+        guess = ownership.guess(bound.used)
+        made = _by(makers.maker_of_role(bound.used.tags))
         yield f"role {bound.annotation} {guess}" if guess else f"role {bound.annotation}: {made}"
     elif bound.problem:
         yield bound.problem
-
-
-def _guess(role: NamedRole) -> ownership.Guess | None:
-    return ownership.guess(role.name, role.role)
 
 
 def _by(maker: str) -> str:
@@ -240,7 +237,7 @@ def _by(maker: str) -> str:
 def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
     if _can_be_adopted(bound, sharers):
         yield f"{bound.command('adopt')}  # to manage it with irsa; then run this again"
-    elif bound.used is not None and _guess(bound.used):
+    elif bound.used is not None and ownership.guess(bound.used):
         yield "delete the role with the tool that manages it"
     elif sharers:
         yield f"keep the role: {', '.join(sharers)} also use it"
@@ -252,5 +249,5 @@ def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
     role = bound.used
     if role is None or role.arn != bound.annotation or sharers:
         return False
-    free = all(role.state.tags.get(key) in (None, value) for key, value in bound.marks.items())
-    return free and not _guess(role) and trust_policy.admits(role.state.trust, bound.identity)
+    free = all(role.tags.get(key) in (None, value) for key, value in bound.marks.items())
+    return free and not ownership.guess(role) and trust_policy.admits(role.trust, bound.identity)

@@ -11,18 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.binding.current import (
-    CurrentRole,
-    CurrentServiceAccount,
-    CurrentState,
-    is_annotated,
-    life_of,
-)
+from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState, is_annotated, life_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chain import POLICY_NAME
@@ -113,7 +108,7 @@ def _association_differences(wanted: states.AssociationState, there: Association
 def _role_differences(
     desired: DesiredState,
     desired_role: states.RoleState,
-    role: CurrentRole,
+    role: Role,
     life: Lifecycle,
     account: CurrentServiceAccount | None,
 ) -> Iterator[Difference]:
@@ -180,7 +175,7 @@ def _setting_differences(
 
 
 def _policy_differences(
-    desired: DesiredState, what: str, role: CurrentRole, *, committed: bool
+    desired: DesiredState, what: str, role: Role, *, committed: bool
 ) -> Iterator[Difference]:
     policies, inline = set(desired.policies), desired.inline
     for arn in sorted(role.attached - policies):

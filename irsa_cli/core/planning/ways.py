@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
 from irsa_cli.core.trust import assuming, owned_statements, trust_policy
 from irsa_cli.core.trust.assuming import lacking
@@ -32,7 +32,7 @@ class CurrentIdentity:
     pods: Mapping[IdentitySource, Sequence[Pod]] = field(default_factory=dict)
     trust_quota: int = TRUST_LIMIT
     disables_tags: bool = False
-    judged: Callable[[], CurrentRole] | None = field(default=None, compare=False, repr=False)
+    judged: Callable[[], Role] | None = field(default=None, compare=False, repr=False)
     """Reads the power of the role; None if nobody asks for it."""
 
     @property

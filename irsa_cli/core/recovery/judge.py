@@ -81,12 +81,12 @@ class _Facts:
         incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
         self.incomplete_arns = {role.arn for role in incomplete}
         # Their deletion was begun. No annotation shows that such a ServiceAccount has had a role.
-        begun = [role for role in incomplete if role.state.tags.get(states.COMMIT_TAG) == states.DELETING]
+        begun = [role for role in incomplete if role.tags.get(states.COMMIT_TAG) == states.DELETING]
         deleted = [role for role in begun if role.is_associated]
-        self.unfinished = {role.account for role in incomplete if role not in deleted}
+        self.unfinished = {role.service_account for role in incomplete if role not in deleted}
         """ServiceAccounts with an incomplete role, of any run."""
         settled = [role for role in seen.roles if role not in incomplete or role in deleted]
-        self.settled = {role.account for role in settled} - self.unfinished
+        self.settled = {role.service_account for role in settled} - self.unfinished
         """ServiceAccounts that have, or had, a role of their own, and none that is incomplete."""
         self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
         self.inhabited |= {name.partition("/")[0] for name in self.settled}
@@ -145,8 +145,11 @@ class _Judge:
         spared = tuple(self._spared())
         if not below and not above and not spared:
             return None
-        created = [role.created for role in roles] + [account.created for account in certain]
-        created += [namespace.created for namespace in namespaces]
+        notes: list[str] = []
+        for role in roles:
+            notes += [role.maps_unread, *statement_removals(role.chains)[1]]
+        created: list[datetime | None] = [role.created for role in roles]
+        created += [item.created for item in (*certain, *namespaces)]
         created += [provider.created] if provider else []
         return Leftovers(
             self._transaction,
@@ -155,10 +158,8 @@ class _Judge:
             age_of(self._transaction, created, self._seen.now),
             tuple(tuple(stage) for stage in (below, above, chained) if stage),
             spared,
-            tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.state.tags)),
-            tuple(
-                note for role in roles for note in (role.unread, *statement_removals(role.chains)[1]) if note
-            ),
+            tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.tags)),
+            tuple(filter(None, notes)),
             self._waits,
         )
 
@@ -169,7 +170,7 @@ class _Judge:
         if not roles:
             return None
         spared = tuple(Spared(Kind.ROLE, role.name, why) for role in roles)
-        age = age_of(self._transaction, [role.created for role in roles], self._seen.now)
+        age = age_of(self._transaction, (role.created for role in roles), self._seen.now)
         return Leftovers(self._transaction, self._account_names, why, age, (), spared)
 
     @cached_property
@@ -194,7 +195,7 @@ class _Judge:
     @cached_property
     def _certain(self) -> list[SeenAccount]:
         """Those of them of which something shows that they never had a role."""
-        made_with_it = self._free_provider.account if self._free_provider is not None else None
+        made_with_it = self._free_provider.service_account if self._free_provider is not None else None
         return [
             account
             for account in self._bare
@@ -239,9 +240,9 @@ class _Judge:
             provider is None
             or provider.transaction != self._transaction
             or provider.state.tags.get(states.CLUSTER_TAG) != self._seen.cluster.arn
-            or not provider.account
-            or provider.account in self._facts.settled
-            or self._is_bound(provider.account)
+            or not provider.service_account
+            or provider.service_account in self._facts.settled
+            or self._is_bound(provider.service_account)
         ):
             return None
         return provider
@@ -305,9 +306,9 @@ class _Judge:
 
     @property
     def _account_names(self) -> tuple[str, ...]:
-        names = {role.account for role in self._own_roles if self._standings[role.name] != Standing()}
+        names = {role.service_account for role in self._own_roles if self._standings[role.name] != Standing()}
         names |= {account.full_name for account in self._bare}
-        names |= {self._own_provider.account} if self._own_provider else set()
+        names |= {self._own_provider.service_account} if self._own_provider else set()
         return tuple(sorted(names))
 
     def _why(self, roles: list[SeenRole], accounts: list[SeenAccount]) -> str:
@@ -317,7 +318,7 @@ class _Judge:
         if accounts:
             return f"ServiceAccount {accounts[0].full_name} has no role yet"
         if provider := self._free_provider:
-            return f"ServiceAccount {provider.account} has no role, and no role trusts the provider"
+            return f"ServiceAccount {provider.service_account} has no role, and no role trusts the provider"
         if self._free_namespaces:
             return f"namespace {self._free_namespaces[0].name} is empty"
         return ""
@@ -354,7 +355,7 @@ def _chain_pieces(role: SeenRole) -> list[Piece]:
     maps = []
     for item in role.config_maps:
         data = dict(item.found.data)
-        state = states.ConfigMapState(data, role.account, role=role_of(data))
+        state = states.ConfigMapState(data, role.service_account, role=role_of(data))
         maps.append(_piece(Kind.CONFIG_MAP, (role.namespace, item.name), state, uid=item.uid))
     statements = (change.inverse for change in statement_removals(role.chains)[0])
     return [*maps, *map(Piece, statements)]
@@ -362,12 +363,12 @@ def _chain_pieces(role: SeenRole) -> list[Piece]:
 
 def _last_step(role: SeenRole) -> Change:
     """The missing step of its run: if it is done after all, the run was active, and is over."""
-    namespace, _, name = role.account.partition("/")
+    namespace, _, name = role.service_account.partition("/")
     state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: role.arn})
     return Change(Kind.SERVICE_ACCOUNT, (namespace, name), None, state)
 
 
-def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
+def age_of(transaction: str, created: Iterable[datetime | None], now: datetime) -> float:
     """Seconds since the youngest object was created, or the run began: it may continue an older one."""
-    moments = [*created, *began(transaction, now)]
+    moments = [*filter(None, created), *began(transaction, now)]
     return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0

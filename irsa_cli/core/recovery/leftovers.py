@@ -10,10 +10,11 @@ from typing import Any
 
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import tests_of
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.results.result import Result
@@ -28,6 +29,7 @@ from irsa_cli.core.values.names import MINIMUM_AGE, Namespaced, account_json, be
 
 class _Annotated:
     annotations: Mapping[str, str]
+    created: datetime
 
     @property
     def transaction(self) -> str:
@@ -44,8 +46,8 @@ class _Tagged:
         return lifecycle.transaction_of(self.state.tags)
 
     @property
-    def account(self) -> str:
-        """The ServiceAccount (`namespace/name`) it was created for; '' if it was created for the cluster."""
+    def service_account(self) -> str:
+        """The one (`namespace/name`) that it was created for; '' if it was created for the cluster."""
         return lifecycle.account_of(self.state.tags)
 
 
@@ -64,22 +66,14 @@ class SeenConfigMap:
 
 
 @dataclass(frozen=True)
-class SeenRole(_Tagged):
-    """A role that bears this cluster's tag. `last_used` is None when IAM knows of no use."""
+class SeenRole(_Tagged, Role):
+    """A role that bears this cluster's tag, with what its run left beside it."""
 
-    name: str
-    arn: str
-    role_id: str
-    state: states.RoleState
-    created: datetime
-    last_used: datetime | None = None
-    attached: frozenset[str] = frozenset()
-    inline: Mapping[str, Document] = field(default_factory=dict)
     chains: tuple[tuple[Chain, FoundTarget], ...] = ()
     """The targets that its policy and those ConfigMaps name, and what is there of them."""
     config_maps: tuple[SeenConfigMap, ...] = ()
     """Those that its run made for its ServiceAccount."""
-    unread: str = ""
+    maps_unread: str = ""
     """Why these are not known, else ''."""
     has_journal: bool = False
     """Whether the journal of its run is on this machine."""
@@ -89,12 +83,12 @@ class SeenRole(_Tagged):
     @property
     def is_associated(self) -> bool:
         """Whether pods get it by EKS Pod Identity: no ServiceAccount names it."""
-        return trusts_service(self.state.trust, SERVICE)
+        return trusts_service(self.trust, SERVICE)
 
     @property
     def namespace(self) -> str:
         """That of the ServiceAccount."""
-        return self.account.partition("/")[0]
+        return self.service_account.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -218,19 +212,19 @@ class Standing:
 
 def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     """Whether a role can be rolled back, or its deletion continued: not if a ServiceAccount may use it."""
-    tags = role.state.tags
+    tags = role.tags
     bound = [item for item in seen.accounts if lifecycle.was_bound(item.annotations, role.arn)]
     life = lifecycle.of(tags, named=role.arn in seen.bound_arns, marked=bool(bound))
     if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction:
         return Standing()
     where = seen.cluster.options
     if life.stage is Stage.UNBOUND:
-        account = next((item for item in bound if item.full_name == role.account), bound[0])
+        account = next((item for item in bound if item.full_name == role.service_account), bound[0])
         why = lifecycle.unbinding(account.full_name, account.annotations, account.manager)
         # Of another ServiceAccount, only the mark tells that it had the role.
         rebinding = life.rebinding(role.arn, where, account.annotations)
         return Standing(
-            spared=True, why=why, next_steps=rebinding if account.full_name == role.account else ()
+            spared=True, why=why, next_steps=rebinding if account.full_name == role.service_account else ()
         )
     if life.is_over:
         return Standing()
@@ -246,9 +240,9 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     if life.named:
         why = f"{reason}: {life.why}"
     elif not reason and not lifecycle.tells_itself(tags):
-        there = next((item for item in seen.accounts if item.full_name == role.account), None)
+        there = next((item for item in seen.accounts if item.full_name == role.service_account), None)
         other = there.role if there else ""
-        why = unnamed(role.account, exists=there is not None, other=other)
+        why = unnamed(role.service_account, exists=there is not None, other=other)
     next_steps = tuple(life.next_steps(where) if life.named else life.deletion(where))
     return Standing(not reason, bool(reason), why, next_steps)
 
@@ -257,20 +251,20 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, seen: SeenLeftovers) -> st
     now = seen.now
     if not life.is_readable:
         return life.why
-    account = next((item for item in seen.accounts if item.full_name == role.account), None)
-    is_later = account is not None and account.created > role.created
+    account = next((item for item in seen.accounts if item.full_name == role.service_account), None)
+    is_later = account is not None and role.created is not None and account.created > role.created
     is_new = account is not None and is_later and account.transaction != role.transaction
     if account is not None and is_new and life.said is None and not role.is_never_bound:
         # With the one before, irsa's mark has gone that would tell whether the run had finished.
         manager = f"; {account.manager} manages it" if account.manager else ""
         return f"ServiceAccount {account.full_name} was created after it, and not by its run{manager}"
     # Until then a use may have been the run's own proof (`--verify`).
-    proven = max([role.created, *began(role.transaction, now)]) + timedelta(seconds=MINIMUM_AGE)
+    proven = max(filter(None, [role.created, *began(role.transaction, now)])) + timedelta(seconds=MINIMUM_AGE)
     if role.last_used is not None and role.last_used > proven:
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
-    if states.SPEC_HASH_TAG not in role.state.tags:
+    if states.SPEC_HASH_TAG not in role.tags:
         return f"an earlier irsa created it (no tag {states.SPEC_HASH_TAG}) and did not mark it as complete"
-    if not _is_sole(role.state.trust):
+    if not _is_sole(role.trust):
         return "its trust policy also allows others"
     return ""
 

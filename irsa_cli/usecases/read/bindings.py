@@ -17,7 +17,6 @@ from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import details, iam
-from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
 from irsa_cli.core.inventory.list_document import associated
@@ -25,6 +24,7 @@ from irsa_cli.core.inventory.unbound import unbound
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import SPEC_HASH_TAG
 from irsa_cli.core.policies.policy import dump
@@ -128,24 +128,25 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
     return error
 
 
-def granted(cluster: Cluster, role: bindings.BoundRole) -> str:
+def granted(cluster: Cluster, role: Role) -> str:
     """The options of create-sa that created the role, if its spec hash confirms them; else ''."""
     namespace, _, name = lifecycle.account_of(role.tags).partition("/")
-    spec = BindingSpec(namespace, name, policies=role.attached, permissions_boundary=role.boundary)
+    attached = tuple(sorted(role.attached))
+    spec = BindingSpec(namespace, name, policies=attached, permissions_boundary=role.boundary)
     try:
         desired = desired_state_of(spec, replace(cluster, role_account=role.arn.split(":")[4]))
     except IrsaError:
         return ""
     said = desired.role.tags[SPEC_HASH_TAG] if desired.role else ""
-    if role.hidden or (desired.role_arn, said) != (role.arn, role.tags.get(SPEC_HASH_TAG)):
+    if role.unread or (desired.role_arn, said) != (role.arn, role.tags.get(SPEC_HASH_TAG)):
         return ""
-    options = [f"--attach-policy-arn {shlex.quote(arn)}" for arn in role.attached] or ["--no-policy"]
+    options = [f"--attach-policy-arn {shlex.quote(arn)}" for arn in attached] or ["--no-policy"]
     if role.boundary:
         options.append(f"--permissions-boundary {shlex.quote(role.boundary)}")
     return " ".join(options)
 
 
-def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> list[ListedRole]:
+def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> list[Role]:
     """The roles of an account that irsa may have made for the scope's: their tags are not in the list."""
     if scope.selector:
         return []
@@ -175,7 +176,7 @@ def _bindings(
     scope: BindingsScope,
     reads: Reads,
     accounts: list[ServiceAccount],
-    own: dict[str, list[ListedRole] | Unreadable],
+    own: dict[str, list[Role] | Unreadable],
     given: Given,
 ) -> bindings.Bindings:
     cluster, (associations, agent) = connection.cluster, given
@@ -205,7 +206,7 @@ def _bindings(
     orphans = [
         unbound(cluster, role, full_names, granted(cluster, role))
         for role in alone
-        if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
+        if isinstance(role, Role) and role.owner == cluster.arn
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
     if isinstance(associations, Unreadable):

@@ -13,9 +13,10 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState, PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.chaining import former_chains
@@ -138,7 +139,7 @@ class Snapshot(Background):
     def _current(
         self,
         desired: DesiredState,
-        found: tuple[CurrentRole | None, str],
+        found: tuple[Role | None, str],
         account: Callable[[str, str], CurrentServiceAccount | None],
         association: Association | None,
     ) -> CurrentState:

@@ -74,9 +74,9 @@ def look(connection: Connection) -> SeenLeftovers:
         cluster=cluster,
         now=now,
         roles=tuple(
-            SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
-            for role in reading.find_roles(iam, names)
-            if role.state.tags.get(CLUSTER_TAG) == cluster.arn
+            SeenRole(**vars(role))
+            for role in reading.read_roles(iam, names)
+            if role.tags.get(CLUSTER_TAG) == cluster.arn
         ),
         role_arns=frozenset(role.arn for role in roles),
         trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
@@ -136,12 +136,12 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
         if error.status != 403 or chain_of_policies(role.arn, role.inline) is not None:
             raise
         why = f"irsa did not check whether the run created a ConfigMap in namespace {role.namespace}"
-        return replace(role, unread=f"{why}: {error.reason}")
+        return replace(role, maps_unread=f"{why}: {error.reason}")
     maps = (
         SeenConfigMap(body["metadata"]["name"], body["metadata"]["uid"], observe.found_config_map(body))
         for body in bodies
     )
-    marks = (role.transaction, role.account)
+    marks = (role.transaction, role.service_account)
     own = [item for item in maps if (item.found.transaction, item.found.service_account) == marks]
     return replace(role, config_maps=tuple(own))
 

@@ -198,7 +198,7 @@ def _is_free(pair: Pairing, done: Adoptions) -> bool:
     """Whether the role is nobody's, or was adopted only in part; another one of irsa's is passed over."""
     if pair.role is None:
         return True
-    who = belonging(pair.role.state, pair)
+    who = belonging(pair.role, pair)
     if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(pair)):
         return True
     done.passed.append(Passed(pair.full_name, f"its role is {who.value}"))

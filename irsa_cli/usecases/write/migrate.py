@@ -20,8 +20,8 @@ from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
-from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DocumentState
@@ -331,7 +331,7 @@ class _Moving:
 
     def _role(self, ways: CurrentIdentity) -> Role | Unreadable | None:
         """The role with its policies."""
-        return read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
+        return read(lambda: bindings.whole_role(self.connection.iam, ways.pair.role_name))
 
     def _check_switching(
         self, ways: CurrentIdentity, plan: Plan, role: Role | Unreadable | None
@@ -342,7 +342,7 @@ class _Moving:
         return check_switching(self.connection, role, planning.without_tags(ways))
 
     def _warnings(self, ways: CurrentIdentity, role: Role | Unreadable | None) -> list[str]:
-        policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
+        policies = role if isinstance(role, Unreadable) else role.policy_documents if role is not None else {}
         volumes = [volume for body in self.bodies for volume in body["spec"].get("volumes") or []]
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
         return planning.warnings(self.request.to, ways, policies, drivers)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from irsa_cli.aws.iam import judged, trust_quota
+from irsa_cli.aws.iam import trust_quota, with_managed_documents
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
@@ -54,14 +54,13 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
             raise naming_roles(error, connection, namespace, name) from error
     planning.check_account(CurrentIdentity(pair, association))
     pair = with_role(connection, pair)
-    state = check_there(pair)
-    check_over(pair, state)
+    check_over(pair, check_there(pair))
     return identity_of(connection, pair, association)
 
 
 def identity_of(connection: Connection, pair: Pairing, association: Association | None) -> CurrentIdentity:
     """The two ways of a ServiceAccount whose role was read."""
     assert pair.role is not None, "its caller has read it"
-    power = partial(judged, connection.iam, pair.role)
-    quota = trust_quota(connection.iam, pair.role.state.trust)
+    power = partial(with_managed_documents, connection.iam, pair.role)
+    quota = trust_quota(connection.iam, pair.role.trust)
     return CurrentIdentity(pair, association, trust_quota=quota, judged=power)

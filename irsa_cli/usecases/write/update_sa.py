@@ -255,7 +255,7 @@ class _Updating:
                 added, pair, lambda: support_of(self.connection, pair.namespace)
             )
             if pair.association is None:
-                role = unless_denied(lambda: bindings.role(self.connection.iam, pair.role_name))
+                role = unless_denied(lambda: bindings.whole_role(self.connection.iam, pair.role_name))
                 self.support_notes += check_switching(self.connection, role, without_tags(ways))
             found = Plan((*filter(None, found.stages), *added.stages))
         found = association.with_association(found, self.request.update, pair)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     ROLE_ARN_ANNOTATION,
@@ -20,13 +21,14 @@ from irsa_cli.core.planning.deletion_checks import check_ours
 from irsa_cli.core.values.errors import Refused
 from tests.support.named import named
 from tests.support.trusts import trust_of
-from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE, role_arn
+from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE
+from tests.unit.world import role_arn
 
 ARN = role_arn("theirs", "/")
 ACCOUNT = CurrentServiceAccount("u1", "7", {ROLE_ARN_ANNOTATION: ARN}, {}, managers=("helm",))
 BARE = Bound(CLUSTER, *KEY, account=ACCOUNT)
 STATE = RoleState("/", trust_of(BARE.identity), tags={"ManagedBy": "terraform"})
-THEIRS = replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(STATE)))
+THEIRS = replace(BARE, used=Role(ARN, STATE))
 
 
 def refusal(bound: Bound, *sharers: str) -> Refused | None:
@@ -38,7 +40,7 @@ def refusal(bound: Bound, *sharers: str) -> Refused | None:
 
 
 def with_role(**changed: Any) -> Bound:
-    return replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(replace(STATE, **changed))))
+    return replace(BARE, used=Role(ARN, replace(STATE, **changed)))
 
 
 @pytest.mark.parametrize("account", [MADE, ANNOTATED, None, replace(ACCOUNT, annotations={"a": "b"})])

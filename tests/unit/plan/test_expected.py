@@ -8,14 +8,16 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, seen_of
 from irsa_cli.core.plan.states import Present, ProviderState, RoleState
 from irsa_cli.usecases.plans.reading import as_planned
 from tests.unit.plan import strategies as some
 
 ROLES = st.builds(
-    CurrentRole,
+    Role,
+    arn=st.just("arn:r"),
     state=some.STATES_OF_ROLES,
     attached=st.frozensets(st.sampled_from(["arn:a", "arn:b", "arn:c"])),
     inline=st.dictionaries(some.labels, some.documents, max_size=2),
@@ -57,7 +59,7 @@ def plain(value: Any) -> Any:
         }
     if isinstance(value, CurrentServiceAccount):
         return (value.uid, dict(value.annotations), dict(value.labels))
-    if isinstance(value, CurrentRole):
+    if isinstance(value, Role):
         return (value.state, value.attached, dict(value.inline), value.role_id)
     if isinstance(value, ProviderState):
         return (value.url, sorted(value.audiences), value.tags)
@@ -101,9 +103,9 @@ def test_other_changes_are_seen(before: Plan, after: Plan) -> None:
 
 def test_what_moved_is_called_by_its_name() -> None:
     state = RoleState("/", {"Statement": []}, tags={"team": "a"})
-    before = CurrentState(None, CurrentRole(state, frozenset({"arn:x"}), role_id="A"), None)
+    before = CurrentState(None, Role("arn:r", state, frozenset({"arn:x"}), role_id="A"), None)
     other = replace(state, tags={"team": "b"}, trust={"Statement": [1]}, permissions_boundary="arn:b")
-    after = CurrentState(None, CurrentRole(other, frozenset({"arn:y"}), role_id="B"), None)
+    after = CurrentState(None, Role("arn:r", other, frozenset({"arn:y"}), role_id="B"), None)
     assert as_planned([work(before)], work(after)) == [
         "role attached policy arn:x: is gone",
         "role attached policy arn:y: now exists",
@@ -117,7 +119,7 @@ def test_what_moved_is_called_by_its_name() -> None:
 def test_an_object_that_is_new_or_gone_is_one_line() -> None:
     state = RoleState("/", {"Statement": []}, tags={"team": "a", "cost": "1"})
     none = CurrentState(None, None, None)
-    there = CurrentState(None, CurrentRole(state, frozenset({"arn:x"}), role_id="A"), None)
+    there = CurrentState(None, Role("arn:r", state, frozenset({"arn:x"}), role_id="A"), None)
     assert as_planned([work(none)], work(there)) == ["role: now exists"]
     assert as_planned([work(there)], work(none)) == ["role: is gone"]
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.objects import role as objects
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -31,7 +32,7 @@ from irsa_cli.core.values.errors import Refused
 from tests.support.thoroughness import examples
 from tests.unit.current import CLUSTER, ISSUER, PROVIDER, ROLE
 from tests.unit.plan import strategies as some
-from tests.unit.world import Account, Role, World, apply
+from tests.unit.world import Account, Role, World, apply, seen_role
 
 ARNS = [f"arn:aws:iam::aws:policy/{letter}" for letter in "ABCDEFGH"]
 KEYS = st.sampled_from(["team", "Env", "note", "x"])
@@ -64,7 +65,7 @@ def pairs(draw: st.DrawFn) -> Pairing:
     inline = draw(st.dictionaries(NAMES, some.documents, max_size=3))
     attached = draw(st.frozensets(st.sampled_from(ARNS)))
     provider = ProviderState(ISSUER, [DEFAULT_AUDIENCE])
-    return replace(pair, role=CurrentRole(state, attached, inline), provider=provider)
+    return replace(pair, role=objects.Role(ROLE, state, attached, inline), provider=provider)
 
 
 @st.composite
@@ -110,7 +111,7 @@ def bound_of(world: World, before: Pairing) -> Pairing:
     return replace(
         before,
         account=CurrentServiceAccount("made", "2", account.annotations, account.labels),
-        role=CurrentRole(role.state, frozenset(role.attached), role.inline),
+        role=seen_role(before.role_name, role),
         provider=world.providers[PROVIDER],
     )
 
@@ -208,7 +209,7 @@ def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
 
 @pytest.mark.parametrize("room", [3, 4])
 def test_without_room_policies_give_way_first(room: int) -> None:
-    role = CurrentRole(RoleState("/irsa/demo/", {"Statement": []}), frozenset(ARNS[:3]))
+    role = objects.Role(ROLE, RoleState("/irsa/demo/", {"Statement": []}), frozenset(ARNS[:3]))
     account = CurrentServiceAccount("made", "1", {ROLE_ARN_ANNOTATION: ROLE}, {})
     pair = Pairing(CLUSTER, "backend", "reader", account, role)
     stages = plan(Update(attach=(ARNS[3],), detach=(ARNS[0],)), pair, Quotas(attached=room)).stages

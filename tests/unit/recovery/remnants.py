@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState
 from irsa_cli.core.binding.spec import DesiredState, digest
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -81,7 +82,7 @@ class Cloud:
         namespace = self.namespaces.get(desired.namespace)
         return CurrentState(
             provider=provider.state if provider else None,
-            role=CurrentRole(role.state, role.attached, role.inline) if role else _existing(desired),
+            role=Role(role.arn, role.state, role.attached, role.inline) if role else _existing(desired),
             service_account=CurrentServiceAccount(account.uid, "1", account.annotations, {})
             if account and not desired.role_only
             else None,
@@ -101,7 +102,7 @@ class Cloud:
         if isinstance(after, RoleState):
             arn = f"arn:aws:iam::{ACCOUNT}:role{after.path}{first}"
             state = replace(after, tags={**after.tags, **mark})
-            self.roles[first] = SeenRole(first, arn, f"id-{first}", state, NOW)
+            self.roles[first] = SeenRole(arn, state, role_id=f"id-{first}", created=NOW)
         elif isinstance(after, ProviderState):
             self.provider = SeenProvider(first, replace(after, tags={**after.tags, **mark}), NOW)
         elif isinstance(after, OwnerState):
@@ -136,9 +137,9 @@ class Cloud:
         self.accounts[namespace, name] = SeenAccount(namespace, name, f"uid-{name}", annotations, NOW)
 
 
-def _existing(desired: DesiredState) -> CurrentRole | None:
+def _existing(desired: DesiredState) -> Role | None:
     """The role of somebody else that a wish without a role of its own counts on."""
-    return None if desired.role else CurrentRole(RoleState("/", trust_of(desired.identity)))
+    return None if desired.role else Role(desired.role_arn, RoleState("/", trust_of(desired.identity)))
 
 
 def tagged(desired: DesiredState) -> DesiredState:

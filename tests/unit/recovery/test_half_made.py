@@ -479,7 +479,7 @@ def test_what_one_object_says_does_not_change_the_judgement_of_others(tag: str, 
     role = cloud.roles[ROLE]
     tags = {SERVICE_ACCOUNT_TAG: "odd/odd", TRANSACTION_TAG: SECOND, tag: text}
     state = replace(role.state, tags={**role.state.tags, **tags}, trust=FOREIGN)
-    cloud.roles["odd"] = replace(role, name="odd", arn=f"{ROLE_ARN}-odd", role_id="odd", state=state)
+    cloud.roles["odd"] = replace(role, arn=f"{ROLE_ARN}-odd", role_id="odd", state=state)
     cloud.accounts["odd", "odd"] = SeenAccount("odd", "odd", "odd", {key: text}, NOW)
     cloud.namespaces["odd"] = SeenNamespace("odd", "odd", {TRANSACTION_TAG: text}, NOW)
     after = Finder(cloud.seen()).find(0)
