@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, TypeVar
 
-from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects import role as objects
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -76,15 +77,17 @@ def seen_role(name: str, role: Role) -> objects.Role:
 
 def observe(world: World, desired: DesiredState) -> CurrentState:
     """What a run would read of this world."""
-    role = world.roles.get(desired.role_name)
-    account = None if desired.role_only else world.accounts.get((desired.namespace, desired.name))
+    role, account_key = world.roles.get(desired.role_name), (desired.namespace, desired.name)
+    account = None if desired.role_only else world.accounts.get(account_key)
     provider = world.providers.get(desired.identity.provider_arn)
     return CurrentState(
         provider=provider,
         role=None if role is None else seen_role(desired.role_name, role),
         service_account=None
         if account is None
-        else CurrentServiceAccount(account.uid, "1", account.annotations, account.labels),
+        else ServiceAccount(
+            *account_key, account.annotations, account.labels, uid=account.uid, resource_version="1"
+        ),
         namespace_exists=desired.role_only or desired.namespace in world.namespaces,
     )
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from irsa_cli.core.access.documents import Account, Documents
 from irsa_cli.core.access.guard import ANY_CHANGE, Guard
 from irsa_cli.core.binding.bound import Bound
-from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.chain import FoundTarget
@@ -93,7 +94,7 @@ def of_pairing(pair: Pairing, targets: Mapping[str, FoundTarget] | None = None) 
     """Of a ServiceAccount with its role; `targets` are roles that this one may assume, by ARN."""
     account, role, given = _account(pair), pair.role, pair.association
     provider = provider_arn(pair.cluster.partition, pair.cluster.home, pair.cluster.issuer)
-    exists = pair.account if pair.account.uid else None
+    exists = pair.account if pair.account.exists else None
     return Documents(
         (pair.cluster,),
         {**({} if role is None else {pair.role_arn: role.trust}), **_targets(targets or {})},
@@ -130,7 +131,7 @@ def _account(found: ServiceAccountRef) -> Account:
     return Account(found.cluster.arn, found.namespace, found.name)
 
 
-def _annotations(account: CurrentServiceAccount | None) -> Mapping[str, str] | None:
+def _annotations(account: ServiceAccount | None) -> Mapping[str, str] | None:
     return None if account is None else account.annotations
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.current import CurrentServiceAccount, is_made
+from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.marks.lifecycle import was_bound, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -35,7 +36,7 @@ class Bound(ServiceAccountRef):
     cluster: Cluster
     namespace: str
     name: str
-    account: CurrentServiceAccount | None = None
+    account: ServiceAccount | None = None
     own: tuple[Role, ...] = ()
     used: Role | None = None
     problem: str = ""

@@ -15,28 +15,15 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle, with_marks, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.chain import FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
-
-
-@dataclass(frozen=True)
-class CurrentServiceAccount:
-    """A ServiceAccount that exists. `manifest` is the whole object, without what the API server adds."""
-
-    uid: str
-    resource_version: str
-    annotations: Mapping[str, str]
-    labels: Mapping[str, str]
-    manifest: Document = field(default_factory=dict)
-    managers: tuple[str, ...] = field(default=(), compare=False)
-    """Its writers according to its managedFields."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +49,7 @@ class CurrentState:
 
     provider: states.ProviderState | None
     role: Role | None
-    service_account: CurrentServiceAccount | None
+    service_account: ServiceAccount | None
     namespace_exists: bool = True
     similar_namespaces: tuple[str, ...] = ()
     similar_roles: tuple[str, ...] = ()
@@ -86,7 +73,7 @@ class CurrentState:
     """The policies for the role."""
 
 
-def is_made(account: CurrentServiceAccount) -> bool:
+def is_made(account: ServiceAccount) -> bool:
     """Whether irsa created a ServiceAccount that nobody has taken over: it has the label and the mark."""
     return (
         account.labels.get(states.MANAGED_BY_LABEL) == "irsa"
@@ -164,7 +151,7 @@ class RoleChanges:
 
 def account_changes(
     target: tuple[str, str],
-    account: CurrentServiceAccount,
+    account: ServiceAccount,
     annotations: Mapping[str, str | None],
     labels: Mapping[str, str | None],
     *,

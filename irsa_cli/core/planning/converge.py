@@ -6,20 +6,14 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.current import (
-    CurrentServiceAccount,
-    CurrentState,
-    RoleChanges,
-    is_annotated,
-    is_made,
-    life_of,
-)
+from irsa_cli.core.binding.current import CurrentState, RoleChanges, is_annotated, is_made, life_of
 from irsa_cli.core.binding.role_changes import check_path, role_changes
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import applied
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys, check_note
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.create import plan
@@ -190,7 +184,7 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
     return (adopt, "or give the entry another roleName")
 
 
-def _check_account(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
+def _check_account(desired: DesiredState, account: ServiceAccount | None) -> None:
     """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
     annotations = account.annotations if account is not None else {}
     _check_audience(desired, account)
@@ -247,7 +241,7 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
         )
 
 
-def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
+def _check_audience(desired: DesiredState, account: ServiceAccount | None) -> None:
     """An audience that somebody else has set, and the entry does not name, is not taken off in silence."""
     if account is None or desired.override or desired.role_only or is_made(account):
         return
@@ -276,7 +270,7 @@ def _with_notes(desired: DesiredState, role: Role | None) -> DesiredState:
     return replace(desired, role=replace(desired.role, tags=tags))
 
 
-def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> DesiredState:
+def _with_keys(desired: DesiredState, account: ServiceAccount | None) -> DesiredState:
     """The desired state with the keys that are to go, and the note of those that are there."""
     if desired.role_only:
         return desired

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound
-from irsa_cli.core.binding.current import CurrentServiceAccount, account_changes
+from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
@@ -184,7 +185,7 @@ def pod_statements(bound: Bound, role: Role) -> list[Document]:
     return for_service(role.trust, bound.cluster, bound.namespace, bound.name, marked=True)
 
 
-def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:
+def _delete_account(bound: Bound, account: ServiceAccount, work: Deletion, *, keep: bool) -> None:
     """Delete the ServiceAccount that irsa created; from another one, remove irsa's annotations.
 
     If a role is deleted, annotations go early. A ServiceAccount with a role by others stays.
@@ -230,7 +231,7 @@ def unannotate(bound: Bound) -> str:
     return f"kubectl annotate serviceaccount {name} -n {namespace} {states.ROLE_ARN_ANNOTATION}-"
 
 
-def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> CurrentServiceAccount:
+def _bare(bound: Bound, account: ServiceAccount, *, keeps: bool) -> ServiceAccount:
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
     # The marks also of annotations that are somebody else's by now.

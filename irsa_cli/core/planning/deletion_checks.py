@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.bound import Bound
-from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
@@ -219,7 +219,7 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
     )
 
 
-def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
+def _creators(bound: Bound, account: ServiceAccount) -> Iterator[str]:
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
     if bound.used is not None:

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState, is_annotated, life_of
+from irsa_cli.core.binding.current import CurrentState, is_annotated, life_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chain import POLICY_NAME
@@ -110,7 +111,7 @@ def _role_differences(
     desired_role: states.RoleState,
     role: Role,
     life: Lifecycle,
-    account: CurrentServiceAccount | None,
+    account: ServiceAccount | None,
 ) -> Iterator[Difference]:
     present = role.state
     what = f"role {desired.role_name}"
@@ -196,9 +197,7 @@ def _policy_differences(
         yield Difference(f"{what}, inline policy {name}", "not there", "there", _of_inline(name))
 
 
-def _service_account_differences(
-    desired: DesiredState, account: CurrentServiceAccount
-) -> Iterator[Difference]:
+def _service_account_differences(desired: DesiredState, account: ServiceAccount) -> Iterator[Difference]:
     if desired.override:
         return
     what = f"ServiceAccount {desired.full_name}"
@@ -242,7 +241,7 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
     ]
 
 
-def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | None) -> str:
+def account_of_its_role(desired: DesiredState, account: ServiceAccount | None) -> str:
     """The other account in which irsa keeps the role of a ServiceAccount that is there; '' for this one."""
     annotations = account.annotations if account is not None else {}
     if not wrote(annotations, states.ROLE_ARN_ANNOTATION):
@@ -357,7 +356,7 @@ def _of_label(key: str, value: str | None) -> Flags | None:
     return None if value is None else ("--label", f"{key}={value}")
 
 
-def _of_audience(desired: DesiredState, account: CurrentServiceAccount) -> Flags:
+def _of_audience(desired: DesiredState, account: ServiceAccount) -> Flags:
     """The audience of the pods' tokens, where the ServiceAccount asks for another one than is desired."""
     if Injection.read(account.annotations).audience == desired.audience:
         return ()
@@ -365,7 +364,7 @@ def _of_audience(desired: DesiredState, account: CurrentServiceAccount) -> Flags
 
 
 def _of_trust(
-    desired: DesiredState, present: policy.Document, account: CurrentServiceAccount | None
+    desired: DesiredState, present: policy.Document, account: ServiceAccount | None
 ) -> Flags | None:
     """A trust policy; no more of it is changed than the audience."""
     assert desired.role is not None

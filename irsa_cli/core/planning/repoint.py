@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.current import CurrentServiceAccount, account_changes
+from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.policies.policy import Document, as_list, size
@@ -273,9 +274,7 @@ class AccountPlan:
     notes: list[str] = field(default_factory=list)
 
 
-def accounts_plan(
-    wanted: Sequence[WantedAccount], there: Mapping[Name, CurrentServiceAccount]
-) -> AccountPlan:
+def accounts_plan(wanted: Sequence[WantedAccount], there: Mapping[Name, ServiceAccount]) -> AccountPlan:
     """Annotate those that have no role; one with another role stays as it is."""
     plan = AccountPlan()
     for item in wanted:

@@ -7,12 +7,12 @@ from datetime import datetime
 from functools import cached_property
 
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.recovery.leftovers import (
     Leftovers,
     Piece,
-    SeenAccount,
     SeenLeftovers,
     SeenNamespace,
     SeenProvider,
@@ -42,7 +42,8 @@ class Finder:
         found = []
         seen = self._seen
         runs = {item.transaction for item in (*seen.roles, *filter(None, [seen.provider]))}
-        runs |= {item.transaction for item in (*seen.accounts, *seen.namespaces)}
+        runs |= {lifecycle.transaction_of(account.annotations) for account in seen.accounts}
+        runs |= {namespace.transaction for namespace in seen.namespaces}
         newest_first = sorted(runs - {""}, reverse=True)
         waiting = [name for name in newest_first if self.leftovers(name) is not None]
         while waiting:
@@ -106,7 +107,9 @@ class _Facts:
     def _bare(self, namespace: SeenNamespace) -> set[str]:
         here = (account for account in self.seen.accounts if account.namespace == namespace.name)
         bare = {
-            _name_in(account) for account in here if account.transaction and not self.seen.role_of(account)
+            _name_in(account)
+            for account in here
+            if lifecycle.transaction_of(account.annotations) and not self.seen.role_of(account)
         }
         roles = (role for role in self.seen.roles if role.namespace == namespace.name)
         return bare | {item.content for role in roles for item in role.config_maps}
@@ -140,7 +143,9 @@ class _Judge:
         chained = [piece for role in roles for piece in _chain_pieces(role)]
         for account in certain:
             # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
-            bound = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: account.role or None})
+            bound = states.ServiceAccountState(
+                annotations={states.ROLE_ARN_ANNOTATION: account.role_arn or None}
+            )
             above.append(_piece(*_key_of(account), bound, uid=account.uid))
         spared = tuple(self._spared())
         if not below and not above and not spared:
@@ -149,7 +154,8 @@ class _Judge:
         for role in roles:
             notes += [role.maps_unread, *statement_removals(role.chains)[1]]
         created: list[datetime | None] = [role.created for role in roles]
-        created += [item.created for item in (*certain, *namespaces)]
+        created += [account.created for account in certain]
+        created += [namespace.created for namespace in namespaces]
         created += [provider.created] if provider else []
         return Leftovers(
             self._transaction,
@@ -182,18 +188,18 @@ class _Judge:
         return [role for role in self._own_roles if self._standings[role.name].incomplete]
 
     @cached_property
-    def _bare(self) -> list[SeenAccount]:
+    def _bare(self) -> list[ServiceAccount]:
         """The run's ServiceAccounts that have no role: made before a gate, or it was lost later."""
         return [
             account
             for account in self._seen.accounts
-            if account.transaction == self._transaction
+            if lifecycle.transaction_of(account.annotations) == self._transaction
             and not self._seen.role_of(account)
             and account.full_name not in self._facts.settled
         ]
 
     @cached_property
-    def _certain(self) -> list[SeenAccount]:
+    def _certain(self) -> list[ServiceAccount]:
         """Those of them of which something shows that they never had a role."""
         made_with_it = self._free_provider.service_account if self._free_provider is not None else None
         return [
@@ -249,7 +255,7 @@ class _Judge:
 
     def _is_bound(self, full_name: str) -> bool:
         """Whether a ServiceAccount has a role that is there, or may be (in another account)."""
-        arn = next((item.role for item in self._seen.accounts if item.full_name == full_name), "")
+        arn = next((item.role_arn for item in self._seen.accounts if item.full_name == full_name), "")
         if not arn:
             return False
         if arn.split(":")[4:5] != [self._seen.cluster.home]:
@@ -311,7 +317,7 @@ class _Judge:
         names |= {self._own_provider.service_account} if self._own_provider else set()
         return tuple(sorted(names))
 
-    def _why(self, roles: list[SeenRole], accounts: list[SeenAccount]) -> str:
+    def _why(self, roles: list[SeenRole], accounts: list[ServiceAccount]) -> str:
         """In one sentence: why the run counts as cut off, or why all of it is left alone."""
         if roles:
             return self._standings[roles[0].name].why
@@ -324,7 +330,7 @@ class _Judge:
         return ""
 
 
-def _name_in(account: SeenAccount) -> str:
+def _name_in(account: ServiceAccount) -> str:
     """A ServiceAccount among the contents of its namespace."""
     return f"serviceaccount/{account.name}"
 
@@ -333,7 +339,7 @@ def _key(role: SeenRole) -> Key:
     return Kind.ROLE, (role.name,)
 
 
-def _key_of(account: SeenAccount) -> Key:
+def _key_of(account: ServiceAccount) -> Key:
     return Kind.SERVICE_ACCOUNT, (account.namespace, account.name)
 
 

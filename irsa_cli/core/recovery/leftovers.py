@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -24,12 +25,11 @@ from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
-from irsa_cli.core.values.names import MINIMUM_AGE, Namespaced, account_json, began, default_role_path
+from irsa_cli.core.values.names import MINIMUM_AGE, account_json, began, default_role_path
 
 
 class _Annotated:
     annotations: Mapping[str, str]
-    created: datetime
 
     @property
     def transaction(self) -> str:
@@ -92,24 +92,6 @@ class SeenRole(_Tagged, Role):
 
 
 @dataclass(frozen=True)
-class SeenAccount(Namespaced, _Annotated):
-    """A ServiceAccount."""
-
-    namespace: str
-    name: str
-    uid: str
-    annotations: Mapping[str, str]
-    created: datetime
-    manager: str = ""
-    """The other tool that manages it, '' if none is known."""
-
-    @property
-    def role(self) -> str:
-        """The ARN that it is annotated with, '' for none."""
-        return self.annotations.get(states.ROLE_ARN_ANNOTATION, "")
-
-
-@dataclass(frozen=True)
 class SeenNamespace(_Annotated):
     """A namespace; `contents` are what somebody has put into it, as `kind/name`."""
 
@@ -138,21 +120,21 @@ class SeenLeftovers:
     roles: tuple[SeenRole, ...] = ()
     role_arns: frozenset[str] = frozenset()
     trusting: frozenset[str] = frozenset()
-    accounts: tuple[SeenAccount, ...] = ()
+    accounts: tuple[ServiceAccount, ...] = ()
     namespaces: tuple[SeenNamespace, ...] = ()
     provider: SeenProvider | None = None
 
     @cached_property
     def bound_arns(self) -> frozenset[str]:
         """The ARNs that ServiceAccounts are annotated with."""
-        return frozenset(account.role for account in self.accounts)
+        return frozenset(account.role_arn for account in self.accounts)
 
-    def role_of(self, account: SeenAccount) -> str:
+    def role_of(self, account: ServiceAccount) -> str:
         """The ARN of a ServiceAccount's role; '' also if a run created both and only the role is gone."""
         own = f"arn:{self.cluster.partition}:iam::{self.cluster.home}:role"
         own += default_role_path(self.cluster.name)
-        lost = bool(account.transaction) and account.role.startswith(own)
-        return "" if lost and account.role not in self.role_arns else account.role
+        lost = bool(lifecycle.transaction_of(account.annotations)) and account.role_arn.startswith(own)
+        return "" if lost and account.role_arn not in self.role_arns else account.role_arn
 
 
 @dataclass(frozen=True)
@@ -220,7 +202,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     where = seen.cluster.options
     if life.stage is Stage.UNBOUND:
         account = next((item for item in bound if item.full_name == role.service_account), bound[0])
-        why = lifecycle.unbinding(account.full_name, account.annotations, account.manager)
+        why = lifecycle.unbinding(account.full_name, account.annotations, _manager_of(account))
         # Of another ServiceAccount, only the mark tells that it had the role.
         rebinding = life.rebinding(role.arn, where, account.annotations)
         return Standing(
@@ -232,7 +214,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     if role.is_associated and not role.has_journal:
         reason = "it can have an EKS Pod Identity association (irsa delete-sa deletes both)"
     if life.named:
-        names = sorted(account.full_name for account in seen.accounts if account.role == role.arn)
+        names = sorted(account.full_name for account in seen.accounts if account.role_arn == role.arn)
         reason = f"ServiceAccount {', '.join(names)} uses it"
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen)
@@ -241,7 +223,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         why = f"{reason}: {life.why}"
     elif not reason and not lifecycle.tells_itself(tags):
         there = next((item for item in seen.accounts if item.full_name == role.service_account), None)
-        other = there.role if there else ""
+        other = there.role_arn if there else ""
         why = unnamed(role.service_account, exists=there is not None, other=other)
     next_steps = tuple(life.next_steps(where) if life.named else life.deletion(where))
     return Standing(not reason, bool(reason), why, next_steps)
@@ -252,12 +234,12 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, seen: SeenLeftovers) -> st
     if not life.is_readable:
         return life.why
     account = next((item for item in seen.accounts if item.full_name == role.service_account), None)
-    is_later = account is not None and role.created is not None and account.created > role.created
-    is_new = account is not None and is_later and account.transaction != role.transaction
+    is_new = account is not None and _is_of_later_run(account, role)
     if account is not None and is_new and life.said is None and not role.is_never_bound:
         # With the one before, irsa's mark has gone that would tell whether the run had finished.
-        manager = f"; {account.manager} manages it" if account.manager else ""
-        return f"ServiceAccount {account.full_name} was created after it, and not by its run{manager}"
+        manager = _manager_of(account)
+        manages = f"; {manager} manages it" if manager else ""
+        return f"ServiceAccount {account.full_name} was created after it, and not by its run{manages}"
     # Until then a use may have been the run's own proof (`--verify`).
     proven = max(filter(None, [role.created, *began(role.transaction, now)])) + timedelta(seconds=MINIMUM_AGE)
     if role.last_used is not None and role.last_used > proven:
@@ -267,6 +249,18 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle, seen: SeenLeftovers) -> st
     if not _is_sole(role.trust):
         return "its trust policy also allows others"
     return ""
+
+
+def _is_of_later_run(account: ServiceAccount, role: SeenRole) -> bool:
+    """Whether a ServiceAccount was created after the role, and not by the role's run."""
+    if account.created is None or role.created is None or account.created <= role.created:
+        return False
+    return lifecycle.transaction_of(account.annotations) != role.transaction
+
+
+def _manager_of(account: ServiceAccount) -> str:
+    """The tool other than irsa that manages it, '' if none is known."""
+    return makers.manager_of_account(account.labels, account.annotations, account.managers)
 
 
 def _is_sole(trust: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
@@ -33,7 +34,6 @@ from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
-from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import delete_sa
 
 
@@ -306,7 +306,7 @@ def _made(accounts: Iterable[Json]) -> dict[str, str]:
     """
     found = {}
     for body in accounts:
-        account = current_account(body)
+        account = with_manifest(body)
         bound = states.ROLE_ARN_ANNOTATION in account.annotations
         if is_made(account) and (not bound or wrote(account.annotations, states.ROLE_ARN_ANNOTATION)):
             name = f"{body['metadata']['namespace']}/{body['metadata']['name']}"

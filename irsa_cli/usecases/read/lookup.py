@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import bindings, iam
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.bound import Bound
-from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount, with_manifest
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.planning.chaining import noted_chain
@@ -132,10 +132,10 @@ def _association(connection: Connection, namespace: str, name: str) -> Associati
     return read(lambda: bindings.association(connection.aws.client("eks"), *names, whole=True))
 
 
-def _account(connection: Connection, namespace: str, name: str) -> CurrentServiceAccount | None:
+def _account(connection: Connection, namespace: str, name: str) -> ServiceAccount | None:
     body = connection.kube.service_account(namespace, name)
     going = body is not None and "deletionTimestamp" in body["metadata"]
-    return None if body is None or going else observe.current_account(body)
+    return None if body is None or going else with_manifest(body)
 
 
 def _named_role(bound: Bound) -> tuple[str, str]:
@@ -193,7 +193,7 @@ def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     """
     account = NamedServiceAccount(connection, namespace, name)
     body = connection.kube.service_account(namespace, name)
-    current = CurrentServiceAccount("", "", {}, {}) if body is None else observe.current_account(body)
+    current = ServiceAccount(namespace, name) if body is None else with_manifest(body)
     try:
         _, given = account.given(Injection.read(current.annotations))
     except Refused as error:
@@ -212,9 +212,7 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
     cluster = connection.cluster
     asks = connection.asks_cluster
     body = unless_denied(lambda: connection.kube.service_account(namespace, name)) if asks else None
-    account = (
-        observe.current_account(body) if isinstance(body, dict) else CurrentServiceAccount("", "", {}, {})
-    )
+    account = with_manifest(body) if isinstance(body, dict) else ServiceAccount(namespace, name)
     found = reading.expected_role(connection.iam, role)
     if found is None:
         raise Refused(

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.current import CurrentState, PolicyVersions
 from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount, with_manifest
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.planning.chaining import admitted, former_chains
@@ -33,18 +34,6 @@ from irsa_cli.usecases.read.absence import similar_namespaces
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
-
-_SERVERS_OWN = (
-    "uid",
-    "resourceVersion",
-    "creationTimestamp",
-    "generation",
-    "managedFields",
-    "selfLink",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-)
-"""Metadata that the API server sets itself."""
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
@@ -121,9 +110,7 @@ def external_id_notes(connection: Connection, namespace: str, name: str, target:
     ]
 
 
-def _bound_role(
-    connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
-) -> Role | None:
+def _bound_role(connection: Connection, desired: DesiredState, account: ServiceAccount | None) -> Role | None:
     """The ServiceAccount's role in the cluster's account instead of the desired one; None if unreadable."""
     named = (
         account.annotations.get(states.ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
@@ -149,9 +136,7 @@ def is_account_needed(desired: DesiredState, role: Role | None) -> bool:
     )
 
 
-def _evidence(
-    connection: Connection, desired: DesiredState, role: Role | None
-) -> CurrentServiceAccount | None:
+def _evidence(connection: Connection, desired: DesiredState, role: Role | None) -> ServiceAccount | None:
     """The ServiceAccount of a role that is desired alone, if it is needed and the cluster is asked at all."""
     asked = connection.asks_cluster and is_account_needed(desired, role)
     return _service_account(connection, desired) if asked else None
@@ -200,22 +185,9 @@ def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, 
     return tuple(arns[name] for name in near(desired.role_name, arns))
 
 
-def _service_account(connection: Connection, desired: DesiredState) -> CurrentServiceAccount | None:
+def _service_account(connection: Connection, desired: DesiredState) -> ServiceAccount | None:
     present = connection.kube.service_account(desired.namespace, desired.name)
-    return None if present is None else current_account(present)
-
-
-def current_account(body: Json) -> CurrentServiceAccount:
-    metadata = body["metadata"]
-    kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
-    return CurrentServiceAccount(
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        annotations=metadata.get("annotations") or {},
-        labels=metadata.get("labels") or {},
-        manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
-        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
-    )
+    return None if present is None else with_manifest(present)
 
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:
@@ -323,7 +295,7 @@ def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, F
 def with_former(
     connection: Connection,
     desired: DesiredState,
-    account: CurrentServiceAccount | None,
+    account: ServiceAccount | None,
     found: Mapping[str, FoundConfigMap],
 ) -> Mapping[str, FoundConfigMap]:
     """With the ServiceAccount's former ConfigMap, if that is another one."""

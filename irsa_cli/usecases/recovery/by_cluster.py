@@ -16,7 +16,7 @@ from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.gone import recognize
-from irsa_cli.core.marks import makers
+from irsa_cli.core.objects.service_accounts import service_account
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
 from irsa_cli.core.policies.statements import names_provider
@@ -26,7 +26,6 @@ from irsa_cli.core.recovery.leftovers import (
     Found,
     Leftovers,
     Recoveries,
-    SeenAccount,
     SeenConfigMap,
     SeenLeftovers,
     SeenNamespace,
@@ -81,8 +80,7 @@ def look(connection: Connection) -> SeenLeftovers:
         role_arns=frozenset(role.arn for role in roles),
         trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
         accounts=tuple(
-            SeenAccount(about["namespace"], about["name"], *_marks(about), _manager(about))
-            for about in (item["metadata"] for item in accounts.result())
+            replace(service_account(body), created=_created(body["metadata"])) for body in accounts.result()
         ),
         namespaces=tuple(
             SeenNamespace(about["name"], *_marks(about))
@@ -158,13 +156,6 @@ def _with_targets(connection: Connection, role: SeenRole) -> SeenRole:
 
 def _marks(metadata: Json) -> tuple[str, dict[str, str], datetime]:
     return metadata["uid"], metadata.get("annotations") or {}, _created(metadata)
-
-
-def _manager(metadata: Json) -> str:
-    """The tool other than irsa that manages a ServiceAccount; '' if none is known."""
-    managers = [item.get("manager", "") for item in metadata.get("managedFields") or ()]
-    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
-    return makers.manager_of_account(labels, annotations, managers)
 
 
 def _created(metadata: Json) -> datetime:

@@ -11,6 +11,7 @@ from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.ways import CurrentIdentity
@@ -21,7 +22,7 @@ from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import read_provider, with_role
-from irsa_cli.usecases.read.observe import current_account, read_association
+from irsa_cli.usecases.read.observe import read_association
 
 
 def names_in(connection: Connection, namespace: str) -> list[str]:
@@ -44,7 +45,7 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
     account, association = NamedServiceAccount(connection, namespace, name), given.result()
     if body is None:
         raise account.missing()
-    pair = Pairing(connection.cluster, namespace, name, current_account(body), provider=provider.result())
+    pair = Pairing(connection.cluster, namespace, name, with_manifest(body), provider=provider.result())
     if not pair.role_arn and association is not None:
         pair = replace(pair, named_role=association.role_arn)
     else:

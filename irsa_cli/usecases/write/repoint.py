@@ -20,11 +20,10 @@ from irsa_cli.aws.iam import list_roles, read_role
 from irsa_cli.core.access.documents import Account
 from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import of_role
-from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.objects.service_accounts import ServiceAccount, with_manifest
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import repoint as planning
@@ -52,7 +51,6 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
-from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import associate_oidc, repoint_reads
 from irsa_cli.usecases.write.update_sa import earlier_runs
 
@@ -364,9 +362,9 @@ class _One:
         """The ServiceAccounts of the new cluster for this role, each read now."""
         kube, wanted = self.move.connection.kube, self.move.wanted.get(self.listed.arn, [])
 
-        def find(item: WantedAccount) -> CurrentServiceAccount | None:
+        def find(item: WantedAccount) -> ServiceAccount | None:
             body = kube.service_account(*item.name)
-            return None if body is None else current_account(body)
+            return None if body is None else with_manifest(body)
 
         with ThreadPoolExecutor(8) as pool:
             found = dict(zip((item.name for item in wanted), pool.map(find, wanted), strict=True))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.binding.bound import Bound
-from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     ROLE_ARN_ANNOTATION,
@@ -25,7 +25,7 @@ from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MA
 from tests.unit.world import role_arn
 
 ARN = role_arn("theirs", "/")
-ACCOUNT = CurrentServiceAccount("u1", "7", {ROLE_ARN_ANNOTATION: ARN}, {}, managers=("helm",))
+ACCOUNT = ServiceAccount(*KEY, {ROLE_ARN_ANNOTATION: ARN}, uid="u1", managers=("helm",))
 BARE = Bound(CLUSTER, *KEY, account=ACCOUNT)
 STATE = RoleState("/", trust_of(BARE.identity), tags={"ManagedBy": "terraform"})
 THEIRS = replace(BARE, used=Role(ARN, STATE))
@@ -44,7 +44,7 @@ def with_role(**changed: Any) -> Bound:
 
 
 @pytest.mark.parametrize("account", [MADE, ANNOTATED, None, replace(ACCOUNT, annotations={"a": "b"})])
-def test_what_is_irsas_or_bound_by_nobody_is_not_refused(account: CurrentServiceAccount | None) -> None:
+def test_what_is_irsas_or_bound_by_nobody_is_not_refused(account: ServiceAccount | None) -> None:
     assert refusal(replace(BOUND, account=account)) is None
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.current import CurrentState, PolicyVersions
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, seen_of
 from irsa_cli.core.plan.states import Present, ProviderState, RoleState
 from irsa_cli.usecases.plans.reading import as_planned
@@ -24,7 +25,9 @@ ROLES = st.builds(
     role_id=st.sampled_from(["AROA1", "AROA2"]),
 )
 ACCOUNTS = st.builds(
-    CurrentServiceAccount,
+    ServiceAccount,
+    namespace=st.just("n"),
+    name=st.just("a"),
     uid=some.labels,
     resource_version=some.labels,
     annotations=some.string_maps,
@@ -57,7 +60,7 @@ def plain(value: Any) -> Any:
         return {
             key: part for key, part in parts.items() if key not in ("similar_namespaces", "similar_roles")
         }
-    if isinstance(value, CurrentServiceAccount):
+    if isinstance(value, ServiceAccount):
         return (value.uid, dict(value.annotations), dict(value.labels))
     if isinstance(value, Role):
         return (value.state, value.attached, dict(value.inline), value.role_id)
@@ -84,7 +87,7 @@ def test_another_version_of_an_object_alone_is_nothing(current: CurrentState, ve
 @given(CURRENT)
 def test_no_value_can_be_read_of_what_was_seen(current: CurrentState) -> None:
     secret = "s3cr3t-value"
-    account = CurrentServiceAccount("u", "1", {"key": secret}, {"label": secret})
+    account = ServiceAccount("n", "a", {"key": secret}, {"label": secret}, uid="u")
     seen = seen_of(replace(current, service_account=account))
     assert secret not in str(seen)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, digest
 from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -64,7 +65,11 @@ def account(labels: Any = None, **annotations: str) -> CurrentState:
     """With a ServiceAccount; `role`, `audience` are the annotations that the webhook reads."""
     keys = {"role": ROLE_ARN_ANNOTATION, "audience": AUDIENCE_ANNOTATION}
     named = {keys.get(key, key): value for key, value in annotations.items()}
-    return current(service_account=CurrentServiceAccount("uid-1", "42", named, labels or {}))
+    return current(
+        service_account=ServiceAccount(
+            "backend", "app", named, labels or {}, uid="uid-1", resource_version="42"
+        )
+    )
 
 
 def tags_of(wish: DesiredState, **tags: str | None) -> dict[str, str]:

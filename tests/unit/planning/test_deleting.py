@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.bound import Bound
-from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.objects import role as objects
 from irsa_cli.core.objects.kinds import Container, Environment, Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -105,7 +105,9 @@ def cases(draw: st.DrawFn) -> Case:
         annotations[TRANSACTION_TAG], labels[MANAGED_BY_LABEL] = EARLIER, "irsa"
     if draw(st.booleans()):
         manifest = {"metadata": {"name": "app", "annotations": dict(annotations), "labels": dict(labels)}}
-        account = CurrentServiceAccount("u1", "7", annotations, labels, {**manifest, "secrets": []})
+        account = ServiceAccount(
+            *KEY, annotations, labels, uid="u1", resource_version="7", manifest={**manifest, "secrets": []}
+        )
         bound = replace(bound, account=account)
     if shared:
         bound = replace(bound, used=draw(used_roles(bound)))
@@ -240,7 +242,13 @@ def test_several_fit_side_by_side(case: Case, one: dict[str, bool], other: dict[
 ROLE = RoleState("/irsa/demo/", {"Statement": []}, tags={**TAGS, TRANSACTION_TAG: EARLIER})
 OWN = objects.Role(role_arn("r"), ROLE)
 MARKED = {ROLE_ARN_ANNOTATION: OWN.arn, MARKS[ROLE_ARN_ANNOTATION]: OWN.arn}
-MADE = CurrentServiceAccount("u1", "7", {**MARKED, TRANSACTION_TAG: EARLIER}, {MANAGED_BY_LABEL: "irsa"})
+MADE = ServiceAccount(
+    *KEY,
+    {**MARKED, TRANSACTION_TAG: EARLIER},
+    {MANAGED_BY_LABEL: "irsa"},
+    uid="u1",
+    resource_version="7",
+)
 ANNOTATED = replace(MADE, annotations=MARKED, labels={})
 BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
 
@@ -283,7 +291,7 @@ KEPT, ROLE_KEPT = {"keep_account": True}, {"keep_role": True}
     ("what can not be looked at", MADE, {}, Users(hidden=["no list"]), "no list"),
 )
 def test_who_loses_something_is_named(
-    account: CurrentServiceAccount, flags: dict[str, bool], users: Users, refused: str
+    account: ServiceAccount, flags: dict[str, bool], users: Users, refused: str
 ) -> None:
     told = refusal(replace(BOUND, account=account), users, **flags)
     assert (bool(told), refused in told) == (bool(refused), True)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.consent import notes_of_maker
@@ -70,7 +70,7 @@ def ways_with(
     role = states.RoleState(
         path="/", trust={"Version": "2012-10-17", "Statement": statements}, tags=tags if own else {}
     )
-    account = CurrentServiceAccount("uid", "1", annotations, {})
+    account = ServiceAccount("backend", "app", annotations, uid="uid", resource_version="1")
     provider = states.ProviderState(url=ISSUER, audiences=["sts.amazonaws.com"])
     named = "" if states.ROLE_ARN_ANNOTATION in annotations else ROLE
     pair = Pairing(CLUSTER, "backend", "app", account, Role(ROLE, role), provider, named)

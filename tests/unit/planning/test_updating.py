@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects import role as objects
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -50,7 +50,7 @@ def pairs(draw: st.DrawFn) -> Pairing:
     if audience != DEFAULT_AUDIENCE:
         annotations[AUDIENCE_ANNOTATION] = audience
     labels = draw(st.dictionaries(KEYS, VALUES, max_size=2))
-    account = CurrentServiceAccount("made", "1", annotations, labels)
+    account = ServiceAccount("backend", "reader", annotations, labels, uid="made", resource_version="1")
     pair = Pairing(CLUSTER, "backend", "reader", account)
     ours = trust_policy.statement(pair.identity(audience))
     others = draw(st.sampled_from([[], [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]]))
@@ -110,7 +110,12 @@ def bound_of(world: World, before: Pairing) -> Pairing:
     role, account = world.roles[before.role_name], world.accounts["backend", "reader"]
     return replace(
         before,
-        account=CurrentServiceAccount("made", "2", account.annotations, account.labels),
+        account=replace(
+            before.account,
+            annotations=account.annotations,
+            labels=account.labels,
+            resource_version="2",
+        ),
         role=seen_role(before.role_name, role),
         provider=world.providers[PROVIDER],
     )
@@ -210,7 +215,7 @@ def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
 @pytest.mark.parametrize("room", [3, 4])
 def test_without_room_policies_give_way_first(room: int) -> None:
     role = objects.Role(ROLE, RoleState("/irsa/demo/", {"Statement": []}), frozenset(ARNS[:3]))
-    account = CurrentServiceAccount("made", "1", {ROLE_ARN_ANNOTATION: ROLE}, {})
+    account = ServiceAccount("backend", "reader", {ROLE_ARN_ANNOTATION: ROLE}, uid="made")
     pair = Pairing(CLUSTER, "backend", "reader", account, role)
     stages = plan(Update(attach=(ARNS[3],), detach=(ARNS[0],)), pair, Quotas(attached=room)).stages
     first, second = ("delete", "create") if room == 3 else ("create", "delete")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from irsa_cli.core.binding.current import CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, digest
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -26,7 +27,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Key
-from irsa_cli.core.recovery.leftovers import SeenAccount, SeenLeftovers, SeenNamespace, SeenProvider, SeenRole
+from irsa_cli.core.recovery.leftovers import SeenLeftovers, SeenNamespace, SeenProvider, SeenRole
 from tests.support.trusts import trust_of
 from tests.unit.planning.desired_states import ACCOUNT, CLUSTER
 
@@ -47,7 +48,7 @@ class Cloud:
     """An account and its cluster."""
 
     roles: dict[str, SeenRole] = field(default_factory=dict)
-    accounts: dict[tuple[str, str], SeenAccount] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], ServiceAccount] = field(default_factory=dict)
     namespaces: dict[str, SeenNamespace] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
     """Namespaces that no run has made."""
@@ -83,7 +84,7 @@ class Cloud:
         return CurrentState(
             provider=provider.state if provider else None,
             role=Role(role.arn, role.state, role.attached, role.inline) if role else _existing(desired),
-            service_account=CurrentServiceAccount(account.uid, "1", account.annotations, {})
+            service_account=replace(account, resource_version="1")
             if account and not desired.role_only
             else None,
             namespace_exists=desired.role_only or namespace is not None or desired.namespace in self.others,
@@ -134,7 +135,9 @@ class Cloud:
             annotations.pop(key, None)
             if value is not None:
                 annotations[key] = value
-        self.accounts[namespace, name] = SeenAccount(namespace, name, f"uid-{name}", annotations, NOW)
+        self.accounts[namespace, name] = ServiceAccount(
+            namespace, name, annotations, uid=f"uid-{name}", created=NOW
+        )
 
 
 def _existing(desired: DesiredState) -> Role | None:

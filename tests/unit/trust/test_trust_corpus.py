@@ -24,12 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.current import CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.doctor.causes.role import TRUST_CAUSES
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.inventory.bindings import binding_of
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.planning.adopt import adoption
 from irsa_cli.core.policies.policy import as_list
@@ -293,7 +293,12 @@ def test_bindings_and_adopting_tell_the_answer() -> None:
         assert (binding.reason == "") is (answer is Answer.YES), found.origin
         current = Role(ROLE, RoleState("/", found.document))
         pair = Pairing(
-            CLUSTER, "backend", "app", CurrentServiceAccount("1", "1", annotations, {}), current, provider
+            CLUSTER,
+            "backend",
+            "app",
+            ServiceAccount("backend", "app", annotations, uid="1"),
+            current,
+            provider,
         )
         try:
             assert adoption(pair, ()).kept, found.origin
