@@ -28,7 +28,10 @@ from irsa_cli.core.values.shown import plural
 
 @dataclass(frozen=True)
 class AuditedAccount(Namespaced):
-    """A ServiceAccount with its annotated role ('' for none) and the audience of its token."""
+    """A ServiceAccount with its annotated role ('' for none) and the audience of its token.
+
+    Of all clusters of an account, no more of it is kept.
+    """
 
     namespace: str
     name: str

@@ -41,8 +41,9 @@ class PolicyVersions:
 
 @dataclass(frozen=True)
 class CurrentState:
-    """The current state. `role_unreadable` is why somebody else's role could not be read.
+    """All that `create-sa` and `apply` read before they plan.
 
+    `role_unreadable` is why somebody else's role could not be read.
     With `role_only` the ServiceAccount is no part of the desired state, only evidence: None where the
     cluster is not asked.
     """

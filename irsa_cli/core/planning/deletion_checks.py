@@ -58,34 +58,72 @@ def check_ended(bound: Bound, living: Sequence[str]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Uses:
+    """Who uses a binding that is to be deleted, or may: each is empty if nobody does."""
+
+    pods: Sequence[Pod]
+    workloads: Sequence[str]
+    """Those without pods, as `kind/name`."""
+    accounts: Sequence[str]
+    """Other ServiceAccounts, as `namespace/name`."""
+    principals: Sequence[str]
+    """Others that the role trusts."""
+    hidden: Sequence[str]
+    """What could not be read."""
+
+    @property
+    def why(self) -> str:
+        """The worst of them in short; '' if nobody uses it."""
+        if self.pods:
+            return f"is in use by {len(self.pods)} pod{'s' if len(self.pods) != 1 else ''}"
+        if self.workloads:
+            more = f" and {len(self.workloads) - 1} more" if self.workloads[1:] else ""
+            return f"is in use by {self.workloads[0]}{more}"
+        if self.accounts:
+            return "has a role that other ServiceAccounts also use"
+        if self.principals:
+            return "has a role that others may also use"
+        return "may be in use: this could not be checked" if self.hidden else ""
+
+    @property
+    def details(self) -> list[str]:
+        """All of them, one a line."""
+        pods = (f"pod {pod.name} ({_owner(pod)})" if pod.owner else f"pod {pod.name}" for pod in self.pods)
+        trusted = (f"its trust policy also allows {text}" for text in dict.fromkeys(self.principals))
+        workloads = (f"{name} creates pods with it" for name in self.workloads)
+        return [*listed(pods), *listed(workloads), *listed(self.accounts), *listed(trusted), *self.hidden]
+
+    @property
+    def next_steps(self) -> list[str]:
+        """How to end the use."""
+        steps = []
+        if self.pods:
+            steps.append("stop these pods or change their ServiceAccount, then run this again")
+        elif self.workloads:
+            steps.append("delete these workloads or change their ServiceAccount")
+        if self.principals:
+            steps.append("remove these from the role's trust policy, or keep it: --keep-role")
+        return [*steps, "or delete it anyway: run this again with --force"]
+
+
 def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     """Raise `Refused` when somebody uses the binding, or may."""
     going = replace(deletion.going(bound.name), shared=_shared(bound, deletion, users))
     pods = [pod for pod in users.pods if going.is_used_by(pod)]
-    waiting = list(_waiting(users.workloads, pods, going))
-    others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
     lost = [role for role in bound.own if role.arn in deletion.lost]
-    strangers = [text for role in lost for text in _users_by_pod_identity(bound, role)]
-    strangers += [text for role in lost for text in other_principals(bound, role, users.is_nobody)]
-    if not pods and not waiting and not others and not strangers and not users.hidden:
-        return
-    trusted = [f"its trust policy also allows {text}" for text in dict.fromkeys(strangers)]
-    raise Refused(
-        f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
-        details=[
-            *listed(f"pod {pod.name}" + (f" ({_owner(pod)})" if pod.owner else "") for pod in pods),
-            *listed(f"{name} creates pods with it" for name in waiting),
-            *listed(others),
-            *listed(trusted),
-            *users.hidden,
-        ],
-        next_steps=(
-            *(["stop these pods or change their ServiceAccount, then run this again"] if pods else []),
-            *(["delete these workloads or change their ServiceAccount"] if waiting and not pods else []),
-            *(["remove these from the role's trust policy, or keep it: --keep-role"] if strangers else []),
-            "or delete it anyway: run this again with --force",
-        ),
+    principals = [text for role in lost for text in _users_by_pod_identity(bound, role)]
+    principals += [text for role in lost for text in other_principals(bound, role, users.is_nobody)]
+    uses = _Uses(
+        pods,
+        list(_waiting(users.workloads, pods, going)),
+        sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name),
+        principals,
+        users.hidden,
     )
+    if uses.why:
+        what = f"{bound.full_name} {uses.why}"
+        raise Refused(what, details=uses.details, next_steps=uses.next_steps)
 
 
 def check_makers(bound: Bound, deletion: Deletion) -> None:
@@ -182,18 +220,6 @@ def other_principals(bound: Bound, role: Role, is_nobody: Callable[[str], bool])
         for kind, values in named.items():
             others = (value for value in as_list(values) if value != own and not is_nobody(str(value)))
             yield from (f"{kind} {value}" for value in others)
-
-
-def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], strangers: Sequence[str]) -> str:
-    if pods:
-        return f"is in use by {len(pods)} pod{'s' if len(pods) != 1 else ''}"
-    if waiting:
-        return f"is in use by {waiting[0]}{f' and {len(waiting) - 1} more' if waiting[1:] else ''}"
-    if others:
-        return "has a role that other ServiceAccounts also use"
-    if strangers:
-        return "has a role that others may also use"
-    return "may be in use: this could not be checked"
 
 
 def _owner(pod: Pod) -> str:

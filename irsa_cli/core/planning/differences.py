@@ -218,27 +218,28 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
         if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
             steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")
         return steps
-    left = [item.what for item in differences if item.update is None]
     if desired.association is not None and is_annotated(desired, current):
         return [f"{desired.command('migrate')} --to pod-identity  # adds it next to IRSA"]
-    if left or current.service_account is None:
+    left = [item.what for item in differences if item.update is None]
+    account = current.service_account
+    if left or account is None:
         steps = ["run this again with the existing values, or change them first"]
         return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]
-    flags = [item.update for item in differences if item.update]
-    flags += filter(None, [_of_audience(desired, current.service_account)])
-    # The files that the flags name have to hold the policies that were given.
-    files = [item[1] for item in flags if item[:1] == ("--inline-policy",) and item[1] != "-"]
-    words = [shlex.quote(word) for item in dict.fromkeys(flags) for word in item]
-    kept = [item.keep for item in differences if item.keep]
-    keep = [f"to include what the role already has, add: {' '.join(kept)}"] if kept else []
-    if not any(flags):
+    kept = " ".join(item.keep for item in differences if item.keep)
+    keep = [f"to include what the role already has, add: {kept}"] if kept else []
+    flags = dict.fromkeys(item.update for item in differences if item.update)
+    if audience := _of_audience(desired, account):
+        flags[audience] = None
+    if not flags:
         return ["run this again with the existing values", *keep]
-    return [
-        "run this again with the existing values, or change them:",
-        *(f"(with the requested policy in {name})" for name in files),
-        " ".join((desired.command("update-sa"), *words)),
-        *keep,
-    ]
+    steps = ["run this again with the existing values, or change them:"]
+    words = [desired.command("update-sa")]
+    for flag in flags:
+        words += map(shlex.quote, flag)
+        # The files that the flags name have to hold the policies that were given.
+        if flag[0] == "--inline-policy" and flag[1] != "-":
+            steps.append(f"(with the requested policy in {flag[1]})")
+    return [*steps, " ".join(words), *keep]
 
 
 def account_of_its_role(desired: DesiredState, account: ServiceAccount | None) -> str:

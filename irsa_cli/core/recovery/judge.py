@@ -255,7 +255,8 @@ class _Judge:
 
     def _is_bound(self, full_name: str) -> bool:
         """Whether a ServiceAccount has a role that is there, or may be (in another account)."""
-        arn = next((item.role_arn for item in self._seen.accounts if item.full_name == full_name), "")
+        account = self._seen.account(full_name)
+        arn = account.role_arn if account is not None else ""
         if not arn:
             return False
         if arn.split(":")[4:5] != [self._seen.cluster.home]:

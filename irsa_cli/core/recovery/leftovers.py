@@ -67,7 +67,7 @@ class SeenConfigMap:
 
 @dataclass(frozen=True)
 class SeenRole(_Tagged, Role):
-    """A role that bears this cluster's tag, with what its run left beside it."""
+    """A role that bears this cluster's tag, and the evidence of its run: other objects, the journal."""
 
     chains: tuple[tuple[Chain, FoundTarget], ...] = ()
     """The targets that its policy and those ConfigMaps name, and what is there of them."""
@@ -128,6 +128,10 @@ class SeenLeftovers:
     def bound_arns(self) -> frozenset[str]:
         """The ARNs that ServiceAccounts are annotated with."""
         return frozenset(account.role_arn for account in self.accounts)
+
+    def account(self, full_name: str) -> ServiceAccount | None:
+        """The ServiceAccount of this name, if there is one."""
+        return next((account for account in self.accounts if account.full_name == full_name), None)
 
     def role_of(self, account: ServiceAccount) -> str:
         """The ARN of a ServiceAccount's role; '' also if a run created both and only the role is gone."""
@@ -201,39 +205,39 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         return Standing()
     where = seen.cluster.options
     if life.stage is Stage.UNBOUND:
-        account = next((item for item in bound if item.full_name == role.service_account), bound[0])
-        why = lifecycle.unbinding(account.full_name, account.annotations, _manager_of(account))
+        account = seen.account(role.service_account)
         # Of another ServiceAccount, only the mark tells that it had the role.
+        is_own = account in bound
+        account = account if account is not None and is_own else bound[0]
+        why = lifecycle.unbinding(account.full_name, account.annotations, _manager_of(account))
         rebinding = life.rebinding(role.arn, where, account.annotations)
-        return Standing(
-            spared=True, why=why, next_steps=rebinding if account.full_name == role.service_account else ()
-        )
+        return Standing(spared=True, why=why, next_steps=rebinding if is_own else ())
     if life.is_over:
         return Standing()
-    reason = ""
-    if role.is_associated and not role.has_journal:
-        reason = "it can have an EKS Pod Identity association (irsa delete-sa deletes both)"
     if life.named:
         names = sorted(account.full_name for account in seen.accounts if account.role_arn == role.arn)
-        reason = f"ServiceAccount {', '.join(names)} uses it"
-    if not reason and life.stage is Stage.INCOMPLETE:
+        why = f"ServiceAccount {', '.join(names)} uses it: {life.why}"
+        return Standing(spared=True, why=why, next_steps=tuple(life.next_steps(where)))
+    reason, steps = "", tuple(life.deletion(where))
+    if role.is_associated and not role.has_journal:
+        reason = "it can have an EKS Pod Identity association (irsa delete-sa deletes both)"
+    elif life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen)
-    why = reason or life.why
-    if life.named:
-        why = f"{reason}: {life.why}"
-    elif not reason and not lifecycle.tells_itself(tags):
-        there = next((item for item in seen.accounts if item.full_name == role.service_account), None)
-        other = there.role_arn if there else ""
-        why = unnamed(role.service_account, exists=there is not None, other=other)
-    next_steps = tuple(life.next_steps(where) if life.named else life.deletion(where))
-    return Standing(not reason, bool(reason), why, next_steps)
+    if reason:
+        return Standing(spared=True, why=reason, next_steps=steps)
+    why = life.why
+    if not lifecycle.tells_itself(tags):
+        account = seen.account(role.service_account)
+        other = account.role_arn if account is not None else ""
+        why = unnamed(role.service_account, exists=account is not None, other=other)
+    return Standing(incomplete=True, why=why, next_steps=steps)
 
 
 def _reason_to_spare(role: SeenRole, life: Lifecycle, seen: SeenLeftovers) -> str:
     now = seen.now
     if not life.is_readable:
         return life.why
-    account = next((item for item in seen.accounts if item.full_name == role.service_account), None)
+    account = seen.account(role.service_account)
     is_new = account is not None and _is_of_later_run(account, role)
     if account is not None and is_new and life.said is None and not role.is_never_bound:
         # With the one before, irsa's mark has gone that would tell whether the run had finished.

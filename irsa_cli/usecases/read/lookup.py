@@ -90,24 +90,26 @@ class _Finder:
         named, problem = _named_role(bound)
         if named and named not in self.read:
             self.read[named] = self._read(named)
-        there = [role for role in self.read.values() if role is not None]
-        own = [role for role in there if self._is_own(role)]
-        annotated = next((role for role in there if role.arn == bound.annotation), None)
-        if named and annotated is None:
+        roles = {role.arn: role for role in self.read.values() if role is not None}
+        own = [role for role in roles.values() if self._is_own(role)]
+        is_annotated = bound.annotation in roles
+        if named and not is_annotated:
             # IAM finds roles by name alone; STS wants the whole ARN, path included.
-            same_name = next((f" (there is {role.arn})" for role in there if role.name == named), "")
+            same_name = "".join(f" (there is {role.arn})" for role in roles.values() if role.name == named)
             problem = f"there is no role {bound.annotation}{same_name}"
         bound = replace(bound, own=tuple(own), problem=problem)
-        others = [role for role in there if role not in own and role.name in self.candidates]
-        used = annotated if annotated is not None and annotated not in own else None
-        if annotated is None:
-            # One whose trust policy has a statement that irsa has added for the ServiceAccount.
-            marked = (r for r in others if owned_statements.marked_for(r.trust, bound.identity) is not None)
-            given = bound.own_association
-            associated = (r for r in there if given and r.arn == given.role_arn and r not in own)
-            used = next(marked, None) or next(associated, None)
+        association = bound.own_association
+        foreign = {arn: role for arn, role in roles.items() if role not in own}
+        others = [role for role in foreign.values() if role.name in self.candidates]
+        used = foreign.get(bound.annotation)
+        if not is_annotated:
+            used = foreign.get(association.role_arn) if association is not None else None
+            for role in reversed(others):
+                # irsa has added a statement for the ServiceAccount to its trust policy.
+                if owned_statements.marked_for(role.trust, bound.identity) is not None:
+                    used = role
         bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
-        tells = own or annotated is not None or bound.is_elsewhere or bound.own_association is not None
+        tells = own or is_annotated or bound.is_elsewhere or association is not None
         return bound if tells else self._searched(bound)
 
     def _searched(self, bound: Bound) -> Bound:
