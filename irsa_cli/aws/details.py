@@ -38,7 +38,7 @@ def pages_pay(wanted: int, left: int, page: int = PAGE) -> bool:
     return pages * CALLS_PER_PAGE <= wanted * CALLS_PER_ROLE
 
 
-def read_roles(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
+def roles_with_policies(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
     """These roles by name: None for a missing one, or why it can't be read; raises `ServiceError`."""
     found: dict[str, ReadRole] = {}
     # Not even one page pays for a few.

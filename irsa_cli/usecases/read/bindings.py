@@ -254,7 +254,7 @@ def _by_account(
     """The roles by account and name, and each account's provider; accounts are read at the same time."""
 
     def roles(account: str) -> dict[str, bindings.ReadRole]:
-        found = read(lambda: details.read_roles(reads.iam(account), wanted[account]))
+        found = read(lambda: details.roles_with_policies(reads.iam(account), wanted[account]))
         return dict.fromkeys(wanted[account], found) if isinstance(found, Unreadable) else found
 
     def provider(account: str) -> bindings.ReadProvider:

@@ -9,7 +9,6 @@ from functools import partial
 from irsa_cli.aws.iam import trust_quota, with_managed_documents
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -53,15 +52,15 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
             account.with_role(Injection.read(pair.account.annotations))
         except Refused as error:
             raise naming_roles(error, connection, namespace, name) from error
-    planning.check_account(CurrentIdentity(pair, association))
+    planning.check_account(pair)
     pair = with_role(connection, pair)
     check_over(pair, check_there(pair))
-    return identity_of(connection, pair, association)
+    return identity_of(connection, replace(pair, association=association))
 
 
-def identity_of(connection: Connection, pair: Pairing, association: Association | None) -> CurrentIdentity:
+def identity_of(connection: Connection, pair: Pairing) -> CurrentIdentity:
     """The two ways of a ServiceAccount whose role was read."""
     assert pair.role is not None, "its caller has read it"
     power = partial(with_managed_documents, connection.iam, pair.role)
     quota = trust_quota(connection.iam, pair.role.trust)
-    return CurrentIdentity(pair, association, trust_quota=quota, judged=power)
+    return CurrentIdentity(**vars(pair), trust_quota=quota, judged=power)

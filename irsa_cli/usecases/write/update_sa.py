@@ -248,7 +248,7 @@ class _Updating:
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
-            ways = identity_of(self.connection, pair, pair.association)
+            ways = identity_of(self.connection, pair)
             allowed = Permitted(wide_trust=self.request.allow_wide_trust)
             added = addition(IdentitySource.POD_IDENTITY, ways, allowed)
             self.support_notes = notes_of_support(
