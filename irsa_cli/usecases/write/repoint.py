@@ -20,7 +20,6 @@ from irsa_cli.aws.iam import list_roles, read_role
 from irsa_cli.core.access.documents import Account
 from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import of_role
-from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount, with_manifest
@@ -28,13 +27,7 @@ from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import repoint as planning
 from irsa_cli.core.planning.repoint import AccountPlan, Move, Name, WantedAccount
-from irsa_cli.core.planning.repoint_guards import (
-    FORCE,
-    Addition,
-    Objection,
-    RolePermissions,
-    objections_to_removal,
-)
+from irsa_cli.core.planning.repoint_guards import FORCE, Addition, Objection, objections_to_removal
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
@@ -329,11 +322,9 @@ class _One:
     def _objections_to_addition(self, role: Role) -> Iterator[Objection]:
         """Why NEW does not get the statements; the role's policies are read only if they decide."""
         addition = Addition.of(role.trust, self.move.move, self.move.audiences)
-        permissions = RolePermissions(role.name, role.arn)
         if addition.gains and not self.move.request.allow_wide_trust:
-            whole = iam.with_documents(self.move.connection.iam, role)
-            permissions = replace(permissions, much=power_of(whole), policies=whole.policies)
-        return addition.objections(permissions)
+            role = iam.with_documents(self.move.connection.iam, role)
+        return addition.objections(role)
 
     def _accepted(self, objections: Iterable[Objection]) -> list[str]:
         """The notes on objections that a flag lifts; raises `Refused` for the first other one."""
